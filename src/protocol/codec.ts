@@ -1,0 +1,79 @@
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { fail, ok, type Result } from "../shared/result.ts";
+import { type WireError, wireError } from "./error-codes.ts";
+import { ClientAck, Hello } from "./handshake.ts";
+import { type Request, type RequestType, requests } from "./requests.ts";
+
+/** What a client may send once it has said hello. */
+export type ClientFrame =
+  | { readonly kind: "request"; readonly request: Request }
+  | { readonly kind: "ack"; readonly seq: number }
+  | { readonly kind: "ping" }
+  | { readonly kind: "pong" }
+  /** A request that has a usable id but is wrong otherwise: it is admitted, and answered with this error. */
+  | { readonly kind: "refused"; readonly id: number; readonly error: WireError };
+
+interface Checker {
+  Check(value: unknown): boolean;
+  Errors(value: unknown): { instancePath: string; message: string }[];
+}
+
+const compile = (schema: TSchema): Checker => Compile(schema) as unknown as Checker;
+const helloChecker = compile(Hello);
+const ackChecker = compile(ClientAck);
+const requestCheckers = new Map<string, Checker>(
+  Object.entries(requests).map(([type, schema]) => [type, compile(schema)]),
+);
+
+/** Reads the first frame of a transport. The error's text says which field is wrong. */
+export function decodeHello(text: string): Result<Hello, string> {
+  const value = parseObject(text);
+  if (value === undefined) return fail("not a JSON object");
+  if (value.type !== "hello") return fail("the first frame must be hello");
+  return helloChecker.Check(value) ? ok(value as Hello) : fail(explain(helloChecker, value));
+}
+
+/** Reads any later frame. A failure is a broken rule of the link: the transport is closed with 4200. */
+export function decodeFrame(text: string): Result<ClientFrame, string> {
+  const value = parseObject(text);
+  if (value === undefined) return fail("not a JSON object");
+  const { type, id } = value;
+  if (typeof type !== "string") return fail("a frame needs a type");
+  if (id === undefined) {
+    if (type === "ack" && ackChecker.Check(value)) return ok({ kind: "ack", seq: value.seq as number });
+    if (type === "pong") return ok({ kind: "pong" });
+    if (type === "ping") return ok({ kind: "ping" });
+    return fail(`${type.slice(0, 32)} needs an id`);
+  }
+  if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 1)
+    return fail("an id is a whole number from 1");
+  const checker = requestCheckers.get(type);
+  if (checker === undefined) return ok({ kind: "refused", id, error: wireError("unknown_type") });
+  if (checker.Check(value)) return ok({ kind: "request", request: value as Request });
+  return ok({ kind: "refused", id, error: wireError("bad_request", explain(checker, value)) });
+}
+
+/** True when the text names a request of the protocol. */
+export function isRequestType(type: string): type is RequestType {
+  return Object.hasOwn(requests, type);
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+}
+
+function explain(checker: Checker, value: unknown): string {
+  const [first] = checker.Errors(value);
+  if (first === undefined) return "the frame breaks its schema";
+  const where = first.instancePath === "" ? "the frame" : first.instancePath.slice(1).replaceAll("/", ".");
+  return `${where}: ${first.message}`.slice(0, 200);
+}

@@ -1,0 +1,106 @@
+import { type Static, type TObject, Type } from "typebox";
+import { errorCodes } from "./error-codes.ts";
+import type { RequestType } from "./requests.ts";
+import { Generation, Member, MemberId, Pair, RoomPolicy, SessionId } from "./values.ts";
+
+/** What stands in `ok`, by type of request. */
+const empty = Type.Object({}, { additionalProperties: true, description: "Nothing." });
+const Ticket = Type.String({
+  maxLength: 2_048,
+  description: "Sealed; finds the session again (see Tickets).",
+});
+
+const CallReply = Type.Object(
+  { session: SessionId, ticket: Ticket },
+  { additionalProperties: true, description: "The ringing session." },
+);
+const AcceptReply = Type.Object(
+  { session: SessionId, pair: Pair, generation: Generation },
+  { additionalProperties: true, description: "This device won, and the caller confirmed." },
+);
+const RestartReply = Type.Object(
+  {
+    pair: Pair,
+    generation: Generation,
+    offer: Type.Boolean({ description: "True when this end makes the offer." }),
+  },
+  { additionalProperties: true, description: "The generation that is current now." },
+);
+const MoveReply = Type.Object(
+  { pair: Pair },
+  { additionalProperties: true, description: "The move is done: this pair is the session's." },
+);
+const SendReply = Type.Object(
+  {
+    delivered: Type.Optional(
+      Type.Integer({ minimum: 0, description: "Devices; only to who may watch the user." }),
+    ),
+  },
+  { additionalProperties: true, description: "Taken." },
+);
+const JoinReply = Type.Object(
+  {
+    member: MemberId,
+    state: Type.Union([Type.Literal("joined"), Type.Literal("lobby")]),
+    moderator: Type.Boolean(),
+    version: Type.Integer({ minimum: 0, description: "Of the member list; deltas count on from it." }),
+    count: Type.Integer({ minimum: 0 }),
+    members: Type.Array(Member, { description: "The list, while the room is not larger than `roomList`." }),
+    policy: RoomPolicy,
+  },
+  { additionalProperties: true, description: "The room as it is now." },
+);
+const RefreshReply = Type.Object(
+  { expires: Type.Integer({ minimum: 0, description: "ms until the new token expires." }) },
+  { additionalProperties: true, description: "The token is renewed." },
+);
+
+export const replies = {
+  call: CallReply,
+  ringing: empty,
+  accept: AcceptReply,
+  confirm: empty,
+  decline: empty,
+  cancel: empty,
+  signal: empty,
+  restart: RestartReply,
+  resync: empty,
+  move: MoveReply,
+  hangup: empty,
+  report: empty,
+  watch: empty,
+  unwatch: empty,
+  status: empty,
+  send: SendReply,
+  join: JoinReply,
+  leave: empty,
+  admit: empty,
+  refuse: empty,
+  policy: empty,
+  refresh: RefreshReply,
+} as const satisfies Record<RequestType, TObject>;
+
+export type ReplyOf<T extends RequestType> = Static<(typeof replies)[T]>;
+
+export const ErrorBody = Type.Object(
+  {
+    code: Type.Union(Object.keys(errorCodes).map((code) => Type.Literal(code))),
+    message: Type.String(),
+    temporary: Type.Boolean({ description: "The same request may succeed later." }),
+    retryAfter: Type.Optional(Type.Integer({ minimum: 0, description: "ms" })),
+  },
+  { additionalProperties: true, description: "See docs/errors.md." },
+);
+
+export const ReplyFrame = Type.Object(
+  {
+    re: Type.Integer({ minimum: 1, description: "The request's id." }),
+    seq: Type.Integer({
+      minimum: 1,
+      description: "Counts 1, 2, 3 … in each link, replies and pushes together.",
+    }),
+    ok: Type.Optional(Type.Object({}, { additionalProperties: true })),
+    error: Type.Optional(ErrorBody),
+  },
+  { additionalProperties: true, description: "Exactly one of `ok` and `error` is there." },
+);

@@ -1,0 +1,209 @@
+import { type Static, Type } from "typebox";
+import { idPattern } from "./address.ts";
+
+/** The values that several frames share. Every schema here is JSON Schema and, by `Static`, a TypeScript type. */
+const closed = { additionalProperties: true } as const;
+
+export const Id = Type.String({ pattern: idPattern, description: "User or device id (see Addresses)." });
+export const AddressText = Type.String({
+  minLength: 1,
+  maxLength: 264,
+  description: "An address (see Addresses).",
+});
+export const SessionId = Type.String({ minLength: 1, maxLength: 64, description: "Session id." });
+export const MemberId = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  description: "A member's id in its room.",
+});
+export const RoomAddress = Type.String({ pattern: "^room:", maxLength: 133, description: "`room:NAME`." });
+export const Pair = Type.Integer({
+  minimum: 1,
+  maximum: 1_000_000,
+  description: "Number of the RTCPeerConnection pair, from 1.",
+});
+export const Generation = Type.Integer({
+  minimum: 1,
+  maximum: 1_000_000,
+  description: "ICE generation of the pair, from 1.",
+});
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: "^[^\\p{C}]*$",
+  description: "Text for people.",
+});
+
+export const Description = Type.Object(
+  {
+    type: Type.Union([Type.Literal("offer"), Type.Literal("answer")]),
+    sdp: Type.String({
+      maxLength: 1_048_576,
+      description: "Opaque to the server; bounded by `limits.sdpBytes`.",
+    }),
+  },
+  { ...closed, description: "A session description (RFC 8829)." },
+);
+export type Description = Static<typeof Description>;
+
+export const Candidate = Type.Object(
+  {
+    candidate: Type.String({ maxLength: 2_048, description: "The `candidate:` line (RFC 8839 §5.1)." }),
+    sdpMid: Type.Optional(Type.Union([Type.String({ maxLength: 128 }), Type.Null()])),
+    sdpMLineIndex: Type.Optional(Type.Union([Type.Integer({ minimum: 0, maximum: 65_535 }), Type.Null()])),
+    usernameFragment: Type.Optional(Type.Union([Type.String({ maxLength: 256 }), Type.Null()])),
+  },
+  { ...closed, description: "One ICE candidate, as `RTCIceCandidate.toJSON()` gives it." },
+);
+export type Candidate = Static<typeof Candidate>;
+
+export const Candidates = Type.Array(Candidate, {
+  maxItems: 1_024,
+  description: "Bounded by `limits.candidates`.",
+});
+
+export const MediaWanted = Type.Object(
+  {
+    audio: Type.Optional(Type.Boolean()),
+    video: Type.Optional(Type.Boolean()),
+    data: Type.Optional(Type.Boolean()),
+  },
+  { ...closed, description: "What the caller wants to exchange." },
+);
+export type MediaWanted = Static<typeof MediaWanted>;
+
+export const MediaNotes = Type.Record(
+  Type.String({ maxLength: 128 }),
+  Type.Object({ screen: Type.Optional(Type.Boolean()), muted: Type.Optional(Type.Boolean()) }, closed),
+  { maxProperties: 64, description: "mid → what the SDP does not say of it. Opaque to the server." },
+);
+export type MediaNotes = Static<typeof MediaNotes>;
+
+export const Capabilities = Type.Object(
+  {
+    trickle: Type.Optional(
+      Type.Boolean({ description: "Sends and takes candidates after the description. Default true." }),
+    ),
+    sdpRole: Type.Optional(
+      Type.Union([Type.Literal("both"), Type.Literal("offer-only"), Type.Literal("answer-only")], {
+        description: "Which descriptions it can make. Default `both`.",
+      }),
+    ),
+    renegotiation: Type.Optional(
+      Type.Union([Type.Literal("full"), Type.Literal("hold-only"), Type.Literal("none")], {
+        description: "Default `full`.",
+      }),
+    ),
+    iceRestart: Type.Optional(Type.Boolean({ description: "Can be asked to restart ICE. Default true." })),
+    ringing: Type.Optional(Type.Boolean({ description: "Says when it is alerting. Default true." })),
+    hangup: Type.Optional(Type.Boolean({ description: "Says when it hangs up. Default true." })),
+    reports: Type.Optional(
+      Type.Boolean({ description: "Reports the state of its connection. Default true." }),
+    ),
+    needsData: Type.Optional(
+      Type.Boolean({ description: "A call dies without a data channel. Default false." }),
+    ),
+    maxSessions: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000, description: "Sessions it can hold at once." }),
+    ),
+    maxSdpBytes: Type.Optional(Type.Integer({ minimum: 256, maximum: 1_048_576 })),
+    maxCandidates: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_024 })),
+    detachable: Type.Optional(
+      Type.Boolean({ description: "Its calls survive the loss of its link. Default true." }),
+    ),
+  },
+  { ...closed, description: "The capability record of a device: what may be asked of a leg." },
+);
+export type Capabilities = Static<typeof Capabilities>;
+
+export const PeerInfo = Type.Object(
+  {
+    user: Id,
+    device: Type.Optional(Id),
+    kind: Type.Optional(Type.String({ maxLength: 32 })),
+    name: Type.Optional(Name),
+  },
+  { ...closed, description: "A user, and the device where it may be seen." },
+);
+export type PeerInfo = Static<typeof PeerInfo>;
+
+export const DevicePresence = Type.Object(
+  {
+    device: Id,
+    kind: Type.String({ maxLength: 32 }),
+    name: Type.Optional(Name),
+    status: Type.Optional(Type.String({ maxLength: 128 })),
+  },
+  { ...closed, description: "One online device of a user." },
+);
+export type DevicePresence = Static<typeof DevicePresence>;
+
+export const IceServer = Type.Object(
+  {
+    urls: Type.Array(Type.String({ maxLength: 512 }), { minItems: 1, maxItems: 16 }),
+    username: Type.Optional(Type.String({ maxLength: 512 })),
+    credential: Type.Optional(Type.String({ maxLength: 512 })),
+  },
+  { ...closed, description: "An `RTCIceServer`." },
+);
+export type IceServer = Static<typeof IceServer>;
+
+export const Member = Type.Object(
+  {
+    member: MemberId,
+    index: Type.Integer({ minimum: 1, description: "Join index: counts the joins of the room." }),
+    user: Id,
+    device: Id,
+    kind: Type.Optional(Type.String({ maxLength: 32 })),
+    name: Type.Optional(Name),
+    data: Type.Optional(Type.Unknown({ description: "What the member gave to `join`." })),
+  },
+  { ...closed, description: "A member of a room." },
+);
+export type Member = Static<typeof Member>;
+
+export const RoomPolicy = Type.Object(
+  {
+    lobby: Type.Optional(Type.Boolean({ description: "Who does not moderate knocks and waits." })),
+    size: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+    opens: Type.Optional(
+      Type.Integer({ minimum: 0, description: "Unix time in ms before which nobody joins." }),
+    ),
+    closes: Type.Optional(
+      Type.Integer({ minimum: 0, description: "Unix time in ms at which the room ends." }),
+    ),
+  },
+  { ...closed, description: "The rules of a room." },
+);
+export type RoomPolicy = Static<typeof RoomPolicy>;
+
+export const Stats = Type.Object(
+  {
+    pair: Type.Optional(Pair),
+    state: Type.Union(
+      [
+        Type.Literal("connecting"),
+        Type.Literal("connected"),
+        Type.Literal("disconnected"),
+        Type.Literal("failed"),
+        Type.Literal("closed"),
+      ],
+      { description: "State of the RTCPeerConnection." },
+    ),
+    path: Type.Optional(Type.Union([Type.Literal("direct"), Type.Literal("relay")])),
+    rtt: Type.Optional(Type.Number({ minimum: 0, description: "ms" })),
+    jitter: Type.Optional(Type.Number({ minimum: 0, description: "ms" })),
+    lossIn: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+    lossOut: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+    bitrateIn: Type.Optional(Type.Number({ minimum: 0, description: "bit/s" })),
+    bitrateOut: Type.Optional(Type.Number({ minimum: 0, description: "bit/s" })),
+    local: Type.Optional(
+      Type.String({ maxLength: 64, description: "Candidate type of the selected pair's own end." }),
+    ),
+    remote: Type.Optional(
+      Type.String({ maxLength: 64, description: "Candidate type of the selected pair's far end." }),
+    ),
+  },
+  { ...closed, description: "What a device sees of its media connection." },
+);
+export type Stats = Static<typeof Stats>;

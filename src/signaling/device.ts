@@ -1,0 +1,38 @@
+import type { CloseName } from "../protocol/close-codes.ts";
+import type { WireError } from "../protocol/error-codes.ts";
+import type { PushBody } from "../protocol/pushes.ts";
+import type { Capabilities } from "../protocol/values.ts";
+import type { Grants } from "./grants.ts";
+
+/** What a request came to. A request without an outcome yet is replied to later through the device's link. */
+export type Outcome = { readonly ok: object } | { readonly error: WireError };
+
+/**
+ * The conversation with one device, whatever protocol it speaks: the native link and every gateway implement it.
+ * Nothing here throws, and nothing calls back into the core before it returns.
+ */
+export interface DeviceLink {
+  readonly id: string;
+  /** `live`: the device hears at once. `suspended`: it hears when it resumes, if it does in time. */
+  readonly state: "live" | "suspended" | "closed";
+  /** Delivers a push: in order, each once. */
+  deliver(push: PushBody, now: number): void;
+  /** Replies to a request that had no outcome when it was made. */
+  reply(id: number, outcome: Outcome, now: number): void;
+  /** Ends the conversation from the server's side; its legs end or detach as the core decides. */
+  close(why: CloseName, now: number): void;
+}
+
+/** One endpoint of a user. It exists from sign-in until its link is closed; `signaling/` keeps one per (user, id). */
+export interface Device {
+  readonly user: string;
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string | undefined;
+  readonly capabilities: Capabilities;
+  readonly link: DeviceLink;
+  grants: Grants;
+  status: string | undefined;
+  /** False once it was silent for `limits.offlineAfter`, though its link may still be resumed. */
+  online: boolean;
+}

@@ -1,0 +1,63 @@
+import type { WireReason } from "../protocol/end-reasons.ts";
+import type { WireCode } from "../protocol/error-codes.ts";
+import type { Limits } from "../protocol/limits.ts";
+import type { RequestType } from "../protocol/requests.ts";
+import type { Stats } from "../protocol/values.ts";
+
+/** What happened, for records, metrics and logs. No event holds a token, a secret or an SDP. */
+export type CoreEvent =
+  | { readonly type: "link_opened"; readonly user: string; readonly device: string; readonly link: string }
+  | {
+      readonly type: "link_resumed";
+      readonly user: string;
+      readonly device: string;
+      readonly link: string;
+      readonly replayed: number;
+    }
+  | { readonly type: "resume_refused"; readonly reason: string }
+  | { readonly type: "link_suspended"; readonly user: string; readonly device: string; readonly code: number }
+  | { readonly type: "link_closed"; readonly user: string; readonly device: string; readonly reason: string }
+  | { readonly type: "transport_refused"; readonly code: number; readonly reason: string }
+  | { readonly type: "request"; readonly request: RequestType }
+  | { readonly type: "request_failed"; readonly request: string; readonly code: WireCode }
+  | { readonly type: "limit"; readonly limit: keyof Limits }
+  | {
+      readonly type: "session_started";
+      readonly session: string;
+      readonly caller: string;
+      readonly callee: string;
+    }
+  | {
+      readonly type: "session_accepted";
+      readonly session: string;
+      readonly device: string;
+      readonly after: number;
+    }
+  | { readonly type: "session_ended"; readonly record: SessionRecord }
+  | {
+      readonly type: "report";
+      readonly session: string;
+      readonly user: string;
+      readonly device: string;
+      readonly stats: Stats;
+    }
+  | { readonly type: "fault"; readonly where: string; readonly error: unknown };
+
+/** What is left of a session: one a session, made at its end. Times are Unix ms. */
+export interface SessionRecord {
+  readonly session: string;
+  readonly kind: "call" | "mesh";
+  readonly caller: { readonly user: string; readonly device: string };
+  readonly callee: { readonly user: string; readonly device?: string };
+  readonly room?: string;
+  readonly startedAt: number;
+  readonly acceptedAt?: number;
+  readonly connectedAt?: number;
+  readonly endedAt: number;
+  readonly reason: WireReason;
+  readonly by?: { readonly user: string; readonly device: string };
+  readonly rung: readonly string[];
+  readonly pairs: number;
+  readonly generations: number;
+  readonly lastStats?: { readonly caller?: Stats; readonly callee?: Stats };
+}

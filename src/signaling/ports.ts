@@ -1,0 +1,56 @@
+import type { WireError } from "../protocol/error-codes.ts";
+import type { IceServer } from "../protocol/values.ts";
+import type { Result } from "../shared/result.ts";
+import type { CoreEvent } from "./events.ts";
+import type { Grants } from "./grants.ts";
+
+/** Who a token speaks for. */
+export interface Identity {
+  readonly user: string;
+  /** The only device that the token is for, where it names one. */
+  readonly device?: string;
+  readonly grants: Grants;
+  /** Unix time in ms. */
+  readonly expires: number;
+  readonly issuedAt: number;
+}
+
+/** One connection to a client, whatever carries it. Owned by a shell; the core only sends and closes. */
+export interface Transport {
+  /** Sends one text frame. False when it was not taken (back-pressure); the core then closes the transport. */
+  send(text: string): boolean;
+  /** Closes it; nothing is sent afterwards. `closed` of the connection need not be called for it. */
+  close(code: number, reason: string): void;
+  /** Bytes that were sent and have not left this process. */
+  readonly buffered: number;
+}
+
+/** Where a transport came from. */
+export interface Remote {
+  /** The client's address, canonical; of the proxy's header only where that proxy is trusted. */
+  readonly address: string;
+}
+
+/** What the pure core needs of the world. Every call returns at once. */
+export interface Ports {
+  /** Verifies a token and calls back, now or later, with the time of that moment. */
+  verify(token: string, done: (result: Result<Identity, WireError>, now: number) => void): void;
+  /** ICE servers for a device; `renewAt` (Unix ms) where the credentials expire. */
+  iceServers(
+    user: string,
+    device: string,
+    now: number,
+  ): { readonly servers: IceServer[]; readonly renewAt?: number };
+  /** An unguessable text of this many random bytes, base64url. */
+  random(bytes: number): string;
+  /** A number from 0 to 1, for jitter. */
+  jitter(): number;
+  /** SHA-256 of the text, base64url. */
+  hash(text: string): string;
+  /** Authenticated encryption with the cluster's key; base64url. */
+  seal(text: string): string;
+  /** The inverse of seal; undefined for anything that this cluster did not seal. */
+  unseal(sealed: string): string | undefined;
+  /** Hears what happened, for records, metrics and logs. */
+  emit(event: CoreEvent): void;
+}
