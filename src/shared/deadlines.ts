@@ -1,0 +1,109 @@
+/** A moment at which something is due. */
+export interface Deadline {
+  readonly at: number;
+  /** Takes it back, at once and without a trace. Once it ran or was taken back, nothing happens. */
+  cancel(): void;
+}
+
+/** The most that one {@link Deadlines.run} does; what is left stays due, so that a flood can't hold the process. */
+const runLimit = 100_000;
+
+/**
+ * Deadlines in order of time; equal times in the order in which they were added. It owns no timer: whoever owns it
+ * asks `next` and calls `run`. Adding and cancelling cost O(log n), and a cancelled deadline keeps no memory.
+ */
+export class Deadlines {
+  readonly #heap: Entry[] = [];
+  #added = 0;
+
+  /** The time of the earliest deadline; undefined when there is none. */
+  get next(): number | undefined {
+    return this.#heap[0]?.at;
+  }
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** Calls `due` once, in the first `run` at or after `at`. */
+  add(at: number, due: (now: number) => void): Deadline {
+    return new Entry(this.#heap, at, this.#added++, due);
+  }
+
+  /**
+   * Runs everything that is due, in order of time, together with what these add that is due too (up to a bound).
+   * A `due` that throws is spent; the exception goes to the caller, and the rest stays due.
+   */
+  run(now: number): void {
+    for (let left = runLimit; left > 0; left--) {
+      const first = this.#heap[0];
+      if (first === undefined || first.at > now) return;
+      first.cancel();
+      first.due(now);
+    }
+  }
+}
+
+/** A node of a binary heap that knows its place, so that it can leave from the middle. */
+class Entry implements Deadline {
+  readonly at: number;
+  readonly due: (now: number) => void;
+  readonly #order: number;
+  readonly #heap: Entry[];
+  /** Where it stands in the heap; -1 once it left. */
+  #index: number;
+
+  constructor(heap: Entry[], at: number, order: number, due: (now: number) => void) {
+    this.at = at;
+    this.due = due;
+    this.#order = order;
+    this.#heap = heap;
+    this.#index = heap.length;
+    heap.push(this);
+    this.#rise();
+  }
+
+  cancel(): void {
+    if (this.#index < 0) return;
+    const last = this.#heap.pop() as Entry;
+    if (last !== this) {
+      last.#put(this.#index);
+      last.#rise();
+      last.#sink();
+    }
+    this.#index = -1;
+  }
+
+  #rise(): void {
+    while (this.#index > 0) {
+      const parent = this.#heap[(this.#index - 1) >> 1] as Entry;
+      if (parent.#before(this)) return;
+      this.#swap(parent);
+    }
+  }
+
+  #sink(): void {
+    for (;;) {
+      const left = this.#heap[2 * this.#index + 1];
+      const right = this.#heap[2 * this.#index + 2];
+      const child = left !== undefined && right?.#before(left) ? right : left;
+      if (child === undefined || this.#before(child)) return;
+      this.#swap(child);
+    }
+  }
+
+  #before(other: Entry): boolean {
+    return this.at < other.at || (this.at === other.at && this.#order < other.#order);
+  }
+
+  #swap(other: Entry): void {
+    const index = this.#index;
+    this.#put(other.#index);
+    other.#put(index);
+  }
+
+  #put(index: number): void {
+    this.#heap[index] = this;
+    this.#index = index;
+  }
+}

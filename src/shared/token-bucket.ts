@@ -1,0 +1,98 @@
+/**
+ * A rate with a burst: `burst` at once, and `perSecond` on average (both above 0). One bucket is one number, the
+ * time at which it will be full again (the "generic cell rate algorithm", ITU-T I.371).
+ */
+export class TokenBucket {
+  readonly #rate: Rate;
+  #fullAt: number;
+
+  constructor(perSecond: number, burst: number, now: number) {
+    this.#rate = new Rate(perSecond, burst);
+    this.#fullAt = now;
+  }
+
+  /** Takes one token; false when there is none. */
+  take(now: number): boolean {
+    const after = this.#rate.take(this.#fullAt, now);
+    if (after === undefined) return false;
+    this.#fullAt = after;
+    return true;
+  }
+
+  /** Whole milliseconds until `take` will succeed. */
+  retryAfter(now: number): number {
+    return this.#rate.retryAfter(this.#fullAt, now);
+  }
+}
+
+/**
+ * A bucket for each key. Full ones are forgotten as others are used; of more than `max` keys the one that took
+ * longest ago is forgotten as well, so the memory is bounded under any input.
+ */
+export class TokenBuckets {
+  readonly #rate: Rate;
+  readonly #max: number;
+  /** Key → full at, in order of the last take. */
+  readonly #fullAt = new Map<string, number>();
+
+  constructor(perSecond: number, burst: number, max: number) {
+    this.#rate = new Rate(perSecond, burst);
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#fullAt.size;
+  }
+
+  /** Takes one token of the key's bucket; false when there is none. */
+  take(key: string, now: number): boolean {
+    this.#forget(now);
+    const after = this.#rate.take(this.#fullAt.get(key) ?? now, now);
+    if (after === undefined) return false;
+    this.#fullAt.delete(key);
+    this.#fullAt.set(key, after);
+    return true;
+  }
+
+  /** Whole milliseconds until `take` of the key will succeed. */
+  retryAfter(key: string, now: number): number {
+    return this.#rate.retryAfter(this.#fullAt.get(key) ?? now, now);
+  }
+
+  /** Two a take: the map shrinks faster than it grows. */
+  #forget(now: number): void {
+    for (let left = 2; left > 0; left--) {
+      const [first] = this.#fullAt;
+      if (first === undefined || (first[1] > now && this.#fullAt.size < this.#max)) return;
+      this.#fullAt.delete(first[0]);
+    }
+  }
+}
+
+class Rate {
+  /** Milliseconds that one token takes to come back. */
+  readonly #cost: number;
+  /** Milliseconds that an empty bucket takes to fill. */
+  readonly #depth: number;
+
+  constructor(perSecond: number, burst: number) {
+    this.#cost = 1_000 / perSecond;
+    this.#depth = burst * this.#cost;
+  }
+
+  /** When the bucket will be full again after one more token; undefined when it has none. */
+  take(fullAt: number, now: number): number | undefined {
+    const after = this.#current(fullAt, now) + this.#cost;
+    // A part of a millisecond is forgiven, so that the sums of fractions never lose a token.
+    return after - now > this.#depth + 0.001 ? undefined : after;
+  }
+
+  retryAfter(fullAt: number, now: number): number {
+    return Math.max(0, Math.ceil(this.#current(fullAt, now) + this.#cost - now - this.#depth - 0.001));
+  }
+
+  /** A clock that was set back must not lock anybody out for longer than an empty bucket would. */
+  #current(fullAt: number, now: number): number {
+    return Math.min(Math.max(fullAt, now), now + this.#depth);
+  }
+}
