@@ -86,8 +86,9 @@ class Entry implements Deadline {
     for (;;) {
       const left = this.#heap[2 * this.#index + 1];
       const right = this.#heap[2 * this.#index + 2];
-      const child = left !== undefined && right?.#before(left) ? right : left;
-      if (child === undefined || this.#before(child)) return;
+      if (left === undefined) return;
+      const child = right === undefined || left.#before(right) ? left : right;
+      if (this.#before(child)) return;
       this.#swap(child);
     }
   }
