@@ -26,12 +26,19 @@ const requestCheckers = new Map<string, Checker>(
   Object.entries(requests).map(([type, schema]) => [type, compile(schema)]),
 );
 
+/**
+ * JSON nested deeper than this is refused, in known and unknown fields alike: what is opaque gets relayed, and
+ * writing a tree that is deep enough overflows the stack of some runtimes.
+ */
+export const maxNesting = 64;
+
 /** Reads the first frame of a transport. The error's text says which field is wrong. */
 export function decodeHello(text: string): Result<Hello, string> {
   const value = parseObject(text);
   if (value === undefined) return fail("not a JSON object");
   if (value.type !== "hello") return fail("the first frame must be hello");
-  return helloChecker.Check(value) ? ok(value as Hello) : fail(explain(helloChecker, value));
+  if (!helloChecker.Check(value)) return fail(explain(helloChecker, value));
+  return isTooDeep(text, value) ? fail(tooDeep) : ok(value as Hello);
 }
 
 /** Reads any later frame. A failure is a broken rule of the link: the transport is closed with 4200. */
@@ -50,8 +57,10 @@ export function decodeFrame(text: string): Result<ClientFrame, string> {
     return fail("an id is a whole number from 1");
   const checker = requestCheckers.get(type);
   if (checker === undefined) return ok({ kind: "refused", id, error: wireError("unknown_type") });
-  if (checker.Check(value)) return ok({ kind: "request", request: value as Request });
-  return ok({ kind: "refused", id, error: wireError("bad_request", explain(checker, value)) });
+  if (!checker.Check(value))
+    return ok({ kind: "refused", id, error: wireError("bad_request", explain(checker, value)) });
+  if (isTooDeep(text, value)) return ok({ kind: "refused", id, error: wireError("bad_request", tooDeep) });
+  return ok({ kind: "request", request: value as Request });
 }
 
 /** True when the text names a request of the protocol. */
@@ -69,6 +78,26 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? (value as Record<string, unknown>)
     : undefined;
+}
+
+const tooDeep = `the frame: nested deeper than ${maxNesting} levels`;
+
+/** Few frames have brackets enough to nest that deep; only those are walked. */
+function isTooDeep(text: string, value: object): boolean {
+  return occurrences(text, "[") + occurrences(text, "{") > maxNesting && nestsDeeper(value, maxNesting);
+}
+
+function occurrences(text: string, bracket: string): number {
+  let count = 0;
+  for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) count++;
+  return count;
+}
+
+function nestsDeeper(value: object, levels: number): boolean {
+  if (levels === 0) return true;
+  for (const child of Object.values(value))
+    if (typeof child === "object" && child !== null && nestsDeeper(child, levels - 1)) return true;
+  return false;
 }
 
 function explain(checker: Checker, value: unknown): string {

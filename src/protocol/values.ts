@@ -73,9 +73,13 @@ export const MediaWanted = Type.Object(
 export type MediaWanted = Static<typeof MediaWanted>;
 
 export const MediaNotes = Type.Record(
-  Type.String({ maxLength: 128 }),
+  Type.String({ pattern: "^[!-~]{1,128}$" }),
   Type.Object({ screen: Type.Optional(Type.Boolean()), muted: Type.Optional(Type.Boolean()) }, closed),
-  { maxProperties: 64, description: "mid → what the SDP does not say of it. Opaque to the server." },
+  {
+    additionalProperties: false,
+    maxProperties: 64,
+    description: "mid → what the SDP does not say of it. Opaque to the server.",
+  },
 );
 export type MediaNotes = Static<typeof MediaNotes>;
 
