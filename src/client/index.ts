@@ -1,0 +1,34 @@
+/**
+ * `switchboard/client`: calls, rooms, presence and messages, for browsers, Node ≥ 22 and Bun.
+ * What it does and how is told in docs/client.md.
+ */
+export type {
+  Call,
+  CallOptions,
+  CallStats,
+  Capabilities,
+  Channel,
+  Client,
+  ConnectOptions,
+  Ended,
+  EndReason,
+  Flags,
+  Frame,
+  IncomingCall,
+  JoinOptions,
+  Kind,
+  LocalMedia,
+  Media,
+  Member,
+  Message,
+  Peer,
+  Presence,
+  Room,
+  RoomPolicy,
+  Rtc,
+  Sent,
+} from "./api.ts";
+export { connect } from "./client.ts";
+export { type ErrorCode, SwitchboardError } from "./error.ts";
+export type { Cancel, Live } from "./live.ts";
+export { capture } from "./local-media.ts";
