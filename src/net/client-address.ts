@@ -1,0 +1,81 @@
+import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
+import type { Client } from "./http-server.ts";
+
+/**
+ * One spelling per address: IPv4 dotted, also where it came mapped into IPv6; IPv6 in RFC 5952 form, without a zone.
+ * Undefined for anything that is no address.
+ */
+export function canonicalAddress(text: string): string | undefined {
+  const bare = text.split("%", 1)[0] ?? "";
+  if (isIPv4(bare)) return bare;
+  if (!isIPv6(bare)) return undefined;
+  const address = new URL(`http://[${bare}]`).hostname.slice(1, -1);
+  const mapped = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(address);
+  if (mapped === null) return address;
+  const high = Number.parseInt(mapped[1] ?? "", 16);
+  const low = Number.parseInt(mapped[2] ?? "", 16);
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+}
+
+/** True for 127.0.0.0/8 and ::1. The address must be canonical. */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || (isIPv4(address) && address.startsWith("127."));
+}
+
+/** What a rate is counted for: an IPv4 address, or the /64 of an IPv6 address, which one customer usually has whole. */
+export function addressGroup(address: string): string {
+  if (!address.includes(":")) return address;
+  const [head = "", tail] = address.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  if (tail !== undefined) {
+    const rest = tail === "" ? [] : tail.split(":");
+    while (groups.length + rest.length < 8) groups.push("0");
+    groups.push(...rest);
+  }
+  return `${groups.slice(0, 4).join(":")}::/64`;
+}
+
+/** Proxies whose `X-Forwarded-For` is believed. */
+export class TrustedProxies {
+  readonly #list = new BlockList();
+
+  /** Throws a RangeError that names an entry which is neither an address nor a CIDR range. */
+  constructor(entries: readonly string[]) {
+    for (const entry of entries) {
+      const [host = "", bits] = entry.split("/");
+      const address = canonicalAddress(host);
+      const most = isIPv4(address ?? "") ? 32 : 128;
+      const prefix = bits === undefined ? most : Number(bits);
+      if (address === undefined || bits === "" || !Number.isInteger(prefix) || prefix < 0 || prefix > most)
+        throw new RangeError(`${entry} is neither an address nor a range such as 10.0.0.0/8`);
+      this.#list.addSubnet(address, prefix, isIPv4(address) ? "ipv4" : "ipv6");
+    }
+  }
+
+  /** Who is behind a socket with this peer address and this `X-Forwarded-For`. */
+  client(peerAddress: string, forwardedFor: string | null): Client {
+    const peer = canonicalAddress(peerAddress) ?? peerAddress;
+    let address = peer;
+    if (forwardedFor !== null) {
+      const hops = forwardedFor.split(",");
+      // Each proxy appends whom it heard: read from the right, for as long as the one who wrote is trusted.
+      while (this.#trusts(address)) {
+        const hop = hops.pop();
+        const before = hop === undefined ? undefined : canonicalAddress(withoutPort(hop.trim()));
+        if (before === undefined) break;
+        address = before;
+      }
+    }
+    return { address, peer };
+  }
+
+  #trusts(address: string): boolean {
+    const version = isIP(address);
+    return version !== 0 && this.#list.check(address, version === 4 ? "ipv4" : "ipv6");
+  }
+}
+
+function withoutPort(hop: string): string {
+  if (hop.startsWith("[")) return hop.slice(1, hop.indexOf("]"));
+  return hop.includes(".") ? (hop.split(":", 1)[0] ?? "") : hop;
+}

@@ -1,0 +1,187 @@
+import { createServer, type Server } from "node:http";
+import { createServer as createSecureServer, Server as SecureServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { CertificatePair } from "./certificate-files.ts";
+import { TrustedProxies } from "./client-address.ts";
+import type {
+  Client,
+  HttpServer,
+  ServerOptions,
+  Socket,
+  SocketHandlers,
+  SocketRoute,
+} from "./http-server.ts";
+import { answer, refuseUpgrade, webRequest } from "./node-web.ts";
+import { chooseRoute, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
+
+type Incoming = import("node:http").IncomingMessage;
+type Outgoing = import("node:http").ServerResponse;
+
+/** {@link HttpServer} on `node:http` and the `ws` package. */
+export class NodeServer implements HttpServer {
+  readonly #options: ServerOptions;
+  readonly #proxies: TrustedProxies;
+  readonly #server: Server;
+  readonly #sockets: WebSocketServer;
+
+  /** Resolves once it listens. */
+  static async listen(options: ServerOptions): Promise<NodeServer> {
+    const server = new NodeServer(options);
+    await server.#listen();
+    return server;
+  }
+
+  private constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
+    this.#server = options.tls === undefined ? createServer() : createSecureServer({ ...options.tls });
+    this.#server.on("request", (incoming, outgoing) => void this.#request(incoming, outgoing));
+    this.#server.on("upgrade", (incoming, raw, head) => this.#upgrade(incoming, raw, head));
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: true,
+      perMessageDeflate: false,
+      maxPayload: options.messageBytes,
+      // The route was chosen before; its protocol was put where this finds it.
+      handleProtocols: (_offered, request) => protocols.get(request) ?? false,
+    });
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  useCertificate(pair: CertificatePair): void {
+    if (!(this.#server instanceof SecureServer)) throw new Error("this server was started without TLS");
+    this.#server.setSecureContext({ cert: pair.cert, key: pair.key });
+  }
+
+  async stop(): Promise<void> {
+    const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#server.closeAllConnections();
+    await stopped;
+  }
+
+  #listen(): Promise<void> {
+    const { host, port, reusePort = false } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {
+        this.#server.off("error", reject);
+        this.#server.on("error", (error) => this.#options.fault("listener", error));
+        resolve();
+      });
+    });
+  }
+
+  #client(incoming: Incoming): Client {
+    const forwarded = incoming.headers["x-forwarded-for"];
+    const list = Array.isArray(forwarded) ? forwarded.join(",") : forwarded;
+    return this.#proxies.client(incoming.socket.remoteAddress ?? "", list ?? null);
+  }
+
+  async #request(incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    let response: Response;
+    try {
+      const request = webRequest(incoming, outgoing, this.#options.bodyBytes);
+      if (request instanceof Response) response = request;
+      else {
+        const required = upgradeRequired(this.#options.sockets, new URL(request.url).pathname);
+        response =
+          required === undefined
+            ? await this.#options.fetch(request, this.#client(incoming))
+            : refusalResponse(required);
+      }
+    } catch (error) {
+      this.#options.fault("request", error);
+      response = refusalResponse(serverFailed);
+    }
+    await answer(response, outgoing, incoming.method === "HEAD").catch(() => outgoing.destroy());
+  }
+
+  #upgrade(incoming: Incoming, raw: Duplex, head: Buffer): void {
+    raw.on("error", () => raw.destroy());
+    const client = this.#client(incoming);
+    const route = this.#route(incoming, client);
+    if (route instanceof Response) {
+      refuseUpgrade(raw, route);
+      return;
+    }
+    if (route.protocol !== undefined) protocols.set(incoming, route.protocol);
+    this.#sockets.handleUpgrade(incoming, raw, head, (ws) => {
+      const socket = new NodeSocket(ws, client, this.#options);
+      socket.serve(route.open(socket));
+    });
+  }
+
+  #route(incoming: Incoming, client: Client): SocketRoute | Response {
+    const request = webRequest(incoming, undefined, 0);
+    if (request instanceof Response) return request;
+    try {
+      const choice = chooseRoute(this.#options.sockets, request, client);
+      return "route" in choice ? choice.route : refusalResponse(choice.refusal);
+    } catch (error) {
+      this.#options.fault("upgrade", error);
+      return refusalResponse(serverFailed);
+    }
+  }
+}
+
+const protocols = new WeakMap<Incoming, string>();
+
+/** How long a client may take to answer a close before its socket is cut. ms */
+const closeTimeout = 5_000;
+
+class NodeSocket implements Socket {
+  readonly client: Client;
+  readonly #ws: WebSocket;
+  readonly #options: ServerOptions;
+  #open = true;
+
+  constructor(ws: WebSocket, client: Client, options: ServerOptions) {
+    this.#ws = ws;
+    this.client = client;
+    this.#options = options;
+  }
+
+  get buffered(): number {
+    return this.#ws.bufferedAmount;
+  }
+
+  send(message: string | Uint8Array<ArrayBuffer>): boolean {
+    if (!this.#open || this.#ws.bufferedAmount > this.#options.bufferedBytes) return false;
+    this.#ws.send(message);
+    return true;
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#ws.close(code, reason);
+    const cut = setTimeout(() => this.#ws.terminate(), closeTimeout);
+    this.#ws.once("close", () => clearTimeout(cut));
+  }
+
+  serve(handlers: SocketHandlers): void {
+    this.#ws.on("message", (data: Buffer, binary) => {
+      if (!this.#open) return;
+      try {
+        if (binary) handlers.binary(data);
+        else handlers.text(data.toString());
+      } catch (error) {
+        this.#options.fault("socket", error);
+        this.close(1011, "internal error");
+      }
+    });
+    // `close` follows each error and says all that there is to say.
+    this.#ws.on("error", () => {});
+    this.#ws.on("close", (code) => {
+      if (!this.#open) return;
+      this.#open = false;
+      handlers.closed(code);
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ReadableStream } from "node:stream/web";
+import { refusalResponse } from "./upgrade.ts";
+
+/** Node's request as a web-standard one; or the answer where it can't be one. `outgoing` tells when the client left. */
+export function webRequest(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse | undefined,
+  bodyBytes: number,
+): Request | Response {
+  const secure = "encrypted" in incoming.socket;
+  const address = `${secure ? "https" : "http"}://${incoming.headers.host ?? "localhost"}${incoming.url ?? "/"}`;
+  if (!URL.canParse(address))
+    return refusalResponse({ status: 400, body: "This is no usable request line." });
+  if (Number(incoming.headers["content-length"] ?? 0) > bodyBytes && outgoing !== undefined)
+    return refusalResponse({ status: 413, body: `A body may have ${bodyBytes} bytes.` });
+  const headers = new Headers();
+  for (let at = 0; at + 1 < incoming.rawHeaders.length; at += 2)
+    headers.append(incoming.rawHeaders[at] ?? "", incoming.rawHeaders[at + 1] ?? "");
+  const method = incoming.method ?? "GET";
+  if (outgoing === undefined) return new Request(address, { method, headers });
+  const gone = new AbortController();
+  outgoing.once("close", () => {
+    if (!outgoing.writableFinished) gone.abort();
+  });
+  const hasBody = method !== "GET" && method !== "HEAD";
+  return new Request(address, {
+    method,
+    headers,
+    signal: gone.signal,
+    ...(hasBody ? { body: body(incoming, bodyBytes), duplex: "half" } : {}),
+  } as RequestInit);
+}
+
+/** Writes a web-standard response. */
+export async function answer(response: Response, outgoing: ServerResponse, headOnly: boolean): Promise<void> {
+  outgoing.statusCode = response.status;
+  for (const [name, value] of response.headers) outgoing.appendHeader(name, value);
+  if (response.body === null || headOnly) {
+    outgoing.end();
+    return;
+  }
+  await pipeline(Readable.fromWeb(response.body as unknown as ReadableStream), outgoing);
+}
+
+/** Answers an upgrade with something else than an upgrade, and hangs up. */
+export function refuseUpgrade(raw: import("node:stream").Duplex, response: Response): void {
+  const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  void response.text().then((text) => {
+    const length = Buffer.byteLength(text);
+    raw.end(
+      `HTTP/1.1 ${response.status} Refused\r\n${headers}Connection: close\r\nContent-Length: ${length}\r\n\r\n${text}`,
+    );
+  });
+}
+
+/** The body, failing once it is over the limit; a length told ahead was refused before. */
+function body(incoming: IncomingMessage, bodyBytes: number): BodyInit {
+  let seen = 0;
+  const limited = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      seen += chunk.length;
+      if (seen > bodyBytes) done(new RangeError(`a body may have ${bodyBytes} bytes`));
+      else done(null, chunk);
+    },
+  });
+  incoming.pipe(limited);
+  return Readable.toWeb(limited) as unknown as BodyInit;
+}

@@ -1,0 +1,41 @@
+import type { Client, Refusal, SocketRoute } from "./http-server.ts";
+
+/** The route that takes this upgrade, or why none does. */
+export function chooseRoute(
+  routes: readonly SocketRoute[],
+  request: Request,
+  client: Client,
+): { readonly route: SocketRoute } | { readonly refusal: Refusal } {
+  const { pathname } = new URL(request.url);
+  const here = routes.filter((route) => route.path === pathname);
+  if (here.length === 0) return { refusal: { status: 404, body: `No WebSocket is served at ${pathname}.` } };
+  const offered = offeredProtocols(request.headers.get("sec-websocket-protocol"));
+  const route = here.find((one) => one.protocol === undefined || offered.includes(one.protocol));
+  if (route === undefined) {
+    const spoken = here.map((one) => one.protocol).join(", ");
+    return { refusal: { status: 400, body: `Offer the WebSocket subprotocol ${spoken} at ${pathname}.` } };
+  }
+  const refusal = route.check(request, client);
+  return refusal === undefined ? { route } : { refusal };
+}
+
+/** A plain request to a path that speaks WebSocket only. */
+export function upgradeRequired(routes: readonly SocketRoute[], pathname: string): Refusal | undefined {
+  if (!routes.some((route) => route.path === pathname)) return undefined;
+  return { status: 426, body: `${pathname} speaks WebSocket.`, headers: { Upgrade: "websocket" } };
+}
+
+/** The answer when a handler threw. */
+export const serverFailed: Refusal = { status: 500, body: "The server failed; its log says why." };
+
+/** A refusal as an answer in plain text. */
+export function refusalResponse(refusal: Refusal): Response {
+  return new Response(`${refusal.body}\n`, {
+    status: refusal.status,
+    headers: { "Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store", ...refusal.headers },
+  });
+}
+
+function offeredProtocols(header: string | null): string[] {
+  return header === null ? [] : header.split(",").map((name) => name.trim());
+}
