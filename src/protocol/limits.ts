@@ -28,13 +28,12 @@ export const defaultLimits = {
   /** Calls a minute that one user may start, and the burst above that. */
   callsPerMinute: 60,
   callsBurst: 30,
-  /** Links of one user; links from one address; transports of the node that have not said hello. */
-  linksPerUser: 32,
+  /** Transports from one address; transports of the node that have not said hello. */
   linksPerAddress: 1_000,
   openTransports: 10_000,
   /** Links of the node, suspended ones included. */
   links: 200_000,
-  /** Devices of one user. */
+  /** Devices of one user, each with one link; a newcomer displaces the one that is suspended longest. */
   devicesPerUser: 16,
   /** Calls that ring between one caller and one callee; that ring at one callee. */
   ringsPerPair: 2,

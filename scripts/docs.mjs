@@ -1,0 +1,30 @@
+// Writes the generated parts of the documents: `npm run docs`. A test fails while they are out of date.
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+if (process.versions.bun === undefined) {
+  const bun = fileURLToPath(new URL("../node_modules/.bin/bun", import.meta.url));
+  process.exit(spawnSync(bun, [fileURLToPath(import.meta.url)], { stdio: "inherit" }).status ?? 1);
+}
+
+const { fillMarkers, referenceTables } = await import("../src/protocol/reference-tables.ts");
+const { schemaDocument } = await import("../src/protocol/schema-document.ts");
+const at = (path) => new URL(`../${path}`, import.meta.url);
+
+write("docs/protocol.schema.json", `${JSON.stringify(schemaDocument(), null, 2)}\n`);
+const tables = referenceTables(readFileSync(at("src/protocol/limits.ts"), "utf8"));
+for (const path of ["docs/protocol.md", "docs/errors.md"])
+  write(path, fillMarkers(readFileSync(at(path), "utf8"), tables));
+
+function write(path, text) {
+  let before = "";
+  try {
+    before = readFileSync(at(path), "utf8");
+  } catch {
+    // It is written for the first time.
+  }
+  if (before === text) return;
+  writeFileSync(at(path), text);
+  console.log(`wrote ${path}`);
+}
