@@ -32,7 +32,7 @@ export class BunServer implements HttpServer {
       close: (ws, code) => ws.data.vanished(code),
       error: (error, ws) => {
         options.fault("socket", error);
-        ws.data.close(1011, "internal error");
+        ws.data.failed();
       },
       maxPayloadLength: options.messageBytes,
       backpressureLimit: options.bufferedBytes,
@@ -139,6 +139,12 @@ class BunSocket implements Socket {
   received(message: string | Uint8Array): void {
     if (typeof message === "string") this.#handlers?.text(message);
     else this.#handlers?.binary(message);
+  }
+
+  failed(): void {
+    const handlers = this.#handlers;
+    this.close(1011, "internal error");
+    handlers?.closed(1011);
   }
 
   vanished(code: number): void {

@@ -174,6 +174,7 @@ class NodeSocket implements Socket {
       } catch (error) {
         this.#options.fault("socket", error);
         this.close(1011, "internal error");
+        handlers.closed(1011);
       }
     });
     // `close` follows each error and says all that there is to say.

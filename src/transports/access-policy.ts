@@ -1,0 +1,80 @@
+import { isLoopback } from "../net/client-address.ts";
+import type { Client, Refusal } from "../net/http-server.ts";
+
+export interface AccessRules {
+  /** Development mode: this machine only. */
+  readonly development: boolean;
+  /** Origins whose pages may connect; `self` is the server's own, `*` any. */
+  readonly allowedOrigins: readonly string[];
+}
+
+/** Headers by which a proxy speaks of somebody behind it. */
+const forwardingHeaders = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+];
+
+/** Who may talk to this server at all, before any token is looked at. */
+export class AccessPolicy {
+  readonly #rules: AccessRules;
+
+  constructor(rules: AccessRules) {
+    this.#rules = rules;
+  }
+
+  /** Refuses in development mode what does not come from this machine. For every request. */
+  refuseStranger(request: Request, client: Client): Refusal | undefined {
+    if (!this.#rules.development) return undefined;
+    const why = strangeness(request, client);
+    if (why === undefined) return undefined;
+    return {
+      status: 403,
+      body: `Development mode serves this machine only: ${why}. To serve others, set token keys and leave --dev out.`,
+    };
+  }
+
+  /** Refuses pages of origins that are not allowed. A client that is no browser sends no Origin and is let in. */
+  refuseOrigin(request: Request): Refusal | undefined {
+    const origin = request.headers.get("origin");
+    if (origin === null || this.#allows(origin, request)) return undefined;
+    return {
+      status: 403,
+      body: `Pages of ${origin} may not connect; the setting allowedOrigins lists those that may.`,
+    };
+  }
+
+  #allows(origin: string, request: Request): boolean {
+    const { development, allowedOrigins } = this.#rules;
+    // The Origin was seen to be of this machine; its port does not matter to who develops here.
+    if (development) return true;
+    return allowedOrigins.some(
+      (allowed) => allowed === "*" || allowed === origin || (allowed === "self" && isOwn(origin, request)),
+    );
+  }
+}
+
+function strangeness(request: Request, client: Client): string | undefined {
+  if (!isLoopback(client.peer)) return `the connection comes from ${client.peer}`;
+  const header = forwardingHeaders.find((name) => request.headers.has(name));
+  if (header !== undefined) return `a proxy forwarded the request (header ${header})`;
+  const host = request.headers.get("host");
+  if (host === null || !isLocalUrl(`http://${host}`)) return `the Host header is ${host ?? "missing"}`;
+  const origin = request.headers.get("origin");
+  if (origin !== null && !isLocalUrl(origin)) return `the Origin header is ${origin}`;
+  return undefined;
+}
+
+function isLocalUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { hostname } = new URL(text);
+  return hostname === "localhost" || isLoopback(hostname.replace(/^\[|\]$/g, ""));
+}
+
+/** A proxy may have ended TLS, so only the hosts are compared. No cookie means anything here: rebinding gains nothing. */
+function isOwn(origin: string, request: Request): boolean {
+  return URL.canParse(origin) && new URL(origin).host === request.headers.get("host");
+}

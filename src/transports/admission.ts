@@ -1,0 +1,62 @@
+import { addressGroup } from "../net/client-address.ts";
+import type { Client, Refusal } from "../net/http-server.ts";
+import type { Limits } from "../protocol/limits.ts";
+import { TokenBuckets } from "../shared/token-bucket.ts";
+
+/** Addresses whose rate is remembered at a time; the one quiet for longest is forgotten first. */
+const rememberedAddresses = 100_000;
+
+type Counted = Pick<Limits, "connectsPerSecond" | "connectsBurst" | "linksPerAddress">;
+
+/** How many transports an address may open, in a second and at a time. IPv6 is counted by /64. */
+export class Admission {
+  readonly #limits: Counted;
+  readonly #bit: (limit: keyof Limits) => void;
+  readonly #rates: TokenBuckets;
+  readonly #open = new Map<string, number>();
+
+  /** `bit` hears each time that a limit refused somebody. */
+  constructor(limits: Counted, bit: (limit: keyof Limits) => void) {
+    this.#limits = limits;
+    this.#bit = bit;
+    this.#rates = new TokenBuckets(limits.connectsPerSecond, limits.connectsBurst, rememberedAddresses);
+  }
+
+  /** Refuses a newcomer, or undefined. */
+  refuse(client: Client, now: number): Refusal | undefined {
+    const group = addressGroup(client.address);
+    if ((this.#open.get(group) ?? 0) >= this.#limits.linksPerAddress) {
+      this.#bit("linksPerAddress");
+      return busy("Too many connections are open from this address.", 5_000);
+    }
+    if (!this.#rates.take(group, now)) {
+      this.#bit("connectsPerSecond");
+      return busy(
+        "Too many connections in a short time from this address.",
+        this.#rates.retryAfter(group, now),
+      );
+    }
+    return undefined;
+  }
+
+  /** A transport of the client opened; each is to be {@link left} once. */
+  entered(client: Client): void {
+    const group = addressGroup(client.address);
+    this.#open.set(group, (this.#open.get(group) ?? 0) + 1);
+  }
+
+  left(client: Client): void {
+    const group = addressGroup(client.address);
+    const count = (this.#open.get(group) ?? 0) - 1;
+    if (count > 0) this.#open.set(group, count);
+    else this.#open.delete(group);
+  }
+}
+
+function busy(body: string, retryAfter: number): Refusal {
+  return {
+    status: 429,
+    body,
+    headers: { "Retry-After": String(Math.max(1, Math.ceil(retryAfter / 1_000))) },
+  };
+}
