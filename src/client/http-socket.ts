@@ -1,0 +1,106 @@
+import type { Incoming } from "./link.ts";
+import { parse, type Transport, type TransportEvents } from "./socket.ts";
+
+/** Most characters in one POST; what is more waits for the next. */
+const most = 48_000;
+
+/** Speaks to `/link` by long polling: the same frames where WebSocket is blocked. */
+export function openHttp(server: string, events: TransportEvents): Transport {
+  const transport = new HttpTransport(new URL("link", server), events);
+  queueMicrotask(() => events.opened());
+  return transport;
+}
+
+/** One GET waits for frames, one POST at a time carries them; the first POST is the hello. */
+class HttpTransport implements Transport {
+  #secret: string | undefined;
+  #queue: string[] = [];
+  #posting = false;
+  #closed = false;
+  readonly #abort = new AbortController();
+  readonly #url: URL;
+  readonly #events: TransportEvents;
+
+  constructor(url: URL, events: TransportEvents) {
+    this.#url = url;
+    this.#events = events;
+  }
+
+  send(frame: Incoming): void {
+    this.#queue.push(JSON.stringify(frame));
+    if (!this.#posting) void this.#guard(() => this.#post());
+  }
+
+  close(code: number): void {
+    if (code === 1000 && this.#secret && !this.#closed)
+      fetch(this.#url, { method: "DELETE", headers: this.#headers(), keepalive: true }).catch(() => {});
+    this.#closed = true;
+    this.#abort.abort();
+  }
+
+  async #post(): Promise<void> {
+    this.#posting = true;
+    try {
+      while (this.#queue.length > 0 && !this.#closed) {
+        let body = `${this.#queue.shift()}\n`;
+        while (this.#secret && this.#queue[0] && body.length + this.#queue[0].length < most)
+          body += `${this.#queue.shift()}\n`;
+        const response = await this.#fetch("POST", body);
+        const secret = response.headers.get("Switchboard-Transport");
+        if (this.#secret || !secret) continue;
+        this.#secret = secret;
+        this.#deliver(await response.text());
+        void this.#guard(() => this.#poll());
+      }
+    } finally {
+      this.#posting = false;
+    }
+  }
+
+  async #poll(): Promise<void> {
+    while (!this.#closed) {
+      const response = await this.#fetch("GET");
+      if (response.status !== 204) this.#deliver(await response.text());
+    }
+  }
+
+  #deliver(text: string): void {
+    for (const line of text.split("\n")) {
+      const frame = line === "" || this.#closed ? undefined : parse(line);
+      if (frame) this.#events.frame(frame);
+    }
+  }
+
+  /** A response that is none of success is the close of the transport. */
+  async #fetch(method: string, body?: string): Promise<Response> {
+    const response = await fetch(this.#url, {
+      method,
+      headers: this.#headers(),
+      signal: this.#abort.signal,
+      cache: "no-store",
+      ...(body !== undefined && { body }),
+    });
+    if (response.ok) return response;
+    const { close = 1006, reason = "" } = parse(await response.text()) ?? {};
+    this.#end(Number(close), String(reason));
+    throw new Error("closed");
+  }
+
+  #headers(): Record<string, string> {
+    return this.#secret ? { Authorization: `Bearer ${this.#secret}` } : {};
+  }
+
+  async #guard(act: () => Promise<void>): Promise<void> {
+    try {
+      await act();
+    } catch {
+      this.#end(1006, "");
+    }
+  }
+
+  #end(code: number, reason: string): void {
+    if (this.#closed) return;
+    this.close(code);
+    this.#events.closed(code, reason);
+  }
+}

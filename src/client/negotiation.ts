@@ -1,0 +1,191 @@
+import type { Candidate, Description } from "../protocol/values.ts";
+
+/** What goes to the other end of a pair, and comes from it. */
+export interface Signal {
+  readonly generation: number;
+  readonly description?: Description;
+  readonly candidates?: readonly Candidate[];
+  readonly endOfCandidates?: boolean;
+}
+
+/** What a negotiation needs of an RTCPeerConnection. */
+export type Negotiable = Pick<
+  RTCPeerConnection,
+  | "signalingState"
+  | "createOffer"
+  | "createAnswer"
+  | "setLocalDescription"
+  | "setRemoteDescription"
+  | "addIceCandidate"
+>;
+
+export interface NegotiationEvents {
+  send(signal: Signal): void;
+  /** A description was applied: directions and mids may have changed. */
+  applied(): void;
+  failed(error: unknown): void;
+}
+
+/**
+ * Perfect negotiation (W3C webrtc-pc, example "Perfect negotiation") over one pair, with ICE generations. It knows no
+ * socket and no clock; it drives the connection that it is given.
+ *
+ * - One queue: an operation ends before the next begins, so between operations the state is `stable` or
+ *   `have-local-offer` and nothing else.
+ * - `createOffer`, `createAnswer` and rollback are explicit: some implementations lack the implicit forms.
+ * - Until the first offer of the end that offers, nothing is offered.
+ * - An offer of a newer generation wins whoever is polite: the other end knows of a restart that this one's offer missed.
+ */
+export class Negotiation {
+  #generation: number;
+  /** Generation of the local description, which local candidates belong to; of the remote one. */
+  #local = 0;
+  #remote = 0;
+  #open = false;
+  #closed = false;
+  #unanswered: Signal | undefined;
+  /** Candidates that came before their description. */
+  #early: Signal[] = [];
+  /** Every local candidate of the current generation, for a resync. */
+  #gathered: Candidate[] = [];
+  #tail: Promise<void> = Promise.resolve();
+  readonly #pc: Negotiable;
+  readonly #polite: boolean;
+  readonly #events: NegotiationEvents;
+
+  constructor(pc: Negotiable, polite: boolean, generation: number, events: NegotiationEvents) {
+    this.#pc = pc;
+    this.#polite = polite;
+    this.#generation = generation;
+    this.#events = events;
+  }
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The first offer; only the end that offers calls this. */
+  start(): void {
+    this.#queue(() => this.#offer());
+  }
+
+  /** The connection's `negotiationneeded`. It comes again when the state is stable, so that it may be ignored before. */
+  needed(): void {
+    this.#queue(async () => {
+      if (this.#open && this.#pc.signalingState === "stable") await this.#offer();
+    });
+  }
+
+  /** What the other end sent. */
+  receive(signal: Signal): void {
+    this.#queue(async () => {
+      if (signal.generation < this.#generation) return;
+      this.#generation = signal.generation;
+      if (signal.description?.type === "offer") await this.#answer(signal, signal.description);
+      else if (signal.description) await this.#answered(signal, signal.description);
+      if (signal.candidates || signal.endOfCandidates) {
+        if (this.#remote === signal.generation) await this.#add(signal);
+        else this.#early.push(signal);
+      }
+    });
+  }
+
+  /** The server opened a new generation; `offer` when this end is to offer in it. */
+  restart(generation: number, offer: boolean): void {
+    this.#queue(async () => {
+      if (generation <= this.#generation) return;
+      this.#generation = generation;
+      if (!offer) return;
+      if (this.#pc.signalingState === "have-local-offer")
+        await this.#pc.setLocalDescription({ type: "rollback" });
+      await this.#offer({ iceRestart: true });
+    });
+  }
+
+  /** The other end may have missed what was sent last. */
+  resync(): void {
+    this.#queue(async () => {
+      if (this.#unanswered) this.#events.send(this.#unanswered);
+      if (this.#gathered.length > 0)
+        this.#events.send({ generation: this.#local, candidates: this.#gathered });
+    });
+  }
+
+  /** Notes a local candidate; returns the generation that it belongs to. */
+  gathered(candidate: Candidate | undefined): number {
+    if (candidate) this.#gathered.push(candidate);
+    return this.#local;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  #queue(operation: () => Promise<void>): void {
+    this.#tail = this.#tail
+      .then(() => (this.#closed ? undefined : operation()))
+      .catch((error) => {
+        if (!this.#closed) this.#events.failed(error);
+      });
+  }
+
+  async #offer(options?: RTCOfferOptions): Promise<void> {
+    this.#open = true;
+    const offer = await this.#pc.createOffer(options);
+    await this.#apply(offer);
+    // What createOffer gave, not pc.localDescription: that one grows candidates.
+    this.#unanswered = { generation: this.#generation, description: plain(offer) };
+    this.#events.send(this.#unanswered);
+  }
+
+  async #answer(signal: Signal, offer: Description): Promise<void> {
+    const pc = this.#pc;
+    const glare = pc.signalingState === "have-local-offer";
+    if (glare && !this.#polite && this.#unanswered?.generation === signal.generation) return;
+    // Two steps one after the other would let a browser fire negotiationneeded in between.
+    if (glare)
+      await Promise.all([pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)]);
+    else await pc.setRemoteDescription(offer);
+    this.#unanswered = undefined;
+    await this.#described(signal.generation);
+    const answer = await pc.createAnswer();
+    await this.#apply(answer);
+    this.#open = true;
+    this.#events.send({ generation: this.#generation, description: plain(answer) });
+    this.#events.applied();
+  }
+
+  async #answered(signal: Signal, answer: Description): Promise<void> {
+    if (this.#pc.signalingState !== "have-local-offer") return;
+    if (this.#unanswered?.generation !== signal.generation) return;
+    await this.#pc.setRemoteDescription(answer);
+    this.#unanswered = undefined;
+    await this.#described(signal.generation);
+    this.#events.applied();
+  }
+
+  /** Candidates may be gathered before the promise settles: they belong to this description already. */
+  async #apply(description: RTCSessionDescriptionInit): Promise<void> {
+    if (this.#local !== this.#generation) this.#gathered = [];
+    this.#local = this.#generation;
+    await this.#pc.setLocalDescription(description);
+  }
+
+  async #described(generation: number): Promise<void> {
+    this.#remote = generation;
+    const early = this.#early;
+    this.#early = [];
+    for (const signal of early) if (signal.generation === generation) await this.#add(signal);
+  }
+
+  async #add({ candidates = [], endOfCandidates }: Signal): Promise<void> {
+    // One that does not fit (of an offer that lost a glare, or of a path this end can't use) must not stop the others.
+    for (const candidate of candidates)
+      await this.#pc.addIceCandidate(candidate as RTCIceCandidateInit).catch(() => {});
+    if (endOfCandidates) await this.#pc.addIceCandidate().catch(() => {});
+  }
+}
+
+function plain({ type, sdp = "" }: RTCSessionDescriptionInit): Description {
+  return { type: type as Description["type"], sdp };
+}
