@@ -28,27 +28,35 @@ export function readCertificate(certPath: string, keyPath: string): CertificateP
   return { cert, key };
 }
 
+/** Who uses a certificate, and who hears of it. */
+export interface CertificateUser {
+  useCertificate(pair: CertificatePair): void;
+}
+export interface CertificateLog {
+  info(text: string): void;
+  error(text: string): void;
+}
+
 /**
- * Calls `changed` with each new pair that the files come to hold, and `failed` once for each that is unusable: the
- * one before stays in use. It polls, since a renewal replaces files, links or whole mounts, which watchers lose.
- * Returns the way to stop.
+ * Gives the user each new pair that the files come to hold; while they hold no usable one, the one before stays. It
+ * polls, since a renewal replaces files, links or whole mounts, which watchers lose. Returns the way to stop.
  */
 export function watchCertificate(
-  certPath: string,
-  keyPath: string,
+  paths: { readonly cert: string; readonly key: string },
   interval: number,
-  changed: (pair: CertificatePair) => void,
-  failed: (error: Error) => void,
+  user: CertificateUser,
+  log: CertificateLog,
 ): () => void {
-  let seen = fingerprint(certPath, keyPath);
+  let seen = fingerprint(paths.cert, paths.key);
   return every(interval, () => {
-    const now = fingerprint(certPath, keyPath);
-    if (now === seen) return;
-    seen = now;
+    const found = fingerprint(paths.cert, paths.key);
+    if (found === seen) return;
+    seen = found;
     try {
-      changed(readCertificate(certPath, keyPath));
+      user.useCertificate(readCertificate(paths.cert, paths.key));
+      log.info("the certificate was changed; new connections use it");
     } catch (error) {
-      failed(error as Error);
+      log.error(`the changed certificate is unusable, the one before stays: ${(error as Error).message}`);
     }
   });
 }

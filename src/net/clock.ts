@@ -14,3 +14,8 @@ export function after(delay: number, task: () => void): () => void {
   timer.unref();
   return () => clearTimeout(timer);
 }
+
+/** Resolves once the condition holds, or at the deadline (Unix ms). Looks every `interval` ms. */
+export async function until(condition: () => boolean, deadline: number, interval: number): Promise<void> {
+  while (!condition() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, interval));
+}

@@ -50,7 +50,8 @@ export interface ServerOptions {
   readonly port: number;
   /** Lets several processes listen on the same port; the kernel deals connections out to them. */
   readonly reusePort?: boolean;
-  readonly tls?: CertificatePair;
+  /** Without one: plain HTTP. */
+  readonly tls: CertificatePair | undefined;
   /** Addresses and CIDR ranges whose `X-Forwarded-For` is believed. */
   readonly trustedProxies?: readonly string[];
   /** Largest WebSocket message; a larger one ends its socket with 1009. */

@@ -1,0 +1,24 @@
+#!/usr/bin/env node
+// Runs the command line on Bun where it is installed beside this package, else on this Node (22.18 or newer).
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const cli = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
+const runtime = findBun() ?? process.execPath;
+const child = spawn(runtime, [cli, ...process.argv.slice(2)], { stdio: "inherit" });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));
+
+function findBun() {
+  try {
+    const folder = dirname(createRequire(import.meta.url).resolve("bun/package.json"));
+    // The package names it so on every platform.
+    const bun = join(folder, "bin", "bun.exe");
+    return existsSync(bun) ? bun : undefined;
+  } catch {
+    return undefined;
+  }
+}

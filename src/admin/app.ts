@@ -1,0 +1,45 @@
+import { Hono } from "hono";
+import { equalSecrets } from "../net/crypto.ts";
+import { type ReadinessSource, readiness } from "./health.ts";
+import type { Metrics } from "./metrics.ts";
+import { securityHeaders } from "./security-headers.ts";
+import type { StaticFiles } from "./static-files.ts";
+
+export interface AppParts {
+  readonly version: string;
+  readonly readiness: ReadinessSource;
+  readonly metrics: Metrics;
+  /** Asked for by `/metrics`; empty: nobody is asked. */
+  readonly metricsToken: string;
+  /** The built page; undefined where none is to be served. */
+  readonly files: StaticFiles | undefined;
+}
+
+/** Everything that is answered over HTTP beside the native protocol. */
+export function createApp(parts: AppParts): (request: Request) => Response | Promise<Response> {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    await next();
+    for (const [name, value] of Object.entries(securityHeaders)) context.res.headers.set(name, value);
+    if (!context.res.headers.has("Cache-Control")) context.res.headers.set("Cache-Control", "no-store");
+  });
+  app.get("/health/live", (context) => context.json({ status: "live", version: parts.version }));
+  app.get("/health/ready", (context) => {
+    const state = readiness(parts.readiness);
+    return context.json(state, state.status === "ready" || state.status === "degraded" ? 200 : 503);
+  });
+  app.get("/metrics", async (context) => {
+    if (!mayScrape(parts.metricsToken, context.req.header("authorization")))
+      return context.text("The metrics need the configured token.\n", 401, { "WWW-Authenticate": "Bearer" });
+    const { body, contentType } = await parts.metrics.text();
+    return context.body(body, 200, { "Content-Type": contentType });
+  });
+  const { files } = parts;
+  if (files !== undefined) app.get("*", (context) => files.answer(context.req.raw));
+  app.notFound((context) => context.text("There is nothing at this address.\n", 404));
+  return (request) => app.fetch(request);
+}
+
+function mayScrape(token: string, authorization: string | undefined): boolean {
+  return token === "" || (authorization !== undefined && equalSecrets(authorization, `Bearer ${token}`));
+}

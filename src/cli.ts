@@ -1,0 +1,51 @@
+import { checkConfig } from "./commands/check-config.ts";
+import { doctor } from "./commands/doctor.ts";
+import { help } from "./commands/help.ts";
+import { serve } from "./commands/serve.ts";
+import { printToken } from "./commands/token.ts";
+import { type CommandLine, parseCommandLine, settingFlags } from "./config/flags.ts";
+import { loadSettings } from "./config/load.ts";
+import type { Settings } from "./config/schema.ts";
+import { packageVersion } from "./place.ts";
+import type { Result } from "./shared/result.ts";
+
+/** Exit codes: 0 done, 1 failed, 2 wrong command line or setting. */
+process.exit(await main(process.argv.slice(2)));
+
+async function main(args: readonly string[]): Promise<number> {
+  const line = parseCommandLine(args);
+  if (!line.ok) return wrong(line.error);
+  const { command, flags } = line.value;
+  if (flags.has("version")) return say(packageVersion);
+  if (flags.has("help") || command === undefined || command === "help") return say(help());
+  switch (command) {
+    case "serve":
+      return await withSettings(line.value, serve);
+    case "check-config":
+      return await withSettings(line.value, checkConfig);
+    case "doctor":
+      return await withSettings(line.value, doctor);
+    case "token":
+      return await printToken(line.value);
+    default:
+      return wrong(`there is no command ${command}; see switchboard --help`);
+  }
+}
+
+async function withSettings(
+  line: CommandLine,
+  run: (settings: Settings) => number | Promise<number>,
+): Promise<number> {
+  const settings: Result<Settings, string> = loadSettings({ flags: settingFlags(line), env: process.env });
+  return settings.ok ? await run(settings.value) : wrong(settings.error);
+}
+
+function say(text: string): number {
+  console.log(text);
+  return 0;
+}
+
+function wrong(text: string): number {
+  console.error(`switchboard: ${text}`);
+  return 2;
+}

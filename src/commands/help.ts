@@ -1,0 +1,22 @@
+import { options } from "../config/option.ts";
+
+const usage = `Switchboard: the server that WebRTC applications need beside the browser.
+
+  switchboard serve [settings]         runs the server; without token keys only with --dev
+  switchboard token --user alice [--device phone] [--grant call=bob --grant join=room:* | --grants all] [--expires 1h]
+                                       prints a token signed with tokens.secret
+  switchboard check-config [settings]  checks the settings and prints them
+  switchboard doctor [settings]        looks for what would keep the server from working
+  switchboard --version
+
+Settings come from flags, else the environment, else the file of --config (JSON with comments), else their defaults:
+`;
+
+/** What the command line can do. */
+export function help(): string {
+  const shown = options.filter(({ path }) => !path.startsWith("limits."));
+  const lines = shown.map(
+    ({ flag, env, schema }) => `  --${flag.padEnd(18)} ${env.at(-1)?.padEnd(32)} ${schema.description}`,
+  );
+  return `${usage}${lines.join("\n")}\n  --limits.NAME      SWITCHBOARD_LIMITS_NAME          Every bound of the protocol: see docs/config.md`;
+}

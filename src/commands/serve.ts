@@ -1,0 +1,51 @@
+import { createLog } from "../admin/log.ts";
+import { hasKeys } from "../config/rules.ts";
+import type { Settings } from "../config/schema.ts";
+import { startSwitchboard } from "../main.ts";
+import { runtime } from "../net/listen.ts";
+import { packageVersion } from "../place.ts";
+
+const noKeys =
+  "there is no key to verify tokens with: set tokens.secret, tokens.publicKey or tokens.jwksUrl, or start with --dev to try it out on this machine";
+
+/** Runs the server until a signal ends it. Resolves with the exit code; a wrong setting is one line on stderr. */
+export async function serve(settings: Settings): Promise<number> {
+  if (!settings.dev && !hasKeys(settings)) {
+    console.error(`switchboard: ${noKeys}`);
+    return 2;
+  }
+  const log = createLog(settings.log);
+  let server: Awaited<ReturnType<typeof startSwitchboard>>;
+  try {
+    server = await startSwitchboard(settings, log);
+  } catch (error) {
+    console.error(`switchboard: ${startFailure(error, settings)}`);
+    return 2;
+  }
+  log.info({ version: packageVersion, runtime, development: settings.dev, url: server.url }, "listening");
+  const signal = await new Promise<string>((resolve) => {
+    for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve(name));
+  });
+  // Whoever asks a second time does not want to wait.
+  for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));
+  log.info({ signal, within: settings.drain }, "draining");
+  await server.drain();
+  await server.stop();
+  log.info("stopped");
+  return 0;
+}
+
+function startFailure(error: unknown, { port, host }: Settings): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case "EADDRINUSE":
+      return `setting port: ${port} is in use by another program; choose another with --port or PORT`;
+    case "EACCES":
+      return `setting port: this user may not listen on ${port}`;
+    case "EADDRNOTAVAIL":
+    case "ENOTFOUND":
+      return `setting host: ${host} is no address of this machine`;
+    default:
+      return message;
+  }
+}

@@ -1,0 +1,72 @@
+import { SignJWT } from "jose";
+import { allGrants, readGrants } from "../admin/grant-claims.ts";
+import type { CommandLine } from "../config/flags.ts";
+import { loadSettings } from "../config/load.ts";
+import { now } from "../net/clock.ts";
+import { isId } from "../protocol/address.ts";
+import { fail, ok, type Result } from "../shared/result.ts";
+import { type GrantName, grantNames } from "../signaling/grants.ts";
+
+const ownFlags = ["user", "device", "grant", "grants", "expires"] as const;
+const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** Prints a token signed with the configured shared secret. */
+export async function printToken(line: CommandLine): Promise<number> {
+  const token = await makeToken(line);
+  if (token.ok) console.log(token.value);
+  else console.error(`switchboard: ${token.error}`);
+  return token.ok ? 0 : 2;
+}
+
+async function makeToken({ flags }: CommandLine): Promise<Result<string, string>> {
+  const rest = new Map([...flags].map(([name, values]) => [name, values.at(-1) ?? true] as const));
+  for (const name of ownFlags) rest.delete(name);
+  const settings = loadSettings({ flags: rest, env: process.env });
+  if (!settings.ok) return settings;
+  const { secret, issuer, audience } = settings.value.tokens;
+  if (secret === "")
+    return fail(
+      "setting tokens.secret: needed to sign a token (flag --tokens.secret, SWITCHBOARD_TOKENS_SECRET)",
+    );
+
+  const user = flags.get("user")?.at(-1);
+  if (typeof user !== "string" || !isId(user)) return fail("--user needs a user id");
+  const device = flags.get("device")?.at(-1);
+  if (device !== undefined && (device === true || !isId(device))) return fail("--device needs a device id");
+  const seconds = duration(flags.get("expires")?.at(-1) ?? "1h");
+  if (seconds === undefined) return fail("--expires needs a time such as 90s, 15m, 1h or 7d");
+  const grants = grantsOf(flags);
+  if (!grants.ok) return grants;
+
+  const issuedAt = Math.floor(now() / 1_000);
+  const claims = { grants: grants.value, ...(device === undefined ? {} : { device }) };
+  const token = await new SignJWT(claims)
+    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+    .setSubject(user)
+    .setIssuer(issuer)
+    .setAudience(audience)
+    .setIssuedAt(issuedAt)
+    .setExpirationTime(issuedAt + seconds)
+    .sign(new TextEncoder().encode(secret));
+  return ok(token);
+}
+
+function grantsOf(flags: CommandLine["flags"]): Result<object, string> {
+  const all = flags.get("grants")?.at(-1);
+  if (all !== undefined)
+    return all === "all" ? ok(allGrants) : fail("--grants takes only all; use --grant call=bob");
+  const grants: { [name in GrantName]?: string[] } = {};
+  for (const text of flags.get("grant") ?? []) {
+    const [name = "", pattern = ""] = String(text).split("=", 2);
+    if (!(grantNames as readonly string[]).includes(name) || pattern === "")
+      return fail(`--grant ${text}: write NAME=PATTERN, with NAME one of ${grantNames.join(", ")}`);
+    grants[name as GrantName] = [...(grants[name as GrantName] ?? []), ...pattern.split(",")];
+  }
+  const checked = readGrants(grants);
+  return checked.ok ? ok(grants) : fail(checked.error.replace("The token's grants.", "--grant "));
+}
+
+function duration(text: string | true): number | undefined {
+  const [, count, unit = ""] = /^(\d{1,9})([smhd])$/.exec(String(text)) ?? [];
+  return count === undefined || Number(count) === 0 ? undefined : Number(count) * (units[unit] ?? 1);
+}

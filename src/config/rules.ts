@@ -1,0 +1,82 @@
+import { TrustedProxies } from "../net/client-address.ts";
+import { isAddressPattern } from "../protocol/address-pattern.ts";
+import type { Settings } from "./schema.ts";
+
+const secretLength = 32;
+
+/** What no schema can say of the settings: one line about the first that makes no sense, or undefined. */
+export function checkTogether(settings: Settings): string | undefined {
+  return (
+    checkTokens(settings) ??
+    checkTls(settings) ??
+    checkTurn(settings) ??
+    checkOrigins(settings) ??
+    checkProxies(settings) ??
+    checkRooms(settings)
+  );
+}
+
+/** True when tokens can be verified outside of development mode. */
+export function hasKeys({ tokens }: Settings): boolean {
+  return tokens.secret !== "" || tokens.publicKey !== "" || tokens.jwksUrl !== "";
+}
+
+function checkTokens({ tokens }: Settings): string | undefined {
+  if (tokens.secret !== "" && tokens.secret.length < secretLength)
+    return `setting tokens.secret: must have at least ${secretLength} characters; \`openssl rand -base64 32\` makes a good one`;
+  if (tokens.jwksUrl !== "" && !isSafeUrl(tokens.jwksUrl))
+    return "setting tokens.jwksUrl: must be an https URL, or http on this machine";
+  if (tokens.issuer === "") return "setting tokens.issuer: must not be empty";
+  if (tokens.audience === "") return "setting tokens.audience: must not be empty";
+  return undefined;
+}
+
+function checkTls({ tls }: Settings): string | undefined {
+  if (tls.cert !== "" && tls.key === "") return "setting tls.key: missing, though tls.cert is set";
+  if (tls.key !== "" && tls.cert === "") return "setting tls.cert: missing, though tls.key is set";
+  return undefined;
+}
+
+function checkTurn({ turn, iceServers }: Settings): string | undefined {
+  if (turn.urls.length > 0 && turn.secret === "")
+    return "setting turn.secret: missing, though turn.urls is set";
+  if (turn.secret !== "" && turn.urls.length === 0)
+    return "setting turn.urls: missing, though turn.secret is set";
+  const wrongTurn = turn.urls.find((url) => !/^turns?:\S+$/.test(url));
+  if (wrongTurn !== undefined) return `setting turn.urls: ${wrongTurn} is no turn: or turns: URL`;
+  const wrongIce = iceServers.flatMap(({ urls }) => urls).find((url) => !/^(stun|turn)s?:\S+$/.test(url));
+  if (wrongIce !== undefined) return `setting iceServers: ${wrongIce} is no stun:, turn: or turns: URL`;
+  return undefined;
+}
+
+function checkOrigins({ allowedOrigins }: Settings): string | undefined {
+  const wrong = allowedOrigins.find(
+    (origin) =>
+      origin !== "self" && origin !== "*" && !(URL.canParse(origin) && new URL(origin).origin === origin),
+  );
+  return wrong === undefined
+    ? undefined
+    : `setting allowedOrigins: ${wrong} is no origin; write it like https://app.example.com, without a path`;
+}
+
+function checkProxies({ trustedProxies }: Settings): string | undefined {
+  try {
+    new TrustedProxies(trustedProxies);
+    return undefined;
+  } catch (error) {
+    return `setting trustedProxies: ${(error as Error).message}`;
+  }
+}
+
+function checkRooms({ rooms }: Settings): string | undefined {
+  const wrong = rooms.find(({ match }) => !isAddressPattern(match));
+  return wrong === undefined ? undefined : `setting rooms: ${wrong.match} is no address pattern of rooms`;
+}
+
+function isSafeUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return (
+    protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname))
+  );
+}

@@ -1,0 +1,121 @@
+import { type Static, type TInteger, Type } from "typebox";
+import { defaultLimits, type Limits } from "../protocol/limits.ts";
+import { IceServer, RoomPolicy } from "../protocol/values.ts";
+
+const text = (fallback: string, description: string) => Type.String({ default: fallback, description });
+const secret = (description: string) => Type.String({ default: "", description, secret: true });
+const flag = (fallback: boolean, description: string) => Type.Boolean({ default: fallback, description });
+const texts = (fallback: readonly string[], description: string) =>
+  Type.Array(Type.String({ minLength: 1 }), { default: fallback, description });
+const milliseconds = (fallback: number, description: string) =>
+  Type.Integer({ default: fallback, minimum: 0, maximum: 86_400_000 * 30, description });
+
+const RoomRule = Type.Object(
+  {
+    match: Type.String({ pattern: "^room:" }),
+    ...RoomPolicy.properties,
+  },
+  { additionalProperties: false },
+);
+
+/** Every limit must be at least 1: what is to be off has a setting of its own. */
+const limits = Object.fromEntries(
+  Object.entries(defaultLimits).map(([name, value]) => [
+    name,
+    Type.Integer({ default: value, minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+  ]),
+) as { [name in keyof Limits]: TInteger };
+
+/**
+ * Every setting of the server, with its default and what it is for: the one source of the flags, the environment
+ * variables, the file, `switchboard.example.json` and `docs/config.md`. Times are ms, sizes bytes.
+ */
+export const Settings = Type.Object({
+  port: Type.Integer({
+    default: 8080,
+    minimum: 0,
+    maximum: 65_535,
+    description: "Port; 0 takes a free one.",
+  }),
+  host: text("", "Address to listen on. Empty: every IPv4 address; in development mode 127.0.0.1."),
+  node: text("", "This node's name, unique in its cluster. Empty: the host's name."),
+  dev: flag(
+    false,
+    "Development mode: `dev:alice` is alice's token, with all grants. Serves this machine only; never behind a proxy.",
+  ),
+  tokens: Type.Object(
+    {
+      secret: secret("Shared secret of HS256 tokens, 32 characters or more."),
+      publicKey: text("", "Public key of EdDSA, ES256 or RS256 tokens: PEM, or the path of a PEM file."),
+      jwksUrl: text(
+        "",
+        "Where the keys of tokens are published as a JWK Set; https, or http on this machine.",
+      ),
+      issuer: text("switchboard", "What the `iss` of every token must be."),
+      audience: text("switchboard", "What the `aud` of every token must be or contain."),
+    },
+    { description: "Who may sign in. At least one key, or development mode." },
+  ),
+  allowedOrigins: texts(
+    ["self"],
+    "Origins whose pages may connect, such as `https://app.example.com`; `self`: pages of this server, `*`: any.",
+  ),
+  trustedProxies: texts([], "Addresses and ranges of proxies whose `X-Forwarded-For` is believed."),
+  reusePort: flag(
+    false,
+    "Lets several processes listen on the port; the kernel deals connections out to them.",
+  ),
+  tls: Type.Object(
+    {
+      cert: text("", "Path of the certificate chain (PEM). Both files are read again when they change."),
+      key: text("", "Path of its private key (PEM)."),
+    },
+    { description: "TLS of the port. Empty: plain HTTP, for this machine or behind a proxy that ends TLS." },
+  ),
+  iceServers: Type.Array(IceServer, {
+    default: [],
+    description:
+      "STUN and TURN servers that every device is told, as `RTCIceServer` objects with `urls` as a list.",
+  }),
+  turn: Type.Object(
+    {
+      urls: texts([], "URLs of TURN servers that take time-limited credentials (TURN REST)."),
+      secret: secret("Secret that those servers share with this one."),
+      ttl: Type.Integer({
+        default: 3_600_000,
+        minimum: 60_000,
+        maximum: 86_400_000 * 7,
+        description: "Life of a credential; it is renewed before.",
+      }),
+    },
+    { description: "TURN credentials, made per device." },
+  ),
+  rooms: Type.Array(RoomRule, {
+    default: [],
+    description:
+      "Rules of rooms; the first whose `match` covers the room counts: `{match: room:visit-*, lobby, size, opens, closes}`.",
+  }),
+  page: flag(true, "Serves the page at `/` and the SDK at `/client.js`."),
+  metricsToken: secret("If set, `/metrics` asks for it as `Authorization: Bearer …`."),
+  ticketKey: secret(
+    "Seals session tickets; the same on every node. Empty: random, so that tickets die with the process.",
+  ),
+  drain: milliseconds(30_000, "How long SIGTERM lets devices go elsewhere before the process ends."),
+  log: Type.Object(
+    {
+      level: Type.Union(
+        (["trace", "debug", "info", "warn", "error", "silent"] as const).map((level) => Type.Literal(level)),
+        { default: "info", description: "`trace`, `debug`, `info`, `warn`, `error` or `silent`." },
+      ),
+      format: Type.Union(
+        (["auto", "json", "pretty"] as const).map((format) => Type.Literal(format)),
+        { default: "auto", description: "`json`, `pretty`, or `auto`: pretty on a terminal." },
+      ),
+    },
+    { description: "Logs, on standard output." },
+  ),
+  limits: Type.Object(limits, { description: "Every bound of the protocol." }),
+});
+
+/** The settings of a server, all of them, checked. */
+export type Settings = Static<typeof Settings>;

@@ -1,0 +1,109 @@
+import { createApp } from "./admin/app.ts";
+import { corePorts } from "./admin/core-ports.ts";
+import { logEvent } from "./admin/event-log.ts";
+import type { Logger } from "./admin/log.ts";
+import { Metrics } from "./admin/metrics.ts";
+import { StaticFiles } from "./admin/static-files.ts";
+import { TokenVerifier } from "./admin/token-verifier.ts";
+import { MemoryBus } from "./cluster/memory.ts";
+import { publicKeyText } from "./config/public-key.ts";
+import type { Settings } from "./config/schema.ts";
+import { readCertificate, watchCertificate } from "./net/certificate-files.ts";
+import { every, now, until } from "./net/clock.ts";
+import { random } from "./net/crypto.ts";
+import { listen } from "./net/listen.ts";
+import { refusalResponse } from "./net/upgrade.ts";
+import { nodeName, packageVersion, pageFolder } from "./place.ts";
+import { Core } from "./signaling/core.ts";
+import type { CoreEvent } from "./signaling/events.ts";
+import { AccessPolicy } from "./transports/access-policy.ts";
+import { Admission } from "./transports/admission.ts";
+import { HttpPoll } from "./transports/http-poll.ts";
+import { websocketRoute } from "./transports/websocket.ts";
+
+/** How often the core's deadlines and the certificate's files are looked at. ms */
+const tickInterval = 25;
+const certificateInterval = 5_000;
+
+/** A running server. */
+export interface Switchboard {
+  readonly port: number;
+  /** Where it listens, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Sends every device elsewhere; resolves when the last has left, or after `settings.drain`. */
+  drain(): Promise<void>;
+  /** Ends everything at once. */
+  stop(): Promise<void>;
+}
+
+/** Joins the parts and listens. Rejects with an Error of one line when a file, a key or the port is unusable. */
+export async function startSwitchboard(settings: Settings, log: Logger): Promise<Switchboard> {
+  const { limits, tls, dev: development } = settings;
+  const metrics = new Metrics(() => core.stats());
+  const emit = (event: CoreEvent): void => {
+    metrics.observe(event);
+    logEvent(log, event);
+  };
+  if (settings.ticketKey === "") log.info("no ticketKey is set: session tickets die with this process");
+  const tokens = new TokenVerifier({
+    ...settings.tokens,
+    publicKey: publicKeyText(settings.tokens.publicKey),
+  });
+  const ticketKey = settings.ticketKey || random(32);
+  const ports = corePorts({ tokens, development, ice: settings, ticketKey, now, emit });
+  const backplane = new MemoryBus().join();
+  const core = new Core(
+    { node: nodeName(settings.node), limits, ports, backplane, rooms: settings.rooms },
+    now(),
+  );
+
+  const access = new AccessPolicy({ development, allowedOrigins: settings.allowedOrigins });
+  const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));
+  const door = { core, access, admission, now };
+  const poll = new HttpPoll(door);
+  const app = createApp({
+    version: packageVersion,
+    readiness: {
+      accepting: () => !core.draining,
+      backplane: () => backplane.state,
+      stats: () => core.stats(),
+    },
+    metrics,
+    metricsToken: settings.metricsToken,
+    files: settings.page ? new StaticFiles(pageFolder) : undefined,
+  });
+
+  const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
+  const certificate = tls.cert === "" ? undefined : readCertificate(tls.cert, tls.key);
+  const server = await listen({
+    ...settings,
+    host,
+    tls: certificate,
+    // Somewhat too large is for the core to answer; far too large is cut off here.
+    messageBytes: limits.frameBytes * 2,
+    bufferedBytes: limits.sendBuffer * 2,
+    bodyBytes: limits.frameBytes * 8,
+    sockets: [websocketRoute(door)],
+    fetch: (request, client) => {
+      const stranger = access.refuseStranger(request, client);
+      return stranger ? refusalResponse(stranger) : (poll.fetch(request, client) ?? app(request));
+    },
+    fault: (where, error) => emit({ type: "fault", where, error }),
+  });
+  const stopTicking = every(tickInterval, () => {
+    if (now() >= core.nextDeadline) core.tick(now());
+  });
+  const stopWatching = certificate && watchCertificate(tls, certificateInterval, server, log);
+  return {
+    port: server.port,
+    url: `${certificate ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
+    drain: () => {
+      core.drain(now(), settings.drain);
+      return until(() => core.empty, now() + settings.drain, tickInterval);
+    },
+    stop: () => {
+      for (const stop of [stopTicking, stopWatching, () => poll.stop()]) stop?.();
+      return server.stop();
+    },
+  };
+}
