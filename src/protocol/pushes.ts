@@ -1,5 +1,5 @@
 import { type Static, type TObject, type TProperties, Type } from "typebox";
-import { endReasons } from "./end-reasons.ts";
+import { endReasons, type WireReason } from "./end-reasons.ts";
 import {
   AddressText,
   Candidates,
@@ -31,9 +31,12 @@ function push<const T extends string, P extends TProperties>(type: T, descriptio
   );
 }
 
-export const EndReason = Type.Union(
-  (Object.keys(endReasons) as (keyof typeof endReasons)[]).map((reason) => Type.Literal(reason)),
-  { description: "One of the closed list." },
+// The literals are made from the table, so the type has to be named: a mapped array has lost it.
+export const EndReason = Type.Unsafe<WireReason>(
+  Type.Union(
+    Object.keys(endReasons).map((reason) => Type.Literal(reason)),
+    { description: "One of the closed list." },
+  ),
 );
 const Ticket = Type.String({
   maxLength: 2_048,

@@ -1,5 +1,5 @@
 import { type Static, type TObject, Type } from "typebox";
-import { errorCodes } from "./error-codes.ts";
+import { errorCodes, type WireCode } from "./error-codes.ts";
 import type { RequestType } from "./requests.ts";
 import { Generation, Member, MemberId, Pair, RoomPolicy, SessionId } from "./values.ts";
 
@@ -84,7 +84,7 @@ export type ReplyOf<T extends RequestType> = Static<(typeof replies)[T]>;
 
 export const ErrorBody = Type.Object(
   {
-    code: Type.Union(Object.keys(errorCodes).map((code) => Type.Literal(code))),
+    code: Type.Unsafe<WireCode>(Type.Union(Object.keys(errorCodes).map((code) => Type.Literal(code)))),
     message: Type.String(),
     temporary: Type.Boolean({ description: "The same request may succeed later." }),
     retryAfter: Type.Optional(Type.Integer({ minimum: 0, description: "ms" })),

@@ -1,7 +1,18 @@
+import { wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
+import type { Request, RequestOf } from "../protocol/requests.ts";
 import type { RoomPolicy } from "../protocol/values.ts";
+import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
+import { type ConnectionHost, NativeConnection } from "./connection.ts";
+import type { Device, Outcome } from "./device.ts";
+import { Directory } from "./directory.ts";
+import { type LinkEnd, type LinkHooks, Links } from "./links.ts";
+import { Messages } from "./messages.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
+import { Presence } from "./presence.ts";
+import { Rooms } from "./rooms.ts";
+import { type SessionRequest, Sessions } from "./sessions.ts";
 
 /** The rules of rooms whose name matches; the first match counts. */
 export interface RoomRule extends RoomPolicy {
@@ -41,18 +52,221 @@ export interface CoreStats {
   readonly logBytes: number;
 }
 
-/** The signaling core of one node. Pure: it owns no socket, and time comes in with each call (Unix ms). */
-export declare class Core {
-  constructor(options: CoreOptions);
-  open(transport: Transport, remote: Remote, now: number): Connection;
-  /** Does what is due. Call it whenever {@link nextDeadline} has come, or at least twice a second. */
-  tick(now: number): void;
-  get nextDeadline(): number | undefined;
-  /** No new links; every device is told to resume elsewhere, each after its own jitter. */
-  drain(now: number, within: number): void;
-  /** True when no link is left. */
-  get empty(): boolean;
-  /** Ends the links of a user, or of one device, and refuses tokens issued before now. */
-  kick(user: string, device: string | undefined, now: number): number;
-  stats(): CoreStats;
+const done: Outcome = { ok: {} };
+/** How often links are looked over, and how often what expires slowly is. */
+const sweepEvery = 1_000;
+const slowSweepEvery = 60_000;
+
+/**
+ * The signaling core of one node. Pure: it owns no socket, and time comes in with each call (Unix ms).
+ * It joins the parts, each of which knows nothing of the others: links, sessions, presence, rooms, messages.
+ */
+export class Core implements ConnectionHost, LinkHooks {
+  readonly ports: Ports;
+  readonly links: Links;
+  draining = false;
+  readonly #limits: Limits;
+  readonly #deadlines = new Deadlines();
+  readonly #directory = new Directory();
+  readonly #sessions: Sessions;
+  readonly #presence: Presence;
+  readonly #rooms: Rooms;
+  readonly #messages: Messages;
+  /** Connections that have not said hello yet, and when they must have. In order of that. */
+  readonly #silent = new Map<NativeConnection, number>();
+  /** Legs that a ticket found again, until their device has heard welcome. */
+  readonly #recovered = new Map<Device, ReturnType<Sessions["recover"]>>();
+  #swept: number;
+  #sweptSlowly: number;
+
+  constructor(options: CoreOptions, now: number) {
+    const { limits, ports, node, backplane, rooms } = options;
+    const deadlines = this.#deadlines;
+    const directory = this.#directory;
+    this.ports = ports;
+    this.#limits = limits;
+    this.#swept = now;
+    this.#sweptSlowly = now;
+    const emit = ports.emit.bind(ports);
+    this.links = new Links({ node, limits, ports, backplane, deadlines, directory, hooks: this });
+    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory });
+    this.#presence = new Presence({ limits, directory, deadlines, emit });
+    this.#rooms = new Rooms({
+      limits,
+      rules: rooms,
+      deadlines,
+      random: ports.random.bind(ports),
+      emit,
+      connect: this.#sessions.connect.bind(this.#sessions),
+      disconnect: this.#sessions.disconnect.bind(this.#sessions),
+    });
+    this.#messages = new Messages({ limits, directory, rooms: this.#rooms });
+  }
+
+  /** Speaks the native protocol over a new transport. */
+  open(transport: Transport, _remote: Remote, now: number): Connection {
+    const connection = new NativeConnection(this, transport);
+    if (this.#silent.size >= this.#limits.openTransports) {
+      this.ports.emit({ type: "limit", limit: "openTransports" });
+      connection.refuse("overloaded");
+    } else this.#silent.set(connection, now + this.#limits.helloTimeout);
+    return connection;
+  }
+
+  /** Does what is due. Call it when {@link nextDeadline} has come, or at least twice a second. */
+  tick(now: number): void {
+    if (now - this.#swept >= sweepEvery) {
+      this.#swept = now;
+      this.links.acknowledge(now);
+      this.links.sweep(now);
+      for (const [connection, by] of this.#silent) {
+        if (by > now) break;
+        connection.refuse("helloTimeout");
+      }
+    }
+    if (now - this.#sweptSlowly >= slowSweepEvery) {
+      this.#sweptSlowly = now;
+      this.#sessions.sweep(now);
+    }
+    this.settle(now);
+  }
+
+  /** When {@link tick} has something to do again. */
+  get nextDeadline(): number {
+    return Math.min(this.#deadlines.next ?? Number.POSITIVE_INFINITY, this.#swept + sweepEvery);
+  }
+
+  /**
+   * Takes no new links, and tells every client to resume elsewhere, each after a jitter of its own within this many
+   * milliseconds. Calls go on: their media does not pass here.
+   */
+  drain(now: number, within: number): void {
+    this.draining = true;
+    this.links.drain(now, within);
+    this.settle(now);
+  }
+
+  /** True when no client is connected any more. */
+  get empty(): boolean {
+    return this.links.live === 0;
+  }
+
+  /** Ends the links of a user, or of one device, and refuses the user's tokens issued before now. Answers how many. */
+  kick(user: string, device: string | undefined, now: number): number {
+    const count = this.links.kick(user, device, now);
+    this.settle(now);
+    return count;
+  }
+
+  stats(): CoreStats {
+    return {
+      linksLive: this.links.live,
+      linksSuspended: this.links.size - this.links.live,
+      devices: this.#directory.deviceCount,
+      users: this.#directory.userCount,
+      sessionsRinging: this.#sessions.ringing,
+      sessionsActive: this.#sessions.active,
+      rooms: this.#rooms.size,
+      transportsOpen: this.#silent.size + this.links.live,
+      logBytes: this.links.budget.bytes,
+    };
+  }
+
+  // ConnectionHost
+
+  settled(connection: NativeConnection): void {
+    this.#silent.delete(connection);
+  }
+
+  settle(now: number): void {
+    const { next } = this.#deadlines;
+    if (next !== undefined && next <= now) this.#deadlines.run(now);
+  }
+
+  perform(device: Device, request: Request, now: number): Outcome | undefined {
+    if (request.type === "signal") return this.#sessions.perform(device, request, now);
+    this.ports.emit({ type: "request", request: request.type });
+    switch (request.type) {
+      case "call":
+        return this.draining ? { error: wireError("temporary") } : this.#sessions.call(device, request, now);
+      case "watch":
+        return this.#presence.watch(device, request.users, now);
+      case "unwatch":
+        return this.#presence.unwatch(device, request.users);
+      case "status":
+        device.status = request.status === "" ? undefined : request.status;
+        this.#presence.changed(device.user, now);
+        return done;
+      case "send":
+        return this.#messages.send(device, request, now);
+      case "join":
+        return this.#rooms.join(device, request, now);
+      case "leave":
+        return this.#rooms.leave(device, request, now);
+      case "admit":
+        return this.#rooms.admit(device, request, now);
+      case "refuse":
+        return this.#rooms.refuse(device, request, now);
+      case "policy":
+        return this.#rooms.policy(device, request, now);
+      case "refresh":
+        this.#refresh(device, request, now);
+        return undefined;
+      default:
+        return this.#sessions.perform(device, request satisfies SessionRequest, now);
+    }
+  }
+
+  #refresh(device: Device, request: RequestOf<"refresh">, _now: number): void {
+    this.ports.verify(request.token, (result, now) => {
+      const reply = (outcome: Outcome) => device.link.reply(request.id, outcome, now);
+      if (!result.ok) reply({ error: result.error });
+      else if (result.value.user !== device.user || (result.value.device ?? device.id) !== device.id)
+        reply({ error: wireError("subject_mismatch") });
+      else if (result.value.expires <= now) reply({ error: wireError("token_expired") });
+      else {
+        this.links.renew(device, result.value);
+        reply({ ok: { expires: result.value.expires - now } });
+        this.#presence.recheck(device);
+        this.#rooms.recheck(device, now);
+      }
+      this.settle(now);
+    });
+  }
+
+  // LinkHooks
+
+  recover(device: Device, tickets: readonly string[], now: number): string[] {
+    const found = this.#sessions.recover(device, tickets, now);
+    if (found.length > 0) this.#recovered.set(device, found);
+    return found.map(([session]) => session.id);
+  }
+
+  opened(device: Device, now: number): void {
+    for (const [session, leg] of this.#recovered.get(device) ?? []) {
+      session.tellRecovered(leg, now);
+      session.linkLive(leg, now);
+    }
+    this.#recovered.delete(device);
+    this.#sessions.arrived(device, now);
+  }
+
+  resumed(device: Device, now: number): void {
+    this.#sessions.live(device, now);
+    this.#presence.resumed(device, now);
+  }
+
+  suspended(device: Device, now: number): void {
+    this.#sessions.suspended(device, now);
+  }
+
+  closed(device: Device, why: LinkEnd, now: number): void {
+    this.#sessions.closed(device, why, now);
+    this.#rooms.dropped(device, now);
+    this.#presence.dropped(device);
+  }
+
+  changed(device: Device, now: number): void {
+    this.#presence.changed(device.user, now);
+  }
 }

@@ -1,7 +1,7 @@
 import type { CloseName } from "../protocol/close-codes.ts";
 import type { WireError } from "../protocol/error-codes.ts";
 import type { PushBody } from "../protocol/pushes.ts";
-import type { Capabilities } from "../protocol/values.ts";
+import type { Capabilities, PeerInfo } from "../protocol/values.ts";
 import type { Grants } from "./grants.ts";
 
 /** What a request came to. A request without an outcome yet is replied to later through the device's link. */
@@ -23,8 +23,21 @@ export interface DeviceLink {
   close(why: CloseName, now: number): void;
 }
 
-/** One endpoint of a user. It exists from sign-in until its link is closed; `signaling/` keeps one per (user, id). */
-export interface Device {
+export interface DeviceOptions {
+  readonly user: string;
+  readonly id: string;
+  readonly kind: string;
+  readonly name: string | undefined;
+  readonly capabilities: Capabilities;
+  readonly link: DeviceLink;
+  readonly grants: Grants;
+}
+
+/**
+ * One endpoint of a user, for as long as one link of it lives: a resume keeps it, a new link makes another.
+ * There is at most one per (user, id).
+ */
+export class Device {
   readonly user: string;
   readonly id: string;
   readonly kind: string;
@@ -34,5 +47,22 @@ export interface Device {
   grants: Grants;
   status: string | undefined;
   /** False once it was silent for `limits.offlineAfter`, though its link may still be resumed. */
-  online: boolean;
+  online = true;
+
+  constructor(options: DeviceOptions) {
+    this.user = options.user;
+    this.id = options.id;
+    this.kind = options.kind;
+    this.name = options.name;
+    this.capabilities = options.capabilities;
+    this.link = options.link;
+    this.grants = options.grants;
+  }
+
+  /** How others are told of this device. */
+  get info(): PeerInfo {
+    const info: PeerInfo = { user: this.user, device: this.id, kind: this.kind };
+    if (this.name !== undefined) info.name = this.name;
+    return info;
+  }
 }

@@ -1,0 +1,252 @@
+import { createHash } from "node:crypto";
+import { type WireCode, wireError } from "../../src/protocol/error-codes.ts";
+import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
+import type { Backplane } from "../../src/signaling/backplane.ts";
+import { type Connection, Core, type RoomRule } from "../../src/signaling/core.ts";
+import type { CoreEvent } from "../../src/signaling/events.ts";
+import type { Grants } from "../../src/signaling/grants.ts";
+import type { Ports } from "../../src/signaling/ports.ts";
+
+/** Any frame, as a test reads it. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into frames of every type
+export type AnyFrame = any;
+
+const everything: Grants = {
+  call: ["*"],
+  send: ["*", "room:*"],
+  watch: ["*"],
+  join: ["room:*"],
+  moderate: ["room:*"],
+  publish: ["stream:*"],
+  view: ["stream:*"],
+};
+
+/** A core with a simulated clock and fake transports. Tokens: `alice`, or `alice?{"call":["bob"]}` with grants. */
+export class SimCore {
+  now = 1_000_000_000_000;
+  readonly core: Core;
+  readonly events: CoreEvent[] = [];
+  tokenLife = 3_600_000;
+  /** Clients that have a ping to answer, which they do after the core's turn. */
+  readonly pinged: SimClient[] = [];
+  #random = 0;
+
+  constructor(limits: Partial<Limits> = {}, rooms: RoomRule[] = []) {
+    const ports: Ports = {
+      verify: (token, done) => {
+        const [user, grants] = token.split("?") as [string, string | undefined];
+        if (user.startsWith("!")) done({ ok: false, error: wireError(user.slice(1) as WireCode) }, this.now);
+        else {
+          const issuedAt = this.now;
+          const expires = this.now + this.tokenLife;
+          done(
+            {
+              ok: true,
+              value: {
+                user,
+                grants: grants === undefined ? everything : JSON.parse(grants),
+                issuedAt,
+                expires,
+              },
+            },
+            this.now,
+          );
+        }
+      },
+      iceServers: () => ({ servers: [] }),
+      random: (bytes) => {
+        this.#random += 1;
+        return createHash("sha256")
+          .update(String(this.#random))
+          .digest("base64url")
+          .slice(0, Math.ceil((bytes * 4) / 3));
+      },
+      jitter: () => 0.5,
+      hash: (text) => createHash("sha256").update(text).digest("base64url"),
+      seal: (text) => Buffer.from(text).toString("base64url"),
+      unseal: (sealed) => {
+        const text = Buffer.from(sealed, "base64url").toString();
+        return text.startsWith("[") ? text : undefined;
+      },
+      emit: (event) => {
+        this.events.push(event);
+        if (event.type === "fault") throw event.error;
+      },
+    };
+    // A node alone: nobody else ever answers.
+    const backplane: Backplane = {
+      state: "up",
+      publish: () => {},
+      request: (_subject, _message, _timeout, answered) => answered({ kind: "no_responders" }),
+      subscribe: () => () => {},
+    };
+    this.core = new Core(
+      { node: "n1", limits: { ...defaultLimits, ...limits }, ports, backplane, rooms },
+      this.now,
+    );
+  }
+
+  /** Lets time pass, doing what falls due on the way. */
+  pass(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const next = this.core.nextDeadline;
+      if (next > end) break;
+      this.now = Math.max(this.now, next);
+      this.#tick();
+    }
+    this.now = end;
+    this.#tick();
+  }
+
+  #tick(): void {
+    this.core.tick(this.now);
+    for (const client of this.pinged.splice(0)) if (!client.mute) client.raw('{"type":"pong"}');
+  }
+
+  client(user: string, device: string, options: { token?: string; capabilities?: object } = {}): SimClient {
+    return new SimClient(this, user, device, options);
+  }
+}
+
+/** A client that speaks raw frames and keeps what it heard. */
+export class SimClient {
+  readonly sim: SimCore;
+  readonly user: string;
+  readonly device: string;
+  readonly instance: string;
+  readonly token: string;
+  readonly capabilities: object | undefined;
+  heard: AnyFrame[] = [];
+  welcome: AnyFrame;
+  closed: { code: number; reason: string } | undefined;
+  tickets: string[] = [];
+  attempt = 0;
+  lastId = 0;
+  lastSeq = 0;
+  /** True: a full socket; sends are refused. */
+  stalled = false;
+  /** True: it answers no ping. */
+  mute = false;
+  buffered = 0;
+  #connection: Connection | undefined;
+
+  constructor(
+    sim: SimCore,
+    user: string,
+    device: string,
+    options: { token?: string; capabilities?: object },
+  ) {
+    this.sim = sim;
+    this.user = user;
+    this.device = device;
+    this.token = options.token ?? user;
+    this.capabilities = options.capabilities;
+    this.instance = `instance-${Math.random()}`;
+  }
+
+  /** Opens a transport and says hello. */
+  connect(hello: object = {}): this {
+    this.closed = undefined;
+    this.welcome = undefined;
+    this.attempt += 1;
+    const connection = this.open();
+    const device = {
+      id: this.device,
+      ...(this.capabilities === undefined ? {} : { capabilities: this.capabilities }),
+    };
+    const frame = {
+      type: "hello",
+      token: this.token,
+      device,
+      instance: this.instance,
+      attempt: this.attempt,
+      ...hello,
+    };
+    connection.receive(JSON.stringify(frame), this.sim.now);
+    return this;
+  }
+
+  /** Opens a transport and says nothing. */
+  open(): Connection {
+    const connection: Connection = this.sim.core.open(
+      {
+        send: (text) => {
+          if (this.stalled) return false;
+          if (this.#connection === connection || this.#connection === undefined) this.#hear(JSON.parse(text));
+          return true;
+        },
+        close: (code, reason) => {
+          if (this.#connection === connection) this.closed = { code, reason };
+        },
+        buffered: 0,
+      },
+      { address: "127.0.0.1" },
+      this.sim.now,
+    );
+    this.#connection = connection;
+    return connection;
+  }
+
+  /** Comes back with its link. */
+  resume(more: object = {}): this {
+    const { link, secret, home } = this.lastWelcome;
+    return this.connect({ resume: { link, secret, home, seq: this.lastSeq }, ...more });
+  }
+
+  lastWelcome: AnyFrame;
+
+  /** The transport breaks. */
+  drop(code = 1006): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.closed(code, this.sim.now);
+  }
+
+  raw(text: string): void {
+    this.#connection?.receive(text, this.sim.now);
+  }
+
+  /** Sends a request; answers its reply, where it came at once. */
+  ask(type: string, fields: object = {}): AnyFrame {
+    this.lastId += 1;
+    const id = this.lastId;
+    this.raw(JSON.stringify({ id, type, ...fields }));
+    return this.replyTo(id);
+  }
+
+  replyTo(id: number): AnyFrame {
+    return this.heard.find((frame) => frame.re === id);
+  }
+
+  /** Pushes of a type, oldest first. */
+  pushes(type: string): AnyFrame[] {
+    return this.heard.filter((frame) => frame.type === type);
+  }
+
+  last(type: string): AnyFrame {
+    return this.pushes(type).at(-1);
+  }
+
+  #hear(frame: AnyFrame): void {
+    if (frame.type === "welcome") {
+      this.welcome = frame;
+      this.lastWelcome = frame;
+      if (!frame.resumed) {
+        this.lastSeq = 0;
+        this.lastId = 0;
+        this.heard = [];
+      }
+      return;
+    }
+    if (frame.seq !== undefined) {
+      if (frame.seq <= this.lastSeq) return;
+      if (frame.seq !== this.lastSeq + 1) throw new Error(`gap: ${this.lastSeq} then ${frame.seq}`);
+      this.lastSeq = frame.seq;
+    }
+    if (frame.type === "ping") this.sim.pinged.push(this);
+    const ticket = frame.ticket ?? frame.ok?.ticket;
+    if (ticket !== undefined) this.tickets.push(ticket);
+    this.heard.push(frame);
+  }
+}
