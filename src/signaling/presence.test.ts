@@ -142,6 +142,18 @@ describe("Presence", () => {
     expect(alice.take("presence").map((push) => push.devices[0]?.status)).toEqual(["59000"]);
   });
 
+  test("what is no longer watched is not told, and who is gone leaves nothing", () => {
+    const alice = signIn(new TestDevice("alice/laptop", all), 0);
+    presence.watch(alice, ["bob", "carol"], 0);
+    presence.unwatch(alice, ["bob", "dave"]);
+    deadlines.run(0);
+    expect(alice.take("presence").map((push) => push.user)).toEqual(["carol"]);
+    presence.watch(alice, ["bob"], 1);
+    expect(deadlines.size).toBe(1);
+    presence.dropped(alice);
+    expect(presence.watcherCount + presence.watchedCount + deadlines.size).toBe(0);
+  });
+
   test("grants that shrink end what they no longer cover", () => {
     const alice = signIn(new TestDevice("alice/laptop", all), 0);
     presence.watch(alice, ["bob", "carol"], 0);
@@ -281,7 +293,7 @@ describe("Presence", () => {
         settle();
         check();
         for (const [address, device] of [...devices]) signOut(address, device);
-        expect(subject.watcherCount).toBe(0);
+        expect(subject.watcherCount + subject.watchedCount).toBe(0);
         expect(clock.size).toBe(0);
       }),
       { numRuns: 500 },

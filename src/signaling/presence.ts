@@ -42,6 +42,11 @@ export class Presence {
     return this.#watchers.size;
   }
 
+  /** Users whom somebody watches. */
+  get watchedCount(): number {
+    return this.#watched.size;
+  }
+
   /**
    * Watches these users from now on. All or none: a single user that the device may not watch makes it `forbidden`,
    * whether that user exists or not. A user that is watched already is told again.

@@ -1,0 +1,54 @@
+import { parseAddress } from "../protocol/address.ts";
+import { wireError } from "../protocol/error-codes.ts";
+import type { Limits } from "../protocol/limits.ts";
+import type { PushBody } from "../protocol/pushes.ts";
+import type { RequestOf } from "../protocol/requests.ts";
+import { longerThan } from "../shared/utf8.ts";
+import type { Device, Outcome } from "./device.ts";
+import { may } from "./permissions.ts";
+
+export interface MessagesOptions {
+  readonly limits: Pick<Limits, "bodyBytes">;
+  readonly directory: {
+    devices(user: string): readonly Device[];
+    device(user: string, id: string): Device | undefined;
+  };
+  readonly rooms: {
+    /** Tells all other members; false when the device is not a member of that room. */
+    tell(device: Device, room: string, push: PushBody, now: number): boolean;
+  };
+}
+
+/** The application's own messages, to a user, a device or a room. */
+export class Messages {
+  readonly #options: MessagesOptions;
+
+  constructor(options: MessagesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Hands the message to every device of the user except the sender, to the one device, or to the other members of
+   * the room. A device whose link is suspended hears it when it resumes. How many devices it reached is told only to
+   * who may watch them; to others the reply is the same whether anybody is there or not.
+   */
+  send(device: Device, request: Pick<RequestOf<"send">, "to" | "body">, now: number): Outcome {
+    const { to, body } = request;
+    const { limits, directory, rooms } = this.#options;
+    const address = parseAddress(to);
+    if (address === undefined || address.kind === "stream")
+      return { error: wireError("bad_request", "to: must be a user, a device or a room") };
+    if (!may(device, "send", address)) return { error: wireError("forbidden") };
+    if (longerThan(JSON.stringify(body), limits.bodyBytes))
+      return { error: wireError("too_large", `body: over ${limits.bodyBytes} bytes`) };
+    const push: PushBody = { type: "message", from: device.info, to, body };
+    if (address.kind === "room")
+      return rooms.tell(device, to, push, now) ? { ok: {} } : { error: wireError("no_room") };
+    const reached =
+      address.kind === "user"
+        ? directory.devices(address.user).filter((one) => one !== device)
+        : [directory.device(address.user, address.device)].filter((one) => one !== undefined);
+    for (const one of reached) one.link.deliver(push, now);
+    return { ok: may(device, "watch", address) ? { delivered: reached.length } : {} };
+  }
+}

@@ -1,0 +1,243 @@
+import { type WireError, wireError } from "../protocol/error-codes.ts";
+import type { Limits } from "../protocol/limits.ts";
+import type { PushBody, PushOf } from "../protocol/pushes.ts";
+import type { ReplyOf } from "../protocol/replies.ts";
+import type { RoomPolicy } from "../protocol/values.ts";
+import type { Deadline, Deadlines } from "../shared/deadlines.ts";
+import { fail, ok, type Result } from "../shared/result.ts";
+import { Lobby } from "./lobby.ts";
+import { type JoinWish, RoomMember, type Seat } from "./room-member.ts";
+import { type MeshHost, RoomMesh } from "./room-mesh.ts";
+import { effectivePolicy, windowRefusal } from "./room-policy.ts";
+import { Roster } from "./roster.ts";
+
+export type RoomEndReason = PushOf<"room_ended">["reason"];
+
+export interface RoomOptions {
+  /** `room:NAME`. */
+  readonly room: string;
+  readonly rule: RoomPolicy;
+  readonly limits: Pick<Limits, "roomSize" | "roomList" | "meshSize">;
+  readonly deadlines: Deadlines;
+  readonly mesh: MeshHost;
+  /** An id that was never given out before. */
+  readonly newId: () => string;
+  readonly limitHit: (limit: "roomSize" | "meshSize") => void;
+}
+
+/**
+ * One room, as its owner keeps it: the single writer of its list, its lobby and its policy. A member:
+ *
+ *     enter ──▶ in the lobby ──admit──▶ joined ──leave · refuse · the room ends──▶ gone
+ *        └────────(no lobby, or a moderator)────▲
+ *
+ * Pushes to who is being answered come after the reply: they are deadlines.
+ */
+export class Room {
+  readonly #options: RoomOptions;
+  readonly #roster: Roster;
+  readonly #lobby: Lobby;
+  readonly #mesh: RoomMesh;
+  /** Joined and waiting, by address: a device is one member. */
+  readonly #byAddress = new Map<string, RoomMember>();
+  #policy: RoomPolicy;
+  #joins = 0;
+  #closing: Deadline | undefined;
+
+  constructor(options: RoomOptions) {
+    const { room, rule, limits, deadlines } = options;
+    this.#options = options;
+    this.#policy = rule;
+    this.#roster = new Roster(room, limits.roomList, deadlines);
+    this.#lobby = new Lobby(room, deadlines);
+    this.#mesh = new RoomMesh(options.mesh, deadlines);
+  }
+
+  get empty(): boolean {
+    return this.#byAddress.size === 0;
+  }
+
+  /** A new seat: joins, or waits in the lobby. An older one of the same device leaves. */
+  enter(
+    seat: Seat,
+    wish: JoinWish,
+    now: number,
+  ): Result<{ member: RoomMember; reply: ReplyOf<"join"> }, WireError> {
+    const member = new RoomMember(this.#options.newId(), this.#joins + 1, seat, wish);
+    const older = this.#byAddress.get(member.address);
+    if (older !== undefined) this.leave(older, now);
+    const waits = this.#policy.lobby === true && !wish.moderator;
+    const refusal =
+      windowRefusal(this.#policy, now) ??
+      (wish.moderator ? undefined : this.#lobby.refusalOf(seat.user, now)) ??
+      (waits ? this.#lobby.fullness() : this.#fullness(wish.mesh));
+    if (refusal !== undefined) return fail(refusal);
+    this.#joins += 1;
+    this.#byAddress.set(member.address, member);
+    if (this.#closing === undefined) this.#armClosing();
+    if (waits) this.#lobby.add(member, now);
+    else this.#join(member, now);
+    return ok({ member, reply: this.#reply(member) });
+  }
+
+  /** The same seat joins again: its mode and data may be others now. */
+  update(member: RoomMember, wish: JoinWish, now: number): Result<ReplyOf<"join">, WireError> {
+    const joined = this.#isJoined(member);
+    if (joined && wish.mesh && !member.mesh && this.#isMeshFull()) return fail(this.#meshFull());
+    const before = member.change(wish);
+    if (joined) {
+      this.#mesh.update(member, now);
+      if (before !== undefined) this.#roster.update(member, before, now);
+    } else if (before !== undefined) this.#lobby.add(member, now);
+    this.setModerator(member, wish.moderator, now);
+    return ok(this.#reply(member));
+  }
+
+  leave(member: RoomMember, now: number): void {
+    if (this.#byAddress.get(member.address) !== member) return;
+    this.#byAddress.delete(member.address);
+    if (this.#isJoined(member)) {
+      this.#mesh.remove(member, now);
+      this.#lobby.removeModerator(member);
+      this.#roster.remove(member, now);
+    } else this.#lobby.remove(member, now);
+    member.seat.left();
+    if (this.empty) this.#dispose();
+  }
+
+  /** Leaves because it must: the member is told why. */
+  expel(member: RoomMember, reason: RoomEndReason, now: number): void {
+    this.leave(member, now);
+    member.deliver({ type: "room_ended", room: this.#options.room, reason }, now);
+  }
+
+  /** Lets a waiting member in. One that is in already is fine. */
+  admit(id: string, now: number): WireError | undefined {
+    const member = this.#lobby.get(id);
+    if (member !== undefined) return this.#admit(member, now);
+    if (this.#roster.get(id) !== undefined) return undefined;
+    return wireError("wrong_state", "Nobody of that id waits in the lobby (any more).");
+  }
+
+  /** Turns a waiting or a joined member away, for a minute. One that is gone already is fine. */
+  refuse(id: string, now: number): void {
+    const member = this.#lobby.get(id) ?? this.#roster.get(id);
+    if (member === undefined) return;
+    this.#lobby.refuse(member.info.user, now);
+    this.expel(member, "refused", now);
+  }
+
+  /** The moderators' rules, in place of what they had set before. */
+  setPolicy(set: RoomPolicy, now: number): void {
+    const { rule, limits } = this.#options;
+    const policy = effectivePolicy(rule, set, limits.roomSize);
+    if (JSON.stringify(policy) === JSON.stringify(this.#policy)) return;
+    this.#policy = policy;
+    this.#roster.tellPolicy(policy, now);
+    this.#armClosing();
+    if (policy.lobby !== true) for (const member of this.#lobby.waiting()) this.#admit(member, now);
+  }
+
+  /** The member's token says something else about moderating than before. */
+  setModerator(member: RoomMember, moderator: boolean, now: number): void {
+    if (member.moderator === moderator) return;
+    member.moderator = moderator;
+    if (!this.#isJoined(member)) {
+      if (moderator) this.#admit(member, now);
+    } else if (moderator) this.#lobby.addModerator(member, now);
+    else this.#lobby.removeModerator(member);
+  }
+
+  /** Tells all members but this one; false when it only waits in the lobby. */
+  tell(from: RoomMember, push: PushBody, now: number): boolean {
+    if (!this.#isJoined(from)) return false;
+    this.#roster.tell(push, from, now);
+    return true;
+  }
+
+  isJoinedModerator(member: RoomMember): boolean {
+    return member.moderator && this.#isJoined(member);
+  }
+
+  /** Everybody leaves, and is told why. */
+  end(reason: RoomEndReason, now: number): void {
+    const members = [...this.#byAddress.values()];
+    this.#byAddress.clear();
+    this.#dispose();
+    for (const member of members) {
+      this.#mesh.remove(member, now);
+      member.seat.left();
+      member.deliver({ type: "room_ended", room: this.#options.room, reason }, now);
+    }
+  }
+
+  #isJoined(member: RoomMember): boolean {
+    return this.#roster.get(member.id) === member;
+  }
+
+  #join(member: RoomMember, now: number): void {
+    this.#roster.add(member, now);
+    if (member.moderator) this.#lobby.addModerator(member, now);
+    if (member.mesh) this.#mesh.update(member, now);
+  }
+
+  #admit(member: RoomMember, now: number): WireError | undefined {
+    const refusal = this.#fullness(member.mesh);
+    if (refusal !== undefined) return refusal;
+    this.#lobby.remove(member, now);
+    this.#join(member, now);
+    const { room } = this.#options;
+    const { version, count, members } = this.#roster.state();
+    member.deliver({ type: "admitted", room, member: member.id, version, count, members }, now);
+    return undefined;
+  }
+
+  #fullness(mesh: boolean): WireError | undefined {
+    const { limits, limitHit } = this.#options;
+    if (this.#roster.count >= (this.#policy.size ?? limits.roomSize)) {
+      if (this.#policy.size === undefined) limitHit("roomSize");
+      return wireError("room_full");
+    }
+    return mesh && this.#isMeshFull() ? this.#meshFull() : undefined;
+  }
+
+  #isMeshFull(): boolean {
+    return this.#mesh.size >= this.#options.limits.meshSize;
+  }
+
+  #meshFull(): WireError {
+    this.#options.limitHit("meshSize");
+    return wireError(
+      "room_full",
+      `The mesh of the room has reached ${this.#options.limits.meshSize} members.`,
+    );
+  }
+
+  #reply(member: RoomMember): ReplyOf<"join"> {
+    const joined = this.#isJoined(member);
+    return {
+      member: member.id,
+      state: joined ? "joined" : "lobby",
+      moderator: member.moderator,
+      // Who waits learns nothing of who is inside.
+      ...(joined ? this.#roster.state() : { version: 0, count: 0, members: [] }),
+      policy: this.#policy,
+    };
+  }
+
+  #armClosing(): void {
+    this.#closing?.cancel();
+    const { closes } = this.#policy;
+    this.#closing =
+      closes === undefined
+        ? undefined
+        : this.#options.deadlines.add(closes, (now) => this.end("closed", now));
+  }
+
+  #dispose(): void {
+    this.#closing?.cancel();
+    this.#closing = undefined;
+    this.#roster.close();
+    this.#lobby.close();
+  }
+}
