@@ -25,6 +25,7 @@ export class NodeServer implements HttpServer {
   readonly #proxies: TrustedProxies;
   readonly #server: Server;
   readonly #sockets: WebSocketServer;
+  port = 0;
 
   /** Resolves once it listens. */
   static async listen(options: ServerOptions): Promise<NodeServer> {
@@ -36,7 +37,10 @@ export class NodeServer implements HttpServer {
   private constructor(options: ServerOptions) {
     this.#options = options;
     this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
-    this.#server = options.tls === undefined ? createServer() : createSecureServer({ ...options.tls });
+    // Any other upgrade (h2c, say) is a plain request. Node before 22.21 hands it over all the same: it is refused.
+    const shared = { shouldUpgradeCallback: isWebSocket };
+    this.#server =
+      options.tls === undefined ? createServer(shared) : createSecureServer({ ...shared, ...options.tls });
     this.#server.on("request", (incoming, outgoing) => void this.#request(incoming, outgoing));
     this.#server.on("upgrade", (incoming, raw, head) => this.#upgrade(incoming, raw, head));
     this.#sockets = new WebSocketServer({
@@ -47,10 +51,6 @@ export class NodeServer implements HttpServer {
       // The route was chosen before; its protocol was put where this finds it.
       handleProtocols: (_offered, request) => protocols.get(request) ?? false,
     });
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
   }
 
   useCertificate(pair: CertificatePair): void {
@@ -70,6 +70,7 @@ export class NodeServer implements HttpServer {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {
+        this.port = (this.#server.address() as AddressInfo).port;
         this.#server.off("error", reject);
         this.#server.on("error", (error) => this.#options.fault("listener", error));
         resolve();
@@ -118,6 +119,8 @@ export class NodeServer implements HttpServer {
   }
 
   #route(incoming: Incoming, client: Client): SocketRoute | Response {
+    if (!isWebSocket(incoming))
+      return refusalResponse({ status: 400, body: "Only WebSocket upgrades are taken." });
     const request = webRequest(incoming, undefined, 0);
     if (request instanceof Response) return request;
     try {
@@ -128,6 +131,10 @@ export class NodeServer implements HttpServer {
       return refusalResponse(serverFailed);
     }
   }
+}
+
+function isWebSocket(incoming: Incoming): boolean {
+  return incoming.headers.upgrade?.toLowerCase() === "websocket";
 }
 
 const protocols = new WeakMap<Incoming, string>();
