@@ -5,7 +5,7 @@ import type { Logger } from "./admin/log.ts";
 import { Metrics } from "./admin/metrics.ts";
 import { StaticFiles } from "./admin/static-files.ts";
 import { TokenVerifier } from "./admin/token-verifier.ts";
-import { MemoryBus } from "./cluster/memory.ts";
+import { MemoryHub } from "./cluster/memory.ts";
 import { publicKeyText } from "./config/public-key.ts";
 import type { Settings } from "./config/schema.ts";
 import { readCertificate, watchCertificate } from "./net/certificate-files.ts";
@@ -51,11 +51,9 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   });
   const ticketKey = settings.ticketKey || random(32);
   const ports = corePorts({ tokens, development, ice: settings, ticketKey, now, emit });
-  const backplane = new MemoryBus().join();
-  const core = new Core(
-    { node: nodeName(settings.node), limits, ports, backplane, rooms: settings.rooms },
-    now(),
-  );
+  const node = nodeName(settings.node);
+  const backplane = new MemoryHub({ delivery: "immediate", now: now() }).node(node);
+  const core = new Core({ node, limits, ports, backplane, rooms: settings.rooms }, now());
 
   const access = new AccessPolicy({ development, allowedOrigins: settings.allowedOrigins });
   const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));

@@ -1,48 +1,183 @@
+import { type Deadline, Deadlines } from "../shared/deadlines.ts";
 import type { Backplane, BackplaneAnswer } from "../signaling/backplane.ts";
 
 type Hear = (message: unknown, answer?: (reply: unknown) => void) => void;
 
-/** Joins the nodes of one process. A single node has one of its own, on which nobody else ever answers. */
-export class MemoryBus {
-  readonly #subscribers = new Map<string, Set<{ readonly owner: Backplane; readonly hear: Hear }>>();
+interface Subscription {
+  readonly node: Node;
+  readonly hear: Hear;
+}
 
-  /** The bus as one node sees it: it hears the others, never itself. */
-  join(): Backplane {
-    const owner: Backplane = {
-      state: "up",
-      publish: (subject, message) => {
-        for (const one of this.#others(subject, owner)) queueMicrotask(() => one.hear(message));
-      },
-      request: (subject, message, _timeout, done) => {
-        const [first] = this.#others(subject, owner);
-        queueMicrotask(() => {
-          if (first === undefined) done({ kind: "no_responders" });
-          else first.hear(message, once(done));
-        });
-      },
-      subscribe: (subject, hear) => {
-        const entry = { owner, hear };
-        const entries = this.#subscribers.get(subject) ?? new Set();
-        this.#subscribers.set(subject, entries.add(entry));
-        return () => {
-          entries.delete(entry);
-          if (entries.size === 0) this.#subscribers.delete(subject);
-        };
-      },
-    };
-    return owner;
+interface Question {
+  readonly by: Node;
+  readonly done: (answer: BackplaneAnswer) => void;
+  readonly timeout: Deadline;
+}
+
+export interface MemoryHubOptions {
+  /**
+   * `immediate`: a message is delivered before `publish` or `request` returns; what a single process wants.
+   * `pumped`: it waits for {@link MemoryHub.pump}; what a test wants, which drops and delays.
+   */
+  readonly delivery: "immediate" | "pumped";
+  /** Unix ms; counts on with each pump. */
+  readonly now: number;
+}
+
+/**
+ * Joins the nodes of one process. Messages are copied as JSON, as a network would, and arrive in the order in which
+ * they were sent. It owns no timer: timeouts come when it is pumped. Nodes may go down and come up again; what is on
+ * its way to a node that is down is lost.
+ */
+export class MemoryHub {
+  readonly #immediate: boolean;
+  readonly #nodes = new Map<string, Node>();
+  readonly #subjects = new Map<string, Set<Subscription>>();
+  readonly #questions = new Set<Question>();
+  readonly #deadlines = new Deadlines();
+  #queue: (() => void)[] = [];
+  #now: number;
+
+  constructor({ delivery, now }: MemoryHubOptions) {
+    this.#immediate = delivery === "immediate";
+    this.#now = now;
   }
 
-  #others(subject: string, owner: Backplane): { readonly hear: Hear }[] {
-    return [...(this.#subscribers.get(subject) ?? [])].filter((one) => one.owner !== owner);
+  /** The hub as the node of that name sees it. */
+  node(name: string): Backplane {
+    const known = this.#nodes.get(name);
+    if (known !== undefined) return known;
+    const node = new Node(this);
+    this.#nodes.set(name, node);
+    return node;
+  }
+
+  /** Cuts a node off. Its open requests are answered `down` at once; those to it will time out. */
+  down(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    node.state = "down";
+    for (const question of [...this.#questions])
+      if (question.by === node) this.#settle(question, { kind: "down" });
+  }
+
+  up(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node !== undefined) node.state = "up";
+  }
+
+  /** Delivers what waits, with all that it brings about, and runs the timeouts up to `now`. */
+  pump(now: number): void {
+    this.#now = Math.max(now, this.#now);
+    this.#deliver();
+    this.#deadlines.run(this.#now);
+    this.#deliver();
+  }
+
+  /** The next time at which {@link pump} has something to do; undefined when there is none. */
+  get next(): number | undefined {
+    return this.#queue.length > 0 ? this.#now : this.#deadlines.next;
+  }
+
+  // What the nodes do
+
+  publish(from: Node, subject: string, message: unknown): void {
+    if (from.state === "down") return;
+    const text = JSON.stringify(message);
+    for (const { node, hear } of this.#others(subject, from))
+      this.#send(() => {
+        if (node.state === "up") hear(JSON.parse(text));
+      });
+  }
+
+  request(
+    from: Node,
+    subject: string,
+    message: unknown,
+    timeout: number,
+    done: (answer: BackplaneAnswer) => void,
+  ): void {
+    if (from.state === "down") {
+      this.#send(() => done({ kind: "down" }));
+      return;
+    }
+    const [to] = this.#others(subject, from);
+    if (to === undefined) {
+      this.#send(() => done({ kind: "no_responders" }));
+      return;
+    }
+    const question: Question = {
+      by: from,
+      done,
+      timeout: this.#deadlines.add(this.#now + timeout, () => this.#settle(question, { kind: "timeout" })),
+    };
+    this.#questions.add(question);
+    const text = JSON.stringify(message);
+    this.#send(() => {
+      if (to.node.state === "up")
+        to.hear(JSON.parse(text), (reply) => this.#answer(to.node, question, reply));
+    });
+  }
+
+  subscribe(node: Node, subject: string, hear: Hear): () => void {
+    const subscription = { node, hear };
+    const subscriptions = this.#subjects.get(subject) ?? new Set();
+    this.#subjects.set(subject, subscriptions.add(subscription));
+    return () => {
+      subscriptions.delete(subscription);
+      if (subscriptions.size === 0 && this.#subjects.get(subject) === subscriptions)
+        this.#subjects.delete(subject);
+    };
+  }
+
+  #answer(by: Node, question: Question, reply: unknown): void {
+    if (by.state === "down") return;
+    const text = JSON.stringify(reply);
+    this.#send(() => this.#settle(question, { kind: "reply", reply: JSON.parse(text) }));
+  }
+
+  #settle(question: Question, answer: BackplaneAnswer): void {
+    if (!this.#questions.delete(question)) return;
+    question.timeout.cancel();
+    question.done(answer);
+  }
+
+  #others(subject: string, from: Node): Subscription[] {
+    const all = this.#subjects.get(subject) ?? [];
+    return [...all].filter(({ node }) => node !== from && node.state === "up");
+  }
+
+  #send(delivery: () => void): void {
+    if (this.#immediate) delivery();
+    else this.#queue.push(delivery);
+  }
+
+  #deliver(): void {
+    while (this.#queue.length > 0) {
+      const now = this.#queue;
+      this.#queue = [];
+      for (const delivery of now) delivery();
+    }
   }
 }
 
-function once(done: (answer: BackplaneAnswer) => void): (reply: unknown) => void {
-  let answered = false;
-  return (reply) => {
-    if (answered) return;
-    answered = true;
-    done({ kind: "reply", reply });
-  };
+class Node implements Backplane {
+  state: "up" | "down" = "up";
+  readonly #hub: MemoryHub;
+
+  constructor(hub: MemoryHub) {
+    this.#hub = hub;
+  }
+
+  publish(subject: string, message: unknown): void {
+    this.#hub.publish(this, subject, message);
+  }
+
+  request(subject: string, message: unknown, timeout: number, done: (answer: BackplaneAnswer) => void): void {
+    this.#hub.request(this, subject, message, timeout, done);
+  }
+
+  subscribe(subject: string, hear: Hear): () => void {
+    return this.#hub.subscribe(this, subject, hear);
+  }
 }
