@@ -1,11 +1,13 @@
+import type { WireReason } from "../protocol/end-reasons.ts";
 import type { Limits } from "../protocol/limits.ts";
-import type { Session } from "./session.ts";
 
 /** A call that a client may ask for again. */
 export interface KeyedCall {
-  readonly session: Session;
+  readonly session: string;
   readonly device: string;
   readonly expires: number;
+  /** Set once the call is over. */
+  reason?: WireReason;
 }
 
 /**
@@ -29,7 +31,7 @@ export class CallKeys {
     return call !== undefined && call.expires > now ? call : undefined;
   }
 
-  set(user: string, key: string, session: Session, device: string, now: number): void {
+  set(user: string, key: string, session: string, device: string, now: number): void {
     let keys = this.#users.get(user);
     if (keys === undefined) {
       keys = new Map();

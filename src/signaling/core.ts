@@ -47,6 +47,8 @@ export interface CoreStats {
   readonly users: number;
   readonly sessionsRinging: number;
   readonly sessionsActive: number;
+  /** Signals taken since the start: a counter. */
+  readonly signals: number;
   readonly rooms: number;
   readonly transportsOpen: number;
   readonly logBytes: number;
@@ -166,6 +168,7 @@ export class Core implements ConnectionHost, LinkHooks {
       users: this.#directory.userCount,
       sessionsRinging: this.#sessions.ringing,
       sessionsActive: this.#sessions.active,
+      signals: this.#sessions.signals,
       rooms: this.#rooms.size,
       transportsOpen: this.#silent.size + this.links.live,
       logBytes: this.links.budget.bytes,

@@ -205,8 +205,11 @@ export class Links implements LinkKeeper {
     link.attach(transport);
     this.#authorize(entry, identity);
     const found = hooks.recover(device, hello.sessions ?? [], now);
-    if (oldLink !== undefined && old !== undefined)
-      hooks.closed(old, oldLink.instance === hello.instance ? "renewed" : "replaced", now);
+    if (oldLink !== undefined && old !== undefined) {
+      const reason = oldLink.instance === hello.instance ? "renewed" : "replaced";
+      ports.emit({ type: "link_closed", user: old.user, device: old.id, reason });
+      hooks.closed(old, reason, now);
+    }
     this.#welcome(entry, false, refusal, found, now);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: link.id });
     hooks.changed(device, now);

@@ -36,7 +36,8 @@ export interface Ring {
   /** The only device that is rung, where the address names one. */
   readonly device: string | undefined;
   readonly media: MediaWanted | undefined;
-  readonly description: RequestOf<"call">["description"];
+  /** The caller's offer, kept for devices that arrive late. */
+  description: RequestOf<"call">["description"];
   readonly data: unknown;
 }
 
@@ -75,6 +76,8 @@ export class Session {
   readonly startedAt: number;
   pair: Pair;
   move: Move | undefined;
+  /** What the caller named the call. */
+  key: string | undefined;
   /** The session that goes on in place of this one, when two calls cross. */
   survivor: Session | undefined;
   readonly #host: SessionHost;
@@ -270,6 +273,7 @@ export class Session {
     const winner = state.leg;
     this.#stopClocks();
     this.#state = { name: "active", callee: winner };
+    this.ring.description = undefined;
     this.#reply(state.reply, winner, now);
     for (const loser of this.#ringing.values())
       this.#endLeg(loser, "answered_elsewhere", now, { device: winner.deviceId });

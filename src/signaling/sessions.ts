@@ -49,6 +49,8 @@ export class Sessions implements SessionHost {
   /** Session → the users that had part in it, for hang-ups that cross its end. */
   readonly #recentlyEnded = new Map<string, readonly string[]>();
   active = 0;
+  /** Signals that were taken since the start. */
+  signals = 0;
 
   constructor(options: SessionsOptions) {
     const { limits } = options;
@@ -96,7 +98,10 @@ export class Sessions implements SessionHost {
     };
     const session = new Session(this, `s_${this.ports.random(12)}`, "call", device, ring, now);
     this.#add(session);
-    if (request.key !== undefined) this.#keys.set(device.user, request.key, session, device.id, now);
+    if (request.key !== undefined) {
+      session.key = request.key;
+      this.#keys.set(device.user, request.key, session.id, device.id, now);
+    }
     this.ports.emit({
       type: "session_started",
       session: session.id,
@@ -123,6 +128,7 @@ export class Sessions implements SessionHost {
     }
     switch (request.type) {
       case "signal":
+        this.signals += 1;
         return session.signal(leg, request, now);
       case "ringing":
         return session.alerting(leg, now);
@@ -277,6 +283,10 @@ export class Sessions implements SessionHost {
   ended(session: Session, record: SessionRecord): void {
     if (!this.#stopRinging(session)) this.active -= 1;
     this.#sessions.delete(session.id);
+    if (session.key !== undefined) {
+      const keyed = this.#keys.get(session.caller.user, session.key, record.endedAt);
+      if (keyed !== undefined) keyed.reason = record.reason;
+    }
     for (const member of session.members ?? []) {
       const key = meshKey(session.room!, member);
       const sessions = this.#mesh.get(key);
@@ -309,12 +319,15 @@ export class Sessions implements SessionHost {
   #again(device: Device, key: string, now: number): Outcome | undefined {
     const known = this.#keys.get(device.user, key, now);
     if (known === undefined) return undefined;
-    const { session } = known;
     if (known.device !== device.id) return failed("wrong_state", "key: another device has used it");
-    if (session.reason !== undefined) {
-      const push = { type: "ended", session: session.id, reason: session.reason } as const;
+    const session = this.#sessions.get(known.session);
+    if (session === undefined) {
+      const push = { type: "ended", session: known.session, reason: known.reason ?? "closed" } as const;
       this.deadlines.add(now, (later) => device.link.deliver(push, later));
-    } else if (session.caller.device !== device && session.caller.deviceId === device.id) {
+      // Nothing is left that a ticket could find; the reply keeps its shape.
+      return { ok: { session: known.session, ticket: "" } };
+    }
+    if (session.caller.device !== device && session.caller.deviceId === device.id) {
       session.rebind(session.caller, device);
       this.deadlines.add(now, (later) => session.tellRecovered(session.caller, later));
     }
