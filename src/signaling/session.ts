@@ -394,8 +394,8 @@ export class Session {
     const device = leg.device;
     if (callee === undefined || device === undefined || (leg !== this.caller && leg !== callee))
       return failed("wrong_state", "only a connected call moves");
-    if (this.move !== undefined) return failed("wrong_state", "the call is already moving");
     if (target === undefined) return failed("no_device");
+    if (this.move !== undefined) return failed("wrong_state", "the call is already moving");
     const peer = leg === this.caller ? callee : this.caller;
     const to = target === device ? leg : this.#leg(leg.side, target);
     const pair = new Pair(this.pair.number + 1, this.id, peer, to, this.#host.limits);
