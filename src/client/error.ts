@@ -2,13 +2,16 @@ import type { WireCode } from "../protocol/error-codes.ts";
 
 /**
  * Every reason for which a promise of this library rejects: a code of the server (docs/errors.md), or one of our own:
- * `closed` (the object had ended), `unsupported` (this platform lacks it), `insecure_context` (cameras need https or
+ * `closed` (the object had ended), `replaced` and `kicked` (the
+ * device signed in at another place; the application ended its links), `unsupported` (this platform lacks it), `insecure_context` (cameras need https or
  * localhost), `media_denied`, `media_missing` and `media_busy` (camera or microphone), `negotiation_failed` (the two
  * ends do not understand each other's media), `overflow` (too much unread or too large for a channel).
  */
 export type ErrorCode =
   | WireCode
   | "closed"
+  | "replaced"
+  | "kicked"
   | "unsupported"
   | "insecure_context"
   | "media_denied"

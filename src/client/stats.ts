@@ -55,7 +55,7 @@ export function summarize(report: RTCStatsReport, before?: Sample): { summary: S
   return {
     sample,
     summary: {
-      path: types[0] && (types.includes("relay") ? "relay" : "direct"),
+      path: types[0] ? (types.includes("relay") ? "relay" : "direct") : undefined,
       ...(typeof rtt === "number" && { rtt: rtt * 1_000 }),
       ...(jitters.length > 0 && { jitter: Math.max(...jitters) * 1_000 }),
       loss: [
