@@ -310,7 +310,8 @@ export class Session {
     this.#ringing.delete(device);
     this.#host.unbound(device, this);
     this.#refused(request.reason ?? "declined");
-    if (request.everywhere === true) {
+    // Once somebody has answered, everywhere is here: the answer is not this device's to take back.
+    if (request.everywhere === true && this.#state.name === "ringing") {
       for (const other of this.#ringing.values())
         this.#endLeg(other, "declined_elsewhere", now, { device: leg.deviceId });
       this.#ringing.clear();
