@@ -119,3 +119,10 @@ export const Settings = Type.Object({
 
 /** The settings of a server, all of them, checked. */
 export type Settings = Static<typeof Settings>;
+
+/** Settings as one writes them: what is absent has its default. */
+export type SettingsInput = {
+  readonly [name in keyof Settings]?: Settings[name] extends readonly unknown[]
+    ? Settings[name]
+    : Partial<Settings[name]>;
+};

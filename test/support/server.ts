@@ -59,7 +59,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     const timer = setTimeout(() => failed(`does not listen after ${startTimeout} ms`), startTimeout);
     const hear = (line: string): void => {
       logs.push(line);
-      const found = line.includes('"listening"') ? /"url":"([^"]+)"/.exec(line)?.[1] : undefined;
+      const found = line.includes("Switchboard is at") ? /"url":"([^"]+)"/.exec(line)?.[1] : undefined;
       if (found === undefined) return;
       clearTimeout(timer);
       resolve(found);

@@ -1,0 +1,51 @@
+// `npm start`: a development server on this machine, from nothing. Arguments go to `switchboard serve`.
+// With --watch (`npm run dev`) a change of a source builds and starts it again.
+import { spawn } from "node:child_process";
+import { watch } from "node:fs";
+import { build, isStale } from "./build.mjs";
+import { bun, ensureModules, root } from "./modules.mjs";
+
+const watching = process.argv.includes("--watch");
+const given = process.argv.slice(2).filter((arg) => arg !== "--watch");
+const has = (flag) => given.some((arg) => arg === flag || arg.startsWith(`${flag}=`));
+
+ensureModules();
+buildIfStale();
+let server = start();
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => server.kill(signal));
+if (watching) restartOnChange();
+
+function buildIfStale() {
+  if (!isStale()) return;
+  console.log("Building the page…");
+  if (build() !== 0) console.error("The page could not be built; the server starts without it.");
+}
+
+function start() {
+  const args = ["src/cli.ts", "serve", "--dev", ...given];
+  if (!has("--log.format")) args.push("--log.format", "pretty");
+  // Whoever edits does not want to wait for a drain.
+  if (watching && !has("--drain")) args.push("--drain", "0");
+  const child = spawn(bun, args, { cwd: root, stdio: "inherit" });
+  child.on("exit", (code, signal) => {
+    if (child === server) process.exit(code ?? (signal === null ? 1 : 0));
+  });
+  return child;
+}
+
+function restartOnChange() {
+  let timer;
+  watch(`${root}src`, { recursive: true }, (_event, name) => {
+    if (name === null || name.endsWith(".test.ts")) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      buildIfStale();
+      const before = server;
+      server = { kill() {} };
+      before.once("exit", () => {
+        server = start();
+      });
+      before.kill("SIGTERM");
+    }, 200);
+  });
+}
