@@ -89,7 +89,7 @@ export class Connection {
   ): Promise<ReplyOf<T>> {
     const asked = new Promise<ReplyOf<T>>((resolve, reject) => {
       const request: Ask = {
-        body: { ...fields, type },
+        body: { type, ...fields },
         repeat,
         settle: (ok, error) => {
           if (error)

@@ -81,6 +81,7 @@ type Status = "idle" | "token" | "waiting" | "opening" | "greeting" | "live" | "
 const silent: ReadonlySet<string> = new Set(["signal", "report"]);
 /** A browser may close with 1000 and 3000–4999 only; this one means: I come back. */
 const comeBack = 4100;
+const over: Refusal = { code: "closed", message: "The client is closed.", temporary: false };
 const lost: Refusal = {
   code: "outcome_unknown",
   message: "The link was lost for good before the reply.",
@@ -147,8 +148,7 @@ export class Link {
   handle(input: LinkInput, now: number): LinkOutput[] {
     this.#out = [];
     if (this.#status !== "stopped") this.#take(input, now);
-    else if (input.on === "request")
-      this.#settle(input.request, { code: "closed", message: "closed", temporary: false });
+    else if (input.on === "request") this.#settle(input.request, over);
     return this.#out;
   }
 
@@ -332,7 +332,6 @@ export class Link {
     const again: Outgoing[] = [];
     for (const { request } of old) {
       if (request.repeat) again.push(request);
-      else if (silent.has(request.body.type)) this.#out.push({ do: "settle", request, ok: {} });
       else this.#settle(request, lost);
     }
     this.#queue.unshift(...again);
@@ -381,8 +380,7 @@ export class Link {
     const pending = [...this.#sent.map(({ request }) => request), ...this.#queue];
     this.#sent = [];
     this.#queue = [];
-    for (const request of pending)
-      this.#settle(request, { code: "closed", message: "The client is closed.", temporary: false });
+    for (const request of pending) this.#settle(request, over);
     this.#tell("closed");
     this.#out.push({ do: "stopped", code, reason });
   }
@@ -414,8 +412,14 @@ export class Link {
     this.#out.push({ do: "send", frame });
   }
 
+  /** Nobody waits for a silent one, and what it said is said again when it matters. */
   #settle(request: Outgoing, error: Refusal): void {
-    this.#out.push({ do: "settle", request, error });
+    const gone = error === over || error === lost;
+    this.#out.push(
+      gone && silent.has(request.body.type)
+        ? { do: "settle", request, ok: {} }
+        : { do: "settle", request, error },
+    );
   }
 
   #tell(state: LinkState): void {
