@@ -152,7 +152,7 @@ export class NativeConnection {
         if (this.#counts(link, frame.request.id, now)) this.#perform(link, frame.request, now);
         break;
       case "refused":
-        if (this.#counts(link, frame.id, now))
+        if (this.#counts(link, frame.id, now) && this.#withinRate(link, frame.id, "unknown", now))
           this.#reply(link, frame.id, { error: frame.error }, "unknown", now);
         break;
       case "ack":
@@ -179,16 +179,7 @@ export class NativeConnection {
 
   #perform(link: NativeLink, request: Request, now: number): void {
     const { links, ports } = this.#host;
-    const overRate = link.admitRate(now);
-    if (overRate !== undefined) {
-      ports.emit({ type: "limit", limit: "requestsPerSecond" });
-      this.#reply(link, request.id, { error: overRate }, request.type, now);
-      if (link.excess > links.limits.requestsBurst) {
-        link.suspend("tooManyRequests", now);
-        this.#end();
-      }
-      return;
-    }
+    if (!this.#withinRate(link, request.id, request.type, now)) return;
     const silent = silentRequests.has(request.type);
     if (!silent && link.inFlight >= links.limits.requestsInFlight) {
       ports.emit({ type: "limit", limit: "requestsInFlight" });
@@ -204,6 +195,20 @@ export class NativeConnection {
     }
     if (outcome !== undefined) this.#reply(link, request.id, outcome, request.type, now);
     else link.inFlight += 1;
+  }
+
+  /** Over the rate a request is refused; who goes on far beyond it is closed. */
+  #withinRate(link: NativeLink, id: number, type: string, now: number): boolean {
+    const { links, ports } = this.#host;
+    const overRate = link.admitRate(now);
+    if (overRate === undefined) return true;
+    ports.emit({ type: "limit", limit: "requestsPerSecond" });
+    this.#reply(link, id, { error: overRate }, type, now);
+    if (link.excess > links.limits.requestsBurst) {
+      link.suspend("tooManyRequests", now);
+      this.#end();
+    }
+    return false;
   }
 
   /** A fault of ours costs this request and nobody else. */

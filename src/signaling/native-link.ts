@@ -53,6 +53,7 @@ export class NativeLink implements DeviceLink {
   /** Token bucket of requests, kept in place: an object more per idle link counts. */
   allowance: number;
   allowanceAt: number;
+  /** Requests refused for their rate; it drains at that rate, so that only who goes on at twice the rate fills it. */
   excess = 0;
 
   constructor(id: string, instance: string, attempt: number, keeper: LinkKeeper, now: number) {
@@ -145,12 +146,12 @@ export class NativeLink implements DeviceLink {
   /** Takes one request from the link's rate. The error is there when it has none left. */
   admitRate(now: number) {
     const { requestsPerSecond, requestsBurst } = this.#keeper.limits;
-    const elapsed = Math.max(0, now - this.allowanceAt);
-    this.allowance = Math.min(requestsBurst, this.allowance + (elapsed * requestsPerSecond) / 1000);
+    const earned = (Math.max(0, now - this.allowanceAt) * requestsPerSecond) / 1000;
+    this.allowance = Math.min(requestsBurst, this.allowance + earned);
+    this.excess = Math.max(0, this.excess - earned);
     this.allowanceAt = now;
     if (this.allowance >= 1) {
       this.allowance -= 1;
-      this.excess = 0;
       return undefined;
     }
     this.excess += 1;
