@@ -184,6 +184,16 @@ export const frameChecks: readonly Check[] = [
   },
   {
     rule: "F10",
+    title: "malformed and unknown requests count for the rate as well",
+    async run(t) {
+      const client = await t.connect(t.user("alice"), "web");
+      for (let n = 0; n < 2_000; n++) client.fire(n % 2 === 0 ? "teleport" : "call");
+      await client.expect("rate_limited", (frame) => frame.error?.code === "rate_limited");
+      await closesWith(client, 4203);
+    },
+  },
+  {
+    rule: "F10",
     title: "a flood is answered rate_limited, then closed with 4203; another client goes on",
     async run(t) {
       const innocent = await t.connect(t.user("bob"), "web");
