@@ -201,7 +201,7 @@ describe("Presence", () => {
       fc.record({ do: fc.constant("wait" as const), for: fc.integer({ min: 0, max: 150 }) }),
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
         const clock = new Deadlines();
         const here = new Directory();
         const subject = new Presence({
