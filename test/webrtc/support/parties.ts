@@ -30,7 +30,7 @@ const height = 48;
 export async function camera(): Promise<LocalMedia> {
   const video = new RTCVideoSource();
   const audio = new RTCAudioSource();
-  const data = new Uint8ClampedArray(width * height * 1.5).fill(128);
+  const data = new Uint8Array(width * height * 1.5).fill(128);
   const samples = new Int16Array(480);
   const film = setInterval(() => video.onFrame({ width, height, data }), 50);
   const hear = setInterval(

@@ -7,6 +7,8 @@ export interface Proxy {
   readonly open: number;
   /** Cuts every connection, as a network does. */
   cut(): void;
+  /** Swallows what clients send from now on, on the connections that are open. */
+  swallow(): void;
   /** Lets nothing through until it is called with false. */
   block(on: boolean): void;
   stop(): Promise<void>;
@@ -55,6 +57,12 @@ export async function startProxy(target: string, { noUpgrades = false } = {}): P
       return pairs.size;
     },
     cut,
+    swallow: () => {
+      for (const [near, far] of pairs) {
+        near.unpipe(far);
+        near.resume();
+      }
+    },
     block: (on) => {
       blocked = on;
       if (on) cut();
