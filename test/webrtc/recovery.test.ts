@@ -2,11 +2,11 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import type { Call, Client, ConnectOptions } from "../../src/client/index.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { camera, closeAll, device, frames, until } from "./support/parties.ts";
-import { type Proxy, startProxy } from "./support/proxy.ts";
+import { startProxy, type TestProxy } from "./support/proxy.ts";
 import { strict, token } from "./support/tokens.ts";
 
 let server: RunningServer;
-const proxies: Proxy[] = [];
+const proxies: TestProxy[] = [];
 beforeAll(async () => {
   server = await startServer();
 });
@@ -210,7 +210,7 @@ test("a fetched token is renewed before it expires; one that cannot be fetched a
   }
 });
 
-async function network(options?: { noUpgrades: boolean }): Promise<Proxy> {
+async function network(options?: { noUpgrades: boolean }): Promise<TestProxy> {
   const proxy = await startProxy(server.url, options);
   proxies.push(proxy);
   return proxy;

@@ -1,6 +1,6 @@
 import { createServer, connect as dial, type Socket } from "node:net";
 
-export interface Proxy {
+export interface TestProxy {
   /** Where clients connect to. */
   readonly url: string;
   /** Connections that are open now. */
@@ -15,7 +15,7 @@ export interface Proxy {
 }
 
 /** A network between client and server that can be cut, or (`noUpgrades`) one that knows no WebSocket. */
-export async function startProxy(target: string, { noUpgrades = false } = {}): Promise<Proxy> {
+export async function startProxy(target: string, { noUpgrades = false } = {}): Promise<TestProxy> {
   const { hostname, port } = new URL(target);
   const pairs = new Map<Socket, Socket>();
   let blocked = false;
