@@ -25,7 +25,11 @@ export function corePorts(rules: PortRules, now: () => number, emit: (event: Cor
       }
       tokens
         .verify(token)
-        .then((result) => done(result, now()))
+        .then((result) => {
+          if (!result.ok && result.error.temporary)
+            emit({ type: "fault", where: "tokens.jwksUrl", error: new Error(result.error.message) });
+          done(result, now());
+        })
         .catch((error: unknown) => emit({ type: "fault", where: "verify", error }));
     },
     iceServers: (user, device, at) => iceServersFor(rules, user, device, at),
