@@ -111,7 +111,8 @@ export class NativeConnection {
     this.#host.ports.verify(hello.value.token, (result, later) => {
       if (this.#phase !== "verifying") return;
       if (result.ok) this.#admit(hello.value, result.value, later);
-      else this.refuse("unauthorized", result.error.code);
+      // Where the keys can't be had just now, another attempt may well succeed.
+      else this.refuse(result.error.temporary ? "overloaded" : "unauthorized", result.error.code);
       this.#host.settle(later);
     });
   }
