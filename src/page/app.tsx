@@ -99,7 +99,7 @@ function Header({ page, act, bare = false }: { page: Page; act: Actions; bare?: 
   return (
     <header class="head">
       <span class="brand">
-        <i aria-hidden="true" /> Switchboard
+        <i aria-hidden="true" /> <span>Switchboard</span>
       </span>
       {!bare && me !== undefined && (
         <span class="me">
@@ -119,7 +119,7 @@ function Header({ page, act, bare = false }: { page: Page; act: Actions; bare?: 
         </button>
       )}
       {!bare && !inCall(page.model.value.scene) && (
-        <button type="button" class="button small quiet" onClick={act.goOffline}>
+        <button type="button" class="button small quiet" onClick={() => act.goOffline()}>
           Go offline
         </button>
       )}

@@ -37,7 +37,9 @@ export function CallBar({ page, act }: { page: Page; act: Actions }) {
           <CameraMenu page={page} act={act} />
         </BarMenu>
       </span>
-      {canShare && <BarButton icon="screen" label="Screen" on={own.sharing} keys="S" press={act.share} />}
+      {canShare && (
+        <BarButton icon="screen" label="Screen" on={own.sharing} keys="S" press={() => act.share()} />
+      )}
       <button
         type="button"
         class="bar-button narrow-only"
@@ -53,11 +55,11 @@ export function CallBar({ page, act }: { page: Page; act: Actions }) {
       <span class="bar-pair">
         <button type="button" class="bar-button" popovertarget="move-menu">
           <Icon name="move" />
-          <span>Move…</span>
+          <span>Move</span>
         </button>
         <MoveMenu page={page} act={act} />
       </span>
-      <BarButton icon="hangup" label="Hang up" danger press={act.hangUp} />
+      <BarButton icon="hangup" label="Hang up" danger press={() => act.hangUp()} />
     </fieldset>
   );
 }

@@ -20,7 +20,7 @@ export function LadderView({ page, act }: { page: Page; act: Actions }) {
       <div class="poles" aria-hidden="true">
         <span>{me === "you" ? "you" : me}</span>
         <span>server</span>
-        <span>{peer || "…"}</span>
+        <span>{peer || "nobody yet"}</span>
       </div>
       <div class="ladder-body" ref={body}>
         {told.phases.length === 0 && (
@@ -30,7 +30,9 @@ export function LadderView({ page, act }: { page: Page; act: Actions }) {
           <PhaseView key={index} phase={phase} peer={peer} />
         ))}
       </div>
-      <Foot act={act} told={told} connected={scene.at === "talking" && scene.since !== undefined} />
+      {told.phases.length > 0 && (
+        <Foot act={act} told={told} connected={scene.at === "talking" && scene.since !== undefined} />
+      )}
     </section>
   );
 }
@@ -134,15 +136,13 @@ function Foot({ act, told, connected }: FootProps) {
       </p>
       <div class="foot-actions">
         {connected && (
-          <button type="button" class="button small" onClick={act.restartIce}>
+          <button type="button" class="button small" onClick={() => act.restartIce()}>
             Restart ICE
           </button>
         )}
-        {told.phases.length > 0 && (
-          <button type="button" class="button small" onClick={act.copyLadder}>
-            Copy
-          </button>
-        )}
+        <button type="button" class="button small" onClick={() => act.copyLadder()}>
+          Copy
+        </button>
       </div>
     </div>
   );

@@ -16,7 +16,7 @@ export function Over({ page, act, scene }: { page: Page; act: Actions; scene: Sc
         cord="held"
         title={title}
         text={advice}
-        choices={[["Done", act.dismiss, "brass"]]}
+        choices={[["Done", () => act.dismiss(), "brass"]]}
       />
     );
   }
@@ -29,10 +29,10 @@ export function Over({ page, act, scene }: { page: Page; act: Actions; scene: Sc
       title={title}
       text={advice}
       choices={[
-        ["Again", act.again, "brass"],
-        waits && ["Tell me when free", act.tellWhenFree],
-        kind === "no-path" && ["Copy ladder", act.copyLadder],
-        ["Close", act.dismiss, "quiet"],
+        ["Again", () => act.again(), "brass"],
+        waits && ["Tell me when free", () => act.tellWhenFree()],
+        kind === "no-path" && ["Copy ladder", () => act.copyLadder()],
+        ["Close", () => act.dismiss(), "quiet"],
       ]}
     />
   );
@@ -52,8 +52,8 @@ export function Away({ page, act, link }: { page: Page; act: Actions; link: Link
         </>
       }
       choices={[
-        ["Now", act.retry, "brass"],
-        ["Go offline", act.goOffline, "quiet"],
+        ["Now", () => act.retry(), "brass"],
+        ["Go offline", () => act.goOffline(), "quiet"],
       ]}
     />
   );
@@ -68,7 +68,7 @@ export function Replaced({ page, act }: { page: Page; act: Actions }) {
       cord="broken"
       title="Open in another place"
       text="This device is on the line in another window. A device can be in one place only."
-      choices={[["Use here", act.useHere, "brass"]]}
+      choices={[["Use here", () => act.useHere(), "brass"]]}
     />
   );
 }

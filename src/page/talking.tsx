@@ -22,7 +22,7 @@ export function Talking({ page, act, scene }: { page: Page; act: Actions; scene:
           <span>
             The link to the server is lost; the call goes on. <Countdown link={link} />
           </span>
-          <button type="button" class="button small" onClick={act.retry}>
+          <button type="button" class="button small" onClick={() => act.retry()}>
             Now
           </button>
         </div>

@@ -20,7 +20,7 @@ export function Calling({ page, act, scene }: { page: Page; act: Actions; scene:
       text={
         rings ? ringing.join(", ") : `Looking for ${known === undefined ? "a device" : deviceList(known)}…`
       }
-      choices={[["Cancel", act.cancel, "no", "hangup"]]}
+      choices={[["Cancel", () => act.cancel(), "no", "hangup"]]}
     >
       <OwnPicture own={page.own.value} />
     </Card>
@@ -39,7 +39,7 @@ export function Asking({ page, act, scene }: { page: Page; act: Actions; scene: 
       choices={[
         ["Test picture", () => act.without("test")],
         scene.wish !== "preview" && ["Audio only", () => act.without("audio")],
-        ["Cancel", act.cancel, "quiet"],
+        ["Cancel", () => act.cancel(), "quiet"],
       ]}
     />
   );
@@ -66,7 +66,7 @@ export function NoCamera({ act, scene }: { act: Actions; scene: SceneAt<"no-came
       choices={[
         [`${goOn[scene.wish]} the test picture`, () => act.without("test"), "brass"],
         sound && scene.wish !== "preview" && ["Audio only", () => act.without("audio")],
-        ["Cancel", act.cancel, "quiet"],
+        ["Cancel", () => act.cancel(), "quiet"],
       ]}
     >
       <details class="how">
