@@ -46,6 +46,11 @@ export class Move {
     this.#deadline = host.deadlines.add(now + host.limits.moveTimeout, (later) => this.fail(later));
   }
 
+  /** True for the two ends of the pair that opens. */
+  joins(leg: Leg): boolean {
+    return leg === this.#plan.to || leg === this.#plan.peer;
+  }
+
   start(now: number): void {
     const { from, to, peer, pair } = this.#plan;
     if (from === to) {

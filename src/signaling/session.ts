@@ -146,7 +146,7 @@ export class Session {
 
   /** The leg of that number, for a ticket. Only legs that outlive a link are found. */
   legById(id: number): Leg | undefined {
-    return [this.caller, this.answered, this.move?.leg].find((leg) => leg?.id === id);
+    return [this.caller, this.answered].find((leg) => leg?.id === id);
   }
 
   /** True when both devices are the two ends of this session. */
@@ -298,7 +298,7 @@ export class Session {
   }
 
   decline(leg: Leg, request: RequestOf<"decline">, now: number): Outcome {
-    if (this.move?.leg === leg) return this.move.decline(now);
+    if (this.move?.leg === leg && leg !== this.move.from) return this.move.decline(now);
     if (leg.side === "caller" || this.#state.name === "active")
       return failed("wrong_state", "nothing rings here");
     const by = { by: { user: leg.user } };
@@ -354,6 +354,8 @@ export class Session {
       const late = request.pair < this.pair.number && request.description === undefined;
       return late ? done : failed("stale_pair");
     }
+    if (pair !== this.pair && !pair.open)
+      return failed("wrong_state", "the pair opens when the device has accepted");
     return pair.relay(leg, request, now);
   }
 
@@ -396,6 +398,10 @@ export class Session {
     if (callee === undefined || device === undefined || (leg !== this.caller && leg !== callee))
       return failed("wrong_state", "only a connected call moves");
     if (target === undefined) return failed("no_device");
+    if (target !== device && this.kind === "mesh")
+      return failed("wrong_state", "a session of a room's mesh stays where its member is");
+    if (target !== device && this.legOf(target) !== undefined)
+      return failed("wrong_state", "that device is the other end of the call");
     if (this.move !== undefined) return failed("wrong_state", "the call is already moving");
     const peer = leg === this.caller ? callee : this.caller;
     const to = target === device ? leg : this.#leg(leg.side, target);
@@ -494,7 +500,9 @@ export class Session {
   }
 
   /** A device has come back with this leg's ticket. */
-  rebind(leg: Leg, device: Device): void {
+  rebind(leg: Leg, device: Device, now: number): void {
+    // Its next pair was with a page that is gone; the device comes back to the current one.
+    if (this.move?.joins(leg)) this.move.fail(now);
     if (leg.device !== undefined) this.#host.unbound(leg.device, this);
     leg.bind(device);
     this.#host.bound(device, this);

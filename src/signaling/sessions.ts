@@ -206,7 +206,9 @@ export class Sessions implements SessionHost {
       const session = this.#sessions.get(ticket.session);
       const leg = session?.legById(ticket.leg);
       if (session === undefined || leg === undefined || leg.device === device) continue;
-      session.rebind(leg, device);
+      // A mesh lives and dies with the memberships of its room, which end with the older link.
+      if (session.kind === "mesh") continue;
+      session.rebind(leg, device, now);
       found.push([session, leg]);
     }
     return found;
@@ -328,7 +330,7 @@ export class Sessions implements SessionHost {
       return { ok: { session: known.session, ticket: "" } };
     }
     if (session.caller.device !== device && session.caller.deviceId === device.id) {
-      session.rebind(session.caller, device);
+      session.rebind(session.caller, device, now);
       this.deadlines.add(now, (later) => session.tellRecovered(session.caller, later));
     }
     return { ok: { session: session.id, ticket: this.ticket(session, session.caller, now) } };

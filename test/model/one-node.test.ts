@@ -1,0 +1,37 @@
+import { test } from "bun:test";
+import fc from "fast-check";
+import { checkAgreement, checkEmpty, checkMesh, checkPresence, checkSilentAreOffline } from "./invariants.ts";
+import { perform, slots, step } from "./steps.ts";
+import { World } from "./world.ts";
+
+/** Longer than any ring, confirm, move, resume window and detached leg. */
+const everythingIsOver = 420_000;
+
+test("any history on one node: nobody hears what it must not, both ends agree afterwards, and nothing is left", () => {
+  fc.assert(
+    fc.property(
+      fc.array(step, { maxLength: 100, size: "max" }),
+      fc.boolean(),
+      fc.boolean(),
+      (steps, crowd, polite) => {
+        const world = new World();
+        if (crowd) for (const slot of slots) world.start(slot);
+        for (const one of steps) {
+          perform(world, one);
+          if (one.do === "wait") checkSilentAreOffline(world);
+        }
+        world.heal();
+        world.pass(everythingIsOver);
+        checkAgreement(world);
+        checkMesh(world);
+        checkPresence(world);
+        for (const client of [...world.clients])
+          if (polite) client.close();
+          else client.vanish(true);
+        world.pass(everythingIsOver);
+        checkEmpty(world);
+      },
+    ),
+    { numRuns: Number(process.env.MODEL_RUNS ?? 300), includeErrorInReport: true },
+  );
+}, 120_000);

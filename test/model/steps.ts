@@ -1,0 +1,323 @@
+import fc from "fast-check";
+import type { Belief, Frame } from "./belief.ts";
+import type { ModelClient } from "./model-client.ts";
+import type { World } from "./world.ts";
+
+const endings = new Set<string>(["decline", "everywhere", "cancel", "hangup"]);
+
+export const slots = ["alice/1", "alice/2", "bob/1", "bob/2", "carol/1"] as const;
+const targets = ["alice", "bob", "carol", "bob/1", "carol/1", "alice/2", "nobody"] as const;
+
+const slot = fc.constantFrom(...slots);
+const pick = fc.nat(7);
+const answer = { type: "answer", sdp: "v=0\r\n" } as const;
+const offer = { type: "offer", sdp: "v=0\r\n" } as const;
+
+/** What a client asks of one of its sessions. */
+const sessionActs = [
+  "ringing",
+  "accept",
+  "accept",
+  "accept",
+  "decline",
+  "everywhere",
+  "confirm",
+  "confirm",
+  "cancel",
+  "hangup",
+  "describe",
+  "candidates",
+  "restart",
+  "restart",
+  "resync",
+  "move",
+  "move",
+  "connected",
+  "connected",
+  "failed",
+] as const;
+
+const weighted = <T>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary });
+const kind = <K extends string>(name: K) => fc.constant(name);
+const short = fc.constantFrom(50, 1_000, 6_000, 12_000);
+const long = fc.constantFrom(31_000, 62_000, 95_000, 200_000);
+
+export const step = fc.oneof(
+  weighted(6, fc.record({ do: kind("connect"), slot, second: fc.constantFrom(false, false, false, true) })),
+  weighted(1, fc.record({ do: kind("reload"), slot })),
+  weighted(1, fc.record({ do: kind("crash"), slot, serverHears: fc.boolean() })),
+  weighted(3, fc.record({ do: kind("cut"), slot, serverHears: fc.boolean() })),
+  weighted(2, fc.record({ do: kind("lag"), slot, on: fc.boolean() })),
+  weighted(1, fc.record({ do: kind("stall"), slot })),
+  weighted(1, fc.record({ do: kind("close"), slot })),
+  weighted(
+    5,
+    fc.record({
+      do: kind("call"),
+      slot,
+      to: fc.constantFrom(...targets),
+      key: fc.constantFrom(undefined, undefined, "k1"),
+    }),
+  ),
+  weighted(5, fc.record({ do: kind("establish"), slot, with: slot })),
+  weighted(20, fc.record({ do: kind("session"), slot, act: fc.constantFrom(...sessionActs), pick })),
+  weighted(8, fc.record({ do: kind("progress") })),
+  weighted(2, fc.record({ do: kind("rogue"), slot, act: fc.constantFrom(...rogueActs()), pick })),
+  weighted(2, fc.record({ do: kind("join"), slot, mesh: fc.boolean() })),
+  weighted(1, fc.record({ do: kind("leave"), slot })),
+  weighted(3, fc.record({ do: kind("wait"), for: short })),
+  weighted(1, fc.record({ do: kind("wait"), for: long })),
+);
+export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+function rogueActs() {
+  return [
+    "ringing",
+    "accept",
+    "decline",
+    "cancel",
+    "signal",
+    "restart",
+    "resync",
+    "move",
+    "hangup",
+    "report",
+  ] as const;
+}
+
+/** Does one step. */
+export function perform(world: World, one: Step): void {
+  if (one.do === "wait") {
+    world.pass(one.for);
+    return;
+  }
+  if (one.do === "progress") {
+    for (const client of world.online())
+      for (const belief of client.beliefs.live()) progress(world, client, belief);
+    world.flow();
+    return;
+  }
+  const client = world.current.get(one.slot);
+  if (one.do === "connect") {
+    if (client === undefined || one.second) world.start(one.slot);
+    else if (client.state === "offline" || client.wire?.open !== true) client.connect();
+  } else if (client !== undefined) performOn(world, client, one);
+  world.flow();
+}
+
+function performOn(
+  world: World,
+  client: ModelClient,
+  one: Exclude<Step, { do: "wait" | "progress" | "connect" }>,
+): void {
+  switch (one.do) {
+    case "reload": {
+      const tickets = client.beliefs.live().map((belief) => belief.ticket);
+      client.vanish(true);
+      world.start(one.slot, tickets);
+      break;
+    }
+    case "crash":
+      client.vanish(one.serverHears);
+      break;
+    case "cut":
+      client.wire?.cut(one.serverHears);
+      break;
+    case "lag":
+      if (client.wire !== undefined) client.wire.lagging = one.on;
+      break;
+    case "stall":
+      if (client.wire !== undefined) client.wire.stalled = true;
+      break;
+    case "close":
+      client.close();
+      break;
+    case "call":
+      call(world, client, one.to, one.key);
+      break;
+    case "establish":
+      establish(world, client, world.current.get(one.with));
+      break;
+    case "session": {
+      const beliefs = client.beliefs.live();
+      const belief = beliefs[one.pick % Math.max(1, beliefs.length)];
+      if (belief !== undefined) act(world, client, belief, one.act, one.pick);
+      break;
+    }
+    case "rogue":
+      rogue(world, client, one.act, one.pick);
+      break;
+    case "join":
+      client.ask("join", { room: "room:m", mode: one.mesh ? "mesh" : "members" }, ({ ok }) => {
+        if (ok === undefined) return;
+        client.rooms.set("room:m", ok.member);
+        client.mesh = one.mesh;
+      });
+      break;
+    case "leave":
+      client.ask("leave", { room: "room:m" }, ({ ok }) => {
+        if (ok === undefined) return;
+        client.rooms.delete("room:m");
+        client.mesh = false;
+      });
+      break;
+  }
+}
+
+function call(world: World, client: ModelClient, to: string, key: string | undefined): void {
+  client.ask("call", { to, ...(key === undefined ? {} : { key }) }, ({ ok }: Frame) => {
+    if (ok === undefined) return;
+    world.ledger.heardOf(ok.session);
+    if (key !== undefined)
+      world.ledger.keyed(client.user, key, ok.session, world.now, world.limits.keyTtl - 1_000);
+    client.beliefs.calling(ok.session, ok.ticket);
+  });
+}
+
+/** A call from ring to confirm, as far as both are there. */
+function establish(world: World, caller: ModelClient, callee: ModelClient | undefined): void {
+  if (callee === undefined) return;
+  call(world, caller, callee.slot, undefined);
+  world.flow();
+  for (const [client, what] of [
+    [callee, "accept"],
+    [caller, "confirm"],
+  ] as const) {
+    const belief = client.beliefs.live().at(-1);
+    if (belief !== undefined) act(world, client, belief, what, 0);
+    world.flow();
+  }
+}
+
+/** What an SDK does next by itself: alerts, confirms, negotiates, reports. */
+function progress(world: World, client: ModelClient, belief: Belief): void {
+  if (belief.side === "out" && belief.answered !== undefined && !belief.confirmSent)
+    act(world, client, belief, "confirm", 0);
+  if (belief.side === "in" && belief.state === "ringing") act(world, client, belief, "ringing", 0);
+  if (belief.state !== "active") return;
+  for (const [index] of [...belief.pairs.keys()].entries())
+    for (const next of ["describe", "candidates", "connected"] as const)
+      act(world, client, belief, next, index);
+}
+
+function act(
+  world: World,
+  client: ModelClient,
+  belief: Belief,
+  what: (typeof sessionActs)[number],
+  number: number,
+): void {
+  const { session } = belief;
+  const numbers = [...belief.pairs.keys()];
+  const pair = numbers[number % numbers.length] as number;
+  const {
+    generation,
+    peer,
+    offer: offers,
+  } = belief.pairs.get(pair) ?? { generation: 1, peer: undefined, offer: true };
+  // Who hangs up in a mesh leaves a hole in it, which is nobody's fault.
+  if (belief.room !== undefined && endings.has(what)) return;
+  const over = ({ ok }: Frame) => {
+    if (ok !== undefined) client.beliefs.over(session);
+  };
+  switch (what) {
+    case "ringing":
+    case "resync":
+      client.ask(what, { session, pair, generation });
+      break;
+    case "accept":
+      if (belief.side !== "in" || belief.state !== "ringing") break;
+      belief.state = "accepting";
+      client.ask("accept", { session, ...(number % 2 ? { description: answer } : {}) }, ({ ok }) => {
+        if (ok !== undefined) {
+          client.beliefs.accepted(session, ok);
+          if (belief.movedFrom === undefined) world.ledger.acceptOk(session, client.slot);
+        } else if (belief.state === "accepting") belief.state = "ringing";
+      });
+      break;
+    case "decline":
+      client.ask("decline", { session }, over);
+      break;
+    case "everywhere":
+      client.ask("decline", { session, everywhere: true }, over);
+      break;
+    case "confirm": {
+      const device = belief.answered;
+      if (device === undefined) break;
+      belief.confirmSent = true;
+      client.ask("confirm", { session, device }, ({ ok }) => {
+        if (ok === undefined) return;
+        client.beliefs.confirmed(session);
+        world.ledger.confirmOk(session, device);
+      });
+      break;
+    }
+    case "cancel":
+    case "hangup":
+      client.ask(what, { session }, over);
+      break;
+    case "describe":
+      client.ask("signal", { session, pair, generation, description: offers ? offer : answer });
+      break;
+    case "candidates": {
+      const sent = { session, from: client.slot, to: peer, pair, generation };
+      const candidates = [world.ledger.candidate(sent), world.ledger.candidate(sent)];
+      client.ask("signal", { session, pair, generation, candidates });
+      break;
+    }
+    case "restart":
+      client.ask("restart", { session, pair, generation }, ({ ok }) => {
+        const now = client.beliefs.get(session);
+        if (ok !== undefined && now?.pairs.has(ok.pair))
+          client.beliefs.restarted(session, ok.pair, ok.generation);
+      });
+      break;
+    case "move":
+      if (belief.moving) break;
+      belief.moving = true;
+      client.ask(
+        "move",
+        { session, to: number % 3 === 0 ? client.device : `${1 + (number % 2)}` },
+        ({ ok }) => {
+          if (ok === undefined) client.beliefs.moveFailed(session);
+          else client.beliefs.moveDone(session, ok.pair);
+        },
+      );
+      break;
+    case "connected":
+    case "failed":
+      client.ask("report", { session, stats: { pair, state: what } });
+      break;
+  }
+}
+
+/** Asks something of a session in which the client has no part: nothing may come of it. */
+function rogue(
+  world: World,
+  client: ModelClient,
+  type: ReturnType<typeof rogueActs>[number],
+  number: number,
+): void {
+  const { sessions } = world.ledger;
+  const session = sessions.at(-1 - (number % Math.max(1, sessions.length)));
+  const inStep =
+    client.state === "online" && client.wire?.open === true && !client.wire.lagging && !client.wire.stalled;
+  const held = session === undefined ? undefined : client.beliefs.get(session);
+  if (session === undefined || !inStep || (held !== undefined && held.state !== "ended")) return;
+  const fields = {
+    session,
+    pair: 1,
+    generation: 1,
+    to: client.device,
+    device: "1",
+    stats: { state: "failed" },
+  };
+  let reply: Frame;
+  client.ask(type, { ...fields, candidates: [] }, (frame) => {
+    reply = frame;
+  });
+  world.flow();
+  const tolerated = (type === "hangup" || type === "cancel") && reply?.ok !== undefined;
+  if (!tolerated && reply?.error?.code !== "no_session")
+    throw new Error(`${client.slot} was answered ${JSON.stringify(reply)} to ${type} of ${session}`);
+}
