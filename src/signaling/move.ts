@@ -102,6 +102,7 @@ export class Move {
     for (const end of from === to ? [peer] : [peer, to]) {
       const other = end === peer ? to : peer;
       end.deliver({ type: "moved", session: this.#session.id, pair: pair.number, peer: other.info }, now);
+      this.#session.tellPeerLink(end, now);
     }
   }
 

@@ -511,6 +511,7 @@ export class Session {
   /** Tells a device of the session that its ticket found again. */
   tellRecovered(leg: Leg, now: number): void {
     leg.deliver({ ...this.#described(leg, now), recovered: true }, now);
+    this.tellPeerLink(leg, now);
     if (this.#state.name === "answering" && leg === this.caller) this.#tellAcceptedAgain(now);
   }
 
@@ -551,6 +552,14 @@ export class Session {
       this.end("lost", later, { by: leg }),
     );
     this.#tellPeer(leg, "detached", now);
+  }
+
+  /** Tells an end that is new how the other one's link is, where it is not live. */
+  tellPeerLink(leg: Leg, now: number): void {
+    const other = leg === this.caller ? this.callee : this.caller;
+    if (this.#state.name !== "active" || other === undefined || other.device?.link.state === "live") return;
+    const link = other.device === undefined ? "detached" : "suspended";
+    leg.deliver({ type: "peer", session: this.id, link }, now);
   }
 
   #tellPeer(leg: Leg, link: "live" | "suspended" | "detached", now: number): void {

@@ -159,6 +159,7 @@ export class Beliefs {
       }
       case "moved":
         this.#switch(this.#leg(push.session, "moved"), push.pair);
+        this.#leg(push.session, "moved").peerLink = "live";
         break;
       case "move_failed":
         this.#leg(push.session, "move_failed").pairs.delete(push.pair);

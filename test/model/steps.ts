@@ -5,7 +5,7 @@ import type { World } from "./world.ts";
 
 const endings = new Set<string>(["decline", "everywhere", "cancel", "hangup"]);
 
-export const slots = ["alice/1", "alice/2", "bob/1", "bob/2", "carol/1"] as const;
+export const slots = ["alice/1", "alice/2", "alice/3", "bob/1", "bob/2", "carol/1"] as const;
 const targets = ["alice", "bob", "carol", "bob/1", "carol/1", "alice/2", "nobody"] as const;
 
 const slot = fc.constantFrom(...slots);
@@ -60,6 +60,16 @@ export const step = fc.oneof(
     }),
   ),
   weighted(5, fc.record({ do: kind("establish"), slot, with: slot })),
+  weighted(
+    4,
+    fc.record({
+      do: kind("handover"),
+      slot,
+      to: fc.constantFrom("1", "2", "3"),
+      accepts: fc.boolean(),
+      pick,
+    }),
+  ),
   weighted(20, fc.record({ do: kind("session"), slot, act: fc.constantFrom(...sessionActs), pick })),
   weighted(8, fc.record({ do: kind("progress") })),
   weighted(2, fc.record({ do: kind("rogue"), slot, act: fc.constantFrom(...rogueActs()), pick })),
@@ -138,6 +148,9 @@ function performOn(
     case "establish":
       establish(world, client, world.current.get(one.with));
       break;
+    case "handover":
+      handover(world, client, one.to, one.accepts, one.pick);
+      break;
     case "session": {
       const beliefs = client.beliefs.live();
       const belief = beliefs[one.pick % Math.max(1, beliefs.length)];
@@ -187,6 +200,28 @@ function establish(world: World, caller: ModelClient, callee: ModelClient | unde
     if (belief !== undefined) act(world, client, belief, what, 0);
     world.flow();
   }
+}
+
+/** A move of one of the client's calls, and what the other device says to it. */
+function handover(world: World, client: ModelClient, device: string, accepts: boolean, number: number): void {
+  const active = client.beliefs.live().filter((belief) => belief.state === "active");
+  const belief = active[number % Math.max(1, active.length)];
+  if (belief === undefined) return;
+  move(client, belief, device);
+  world.flow();
+  const target = world.current.get(`${client.user}/${device}`);
+  const there = target?.beliefs.get(belief.session);
+  if (target !== undefined && there?.movedFrom !== undefined)
+    act(world, target, there, accepts ? "accept" : "decline", 0);
+}
+
+function move(client: ModelClient, belief: Belief, to: string): void {
+  if (belief.moving) return;
+  belief.moving = true;
+  client.ask("move", { session: belief.session, to }, ({ ok }) => {
+    if (ok === undefined) client.beliefs.moveFailed(belief.session);
+    else client.beliefs.moveDone(belief.session, ok.pair);
+  });
 }
 
 /** What an SDK does next by itself: alerts, confirms, negotiates, reports. */
@@ -273,16 +308,7 @@ function act(
       });
       break;
     case "move":
-      if (belief.moving) break;
-      belief.moving = true;
-      client.ask(
-        "move",
-        { session, to: number % 3 === 0 ? client.device : `${1 + (number % 2)}` },
-        ({ ok }) => {
-          if (ok === undefined) client.beliefs.moveFailed(session);
-          else client.beliefs.moveDone(session, ok.pair);
-        },
-      );
+      move(client, belief, number % 3 === 0 ? client.device : `${1 + (number % 3)}`);
       break;
     case "connected":
     case "failed":
