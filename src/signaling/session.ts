@@ -86,6 +86,8 @@ export class Session {
   readonly #ringing = new Map<Device, Leg>();
   readonly #rung: string[] = [];
   #legs = 0;
+  /** Pairs so far. A number is used once: what was sent for a move that failed must not reach the next one. */
+  #pairs = 1;
   #refusal: WireReason | undefined;
   #ringEnd: Deadline | undefined;
   #confirmEnd: Deadline | undefined;
@@ -351,7 +353,7 @@ export class Session {
     const pair = this.#pairOf(leg, request.pair);
     if (pair === undefined) {
       // Candidates of a pair that a move has closed are simply late.
-      const late = request.pair < this.pair.number && request.description === undefined;
+      const late = request.pair <= this.#pairs && request.description === undefined;
       return late ? done : failed("stale_pair");
     }
     if (pair !== this.pair && !pair.open)
@@ -405,7 +407,8 @@ export class Session {
     if (this.move !== undefined) return failed("wrong_state", "the call is already moving");
     const peer = leg === this.caller ? callee : this.caller;
     const to = target === device ? leg : this.#leg(leg.side, target);
-    const pair = new Pair(this.pair.number + 1, this.id, peer, to, this.#host.limits);
+    this.#pairs += 1;
+    const pair = new Pair(this.#pairs, this.id, peer, to, this.#host.limits);
     this.move = new Move(
       this,
       this.#host,
@@ -620,7 +623,7 @@ export class Session {
       reason,
       ...(by === undefined ? {} : { by: by.identity }),
       rung: this.#rung,
-      pairs: this.pair.number,
+      pairs: this.#pairs,
       generations: this.#generations,
       lastStats: stats,
     };
