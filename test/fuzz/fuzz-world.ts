@@ -141,8 +141,10 @@ export class FuzzWorld {
       attempt: device.attempt,
     };
     if (random.chance(0.8)) Object.assign(hello, { token: device.user, device: { id: device.id } });
-    if (device.resume !== undefined && random.chance(0.6))
-      hello.resume = { ...device.resume, seq: random.chance(0.9) ? device.lastSeq : random.int(0, 200) };
+    if (device.resume !== undefined && random.chance(0.6)) {
+      if (random.chance(0.1)) device.lastSeq = random.int(0, 200);
+      hello.resume = { ...device.resume, seq: device.lastSeq };
+    }
     if (random.chance(0.3)) hello.sessions = [random.pick([...this.#words.tickets, "x"])];
     const text = random.chance(0.1) ? mutated(random, hello) : JSON.stringify(hello);
     this.#receive(device, text);
