@@ -48,7 +48,11 @@ export function checkAgreement(world: World): void {
       expect(belief.pairs.size).toBe(1);
       expect(belief.peerLink ?? "live").toBe("live");
     }
-  expect(world.core.stats()).toMatchObject({ sessionsRinging: 0, sessionsActive: sessions.size });
+  expect(world.core.stats()).toMatchObject({
+    sessionsRinging: 0,
+    sessionsActive: sessions.size,
+    linksLive: world.online().length,
+  });
 }
 
 /** Who watches knows who is there. */

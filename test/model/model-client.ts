@@ -70,6 +70,10 @@ export class ModelClient {
     this.#tickets = options.tickets;
   }
 
+  get isOnline(): boolean {
+    return this.state === "online" && this.wire?.open === true;
+  }
+
   /** Opens a transport and says hello: goes on with its link, or presents tickets to a new one. */
   connect(options: { forget?: boolean } = {}): void {
     if (this.state === "stopped") return;

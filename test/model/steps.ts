@@ -45,6 +45,7 @@ const long = fc.constantFrom(31_000, 62_000, 95_000, 200_000);
 export const step = fc.oneof(
   weighted(6, fc.record({ do: kind("connect"), slot, second: fc.constantFrom(false, false, false, true) })),
   weighted(1, fc.record({ do: kind("reload"), slot })),
+  weighted(2, fc.record({ do: kind("zombie"), slot, pick })),
   weighted(1, fc.record({ do: kind("crash"), slot, serverHears: fc.boolean() })),
   weighted(3, fc.record({ do: kind("cut"), slot, serverHears: fc.boolean() })),
   weighted(2, fc.record({ do: kind("lag"), slot, on: fc.boolean() })),
@@ -110,7 +111,11 @@ export function perform(world: World, one: Step): void {
   const client = world.current.get(one.slot);
   if (one.do === "connect") {
     if (client === undefined || one.second) world.start(one.slot);
-    else if (client.state === "offline" || client.wire?.open !== true) client.connect();
+    else if (!client.isOnline) client.connect();
+  } else if (one.do === "zombie") {
+    // An older instance that was cut off, and never heard that it was displaced.
+    const asleep = world.clients.filter((old) => old.slot === one.slot && old !== client && !old.isOnline);
+    asleep[one.pick % Math.max(1, asleep.length)]?.connect();
   } else if (client !== undefined) performOn(world, client, one);
   world.flow();
 }
@@ -118,7 +123,7 @@ export function perform(world: World, one: Step): void {
 function performOn(
   world: World,
   client: ModelClient,
-  one: Exclude<Step, { do: "wait" | "progress" | "connect" }>,
+  one: Exclude<Step, { do: "wait" | "progress" | "connect" | "zombie" }>,
 ): void {
   switch (one.do) {
     case "reload": {
@@ -326,8 +331,7 @@ function rogue(
 ): void {
   const { sessions } = world.ledger;
   const session = sessions.at(-1 - (number % Math.max(1, sessions.length)));
-  const inStep =
-    client.state === "online" && client.wire?.open === true && !client.wire.lagging && !client.wire.stalled;
+  const inStep = client.isOnline && !client.wire?.lagging && !client.wire?.stalled;
   const held = session === undefined ? undefined : client.beliefs.get(session);
   if (session === undefined || !inStep || (held !== undefined && held.state !== "ended")) return;
   const fields = {

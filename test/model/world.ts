@@ -106,21 +106,30 @@ export class World {
     }
   }
 
-  /** Every client has its network back, and resumes. */
+  /**
+   * Every client has its network back, and goes on: older instances of a device too. They must settle: at most one
+   * of them stays, and nobody displaces anybody for ever.
+   */
   heal(): void {
-    for (const client of this.current.values()) {
-      if (client.wire !== undefined) client.wire.lagging = client.wire.stalled = false;
+    for (let rounds = 0; ; rounds++) {
+      if (rounds > 5) throw new Error("the clients never settle");
+      for (const { wire } of this.clients) if (wire !== undefined) wire.lagging = wire.stalled = false;
       this.flow();
-      if (client.state !== "online" || client.wire?.open !== true) client.connect();
-      this.flow();
+      const lost = this.clients.filter((client) => client.state !== "stopped" && !client.isOnline);
+      if (lost.length === 0) break;
+      for (const client of lost) {
+        if (!client.isOnline) client.connect();
+        this.flow();
+      }
     }
     this.pass(1_000);
+    const slots = this.online().map((client) => client.slot);
+    if (new Set(slots).size < slots.length) throw new Error(`two live instances of one of ${slots}`);
+    for (const client of this.online()) this.current.set(client.slot, client);
   }
 
   online(): ModelClient[] {
-    return [...this.current.values()].filter(
-      (client) => client.state === "online" && client.wire?.open === true,
-    );
+    return this.clients.filter((client) => client.isOnline);
   }
 
   /** The slots that the server has not heard for longer than a device may be shown online. */
