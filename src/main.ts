@@ -19,7 +19,7 @@ import { HttpPoll } from "./transports/http-poll.ts";
 import { websocketRoute } from "./transports/websocket.ts";
 
 /** How often the core's deadlines and the certificate's files are looked at. ms */
-const [tickInterval, certificateInterval] = [25, 5_000];
+const [tickInterval, certificateInterval] = [25, 1_000];
 
 /** A running server. */
 export interface Switchboard {
