@@ -39,7 +39,10 @@ for (const runtime of ["bun", "node"] as const) {
     let innocent: Innocent;
 
     beforeAll(async () => {
-      server = await startServer({ runtime, config: { dev: false, tokens: { secret }, limits } });
+      server = await startServer({
+        runtime,
+        config: { dev: false, tokens: { secret }, limits, log: { format: "json", level: "debug" } },
+      });
     }, 20_000);
     afterAll(async () => {
       await server.stop();
@@ -263,6 +266,7 @@ for (const runtime of ["bun", "node"] as const) {
         for (const { type, body } of awake.frames) if (type === "message") bodies.push(body);
         seq = awake.lastSeq;
       }
+      expect(server.logs.some((line) => line.includes('"code":4101'))).toBe(true);
       expect(bodies).toEqual(Array.from({ length: count }, (_, n) => `${n} ${body}`));
       sleepy.socket.destroy();
     }, 30_000);
