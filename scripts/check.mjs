@@ -5,7 +5,11 @@ import { attempt, ensureModules, root } from "./modules.mjs";
 ensureModules();
 const tool = (name) => `${root}node_modules/.bin/${name}`;
 const checks = [
-  ["format and lint", tool("biome"), ["ci", "--error-on-warnings"]],
+  [
+    "format and lint",
+    tool("biome"),
+    ["ci", "--error-on-warnings", `--colors=${process.stdout.isTTY ? "force" : "off"}`],
+  ],
   ["types", tool("tsc"), ["-p", "tsconfig.json"]],
   ["types of the pure folders", tool("tsc"), ["-p", "tsconfig.pure.json"]],
   ["types of the client", tool("tsc"), ["-p", "tsconfig.client.json"]],
