@@ -1,6 +1,6 @@
-import type { Client, Member, Room } from "../client/index.ts";
+import type { Client, Room } from "../client/index.ts";
 import { labelDevices } from "./device-name.ts";
-import type { Page, Person } from "./page.ts";
+import type { Device, Page, Person } from "./page.ts";
 
 /** What a device in a call says of itself. */
 export const talkingStatus = "talking";
@@ -13,13 +13,18 @@ export class FrontRoom {
   readonly #page: Page;
   readonly #client: Client;
   readonly #room: Room;
+  /** When this device came: the devices of a user are numbered in this order, the same at every page. */
+  readonly #since = Date.now();
+  readonly #name: string;
   readonly #watched = new Map<string, () => void>();
   readonly #wanted = new Map<string, () => void>();
 
-  constructor(page: Page, client: Client) {
+  /** `name`: what this device calls itself. */
+  constructor(page: Page, client: Client, name: string) {
+    this.#name = name;
     this.#page = page;
     this.#client = client;
-    this.#room = client.join("room:front");
+    this.#room = client.join("front", { data: { since: this.#since } });
     this.#room.on("change", () => this.#draw());
     client.on("presence", ({ user }) => {
       this.#draw();
@@ -31,10 +36,9 @@ export class FrontRoom {
     });
   }
 
-  /** The labels of a user's devices: the same everywhere, since all see the members in one order. */
+  /** What a device is called; undefined when it is not on the line. */
   label(user: string, device: string | undefined): string | undefined {
-    const devices = labelDevices(this.#of(user).map((member) => member.peer));
-    return devices.find((one) => one.id === device)?.label;
+    return this.#devices(user).find((one) => one.id === device)?.label;
   }
 
   /** Calls back once, when the user is on the line and in no call. */
@@ -56,8 +60,17 @@ export class FrontRoom {
     return devices.some((device) => device.status === talkingStatus);
   }
 
-  #of(user: string): Member[] {
-    return [...this.#room.members.values()].filter((member) => member.peer.user === user);
+  /** A user's devices, this one included, the oldest first. */
+  #devices(user: string): Device[] {
+    const { self } = this.#client;
+    const found = [...this.#room.members.values()]
+      .filter(({ peer }) => peer.user === user)
+      .map(({ peer, data }) => ({
+        ...peer,
+        since: Number((data as { since?: unknown } | null)?.since) || 0,
+      }));
+    if (self?.user === user) found.push({ ...self, name: this.#name, since: this.#since });
+    return labelDevices(found.sort((a, b) => a.since - b.since));
   }
 
   #watch(user: string): void {
@@ -65,19 +78,22 @@ export class FrontRoom {
   }
 
   #draw(): void {
-    const me = this.#page.me.peek();
-    if (me === undefined) return;
+    const { self } = this.#client;
+    if (self?.device === undefined) return;
+    const own = this.#devices(self.user);
+    this.#page.mine.value = own.filter((device) => device.id !== self.device);
+    this.#page.me.value = {
+      user: self.user,
+      device: self.device,
+      label: own.find((device) => device.id === self.device)?.label ?? this.#name,
+    };
     const users = [...new Set([...this.#room.members.values()].map((member) => member.peer.user))];
     const people: Person[] = [];
     for (const user of users) {
-      const devices = labelDevices(this.#of(user).map((member) => member.peer));
-      if (user === me.user) this.#page.mine.value = devices.filter((device) => device.id !== me.device);
-      else {
-        this.#watch(user);
-        people.push({ user, devices, talking: this.#talks(user) });
-      }
+      if (user === self.user) continue;
+      this.#watch(user);
+      people.push({ user, devices: this.#devices(user), talking: this.#talks(user) });
     }
-    if (!users.includes(me.user)) this.#page.mine.value = [];
     for (const [user, unwatch] of this.#watched) {
       if (users.includes(user) || this.#wanted.has(user)) continue;
       unwatch();

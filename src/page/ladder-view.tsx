@@ -6,7 +6,11 @@ import type { Actions, Page } from "./page.ts";
 
 /** The right column: what the server did for this call, rung by rung. */
 export function LadderView({ page, act }: { page: Page; act: Actions }) {
-  const drawn = useComputed(() => ladder(page.frames.value));
+  const drawn = useComputed(() => {
+    const now = page.model.value.scene;
+    const flowing = now.at === "talking" && now.since !== undefined && now.lost === undefined;
+    return ladder({ ...page.frames.value, flowing });
+  });
   const body = useRef<HTMLDivElement>(null);
   const { me, peer } = page.frames.value;
   const told = drawn.value;

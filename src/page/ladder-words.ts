@@ -4,7 +4,7 @@ import type { Phase, PhaseName, Wire } from "./ladder.ts";
 export const labelLength = 18;
 
 /** What a frame is called on its rung; undefined for those that say nothing of a call. */
-export function labelOf(frame: Wire, out: boolean): string | undefined {
+export function labelOf(frame: Wire): string | undefined {
   switch (frame.type) {
     case "hello":
       return frame.resume === undefined ? "hello" : "hello, resume";
@@ -28,7 +28,7 @@ export function labelOf(frame: Wire, out: boolean): string | undefined {
     case "signal":
       return signalLabel(frame);
     case "restart":
-      return out ? "restart ICE" : `restart, gen. ${String(frame.generation)}`;
+      return "restart";
     case "move":
       return "move";
     case "pair":

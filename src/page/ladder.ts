@@ -23,6 +23,8 @@ export interface Frames {
   readonly near: readonly Told[];
   /** The same call as the far end saw it, when that is a tab of this browser. */
   readonly far: readonly Told[];
+  /** Media flows just now. */
+  readonly flowing?: boolean;
 }
 
 export const noFrames: Frames = { me: "you", peer: "", since: 0, near: [], far: [] };
@@ -98,6 +100,7 @@ export function ladder(frames: Frames): Ladder {
   const walk = new Walk(frames);
   for (const [key, told] of frames.near.entries()) if (told.at >= frames.since) walk.step(told, key);
   const { phases, setUp } = walk;
+  if (frames.flowing) walk.reconnected();
   for (const phase of phases) phase.sentence = sentence(phase.name, phase, frames.peer, frames.me);
   return {
     phases,
@@ -138,7 +141,7 @@ class Walk {
 
   #add(told: Told, key: number): void {
     const { at, out, frame } = told;
-    const label = labelOf(frame, out);
+    const label = labelOf(frame);
     if (label === undefined) return;
     const far = this.#far.match(told);
     this.setUp.see(told, far?.ms);
@@ -187,6 +190,16 @@ class Walk {
     row.mark = row.failed ? "✗" : `✓ ${Math.max(0, Math.round(at - row.at))} ms`;
     if (request?.resume !== undefined && frame.resumed === false) row.mark = "anew";
     row.label = short(error?.code ?? row.label, row.mark.length + 1);
+  }
+
+  /** Media flows: a restart whose answer has come is over, though its report may be seconds away. */
+  reconnected(): void {
+    const phase = this.phases.at(-1);
+    const before = this.phases.findLast((one) => one.cord !== undefined)?.cord;
+    const answered = phase?.rows.some(
+      ({ frames: [first] }) => (first?.description as { type?: string } | undefined)?.type === "answer",
+    );
+    if (phase?.name === "Reset" && answered && before !== undefined) phase.cord ??= before;
   }
 
   #connect(frame: Wire, at: number): void {

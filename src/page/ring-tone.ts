@@ -39,6 +39,7 @@ export function createRingTone(): RingTone {
 
   return {
     unlock() {
+      if (navigator.userActivation?.hasBeenActive === false) return;
       context ??= new AudioContext();
       if (context.state === "suspended") context.resume().catch(() => undefined);
     },

@@ -50,6 +50,9 @@ export class Session implements Actions {
     this.#page = page;
     this.#own = new OwnMedia(page);
     this.#feed = new LadderFeed(page);
+    // A page that went online by its address has not been touched yet.
+    for (const touch of ["pointerdown", "keydown"])
+      addEventListener(touch, () => this.#tone.unlock(), { once: true });
   }
 
   goOnline(text: string, how: "name" | "token"): void {
@@ -69,7 +72,7 @@ export class Session implements Actions {
       device: { kind: deviceKind(agent), name: label },
     });
     this.#feed.follow(client);
-    const room = new FrontRoom(this.#page, client);
+    const room = new FrontRoom(this.#page, client, label);
     const desk = new CallDesk(
       {
         page: this.#page,
@@ -258,7 +261,8 @@ export class Session implements Actions {
   #sync(client: Client, label: string): void {
     if (this.#online?.client !== client) return;
     const { self } = client;
-    if (self?.device !== undefined) this.#page.me.value = { user: self.user, device: self.device, label };
+    if (self?.device !== undefined && self.device !== this.#page.me.peek()?.device)
+      this.#page.me.value = { user: self.user, device: self.device, label };
     clearTimeout(this.#away);
     if (client.state === "online") {
       this.#page.tell({ type: "online" });
