@@ -263,19 +263,19 @@ export class Session implements Actions {
     const { self } = client;
     if (self?.device !== undefined && self.device !== this.#page.me.peek()?.device)
       this.#page.me.value = { user: self.user, device: self.device, label };
-    clearTimeout(this.#away);
-    if (client.state === "online") {
-      this.#page.tell({ type: "online" });
+    if (client.state === "online" || client.state === "closed") {
+      clearTimeout(this.#away);
+      this.#away = undefined;
+      if (client.state === "online") this.#page.tell({ type: "online" });
       return;
     }
-    if (client.state === "closed") return;
     const away = () => {
       const again = client.retryAt;
       this.#page.tell(again === undefined ? { type: "away" } : { type: "away", again });
     };
     if (!this.#page.model.peek().link.up) away();
     else if (client.state === "reconnecting" || client.retryAt !== undefined)
-      this.#away = setTimeout(away, grace);
+      this.#away ??= setTimeout(away, grace);
   }
 
   #rung(ring: IncomingCall): void {
@@ -346,6 +346,7 @@ export class Session implements Actions {
 
   #leave(): void {
     clearTimeout(this.#away);
+    this.#away = undefined;
     this.#free();
     this.#page.people.value = [];
     this.#page.mine.value = [];

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { Board } from "./jack.tsx";
 import type { Actions, Page } from "./page.ts";
 import { describeProblem, type SignInProblem } from "./words.ts";
@@ -13,9 +14,12 @@ export function SignIn({
   act: Actions;
   problem?: SignInProblem | undefined;
 }) {
-  const wantsToken = useSignal(problem?.kind === "wants-token" || problem?.kind === "token");
+  const wantsToken = useSignal(false);
   const token = useSignal("");
   const going = page.model.value.scene.at === "going-online";
+  useEffect(() => {
+    if (problem !== undefined) wantsToken.value = problem.kind.endsWith("token");
+  }, [problem]);
   const submit = (event: Event) => {
     event.preventDefault();
     if (wantsToken.value) act.goOnline(token.value.trim(), "token");
