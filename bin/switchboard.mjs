@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 
 const cli = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
 const runtime = findBun() ?? process.execPath;
-const child = spawn(runtime, [cli, ...process.argv.slice(2)], { stdio: "inherit" });
+// A group of its own: else the terminal's Ctrl-C would reach it twice, and the second time means "at once".
+const child = spawn(runtime, [cli, ...process.argv.slice(2)], { stdio: "inherit", detached: true });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));
 

@@ -12,7 +12,8 @@ const has = (flag) => given.some((arg) => arg === flag || arg.startsWith(`${flag
 ensureModules();
 buildIfStale();
 let server = start();
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => server.kill(signal));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => server.kill(signal));
+endWithParent();
 if (watching) restartOnChange();
 
 function buildIfStale() {
@@ -26,11 +27,20 @@ function start() {
   if (!has("--log.format")) args.push("--log.format", "pretty");
   // Whoever edits does not want to wait for a drain.
   if (watching && !has("--drain")) args.push("--drain", "0");
-  const child = spawn(bun, args, { cwd: root, stdio: "inherit" });
+  // A group of its own: else the terminal's Ctrl-C would reach it twice, and the second time means "at once".
+  const child = spawn(bun, args, { cwd: root, stdio: "inherit", detached: true });
   child.on("exit", (code, signal) => {
     if (child === server) process.exit(code ?? (signal === null ? 1 : 0));
   });
   return child;
+}
+
+/** npm's shell dies of a signal without passing it on. */
+function endWithParent() {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) server.kill("SIGTERM");
+  }, 500).unref();
 }
 
 function restartOnChange() {
