@@ -137,6 +137,7 @@ export class NativeConnection {
     if (link === undefined) return;
     link.lastHeard = now;
     link.pingSent = false;
+    link.formerSecretHash = "";
     if (longerThan(text, this.#host.links.limits.frameBytes)) {
       link.suspend("frameTooLarge", now);
       this.#end();

@@ -124,16 +124,18 @@ export class Links implements LinkKeeper {
     if (entry === undefined || resume === undefined)
       return this.#open(transport, hello, identity, id, refusal, now);
     const { link, device } = entry;
+    const presented = this.#options.ports.hash(resume.secret);
     if (
       device.user !== identity.user ||
       device.id !== id ||
-      this.#options.ports.hash(resume.secret) !== link.secretHash
+      (presented !== link.secretHash && presented !== link.formerSecretHash)
     )
       return { close: "badResume" };
     // A duplicated tab brings the secret of the tab that it was copied from: it is another instance.
     if (link.instance !== hello.instance) return this.#open(transport, hello, identity, id, "expired", now);
     if (hello.attempt <= link.attempt) return { close: "stale" };
     if (!link.log.reaches(resume.seq)) return this.#open(transport, hello, identity, id, "gap", now);
+    link.formerSecretHash = presented;
     this.#resume(entry, transport, hello, identity, resume.seq, now);
     return { link };
   }

@@ -37,6 +37,8 @@ export class NativeLink implements DeviceLink {
   transport: Transport | undefined;
   state: "live" | "suspended" | "closed" = "suspended";
   secretHash = "";
+  /** The secret before that one: it counts until the client is heard, for the `welcome` may have been lost. */
+  formerSecretHash = "";
   attempt: number;
   /** Last request that was admitted. */
   got = 0;

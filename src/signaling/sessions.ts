@@ -331,7 +331,10 @@ export class Sessions implements SessionHost {
     }
     if (session.caller.device !== device && session.caller.deviceId === device.id) {
       session.rebind(session.caller, device, now);
-      this.deadlines.add(now, (later) => session.tellRecovered(session.caller, later));
+      this.deadlines.add(now, (later) => {
+        session.tellRecovered(session.caller, later);
+        session.linkLive(session.caller, later);
+      });
     }
     return { ok: { session: session.id, ticket: this.ticket(session, session.caller, now) } };
   }

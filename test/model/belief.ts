@@ -12,6 +12,8 @@ export interface Belief {
   readonly side: "in" | "out";
   state: "ringing" | "accepting" | "active" | "ended";
   ticket: string;
+  /** Whom it rings, where this device has asked for it. */
+  readonly to?: string;
   /** The current pair's number. */
   pair: number;
   readonly pairs: Map<number, BelievedPair>;
@@ -30,9 +32,17 @@ export type Frame = any;
 const peerOf = (frame: Frame): string | undefined =>
   frame.peer?.device === undefined ? undefined : `${frame.peer.user}/${frame.peer.device}`;
 
+const namesItself = (frame: Frame, slot: string): boolean =>
+  frame.by?.device !== undefined && `${frame.by.user}/${frame.by.device}` === slot;
+
 /** What one device believes of its sessions. A frame that can't be in what it believes throws. */
 export class Beliefs {
+  readonly #slot: string;
   readonly #all = new Map<string, Belief>();
+
+  constructor(slot: string) {
+    this.#slot = slot;
+  }
 
   get(session: string): Belief | undefined {
     return this.#all.get(session);
@@ -44,7 +54,7 @@ export class Beliefs {
   }
 
   /** The reply to `call`. A key may name a call that is over: then its end is told once more. */
-  calling(session: string, ticket: string): void {
+  calling(session: string, ticket: string, to: string): void {
     const known = this.#all.get(session);
     if (known !== undefined && known.state !== "ended") return;
     this.#set({
@@ -52,6 +62,7 @@ export class Beliefs {
       side: "out",
       state: "ringing",
       ticket,
+      to,
       pair: 1,
       pairs: new Map([[1, { generation: 1, offer: true, peer: undefined }]]),
     });
@@ -168,6 +179,7 @@ export class Beliefs {
         this.#leg(push.session, "peer").peerLink = push.link;
         break;
       case "ended":
+        if (namesItself(push, this.#slot)) throw new Error(`${push.session}: told that it ended it itself`);
         this.#leg(push.session, "ended").state = "ended";
         break;
     }

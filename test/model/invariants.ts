@@ -19,9 +19,32 @@ export function checkSilentAreOffline(world: World): void {
   }
 }
 
+/** Whoever is there while her user is being rung rings, or has rung. */
+export function checkLateDevicesRing(world: World): void {
+  const online = world.online();
+  if (world.clients.some(({ wire }) => wire?.lagging || wire?.stalled)) return;
+  for (const caller of online)
+    for (const belief of caller.beliefs.live())
+      for (const callee of online) {
+        const rung = belief.to === callee.user || belief.to === callee.slot;
+        if (!rung || callee === caller || belief.state !== "ringing" || belief.answered !== undefined)
+          continue;
+        expect({
+          ring: belief.session,
+          at: callee.slot,
+          knows: callee.beliefs.get(belief.session) !== undefined,
+        }).toEqual({
+          ring: belief.session,
+          at: callee.slot,
+          knows: true,
+        });
+      }
+}
+
 /** With everybody back and all deadlines past: both ends of each session agree, and the server has nothing else. */
 export function checkAgreement(world: World): void {
   const sessions = new Set<string>();
+  for (const client of world.online()) expect(client.unanswered).toBe(0);
   for (const client of world.online())
     for (const belief of client.beliefs.live()) {
       const { session } = belief;

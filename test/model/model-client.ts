@@ -1,4 +1,4 @@
-import { closeAction } from "../../src/protocol/close-codes.ts";
+import { closeAction, closeCodes } from "../../src/protocol/close-codes.ts";
 import type { Core } from "../../src/signaling/core.ts";
 import { Beliefs, type Frame } from "./belief.ts";
 import type { Ledger, Slot } from "./ledger.ts";
@@ -10,11 +10,14 @@ export interface ModelWorld {
   readonly now: number;
   /** The server has heard of this device just now. */
   spoke(slot: Slot): void;
+  /** Another instance has taken this one's place. */
+  displaced(client: ModelClient): void;
 }
 
 export interface ModelClientOptions {
   readonly token: string;
-  readonly instance: string;
+  /** Counts the runs of clients: a higher one is a newer instance. */
+  readonly index: number;
   readonly watches: readonly string[];
   /** What an earlier run of the client has kept over a reload. */
   readonly tickets: readonly string[];
@@ -27,6 +30,13 @@ interface Pending {
   readonly replied: (reply: Frame) => void;
 }
 
+/** Closes that no newest transport of a client that keeps the rules ever gets. */
+const neverHonest: ReadonlySet<number> = new Set(
+  [closeCodes.stale, closeCodes.badResume, closeCodes.protocolError, closeCodes.unauthorized].map(
+    ({ code }) => code,
+  ),
+);
+
 /** Frames that are acknowledged together. */
 const ackEvery = 4;
 
@@ -36,19 +46,23 @@ const ackEvery = 4;
  */
 export class ModelClient {
   readonly slot: Slot;
+  readonly index: number;
   readonly user: string;
   readonly device: string;
-  readonly beliefs = new Beliefs();
+  readonly beliefs: Beliefs;
   /** Room → member id. */
   readonly rooms = new Map<string, string>();
   mesh = false;
   readonly presence = new Map<string, string[]>();
   state: "online" | "offline" | "stopped" = "offline";
   wire: Wire | undefined;
-  resumes = 0;
+  /** ms for which the server had not heard of it when it last said hello. */
+  silentFor = 0;
+  #heardAt: number;
+  /** Transports that it gave up, on which a hello may still be under way. */
+  readonly #older: Wire[] = [];
   readonly #world: ModelWorld;
   readonly #token: string;
-  readonly #instance: string;
   readonly #watches: readonly string[];
   #attempt = 0;
   #welcome: Frame;
@@ -62,12 +76,19 @@ export class ModelClient {
     const [user = "", device = ""] = slot.split("/");
     this.#world = world;
     this.slot = slot;
+    this.#heardAt = world.now;
+    this.beliefs = new Beliefs(slot);
     this.user = user;
     this.device = device;
     this.#token = options.token;
-    this.#instance = options.instance;
+    this.index = options.index;
     this.#watches = options.watches;
     this.#tickets = options.tickets;
+  }
+
+  /** Requests that were never replied to, and should have been. */
+  get unanswered(): number {
+    return this.#pending.filter((one) => !one.silent).length;
   }
 
   get isOnline(): boolean {
@@ -75,18 +96,19 @@ export class ModelClient {
   }
 
   /** Opens a transport and says hello: goes on with its link, or presents tickets to a new one. */
-  connect(options: { forget?: boolean } = {}): void {
+  connect(options: { lag?: boolean } = {}): void {
     if (this.state === "stopped") return;
+    if (this.wire !== undefined) this.#older.push(this.wire);
+    this.silentFor = this.#world.now - this.#heardAt;
     this.#attempt += 1;
     const { link, secret, home } = this.#welcome ?? {};
-    const resume =
-      link === undefined || options.forget ? {} : { resume: { link, secret, home, seq: this.#lastSeq } };
+    const resume = link === undefined ? {} : { resume: { link, secret, home, seq: this.#lastSeq } };
     const sessions = [...this.#tickets, ...this.beliefs.live().map((belief) => belief.ticket)];
     const hello = {
       type: "hello",
       token: this.#token,
       device: { id: this.device },
-      instance: this.#instance,
+      instance: `instance-${this.index}`,
       attempt: this.#attempt,
       sessions,
       ...resume,
@@ -95,10 +117,25 @@ export class ModelClient {
     const wire = new Wire(this.#world.core, () => this.#world.now, {
       frame: (text) => this.#hear(wire, JSON.parse(text)),
       closed: (code) => this.#closed(wire, code),
-      delivered: () => this.#world.spoke(this.slot),
+      delivered: () => {
+        this.#heardAt = this.#world.now;
+        this.#world.spoke(this.slot);
+      },
     });
+    wire.lagging = options.lag === true;
     this.wire = wire;
     this.#send(JSON.stringify(hello));
+  }
+
+  /** Delivers what does not lag. */
+  flow(): void {
+    for (const wire of this.#older) wire.flow();
+    this.wire?.flow();
+  }
+
+  lag(on: boolean): void {
+    for (const wire of this.#older) wire.lagging = on;
+    if (this.wire !== undefined) this.wire.lagging = on;
   }
 
   /** Asks now, or as soon as the link goes on. What the link is lost with is never answered. */
@@ -130,6 +167,8 @@ export class ModelClient {
 
   #closed(wire: Wire, code: number): void {
     if (wire !== this.wire) return;
+    if (neverHonest.has(code)) throw new Error(`${this.slot}: its newest transport was closed with ${code}`);
+    if (code === closeCodes.replaced.code) this.#world.displaced(this);
     this.state = closeAction(code) === "stop" ? "stopped" : "offline";
   }
 
@@ -151,10 +190,10 @@ export class ModelClient {
       if (known === undefined || frame.link !== known.link)
         throw new Error(`${this.slot}: resumed another link`);
       if (frame.got > this.#lastId) throw new Error(`${this.slot}: ${frame.got} was never asked`);
-      this.resumes += 1;
       // A silent request that the server admitted is done; its error, if any, comes with the replay.
       this.#pending = this.#pending.filter((one) => !one.silent || one.id > frame.got);
-      for (const one of this.#pending) if (one.id > frame.got) this.#send(one.text);
+      // One more than it must: what was admitted already is to be ignored.
+      for (const one of this.#pending) if (one.id >= frame.got) this.#send(one.text);
       return;
     }
     this.#lastSeq = 0;

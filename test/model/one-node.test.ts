@@ -1,6 +1,13 @@
 import { test } from "bun:test";
 import fc from "fast-check";
-import { checkAgreement, checkEmpty, checkMesh, checkPresence, checkSilentAreOffline } from "./invariants.ts";
+import {
+  checkAgreement,
+  checkEmpty,
+  checkLateDevicesRing,
+  checkMesh,
+  checkPresence,
+  checkSilentAreOffline,
+} from "./invariants.ts";
 import { perform, slots, step } from "./steps.ts";
 import { World } from "./world.ts";
 
@@ -18,6 +25,7 @@ test("any history on one node: nobody hears what it must not, both ends agree af
         if (crowd) for (const slot of slots) world.start(slot);
         for (const one of steps) {
           perform(world, one);
+          checkLateDevicesRing(world);
           if (one.do === "wait") checkSilentAreOffline(world);
         }
         world.heal();

@@ -27,8 +27,10 @@ const sessionActs = [
   "hangup",
   "describe",
   "candidates",
+  "candidates",
   "restart",
   "restart",
+  "restartLate",
   "resync",
   "move",
   "move",
@@ -43,7 +45,15 @@ const short = fc.constantFrom(50, 1_000, 6_000, 12_000);
 const long = fc.constantFrom(31_000, 62_000, 95_000, 200_000);
 
 export const step = fc.oneof(
-  weighted(6, fc.record({ do: kind("connect"), slot, second: fc.constantFrom(false, false, false, true) })),
+  weighted(
+    6,
+    fc.record({
+      do: kind("connect"),
+      slot,
+      second: fc.constantFrom(false, false, false, true),
+      lag: fc.constantFrom(false, false, false, true),
+    }),
+  ),
   weighted(1, fc.record({ do: kind("reload"), slot })),
   weighted(2, fc.record({ do: kind("zombie"), slot, pick })),
   weighted(1, fc.record({ do: kind("crash"), slot, serverHears: fc.boolean() })),
@@ -111,7 +121,7 @@ export function perform(world: World, one: Step): void {
   const client = world.current.get(one.slot);
   if (one.do === "connect") {
     if (client === undefined || one.second) world.start(one.slot);
-    else if (!client.isOnline) client.connect();
+    else if (!client.isOnline) client.connect({ lag: one.lag });
   } else if (one.do === "zombie") {
     // An older instance that was cut off, and never heard that it was displaced.
     const asleep = world.clients.filter((old) => old.slot === one.slot && old !== client && !old.isOnline);
@@ -139,7 +149,7 @@ function performOn(
       client.wire?.cut(one.serverHears);
       break;
     case "lag":
-      if (client.wire !== undefined) client.wire.lagging = one.on;
+      client.lag(one.on);
       break;
     case "stall":
       if (client.wire !== undefined) client.wire.stalled = true;
@@ -183,12 +193,13 @@ function performOn(
 }
 
 function call(world: World, client: ModelClient, to: string, key: string | undefined): void {
-  client.ask("call", { to, ...(key === undefined ? {} : { key }) }, ({ ok }: Frame) => {
+  const description = world.ledger.sessions.length % 2 === 0 ? { description: offer } : {};
+  client.ask("call", { to, ...description, ...(key === undefined ? {} : { key }) }, ({ ok }: Frame) => {
     if (ok === undefined) return;
     world.ledger.heardOf(ok.session);
     if (key !== undefined)
       world.ledger.keyed(client.user, key, ok.session, world.now, world.limits.keyTtl - 1_000);
-    client.beliefs.calling(ok.session, ok.ticket);
+    client.beliefs.calling(ok.session, ok.ticket, to);
   });
 }
 
@@ -282,13 +293,16 @@ function act(
       client.ask("decline", { session, everywhere: true }, over);
       break;
     case "confirm": {
-      const device = belief.answered;
+      // Now and then it confirms a device that may not have answered.
+      const device = number === 7 ? "2" : belief.answered;
       if (device === undefined) break;
-      belief.confirmSent = true;
+      belief.confirmSent ||= device === belief.answered;
       client.ask("confirm", { session, device }, ({ ok }) => {
         if (ok === undefined) return;
         client.beliefs.confirmed(session);
-        world.ledger.confirmOk(session, device);
+        // A confirm of who is there already is a repetition.
+        const repeated = client.beliefs.get(session)?.pairs.get(belief.pair)?.peer?.endsWith(`/${device}`);
+        if (device === belief.answered || !repeated) world.ledger.confirmOk(session, device);
       });
       break;
     }
@@ -306,11 +320,17 @@ function act(
       break;
     }
     case "restart":
-      client.ask("restart", { session, pair, generation }, ({ ok }) => {
-        const now = client.beliefs.get(session);
-        if (ok !== undefined && now?.pairs.has(ok.pair))
-          client.beliefs.restarted(session, ok.pair, ok.generation);
-      });
+    case "restartLate":
+      // Late: it has not heard yet that the other end has restarted.
+      client.ask(
+        "restart",
+        { session, pair, generation: Math.max(1, generation - (what === "restart" ? 0 : 1)) },
+        ({ ok }) => {
+          const now = client.beliefs.get(session);
+          if (ok !== undefined && now?.pairs.has(ok.pair))
+            client.beliefs.restarted(session, ok.pair, ok.generation);
+        },
+      );
       break;
     case "move":
       move(client, belief, number % 3 === 0 ? client.device : `${1 + (number % 3)}`);

@@ -18,6 +18,7 @@ export class Wire {
   #down: (() => void)[] = [];
   /** `half`: the server still holds its end, and neither side hears the other. */
   #state: "open" | "half" | "closed" = "open";
+  #serverClosed = false;
   /** True: frames wait. */
   lagging = false;
   /** True: the socket takes nothing more. */
@@ -37,6 +38,7 @@ export class Wire {
         },
         close: (code) => {
           if (this.#state !== "open") return;
+          this.#serverClosed = true;
           this.#down.push(() => {
             this.#state = "closed";
             this.#client.closed(code);
@@ -62,7 +64,7 @@ export class Wire {
   flow(): void {
     while (!this.lagging && this.#state === "open") {
       const up = this.#up.shift();
-      if (up !== undefined) {
+      if (up !== undefined && !this.#serverClosed) {
         this.#connection.receive(up, this.#now());
         this.#client.delivered();
       }

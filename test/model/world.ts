@@ -24,6 +24,8 @@ export class World {
   readonly current = new Map<Slot, ModelClient>();
   /** All that were ever started and have not stopped. */
   clients: ModelClient[] = [];
+  /** The newest instance of each slot. */
+  readonly #newest = new Map<Slot, number>();
   readonly #spokeAt = new Map<Slot, number>();
   #random = 0;
   #instances = 0;
@@ -69,6 +71,16 @@ export class World {
     );
   }
 
+  /**
+   * A client was told that another instance has taken its place: only a newer one may have,
+   * while the server knows this one.
+   */
+  displaced({ slot, index, state, silentFor }: ModelClient): void {
+    const known = state === "online" || silentFor < this.limits.resumeWindow;
+    if (known && this.#newest.get(slot) === index)
+      throw new Error(`${slot}: an older instance displaced the newest one`);
+  }
+
   spoke(slot: Slot): void {
     this.#spokeAt.set(slot, this.now);
   }
@@ -79,12 +91,13 @@ export class World {
     this.#instances += 1;
     const client = new ModelClient(this, slot, {
       token: user,
-      instance: `instance-${this.#instances}`,
+      index: this.#instances,
       watches: watchers.has(user) ? users : [],
       tickets,
     });
     this.current.set(slot, client);
     this.clients.push(client);
+    this.#newest.set(slot, client.index);
     client.connect();
     this.flow();
     return client;
@@ -92,7 +105,7 @@ export class World {
 
   /** Delivers everything that does not lag, and what comes of it. */
   flow(): void {
-    for (let left = 50; left > 0; left--) for (const client of this.clients) client.wire?.flow();
+    for (let left = 50; left > 0; left--) for (const client of this.clients) client.flow();
     this.clients = this.clients.filter((client) => client.state !== "stopped" || client.wire?.open === true);
     for (const [slot, client] of this.current) if (client.state === "stopped") this.current.delete(slot);
   }
@@ -113,7 +126,10 @@ export class World {
   heal(): void {
     for (let rounds = 0; ; rounds++) {
       if (rounds > 5) throw new Error("the clients never settle");
-      for (const { wire } of this.clients) if (wire !== undefined) wire.lagging = wire.stalled = false;
+      for (const client of this.clients) {
+        client.lag(false);
+        if (client.wire !== undefined) client.wire.stalled = false;
+      }
       this.flow();
       const lost = this.clients.filter((client) => client.state !== "stopped" && !client.isOnline);
       if (lost.length === 0) break;
