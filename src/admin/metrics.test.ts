@@ -97,3 +97,10 @@ test("what never happened is there as zero, where it has no labels", async () =>
   expect(body).toContain("switchboard_sessions_started_total 0");
   expect(body).toContain("process_resident_memory_bytes");
 });
+
+test("docs/operations.md names every metric, and none that is not there", async () => {
+  const operations = await Bun.file(new URL("../../docs/operations.md", import.meta.url)).text();
+  const told = new Set([...operations.matchAll(/`(switchboard_\w+)`/g)].map(([, name]) => name));
+  const there = new Set([...(await text()).matchAll(/^# TYPE (switchboard_\w+) /gm)].map(([, name]) => name));
+  expect([...told].sort()).toEqual([...there].sort());
+});
