@@ -282,7 +282,9 @@ function act(
       client.ask("accept", { session, ...(number % 2 ? { description: answer } : {}) }, ({ ok }) => {
         if (ok !== undefined) {
           client.beliefs.accepted(session, ok);
-          if (belief.movedFrom === undefined) world.ledger.acceptOk(session, client.slot);
+          // Sent while cut off, it may reach a later ring of the same session.
+          if (client.beliefs.get(session)?.movedFrom === undefined)
+            world.ledger.acceptOk(session, client.slot);
         } else if (belief.state === "accepting") belief.state = "ringing";
       });
       break;
