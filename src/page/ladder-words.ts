@@ -7,7 +7,7 @@ export const labelLength = 18;
 export function labelOf(frame: Wire): string | undefined {
   switch (frame.type) {
     case "hello":
-      return frame.resume === undefined ? "hello" : "hello, resume";
+      return frame.resume === undefined ? "hello" : "resume";
     case "join":
       return `join ${String(frame.room).replace("room:", "")}`;
     case "call":

@@ -167,7 +167,7 @@ class Walk {
   #enter(frame: Wire): DraftPhase {
     const current = this.phases.at(-1);
     let name = phaseOf[String(frame.type)] ?? "Find";
-    if (frame.type === "hello" && this.#session !== undefined) name = "Reset";
+    if (frame.type === "hello" && current !== undefined) name = "Reset";
     if (current !== undefined) {
       const over = current.name === "Close";
       if (over || name === "Find" || (name === "Negotiate" && current.name === "Reset")) return current;

@@ -51,10 +51,7 @@ export function Away({ page, act, link }: { page: Page; act: Actions; link: Link
           <Countdown link={link} /> Is it still running? “npm start” starts it.
         </>
       }
-      choices={[
-        ["Now", () => act.retry(), "brass"],
-        ["Go offline", () => act.goOffline(), "quiet"],
-      ]}
+      choices={[["Now", () => act.retry(), "brass"]]}
     />
   );
 }

@@ -12,7 +12,8 @@ import { createRingTone } from "./ring-tone.ts";
 import { inCall, type Wish } from "./state.ts";
 
 /** A link that comes back within this time is not worth a word. */
-const grace = 500;
+const grace = 900;
+const lookEvery = 300;
 /** A browser that answers within this time has not asked anybody. */
 const asks = 400;
 
@@ -42,7 +43,9 @@ export class Session implements Actions {
   #online: Online | undefined;
   #ring: IncomingCall | undefined;
   #waiting: Waiting | undefined;
-  #away: ReturnType<typeof setTimeout> | undefined;
+  #watch: ReturnType<typeof setInterval> | undefined;
+  /** When the link was last seen to be up. */
+  #upAt = 0;
   #last: { readonly user: string; readonly video: boolean } | undefined;
   #credentials: { readonly text: string; readonly how: "name" | "token" } | undefined;
 
@@ -83,6 +86,9 @@ export class Session implements Actions {
       client,
     );
     this.#online = { client, how, room, desk };
+    this.#upAt = Date.now();
+    clearInterval(this.#watch);
+    this.#watch = setInterval(() => this.#look(client), lookEvery);
     client.on("change", () => this.#sync(client, label));
     client.on("incoming", (ring) => this.#rung(ring));
     void client.closed.then((ended) => this.#closed(client, ended));
@@ -263,19 +269,16 @@ export class Session implements Actions {
     const { self } = client;
     if (self?.device !== undefined && self.device !== this.#page.me.peek()?.device)
       this.#page.me.value = { user: self.user, device: self.device, label };
-    if (client.state === "online" || client.state === "closed") {
-      clearTimeout(this.#away);
-      this.#away = undefined;
-      if (client.state === "online") this.#page.tell({ type: "online" });
-      return;
-    }
-    const away = () => {
-      const again = client.retryAt;
-      this.#page.tell(again === undefined ? { type: "away" } : { type: "away", again });
-    };
-    if (!this.#page.model.peek().link.up) away();
-    else if (client.state === "reconnecting" || client.retryAt !== undefined)
-      this.#away ??= setTimeout(away, grace);
+    if (client.state !== "online") return;
+    this.#upAt = Date.now();
+    this.#page.tell({ type: "online" });
+  }
+
+  /** A link that stays away for a moment is away; when the next attempt is due changes with each. */
+  #look(client: Client): void {
+    const now = Date.now();
+    if (client.state === "online") this.#upAt = now;
+    else if (now - this.#upAt > grace) this.#page.tell({ type: "away", again: client.retryAt });
   }
 
   #rung(ring: IncomingCall): void {
@@ -345,8 +348,7 @@ export class Session implements Actions {
   }
 
   #leave(): void {
-    clearTimeout(this.#away);
-    this.#away = undefined;
+    clearInterval(this.#watch);
     this.#free();
     this.#page.people.value = [];
     this.#page.mine.value = [];

@@ -50,7 +50,7 @@ export interface Ring {
 }
 
 /** The link to the server; `again` is when the next attempt is due, in ms of `Date.now()`. */
-export type Link = { readonly up: true } | { readonly up: false; readonly again?: number };
+export type Link = { readonly up: true } | { readonly up: false; readonly again: number | undefined };
 
 export interface Model {
   readonly scene: Scene;
@@ -61,7 +61,7 @@ export interface Model {
 export type Happening =
   | { readonly type: "went"; readonly scene: Scene }
   | { readonly type: "online" }
-  | { readonly type: "away"; readonly again?: number }
+  | { readonly type: "away"; readonly again: number | undefined }
   | { readonly type: "alerting"; readonly devices: readonly string[] }
   | { readonly type: "answered"; readonly peer: string; readonly device: string }
   | { readonly type: "flowing"; readonly now: number }
@@ -85,10 +85,8 @@ export function next(model: Model, happening: Happening): Model {
         scene: scene.at === "going-online" ? { at: "directory" } : scene,
       };
     case "away":
-      return {
-        ...model,
-        link: happening.again === undefined ? { up: false } : { up: false, again: happening.again },
-      };
+      if (!model.link.up && model.link.again === happening.again) return model;
+      return { ...model, link: { up: false, again: happening.again } };
     case "alerting":
       if (scene.at !== "calling") return model;
       return { ...model, scene: { ...scene, ringing: happening.devices } };
