@@ -55,8 +55,9 @@ for (const runtime of ["bun", "node"] as const)
 test("the command of the package passes signals on", async () => {
   const program = fileURLToPath(new URL("../../../bin/switchboard.mjs", import.meta.url));
   const child = spawn("node", [program, "serve", "--dev", "--port", "0", "--log.format", "json"]);
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
     child.stdout.on("data", (text) => String(text).includes("Switchboard is at") && resolve());
+    child.on("exit", (code) => reject(new Error(`ended with ${code}`)));
   });
   child.kill("SIGTERM");
   const [code] = await once(child, "exit");
