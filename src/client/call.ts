@@ -1,11 +1,11 @@
 import type { Push } from "../protocol/pushes.ts";
 import type { Call, CallOptions, CallStats, Channel, Ended, Flags, Media, Peer } from "./api.ts";
 import { deferred } from "./deferred.ts";
-import { quiet, SwitchboardError, toError } from "./error.ts";
+import { onAbort, quiet, SwitchboardError, settled, toError } from "./error.ts";
 import type { Hub, Session } from "./hub.ts";
 import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
 import { resolveMedia, type SourceMedia } from "./local-media.ts";
-import { Pairs } from "./pairs.ts";
+import { Pairs, type PairsOwner } from "./pairs.ts";
 import { randomId } from "./random.ts";
 
 type CallEvents = { moved: Peer; channel: Channel };
@@ -16,7 +16,7 @@ type CallEvents = { moved: Peer; channel: Channel };
  *     ringing ──accepted, answered──▶ connecting ──▶ connected ◀──▶ reconnecting
  *        └─────────────── any end ────────┴──────────────┴───────────────┴────▶ ended
  */
-export class MediaCall extends Emitter<CallEvents> implements Call, Session {
+export class MediaCall extends Emitter<CallEvents> implements PairsOwner, Session {
   id: string | undefined;
   ticket: string | undefined;
   peer: Peer;
@@ -30,48 +30,22 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
   readonly #hub: Hub;
   readonly #pairs: Pairs;
   readonly #connected = deferred<void>();
-  readonly #ended = deferred<Ended>();
   #closesMedia = false;
   #unfollow = () => {};
   /** This call crossed another one and is about to become it. */
   #crossing = false;
 
   /** `remote`: where to put what comes, when that stream exists already. */
-  constructor(hub: Hub, direction: "in" | "out", peer: Peer, remote?: MediaStream) {
+  constructor(hub: Hub, direction: "in" | "out", peer: Peer, remote = hub.newStream()) {
     super();
     this.#hub = hub;
     this.direction = direction;
     this.peer = peer;
-    const call = this;
-    this.#pairs = new Pairs(
-      hub,
-      {
-        get id() {
-          return call.id;
-        },
-        get media() {
-          return call.media;
-        },
-        get held() {
-          return call.held;
-        },
-        connection: () => hub.peerConnection(this),
-        connected: () => this.#flows("connected"),
-        troubled: () => this.state === "connected" && this.#flows("reconnecting"),
-        received: () => this.changed(),
-        channel: (line) => this.emit("channel", line),
-        failed: (error) => void this.#give({ reason: "failed", error }),
-      },
-      remote,
-    );
+    this.#pairs = new Pairs(hub, this, remote);
   }
 
   get connected(): Promise<void> {
     return this.#connected.promise;
-  }
-
-  get ended(): Promise<Ended> {
-    return this.#ended.promise;
   }
 
   get remote(): MediaStream {
@@ -92,39 +66,30 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
 
   /** Media first, then the ring. */
   async dial(to: string, { media, data, timeout, signal }: CallOptions): Promise<void> {
-    const cancel = () => void this.hangup();
-    signal?.addEventListener("abort", cancel);
-    void this.ended.then(() => signal?.removeEventListener("abort", cancel));
+    void this.ended.then(onAbort(signal, () => void this.hangup()));
     try {
-      signal?.throwIfAborted();
-      await this.#source(media, signal);
+      await this.setMedia(media, signal);
       if (this.state === "ended") return;
       const wants = { ...this.media?.offers, data: this.#pairs.lines.size > 0 };
       await this.#hub.ask(
         "call",
-        {
-          to,
-          key: randomId(),
-          media: wants,
-          ...(data !== undefined && { data }),
-          ...(timeout !== undefined && { timeout }),
-        },
+        { to, key: randomId(), media: wants, data, timeout },
         {
           repeat: true,
           done: ({ session, ticket }) => {
             if (this.state !== "ended") this.become(session, ticket);
-            else void this.#hub.ask("cancel", { session }, { repeat: true });
+            else void this.#hub.say("cancel", { session });
           },
         },
       );
     } catch (error) {
-      this.over(signal?.aborted ? { reason: "cancelled" } : failure(error));
+      this.over(failure(error));
     }
   }
 
   /** The session that this call is; a crossing gives it another one. */
   become(session: string, ticket: string | undefined): void {
-    if (this.id !== undefined) this.#hub.leave(this.id, this);
+    this.#hub.leave(this.id, this);
     this.id = session;
     this.ticket = ticket;
     this.#hub.enter(session, this);
@@ -137,7 +102,7 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
     this.#unfollow();
     this.media = media;
     this.#closesMedia = owned;
-    this.#unfollow = media?.on("change", () => this.#pairs.attach()) ?? (() => {});
+    if (media) this.#unfollow = media.on("change", () => this.#pairs.attach());
     this.#pairs.attach();
     if (old !== media) old?.stop();
     this.changed();
@@ -167,29 +132,18 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
    * Two call each other: the other one's call survives, and this one has lost. It answers that one with the media that it
    * has, and is that call from then on.
    */
-  async cross(survivor: string, ring: () => { ticket?: string | undefined; from?: Peer }): Promise<void> {
+  async cross(survivor: string, ticket: string | undefined, from: Peer = this.peer): Promise<void> {
     const loser = this.id;
     if (loser === undefined || this.#crossing) return;
     this.#crossing = true;
-    try {
-      await this.#hub.ask(
-        "accept",
-        { session: survivor },
-        {
-          done: ({ pair, generation }) => {
-            const { ticket, from = this.peer } = ring();
-            this.become(survivor, ticket);
-            this.peer = from;
-            void this.#hub.ask("cancel", { session: loser }, { repeat: true });
-            this.begin(pair, generation, false);
-          },
-        },
-      );
-    } catch (error) {
-      this.#hub.log("info", "a crossing call could not be taken", { error });
-    } finally {
-      this.#crossing = false;
-    }
+    const done = ({ pair, generation }: { pair: number; generation: number }) => {
+      this.become(survivor, ticket);
+      this.peer = from;
+      void this.#hub.say("cancel", { session: loser });
+      this.begin(pair, generation, false);
+    };
+    await this.#hub.ask("accept", { session: survivor }, { done }).catch(() => {});
+    this.#crossing = false;
   }
 
   push(push: Push): void {
@@ -200,7 +154,7 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
       case "accepted":
         if (this.state !== "ringing") break;
         this.peer = push.peer;
-        void this.#hub.ask("confirm", { session: push.session, device: push.device }, { repeat: true });
+        void this.#hub.say("confirm", { session: push.session, device: push.device });
         this.begin(push.pair, push.generation, true);
         break;
       case "signal":
@@ -231,10 +185,7 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
         if (this.state !== "ringing") this.#pairs.resync(push.pair, push.generation, push.offer);
         break;
       case "ended":
-        if (this.#crossing && push.reason === "merged") break;
-        this.over({ reason: push.reason, by: push.by, device: push.device, detail: push.detail });
-        break;
-      default:
+        if (!this.#crossing || push.reason !== "merged") this.over(toEnded(push));
     }
   }
 
@@ -244,15 +195,14 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
     this.#unfollow();
     this.#pairs.close();
     if (this.#closesMedia) this.media?.stop();
-    if (this.id !== undefined) this.#hub.leave(this.id, this);
-    this.#connected.reject(ended.error ?? new SwitchboardError("closed", `The call ended: ${ended.reason}.`));
-    this.#ended.resolve(ended);
+    this.#hub.leave(this.id, this);
+    this.#connected.reject(ended.error ?? new SwitchboardError("closed", ended.reason));
     this.#hub.done(this);
-    this.finish();
+    this.finish(ended);
   }
 
   refresh(): void {
-    this.#pairs.links(this.#hub.online && this.peerLink === "live");
+    this.#pairs.links(this.#hub.state === "online" && this.peerLink === "live");
   }
 
   /** ICE servers are new. */
@@ -260,48 +210,53 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
     this.#pairs.configure(config);
   }
 
-  setMedia(media: Media): Promise<void> {
-    return quiet(this.#source(media, undefined));
+  setMedia(media: Media | undefined, signal?: AbortSignal): Promise<void> {
+    return settled(
+      resolveMedia(media, signal).then((source) => {
+        if (this.state !== "ended") this.use(source.media, source.owned);
+        else if (source.owned) source.media?.stop();
+      }),
+    );
   }
 
   channel(label: string, options: RTCDataChannelInit = {}): Channel {
     return this.#pairs.line(label, options);
   }
 
-  async move(device: string, { signal }: Cancel = {}): Promise<void> {
-    await this.#hub.ask("move", { session: this.#active(), to: device }, { signal });
+  move(device: string, { signal }: Cancel = {}): Promise<void> {
+    return settled(
+      this.#active().then((session) => this.#hub.ask("move", { session, to: device }, { signal })),
+    );
   }
 
-  async hold(on = true): Promise<void> {
-    this.#active();
-    this.held = on;
-    this.#pairs.hold(on);
-    this.changed();
+  hold(on = true): Promise<void> {
+    const hold = () => {
+      this.held = on;
+      this.#pairs.hold(on);
+      this.changed();
+    };
+    return settled(this.#active().then(hold));
   }
 
   sendDigits(tones: string): void {
     const dtmf = this.#pairs.current?.sender("audio")?.dtmf;
-    if (!dtmf) throw new SwitchboardError("unsupported", "There is nothing to send tones with.");
+    if (!dtmf) throw new SwitchboardError("unsupported", "no microphone");
     dtmf.insertDTMF(tones);
   }
 
   restartIce(): Promise<void> {
-    return quiet(this.#pairs.restart());
+    return settled(this.#active().then(() => this.#pairs.restart()));
   }
 
-  async stats(): Promise<CallStats> {
-    const { current } = this.#pairs;
-    if (!current || this.state === "ended")
-      throw new SwitchboardError("closed", "The call is not connected.");
-    const { path, rtt, jitter, loss, bitrate } = await current.stats();
-    return { path, rtt, jitter, loss, bitrate };
+  stats(): Promise<CallStats> {
+    return quiet(this.#active().then(() => this.#pairs.stats()));
   }
 
   async hangup(reason?: string): Promise<void> {
     const by = this.#hub.self;
     if (this.state === "ringing") {
       this.over({ reason: "cancelled", by });
-      if (this.id !== undefined) await this.#leave("cancel", { session: this.id });
+      if (this.id) await this.#hub.say("cancel", { session: this.id });
     } else if (this.state !== "ended") {
       await this.#pairs.report();
       await this.#give({ reason: "hangup", by, detail: reason });
@@ -312,10 +267,28 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
     return this.hangup();
   }
 
-  protected override present<K extends keyof Events<CallEvents>>(type: K): Iterable<Events<CallEvents>[K]> {
-    if (type !== "channel") return [];
-    const theirs = [...this.#pairs.lines.values()].filter((line) => !line.init);
-    return theirs as unknown as Events<CallEvents>[K][];
+  flows(works: boolean): void {
+    const state = works ? "connected" : "reconnecting";
+    if (this.state === state || (!works && this.state !== "connected")) return;
+    this.state = state;
+    this.#connected.resolve();
+    this.changed();
+  }
+
+  received(): void {
+    this.changed();
+  }
+
+  opened(channel: Channel): void {
+    this.emit("channel", channel);
+  }
+
+  failed(error: SwitchboardError): void {
+    void this.#give({ reason: "failed", error });
+  }
+
+  protected override present(type: keyof Events<CallEvents>): Iterable<unknown> {
+    return type === "channel" ? [...this.#pairs.lines.values()].filter((line) => !line.init) : [];
   }
 
   #rings(device: Peer | undefined): void {
@@ -324,56 +297,29 @@ export class MediaCall extends Emitter<CallEvents> implements Call, Session {
     this.changed();
   }
 
-  #flows(state: "connected" | "reconnecting"): void {
-    if (this.state === state || this.state === "ended") return;
-    this.state = state;
-    if (state === "connected") this.#connected.resolve();
-    this.changed();
-  }
-
-  /** Opens what was asked for, and sends it. */
-  async #source(media: Media | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const source = await resolveMedia(media, signal);
-    if (this.state !== "ended") this.use(source.media, source.owned);
-    else if (source.owned) source.media?.stop();
-  }
-
-  #active(): string {
-    if (this.id === undefined || this.state === "ringing" || this.state === "ended")
-      throw new SwitchboardError("wrong_state", `The call is ${this.state}.`);
-    return this.id;
+  /** The session, when it can be asked for something. */
+  async #active(): Promise<string> {
+    if (this.id && this.state !== "ringing" && this.state !== "ended") return this.id;
+    throw new SwitchboardError("wrong_state", this.state);
   }
 
   /** Ends the call here and tells the server. */
   async #give(ended: Ended): Promise<void> {
-    const session = this.id;
     if (this.state === "ended") return;
     this.over(ended);
-    if (session === undefined) return;
     const reason = ended.reason === "failed" ? "failed" : "hangup";
-    await this.#leave("hangup", {
-      session,
-      reason,
-      ...(ended.detail !== undefined && { detail: ended.detail }),
-    });
-  }
-
-  /** What is over already is over. */
-  async #leave(
-    type: "cancel" | "hangup",
-    fields: { session: string; reason?: "hangup" | "failed"; detail?: string },
-  ): Promise<void> {
-    await this.#hub.ask(type, fields, { repeat: true }).catch((error) => {
-      this.#hub.log("debug", `${type} refused`, { error });
-    });
+    if (this.id) await this.#hub.say("hangup", { session: this.id, reason, detail: ended.detail });
   }
 }
 
-/** A call that could not even begin, or go on. */
-function failure(thrown: unknown): Ended {
+/** The end that the server tells. */
+export function toEnded({ reason, by, device, detail }: Ended): Ended {
+  return { reason, by, device, detail };
+}
+
+/** The end of what could not even begin, or go on. */
+export function failure(thrown: unknown): Ended {
   const error = toError(thrown, "negotiation_failed");
-  return {
-    reason: error.code === "forbidden" ? "forbidden" : error.code === "closed" ? "closed" : "failed",
-    error,
-  };
+  const { code } = error;
+  return { reason: code === "forbidden" || code === "closed" ? code : "failed", error };
 }

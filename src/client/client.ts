@@ -1,5 +1,7 @@
 import type { Welcome } from "../protocol/handshake.ts";
 import type { Push, PushOf } from "../protocol/pushes.ts";
+import type { ReplyOf } from "../protocol/replies.ts";
+import type { RequestType } from "../protocol/requests.ts";
 import type {
   Call,
   CallOptions,
@@ -17,12 +19,13 @@ import type {
   Sent,
 } from "./api.ts";
 import { MediaCall } from "./call.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionEvents } from "./connection.ts";
 import { deferred } from "./deferred.ts";
-import { type ErrorCode, SwitchboardError } from "./error.ts";
+import { type ErrorCode, onAbort, SwitchboardError, settled } from "./error.ts";
 import { redact } from "./frame.ts";
-import type { Hub, Session } from "./hub.ts";
+import type { AskOptions, Fields, Hub, Session } from "./hub.ts";
 import { Ring } from "./incoming-call.ts";
+import type { Json } from "./link.ts";
 import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
 import { PageDevice } from "./page-device.ts";
 import { followPage } from "./page-lifecycle.ts";
@@ -32,23 +35,22 @@ import { Watches } from "./watches.ts";
 
 type ClientEvents = { incoming: IncomingCall; message: Message; presence: Presence; frame: Frame };
 
-/** What a close that is not to be undone means. */
-const closeErrors: Readonly<Record<number, ErrorCode>> = {
-  4102: "token_expired",
-  4300: "replaced",
-  4301: "replaced",
-  4302: "unauthorized",
-  4303: "unauthorized",
-  4304: "forbidden",
-  4305: "kicked",
-};
+/** What the closes from 4300 on mean, which are not to be undone. */
+const stops: readonly ErrorCode[] = [
+  "replaced",
+  "replaced",
+  "unauthorized",
+  "unauthorized",
+  "forbidden",
+  "kicked",
+];
 
 /** Connects to a server. Returns at once; what is asked before it is online waits. */
 export function connect(options: ConnectOptions): Client {
   return new SwitchboardClient(options);
 }
 
-class SwitchboardClient extends Emitter<ClientEvents> implements Client {
+class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, ConnectionEvents {
   state: Client["state"] = "connecting";
   self: Peer | undefined;
   readonly calls = new Set<Call>();
@@ -56,15 +58,16 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
   readonly #options: ConnectOptions;
   readonly #connection: Connection;
   readonly #device: PageDevice;
-  readonly #hub: Hub;
-  readonly #watches: Watches;
+  readonly #watches = new Watches(this, (presence) => {
+    this.emit("presence", presence);
+    this.changed();
+  });
   readonly #ready = deferred<void>();
-  readonly #closed = deferred<Ended>();
   readonly #sessions = new Map<string, Session>();
   readonly #rooms = new Map<string, JoinedRoom>();
-  /** Rings that are not to be shown: by session, the crossing call that answers it, or none. */
-  readonly #crossed = new Map<string, MediaCall | undefined>();
-  #iceServers: RTCIceServer[] = [];
+  /** Rings that are not to be shown, for a crossing call answers them. */
+  readonly #crossed = new Set<string>();
+  #iceServers: readonly RTCIceServer[] = [];
   #status: string | undefined;
   #greeted = false;
   readonly #unfollow: () => void;
@@ -72,47 +75,31 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
   constructor(options: ConnectOptions) {
     super();
     this.#options = options;
+    const { token, device, pageHide, signal } = options;
     const server = options.url ?? globalThis.location?.origin;
-    if (!server) throw new SwitchboardError("unsupported", "Outside of pages, connect needs a url.");
-    this.#device = new PageDevice(options.device?.id, options.pageHide === "keep");
+    if (!server) throw new SwitchboardError("unsupported", "no url");
+    this.#device = new PageDevice(device?.id, pageHide === "keep");
     this.#connection = new Connection(
       randomId(),
       server.replace(/^ws/, "http").replace(/\/?$/, "/"),
-      options,
-      {
-        introduce: () => this.#introduce(),
-        state: (state) => this.#entered(state),
-        welcome: (welcome) => this.#welcome(welcome),
-        push: (push) => this.#push(push),
-        frame: (out, frame) =>
-          this.has("frame") && this.emit("frame", { at: Date.now(), out, frame: redact(frame) }),
-        stopped: (code, reason) => this.#stopped(code, reason),
-      },
+      token,
+      this,
     );
-    this.#hub = this.#makeHub();
-    this.#watches = new Watches(this.#hub, (presence) => {
-      this.emit("presence", presence);
-      this.changed();
-    });
     this.#unfollow = followPage({
-      wake: () => this.#connection.wake(),
+      wake: () => this.retry(),
       network: () => {
-        this.#connection.wake();
-        for (const call of this.calls) if (call.pc) call.restartIce().catch(() => {});
+        this.retry();
+        for (const call of this.calls) if (call.pc) void call.restartIce();
       },
       sleep: () => {
-        this.#connection.pause();
+        this.#connection.tell((link) => link.pause());
         this.#device.release();
       },
-      back: () => this.#connection.connect(),
-      gone: () => {
-        if (options.pageHide !== "keep") this.#connection.close();
-      },
+      back: () => this.#connection.tell((link) => link.connect()),
+      gone: () => pageHide !== "keep" && void this.close(),
     });
-    const { signal } = options;
-    signal?.addEventListener("abort", () => void this.close(), { once: true });
-    if (signal?.aborted) void this.close();
-    else this.#connection.connect();
+    this.#connection.tell((link) => link.connect());
+    onAbort(signal, () => void this.close());
   }
 
   get ready(): Promise<void> {
@@ -120,7 +107,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
   }
 
   get closed(): Promise<Ended> {
-    return this.#closed.promise;
+    return this.ended;
   }
 
   get retryAt(): number | undefined {
@@ -133,8 +120,8 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
 
   call(to: string, options: CallOptions = {}): Call {
     const [user = to, device] = to.split("/");
-    const call = new MediaCall(this.#hub, "out", { user, device });
-    this.#hub.began(call);
+    const call = new MediaCall(this, "out", { user, device });
+    this.began(call);
     void call.dial(to, options);
     return call;
   }
@@ -148,7 +135,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
   }
 
   join(name: string, options: JoinOptions = {}): Room {
-    const room = new JoinedRoom(this.#hub, name, options);
+    const room = new JoinedRoom(this, name, options);
     this.#rooms.set(room.address, room);
     void room.ended.then(() => {
       if (this.#rooms.get(room.address) === room) this.#rooms.delete(room.address);
@@ -158,42 +145,39 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
   }
 
   send(to: string, body: unknown, { signal }: Cancel = {}): Promise<Sent> {
-    return this.#hub.ask("send", { to, body }, { signal });
+    return this.ask("send", { to, body }, { signal });
   }
 
   watch(users: readonly string[], options: Cancel = {}): () => void {
     return this.#watches.watch(users, options.signal);
   }
 
-  async setStatus(status: string): Promise<void> {
+  setStatus(status: string): Promise<void> {
     this.#status = status;
-    await this.#hub.ask("status", { status }, { repeat: true });
+    return settled(this.ask("status", { status }, { repeat: true }));
   }
 
   retry(): void {
-    this.#connection.wake();
+    this.#connection.tell((link, now) => link.wake(now));
   }
 
   async close(): Promise<void> {
-    this.#connection.close();
+    this.#connection.tell((link) => link.close());
   }
 
   [dispose](): Promise<void> {
     return this.close();
   }
 
-  protected override present<K extends keyof Events<ClientEvents>>(
-    type: K,
-  ): Iterable<Events<ClientEvents>[K]> {
-    if (type !== "incoming") return [];
-    return [...this.rings] as unknown as Events<ClientEvents>[K][];
+  protected override present(type: keyof Events<ClientEvents>): Iterable<unknown> {
+    return type === "incoming" ? this.rings : [];
   }
 
   protected override listened(type: keyof Events<ClientEvents>): void {
     if (type === "incoming") for (const ring of this.rings) ring.alert();
   }
 
-  async #introduce() {
+  async introduce() {
     const id = await this.#device.hold();
     const { kind, name, capabilities } = this.#options.device ?? {};
     const device = {
@@ -207,13 +191,13 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
     return { device, ...(sessions.size > 0 && { sessions: [...sessions].slice(0, 64) }) };
   }
 
-  #entered(state: Client["state"]): void {
+  entered(state: Client["state"]): void {
     this.state = state;
     for (const session of this.#sessions.values()) session.refresh();
     this.changed();
   }
 
-  #welcome(welcome: Welcome): void {
+  welcome(welcome: Welcome): void {
     const { kind, name } = this.#options.device ?? {};
     this.self = { user: welcome.user, device: welcome.device, kind, name };
     this.#useIceServers(welcome.iceServers);
@@ -227,11 +211,11 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
   #anew(found: ReadonlySet<string>): void {
     for (const [id, session] of [...this.#sessions]) if (!found.has(id)) session.over({ reason: "lost" });
     this.#watches.again();
-    if (this.#status !== undefined) this.setStatus(this.#status).catch(() => {});
+    if (this.#status !== undefined) void this.say("status", { status: this.#status });
     for (const room of this.#rooms.values()) if (room.state !== "joining") room.join().catch(() => {});
   }
 
-  #push(push: Push): void {
+  push(push: Push): void {
     if (push.type === "presence") this.#watches.told(push);
     else if (push.type === "message") this.#message(push);
     else if (push.type === "ice_servers") this.#useIceServers(push.iceServers);
@@ -242,7 +226,6 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
       const session = this.#sessions.get(push.session);
       if (session) session.push(push);
       else if (push.type === "session") this.#session(push);
-      else this.#hub.log("debug", "push for an unknown session", { type: push.type });
     }
   }
 
@@ -256,11 +239,11 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
     const known = this.#sessions.get(push.session);
     if (known) return;
     if (this.#crossed.has(push.session)) return;
-    this.#ring(new Ring(this.#hub, push));
+    this.#ring(new Ring(this, push));
   }
 
   #ring(ring: Ring): void {
-    this.#hub.enter(ring.id, ring);
+    this.enter(ring.id, ring);
     this.rings.add(ring);
     if (this.has("incoming")) ring.alert();
     this.emit("incoming", ring);
@@ -272,33 +255,33 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
     const room = push.room === undefined ? undefined : this.#rooms.get(push.room);
     if (room && !push.recovered) room.session(push);
     else if (push.recovered && !(push.direction === "out" && push.state === "ringing"))
-      this.#ring(new Ring(this.#hub, push));
-    else void this.#hub.ask("hangup", { session: push.session }, { repeat: true });
+      this.#ring(new Ring(this, push));
+    else void this.say("hangup", { session: push.session });
   }
 
   #cross({ session, survivor }: PushOf<"crossed">): void {
     const mine = this.#sessions.get(session);
     const theirs = this.#sessions.get(mine instanceof MediaCall ? survivor : session);
     if (mine instanceof MediaCall) {
-      this.#crossed.set(survivor, mine);
+      this.#crossed.add(survivor);
       const ring = theirs instanceof Ring ? theirs : undefined;
       ring?.over({ reason: "accepted" });
-      void mine.cross(survivor, () => ({ ticket: ring?.ticket, ...(ring && { from: ring.from }) }));
+      void mine.cross(survivor, ring?.ticket, ring?.from);
     } else {
-      this.#crossed.set(session, undefined);
+      this.#crossed.add(session);
       if (theirs instanceof Ring) theirs.over({ reason: "merged" });
     }
   }
 
   #useIceServers(servers: readonly RTCIceServer[]): void {
-    this.#iceServers = [...servers];
+    this.#iceServers = servers;
     const config = this.#config();
     for (const session of this.#sessions.values())
       if (session instanceof MediaCall) session.configure(config);
   }
 
   #config(): RTCConfiguration {
-    return { bundlePolicy: "max-bundle", iceServers: this.#iceServers, ...this.#options.rtc?.config };
+    return { bundlePolicy: "max-bundle", iceServers: [...this.#iceServers], ...this.#options.rtc?.config };
   }
 
   #keepTickets(): void {
@@ -306,64 +289,71 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client {
     this.#device.tickets = lasting.flatMap(({ ticket }) => ticket ?? []);
   }
 
-  #stopped(code: number, reason: string): void {
-    const errorCode = closeErrors[code];
-    const error = errorCode && new SwitchboardError(errorCode, reason || errorCode);
+  stopped(code: number, reason: string): void {
+    const why = code === 4102 ? "token_expired" : stops[code - 4300];
+    const error = why && new SwitchboardError(why, reason || why);
     const ended: Ended = { reason: "closed", error };
     this.#unfollow();
     this.#device.release();
     for (const session of [...this.calls, ...this.rings] as Session[]) session.over(ended);
     for (const room of [...this.#rooms.values()]) room.over(ended);
-    this.#ready.reject(error ?? new SwitchboardError("closed", "The client is closed."));
-    this.#closed.resolve(ended);
-    this.finish();
+    this.#ready.reject(error ?? new SwitchboardError("closed"));
+    this.finish(ended);
   }
 
-  #makeHub(): Hub {
-    const client = this;
-    const { rtc = {}, log } = this.#options;
-    const impl = <K extends "RTCPeerConnection" | "MediaStream">(name: K): Rtc[K] => {
-      const found = rtc[name] ?? globalThis[name];
-      if (!found) throw new SwitchboardError("unsupported", `This platform has no ${name}; give one as rtc.`);
-      return found as Rtc[K];
-    };
-    return {
-      get self() {
-        return client.self;
-      },
-      get online() {
-        return client.state === "online";
-      },
-      rtc: {
-        get MediaStream() {
-          return impl("MediaStream");
-        },
-      },
-      ask: (type, fields, options) => this.#connection.ask(type, fields, options),
-      peerConnection: (call) => {
-        const pc = new (impl("RTCPeerConnection"))(this.#config());
-        rtc.setup?.(pc, call);
-        return pc;
-      },
-      enter: (id, session) => {
-        this.#sessions.set(id, session);
-        if (session.lasting) this.#keepTickets();
-      },
-      leave: (id, session) => {
-        if (this.#sessions.get(id) !== session) return;
-        this.#sessions.delete(id);
-        this.#crossed.delete(id);
-        if (session.lasting) this.#keepTickets();
-      },
-      began: (call) => {
-        this.calls.add(call);
-        this.changed();
-      },
-      done: (session) => {
-        const known = this.calls.delete(session as MediaCall) || this.rings.delete(session as Ring);
-        if (known) this.changed();
-      },
-      log: (level, text, data) => log?.(level, text, data),
-    };
+  // What follows is for calls, rings and rooms: see Hub. `Client` does not show it.
+
+  frame(out: boolean, frame: Json): void {
+    if (this.has("frame")) this.emit("frame", { at: Date.now(), out, frame: redact(frame) });
+  }
+
+  log(level: "debug" | "info" | "warn", text: string, data?: object): void {
+    this.#options.log?.(level, text, data);
+  }
+
+  ask<T extends RequestType>(type: T, fields: Fields<T>, options?: AskOptions<T>): Promise<ReplyOf<T>> {
+    return this.#connection.ask(type, fields, options);
+  }
+
+  async say<T extends RequestType>(type: T, fields: Fields<T>): Promise<void> {
+    await this.ask(type, fields, { repeat: true }).catch((error) =>
+      this.log("debug", `${type} refused`, { error }),
+    );
+  }
+
+  newStream(): MediaStream {
+    return new (this.#rtc("MediaStream"))();
+  }
+
+  newPeerConnection(call: Call): RTCPeerConnection {
+    const pc = new (this.#rtc("RTCPeerConnection"))(this.#config());
+    this.#options.rtc?.setup?.(pc, call);
+    return pc;
+  }
+
+  enter(id: string, session: Session): void {
+    this.#sessions.set(id, session);
+    this.#keepTickets();
+  }
+
+  leave(id = "", session: Session): void {
+    if (this.#sessions.get(id) === session) this.#sessions.delete(id);
+    this.#crossed.delete(id);
+    this.#keepTickets();
+  }
+
+  began(call: Call): void {
+    this.calls.add(call);
+    this.changed();
+  }
+
+  done(session: Session): void {
+    if (this.calls.delete(session as MediaCall) || this.rings.delete(session as Ring)) this.changed();
+  }
+
+  #rtc<K extends "RTCPeerConnection" | "MediaStream">(name: K): Rtc[K] {
+    const found = this.#options.rtc?.[name] ?? globalThis[name];
+    if (!found) throw new SwitchboardError("unsupported", `no ${name}: give rtc`);
+    return found as Rtc[K];
   }
 }

@@ -59,15 +59,24 @@ export function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
+/** Awaits without a result; like {@link quiet}. */
+export function settled(promise: Promise<unknown>): Promise<void> {
+  return quiet(promise.then(() => {}));
+}
+
+/** Calls `act` when the signal aborts, at once if it has; the returned function ends that. */
+export function onAbort(signal: AbortSignal | undefined, act: () => void): () => void {
+  if (signal?.aborted) act();
+  signal?.addEventListener("abort", act);
+  return () => signal?.removeEventListener("abort", act);
+}
+
 /** Settles like the promise, or rejects with the signal's reason as soon as that aborts. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return quiet(promise);
   return quiet(
     new Promise<T>((resolve, reject) => {
-      const abort = () => reject(signal.reason);
-      if (signal.aborted) abort();
-      signal.addEventListener("abort", abort, { once: true });
-      promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+      const off = onAbort(signal, () => reject(signal?.reason));
+      promise.then(resolve, reject).finally(off);
     }),
   );
 }

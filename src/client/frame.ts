@@ -1,15 +1,12 @@
-import type { Incoming } from "./link.ts";
-
-const secrets = new Set(["token", "secret", "ticket", "credential", "username"]);
+import type { Json } from "./link.ts";
 
 /** A frame without what gives authority: tokens, resume secrets, tickets, TURN credentials. */
-export function redact(frame: Incoming): Incoming {
-  const hello = frame.type === "hello";
+export function redact(frame: Json): Json {
   return JSON.parse(
     JSON.stringify(frame, (key, value) => {
-      if (secrets.has(key) && typeof value === "string") return "…";
+      if (/^(token|secret|ticket|credential|username)$/.test(key)) return "…";
       // In a hello these are tickets, in a welcome ids.
-      return hello && key === "sessions" ? [`${value.length} tickets`] : value;
+      return key === "sessions" && frame.type === "hello" ? value.length : value;
     }),
   );
 }

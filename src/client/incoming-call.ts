@@ -1,7 +1,6 @@
 import type { Push, PushOf } from "../protocol/pushes.ts";
 import type { Call, CallOptions, Ended, Flags, IncomingCall, Peer } from "./api.ts";
-import { MediaCall } from "./call.ts";
-import { deferred } from "./deferred.ts";
+import { MediaCall, toEnded } from "./call.ts";
 import { quiet, SwitchboardError } from "./error.ts";
 import type { Hub, Session } from "./hub.ts";
 import { dispose, Emitter } from "./live.ts";
@@ -18,7 +17,6 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
   readonly movedFrom: string | undefined;
   readonly resumed: boolean;
   readonly #hub: Hub;
-  readonly #ended = deferred<Ended>();
   #over: Ended | undefined;
   #accepting: Promise<Call> | undefined;
   #alerted = false;
@@ -30,30 +28,22 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     this.ticket = push.ticket;
     this.wants = { audio: push.media?.audio ?? false, video: push.media?.video ?? false };
     this.resumed = push.type === "session";
-    const ring = push.type === "incoming" ? push : undefined;
-    this.from = ring?.from ?? (push as PushOf<"session">).peer;
-    this.data = ring?.data;
-    this.age = ring?.age ?? 0;
-    this.movedFrom = ring?.movedFrom;
+    const ring = push as Partial<PushOf<"incoming">>;
+    this.from = push.type === "session" ? push.peer : push.from;
+    this.data = ring.data;
+    this.age = ring.age ?? 0;
+    this.movedFrom = ring.movedFrom;
   }
 
   get lasting(): boolean {
     return this.resumed;
   }
 
-  get ended(): Promise<Ended> {
-    return this.#ended.promise;
-  }
-
-  get alive(): boolean {
-    return this.#over === undefined;
-  }
-
   /** Somebody listens for rings: the caller may know that this device alerts. */
   alert(): void {
-    if (this.#alerted || this.resumed) return;
+    if (this.#alerted || this.resumed || this.movedFrom) return;
     this.#alerted = true;
-    void this.#hub.ask("ringing", { session: this.id });
+    void this.#hub.say("ringing", { session: this.id });
   }
 
   accept(options: CallOptions = {}): Promise<Call> {
@@ -70,28 +60,20 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     if (this.#over) return;
     this.over({ reason: "declined", by: this.#hub.self });
     const session = this.id;
-    const told = this.resumed
-      ? this.#hub.ask("hangup", { session }, { repeat: true })
-      : this.#hub.ask(
-          "decline",
-          { session, ...(everywhere && { everywhere }), ...(reason && { reason }) },
-          { repeat: true },
-        );
-    await told.catch((error) => this.#hub.log("debug", "decline refused", { error }));
+    if (this.resumed) await this.#hub.say("hangup", { session });
+    else await this.#hub.say("decline", { session, everywhere, reason });
   }
 
   push(push: Push): void {
-    if (push.type !== "ended") return;
-    this.over({ reason: push.reason, by: push.by, device: push.device, detail: push.detail });
+    if (push.type === "ended") this.over(toEnded(push));
   }
 
   over(ended: Ended): void {
     if (this.#over) return;
     this.#over = ended;
     this.#hub.leave(this.id, this);
-    this.#ended.resolve(ended);
     this.#hub.done(this);
-    this.finish();
+    this.finish(ended);
   }
 
   refresh(): void {}
@@ -106,23 +88,20 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     const source = await resolveMedia(media, signal);
     try {
       signal?.throwIfAborted();
-      if (this.#over) throw new SwitchboardError(lostTo(this.#over), `The ring ended: ${this.#over.reason}.`);
+      if (this.#over) {
+        const { reason } = this.#over;
+        const code = reason === "answered_elsewhere" ? reason : "no_session";
+        throw new SwitchboardError(code, reason);
+      }
       call.use(source.media, source.owned);
+      const done = ({ pair, generation }: { pair: number; generation: number }) => {
+        this.#won(call);
+        call.begin(pair, generation, false);
+      };
       if (this.resumed) {
         this.#won(call);
         await call.resume();
-      } else
-        await this.#hub.ask(
-          "accept",
-          { session: this.id },
-          {
-            repeat: true,
-            done: ({ pair, generation }) => {
-              this.#won(call);
-              call.begin(pair, generation, false);
-            },
-          },
-        );
+      } else await this.#hub.ask("accept", { session: this.id }, { repeat: true, done });
       return call;
     } catch (error) {
       if (source.owned) source.media?.stop();
@@ -136,8 +115,4 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     call.become(this.id, this.ticket);
     this.#hub.began(call);
   }
-}
-
-function lostTo({ reason }: Ended): "answered_elsewhere" | "no_session" {
-  return reason === "answered_elsewhere" ? reason : "no_session";
 }

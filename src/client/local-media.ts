@@ -2,9 +2,13 @@ import type { Flags, Kind, LocalMedia, Media } from "./api.ts";
 import { abortable, type ErrorCode, quiet, SwitchboardError, toError } from "./error.ts";
 import { type Cancel, dispose, Emitter } from "./live.ts";
 
-/** What a call can send: each goes over a sender of its own. */
-export const slots = ["audio", "video", "screen", "screenAudio"] as const;
+/** What a call can send: each goes over a sender of its own. A slot's name ends with the kind of its track. */
+export const slots = ["audio", "video", "screenaudio", "screenvideo"] as const;
 export type Slot = (typeof slots)[number];
+
+export function isScreen(slot: Slot): boolean {
+  return slot.startsWith("screen");
+}
 
 /**
  * Opens camera and microphone. Nothing given: what exists, which may be nothing. A stream of your own is taken as it is, and
@@ -17,108 +21,97 @@ export function capture(
   return openMedia(what, options.signal);
 }
 
-/** {@link capture}, typed for our own use. */
-export function openMedia(
-  what: MediaStreamConstraints | MediaStream | undefined,
-  signal: AbortSignal | undefined,
-): Promise<SourceMedia> {
-  if (what && "getTracks" in what) return Promise.resolve(new SourceMedia(what, false));
-  const opening = (async () => {
-    const constraints = what ?? (await existing());
-    if (!constraints.audio && !constraints.video) return new SourceMedia(new MediaStream(), true);
-    const stream = await getMedia(constraints);
-    return new SourceMedia(stream, true, constraints);
-  })();
-  // Too late for who asked: nobody else would close it.
-  opening.then(
-    (media) => signal?.aborted && media.stop(),
-    () => {},
-  );
-  return abortable(opening, signal);
-}
-
-/** True when there is a stream to make: Node and Bun have none of their own. */
-export function canCapture(): boolean {
-  return typeof navigator !== "undefined" && "mediaDevices" in navigator;
-}
-
 /** What `media` means for a call: whose it is, and whether the call closes it. */
 export async function resolveMedia(
   media: Media | undefined,
   signal: AbortSignal | undefined,
 ): Promise<{ media: SourceMedia | undefined; owned: boolean }> {
+  signal?.throwIfAborted();
   if (media instanceof SourceMedia) return { media, owned: false };
-  if (media === false || (media === undefined && !canCapture())) return { media: undefined, owned: false };
-  if (media && "stream" in media)
-    throw new SwitchboardError("unsupported", "This LocalMedia is of another copy of the library.");
-  return { media: await openMedia(media, signal), owned: true };
+  if (media === false || (!media && !devices())) return { media: undefined, owned: false };
+  return { media: await openMedia(media as MediaStream | MediaStreamConstraints, signal), owned: true };
 }
 
-async function existing(): Promise<MediaStreamConstraints> {
-  const devices = await devicesOf().enumerateDevices();
-  const has = (kind: string) => devices.some((device) => device.kind === kind);
-  return { audio: has("audioinput"), video: has("videoinput") };
+function openMedia(
+  what: MediaStreamConstraints | MediaStream | undefined,
+  signal: AbortSignal | undefined,
+): Promise<SourceMedia> {
+  const opening = open(what);
+  // Too late for who asked: nobody else would close it.
+  opening.then((media) => signal?.aborted && media.stop()).catch(() => {});
+  return abortable(opening, signal);
 }
 
-function devicesOf(): MediaDevices {
-  if (canCapture()) return navigator.mediaDevices;
-  if (globalThis.isSecureContext === false)
-    throw new SwitchboardError("insecure_context", "Camera and microphone need https or localhost.");
-  throw new SwitchboardError("unsupported", "This platform has no camera or microphone; give a MediaStream.");
+async function open(what: MediaStreamConstraints | MediaStream | undefined): Promise<SourceMedia> {
+  if (what && "getTracks" in what) return new SourceMedia(what, {});
+  const how = what ?? (await existing());
+  const stream = how.audio || how.video ? await ask((from) => from.getUserMedia(how)) : new MediaStream();
+  return new SourceMedia(stream, how);
 }
 
-const errorNames: Readonly<Record<string, ErrorCode>> = {
+function existing(): Promise<MediaStreamConstraints> {
+  return ask(async (from) => {
+    const kinds = (await from.enumerateDevices()).map(({ kind }) => kind);
+    return { audio: kinds.includes("audioinput"), video: kinds.includes("videoinput") };
+  });
+}
+
+/** Node and Bun have none, nor has a page that is not secure. */
+function devices(): MediaDevices | undefined {
+  return globalThis.navigator?.mediaDevices;
+}
+
+const errorCodes: Readonly<Record<string, ErrorCode>> = {
   NotAllowedError: "media_denied",
-  SecurityError: "media_denied",
   NotFoundError: "media_missing",
   OverconstrainedError: "media_missing",
   NotReadableError: "media_busy",
   AbortError: "media_busy",
 };
 
-async function asked<T>(ask: (devices: MediaDevices) => Promise<T>): Promise<T> {
+async function ask<T>(question: (from: MediaDevices) => Promise<T>): Promise<T> {
+  const from = devices();
+  if (!from)
+    throw new SwitchboardError(globalThis.isSecureContext === false ? "insecure_context" : "unsupported");
   try {
-    return await ask(devicesOf());
+    return await question(from);
   } catch (error) {
-    throw toError(error, errorNames[(error as Error).name] ?? "unsupported");
+    throw toError(error, errorCodes[(error as Error).name] ?? "unsupported");
   }
 }
 
-function getMedia(constraints: MediaStreamConstraints): Promise<MediaStream> {
-  return asked((devices) => devices.getUserMedia(constraints));
-}
+type How = MediaTrackConstraints | boolean | undefined;
 
 /** One source for many calls. Who opened a track closes it: those opened here are stopped, yours never. */
 export class SourceMedia extends Emitter<object> implements LocalMedia {
   readonly stream: MediaStream;
   screen: MediaStream | undefined;
   muted: Flags = { audio: false, video: false };
-  #own = new Set<MediaStreamTrack>();
-  /** How to open a camera again that a mute has closed. */
-  #constraints: Partial<Record<Kind, MediaTrackConstraints | boolean>>;
+  readonly #own = new Set<MediaStreamTrack>();
+  /** How to open again what a mute has closed, or what another one could not replace. */
+  readonly #how: Record<Kind, How>;
   #turn: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
-  constructor(stream: MediaStream, own: boolean, constraints: MediaStreamConstraints = {}) {
+  /** The stream's tracks were opened here when it says how. */
+  constructor(stream: MediaStream, { audio, video }: MediaStreamConstraints) {
     super();
     this.stream = stream;
-    this.#constraints = {
-      ...(constraints.audio !== undefined && { audio: constraints.audio }),
-      ...(constraints.video !== undefined && { video: constraints.video }),
-    };
-    if (own) for (const track of stream.getTracks()) this.#adopt(track);
+    this.#how = { audio, video };
+    if (audio || video) for (const track of stream.getTracks()) this.#adopt(track);
   }
 
-  /** The track of a slot, and whether it sends nothing for now. */
+  /** The track of a slot. */
   track(slot: Slot): MediaStreamTrack | undefined {
-    if (slot === "audio") return this.stream.getAudioTracks()[0];
-    if (slot === "video") return this.stream.getVideoTracks()[0];
-    return slot === "screen" ? this.screen?.getVideoTracks()[0] : this.screen?.getAudioTracks()[0];
+    return (isScreen(slot) ? this.screen : this.stream)?.getTracks().find(({ kind }) => slot.endsWith(kind));
   }
 
-  /** What is there to send, a camera that is muted for now included. */
+  /** What there is to send, a camera that is muted for now included. */
   get offers(): Flags {
-    return { audio: this.#has("audio"), video: this.#has("video") };
+    return {
+      audio: !!this.track("audio"),
+      video: !!this.track("video") || (this.muted.video && !!this.#how.video),
+    };
   }
 
   mute(kind: Kind, on = true): Promise<void> {
@@ -126,10 +119,10 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
       if (this.muted[kind] === on) return;
       const track = this.track(kind);
       if (kind === "video" && on && track && this.#own.has(track)) {
-        this.#constraints.video = { ...asObject(this.#constraints.video), ...sameDevice(track) };
+        const { deviceId } = track.getSettings();
+        this.#how.video = { ...(this.#how.video as object), ...(deviceId && { deviceId }) };
         this.#remove(track);
-      } else if (kind === "video" && !on && !track && this.#constraints.video)
-        await this.#open(kind, this.#constraints.video);
+      } else if (!on && !track && this.#how[kind]) await this.#open(kind);
       else if (track) track.enabled = !on;
       this.muted = { ...this.muted, [kind]: on };
       this.changed();
@@ -139,82 +132,66 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
   use(kind: Kind, source: MediaTrackConstraints | MediaStreamTrack | null): Promise<void> {
     return this.#serial(async () => {
       const old = this.track(kind);
-      const before = this.#constraints[kind];
-      if (source && "readyState" in source) {
-        if (old) this.#remove(old);
-        this.#constraints[kind] = false;
-        this.stream.addTrack(source);
-      } else {
-        // The old one first: phones can open one camera at a time.
-        if (old) this.#remove(old);
-        this.#constraints[kind] = source ?? false;
-        if (source && !(kind === "video" && this.muted.video)) {
-          try {
-            await this.#open(kind, source);
-          } catch (error) {
-            this.#constraints[kind] = before ?? false;
-            if (old && old.readyState === "live") this.stream.addTrack(old);
-            else if (before) await this.#open(kind, before).catch(() => {});
-            this.changed();
-            throw error;
-          }
-        }
+      const before = this.#how[kind];
+      const given = source && "kind" in source ? (source as MediaStreamTrack) : undefined;
+      // The old one first: phones can open one camera at a time.
+      if (old) this.#remove(old);
+      if (given) this.stream.addTrack(given);
+      this.#how[kind] = given ? undefined : ((source as MediaTrackConstraints | null) ?? undefined);
+      try {
+        if (this.#how[kind] && !(kind === "video" && this.muted.video)) await this.#open(kind);
+      } catch (error) {
+        this.#how[kind] = before;
+        if (old?.readyState === "live") this.stream.addTrack(old);
+        else if (before) await this.#open(kind).catch(() => {});
+        throw error;
+      } finally {
+        const track = this.track(kind);
+        if (track) track.enabled = !this.muted[kind];
+        this.changed();
       }
-      const track = this.track(kind);
-      if (track) track.enabled = !this.muted[kind];
-      this.changed();
     });
   }
 
   share(options: DisplayMediaStreamOptions = { video: true }): Promise<MediaStream> {
     return this.#serial(async () => {
-      const screen = await asked((devices) => devices.getDisplayMedia(options));
+      const screen = await ask((from) => from.getDisplayMedia(options));
       this.unshare();
       this.screen = screen;
       for (const track of screen.getTracks()) this.#own.add(track);
       // The browser's own "Stop sharing".
-      screen.getVideoTracks()[0]?.addEventListener("ended", () => {
-        if (this.screen === screen) this.unshare();
-      });
+      this.track("screenvideo")?.addEventListener("ended", () => this.screen === screen && this.unshare());
       this.changed();
       return screen;
     });
   }
 
   unshare(): void {
-    const screen = this.screen;
-    if (!screen) return;
+    const tracks = this.screen?.getTracks() ?? [];
     this.screen = undefined;
-    for (const track of screen.getTracks()) this.#close(track);
-    this.changed();
+    for (const track of tracks) this.#remove(track);
+    if (tracks.length > 0) this.changed();
   }
 
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.unshare();
     for (const track of [...this.#own]) this.#remove(track);
-    this.finish();
+    this.screen = undefined;
+    this.finish({ reason: "closed" });
   }
 
   async [dispose](): Promise<void> {
     this.stop();
   }
 
-  #has(kind: Kind): boolean {
-    return (
-      this.track(kind) !== undefined || (kind === "video" && this.muted.video && !!this.#constraints.video)
-    );
-  }
-
-  async #open(kind: Kind, constraints: MediaTrackConstraints | boolean): Promise<void> {
-    const stream = await getMedia({ [kind]: constraints });
-    for (const track of stream.getTracks()) {
-      if (this.#stopped) track.stop();
-      else {
-        this.#adopt(track);
-        this.stream.addTrack(track);
-      }
+  async #open(kind: Kind): Promise<void> {
+    const { stream } = this;
+    const opened = await ask((from) => from.getUserMedia({ [kind]: this.#how[kind] }));
+    for (const track of opened.getTracks()) {
+      this.#adopt(track);
+      stream.addTrack(track);
+      if (this.#stopped) this.#remove(track);
     }
   }
 
@@ -229,10 +206,6 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
 
   #remove(track: MediaStreamTrack): void {
     this.stream.removeTrack(track);
-    this.#close(track);
-  }
-
-  #close(track: MediaStreamTrack): void {
     if (this.#own.delete(track)) track.stop();
   }
 
@@ -242,13 +215,4 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
     this.#turn = turn.catch(() => {});
     return quiet(turn);
   }
-}
-
-function asObject(constraints: MediaTrackConstraints | boolean | undefined): MediaTrackConstraints {
-  return typeof constraints === "object" ? constraints : {};
-}
-
-function sameDevice(track: MediaStreamTrack): MediaTrackConstraints {
-  const { deviceId } = track.getSettings();
-  return deviceId ? { deviceId } : {};
 }

@@ -41,7 +41,9 @@ export class Negotiation {
   /** Generation of the local description, which local candidates belong to; of the remote one. */
   #local = 0;
   #remote = 0;
-  #open = false;
+  /** Steps of rounds so far; one is under way. */
+  #rounds = 0;
+  #changing = false;
   #closed = false;
   #unanswered: Signal | undefined;
   /** Candidates that came before their description. */
@@ -69,10 +71,15 @@ export class Negotiation {
     this.#queue(() => this.#offer());
   }
 
-  /** The connection's `negotiationneeded`. It comes again when the state is stable, so that it may be ignored before. */
+  /**
+   * The connection's `negotiationneeded`. It is not heard before the first round of offer and answer, nor during one: the round
+   * may serve the need, and after it the connection says so again if it did not.
+   */
   needed(): void {
+    const round = this.#rounds;
+    if (round === 0 || this.#changing || this.#pc.signalingState !== "stable") return;
     this.#queue(async () => {
-      if (this.#open && this.#pc.signalingState === "stable") await this.#offer();
+      if (round === this.#rounds) await this.#offer();
     });
   }
 
@@ -81,8 +88,9 @@ export class Negotiation {
     this.#queue(async () => {
       if (signal.generation < this.#generation) return;
       this.#generation = signal.generation;
-      if (signal.description?.type === "offer") await this.#answer(signal, signal.description);
-      else if (signal.description) await this.#answered(signal, signal.description);
+      const { description } = signal;
+      if (description?.type === "offer") await this.#change(() => this.#answer(signal, description));
+      else if (description) await this.#change(() => this.#answered(signal, description));
       if (signal.candidates || signal.endOfCandidates) {
         if (this.#remote === signal.generation) await this.#add(signal);
         else this.#early.push(signal);
@@ -95,10 +103,7 @@ export class Negotiation {
     this.#queue(async () => {
       if (generation <= this.#generation) return;
       this.#generation = generation;
-      if (!offer) return;
-      if (this.#pc.signalingState === "have-local-offer")
-        await this.#pc.setLocalDescription({ type: "rollback" });
-      await this.#offer({ iceRestart: true });
+      if (offer) await this.#offer({ iceRestart: true });
     });
   }
 
@@ -129,13 +134,27 @@ export class Negotiation {
       });
   }
 
-  async #offer(options?: RTCOfferOptions): Promise<void> {
-    this.#open = true;
-    const offer = await this.#pc.createOffer(options);
-    await this.#apply(offer);
-    // What createOffer gave, not pc.localDescription: that one grows candidates.
-    this.#unanswered = { generation: this.#generation, description: plain(offer) };
-    this.#events.send(this.#unanswered);
+  /** One step of a round. */
+  async #change(step: () => Promise<void>): Promise<void> {
+    this.#rounds++;
+    this.#changing = true;
+    try {
+      await step();
+    } finally {
+      this.#changing = false;
+    }
+  }
+
+  #offer(options?: RTCOfferOptions): Promise<void> {
+    return this.#change(async () => {
+      if (this.#pc.signalingState === "have-local-offer")
+        await this.#pc.setLocalDescription({ type: "rollback" });
+      const offer = await this.#pc.createOffer(options);
+      await this.#apply(offer);
+      // What createOffer gave, not pc.localDescription: that one grows candidates.
+      this.#unanswered = { generation: this.#generation, description: plain(offer) };
+      this.#events.send(this.#unanswered);
+    });
   }
 
   async #answer(signal: Signal, offer: Description): Promise<void> {
@@ -150,7 +169,6 @@ export class Negotiation {
     await this.#described(signal.generation);
     const answer = await pc.createAnswer();
     await this.#apply(answer);
-    this.#open = true;
     this.#events.send({ generation: this.#generation, description: plain(answer) });
     this.#events.applied();
   }

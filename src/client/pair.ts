@@ -1,16 +1,19 @@
 import type { Candidate, MediaNotes } from "../protocol/values.ts";
 import type { Flags } from "./api.ts";
-import { type Slot, type SourceMedia, slots } from "./local-media.ts";
-import { Negotiation, type Signal } from "./negotiation.ts";
+import { isScreen, type Slot, type SourceMedia, slots } from "./local-media.ts";
+import { Negotiation, type NegotiationEvents, type Signal } from "./negotiation.ts";
 import { type Sample, type Summary, summarize } from "./stats.ts";
 
+/** A signal, and the notes on media that go with it. */
+export type PairSignal = Signal & { readonly media?: MediaNotes };
+
 export interface PairEvents {
-  send(signal: Omit<Signal, "description"> & Partial<Signal> & { readonly media?: MediaNotes }): void;
-  state(state: RTCPeerConnectionState): void;
+  send(pair: Pair, signal: PairSignal): void;
+  state(pair: Pair): void;
   /** What the other end sends may have changed. */
-  received(): void;
-  channel(channel: RTCDataChannel): void;
-  failed(error: unknown): void;
+  received(pair: Pair): void;
+  channel(pair: Pair, channel: RTCDataChannel): void;
+  failed(pair: Pair, error: unknown): void;
 }
 
 /** What comes in over a pair. */
@@ -24,20 +27,19 @@ export interface Received {
  * One RTCPeerConnection of a call: its negotiation, its senders, its candidates in batches (the first 20 ms after the first of
  * them, the later ones each 100 ms, the end at once).
  */
-export class Pair {
+export class Pair implements NegotiationEvents {
   readonly number: number;
   readonly pc: RTCPeerConnection;
   readonly negotiation: Negotiation;
   state: RTCPeerConnectionState = "new";
-  #senders = new Map<Slot, RTCRtpSender>();
+  readonly #senders = new Map<RTCRtpSender, Slot>();
   #held = false;
-  #closed = false;
   #notes: MediaNotes = {};
   #told = "";
   #batch: Candidate[] = [];
   #batchGeneration = 0;
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
-  #batches = 0;
+  #batchDelay = 20;
   #sample: Sample | undefined;
   readonly #offers: boolean;
   readonly #events: PairEvents;
@@ -54,42 +56,33 @@ export class Pair {
     this.pc = pc;
     this.#offers = offers;
     this.#events = events;
-    this.negotiation = new Negotiation(pc, !offers, generation, {
-      send: (signal) => this.#send(signal),
-      applied: () => events.received(),
-      failed: (error) => events.failed(error),
-    });
+    this.negotiation = new Negotiation(pc, !offers, generation, this);
     pc.onnegotiationneeded = () => this.negotiation.needed();
     pc.onicecandidate = ({ candidate }) => this.#candidate(candidate);
-    pc.ontrack = () => events.received();
-    pc.ondatachannel = ({ channel }) => events.channel(channel);
+    pc.ontrack = () => this.applied();
+    pc.ondatachannel = ({ channel }) => events.channel(this, channel);
     pc.onconnectionstatechange = () => {
-      if (this.#closed || pc.connectionState === this.state) return;
-      this.state = pc.connectionState;
-      events.state(this.state);
+      const state = pc.connectionState;
+      if (state === this.state || state === "closed") return;
+      this.state = state;
+      events.state(this);
     };
   }
 
-  /** To be called when media and channels are attached: the offering end offers. */
-  start(): void {
+  /** To be called when media and channels (`lines` of them) are attached: the offering end offers. */
+  start(lines: number): void {
     if (!this.#offers) return;
     // An offer of nothing connects nothing.
-    if (this.pc.getTransceivers().length === 0 && !this.#hasChannels)
+    if (lines === 0 && this.pc.getTransceivers().length === 0)
       for (const kind of ["audio", "video"]) this.pc.addTransceiver(kind, { direction: "recvonly" });
     this.negotiation.start();
   }
 
-  /** Set before `start` when channels were created on the connection. */
-  #hasChannels = false;
-  willHaveChannels(): void {
-    this.#hasChannels = true;
-  }
-
   /** Takes what came from the other end for this pair. */
-  receive(signal: Signal & { readonly media?: MediaNotes }): void {
+  receive(signal: PairSignal): void {
     if (signal.media) {
       this.#notes = signal.media;
-      this.#events.received();
+      this.applied();
     }
     this.negotiation.receive(signal);
   }
@@ -98,18 +91,18 @@ export class Pair {
   attach(media: SourceMedia | undefined): void {
     for (const slot of slots) {
       const track = media?.track(slot);
-      const sender = this.#senders.get(slot);
+      const sender = this.sender(slot);
       if (sender) {
         if ((sender.track ?? undefined) !== track)
-          sender.replaceTrack(track ?? null).catch(this.#events.failed);
-      } else if (track && media)
-        this.#senders.set(
-          slot,
-          isScreen(slot) ? this.#addScreen(track, media) : this.pc.addTrack(track, media.stream),
-        );
+          // Only then the sender has its new track, and with it what is muted.
+          sender.replaceTrack(track ?? null).then(
+            () => this.#tell(),
+            (error) => this.failed(error),
+          );
+      } else if (track && media) this.#senders.set(this.#add(slot, track, media), slot);
     }
     this.#direct();
-    this.#tell(media);
+    this.#tell();
   }
 
   hold(on: boolean): void {
@@ -118,7 +111,8 @@ export class Pair {
   }
 
   sender(slot: Slot): RTCRtpSender | undefined {
-    return this.#senders.get(slot);
+    for (const [sender, its] of this.#senders) if (its === slot) return sender;
+    return undefined;
   }
 
   /** What the other end sends now: by the negotiated directions, told apart by its notes. */
@@ -128,7 +122,7 @@ export class Pair {
     const muted = { audio: true, video: true };
     for (const { mid, currentDirection, receiver } of this.pc.getTransceivers()) {
       if (currentDirection !== "sendrecv" && currentDirection !== "recvonly") continue;
-      const note = mid === null ? undefined : this.#notes[mid];
+      const note = this.#notes[mid ?? ""];
       const { track } = receiver;
       (note?.screen ? screen : tracks).push(track);
       if (!note?.screen && !note?.muted) muted[track.kind as keyof Flags] = false;
@@ -144,23 +138,38 @@ export class Pair {
   }
 
   close(): void {
-    this.#closed = true;
     clearTimeout(this.#batchTimer);
     this.negotiation.close();
     this.pc.close();
   }
 
-  #addScreen(track: MediaStreamTrack, media: SourceMedia): RTCRtpSender {
-    return this.pc.addTransceiver(track, {
-      direction: "sendonly",
-      streams: media.screen ? [media.screen] : [],
-    }).sender;
+  /** See {@link NegotiationEvents}: a description takes the notes with it. */
+  send(signal: Signal): void {
+    if (!signal.description) this.#events.send(this, signal);
+    else {
+      const media = this.#ownNotes;
+      this.#told = JSON.stringify(media);
+      this.#events.send(this, { ...signal, media });
+    }
+  }
+
+  applied(): void {
+    this.#events.received(this);
+  }
+
+  failed(error: unknown): void {
+    this.#events.failed(this, error);
+  }
+
+  #add(slot: Slot, track: MediaStreamTrack, { stream, screen }: SourceMedia): RTCRtpSender {
+    if (!isScreen(slot)) return this.pc.addTrack(track, stream);
+    return this.pc.addTransceiver(track, { direction: "sendonly", streams: screen ? [screen] : [] }).sender;
   }
 
   /** Gives each transceiver the direction that hold and media ask for; a change renegotiates by itself. */
   #direct(): void {
     for (const transceiver of this.pc.getTransceivers()) {
-      const slot = [...this.#senders].find(([, sender]) => sender === transceiver.sender)?.[0];
+      const slot = this.#senders.get(transceiver.sender);
       let direction: RTCRtpTransceiverDirection = slot ? "sendrecv" : "recvonly";
       if (slot && isScreen(slot)) direction = transceiver.sender.track ? "sendonly" : "inactive";
       if (this.#held) direction = "inactive";
@@ -173,63 +182,50 @@ export class Pair {
   get #ownNotes(): MediaNotes {
     const notes: MediaNotes = {};
     for (const { mid, sender } of this.pc.getTransceivers()) {
-      const slot = [...this.#senders].find(([, own]) => own === sender)?.[0];
-      if (mid === null || !slot) continue;
-      notes[mid] = {
-        ...(isScreen(slot) && { screen: true }),
-        ...(!sender.track?.enabled && { muted: true }),
-      };
+      const slot = this.#senders.get(sender);
+      if (mid && slot)
+        notes[mid] = {
+          ...(isScreen(slot) && { screen: true }),
+          ...(!sender.track?.enabled && { muted: true }),
+        };
     }
     return notes;
   }
 
-  #tell(media: SourceMedia | undefined): void {
-    const notes = this.#ownNotes;
-    const text = JSON.stringify(notes);
-    if (!media || this.#told === "" || text === this.#told) return;
-    this.#told = text;
-    this.#events.send({ generation: this.negotiation.generation, media: notes });
-  }
-
-  #send(signal: Signal): void {
-    if (!signal.description) {
-      this.#events.send(signal);
-      return;
-    }
+  /** Says what changed, once there was a description to change it from. */
+  #tell(): void {
     const media = this.#ownNotes;
-    this.#told = JSON.stringify(media);
-    this.#events.send({ ...signal, media });
+    const text = JSON.stringify(media);
+    if (this.#told === "" || text === this.#told) return;
+    this.#told = text;
+    this.#events.send(this, { generation: this.negotiation.generation, media });
   }
 
   #candidate(candidate: RTCIceCandidate | null): void {
-    if (this.#closed) return;
     // An empty candidate ends one m-line's; the null one all.
     const own = candidate?.candidate ? (candidate.toJSON() as Candidate) : undefined;
     const generation = this.negotiation.gathered(own);
     if (generation !== this.#batchGeneration) {
       this.#flush();
       this.#batchGeneration = generation;
-      this.#batches = 0;
+      this.#batchDelay = 20;
     }
     if (own) this.#batch.push(own);
-    if (candidate === null) this.#flush(true);
-    else this.#batchTimer ??= setTimeout(() => this.#flush(), this.#batches === 0 ? 20 : 100);
+    if (!candidate) this.#flush(true);
+    else this.#batchTimer ??= setTimeout(() => this.#flush(), this.#batchDelay);
   }
 
-  #flush(end = false): void {
+  #flush(endOfCandidates = false): void {
     clearTimeout(this.#batchTimer);
     this.#batchTimer = undefined;
-    if (this.#batch.length === 0 && !end) return;
-    this.#batches++;
-    this.#events.send({
-      generation: this.#batchGeneration,
-      ...(this.#batch.length > 0 && { candidates: this.#batch }),
-      ...(end && { endOfCandidates: true }),
-    });
+    const candidates = this.#batch;
+    if (candidates.length === 0 && !endOfCandidates) return;
     this.#batch = [];
+    this.#batchDelay = 100;
+    this.#events.send(this, {
+      generation: this.#batchGeneration,
+      ...(candidates.length > 0 && { candidates }),
+      ...(endOfCandidates && { endOfCandidates }),
+    });
   }
-}
-
-function isScreen(slot: Slot): boolean {
-  return slot === "screen" || slot === "screenAudio";
 }

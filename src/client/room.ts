@@ -2,9 +2,9 @@ import type { Push, PushOf } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { Member as WireMember } from "../protocol/values.ts";
 import type { Call, Ended, JoinOptions, Member, Message, Peer, Room, RoomPolicy, Sent } from "./api.ts";
-import { MediaCall } from "./call.ts";
+import { failure, MediaCall } from "./call.ts";
 import { deferred } from "./deferred.ts";
-import { SwitchboardError, toError } from "./error.ts";
+import { onAbort, SwitchboardError, settled } from "./error.ts";
 import type { Hub } from "./hub.ts";
 import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
 import { resolveMedia, type SourceMedia } from "./local-media.ts";
@@ -24,7 +24,6 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   readonly #hub: Hub;
   readonly #options: JoinOptions;
   readonly #ready = deferred<void>();
-  readonly #ended = deferred<Ended>();
   /** This client's own member id, which the list holds too. */
   #own = "";
   #version = 0;
@@ -46,43 +45,29 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     return this.#ready.promise;
   }
 
-  get ended(): Promise<Ended> {
-    return this.#ended.promise;
-  }
-
   /** Media first, then the door. */
   async enter(): Promise<void> {
     const { media, signal } = this.#options;
-    const leave = () => void this.leave();
-    signal?.addEventListener("abort", leave);
-    void this.ended.then(() => signal?.removeEventListener("abort", leave));
+    void this.ended.then(onAbort(signal, () => void this.leave()));
     try {
-      signal?.throwIfAborted();
       if (media) {
         const source = await resolveMedia(media, signal);
         this.#media = source.media;
         this.#closesMedia = source.owned;
-        if (this.#left() && source.owned) source.media?.stop();
       }
       await this.join();
     } catch (error) {
-      const failed = toError(error, "negotiation_failed");
-      this.over({
-        reason: failed.code === "closed" ? "closed" : failed.code === "forbidden" ? "forbidden" : "failed",
-        error: failed,
-      });
+      this.over(failure(error));
     }
+    if (this.#left()) this.#closeMedia();
   }
 
   /** Asks for entry; also again, on a new link. */
   async join(): Promise<void> {
     if (this.#left()) return;
     const { data, mode = this.#options.media ? "mesh" : undefined } = this.#options;
-    await this.#hub.ask(
-      "join",
-      { room: this.address, ...(mode && { mode }), ...(data !== undefined && { data }) },
-      { repeat: true, done: (reply) => this.#joined(reply) },
-    );
+    const done = (reply: ReplyOf<"join">) => this.#joined(reply);
+    await this.#hub.ask("join", { room: this.address, mode, data }, { repeat: true, done });
   }
 
   push(push: RoomPush): void {
@@ -105,12 +90,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
 
   /** A session of the mesh: active at once, no ring. */
   session(push: PushOf<"session">): void {
-    const member = this.#member({
-      member: push.member ?? "",
-      index: 1,
-      device: "",
-      ...push.peer,
-    });
+    const member = this.#member({ member: push.member ?? "", index: 1, device: "", ...push.peer });
     const call = new MediaCall(this.#hub, push.offer ? "out" : "in", push.peer, member.remote);
     call.use(this.#media, false);
     call.become(push.session, push.ticket);
@@ -129,27 +109,25 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     if (this.#left()) return;
     this.state = "left";
     for (const { call } of this.members.values()) void call?.hangup();
-    if (this.#closesMedia) this.#media?.stop();
+    this.#closeMedia();
     this.members.clear();
     this.knocking.clear();
     this.#ready.reject(
-      ended.error ??
-        new SwitchboardError(ended.reason === "refused" ? "refused" : "closed", `The room: ${ended.reason}.`),
+      ended.error ?? new SwitchboardError(ended.reason === "refused" ? "refused" : "closed", ended.reason),
     );
-    this.#ended.resolve(ended);
-    this.finish();
+    this.finish(ended);
   }
 
-  async admit(member: Member): Promise<void> {
-    await this.#hub.ask("admit", { room: this.address, member: member.id });
+  admit({ id: member }: Member): Promise<void> {
+    return settled(this.#hub.ask("admit", { room: this.address, member }));
   }
 
-  async refuse(member: Member): Promise<void> {
-    await this.#hub.ask("refuse", { room: this.address, member: member.id });
+  refuse({ id: member }: Member): Promise<void> {
+    return settled(this.#hub.ask("refuse", { room: this.address, member }));
   }
 
-  async setPolicy(policy: RoomPolicy): Promise<void> {
-    await this.#hub.ask("policy", { room: this.address, policy });
+  setPolicy(policy: RoomPolicy): Promise<void> {
+    return settled(this.#hub.ask("policy", { room: this.address, policy }));
   }
 
   send(body: unknown, options: Cancel = {}): Promise<Sent> {
@@ -158,18 +136,20 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
 
   async leave(): Promise<void> {
     if (this.#left()) return;
-    const asked = this.#hub.ask("leave", { room: this.address }, { repeat: true });
     this.over({ reason: "left", by: this.#hub.self });
-    await asked.catch((error) => this.#hub.log("debug", "leave refused", { error }));
+    await this.#hub.say("leave", { room: this.address });
   }
 
   [dispose](): Promise<void> {
     return this.leave();
   }
 
-  protected override present<K extends keyof Events<RoomEvents>>(type: K): Iterable<Events<RoomEvents>[K]> {
-    const there = type === "joined" ? this.members : type === "knock" ? this.knocking : undefined;
-    return [...(there?.values() ?? [])] as unknown as Events<RoomEvents>[K][];
+  protected override present(type: keyof Events<RoomEvents>): Iterable<unknown> {
+    return type === "joined" ? this.members.values() : type === "knock" ? this.knocking.values() : [];
+  }
+
+  #closeMedia(): void {
+    if (this.#closesMedia) this.#media?.stop();
   }
 
   #left(): boolean {
@@ -259,7 +239,7 @@ class RoomMember implements Member {
   }
 
   get remote(): MediaStream {
-    this.#remote ??= new this.#hub.rtc.MediaStream();
+    this.#remote ??= this.#hub.newStream();
     return this.#remote;
   }
 }

@@ -47,20 +47,33 @@ export async function camera(): Promise<LocalMedia> {
   return await capture(new wrtc.MediaStream([video.createTrack(), audio.createTrack()]));
 }
 
-/** Resolves when so many frames of the stream's video were decoded from now on. */
+/** Resolves when so many frames of the stream's video were decoded from now on, whichever track it has. */
 export async function frames(stream: MediaStream, count = 3): Promise<void> {
-  await until(() => stream.getVideoTracks().length > 0, "a video track");
-  const [track] = stream.getVideoTracks();
-  const sink = new RTCVideoSink(track as MediaStreamTrack);
-  let seen = 0;
-  sink.onframe = () => {
-    seen++;
+  const seen = { frames: 0 };
+  let track: MediaStreamTrack | undefined;
+  let stop = () => {};
+  const look = () => {
+    const now = stream.getVideoTracks()[0];
+    if (now !== track) {
+      stop();
+      track = now;
+      if (now) stop = watch(now, seen);
+    }
+    return seen.frames >= count;
   };
   try {
-    await until(() => seen >= count, `${count} video frames`);
+    await until(look, `${count} video frames`);
   } finally {
-    sink.stop();
+    stop();
   }
+}
+
+function watch(track: MediaStreamTrack, seen: { frames: number }): () => void {
+  const sink = new RTCVideoSink(track);
+  sink.onframe = () => {
+    seen.frames++;
+  };
+  return () => sink.stop();
 }
 
 /** Resolves when it holds; looks every 10 ms, for real peers follow no simulated clock. */
