@@ -248,7 +248,7 @@ export class Core implements ConnectionHost, LinkHooks {
   opened(device: Device, now: number): void {
     for (const [session, leg] of this.#recovered.get(device) ?? []) {
       session.tellRecovered(leg, now);
-      session.linkLive(leg, now);
+      session.linkChanged(leg, "live", now);
     }
     this.#recovered.delete(device);
     this.#sessions.arrived(device, now);

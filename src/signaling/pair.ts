@@ -6,6 +6,7 @@ import type { Candidate, Description } from "../protocol/values.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Outcome } from "./device.ts";
 import type { Leg } from "./leg.ts";
+import { done } from "./outcome.ts";
 
 /** One direction of a pair: what has been described, and the candidates that wait. */
 interface Flow {
@@ -15,9 +16,10 @@ interface Flow {
   heldEnd: boolean;
 }
 
-const done: Outcome = { ok: {} };
-/** A line of an SDP that carries an address of its sender (RFC 8839 §5.1). */
-const candidateLine = /^a=candidate:/m;
+/** True when the description carries an address of its sender (RFC 8839 §5.1). */
+export function hasCandidates(description: Description): boolean {
+  return /^a=candidate:/m.test(description.sdp);
+}
 
 /**
  * One RTCPeerConnection pair of a session: whose it is, its ICE generation, and what may cross.
@@ -69,7 +71,7 @@ export class Pair {
     const to = this.other(from)?.device;
     const limit = Math.min(this.#limits.sdpBytes, to?.capabilities.maxSdpBytes ?? Number.POSITIVE_INFINITY);
     if (longerThan(description.sdp, limit)) return wireError("too_large", `an SDP may have ${limit} bytes`);
-    if (!this.open && candidateLine.test(description.sdp)) return wireError("candidates_before_accept");
+    if (!this.open && hasCandidates(description)) return wireError("candidates_before_accept");
     return undefined;
   }
 

@@ -24,6 +24,8 @@ export interface Belief {
   readonly movedFrom?: string;
   moving?: boolean;
   peerLink?: "live" | "suspended" | "detached";
+  /** Descriptions that it has heard. */
+  descriptions?: number;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a test reads frames of every type
@@ -192,6 +194,7 @@ export class Beliefs {
       throw new Error(
         `${push.session}: a signal of ${push.pair}.${push.generation}, have ${pair?.generation}`,
       );
+    if (push.description !== undefined) belief.descriptions = (belief.descriptions ?? 0) + 1;
     const confirmed = belief.state === "active" || belief.confirmSent === true;
     if (push.candidates !== undefined && !confirmed)
       throw new Error(`${push.session}: candidates while ${belief.state}`);

@@ -7,6 +7,7 @@ import {
   checkMesh,
   checkPresence,
   checkSilentAreOffline,
+  checkTalking,
 } from "./invariants.ts";
 import { perform, slots, step } from "./steps.ts";
 import { World } from "./world.ts";
@@ -21,7 +22,7 @@ test("any history on one node: nobody hears what it must not, both ends agree af
       fc.boolean(),
       fc.boolean(),
       (steps, crowd, polite) => {
-        const world = new World();
+        const world = new World(limits);
         if (crowd) for (const slot of slots) world.start(slot);
         for (const one of steps) {
           perform(world, one);
@@ -31,7 +32,8 @@ test("any history on one node: nobody hears what it must not, both ends agree af
         world.heal();
         world.pass(everythingIsOver);
         checkAgreement(world);
-        checkMesh(world);
+        checkTalking(world);
+      checkMesh(world);
         checkPresence(world);
         for (const client of [...world.clients])
           if (polite) client.close();
