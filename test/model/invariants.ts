@@ -80,14 +80,18 @@ export function checkAgreement(world: World): void {
 
 /** What one end says now the other one hears, once. */
 export function checkTalking(world: World): void {
-  const ends = world.online().flatMap((client) => client.beliefs.live().map((belief) => ({ client, belief })));
+  const ends = world
+    .online()
+    .flatMap((client) => client.beliefs.live().map((belief) => ({ client, belief })));
   const before = ends.map(({ belief }) => belief.descriptions ?? 0);
   for (const { client, belief } of ends) {
     const { session, pair, pairs } = belief;
     const generation = pairs.get(pair)?.generation;
     const description = { type: "offer", sdp: "v=0\r\n" };
     client.ask("signal", { session, pair, generation, description }, (reply) => {
-      throw new Error(`${client.slot}: ${JSON.stringify(reply)} to a signal of ${session}#${pair}.${generation}`);
+      throw new Error(
+        `${client.slot}: ${JSON.stringify(reply)} to a signal of ${session}#${pair}.${generation}`,
+      );
     });
   }
   world.flow();

@@ -21,7 +21,9 @@ test("any history on one node: nobody hears what it must not, both ends agree af
       fc.array(step, { maxLength: 100, size: "max" }),
       fc.boolean(),
       fc.boolean(),
-      (steps, crowd, polite) => {
+      // A short log makes resumes fail: the same histories with links lost in the middle.
+      fc.constantFrom({}, { logFrames: 8 }),
+      (steps, crowd, polite, limits) => {
         const world = new World(limits);
         if (crowd) for (const slot of slots) world.start(slot);
         for (const one of steps) {
@@ -33,7 +35,7 @@ test("any history on one node: nobody hears what it must not, both ends agree af
         world.pass(everythingIsOver);
         checkAgreement(world);
         checkTalking(world);
-      checkMesh(world);
+        checkMesh(world);
         checkPresence(world);
         for (const client of [...world.clients])
           if (polite) client.close();
