@@ -192,7 +192,7 @@ export class NativeConnection {
     if (silent) {
       if (outcome !== undefined && "error" in outcome)
         this.#reply(link, request.id, outcome, request.type, now);
-      else links.admittedSilently(link, now);
+      else link.admittedSilently(now);
       return;
     }
     if (outcome !== undefined) this.#reply(link, request.id, outcome, request.type, now);

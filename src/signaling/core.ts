@@ -7,6 +7,7 @@ import type { Backplane } from "./backplane.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
+import { drainLinks, sweepLinks } from "./link-upkeep.ts";
 import { type LinkEnd, type LinkHooks, Links } from "./links.ts";
 import { Messages } from "./messages.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
@@ -119,8 +120,7 @@ export class Core implements ConnectionHost, LinkHooks {
   tick(now: number): void {
     if (now - this.#swept >= sweepEvery) {
       this.#swept = now;
-      this.links.acknowledge(now);
-      this.links.sweep(now);
+      sweepLinks(this.links, this.ports, now);
       for (const [connection, by] of this.#silent) {
         if (by > now) break;
         connection.refuse("helloTimeout");
@@ -144,7 +144,7 @@ export class Core implements ConnectionHost, LinkHooks {
    */
   drain(now: number, within: number): void {
     this.draining = true;
-    this.links.drain(now, within);
+    drainLinks(this.links, this.#deadlines, this.ports, within, now);
     this.settle(now);
   }
 

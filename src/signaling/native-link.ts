@@ -132,12 +132,10 @@ export class NativeLink implements DeviceLink {
     return true;
   }
 
-  /** A silent request was admitted. True when the acknowledgement of it has to wait for others, or for time. */
-  admittedSilently(now: number): boolean {
+  /** A silent request was admitted. Fewer than sixteen wait for the next sweep. */
+  admittedSilently(now: number): void {
     this.silent += 1;
-    if (this.silent < ackEvery) return true;
-    this.acknowledge(now);
-    return false;
+    if (this.silent >= ackEvery) this.acknowledge(now);
   }
 
   acknowledge(now: number): void {
