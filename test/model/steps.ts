@@ -208,14 +208,17 @@ function establish(world: World, caller: ModelClient, callee: ModelClient | unde
   if (callee === undefined) return;
   call(world, caller, callee.slot, undefined);
   world.flow();
-  for (const [client, what] of [
-    [callee, "accept"],
-    [caller, "confirm"],
-  ] as const) {
-    const belief = client.beliefs.live().at(-1);
-    if (belief !== undefined) act(world, client, belief, what, 0);
-    world.flow();
-  }
+  const ring = callee.beliefs.live().at(-1);
+  if (ring !== undefined) act(world, callee, ring, "accept", 0);
+  world.flow();
+  const own = caller.beliefs.live().at(-1);
+  if (own?.answered === undefined || own.state === "active") return;
+  const { session, answered } = own;
+  caller.ask("confirm", { session, device: `not-${answered}` }, ({ ok }) => {
+    if (ok !== undefined) throw new Error(`${session}: a device that did not answer was confirmed`);
+  });
+  act(world, caller, own, "confirm", 0);
+  world.flow();
 }
 
 /** A move of one of the client's calls, and what the other device says to it. */
