@@ -94,9 +94,12 @@ export class Pair implements NegotiationEvents {
       const sender = this.sender(slot);
       if (sender) {
         if ((sender.track ?? undefined) !== track)
-          // Only then the sender has its new track, and with it what is muted.
+          // Only then the sender has its new track, and with it what is muted and which way it goes.
           sender.replaceTrack(track ?? null).then(
-            () => this.#tell(),
+            () => {
+              this.#direct();
+              this.#tell();
+            },
             (error) => this.failed(error),
           );
       } else if (track && media) this.#senders.set(this.#add(slot, track, media), slot);

@@ -1,57 +1,65 @@
-import { useRef } from "preact/hooks";
+import type { ComponentChildren } from "preact";
 import { Icon, type IconName } from "./icon.tsx";
-import type { Actions, Page } from "./page.ts";
+import { type Actions, myName, type Page } from "./page.ts";
 
 /** The controls of a call. M, V and S work while one of them has the focus; no key hangs up. */
 export function CallBar({ page, act }: { page: Page; act: Actions }) {
   const own = page.own.value;
+  const blind = own.pictureOff || own.source === "audio";
   const canShare = typeof navigator.mediaDevices?.getDisplayMedia === "function";
-  const keys: Record<string, () => void> = {
+  const keys: Readonly<Record<string, () => void>> = {
     m: () => act.mute("audio"),
     v: () => act.mute("video"),
     s: () => canShare && act.share(),
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const target = event.target as HTMLElement;
-    if (target.closest("[popover]") === null) keys[event.key.toLowerCase()]?.();
+    const typed = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
+    if (!typed && (event.target as Element).closest("[popover]") === null) keys[event.key.toLowerCase()]?.();
   };
   return (
     <fieldset class="bar" aria-label="Call controls" onKeyDown={onKeyDown}>
       <BarButton
         icon="mic"
         label={own.soundOff ? "Unmute" : "Mute"}
-        off={own.soundOff}
-        keys="M"
+        look={own.soundOff ? "off" : ""}
+        hotkey="M"
         press={() => act.mute("audio")}
       />
       <span class="bar-pair">
         <BarButton
           icon="camera"
           label="Camera"
-          off={own.pictureOff || own.source === "audio"}
-          keys="V"
+          look={blind ? "off" : ""}
+          pressed={!blind}
+          hotkey="V"
           press={() => act.mute("video")}
         />
-        <BarMenu id="camera-menu" label="Choose a camera">
-          <CameraMenu page={page} act={act} />
-        </BarMenu>
+        <button type="button" class="bar-more" popovertarget="camera-menu" aria-label="Choose a camera">
+          <Icon name="more" />
+        </button>
+        <CameraMenu page={page} act={act} />
       </span>
       {canShare && (
-        <BarButton icon="screen" label="Screen" on={own.sharing} keys="S" press={() => act.share()} />
+        <BarButton
+          icon="screen"
+          label="Screen"
+          look={own.sharing ? "on" : ""}
+          pressed={own.sharing}
+          hotkey="S"
+          press={() => act.share()}
+        />
       )}
-      <button
-        type="button"
-        class="bar-button narrow-only"
-        onClick={() => {
+      <BarButton
+        icon="chat"
+        label="Chat"
+        look="narrow-only"
+        press={() => {
           page.sheet.value = "chat";
           page.unread.value = 0;
         }}
       >
-        <Icon name="chat" />
-        <span>Chat</span>
         {page.unread.value > 0 && <b class="dot">{page.unread.value}</b>}
-      </button>
+      </BarButton>
       <span class="bar-pair">
         <button type="button" class="bar-button" popovertarget="move-menu">
           <Icon name="move" />
@@ -59,7 +67,7 @@ export function CallBar({ page, act }: { page: Page; act: Actions }) {
         </button>
         <MoveMenu page={page} act={act} />
       </span>
-      <BarButton icon="hangup" label="Hang up" danger press={() => act.hangUp()} />
+      <BarButton icon="hangup" label="Hang up" look="danger" press={() => act.hangUp()} />
     </fieldset>
   );
 }
@@ -68,54 +76,42 @@ interface BarButtonProps {
   readonly icon: IconName;
   readonly label: string;
   readonly press: () => void;
-  readonly off?: boolean;
-  readonly on?: boolean;
-  readonly danger?: boolean;
-  readonly keys?: string;
+  readonly look: string;
+  readonly pressed?: boolean;
+  readonly hotkey?: string;
+  readonly children?: ComponentChildren;
 }
 
-function BarButton({ icon, label, press, off, on, danger = false, keys }: BarButtonProps) {
+function BarButton({ icon, label, press, look, pressed, hotkey, children }: BarButtonProps) {
   return (
     <button
       type="button"
-      class={danger ? "bar-button danger" : off ? "bar-button off" : on ? "bar-button on" : "bar-button"}
-      aria-pressed={on ?? off}
-      aria-keyshortcuts={keys}
-      title={keys === undefined ? undefined : `${label} (${keys})`}
+      class={`bar-button ${look}`}
+      aria-pressed={pressed}
+      aria-keyshortcuts={hotkey}
+      title={hotkey && `${label} (${hotkey})`}
       onClick={press}
     >
-      <Icon name={icon} off={off === true} />
+      <Icon name={icon} off={look === "off"} />
       <span>{label}</span>
+      {children}
     </button>
-  );
-}
-
-function BarMenu({ id, label, children }: { id: string; label: string; children: preact.ComponentChildren }) {
-  return (
-    <>
-      <button type="button" class="bar-more" popovertarget={id} aria-label={label}>
-        <Icon name="more" />
-      </button>
-      <div id={id} popover="auto" class="menu">
-        {children}
-      </div>
-    </>
   );
 }
 
 function CameraMenu({ page, act }: { page: Page; act: Actions }) {
   const own = page.own.value;
   return (
-    <>
+    <div id="camera-menu" popover="auto" class="menu">
       <h3 class="label">Picture</h3>
-      {own.cameras.map((camera) => (
+      {own.cameras.map(({ id, label }) => (
         <MenuItem
-          key={camera.id}
+          key={id}
           menu="camera-menu"
-          checked={own.source === "camera" && own.camera === camera.id}
-          press={() => act.camera(camera.id)}
+          checked={own.source === "camera" && own.camera === id}
+          press={() => act.camera(id)}
         >
-          {camera.label}
+          {label}
         </MenuItem>
       ))}
       <MenuItem menu="camera-menu" checked={own.source === "test"} press={() => act.camera("test")}>
@@ -125,13 +121,13 @@ function CameraMenu({ page, act }: { page: Page; act: Actions }) {
       <MenuItem menu="camera-menu" checked={own.pip} press={() => act.pip(!own.pip)}>
         A pip each second
       </MenuItem>
-    </>
+    </div>
   );
 }
 
 function MoveMenu({ page, act }: { page: Page; act: Actions }) {
   const mine = page.mine.value;
-  const me = page.me.value?.user ?? "";
+  const me = myName(page);
   return (
     <div id="move-menu" popover="auto" class="menu">
       <h3 class="label">Go on at</h3>
@@ -152,15 +148,13 @@ interface MenuItemProps {
   readonly menu: string;
   readonly checked?: boolean;
   readonly press: () => void;
-  readonly children: preact.ComponentChildren;
+  readonly children: ComponentChildren;
 }
 
 /** A line of a menu; pressing it closes the menu, and the focus returns to what opened it. */
 function MenuItem({ menu, checked, press, children }: MenuItemProps) {
-  const button = useRef<HTMLButtonElement>(null);
   return (
     <button
-      ref={button}
       type="button"
       class="menu-item"
       aria-pressed={checked}

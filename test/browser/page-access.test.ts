@@ -108,7 +108,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
   });
 
   test("the audit finds what is wrong", async () => {
-    const { page } = await openTab(browser, pageUrl(server));
+    const page = await browser.newPage();
     await page.setContent(`<main><p id="a" style="color: #999">gray</p><p id="a">twice</p>
       <button style="width: 20px; height: 20px"></button><input></main>`);
     const found = (await audit(page)).join("\n");
@@ -121,7 +121,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
       "no banner",
     ])
       expect(found).toContain(problem);
-    await page.context().close();
+    await page.close();
   });
 
   for (const colorScheme of ["light", "dark"] as const) {
