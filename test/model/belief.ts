@@ -1,5 +1,5 @@
 /** One RTCPeerConnection, as its end knows it. */
-export interface BelievedPair {
+interface BelievedPair {
   generation: number;
   readonly offer: boolean;
   /** The device at the other end, where it is known. */
