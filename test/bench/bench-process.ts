@@ -80,6 +80,7 @@ export function startGenerator(job: Job, hear: (event: "measuring" | "measured",
   const child = spawn(process.execPath, [at("test/bench/generator.ts"), JSON.stringify(job)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  owned(child);
   const done = new Promise<Record<string, number>>((resolve, reject) => {
     createInterface({ input: child.stdout }).on("line", (text) => {
       const line = JSON.parse(text) as Line;
@@ -102,8 +103,21 @@ export function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1_024;
 }
 
+/** Whatever ends this process ends what it has started. */
+const children = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+
+function owned(child: ChildProcess): ChildProcess {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  return child;
+}
+
 async function running(name: BenchServer["name"], child: ChildProcess, port: number): Promise<BenchServer> {
-  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const exited = new Promise<void>((resolve) => owned(child).once("exit", () => resolve()));
   for (let tries = 0; !(await answers(port)); tries++) {
     if (tries > 200 || child.exitCode !== null) throw new Error(`${name} does not listen`);
     await Bun.sleep(50);
