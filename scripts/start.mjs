@@ -12,7 +12,7 @@ const has = (flag) => given.some((arg) => arg === flag || arg.startsWith(`${flag
 ensureModules();
 buildIfStale();
 let server = start();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => server.kill(signal));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => end(signal));
 endWithParent();
 if (watching) restartOnChange();
 
@@ -35,11 +35,16 @@ function start() {
   return child;
 }
 
+function end(signal) {
+  if (server === undefined) process.exit(0);
+  server.kill(signal);
+}
+
 /** npm's shell dies of a signal without passing it on. */
 function endWithParent() {
   const parent = process.ppid;
   setInterval(() => {
-    if (process.ppid !== parent) server.kill("SIGTERM");
+    if (process.ppid !== parent) end("SIGTERM");
   }, 500).unref();
 }
 
@@ -48,14 +53,18 @@ function restartOnChange() {
   watch(`${root}src`, { recursive: true }, (_event, name) => {
     if (name === null || name.endsWith(".test.ts")) return;
     clearTimeout(timer);
-    timer = setTimeout(() => {
-      buildIfStale();
-      const before = server;
-      server = { kill() {} };
-      before.once("exit", () => {
-        server = start();
-      });
-      before.kill("SIGTERM");
-    }, 200);
+    timer = setTimeout(restart, 200);
   });
+}
+
+function restart() {
+  buildIfStale();
+  const before = server;
+  // One that is about to start takes the newest sources anyway.
+  if (before === undefined) return;
+  server = undefined;
+  before.once("exit", () => {
+    server = start();
+  });
+  before.kill("SIGTERM");
 }
