@@ -1,7 +1,6 @@
 import { wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf } from "../protocol/requests.ts";
-import type { RoomPolicy } from "../protocol/values.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
@@ -12,14 +11,9 @@ import { type LinkEnd, type LinkHooks, Links } from "./links.ts";
 import { Messages } from "./messages.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
+import type { RoomRule } from "./room-policy.ts";
 import { Rooms } from "./rooms.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
-
-/** The rules of rooms whose name matches; the first match counts. */
-export interface RoomRule extends RoomPolicy {
-  /** An address pattern, such as `room:visit-*`. */
-  readonly match: string;
-}
 
 export interface CoreOptions {
   /** This node's name, unique in the cluster. */

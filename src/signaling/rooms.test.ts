@@ -4,10 +4,10 @@ import { codeOf, okOf, TestDevice } from "../../test/support/test-device.ts";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import { Deadlines } from "../shared/deadlines.ts";
-import type { RoomRule } from "./core.ts";
 import type { Device } from "./device.ts";
 import type { CoreEvent } from "./events.ts";
 import type { Grants } from "./grants.ts";
+import type { RoomRule } from "./room-policy.ts";
 import { Rooms } from "./rooms.ts";
 
 type Joined = ReplyOf<"join">;

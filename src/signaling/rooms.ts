@@ -5,12 +5,12 @@ import type { PushBody, PushOf } from "../protocol/pushes.ts";
 import type { RequestOf, RequestType } from "../protocol/requests.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import { utf8Length } from "../shared/utf8.ts";
-import type { RoomRule } from "./core.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { CoreEvent } from "./events.ts";
 import { may } from "./permissions.ts";
 import { Room } from "./room.ts";
 import { DeviceSeat, type JoinWish, type RoomMember } from "./room-member.ts";
+import type { RoomRule } from "./room-policy.ts";
 import { ruleFor } from "./room-policy.ts";
 
 export interface RoomsOptions {
