@@ -102,7 +102,7 @@ export const handshakeChecks: readonly Check[] = [
   },
   {
     rule: "L18",
-    title: "each welcome brings a new secret, and the one before is void",
+    title: "each welcome brings a new secret; the one before is void once the client was heard",
     async run(t) {
       const alice = t.user("alice");
       const instance = t.instance();
@@ -110,9 +110,25 @@ export const handshakeChecks: readonly Check[] = [
       const second = await t.resume(first, alice, "web", { instance, attempt: 2 });
       assert.notEqual(second.welcome.secret, first.welcome.secret);
       assert.ok(second.welcome.secret.length >= 43);
+      await second.ok("status", { status: "heard" });
       const resume = { ...resumeOf(second), secret: first.welcome.secret };
       assert.equal(await t.refusal(alice, "web", { instance, attempt: 3, resume }), 4302);
       await second.ok("status", { status: "here" });
+    },
+  },
+  {
+    rule: "L18",
+    title: "a welcome that was lost locks nobody out",
+    async run(t) {
+      const alice = t.user("alice");
+      const instance = t.instance();
+      const first = await t.connect(alice, "web", { instance });
+      const lost = await t.resume(first, alice, "web", { instance, attempt: 2 });
+      // As if the second welcome had never come: the client has only the first one's secret.
+      const again = await t.resume(first, alice, "web", { instance, attempt: 3 });
+      assert.equal(again.welcome.resumed, true);
+      assert.equal(await lost.closed(), 4300);
+      await again.ok("status", { status: "here" });
     },
   },
   {
