@@ -13,6 +13,8 @@ interface Desk {
   readonly page: Page;
   readonly feed: LadderFeed;
   label(user: string, device: string | undefined): string | undefined;
+  /** The call no longer rings. */
+  answered(): void;
   /** No call is on any more. */
   free(): void;
 }
@@ -22,6 +24,8 @@ export class CallDesk {
   readonly #desk: Desk;
   readonly #client: Client;
   #call: Call | undefined;
+  /** When media first flowed. */
+  #since: number | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #lines = 0;
 
@@ -50,6 +54,7 @@ export class CallDesk {
     const { page, feed } = this.#desk;
     const before = this.#call;
     this.#call = call;
+    this.#since = undefined;
     void before?.hangup();
     page.chat.value = [];
     page.unread.value = 0;
@@ -63,6 +68,11 @@ export class CallDesk {
     this.#timer = setInterval(() => this.#measure(call), qualityEvery);
     if (call.id !== undefined) feed.begin(call.peer.user, call.id);
     this.#sync(call);
+  }
+
+  /** Puts the call on the stage again, after something else was there. */
+  show(): void {
+    if (this.#call !== undefined) this.#sync(this.#call);
   }
 
   say(text: string): void {
@@ -116,10 +126,15 @@ export class CallDesk {
     if (call.state === "ended") return;
     const before = page.model.peek().scene;
     page.tell({ type: "answered", peer: peer.user, device: label(peer.device, peer.name ?? peer.kind) });
-    if (call.state === "connected") page.tell({ type: "flowing", now: Date.now() });
+    if (call.state === "connected") {
+      this.#since ??= Date.now();
+      page.tell({ type: "flowing", now: this.#since });
+    }
     if (call.state === "reconnecting")
       page.tell({ type: "stalled", loss: { at: Date.now(), whose: this.#whose(call) } });
-    if (before.at !== "talking") this.#client.setStatus(talkingStatus).catch(() => undefined);
+    if (before.at === "talking") return;
+    this.#desk.answered();
+    this.#client.setStatus(talkingStatus).catch(() => undefined);
   }
 
   #whose(call: Call): Loss["whose"] {
@@ -142,9 +157,7 @@ export class CallDesk {
   #end(call: Call, ended: Ended): void {
     if (this.#call !== call) return;
     const { page } = this.#desk;
-    const { scene } = page.model.peek();
-    const since = scene.at === "talking" ? scene.since : undefined;
-    const lasted = since === undefined ? undefined : clock(Date.now() - since);
+    const lasted = this.#since === undefined ? undefined : clock(Date.now() - this.#since);
     const peer = call.peer.user;
     const outcome = outcomeOf(ended, peer, page.me.peek()?.user ?? "", lasted);
     this.#call = undefined;

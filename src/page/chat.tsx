@@ -26,6 +26,9 @@ export function Chat({ page, act, peer }: { page: Page; act: Actions; peer: stri
           <li key={line.id} class={line.mine ? "line mine" : "line"}>
             <span class="sr">{line.mine ? "You: " : `${peer}: `}</span>
             <span class="bubble">{line.text}</span>
+            {line.state === "sending" && !page.model.value.link.up && (
+              <small class="muted small">waits for the server</small>
+            )}
             {line.state === "undelivered" && <small class="wrong">not delivered</small>}
           </li>
         ))}

@@ -1,5 +1,5 @@
 import { Jack } from "./jack.tsx";
-import type { Device, Page, Person } from "./page.ts";
+import { chosenPerson, type Device, type Page, type Person } from "./page.ts";
 
 /** The left column: who is on the line, and on which devices. */
 export function Directory({ page }: { page: Page }) {
@@ -37,7 +37,7 @@ export function Directory({ page }: { page: Page }) {
 }
 
 function PersonRow({ page, person }: { page: Page; person: Person }) {
-  const chosen = page.chosen.value === person.user;
+  const chosen = page.model.value.scene.at === "directory" && chosenPerson(page) === person;
   return (
     <button
       type="button"

@@ -50,7 +50,10 @@ describe("who may sign in", () => {
     const ended: Ended = { reason: "closed", error: new SwitchboardError("unauthorized") };
     expect(signInProblem(ended, "name")).toEqual({ kind: "wants-token" });
     expect(signInProblem(ended, "token")).toEqual({ kind: "token" });
-    expect(signInProblem({ reason: "closed" }, "name")).toBeUndefined();
+    const replaced: Ended = { reason: "closed", error: new SwitchboardError("replaced") };
+    expect(signInProblem(replaced, "name")).toBeUndefined();
+    const kicked: Ended = { reason: "closed", error: new SwitchboardError("kicked", "for today") };
+    expect(signInProblem(kicked, "name")).toEqual({ kind: "ended", text: "for today" });
   });
 });
 

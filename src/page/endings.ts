@@ -58,7 +58,7 @@ export function nameProblem(name: string): SignInProblem | undefined {
   return names.test(name) ? undefined : { kind: "name" };
 }
 
-/** Why the client stopped, as far as the sign-in form can do something about it; undefined when it can't. */
+/** Why the client stopped, for the sign-in form; undefined when the device was taken to another place. */
 export function signInProblem({ error }: Ended, how: "name" | "token"): SignInProblem | undefined {
   const text = error?.message === undefined || error.message === error.code ? {} : { text: error.message };
   switch (error?.code) {
@@ -69,7 +69,9 @@ export function signInProblem({ error }: Ended, how: "name" | "token"): SignInPr
       return { kind: "origin", ...text };
     case "bad_request":
       return { kind: how, ...text };
-    default:
+    case "replaced":
       return undefined;
+    default:
+      return { kind: "ended", ...text };
   }
 }

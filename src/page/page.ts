@@ -138,6 +138,12 @@ export function myName(page: Page): string {
   return page.me.value?.user ?? page.name.value;
 }
 
+/** Who stands on the stage of the directory: the one that was chosen, else the first. */
+export function chosenPerson(page: Page): Person | undefined {
+  const people = page.people.value;
+  return people.find((one) => one.user === page.chosen.value) ?? people[0];
+}
+
 export function createPage(model: Model = start): Page {
   const page: Page = {
     model: signal(model),

@@ -1,13 +1,12 @@
 import { useSignal } from "@preact/signals";
 import { Card, type Choice } from "./card.tsx";
 import { deviceList } from "./directory.tsx";
-import { type Actions, myName, type Page, type Person } from "./page.ts";
+import { type Actions, chosenPerson, myName, type Page, type Person } from "./page.ts";
 import { Picture } from "./picture.tsx";
 
 /** The stage while nobody is called: the chosen person, or how to get one. */
 export function DirectoryStage({ page, act }: { page: Page; act: Actions }) {
-  const people = page.people.value;
-  const person = people.find((one) => one.user === page.chosen.value) ?? people[0];
+  const person = chosenPerson(page);
   if (person !== undefined) return <PersonCard page={page} act={act} person={person} />;
   return page.crowd.value === undefined ? <Nobody page={page} /> : <ByName page={page} act={act} />;
 }

@@ -81,6 +81,7 @@ export class Session implements Actions {
         page: this.#page,
         feed: this.#feed,
         label: (user, device) => room.label(user, device),
+        answered: () => this.#tone.stop(),
         free: () => this.#free(),
       },
       client,
@@ -162,8 +163,10 @@ export class Session implements Actions {
         this.#online?.desk.take(await ring.accept({ media }));
         this.#last = { user: ring.from.user, video };
       } catch {
-        // The ring's end tells why.
-        if (this.#online?.desk.call === undefined) this.#own.close();
+        // The ring's end tells why. A call that was on before goes on, with what was opened for this one.
+        const before = this.#online?.desk.call;
+        if (before === undefined) this.#own.close();
+        else void before.setMedia(media);
         this.dismiss();
       }
     });
@@ -228,8 +231,9 @@ export class Session implements Actions {
   }
 
   dismiss(): void {
-    if (this.#page.model.peek().scene.at !== "talking")
-      this.#page.tell({ type: "went", scene: { at: "directory" } });
+    const desk = this.#online?.desk;
+    if (desk?.call !== undefined) desk.show();
+    else this.#page.tell({ type: "went", scene: { at: "directory" } });
   }
 
   async copyLadder(): Promise<void> {

@@ -70,8 +70,8 @@ describe("its words", () => {
   });
 
   test("every failure says what to do", () => {
-    for (const kind of ["name", "token", "wants-token", "origin"] as const)
-      expect(describeProblem({ kind })).toMatch(/Use|Ask|Paste|open/);
+    for (const kind of ["name", "token", "wants-token", "origin", "ended"] as const)
+      expect(describeProblem({ kind })).toMatch(/Use|Ask|Paste|open|again/);
     for (const trouble of ["refused", "busy", "none", "insecure"] as const)
       expect(describeTrouble(trouble).how).toMatch(/try again|Plug|Open/);
     expect(describeEnding({ kind: "no-path" }, "bob").advice).toMatch(/helps/);

@@ -2,7 +2,7 @@ import type { Model } from "./state.ts";
 
 /** Why signing in failed; `text` is the server's own word, when it said one. */
 export interface SignInProblem {
-  readonly kind: "name" | "token" | "wants-token" | "origin";
+  readonly kind: "name" | "token" | "wants-token" | "origin" | "ended";
   readonly text?: string;
 }
 
@@ -52,6 +52,8 @@ export function describeProblem(problem: SignInProblem): string {
       return `The server refused this token${problem.text ? `: ${problem.text}` : ""}. Ask whoever runs it for a new one.`;
     case "wants-token":
       return "This server has keys and takes no plain names. Paste a token; “switchboard token --user alice” prints one.";
+    case "ended":
+      return `The server ended this sign-in${problem.text ? `: ${problem.text}` : ""}. Go online again, or ask whoever runs it.`;
     case "origin":
       return `The server does not accept this page${problem.text ? `: ${problem.text}` : ""}. In development it answers at localhost only; open the page there.`;
   }
