@@ -97,7 +97,7 @@ export class Core implements ConnectionHost, LinkHooks {
       connect: this.#sessions.connect.bind(this.#sessions),
       disconnect: this.#sessions.disconnect.bind(this.#sessions),
     });
-    this.#messages = new Messages({ limits, directory, rooms: this.#rooms });
+    this.#messages = new Messages({ limits, directory, emit, rooms: this.#rooms });
   }
 
   /** Speaks the native protocol over a new transport. */

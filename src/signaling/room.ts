@@ -148,11 +148,14 @@ export class Room {
     else this.#lobby.removeModerator(member);
   }
 
-  /** Tells all members but this one; false when it only waits in the lobby. */
-  tell(from: RoomMember, push: PushBody, now: number): boolean {
-    if (!this.#isJoined(from)) return false;
+  /** How many others this member has; undefined when it only waits in the lobby. */
+  othersOf(member: RoomMember): number | undefined {
+    return this.#isJoined(member) ? this.#roster.count - 1 : undefined;
+  }
+
+  /** Tells all members but this one. */
+  tell(from: RoomMember, push: PushBody, now: number): void {
     this.#roster.tell(push, from, now);
-    return true;
   }
 
   isJoinedModerator(member: RoomMember): boolean {

@@ -118,10 +118,16 @@ export class Rooms {
     });
   }
 
-  /** Tells all other members of the room; false when the device is not a member. */
-  tell(device: Device, room: string, push: PushBody, now: number): boolean {
+  /** How many others are in the room; undefined when the device is not. */
+  others(device: Device, room: string): number | undefined {
     const membership = this.#memberships.get(device)?.get(room);
-    return membership?.room.tell(membership.member, push, now) ?? false;
+    return membership?.room.othersOf(membership.member);
+  }
+
+  /** Tells all other members of a room that the device is in. */
+  tell(device: Device, room: string, push: PushBody, now: number): void {
+    const membership = this.#memberships.get(device)?.get(room);
+    membership?.room.tell(membership.member, push, now);
   }
 
   /** The device's link is closed: it leaves every room. */
