@@ -41,9 +41,9 @@ export class Negotiation {
   /** Generation of the local description, which local candidates belong to; of the remote one. */
   #local = 0;
   #remote = 0;
-  /** Steps of rounds so far; one is under way. */
-  #rounds = 0;
-  #changing = false;
+  /** Offers and answers so far, and whether one is being made that takes up all there is. */
+  #steps = 0;
+  #deaf = false;
   #closed = false;
   #unanswered: Signal | undefined;
   /** Candidates that came before their description. */
@@ -72,14 +72,14 @@ export class Negotiation {
   }
 
   /**
-   * The connection's `negotiationneeded`. It is not heard before the first round of offer and answer, nor during one: the round
-   * may serve the need, and after it the connection says so again if it did not.
+   * The connection's `negotiationneeded`. It is not heard before the first round of offer and answer, nor while a step is on
+   * that may serve the need: afterwards the connection says so again if it did not.
    */
   needed(): void {
-    const round = this.#rounds;
-    if (round === 0 || this.#changing || this.#pc.signalingState !== "stable") return;
+    const steps = this.#steps;
+    if (steps === 0 || this.#deaf || this.#pc.signalingState !== "stable") return;
     this.#queue(async () => {
-      if (round === this.#rounds) await this.#offer();
+      if (steps === this.#steps) await this.#offer();
     });
   }
 
@@ -89,8 +89,8 @@ export class Negotiation {
       if (signal.generation < this.#generation) return;
       this.#generation = signal.generation;
       const { description } = signal;
-      if (description?.type === "offer") await this.#change(() => this.#answer(signal, description));
-      else if (description) await this.#change(() => this.#answered(signal, description));
+      if (description?.type === "offer") await this.#answer(signal, description);
+      else if (description) await this.#answered(signal, description);
       if (signal.candidates || signal.endOfCandidates) {
         if (this.#remote === signal.generation) await this.#add(signal);
         else this.#early.push(signal);
@@ -134,43 +134,44 @@ export class Negotiation {
       });
   }
 
-  /** One step of a round. */
-  async #change(step: () => Promise<void>): Promise<void> {
-    this.#rounds++;
-    this.#changing = true;
-    try {
-      await step();
-    } finally {
-      this.#changing = false;
-    }
-  }
-
-  #offer(options?: RTCOfferOptions): Promise<void> {
-    return this.#change(async () => {
+  async #offer(options?: RTCOfferOptions): Promise<void> {
+    await this.#step(async () => {
       if (this.#pc.signalingState === "have-local-offer")
         await this.#pc.setLocalDescription({ type: "rollback" });
       const offer = await this.#pc.createOffer(options);
       await this.#apply(offer);
       // What createOffer gave, not pc.localDescription: that one grows candidates.
       this.#unanswered = { generation: this.#generation, description: plain(offer) };
-      this.#events.send(this.#unanswered);
     });
+    if (this.#unanswered) this.#events.send(this.#unanswered);
   }
 
   async #answer(signal: Signal, offer: Description): Promise<void> {
     const pc = this.#pc;
     const glare = pc.signalingState === "have-local-offer";
     if (glare && !this.#polite && this.#unanswered?.generation === signal.generation) return;
-    // Two steps one after the other would let a browser fire negotiationneeded in between.
-    if (glare)
-      await Promise.all([pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)]);
-    else await pc.setRemoteDescription(offer);
+    // One after the other would let a browser say negotiationneeded in between.
+    await this.#step(() =>
+      glare
+        ? Promise.all([pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)])
+        : pc.setRemoteDescription(offer),
+    );
     this.#unanswered = undefined;
     await this.#described(signal.generation);
     const answer = await pc.createAnswer();
     await this.#apply(answer);
     this.#events.send({ generation: this.#generation, description: plain(answer) });
     this.#events.applied();
+  }
+
+  async #step(step: () => Promise<unknown>): Promise<void> {
+    this.#steps++;
+    this.#deaf = true;
+    try {
+      await step();
+    } finally {
+      this.#deaf = false;
+    }
   }
 
   async #answered(signal: Signal, answer: Description): Promise<void> {
