@@ -47,6 +47,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     metrics.observe(event);
     logEvent(log, event);
   };
+  const fault = (where: string, error: unknown): void => emit({ type: "fault", where, error });
   if (settings.ticketKey === "") log.info("no ticketKey is set: session tickets die with this process");
   const ports = corePorts({ ...settings, tokens: withKeyText(settings.tokens) }, now, emit);
   const node = nodeName(settings.node);
@@ -57,13 +58,15 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));
   const door = { core, access, admission, now };
   const poll = new HttpPoll(door);
+  const { metricsToken, page } = settings;
+  const folder = page ? pageFolder : undefined;
   const app = createApp({
     version: packageVersion,
     core,
     backplane,
     metrics,
-    metricsToken: settings.metricsToken,
-    pageFolder: settings.page ? pageFolder : undefined,
+    metricsToken,
+    pageFolder: folder,
   });
 
   const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
@@ -79,11 +82,12 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     sockets: [websocketRoute(door)],
     fetch: (request, client) =>
       access.answerStranger(request, client) ?? poll.fetch(request, client) ?? app(request),
-    fault: (where, error) => emit({ type: "fault", where, error }),
+    fault,
   });
-  const stopTicking = every(tickInterval, () => {
+  const tick = (): void => {
     if (now() >= core.nextDeadline) core.tick(now());
-  });
+  };
+  const stopTicking = every(tickInterval, tick, (error) => fault("tick", error));
   const stopWatching = certificate && watchCertificate(tls, certificateInterval, server, log);
   return {
     port: server.port,

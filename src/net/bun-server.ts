@@ -27,7 +27,15 @@ export class BunServer implements HttpServer {
     this.#options = options;
     this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
     this.#handlers = {
-      open: (ws) => ws.data.opened(ws),
+      open: (ws) => {
+        // Bun drops a socket whose open handler throws, without a code.
+        try {
+          ws.data.opened(ws);
+        } catch (error) {
+          options.fault("socket", error);
+          ws.data.failed();
+        }
+      },
       message: (ws, message) => ws.data.received(message),
       close: (ws, code) => ws.data.vanished(code),
       error: (error, ws) => {
