@@ -58,16 +58,8 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));
   const door = { core, access, admission, now };
   const poll = new HttpPoll(door);
-  const { metricsToken, page } = settings;
-  const folder = page ? pageFolder : undefined;
-  const app = createApp({
-    version: packageVersion,
-    core,
-    backplane,
-    metrics,
-    metricsToken,
-    pageFolder: folder,
-  });
+  const served = { version: packageVersion, pageFolder: settings.page ? pageFolder : undefined };
+  const app = createApp({ ...settings, ...served, core, backplane, metrics });
 
   const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
   const certificate = tls.cert === "" ? undefined : readCertificate(tls.cert, tls.key);
