@@ -13,14 +13,14 @@ const limits = {
   connectsPerSecond: 1_000,
   connectsBurst: 5_000,
   roomList: 6,
-  resumeWindow: 1_500,
-  silence: 2_500,
+  resumeWindow: 2_500,
+  silence: 3_500,
   pingAfter: 800,
   offlineAfter: 1_200,
   unreachableAfter: 700,
-  confirmTimeout: 800,
+  confirmTimeout: 1_500,
   detachedTimeout: 1_500,
-  moveTimeout: 1_200,
+  moveTimeout: 2_000,
 };
 const secret = "conformance-secret-of-at-least-32-characters";
 
