@@ -24,6 +24,8 @@ export class CallDesk {
   readonly #desk: Desk;
   readonly #client: Client;
   #call: Call | undefined;
+  /** The other end's device, until it moves. */
+  #peerDevice: string | undefined;
   /** When media first flowed. */
   #since: number | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -61,7 +63,7 @@ export class CallDesk {
     call.on("change", () => this.#sync(call));
     call.on("moved", (peer) => {
       const label = this.#desk.label(peer.user, peer.device) ?? peer.name ?? "another device";
-      if (peer.user === call.peer.user) page.note.value = { text: `${peer.user} goes on at ${label}.` };
+      if (peer.device !== this.#peerDevice) page.note.value = { text: `${peer.user} goes on at ${label}.` };
     });
     void call.ended.then((ended) => this.#end(call, ended));
     clearInterval(this.#timer);
@@ -107,6 +109,7 @@ export class CallDesk {
     if (this.#call !== call) return;
     const { page, feed } = this.#desk;
     const { peer } = call;
+    this.#peerDevice = peer.device;
     if (call.id !== undefined) feed.name(call.id);
     page.remote.value = {
       stream: call.remote,

@@ -43,7 +43,9 @@ export class LadderFeed {
 
   /** A new story: a call to `peer`, or none. `session` may be told later. */
   begin(peer: string, session?: string): void {
-    const first = this.#frames.find(({ frame }) => session !== undefined && frame.session === session);
+    const first = this.#frames.findLast(
+      ({ frame }) => frame.session === session && (frame.type === "incoming" || frame.type === "session"),
+    );
     this.#far = [];
     this.#story = { peer, since: first?.at ?? Date.now() };
     if (session !== undefined) this.name(session);

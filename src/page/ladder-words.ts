@@ -40,15 +40,20 @@ export function labelOf(frame: Wire): string | undefined {
     case "hangup":
       return "hang up";
     case "ended":
-      return `ended, ${String(frame.reason).replaceAll("_", " ")}`;
+      return endedLabel(String(frame.reason).replaceAll("_", " "));
     default:
       return undefined;
   }
 }
 
+function endedLabel(reason: string): string {
+  const label = `ended, ${reason}`;
+  return label.length > labelLength ? reason : label;
+}
+
 function signalLabel(frame: Wire): string {
   const description = frame.description as { type?: string } | undefined;
-  return `signal ${description?.type ?? "more"}`;
+  return `signal ${description?.type ?? "media"}`;
 }
 
 /**
@@ -129,6 +134,8 @@ function findSentence(
   peer: string,
   me: string,
 ): string {
+  if (phase.rows[0]?.frames[0]?.movedFrom !== undefined)
+    return `A device of yours hands its call with ${peer} over to this one.`;
   if (has("incoming", false)) {
     if (has("accept")) return `The server rang you for ${peer}; you answered, and ${peer}’s end confirmed.`;
     return `${peer} asked for you; the server rings every device of yours.`;
@@ -149,6 +156,8 @@ function findSentence(
 function resetSentence(phase: Phase, has: (type: string, out?: boolean) => boolean, peer: string): string {
   if (has("move") || has("pair") || has("moved")) {
     if (has("move_failed")) return "The other device could not take the call; it goes on where it was.";
+    if (has("moved"))
+      return "A second connection was built beside the first, and the call changed over to it.";
     return "A second connection is built beside the first; the call changes over once it stands.";
   }
   if (has("restart")) {

@@ -82,6 +82,59 @@ describe("the ladder of a call", () => {
     expect(ladder(frames).phases[2]?.sentence).toContain("nothing was lost");
   });
 
+  test("attempts to resume that went nowhere are one rung with the one that came through", () => {
+    const hello = (at: number) => ({ at, out: true, frame: { type: "hello", resume: { seq: 12 } } });
+    const frames = story([...talking, hello(2e12), hello(2e12 + 1_000), hello(2e12 + 3_000)]);
+    expect(rungs(frames)[2]).toEqual(["Reset", "> resume"]);
+    expect(ladder(frames).phases[2]?.sentence).toBe(
+      "The link to the server is lost. The media does not need it.",
+    );
+  });
+
+  test("a lost link, a new path and a move are three resets; what closes a move opens none", () => {
+    const told = (frame: Told["frame"], out = false): [boolean, Told["frame"]] => [
+      out,
+      { session, ...frame },
+    ];
+    const connected = { type: "report", stats: { state: "connected", path: "direct", rtt: 3 } };
+    const frames = tell(
+      told({ type: "signal", pair: 1, generation: 1, description: { type: "offer" } }),
+      told(connected, true),
+      told({ type: "peer", link: "suspended" }),
+      told({ type: "peer", link: "live" }),
+      told({ type: "restart", pair: 1, generation: 2, offer: false }),
+      told({ type: "pair", pair: 2, generation: 1 }),
+      told({ type: "signal", pair: 2, generation: 1, description: { type: "offer" } }, true),
+      told(connected, true),
+      told({ type: "moved", pair: 2 }),
+    );
+    expect(rungs(frames)).toEqual([
+      ["Negotiate", "< signal offer"],
+      ["Reset", "< peer suspended", "< peer live"],
+      ["Reset", "< restart"],
+      ["Reset", "< pair 2", "> signal offer", "< moved"],
+    ]);
+  });
+
+  test("a call that comes back from another device is found anew", () => {
+    const frames = tell(
+      [false, { type: "incoming", session, from: { user: "bob" } }],
+      [false, { type: "ended", session, reason: "answered_elsewhere" }],
+      [false, { type: "incoming", session, from: { user: "bob" }, movedFrom: "d-lap" }],
+      [true, { type: "accept", session, id: 3 }],
+      [false, { type: "signal", session, pair: 2, generation: 1, description: { type: "offer" } }],
+    );
+    expect(rungs(frames)).toEqual([
+      ["Find", "< incoming"],
+      ["Close", "< answered elsewhere"],
+      ["Find", "< incoming", "> accept"],
+      ["Negotiate", "< signal offer"],
+    ]);
+    const [, , found] = ladder(frames).phases;
+    expect(found?.sentence).toBe("A device of yours hands its call with bob over to this one.");
+    expect(found?.rows.map(({ far }) => far)).toEqual([undefined, undefined]);
+  });
+
   test("frames of other calls, and from before this one, are another story", () => {
     const other = {
       at: 1_790_000_000_002,

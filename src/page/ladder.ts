@@ -77,7 +77,7 @@ type Draft = Writable<Omit<Row, "frames">> & {
   readonly frames: Wire[];
   candidates?: number;
 };
-type DraftPhase = Writable<Omit<Phase, "rows">> & { readonly rows: Draft[] };
+type DraftPhase = Writable<Omit<Phase, "rows">> & { readonly rows: Draft[]; readonly theme: unknown };
 
 const phaseOf: Readonly<Record<string, PhaseName>> = {
   signal: "Negotiate",
@@ -89,11 +89,28 @@ const phaseOf: Readonly<Record<string, PhaseName>> = {
   move_failed: "Reset",
   peer: "Reset",
   goodbye: "Reset",
+  hello: "Reset",
   hangup: "Close",
   cancel: "Close",
   decline: "Close",
   ended: "Close",
 };
+
+/** What a reset is about; another theme is another reset. */
+const themes: Readonly<Record<string, string>> = {
+  hello: "link",
+  goodbye: "link",
+  peer: "link",
+  restart: "path",
+  resync: "path",
+  move: "move",
+  pair: "move",
+  moved: "move",
+  move_failed: "move",
+};
+
+/** These close the reset that they belong to, and open none. */
+const followers = new Set<unknown>(["moved", "move_failed"]);
 
 /** Tells a call from its frames: request and reply are one rung, candidates merge, acknowledgements are folded away. */
 export function ladder(frames: Frames): Ladder {
@@ -118,6 +135,8 @@ class Walk {
   readonly #asked = new Map<unknown, Draft>();
   /** Generations that this end asked for itself: their push says nothing new. */
   readonly #restarted = new Set<unknown>();
+  /** The call came from another device of one's own, not from the far end. */
+  #handedOver = false;
 
   constructor(frames: Frames) {
     this.#session = frames.session;
@@ -143,9 +162,12 @@ class Walk {
     const { at, out, frame } = told;
     const label = labelOf(frame);
     if (label === undefined) return;
-    const far = this.#far.match(told);
+    if (frame.movedFrom !== undefined) this.#handedOver = true;
+    const far = this.#handedOver && frame.type !== "signal" ? undefined : this.#far.match(told);
     this.setUp.see(told, far?.ms);
     const { rows } = this.#enter(frame);
+    if (frame.type === "hello" && rows.at(-1)?.mark === undefined && rows.at(-1)?.frames[0]?.type === "hello")
+      rows.pop();
     const bare = frame.type === "signal" && frame.description === undefined && frame.media === undefined;
     const last = rows.at(-1);
     // Candidates join the last rung of their direction, as long as only the other end's came between.
@@ -166,14 +188,18 @@ class Walk {
   /** The phase that this frame stands in; it opens a new one where the story turns. */
   #enter(frame: Wire): DraftPhase {
     const current = this.phases.at(-1);
-    let name = phaseOf[String(frame.type)] ?? "Find";
-    if (frame.type === "hello" && current !== undefined) name = "Reset";
+    const signsIn = frame.type === "hello" && current === undefined;
+    const name = signsIn ? "Find" : (phaseOf[String(frame.type)] ?? "Find");
+    const theme = themes[String(frame.type)];
     if (current !== undefined) {
-      const over = current.name === "Close";
-      if (over || name === "Find" || (name === "Negotiate" && current.name === "Reset")) return current;
-      if (name === current.name && !(name === "Reset" && current.cord !== undefined)) return current;
+      const rings = frame.type === "incoming" && current.name === "Close";
+      if ((current.name === "Close" || name === "Find") && !rings) return current;
+      if (name === "Negotiate" && current.name === "Reset") return current;
+      if (followers.has(frame.type)) return current;
+      const again = name === "Reset" && (theme !== current.theme || current.cord !== undefined);
+      if (name === current.name && !again) return current;
     }
-    const phase: DraftPhase = { name, sentence: "", rows: [] };
+    const phase: DraftPhase = { name, theme, sentence: "", rows: [] };
     this.phases.push(phase);
     return phase;
   }
