@@ -27,7 +27,11 @@ test("the media's path dies: the call says so, restarts ICE by itself, and media
     });
     const remote = call.remote;
     path.cut();
-    await until(() => call.state === "reconnecting" && theirs.state === "reconnecting", "both to see it", 25_000);
+    await until(
+      () => call.state === "reconnecting" && theirs.state === "reconnecting",
+      "both to see it",
+      25_000,
+    );
     await until(() => call.state === "connected" && theirs.state === "connected", "the new path");
     expect(generations.length).toBeGreaterThan(0);
     await Promise.all([frames(call.remote), frames(theirs.remote)]);
