@@ -1,6 +1,6 @@
 import { type CloseName, closeCodes } from "../protocol/close-codes.ts";
 import { decodeFrame, decodeHello } from "../protocol/codec.ts";
-import { wireError } from "../protocol/error-codes.ts";
+import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Hello } from "../protocol/handshake.ts";
 import { type Request, silentRequests } from "../protocol/requests.ts";
 import { longerThan } from "../shared/utf8.ts";
@@ -99,6 +99,7 @@ export class NativeConnection {
       return;
     }
     if (longerThan(text, this.#host.links.limits.helloBytes)) {
+      this.#host.ports.emit({ type: "limit", limit: "helloBytes" });
       this.refuse("frameTooLarge");
       return;
     }
@@ -139,6 +140,7 @@ export class NativeConnection {
     link.pingSent = false;
     link.formerSecretHash = "";
     if (longerThan(text, this.#host.links.limits.frameBytes)) {
+      this.#host.ports.emit({ type: "limit", limit: "frameBytes" });
       link.suspend("frameTooLarge", now);
       this.#end();
       return;
@@ -180,12 +182,12 @@ export class NativeConnection {
   }
 
   #perform(link: NativeLink, request: Request, now: number): void {
-    const { links, ports } = this.#host;
+    const { links } = this.#host;
     if (!this.#withinRate(link, request.id, request.type, now)) return;
     const silent = silentRequests.has(request.type);
     if (!silent && link.inFlight >= links.limits.requestsInFlight) {
-      ports.emit({ type: "limit", limit: "requestsInFlight" });
-      this.#reply(link, request.id, { error: wireError("too_many_requests") }, request.type, now);
+      const error = overLimit("requestsInFlight", "too_many_requests");
+      this.#reply(link, request.id, { error }, request.type, now);
       return;
     }
     const outcome = this.#guarded(request, now);
@@ -201,10 +203,9 @@ export class NativeConnection {
 
   /** Over the rate a request is refused; who goes on far beyond it is closed. */
   #withinRate(link: NativeLink, id: number, type: string, now: number): boolean {
-    const { links, ports } = this.#host;
+    const { links } = this.#host;
     const overRate = link.admitRate(now);
     if (overRate === undefined) return true;
-    ports.emit({ type: "limit", limit: "requestsPerSecond" });
     this.#reply(link, id, { error: overRate }, type, now);
     if (link.excess > links.limits.requestsBurst) {
       link.suspend("tooManyRequests", now);
@@ -224,10 +225,15 @@ export class NativeConnection {
   }
 
   #reply(link: NativeLink, id: number, outcome: Outcome, type: string, now: number): void {
-    if ("error" in outcome)
-      this.#host.ports.emit({ type: "request_failed", request: type, code: outcome.error.code });
+    if ("error" in outcome) this.#failed(type, outcome.error);
     link.inFlight += 1;
     link.reply(id, outcome, now);
+  }
+
+  #failed(request: string, { code, limit }: WireError): void {
+    const { ports } = this.#host;
+    ports.emit({ type: "request_failed", request, code });
+    if (limit !== undefined) ports.emit({ type: "limit", limit });
   }
 
   #violation(reason: string, now: number): void {

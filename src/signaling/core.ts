@@ -84,20 +84,18 @@ export class Core implements ConnectionHost, LinkHooks {
     this.#limits = limits;
     this.#swept = now;
     this.#sweptSlowly = now;
-    const emit = ports.emit.bind(ports);
     this.links = new Links({ node, limits, ports, backplane, deadlines, directory, hooks: this });
     this.#sessions = new Sessions({ node, limits, ports, deadlines, directory });
-    this.#presence = new Presence({ limits, directory, deadlines, emit });
+    this.#presence = new Presence({ limits, directory, deadlines });
     this.#rooms = new Rooms({
       limits,
       rules: rooms,
       deadlines,
       random: ports.random.bind(ports),
-      emit,
       connect: this.#sessions.connect.bind(this.#sessions),
       disconnect: this.#sessions.disconnect.bind(this.#sessions),
     });
-    this.#messages = new Messages({ limits, directory, emit, rooms: this.#rooms });
+    this.#messages = new Messages({ limits, directory, rooms: this.#rooms });
   }
 
   /** Speaks the native protocol over a new transport. */
@@ -117,6 +115,7 @@ export class Core implements ConnectionHost, LinkHooks {
       sweepLinks(this.links, this.ports, now);
       for (const [connection, by] of this.#silent) {
         if (by > now) break;
+        this.ports.emit({ type: "limit", limit: "helloTimeout" });
         connection.refuse("helloTimeout");
       }
     }

@@ -295,8 +295,8 @@ export class Links implements LinkKeeper {
     this.#end(link, "kicked", now);
   }
 
-  overflowed(_link: NativeLink): void {
-    this.#options.ports.emit({ type: "limit", limit: "logFrames" });
+  overflowed(limit: "logFrames" | "sendBuffer"): void {
+    this.#options.ports.emit({ type: "limit", limit });
   }
 
   /** The client closed its link itself. */

@@ -1,18 +1,16 @@
 import { parseAddress } from "../protocol/address.ts";
-import { wireError } from "../protocol/error-codes.ts";
+import { overLimit, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { RequestOf } from "../protocol/requests.ts";
 import { TokenBuckets } from "../shared/token-bucket.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Device, Outcome } from "./device.ts";
-import type { CoreEvent } from "./events.ts";
 import { done, failed } from "./outcome.ts";
 import { may } from "./permissions.ts";
 
 export interface MessagesOptions {
   readonly limits: Pick<Limits, "bodyBytes" | "deliveriesPerSecond" | "deliveriesBurst">;
-  readonly emit: (event: CoreEvent) => void;
   readonly directory: {
     devices(user: string): readonly Device[];
     device(user: string, id: string): Device | undefined;
@@ -53,7 +51,7 @@ export class Messages {
       return { error: wireError("bad_request", "to: must be a user, a device or a room") };
     if (!may(device, "send", address)) return { error: wireError("forbidden") };
     if (longerThan(JSON.stringify(body), limits.bodyBytes))
-      return { error: wireError("too_large", `body: over ${limits.bodyBytes} bytes`) };
+      return { error: overLimit("bodyBytes", "too_large", `body: over ${limits.bodyBytes} bytes`) };
     const push: PushBody = { type: "message", from: device.info, to, body };
     if (address.kind === "room") return this.#toRoom(device, to, push, now);
     const reached =
@@ -66,13 +64,12 @@ export class Messages {
 
   /** A message to a room costs as much as it has receivers: a large room must not multiply what one member sends. */
   #toRoom(device: Device, room: string, push: PushBody, now: number): Outcome {
-    const { rooms, emit } = this.#options;
+    const { rooms } = this.#options;
     const others = rooms.others(device, room);
     if (others === undefined) return failed("no_room");
     if (!this.#deliveries.take(device.user, now, others)) {
-      emit({ type: "limit", limit: "deliveriesPerSecond" });
       const retryAfter = this.#deliveries.retryAfter(device.user, now, others);
-      return { error: wireError("rate_limited", undefined, retryAfter) };
+      return { error: overLimit("deliveriesPerSecond", "rate_limited", undefined, retryAfter) };
     }
     rooms.tell(device, room, push, now);
     return done;

@@ -1,5 +1,5 @@
 import { type CloseName, closeCodes } from "../protocol/close-codes.ts";
-import { wireError } from "../protocol/error-codes.ts";
+import { overLimit } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { DeviceLink, Outcome } from "./device.ts";
@@ -17,8 +17,8 @@ export interface LinkKeeper {
   suspended(link: NativeLink, code: number, now: number): void;
   /** The server's side ended the link for good. */
   shut(link: NativeLink, why: CloseName, now: number): void;
-  /** A log ran over its cap. */
-  overflowed(link: NativeLink): void;
+  /** The link ran over a cap. */
+  overflowed(limit: "logFrames" | "sendBuffer"): void;
 }
 
 /**
@@ -155,7 +155,12 @@ export class NativeLink implements DeviceLink {
       return undefined;
     }
     this.excess += 1;
-    return wireError("rate_limited", undefined, Math.ceil(((1 - this.allowance) * 1000) / requestsPerSecond));
+    return overLimit(
+      "requestsPerSecond",
+      "rate_limited",
+      undefined,
+      Math.ceil(((1 - this.allowance) * 1000) / requestsPerSecond),
+    );
   }
 
   /** For good. The log is gone with it. */
@@ -167,7 +172,8 @@ export class NativeLink implements DeviceLink {
 
   #count(body: string, now: number): void {
     const frame = `{"seq":${this.log.last + 1},${body.slice(1)}`;
-    if (!this.log.append(frame, this.#keeper.limits, this.#keeper.budget)) this.#keeper.overflowed(this);
+    if (!this.log.append(frame, this.#keeper.limits, this.#keeper.budget))
+      this.#keeper.overflowed("logFrames");
     if (this.transport !== undefined) this.#send(frame, now);
   }
 
@@ -177,6 +183,7 @@ export class NativeLink implements DeviceLink {
   }
 
   #stalled(now: number): void {
+    this.#keeper.overflowed("sendBuffer");
     this.suspend("slow", now);
   }
 }

@@ -1,4 +1,4 @@
-import { wireError } from "../protocol/error-codes.ts";
+import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { RequestOf } from "../protocol/requests.ts";
@@ -67,10 +67,11 @@ export class Pair {
   }
 
   /** Checks a description that is about to go this way; undefined when it may. */
-  refusal(from: Leg, description: Description): ReturnType<typeof wireError> | undefined {
+  refusal(from: Leg, description: Description): WireError | undefined {
     const to = this.other(from)?.device;
     const limit = Math.min(this.#limits.sdpBytes, to?.capabilities.maxSdpBytes ?? Number.POSITIVE_INFINITY);
-    if (longerThan(description.sdp, limit)) return wireError("too_large", `an SDP may have ${limit} bytes`);
+    if (longerThan(description.sdp, limit))
+      return overLimit("sdpBytes", "too_large", `an SDP may have ${limit} bytes`);
     if (!this.open && hasCandidates(description)) return wireError("candidates_before_accept");
     return undefined;
   }
@@ -89,7 +90,9 @@ export class Pair {
       return late ? done : { error: wireError("stale_generation", `the generation is ${this.generation}`) };
     }
     if (candidates !== undefined && candidates.length > this.#limits.candidates)
-      return { error: wireError("too_large", `a frame may have ${this.#limits.candidates} candidates`) };
+      return {
+        error: overLimit("candidates", "too_large", `a frame may have ${this.#limits.candidates} candidates`),
+      };
     if (description !== undefined) {
       const refusal = this.refusal(from, description);
       if (refusal !== undefined) return { error: refusal };
@@ -98,7 +101,9 @@ export class Pair {
     const pass = this.open && flow.described === this.generation;
     if (!pass && (candidates !== undefined || request.endOfCandidates === true)) {
       if (flow.held.length + (candidates?.length ?? 0) > this.#limits.heldCandidates)
-        return { error: wireError("too_large", "too many candidates before their description") };
+        return {
+          error: overLimit("heldCandidates", "too_large", "too many candidates before their description"),
+        };
       if (candidates !== undefined) flow.held.push(...candidates);
       if (request.endOfCandidates === true) flow.heldEnd = true;
     }

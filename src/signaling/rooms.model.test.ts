@@ -136,7 +136,6 @@ test("every member's view is the room, meshes are complete, knocks are known, an
         rules: [{ match: "room:*", lobby }],
         deadlines,
         random: () => `${++ids}`,
-        emit: () => {},
         connect: (_a: Device, _b: Device, of, a, b) => meshes.connect(of, a, b),
         disconnect: (of, member) => meshes.disconnect(of, member),
       });

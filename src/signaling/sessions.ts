@@ -57,7 +57,7 @@ export class Sessions implements SessionHost {
     this.ports = options.ports;
     this.deadlines = options.deadlines;
     this.#keys = new CallKeys(limits);
-    this.#gate = new CallGate(limits, options.ports);
+    this.#gate = new CallGate(limits);
   }
 
   get size(): number {
