@@ -35,7 +35,7 @@ export function Card({ from, to, cord, title, text, choices, instead, children }
   );
 }
 
-export function Choices({ choices }: { choices: readonly (Choice | false)[] }) {
+function Choices({ choices }: { choices: readonly (Choice | false)[] }) {
   return (
     <div class="actions">
       {choices.map(

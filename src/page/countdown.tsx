@@ -4,7 +4,7 @@ import type { Link } from "./state.ts";
 import { clock } from "./words.ts";
 
 /** Now, in ms, drawn anew each second. */
-export function useNow(): number {
+function useNow(): number {
   const now = useSignal(Date.now());
   useEffect(() => {
     const timer = setInterval(() => {

@@ -16,13 +16,13 @@ export interface Person {
   readonly talking: boolean;
 }
 
-export interface Me {
+interface Me {
   readonly user: string;
   readonly device: string;
   readonly label: string;
 }
 
-export interface Line {
+interface Line {
   readonly id: number;
   readonly mine: boolean;
   readonly text: string;
@@ -40,7 +40,7 @@ export interface Quality {
 }
 
 /** A passing remark, with at most one thing to do about it. */
-export interface Note {
+interface Note {
   readonly text: string;
   readonly act?: { readonly label: string; readonly run: () => void };
 }
@@ -68,7 +68,7 @@ export const silent: Own = {
   cameras: [],
 };
 
-export interface Remote {
+interface Remote {
   readonly stream?: MediaStream;
   readonly screen?: MediaStream;
   readonly soundOff: boolean;
