@@ -46,7 +46,6 @@ export const errorCodes = {
   },
   refused: { temporary: false, text: "A moderator of the room refused the knock." },
   too_many_devices: { temporary: true, text: "The user has reached the limit of devices." },
-  too_many_links: { temporary: true, text: "The user or the address has reached the limit of links." },
   too_many_rings: {
     temporary: true,
     text: "Too many calls are ringing between these users, or at this callee.",
