@@ -25,7 +25,7 @@ import { type ErrorCode, onAbort, SwitchboardError, settled } from "./error.ts";
 import { redact } from "./frame.ts";
 import type { AskOptions, Fields, Hub, Session } from "./hub.ts";
 import { Ring } from "./incoming-call.ts";
-import type { Json } from "./link.ts";
+import type { Introduction, Json } from "./link.ts";
 import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
 import { PageDevice } from "./page-device.ts";
 import { followPage } from "./page-lifecycle.ts";
@@ -177,18 +177,16 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
     if (type === "incoming") for (const ring of this.rings) ring.alert();
   }
 
-  async introduce() {
+  async introduce(): Promise<Omit<Introduction, "token">> {
+    // Closed before it began: no lock is taken for it.
+    if (this.state === "closed") throw new SwitchboardError("closed");
     const id = await this.#device.hold();
-    const { kind, name, capabilities } = this.#options.device ?? {};
-    const device = {
-      ...(id !== undefined && { id }),
-      kind: kind ?? (typeof document === "undefined" ? "service" : "browser"),
-      ...(name !== undefined && { name }),
-      ...(capabilities && { capabilities }),
-    };
+    const { kind = typeof document === "undefined" ? "service" : "browser", ...more } =
+      this.#options.device ?? {};
+    const device = { ...more, id, kind } as NonNullable<Introduction["device"]>;
     const sessions = new Set(this.#device.tickets);
     for (const { ticket } of this.#sessions.values()) if (ticket) sessions.add(ticket);
-    return { device, ...(sessions.size > 0 && { sessions: [...sessions].slice(0, 64) }) };
+    return { device, sessions: [...sessions].slice(0, 64) };
   }
 
   entered(state: Client["state"]): void {

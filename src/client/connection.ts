@@ -1,17 +1,23 @@
-import type { Hello } from "../protocol/handshake.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { RequestType } from "../protocol/requests.ts";
 import type { ConnectOptions } from "./api.ts";
 import { abortable, onAbort, SwitchboardError } from "./error.ts";
 import { openHttp } from "./http-socket.ts";
 import type { AskOptions, Fields } from "./hub.ts";
-import { type Json, Link, type LinkEvents, type LinkShell, type Outgoing } from "./link.ts";
+import {
+  type Introduction,
+  type Json,
+  Link,
+  type LinkEvents,
+  type LinkShell,
+  type Outgoing,
+} from "./link.ts";
 import { openSocket, type Transport } from "./socket.ts";
 
 /** What the client hears of its connection, beside what comes of the link. */
 export interface ConnectionEvents extends LinkEvents {
   /** Who this is, for a hello. The device's id may have to be waited for. */
-  introduce(): Promise<Pick<Hello, "device" | "sessions">>;
+  introduce(): Promise<Omit<Introduction, "token">>;
   /** Every frame, both ways, before anything is done about it. */
   frame(out: boolean, frame: Json): void;
   log(level: "debug" | "info" | "warn", text: string, data?: object): void;
@@ -27,7 +33,7 @@ export class Connection implements LinkShell {
   readonly #token: ConnectOptions["token"];
   #transport: Transport | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #hello: Pick<Hello, "token" | "device" | "sessions"> | undefined;
+  #hello: Introduction | undefined;
   #inputs: ((link: Link, now: number) => void)[] = [];
   #busy = false;
 
@@ -111,9 +117,9 @@ export class Connection implements LinkShell {
   }
 
   needToken(): void {
-    this.#fetch().then(
-      async (token) => {
-        this.#hello = { token, ...(await this.#events.introduce()) };
+    this.#introduce().then(
+      (hello) => {
+        this.#hello = hello;
         this.tell((link, now) => link.token(true, now));
       },
       () => this.tell((link, now) => link.token(false, now)),
@@ -127,6 +133,10 @@ export class Connection implements LinkShell {
         ({ expires }) => this.tell((link, now) => link.renewed(expires, now)),
         () => this.tell((link, now) => link.renewed(undefined, now)),
       );
+  }
+
+  async #introduce(): Promise<Introduction> {
+    return { token: await this.#fetch(), ...(await this.#events.introduce()) };
   }
 
   async #fetch(): Promise<string> {

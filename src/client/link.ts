@@ -23,6 +23,9 @@ export interface Refusal {
   readonly retryAfter?: number;
 }
 
+/** What a hello needs and the link does not know. */
+export type Introduction = Pick<Hello, "token" | "device" | "sessions">;
+
 export type LinkState = "connecting" | "online" | "reconnecting" | "closed";
 
 /** What the link has done for it. None of these may call back into the link before they return. */
@@ -141,7 +144,7 @@ export class Link {
     } else this.#wait(now);
   }
 
-  opened(attempt: number, hello: Pick<Hello, "token" | "device" | "sessions">, now: number): void {
+  opened(attempt: number, hello: Introduction, now: number): void {
     if (this.#status !== "opening" || attempt !== this.#attempt) return;
     this.#enter("greeting", now + 10_000);
     const resume = this.#resume && { resume: { ...this.#resume, seq: this.#seq } };

@@ -10,9 +10,8 @@ const patience = 300;
  * also what keeps Chrome from freezing a hidden page.
  */
 export class PageDevice {
-  #id: string | undefined;
-  #release: (() => void) | undefined;
-  #wanted = false;
+  #held: Promise<string | undefined> | undefined;
+  #release = () => {};
   readonly #given: string | undefined;
   readonly #tickets: boolean;
 
@@ -23,28 +22,14 @@ export class PageDevice {
   }
 
   /** The id, held from now on; undefined where the server is to make one. */
-  async hold(): Promise<string | undefined> {
-    this.#wanted = true;
-    if (this.#release) return this.#id;
-    const stored = read(deviceKey);
-    const id = this.#given ?? stored ?? (typeof document === "undefined" ? undefined : randomId());
-    if (id === undefined) return undefined;
-    this.#id = id;
-    // An id of the application's own choice is its own affair, and only kept awake.
-    if (this.#given !== undefined) await this.#lock(randomId());
-    else if (!(await this.#lock(id))) {
-      this.#id = randomId();
-      write(ticketsKey, undefined);
-      await this.#lock(this.#id);
-    }
-    if (this.#given === undefined) write(deviceKey, this.#id);
-    return this.#id;
+  hold(): Promise<string | undefined> {
+    this.#held ??= this.#take();
+    return this.#held;
   }
 
   release(): void {
-    this.#wanted = false;
-    this.#release?.();
-    this.#release = undefined;
+    this.#held = undefined;
+    this.#release();
   }
 
   /** Tickets that the page before this one left. */
@@ -57,21 +42,40 @@ export class PageDevice {
     if (this.#tickets) write(ticketsKey, tickets.length > 0 ? tickets.join("\n") : undefined);
   }
 
+  async #take(): Promise<string | undefined> {
+    const given = this.#given;
+    // An id of the application's own choice is its own affair, and only kept awake.
+    if (given !== undefined || typeof document === "undefined") {
+      await this.#lock(randomId());
+      return given;
+    }
+    let id = read(deviceKey) ?? randomId();
+    if (!(await this.#lock(id))) {
+      id = randomId();
+      write(ticketsKey, undefined);
+      await this.#lock(id);
+    }
+    write(deviceKey, id);
+    return id;
+  }
+
   /** Takes the lock, within a moment: the page before a reload lets go at once. True also where there are no locks. */
   async #lock(name: string): Promise<boolean> {
-    if (typeof navigator === "undefined" || !navigator.locks) {
-      this.#release = () => {};
-      return true;
-    }
+    const locks = globalThis.navigator?.locks;
+    if (!locks || typeof document === "undefined") return true;
     return new Promise((resolve) => {
-      navigator.locks
-        .request(`switchboard:${name}`, { signal: AbortSignal.timeout(patience) }, () => {
-          resolve(true);
-          if (!this.#wanted) return undefined;
-          return new Promise<void>((release) => {
+      const hold = () => {
+        resolve(true);
+        // Released before it was taken.
+        return (
+          this.#held &&
+          new Promise<void>((release) => {
             this.#release = release;
-          });
-        })
+          })
+        );
+      };
+      locks
+        .request(`switchboard:${name}`, { signal: AbortSignal.timeout(patience) }, hold)
         .catch(() => resolve(false));
     });
   }
