@@ -1,4 +1,4 @@
-import { type Client, connect, type Ended, type IncomingCall, type LocalMedia } from "../client/index.ts";
+import { type Client, connect, type Ended, type LocalMedia } from "../client/index.ts";
 import { CallDesk } from "./call-desk.ts";
 import { deviceKind, deviceName } from "./device-name.ts";
 import { nameProblem, signInProblem } from "./endings.ts";
@@ -6,25 +6,13 @@ import { FrontRoom } from "./front-room.ts";
 import { ladder } from "./ladder.ts";
 import { LadderFeed } from "./ladder-feed.ts";
 import { ladderText } from "./ladder-text.ts";
-import { OwnMedia, troubleOf } from "./own-media.ts";
+import { LinkWatch } from "./link-watch.ts";
+import { MediaWishes } from "./media-wishes.ts";
+import { OwnMedia } from "./own-media.ts";
 import type { Actions, Device, Page } from "./page.ts";
 import { createRingTone } from "./ring-tone.ts";
-import { inCall, type Wish } from "./state.ts";
-
-/** A link that comes back within this time is not worth a word. */
-const grace = 900;
-const lookEvery = 300;
-/** A browser that answers within this time has not asked anybody. */
-const asks = 400;
-
-/** Something that waits for media. */
-interface Waiting {
-  readonly wish: Wish;
-  readonly peer: string;
-  readonly video: boolean;
-  readonly stop: AbortController;
-  go(media: LocalMedia): void;
-}
+import { Ringer } from "./ringer.ts";
+import type { Wish } from "./state.ts";
 
 /** What one is signed in with, and all that lives as long. */
 interface Online {
@@ -32,6 +20,8 @@ interface Online {
   readonly how: "name" | "token";
   readonly room: FrontRoom;
   readonly desk: CallDesk;
+  readonly ringer: Ringer;
+  readonly watch: LinkWatch;
 }
 
 /** Binds the SDK to the page: what a person does becomes a request, what happens becomes state. */
@@ -39,19 +29,16 @@ export class Session implements Actions {
   readonly #page: Page;
   readonly #own: OwnMedia;
   readonly #feed: LadderFeed;
+  readonly #wishes: MediaWishes;
   readonly #tone = createRingTone();
   #online: Online | undefined;
-  #ring: IncomingCall | undefined;
-  #waiting: Waiting | undefined;
-  #watch: ReturnType<typeof setInterval> | undefined;
-  /** When the link was last seen to be up. */
-  #upAt = 0;
   #last: { readonly user: string; readonly video: boolean } | undefined;
   #credentials: { readonly text: string; readonly how: "name" | "token" } | undefined;
 
   constructor(page: Page) {
     this.#page = page;
     this.#own = new OwnMedia(page);
+    this.#wishes = new MediaWishes(page, this.#own);
     this.#feed = new LadderFeed(page);
     // A page that went online by its address has not been touched yet.
     for (const touch of ["pointerdown", "keydown"])
@@ -86,20 +73,18 @@ export class Session implements Actions {
       },
       client,
     );
-    this.#online = { client, how, room, desk };
-    this.#upAt = Date.now();
-    clearInterval(this.#watch);
-    this.#watch = setInterval(() => this.#look(client), lookEvery);
-    client.on("change", () => this.#sync(client, label));
-    client.on("incoming", (ring) => this.#rung(ring));
+    const ringer = this.#ringer(room, desk);
+    const watch = new LinkWatch(this.#page, client, label);
+    this.#page.me.value = undefined;
+    this.#online = { client, how, room, desk, ringer, watch };
+    client.on("incoming", (ring) => ringer.rung(ring));
     void client.closed.then((ended) => this.#closed(client, ended));
   }
 
   goOffline(): void {
     const client = this.#online?.client;
-    this.#online = undefined;
-    void client?.close();
     this.#leave();
+    void client?.close();
     this.#page.tell({ type: "went", scene: { at: "signed-out" } });
   }
 
@@ -113,67 +98,40 @@ export class Session implements Actions {
   }
 
   preview(on: boolean): void {
-    if (on)
-      void this.#want("preview", "", true, () =>
-        this.#page.tell({ type: "went", scene: { at: "directory" } }),
-      );
+    if (on) this.#want("preview", "", true, () => this.dismiss());
     else this.#own.close();
   }
 
   call(user: string, video: boolean): void {
     this.#last = { user, video };
     this.#page.note.value = undefined;
-    void this.#want("call", user, video, (media) => {
+    this.#want("call", user, video, (media) => {
       this.#online?.desk.place(user, media);
       this.#tone.start(true);
     });
   }
 
   cancel(): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) {
-      void this.#online?.desk.call?.hangup();
+    const { wish } = this.#wishes;
+    if (wish === undefined) {
+      this.hangUp();
       return;
     }
-    this.#waiting = undefined;
-    waiting.stop.abort();
-    if (waiting.wish === "answer") this.#page.tell({ type: "answering", on: false });
+    this.#wishes.drop();
+    if (wish === "answer") this.#page.tell({ type: "answering", on: false });
     this.dismiss();
   }
 
   without(instead: "test" | "audio" | "retry"): void {
-    const waiting = this.#waiting;
-    if (waiting === undefined) return;
-    this.#waiting = undefined;
-    waiting.stop.abort();
-    if (instead === "retry") {
-      void this.#want(waiting.wish, waiting.peer, waiting.video, waiting.go);
-      return;
-    }
-    void this.#own.openInstead(instead).then((media) => waiting.go(media));
+    void this.#wishes.without(instead);
   }
 
   accept(video: boolean): void {
-    const ring = this.#ring;
-    if (ring === undefined) return;
-    this.#tone.stop();
-    this.#page.tell({ type: "answering", on: true });
-    void this.#want("answer", ring.from.user, video, async (media) => {
-      try {
-        this.#online?.desk.take(await ring.accept({ media }));
-        this.#last = { user: ring.from.user, video };
-      } catch {
-        // The ring's end tells why. A call that was on before goes on, with what was opened for this one.
-        const before = this.#online?.desk.call;
-        if (before === undefined) this.#own.close();
-        else void before.setMedia(media);
-        this.dismiss();
-      }
-    });
+    this.#online?.ringer.accept(video);
   }
 
   decline(everywhere: boolean): void {
-    void this.#ring?.decline({ everywhere });
+    this.#online?.ringer.decline(everywhere);
   }
 
   hush(): void {
@@ -246,91 +204,31 @@ export class Session implements Actions {
     }
   }
 
-  /** Gets media for a wish; the page shows the browser's question, or why there is no camera. */
-  async #want(wish: Wish, peer: string, video: boolean, go: (media: LocalMedia) => void): Promise<void> {
-    this.#waiting?.stop.abort();
-    const waiting: Waiting = { wish, peer, video, go, stop: new AbortController() };
-    this.#waiting = waiting;
-    const engaged = this.#online?.desk.call !== undefined;
-    const timer = setTimeout(() => {
-      if (!engaged) this.#page.tell({ type: "went", scene: { at: "asking", wish, peer } });
-    }, asks);
-    try {
-      const media = await this.#own.open(video, waiting.stop.signal);
-      if (this.#waiting !== waiting) return;
-      this.#waiting = undefined;
-      go(media);
-    } catch (error) {
-      if (this.#waiting !== waiting) return;
-      this.#page.tell({ type: "went", scene: { at: "no-camera", wish, peer, trouble: troubleOf(error) } });
-    } finally {
-      clearTimeout(timer);
-    }
+  #want(wish: Wish, peer: string, video: boolean, go: (media: LocalMedia) => void): void {
+    void this.#wishes.want(wish, peer, video, this.#online?.desk.call !== undefined, go);
   }
 
-  #sync(client: Client, label: string): void {
-    if (this.#online?.client !== client) return;
-    const { self } = client;
-    if (self?.device !== undefined && self.device !== this.#page.me.peek()?.device)
-      this.#page.me.value = { user: self.user, device: self.device, label };
-    if (client.state !== "online") return;
-    this.#upAt = Date.now();
-    this.#page.tell({ type: "online" });
-  }
-
-  /** A link that stays away for a moment is away; when the next attempt is due changes with each. */
-  #look(client: Client): void {
-    const now = Date.now();
-    if (client.state === "online") this.#upAt = now;
-    else if (now - this.#upAt > grace) this.#page.tell({ type: "away", again: client.retryAt });
-  }
-
-  #rung(ring: IncomingCall): void {
-    if (this.#ring !== undefined) {
-      void ring.decline({ reason: "busy" });
-      return;
-    }
-    this.#ring = ring;
-    const { from, movedFrom } = ring;
-    const { room } = this.#online ?? {};
-    const engaged = inCall(this.#page.model.peek().scene);
-    this.#page.tell({
-      type: "rang",
-      ring: {
-        from: from.user,
-        device: room?.label(from.user, from.device) ?? from.name ?? "a device",
-        video: ring.wants.video,
-        ...(movedFrom === undefined
-          ? {}
-          : { movedFrom: room?.label(this.#page.me.peek()?.user ?? "", movedFrom) ?? "other device" }),
-        answering: false,
+  #ringer(room: FrontRoom, desk: CallDesk): Ringer {
+    return new Ringer({
+      page: this.#page,
+      feed: this.#feed,
+      tone: this.#tone,
+      label: (user, device) => room.label(user, device),
+      want: (peer, video, go) => this.#want("answer", peer, video, go),
+      took: (call, video) => {
+        this.#last = { user: call.peer.user, video };
+        desk.take(call);
+      },
+      missed: (media) => {
+        // A call that was on before goes on, with what was opened for this one.
+        if (desk.call === undefined) this.#own.close();
+        else void desk.call.setMedia(media);
+        this.dismiss();
+      },
+      over: () => {
+        if (this.#wishes.wish === "answer") this.cancel();
       },
     });
-    if (!engaged) this.#feed.begin(from.user, ring.id);
-    this.#tone.start();
-    void ring.ended.then((ended) => this.#rungOut(ring, ended));
-  }
-
-  #rungOut(ring: IncomingCall, ended: Ended): void {
-    if (this.#ring !== ring) return;
-    this.#ring = undefined;
-    this.#tone.stop();
-    this.#page.tell({ type: "ring-over" });
-    const user = ring.from.user;
-    const where =
-      this.#online?.room.label(this.#page.me.peek()?.user ?? "", ended.device) ?? "another device";
-    const notes: Partial<Record<Ended["reason"], string>> = {
-      answered_elsewhere: `Answered on ${where}`,
-      declined_elsewhere: `Declined on ${where}`,
-      cancelled: `You missed a call from ${user}.`,
-      no_answer: `You missed a call from ${user}.`,
-      unreachable: `You missed a call from ${user}.`,
-      lost: `${user}’s connection was lost.`,
-      unconfirmed: `${user} was gone before the call stood.`,
-    };
-    const text = ring.movedFrom === undefined ? notes[ended.reason] : undefined;
-    if (text !== undefined) this.#page.note.value = { text };
-    if (this.#waiting?.wish === "answer") this.cancel();
   }
 
   /** The call is over. */
@@ -342,7 +240,6 @@ export class Session implements Actions {
   #closed(client: Client, ended: Ended): void {
     if (this.#online?.client !== client) return;
     const { how } = this.#online;
-    this.#online = undefined;
     this.#leave();
     const problem = signInProblem(ended, how);
     this.#page.tell({
@@ -352,16 +249,15 @@ export class Session implements Actions {
   }
 
   #leave(): void {
-    clearInterval(this.#watch);
+    this.#online?.watch.stop();
+    this.#online = undefined;
     this.#free();
     this.#page.people.value = [];
     this.#page.mine.value = [];
     this.#page.crowd.value = undefined;
     this.#page.tell({ type: "online" });
     this.#page.tell({ type: "ring-over" });
-    this.#ring = undefined;
-    this.#waiting?.stop.abort();
-    this.#waiting = undefined;
+    this.#wishes.drop();
   }
 
   #try(done: Promise<void>): void {
