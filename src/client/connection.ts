@@ -4,14 +4,8 @@ import type { ConnectOptions } from "./api.ts";
 import { abortable, onAbort, SwitchboardError } from "./error.ts";
 import { openHttp } from "./http-socket.ts";
 import type { AskOptions, Fields } from "./hub.ts";
-import {
-  type Introduction,
-  type Json,
-  Link,
-  type LinkEvents,
-  type LinkShell,
-  type Outgoing,
-} from "./link.ts";
+import { Link } from "./link.ts";
+import type { Introduction, Json, LinkEvents, LinkShell, Outgoing } from "./link-shell.ts";
 import { openSocket, type Transport } from "./socket.ts";
 
 /** What the client hears of its connection, beside what comes of the link. */

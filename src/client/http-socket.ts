@@ -1,4 +1,4 @@
-import type { Json } from "./link.ts";
+import type { Json } from "./link-shell.ts";
 import { parse, type Transport, type TransportEvents } from "./socket.ts";
 
 /** Most characters in one POST; what is more waits for the next. */

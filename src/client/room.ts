@@ -95,7 +95,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     call.use(this.#media, false);
     call.become(push.session, push.ticket);
     this.#hub.began(call);
-    call.begin(push.pair, push.generation, push.offer);
+    call.begin(push);
     member.call = call;
     void call.ended.then(() => {
       if (member.call !== call) return;

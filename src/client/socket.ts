@@ -1,4 +1,4 @@
-import type { Json } from "./link.ts";
+import type { Json } from "./link-shell.ts";
 
 /** One transport under the link: a WebSocket, or HTTP where that is blocked. */
 export interface Transport {
