@@ -49,7 +49,10 @@ export class MediaCall extends CallMedia implements Call, Session {
       if (this.state === "ended") return;
       const wants = { ...this.media?.offers, data: this.lines.size > 0 };
       const fields = { to, key: randomId(), media: wants, data, timeout };
-      await this.hub.ask("call", fields, { repeat: true, done });
+      // Given up before it was sent: then it is not sent.
+      const gone = new AbortController();
+      void this.ended.then(() => gone.abort());
+      await this.hub.ask("call", fields, { repeat: true, done, signal: gone.signal });
     } catch (error) {
       this.over(failure(error));
     }
