@@ -5,7 +5,8 @@ import { Line } from "./channel.ts";
 import { quiet, SwitchboardError, settled, toError } from "./error.ts";
 import type { Hub } from "./hub.ts";
 import { Emitter, type Events } from "./live.ts";
-import { resolveMedia, type SourceMedia } from "./local-media.ts";
+import type { SourceMedia } from "./local-media.ts";
+import { resolveMedia } from "./media.ts";
 import { Pair, type PairEvents, type PairSignal } from "./pair.ts";
 import { Recovery } from "./recovery.ts";
 

@@ -68,20 +68,11 @@ export class Line implements Channel {
         if (this.#closed) throw new SwitchboardError("closed");
         if (out?.readyState !== "open") await this.#change();
         else if (out.bufferedAmount > highWater) await new Promise((resolve) => setTimeout(resolve, 20));
-        else {
-          // Its overloads do not take a union.
-          out.send(data as string);
-          return;
-        }
+        else if (put(out, data)) return;
       }
     });
     this.#sending = turn.catch(() => {});
-    return abortable(
-      turn.catch((error) => {
-        throw toError(error, "overflow");
-      }),
-      signal,
-    );
+    return abortable(turn, signal);
   }
 
   async close(): Promise<void> {
@@ -130,4 +121,16 @@ export class Line implements Channel {
 
 function size(data: Data): number {
   return typeof data === "string" ? data.length : data.byteLength;
+}
+
+/** False when the channel closed meanwhile. */
+function put(channel: RTCDataChannel, data: Data): boolean {
+  try {
+    // Its overloads do not take a union.
+    channel.send(data as string);
+    return true;
+  } catch (error) {
+    if (channel.readyState === "open") throw toError(error, "overflow");
+    return false;
+  }
 }

@@ -6,7 +6,7 @@ import { MediaCall, toEnded } from "./call.ts";
 import { quiet, SwitchboardError } from "./error.ts";
 import type { Hub, Session } from "./hub.ts";
 import { dispose, Emitter } from "./live.ts";
-import { resolveMedia } from "./local-media.ts";
+import { resolveMedia } from "./media.ts";
 
 /** A ring at this device, or (`resumed`) a session that a reload left behind. */
 export class Ring extends Emitter<object> implements IncomingCall, Session {

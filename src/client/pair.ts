@@ -1,8 +1,9 @@
 import type { Candidate, MediaNotes } from "../protocol/values.ts";
 import type { Flags } from "./api.ts";
-import { isScreen, type Slot, type SourceMedia, slots } from "./local-media.ts";
+import type { SourceMedia } from "./local-media.ts";
 import { Negotiation, type Signal } from "./negotiation.ts";
-import { type Sample, type Summary, summarize } from "./stats.ts";
+import { isScreen, type Slot, slots } from "./slots.ts";
+import type { Sample, Summary } from "./stats.ts";
 
 /** A signal, and the notes on media that go with it. */
 export type PairSignal = Signal & { readonly media?: MediaNotes };
@@ -133,6 +134,8 @@ export class Pair extends Negotiation<RTCPeerConnection> {
 
   /** Sums up `getStats` since the last time. */
   async stats(): Promise<Summary> {
+    // A file of its own: the first report comes when the call is up, and nobody waits for it.
+    const { summarize } = await import("./stats.ts");
     const { summary, sample } = summarize(await this.pc.getStats(), this.#sample);
     this.#sample = sample;
     return summary;
