@@ -242,7 +242,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     if (pair !== this.#current) return;
     const known = this.lines.has(channel.label);
     const line = this.#line(channel.label, undefined);
-    line.adopt(channel);
+    line.adopt(channel, pair.pc);
     if (!known) this.emit("channel", line);
   }
 

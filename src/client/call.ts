@@ -174,7 +174,8 @@ export class MediaCall extends CallMedia implements Call, Session {
       this.over({ reason: "cancelled", by });
       if (this.id) await this.hub.say("cancel", { session: this.id });
     } else if (this.state !== "ended") {
-      await this.report();
+      // A last report, if it is to be had at once: who hangs up does not wait for numbers.
+      await Promise.race([this.report(), new Promise((resolve) => setTimeout(resolve, 200))]);
       await this.#give({ reason: "hangup", by, detail: reason });
     }
   }

@@ -34,11 +34,11 @@ export class Line implements Channel {
   /** Opens this end's channel in a connection. */
   open(pc: RTCPeerConnection): void {
     this.#out = pc.createDataChannel(this.label, this.init);
-    this.adopt(this.#out);
+    this.adopt(this.#out, pc);
   }
 
   /** Takes a channel: the other end's, or this end's own. */
-  adopt(channel: RTCDataChannel): void {
+  adopt(channel: RTCDataChannel, pc: RTCPeerConnection): void {
     this.#all.add(channel);
     this.#out ??= channel;
     channel.binaryType = "arraybuffer";
@@ -46,7 +46,9 @@ export class Line implements Channel {
     channel.onmessage = ({ data }) => this.#read(data);
     channel.onclose = () => {
       this.#all.delete(channel);
-      if (this.#all.size === 0) void this.close();
+      if (this.#out === channel) this.#out = undefined;
+      // When the connection went, not the channel alone, the next pair (of a move, after a reload) carries the line on.
+      if (this.#all.size === 0 && pc.sctp?.state === "connected") void this.close();
     };
     this.#wake();
   }

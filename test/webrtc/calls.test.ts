@@ -70,6 +70,21 @@ test("both ends open the same channel at once, and nothing is lost or overtaken"
   expect(await read(mine, 50)).toEqual(Array.from({ length: 50 }, (_, n) => `b${n}`));
 });
 
+test("a channel that one end closes ends at the other, and a new one of its name begins", async () => {
+  const { call, theirs } = await talk({ media: false });
+  const out = call.channel("note");
+  await out.send("last words");
+  const line = await theirs.next("channel");
+  expect(await read(line, 1)).toEqual(["last words"]);
+  await out.close();
+  expect(await read(line, 1)).toEqual([]);
+  await expect(line.send("too late")).rejects.toMatchObject({ code: "closed" });
+  const again = theirs.channel("note");
+  expect(again).not.toBe(line);
+  await again.send("anew");
+  expect(await read(await call.next("channel"), 1)).toEqual(["anew"]);
+});
+
 test("a reader that does not keep up is told so; a writer waits instead of piling up", async () => {
   const { call, theirs } = await talk({ media: false });
   const out = call.channel("bulk");
