@@ -61,6 +61,8 @@ export interface TurnGauges {
 
 /** The shortest request that is challenged: an Allocate with its one required attribute. Less would be amplified. */
 const leastChallenged = 28;
+/** Of a FINGERPRINT, which the answer repeats. */
+const fingerprintBytes = 8;
 
 /**
  * A STUN and TURN server (RFC 8489, RFC 8656) without sockets and clock. Messages come in with their client and the time;
@@ -267,7 +269,8 @@ export class TurnMachine {
       this.stats.refuse("unanswered");
       return;
     }
-    const challenged = challenge && request.bytes.length >= leastChallenged;
+    const said = request.bytes.length - (request.has(attribute.fingerprint) ? fingerprintBytes : 0);
+    const challenged = challenge && said >= leastChallenged;
     const writer = error(request, challenged || !challenge ? code : errorCode.badRequest);
     if (challenged)
       writer

@@ -18,6 +18,13 @@ export class UdpDoor {
     this.#socket = socket;
   }
 
+  /** Clients that are kept. */
+  get size(): number {
+    let count = 0;
+    for (const ports of this.#clients.values()) count += ports.size;
+    return count;
+  }
+
   find(address: string, port: number): Client | undefined {
     return this.#clients.get(address)?.get(port);
   }
