@@ -16,7 +16,7 @@ export function relayAddresses(
   options: Pick<TurnOptions, "relayAddresses" | "publicAddresses" | "listen">,
   interfaces: readonly InterfaceAddress[],
 ): Partial<Record<Family, RelayAddress>> {
-  const bound = byFamily(options.relayAddresses ?? options.listen ?? ["0.0.0.0", "::"]);
+  const bound = byFamily(options.relayAddresses ?? firstOfEach(options.listen ?? ["0.0.0.0", "::"]));
   const told = byFamily(options.publicAddresses ?? []);
   const found: Partial<Record<Family, RelayAddress>> = {};
   for (const one of [family.ipv4, family.ipv6]) {
@@ -48,6 +48,12 @@ function bestInterface(wanted: Family, interfaces: readonly InterfaceAddress[]):
   const isPublic = outside.find(({ bytes }) => everything.judgeHost(bytes, "") === "direct");
   const best = isPublic ?? outside[0] ?? (wanted === family.ipv4 ? mine[0] : undefined);
   return best?.bytes;
+}
+
+/** A server may listen at several addresses of a family; it relays from the first. */
+function firstOfEach(addresses: readonly string[]): string[] {
+  const six = (text: string): boolean => text.includes(":");
+  return [addresses.find((text) => !six(text)), addresses.find(six)].filter((text) => text !== undefined);
 }
 
 interface Named {

@@ -47,7 +47,10 @@ export class StreamDoor {
     return {
       data: (chunk) => {
         const now = this.#now();
-        if (!client.splitter.push(chunk, (message) => this.#take(client, message, now))) {
+        // Letters look like ChannelData: who doesn't begin with STUN is somebody else.
+        const stranger = !client.spoke && (chunk[0] ?? 0xff) > 3;
+        client.spoke = true;
+        if (stranger || !client.splitter.push(chunk, (message) => this.#take(client, message, now))) {
           stats.refuse("malformed");
           socket.destroy();
         }
@@ -85,6 +88,8 @@ class StreamClient implements Client {
   readonly splitter = new StreamSplitter();
   allocation: Allocation | undefined;
   pending: Uint8Array | undefined;
+  /** It has sent something. */
+  spoke = false;
   /** Since when it has no allocation. */
   idleSince: number;
   readonly #socket: StreamSocket;
