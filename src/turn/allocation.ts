@@ -123,7 +123,12 @@ export class Allocation {
     if (own) {
       stats.hairpinMessages++;
       const target = relays.find(relay.family, channel.port);
-      if (target === undefined) stats.refuse("send_failed");
+      if (target === undefined)
+        this.#sendToSibling(
+          relay,
+          message.subarray(channelHeaderBytes, channelHeaderBytes + length),
+          channel.port,
+        );
       else target.allocation.deliver(message, length, relay.address.port, relay.addressText);
     } else if (
       !relay.socket.send(
@@ -145,9 +150,12 @@ export class Allocation {
     if (own) {
       stats.hairpinMessages++;
       const target = relays.find(relay.family, port);
+      if (target === undefined) {
+        this.#sendToSibling(relay, payload, port);
+        return;
+      }
       scratch.set(payload, channelHeaderBytes);
-      if (target === undefined) stats.refuse("send_failed");
-      else target.allocation.deliver(scratch, payload.length, relay.address.port, relay.addressText);
+      target.allocation.deliver(scratch, payload.length, relay.address.port, relay.addressText);
       return;
     }
     if (dontFragment) relay.socket.dontFragment?.(true);
@@ -213,6 +221,11 @@ export class Allocation {
       if (channel.permission.relay === relay) this.#channels.delete(number);
     for (const [address, permission] of this.#permissions)
       if (permission.relay === relay) this.#permissions.delete(address);
+  }
+
+  /** One of our own relayed addresses, but no relay of this worker's. */
+  #sendToSibling(relay: Relay, payload: Uint8Array, port: number): void {
+    if (relay.socket.toSibling?.(payload, port) !== true) this.#traffic.stats.refuse("send_failed");
   }
 
   #spend(length: number): boolean {

@@ -37,6 +37,8 @@ export interface TurnOptions {
   /** For tests and measurements only. */
   readonly unsafeLoopback?: boolean;
   readonly hairpin?: boolean;
+  /** Set by the starter of several workers. */
+  readonly fleet?: SharedArrayBuffer;
   /** Hears what is worth a line in a log. */
   readonly log?: (event: TurnEvent) => void;
 }

@@ -29,6 +29,12 @@ export function relayAddresses(
   return found;
 }
 
+/** Where a socket that is bound to this address can be reached from this machine. */
+export function reachableAddress(bound: string): string {
+  if (bound === "0.0.0.0") return "127.0.0.1";
+  return bound === "::" ? "::1" : bound;
+}
+
 const linkLocal = AddressBlock.parse("fe80::/10");
 const everything = new PeerPolicy({
   allowPeers: [],

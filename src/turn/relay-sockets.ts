@@ -1,5 +1,8 @@
 import { bindUdp, type UdpSocket } from "../net/udp.ts";
+import { formatAddress } from "../shared/ip-address.ts";
 import { type Family, family as families } from "../wire/stun/transport-address.ts";
+import type { FleetPorts } from "./fleet-ports.ts";
+import { reachableAddress } from "./public-address.ts";
 import type { RelayPorts, RelayReceiver, RelaySocket, RelayWish } from "./relay.ts";
 
 /** Where relays of one family are bound, and what clients are told instead where that differs (behind NAT). */
@@ -13,6 +16,8 @@ export interface RelaySocketOptions {
   /** First and last port. */
   readonly ports: readonly [first: number, last: number];
   readonly dontFragment: boolean;
+  /** Where the workers of a server tell each other their relays. */
+  readonly fleet?: FleetPorts;
   random(bytes: number): Uint8Array;
 }
 
@@ -52,10 +57,10 @@ export class RelaySockets implements RelayPorts {
     const address = this.#options.addresses[family];
     if (address === undefined) return undefined;
     for (const port of this.#candidates(shape)) {
-      const first = await this.#bind(address.bind, port);
+      const first = await this.#bind(family, address, port);
       if (first === undefined) continue;
       if (shape !== "pair") return [first];
-      const second = await this.#bind(address.bind, port + 1);
+      const second = await this.#bind(family, address, port + 1);
       if (second !== undefined) return [first, second];
       first.close();
     }
@@ -80,23 +85,34 @@ export class RelaySockets implements RelayPorts {
     return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % limit;
   }
 
-  async #bind(address: string, port: number): Promise<RelaySocket | undefined> {
+  async #bind(family: Family, address: RelayAddress, port: number): Promise<RelaySocket | undefined> {
+    const { fleet } = this.#options;
     const socket = new BoundRelay(() => {
       this.#open--;
+      fleet?.closed(family, port);
     });
     try {
-      await socket.bind(address, port);
+      await socket.bind(address.bind, port, fleet && { fleet, family, address });
     } catch {
       return undefined;
     }
     this.#open++;
+    fleet?.opened(family, port);
     return socket;
   }
+}
+
+/** What a relay must know to meet relays of other workers. */
+interface Siblings {
+  readonly fleet: FleetPorts;
+  readonly family: Family;
+  readonly address: RelayAddress;
 }
 
 class BoundRelay implements RelaySocket {
   receiver: RelayReceiver | undefined;
   dontFragment?: (on: boolean) => void;
+  toSibling?: (bytes: Uint8Array, port: number) => boolean;
   #socket: UdpSocket | undefined;
   readonly #closed: () => void;
 
@@ -104,13 +120,13 @@ class BoundRelay implements RelaySocket {
     this.#closed = closed;
   }
 
-  async bind(address: string, port: number): Promise<void> {
-    this.#socket = await bindUdp({
-      address,
-      port,
-      receiveBuffer,
-      receive: (bytes, fromPort, fromAddress) => this.receiver?.fromPeer(bytes, fromPort, fromAddress),
-    });
+  async bind(address: string, port: number, siblings: Siblings | undefined): Promise<void> {
+    const receive =
+      siblings === undefined
+        ? (bytes: Uint8Array, fromPort: number, from: string) =>
+            this.receiver?.fromPeer(bytes, fromPort, from)
+        : this.#receiveAmong(siblings);
+    this.#socket = await bindUdp({ address, port, receiveBuffer, receive });
     const { dontFragment } = this.#socket;
     if (dontFragment !== undefined) this.dontFragment = (on) => dontFragment(on);
   }
@@ -128,5 +144,16 @@ class BoundRelay implements RelaySocket {
     this.#socket.close();
     this.#socket = undefined;
     this.#closed();
+  }
+
+  /** Relays of other workers are on this machine, where only their ports are ours: their address is the one clients know. */
+  #receiveAmong({ fleet, family, address }: Siblings) {
+    const here = reachableAddress(address.bind);
+    const known = formatAddress(address.advertised);
+    this.toSibling = (bytes, port) => fleet.has(family, port) && this.send(bytes, port, here);
+    return (bytes: Uint8Array, fromPort: number, from: string): void => {
+      const sibling = from === here && fleet.has(family, fromPort);
+      this.receiver?.fromPeer(bytes, fromPort, sibling ? known : from);
+    };
   }
 }

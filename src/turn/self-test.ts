@@ -6,6 +6,7 @@ import { StreamSplitter } from "../wire/stun/stream-splitter.ts";
 import { type Family, family, type TransportAddress } from "../wire/stun/transport-address.ts";
 import type { StaticUser } from "./credentials.ts";
 import type { TurnMachine } from "./machine.ts";
+import { reachableAddress } from "./public-address.ts";
 import type { RelayAddress } from "./relay-sockets.ts";
 import { TurnClient } from "./turn-client.ts";
 
@@ -54,7 +55,7 @@ async function perform(subject: SelfTestSubject, progress: { step: string }): Pr
   const one = addresses[family.ipv4] === undefined ? family.ipv6 : family.ipv4;
   const relay = addresses[one];
   if (relay === undefined) throw new Error("there is no address to relay from");
-  const here = reachable(relay.bind);
+  const here = reachableAddress(relay.bind);
   const inbox = new Inbox();
   const peer = await bindUdp({ address: here, port: 0, receive: (bytes) => inbox.put(bytes) });
   const link = await openLink(subject);
@@ -101,7 +102,7 @@ async function openLink({ udp, tcp }: SelfTestSubject): Promise<Link> {
     receive = to;
   };
   if (udp !== undefined) {
-    const host = reachable(udp.address);
+    const host = reachableAddress(udp.address);
     const socket = await bindUdp({ address: host, port: 0, receive: (bytes) => receive(bytes) });
     return {
       send: (bytes) => void socket.send(bytes, udp.port, host),
@@ -112,7 +113,7 @@ async function openLink({ udp, tcp }: SelfTestSubject): Promise<Link> {
   if (tcp === undefined) throw new Error("there is no listener that can be tested from here");
   const splitter = new StreamSplitter();
   const stream = await connectStream(
-    { host: reachable(tcp.address), port: tcp.port, timeout: patience },
+    { host: reachableAddress(tcp.address), port: tcp.port, timeout: patience },
     () => ({
       data: (chunk) =>
         void splitter.push(chunk, (message) => {
@@ -123,12 +124,6 @@ async function openLink({ udp, tcp }: SelfTestSubject): Promise<Link> {
     }),
   );
   return { send: (bytes) => stream.write(bytes.slice()), listen, close: () => stream.destroy() };
-}
-
-/** Where a listener of this address can be reached from this machine. */
-function reachable(address: string): string {
-  if (address === "0.0.0.0") return "127.0.0.1";
-  return address === "::" ? "::1" : address;
 }
 
 /** Waits for one text at a time. */

@@ -9,6 +9,7 @@ import { formatAddress, parseAddress } from "../shared/ip-address.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 import { encodeText } from "../wire/stun/text.ts";
 import type { TurnEvent } from "./events.ts";
+import { FleetPorts } from "./fleet-ports.ts";
 import { defaultTurnLimits } from "./limits.ts";
 import { type TurnGauges, TurnMachine } from "./machine.ts";
 import {
@@ -31,14 +32,16 @@ export interface TurnReport extends TurnGauges, TurnCounters {
   readonly openRelaySockets: number;
 }
 
+/** Ports of the listeners, where there are such. */
+export interface TurnPorts {
+  readonly udp: number | undefined;
+  readonly tcp: number | undefined;
+  readonly tls: number | undefined;
+}
+
 /** A running TURN server. */
 export interface TurnServer {
-  /** Ports of its listeners, where there are such. */
-  readonly ports: {
-    readonly udp: number | undefined;
-    readonly tcp: number | undefined;
-    readonly tls: number | undefined;
-  };
+  readonly ports: TurnPorts;
   /** What clients are told for relays, IPv4 first. */
   readonly relayAddresses: readonly string[];
   readonly realm: string;
@@ -49,8 +52,8 @@ export interface TurnServer {
   selfTest(): Promise<SelfTestResult>;
   /** Serves a connection that somebody else accepted and whose first byte is STUN's: TLS on the port of HTTPS. */
   accept(socket: StreamSocket): StreamHandlers | undefined;
-  /** Ends the allocations of this user and of all `user/…`, and refuses their credentials made so far. Answers how many. */
-  revoke(user: string): number;
+  /** Ends the allocations of this user and of all `user/…`, and refuses their credentials made so far. */
+  revoke(user: string): void;
   /** Takes another certificate for the TLS listener. */
   useCertificate(pair: CertificatePair): void;
   stop(): Promise<void>;
@@ -83,6 +86,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     addresses,
     ports: [firstPort, lastPort],
     dontFragment: await canSetDontFragment(),
+    ...(options.fleet === undefined ? {} : { fleet: new FleetPorts(options.fleet) }),
     random: stunCrypto.random,
   });
   // The test has an account of its own, with which only it can reach a peer of its own on this machine.
@@ -131,7 +135,9 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     }),
     selfTest: () => runSelfTest({ machine, udp: udp[0], tcp: tcp[0], addresses, account: selfTestUser }),
     accept: (socket) => streams.accept(socket, "tls"),
-    revoke: (user) => machine.revoke(user, now()),
+    revoke: (user) => {
+      machine.revoke(user, now());
+    },
     useCertificate: (pair) => {
       for (const listener of tls) listener.useCertificate(pair);
     },

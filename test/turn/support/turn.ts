@@ -46,3 +46,12 @@ export function credential(
   const username = `${Math.floor(Date.now() / 1_000) + 600}:${user}`;
   return { username, credential: base64(stunCrypto.hmacSha1(encodeText(of), [encodeText(username)])) };
 }
+
+/** Waits for a condition that the network brings about. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error("it didn't happen within 5 s");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
