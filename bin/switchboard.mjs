@@ -1,14 +1,19 @@
 #!/usr/bin/env node
-// Runs the command line on Bun where it is installed beside this package, else on this Node (22.18 or newer).
+// Runs the command line on Bun where it is installed beside this package, else on this Node (22 or newer): the sources
+// on Bun, what `prepack` made of them on Node, which takes no TypeScript from below node_modules.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const cli = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
-const runtime = findBun() ?? process.execPath;
-const child = spawn(runtime, [cli, ...process.argv.slice(2)], { stdio: "inherit" });
+const bun = findBun();
+const built = fileURLToPath(new URL("../lib/cli.js", import.meta.url));
+const sources = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
+const cli = bun === undefined && existsSync(built) ? built : sources;
+const runtime = bun ?? process.execPath;
+// A group of its own: else the terminal's Ctrl-C would reach it twice, and the second time means "at once".
+const child = spawn(runtime, [cli, ...process.argv.slice(2)], { stdio: "inherit", detached: true });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));
 

@@ -10,12 +10,21 @@ if (process.versions.bun === undefined) {
 
 const { fillMarkers, referenceTables } = await import("../src/protocol/reference-tables.ts");
 const { schemaDocument } = await import("../src/protocol/schema-document.ts");
+const { exampleFile, limitsTable, settingsTable } = await import("../src/config/reference.ts");
 const at = (path) => new URL(`../${path}`, import.meta.url);
 
 write("docs/protocol.schema.json", `${JSON.stringify(schemaDocument(), null, 2)}\n`);
 const tables = referenceTables(readFileSync(at("src/protocol/limits.ts"), "utf8"));
 for (const path of ["docs/protocol.md", "docs/errors.md"])
   write(path, fillMarkers(readFileSync(at(path), "utf8"), tables));
+
+const limitsSource = readFileSync(at("src/protocol/limits.ts"), "utf8");
+write("switchboard.example.json", exampleFile(limitsSource));
+const settings = new Map([
+  ["settings", settingsTable()],
+  ["limits", limitsTable(limitsSource)],
+]);
+write("docs/config.md", fillMarkers(readFileSync(at("docs/config.md"), "utf8"), settings));
 
 function write(path, text) {
   let before = "";

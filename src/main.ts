@@ -1,19 +1,16 @@
 import { createApp } from "./admin/app.ts";
 import { corePorts } from "./admin/core-ports.ts";
 import { logEvent } from "./admin/event-log.ts";
-import type { Logger } from "./admin/log.ts";
+import { createLog, type Logger } from "./admin/log.ts";
 import { Metrics } from "./admin/metrics.ts";
-import { StaticFiles } from "./admin/static-files.ts";
-import { TokenVerifier } from "./admin/token-verifier.ts";
 import { MemoryHub } from "./cluster/memory.ts";
-import { publicKeyText } from "./config/public-key.ts";
-import type { Settings } from "./config/schema.ts";
+import { loadSettings } from "./config/load.ts";
+import { withKeyText } from "./config/public-key.ts";
+import type { Settings, SettingsInput } from "./config/schema.ts";
 import { readCertificate, watchCertificate } from "./net/certificate-files.ts";
 import { every, now, until } from "./net/clock.ts";
-import { random } from "./net/crypto.ts";
 import { listen } from "./net/listen.ts";
-import { refusalResponse } from "./net/upgrade.ts";
-import { nodeName, packageVersion, pageFolder } from "./place.ts";
+import { nodeName, packageVersion, pageFolder, serverUrl } from "./place.ts";
 import { Core } from "./signaling/core.ts";
 import type { CoreEvent } from "./signaling/events.ts";
 import { AccessPolicy } from "./transports/access-policy.ts";
@@ -22,8 +19,7 @@ import { HttpPoll } from "./transports/http-poll.ts";
 import { websocketRoute } from "./transports/websocket.ts";
 
 /** How often the core's deadlines and the certificate's files are looked at. ms */
-const tickInterval = 25;
-const certificateInterval = 5_000;
+const [tickInterval, certificateInterval] = [25, 1_000];
 
 /** A running server. */
 export interface Switchboard {
@@ -36,6 +32,13 @@ export interface Switchboard {
   stop(): Promise<void>;
 }
 
+/** A server in your own program: no environment, no file. Rejects as {@link startSwitchboard}, or for a wrong option. */
+export async function createSwitchboard(options: SettingsInput, log?: Logger): Promise<Switchboard> {
+  const settings = loadSettings({ object: options });
+  if (!settings.ok) throw new Error(settings.error);
+  return await startSwitchboard(settings.value, log ?? createLog(settings.value.log));
+}
+
 /** Joins the parts and listens. Rejects with an Error of one line when a file, a key or the port is unusable. */
 export async function startSwitchboard(settings: Settings, log: Logger): Promise<Switchboard> {
   const { limits, tls, dev: development } = settings;
@@ -44,13 +47,9 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     metrics.observe(event);
     logEvent(log, event);
   };
+  const fault = (where: string, error: unknown): void => emit({ type: "fault", where, error });
   if (settings.ticketKey === "") log.info("no ticketKey is set: session tickets die with this process");
-  const tokens = new TokenVerifier({
-    ...settings.tokens,
-    publicKey: publicKeyText(settings.tokens.publicKey),
-  });
-  const ticketKey = settings.ticketKey || random(32);
-  const ports = corePorts({ tokens, development, ice: settings, ticketKey, now, emit });
+  const ports = corePorts({ ...settings, tokens: withKeyText(settings.tokens) }, now, emit);
   const node = nodeName(settings.node);
   const backplane = new MemoryHub({ delivery: "immediate", now: now() }).node(node);
   const core = new Core({ node, limits, ports, backplane, rooms: settings.rooms }, now());
@@ -59,17 +58,8 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));
   const door = { core, access, admission, now };
   const poll = new HttpPoll(door);
-  const app = createApp({
-    version: packageVersion,
-    readiness: {
-      accepting: () => !core.draining,
-      backplane: () => backplane.state,
-      stats: () => core.stats(),
-    },
-    metrics,
-    metricsToken: settings.metricsToken,
-    files: settings.page ? new StaticFiles(pageFolder) : undefined,
-  });
+  const served = { version: packageVersion, pageFolder: settings.page ? pageFolder : undefined };
+  const app = createApp({ ...settings, ...served, core, backplane, metrics });
 
   const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
   const certificate = tls.cert === "" ? undefined : readCertificate(tls.cert, tls.key);
@@ -82,25 +72,24 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     bufferedBytes: limits.sendBuffer * 2,
     bodyBytes: limits.frameBytes * 8,
     sockets: [websocketRoute(door)],
-    fetch: (request, client) => {
-      const stranger = access.refuseStranger(request, client);
-      return stranger ? refusalResponse(stranger) : (poll.fetch(request, client) ?? app(request));
-    },
-    fault: (where, error) => emit({ type: "fault", where, error }),
+    fetch: (request, client) =>
+      access.answerStranger(request, client) ?? poll.fetch(request, client) ?? app(request),
+    fault,
   });
-  const stopTicking = every(tickInterval, () => {
+  const tick = (): void => {
     if (now() >= core.nextDeadline) core.tick(now());
-  });
+  };
+  const stopTicking = every(tickInterval, tick, (error) => fault("tick", error));
   const stopWatching = certificate && watchCertificate(tls, certificateInterval, server, log);
   return {
     port: server.port,
-    url: `${certificate ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${server.port}`,
+    url: serverUrl(certificate !== undefined, host, server.port),
     drain: () => {
       core.drain(now(), settings.drain);
       return until(() => core.empty, now() + settings.drain, tickInterval);
     },
     stop: () => {
-      for (const stop of [stopTicking, stopWatching, () => poll.stop()]) stop?.();
+      for (const stop of [stopTicking, stopWatching, poll.stop]) stop?.();
       return server.stop();
     },
   };

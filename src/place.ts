@@ -16,6 +16,11 @@ export function nodeName(configured: string): string {
   return isId(host) ? host : "node";
 }
 
+/** The address of a server that listens on this host. */
+export function serverUrl(secure: boolean, host: string, port: number): string {
+  return `${secure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 function inPackage(path: string): string {
   return fileURLToPath(new URL(`../${path}`, import.meta.url));
 }

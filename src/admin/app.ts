@@ -1,18 +1,21 @@
 import { Hono } from "hono";
 import { equalSecrets } from "../net/crypto.ts";
-import { type ReadinessSource, readiness } from "./health.ts";
+import type { Backplane } from "../signaling/backplane.ts";
+import type { Core } from "../signaling/core.ts";
+import { readiness } from "./health.ts";
 import type { Metrics } from "./metrics.ts";
 import { securityHeaders } from "./security-headers.ts";
-import type { StaticFiles } from "./static-files.ts";
+import { StaticFiles } from "./static-files.ts";
 
 export interface AppParts {
   readonly version: string;
-  readonly readiness: ReadinessSource;
+  readonly core: Pick<Core, "draining" | "stats">;
+  readonly backplane: Pick<Backplane, "state">;
   readonly metrics: Metrics;
   /** Asked for by `/metrics`; empty: nobody is asked. */
   readonly metricsToken: string;
-  /** The built page; undefined where none is to be served. */
-  readonly files: StaticFiles | undefined;
+  /** Where the built page is; undefined where none is to be served. */
+  readonly pageFolder: string | undefined;
 }
 
 /** Everything that is answered over HTTP beside the native protocol. */
@@ -25,8 +28,8 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
   });
   app.get("/health/live", (context) => context.json({ status: "live", version: parts.version }));
   app.get("/health/ready", (context) => {
-    const state = readiness(parts.readiness);
-    return context.json(state, state.status === "ready" || state.status === "degraded" ? 200 : 503);
+    const state = readiness(parts.core, parts.backplane);
+    return context.json(state, state.status === "draining" ? 503 : 200);
   });
   app.get("/metrics", async (context) => {
     if (!mayScrape(parts.metricsToken, context.req.header("authorization")))
@@ -34,8 +37,10 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
     const { body, contentType } = await parts.metrics.text();
     return context.body(body, 200, { "Content-Type": contentType });
   });
-  const { files } = parts;
-  if (files !== undefined) app.get("*", (context) => files.answer(context.req.raw));
+  if (parts.pageFolder !== undefined) {
+    const files = new StaticFiles(parts.pageFolder);
+    app.get("*", (context) => files.answer(context.req.raw));
+  }
   app.notFound((context) => context.text("There is nothing at this address.\n", 404));
   return (request) => app.fetch(request);
 }

@@ -3,35 +3,36 @@ import type { CoreEvent } from "../signaling/events.ts";
 import type { Ports } from "../signaling/ports.ts";
 import { developmentIdentity, isDevelopmentToken } from "./development-token.ts";
 import { type IceRules, iceServersFor } from "./ice-servers.ts";
-import type { TokenVerifier } from "./token-verifier.ts";
+import { type TokenRules, TokenVerifier } from "./token-verifier.ts";
 
-export interface PortParts {
-  readonly tokens: TokenVerifier;
+export interface PortRules extends IceRules {
+  readonly tokens: TokenRules;
   /** Whether `dev:USER` is a token. */
-  readonly development: boolean;
-  readonly ice: IceRules;
-  /** Seals tickets. */
+  readonly dev: boolean;
+  /** Seals tickets; empty: a random one. */
   readonly ticketKey: string;
-  /** Unix time in ms. */
-  now(): number;
-  emit(event: CoreEvent): void;
 }
 
-/** The world, as the core sees it. */
-export function corePorts({ tokens, development, ice, ticketKey, now, emit }: PortParts): Ports {
-  const sealer = new Sealer(ticketKey);
+/** The world, as the core sees it. Throws an Error where the public key of tokens is unusable. */
+export function corePorts(rules: PortRules, now: () => number, emit: (event: CoreEvent) => void): Ports {
+  const tokens = new TokenVerifier(rules.tokens);
+  const sealer = new Sealer(rules.ticketKey || random(32));
   return {
     verify: (token, done) => {
-      if (development && isDevelopmentToken(token)) {
+      if (rules.dev && isDevelopmentToken(token)) {
         done(developmentIdentity(token, now()), now());
         return;
       }
       tokens
         .verify(token)
-        .then((result) => done(result, now()))
+        .then((result) => {
+          if (!result.ok && result.error.temporary)
+            emit({ type: "fault", where: "tokens.jwksUrl", error: new Error(result.error.message) });
+          done(result, now());
+        })
         .catch((error: unknown) => emit({ type: "fault", where: "verify", error }));
     },
-    iceServers: (user, device, at) => iceServersFor(ice, user, device, at),
+    iceServers: (user, device, at) => iceServersFor(rules, user, device, at),
     random,
     jitter: Math.random,
     hash: sha256,

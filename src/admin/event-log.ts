@@ -1,37 +1,33 @@
 import type { CoreEvent } from "../signaling/events.ts";
 import type { Logger } from "./log.ts";
 
+/** How loud each event is. What happens for every request is the quietest. */
+const levels = {
+  link_opened: "info",
+  link_resumed: "info",
+  link_closed: "info",
+  session_started: "info",
+  session_accepted: "info",
+  session_ended: "info",
+  link_suspended: "debug",
+  resume_refused: "debug",
+  transport_refused: "debug",
+  report: "debug",
+  limit: "debug",
+  request: "trace",
+  request_failed: "trace",
+  fault: "error",
+} as const satisfies Record<CoreEvent["type"], string>;
+
 /** Writes what happened to the log. Events hold no token, secret or SDP, so neither does the log. */
 export function logEvent(log: Logger, event: CoreEvent): void {
-  const { type, ...facts } = event;
-  switch (event.type) {
-    case "link_opened":
-    case "link_resumed":
-    case "link_closed":
-    case "session_started":
-    case "session_accepted":
-      log.info(facts, words(type));
-      break;
-    case "session_ended":
-      log.info(event.record, words(type));
-      break;
-    case "link_suspended":
-    case "resume_refused":
-    case "transport_refused":
-    case "report":
-    case "limit":
-      log.debug(facts, words(type));
-      break;
-    case "request":
-    case "request_failed":
-      log.trace(facts, words(type));
-      break;
-    case "fault":
-      log.error({ where: event.where, err: event.error }, "fault");
-      break;
-  }
+  const level = levels[event.type];
+  if (log.isLevelEnabled(level)) log[level](facts(event), event.type.replaceAll("_", " "));
 }
 
-function words(type: string): string {
-  return type.replaceAll("_", " ");
+function facts(event: CoreEvent): object {
+  if (event.type === "session_ended") return event.record;
+  if (event.type === "fault") return { where: event.where, err: event.error };
+  const { type: _, ...rest } = event;
+  return rest;
 }

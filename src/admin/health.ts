@@ -1,11 +1,5 @@
-import type { CoreStats } from "../signaling/core.ts";
-
-export interface ReadinessSource {
-  /** False once it drains. */
-  accepting(): boolean;
-  backplane(): "up" | "down";
-  stats(): CoreStats;
-}
+import type { Backplane } from "../signaling/backplane.ts";
+import type { Core } from "../signaling/core.ts";
 
 /** `ready`: send clients here. `degraded`: local sessions only. `draining`: send them elsewhere. */
 export interface Readiness {
@@ -15,12 +9,14 @@ export interface Readiness {
   readonly sessions: number;
 }
 
-export function readiness(source: ReadinessSource): Readiness {
-  const backplane = source.backplane();
-  const { linksLive, linksSuspended, sessionsActive, sessionsRinging } = source.stats();
+export function readiness(
+  core: Pick<Core, "draining" | "stats">,
+  backplane: Pick<Backplane, "state">,
+): Readiness {
+  const { linksLive, linksSuspended, sessionsActive, sessionsRinging } = core.stats();
   return {
-    status: source.accepting() ? (backplane === "up" ? "ready" : "degraded") : "draining",
-    backplane,
+    status: core.draining ? "draining" : backplane.state === "up" ? "ready" : "degraded",
+    backplane: backplane.state,
     links: linksLive + linksSuspended,
     sessions: sessionsActive + sessionsRinging,
   };

@@ -33,6 +33,16 @@ export class Metrics {
   readonly #lasted = this.#histogram("session_seconds", "From accept to the end.", secondsOfCall);
 
   constructor(stats: () => CoreStats) {
+    // The hot path counts by itself: an event for each would cost more than the relay.
+    const signals: Counter = new Counter({
+      name: `${prefix}signals_total`,
+      help: "Signals that were relayed or held.",
+      registers: [this.#registry],
+      collect: () => {
+        signals.reset();
+        signals.inc(stats().signals);
+      },
+    });
     collectDefaultMetrics({ register: this.#registry });
     this.#gauge("links", "Links, by state.", ["state"], (set) => {
       set(stats().linksLive, { state: "live" });

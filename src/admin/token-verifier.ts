@@ -115,7 +115,14 @@ function explain(error: unknown): WireError {
     return wireError("unauthorized", "The token's signature is not of a key known here.");
   if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys)
     return wireError("unauthorized", "The token names no key of the JWK Set.");
-  if (error instanceof errors.JWKSTimeout || !(error instanceof errors.JOSEError))
+  // The set was not fetched: no answer, or one that is no set of keys.
+  const unfetched = error instanceof errors.JOSEError && error.code === errors.JOSEError.code;
+  if (
+    unfetched ||
+    error instanceof errors.JWKSTimeout ||
+    error instanceof errors.JWKSInvalid ||
+    !(error instanceof errors.JOSEError)
+  )
     return wireError("temporary", "The keys of tokens can't be fetched now.", 2_000);
   return wireError("unauthorized");
 }

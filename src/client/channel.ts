@@ -1,5 +1,5 @@
 import type { Channel } from "./api.ts";
-import { abortable, quiet, SwitchboardError } from "./error.ts";
+import { abortable, SwitchboardError, toError } from "./error.ts";
 import { type Cancel, dispose } from "./live.ts";
 
 const highWater = 1_048_576;
@@ -13,20 +13,19 @@ type Data = string | ArrayBuffer;
  */
 export class Line implements Channel {
   readonly label: string;
-  /** This end asked for it: a new pair gets it anew. */
+  /** Undefined: the other end opened it, and this one has not asked for it. */
   readonly init: RTCDataChannelInit | undefined;
   #out: RTCDataChannel | undefined;
-  #mine = false;
-  #all = new Set<RTCDataChannel>();
+  readonly #all = new Set<RTCDataChannel>();
   #unread: Data[] = [];
   #unreadBytes = 0;
-  #wake = new Set<() => void>();
-  #over: SwitchboardError | undefined;
+  readonly #waiting = new Set<() => void>();
+  #overflow: SwitchboardError | undefined;
   #closed = false;
-  #sending: Promise<void> = Promise.resolve();
-  readonly #gone: (line: Line) => void;
+  #sending: Promise<unknown> = Promise.resolve();
+  readonly #gone: () => void;
 
-  constructor(label: string, init: RTCDataChannelInit | undefined, gone: (line: Line) => void) {
+  constructor(label: string, init: RTCDataChannelInit | undefined, gone: () => void) {
     this.label = label;
     this.init = init;
     this.#gone = gone;
@@ -34,12 +33,22 @@ export class Line implements Channel {
 
   /** Opens this end's channel in a connection. */
   open(pc: RTCPeerConnection): void {
-    this.#take(pc.createDataChannel(this.label, this.init), true);
+    this.#out = pc.createDataChannel(this.label, this.init);
+    this.adopt(this.#out);
   }
 
-  /** Takes the other end's channel. */
+  /** Takes a channel: the other end's, or this end's own. */
   adopt(channel: RTCDataChannel): void {
-    this.#take(channel, false);
+    this.#all.add(channel);
+    this.#out ??= channel;
+    channel.binaryType = "arraybuffer";
+    channel.onopen = () => this.#wake();
+    channel.onmessage = ({ data }) => this.#read(data);
+    channel.onclose = () => {
+      this.#all.delete(channel);
+      if (this.#all.size === 0) void this.close();
+    };
+    this.#wake();
   }
 
   /** The pair changes: what belonged to the old connection is no longer the line. */
@@ -50,45 +59,42 @@ export class Line implements Channel {
     }
     this.#all.clear();
     this.#out = undefined;
-    this.#mine = false;
   }
 
   send(data: Data, { signal }: Cancel = {}): Promise<void> {
     const turn = this.#sending.then(async () => {
-      for (;;) {
-        signal?.throwIfAborted();
-        if (this.#closed) throw new SwitchboardError("closed", "The channel is closed.");
+      while (!signal?.aborted) {
         const out = this.#out;
-        if (out?.readyState === "open") {
-          if (out.bufferedAmount <= highWater) {
-            put(out, data);
-            return;
-          }
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        } else await new Promise<void>((resolve) => this.#wake.add(resolve));
+        if (this.#closed) throw new SwitchboardError("closed");
+        if (out?.readyState !== "open") await this.#change();
+        else if (out.bufferedAmount > highWater) await new Promise((resolve) => setTimeout(resolve, 20));
+        else {
+          // Its overloads do not take a union.
+          out.send(data as string);
+          return;
+        }
       }
     });
-    this.#sending = quiet(turn.catch(() => {}));
-    return abortable(turn, signal);
+    this.#sending = turn.catch(() => {});
+    return abortable(
+      turn.catch((error) => {
+        throw toError(error, "overflow");
+      }),
+      signal,
+    );
   }
 
   async close(): Promise<void> {
-    this.end();
-    this.#gone(this);
+    const channels = [...this.#all];
+    this.detach();
+    for (const channel of channels) channel.close();
+    this.#closed = true;
+    this.#gone();
+    this.#wake();
   }
 
   [dispose](): Promise<void> {
     return this.close();
-  }
-
-  /** The call is over, or the line is. */
-  end(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    const channels = [...this.#all];
-    this.detach();
-    for (const channel of channels) channel.close();
-    this.#signal();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Data, void, undefined> {
@@ -97,58 +103,31 @@ export class Line implements Channel {
       if (next !== undefined) {
         this.#unreadBytes -= size(next);
         yield next;
-      } else if (this.#over) throw this.#over;
+      } else if (this.#overflow) throw this.#overflow;
       else if (this.#closed) return;
-      else await new Promise<void>((resolve) => this.#wake.add(resolve));
+      else await this.#change();
     }
-  }
-
-  #take(channel: RTCDataChannel, mine: boolean): void {
-    if (this.#closed) {
-      channel.close();
-      return;
-    }
-    channel.binaryType = "arraybuffer";
-    this.#all.add(channel);
-    if (mine || !this.#mine) this.#out = channel;
-    if (mine) this.#mine = true;
-    channel.onopen = () => this.#signal();
-    channel.onmessage = ({ data }) => this.#read(data);
-    channel.onclose = () => {
-      this.#all.delete(channel);
-      if (this.#all.size === 0) void this.close();
-    };
-    this.#signal();
   }
 
   #read(data: Data): void {
-    if (this.#over) return;
     this.#unreadBytes += size(data);
     if (this.#unreadBytes > mostUnread) {
-      this.#over = new SwitchboardError("overflow", "More than 16 MiB are unread.");
+      this.#overflow = new SwitchboardError("overflow");
       void this.close();
-    } else {
-      this.#unread.push(data);
-      this.#signal();
-    }
+    } else this.#unread.push(data);
+    this.#wake();
   }
 
-  #signal(): void {
-    const waiting = [...this.#wake];
-    this.#wake.clear();
-    for (const wake of waiting) wake();
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.add(resolve));
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
   }
 }
 
 function size(data: Data): number {
   return typeof data === "string" ? data.length : data.byteLength;
-}
-
-function put(channel: RTCDataChannel, data: Data): void {
-  try {
-    // The overloads of `send` do not take a union.
-    channel.send(data as string);
-  } catch (error) {
-    throw new SwitchboardError("overflow", error instanceof Error ? error.message : String(error));
-  }
 }

@@ -1,7 +1,357 @@
-import type { Client, ConnectOptions } from "./api.ts";
-import { SwitchboardError } from "./error.ts";
+import type { Welcome } from "../protocol/handshake.ts";
+import type { Push, PushOf } from "../protocol/pushes.ts";
+import type { ReplyOf } from "../protocol/replies.ts";
+import type { RequestType } from "../protocol/requests.ts";
+import type {
+  Call,
+  CallOptions,
+  Client,
+  ConnectOptions,
+  Ended,
+  Frame,
+  IncomingCall,
+  JoinOptions,
+  Message,
+  Peer,
+  Presence,
+  Room,
+  Rtc,
+  Sent,
+} from "./api.ts";
+import { MediaCall } from "./call.ts";
+import { Connection, type ConnectionEvents } from "./connection.ts";
+import { deferred } from "./deferred.ts";
+import { type ErrorCode, onAbort, SwitchboardError, settled } from "./error.ts";
+import { redact } from "./frame.ts";
+import type { AskOptions, Fields, Hub, Session } from "./hub.ts";
+import { Ring } from "./incoming-call.ts";
+import type { Introduction, Json } from "./link.ts";
+import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
+import { PageDevice } from "./page-device.ts";
+import { followPage } from "./page-lifecycle.ts";
+import { randomId } from "./random.ts";
+import { isRoomPush, JoinedRoom } from "./room.ts";
+import { Watches } from "./watches.ts";
+
+type ClientEvents = { incoming: IncomingCall; message: Message; presence: Presence; frame: Frame };
+
+/** What the closes from 4300 on mean, which are not to be undone. */
+const stops: readonly ErrorCode[] = [
+  "replaced",
+  "replaced",
+  "unauthorized",
+  "unauthorized",
+  "forbidden",
+  "kicked",
+];
 
 /** Connects to a server. Returns at once; what is asked before it is online waits. */
-export function connect(_options: ConnectOptions): Client {
-  throw new SwitchboardError("unsupported", "under construction");
+export function connect(options: ConnectOptions): Client {
+  return new SwitchboardClient(options);
+}
+
+class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, ConnectionEvents {
+  state: Client["state"] = "connecting";
+  self: Peer | undefined;
+  readonly calls = new Set<Call>();
+  readonly rings = new Set<Ring>();
+  readonly #options: ConnectOptions;
+  readonly #connection: Connection;
+  readonly #device: PageDevice;
+  readonly #watches = new Watches(this, (presence) => {
+    this.emit("presence", presence);
+    this.changed();
+  });
+  readonly #ready = deferred<void>();
+  readonly #sessions = new Map<string, Session>();
+  readonly #rooms = new Map<string, JoinedRoom>();
+  /** Rings that are not to be shown, for a crossing call answers them. */
+  readonly #crossed = new Set<string>();
+  #iceServers: readonly RTCIceServer[] = [];
+  #status: string | undefined;
+  #greeted = false;
+  readonly #unfollow: () => void;
+
+  constructor(options: ConnectOptions) {
+    super();
+    this.#options = options;
+    const { token, device, pageHide, signal } = options;
+    const server = options.url ?? globalThis.location?.origin;
+    if (!server) throw new SwitchboardError("unsupported", "no url");
+    this.#device = new PageDevice(device?.id, pageHide === "keep");
+    this.#connection = new Connection(
+      randomId(),
+      server.replace(/^ws/, "http").replace(/\/?$/, "/"),
+      token,
+      this,
+    );
+    this.#unfollow = followPage({
+      wake: () => this.retry(),
+      network: () => {
+        this.retry();
+        for (const call of this.calls) if (call.pc) void call.restartIce();
+      },
+      sleep: () => {
+        this.#connection.tell((link) => link.pause());
+        this.#device.release();
+      },
+      back: () => this.#connection.tell((link) => link.connect()),
+      gone: () => pageHide !== "keep" && void this.close(),
+    });
+    this.#connection.tell((link) => link.connect());
+    onAbort(signal, () => void this.close());
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get closed(): Promise<Ended> {
+    return this.ended;
+  }
+
+  get retryAt(): number | undefined {
+    return this.#connection.retryAt;
+  }
+
+  get presence(): ReadonlyMap<string, Presence> {
+    return this.#watches.presence;
+  }
+
+  call(to: string, options: CallOptions = {}): Call {
+    const [user = to, device] = to.split("/");
+    const call = new MediaCall(this, "out", { user, device });
+    this.began(call);
+    void call.dial(to, options);
+    return call;
+  }
+
+  publish(stream: string, options?: CallOptions): Call {
+    return this.call(`stream:${stream}`, options);
+  }
+
+  view(stream: string, options: CallOptions = {}): Call {
+    return this.call(`stream:${stream}`, { media: false, ...options });
+  }
+
+  join(name: string, options: JoinOptions = {}): Room {
+    const room = new JoinedRoom(this, name, options);
+    this.#rooms.set(room.address, room);
+    void room.ended.then(() => {
+      if (this.#rooms.get(room.address) === room) this.#rooms.delete(room.address);
+    });
+    void room.enter();
+    return room;
+  }
+
+  send(to: string, body: unknown, { signal }: Cancel = {}): Promise<Sent> {
+    return this.ask("send", { to, body }, { signal });
+  }
+
+  watch(users: readonly string[], options: Cancel = {}): () => void {
+    return this.#watches.watch(users, options.signal);
+  }
+
+  setStatus(status: string): Promise<void> {
+    this.#status = status;
+    return settled(this.ask("status", { status }, { repeat: true }));
+  }
+
+  retry(): void {
+    this.#connection.tell((link, now) => link.wake(now));
+  }
+
+  async close(): Promise<void> {
+    this.#connection.tell((link) => link.close());
+  }
+
+  [dispose](): Promise<void> {
+    return this.close();
+  }
+
+  protected override present(type: keyof Events<ClientEvents>): Iterable<unknown> {
+    return type === "incoming" ? this.rings : [];
+  }
+
+  protected override listened(type: keyof Events<ClientEvents>): void {
+    if (type === "incoming") for (const ring of this.rings) ring.alert();
+  }
+
+  async introduce(): Promise<Omit<Introduction, "token">> {
+    // Closed before it began: no lock is taken for it.
+    if (this.state === "closed") throw new SwitchboardError("closed");
+    const id = await this.#device.hold();
+    const { kind = typeof document === "undefined" ? "service" : "browser", ...more } =
+      this.#options.device ?? {};
+    const device = { ...more, id, kind } as NonNullable<Introduction["device"]>;
+    const sessions = new Set(this.#device.tickets);
+    for (const { ticket } of this.#sessions.values()) if (ticket) sessions.add(ticket);
+    return { device, sessions: [...sessions].slice(0, 64) };
+  }
+
+  entered(state: Client["state"]): void {
+    this.state = state;
+    for (const session of this.#sessions.values()) session.refresh();
+    this.changed();
+  }
+
+  welcome(welcome: Welcome): void {
+    const { kind, name } = this.#options.device ?? {};
+    this.self = { user: welcome.user, device: welcome.device, kind, name };
+    this.#useIceServers(welcome.iceServers);
+    if (!welcome.resumed && this.#greeted) this.#anew(new Set(welcome.sessions));
+    this.#greeted = true;
+    this.#keepTickets();
+    this.#ready.resolve();
+  }
+
+  /** A new link: what it does not know, it is told again; what the server does not know any more, is over. */
+  #anew(found: ReadonlySet<string>): void {
+    for (const [id, session] of [...this.#sessions]) if (!found.has(id)) session.over({ reason: "lost" });
+    this.#watches.again();
+    if (this.#status !== undefined) void this.say("status", { status: this.#status });
+    for (const room of this.#rooms.values()) if (room.state !== "joining") room.join().catch(() => {});
+  }
+
+  push(push: Push): void {
+    if (push.type === "presence") this.#watches.told(push);
+    else if (push.type === "message") this.#message(push);
+    else if (push.type === "ice_servers") this.#useIceServers(push.iceServers);
+    else if (isRoomPush(push)) this.#rooms.get(push.room)?.push(push);
+    else if (push.type === "incoming") this.#incoming(push);
+    else if (push.type === "crossed") this.#cross(push);
+    else {
+      const session = this.#sessions.get(push.session);
+      if (session) session.push(push);
+      else if (push.type === "session") this.#session(push);
+    }
+  }
+
+  #message({ from, to, body }: PushOf<"message">): void {
+    const message = { from, to, body };
+    this.#rooms.get(to)?.told(message);
+    this.emit("message", message);
+  }
+
+  #incoming(push: PushOf<"incoming">): void {
+    const known = this.#sessions.get(push.session);
+    if (known) return;
+    if (this.#crossed.has(push.session)) return;
+    this.#ring(new Ring(this, push));
+  }
+
+  #ring(ring: Ring): void {
+    this.enter(ring.id, ring);
+    this.rings.add(ring);
+    if (this.has("incoming")) ring.alert();
+    this.emit("incoming", ring);
+    this.changed();
+  }
+
+  /** A session without a ring: a pair of a mesh, or one that a page before a reload left behind. */
+  #session(push: PushOf<"session">): void {
+    const room = push.room === undefined ? undefined : this.#rooms.get(push.room);
+    if (room && !push.recovered) room.session(push);
+    else if (push.recovered && !(push.direction === "out" && push.state === "ringing"))
+      this.#ring(new Ring(this, push));
+    else void this.say("hangup", { session: push.session });
+  }
+
+  #cross({ session, survivor }: PushOf<"crossed">): void {
+    const mine = this.#sessions.get(session);
+    const theirs = this.#sessions.get(mine instanceof MediaCall ? survivor : session);
+    if (mine instanceof MediaCall) {
+      this.#crossed.add(survivor);
+      const ring = theirs instanceof Ring ? theirs : undefined;
+      ring?.over({ reason: "accepted" });
+      void mine.cross(survivor, ring?.ticket, ring?.from);
+    } else {
+      this.#crossed.add(session);
+      if (theirs instanceof Ring) theirs.over({ reason: "merged" });
+    }
+  }
+
+  #useIceServers(servers: readonly RTCIceServer[]): void {
+    this.#iceServers = servers;
+    const config = this.#config();
+    for (const session of this.#sessions.values())
+      if (session instanceof MediaCall) session.configure(config);
+  }
+
+  #config(): RTCConfiguration {
+    return { bundlePolicy: "max-bundle", iceServers: [...this.#iceServers], ...this.#options.rtc?.config };
+  }
+
+  #keepTickets(): void {
+    const lasting = [...this.#sessions.values()].filter((session) => session.lasting);
+    this.#device.tickets = lasting.flatMap(({ ticket }) => ticket ?? []);
+  }
+
+  stopped(code: number, reason: string): void {
+    const why = code === 4102 ? "token_expired" : stops[code - 4300];
+    const error = why && new SwitchboardError(why, reason || why);
+    const ended: Ended = { reason: "closed", error };
+    this.#unfollow();
+    this.#device.release();
+    for (const session of [...this.calls, ...this.rings] as Session[]) session.over(ended);
+    for (const room of [...this.#rooms.values()]) room.over(ended);
+    this.#ready.reject(error ?? new SwitchboardError("closed"));
+    this.finish(ended);
+  }
+
+  // What follows is for calls, rings and rooms: see Hub. `Client` does not show it.
+
+  frame(out: boolean, frame: Json): void {
+    if (this.has("frame")) this.emit("frame", { at: Date.now(), out, frame: redact(frame) });
+  }
+
+  log(level: "debug" | "info" | "warn", text: string, data?: object): void {
+    this.#options.log?.(level, text, data);
+  }
+
+  ask<T extends RequestType>(type: T, fields: Fields<T>, options?: AskOptions<T>): Promise<ReplyOf<T>> {
+    return this.#connection.ask(type, fields, options);
+  }
+
+  async say<T extends RequestType>(type: T, fields: Fields<T>): Promise<void> {
+    await this.ask(type, fields, { repeat: true }).catch((error) =>
+      this.log("debug", `${type} refused`, { error }),
+    );
+  }
+
+  newStream(): MediaStream {
+    return new (this.#rtc("MediaStream"))();
+  }
+
+  newPeerConnection(call: Call): RTCPeerConnection {
+    const pc = new (this.#rtc("RTCPeerConnection"))(this.#config());
+    this.#options.rtc?.setup?.(pc, call);
+    return pc;
+  }
+
+  enter(id: string, session: Session): void {
+    this.#sessions.set(id, session);
+    this.#keepTickets();
+  }
+
+  leave(id = "", session: Session): void {
+    if (this.#sessions.get(id) === session) this.#sessions.delete(id);
+    this.#crossed.delete(id);
+    this.#keepTickets();
+  }
+
+  began(call: Call): void {
+    this.calls.add(call);
+    this.changed();
+  }
+
+  done(session: Session): void {
+    if (this.calls.delete(session as MediaCall) || this.rings.delete(session as Ring)) this.changed();
+  }
+
+  #rtc<K extends "RTCPeerConnection" | "MediaStream">(name: K): Rtc[K] {
+    const found = this.#options.rtc?.[name] ?? globalThis[name];
+    if (!found) throw new SwitchboardError("unsupported", `no ${name}: give rtc`);
+    return found as Rtc[K];
+  }
 }

@@ -2,13 +2,16 @@ import type { WireCode } from "../protocol/error-codes.ts";
 
 /**
  * Every reason for which a promise of this library rejects: a code of the server (docs/errors.md), or one of our own:
- * `closed` (the object had ended), `unsupported` (this platform lacks it), `insecure_context` (cameras need https or
+ * `closed` (the object had ended), `replaced` and `kicked` (the
+ * device signed in at another place; the application ended its links), `unsupported` (this platform lacks it), `insecure_context` (cameras need https or
  * localhost), `media_denied`, `media_missing` and `media_busy` (camera or microphone), `negotiation_failed` (the two
  * ends do not understand each other's media), `overflow` (too much unread or too large for a channel).
  */
 export type ErrorCode =
   | WireCode
   | "closed"
+  | "replaced"
+  | "kicked"
   | "unsupported"
   | "insecure_context"
   | "media_denied"
@@ -56,15 +59,24 @@ export function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
+/** Awaits without a result; like {@link quiet}. */
+export function settled(promise: Promise<unknown>): Promise<void> {
+  return quiet(promise.then(() => {}));
+}
+
+/** Calls `act` when the signal aborts, at once if it has; the returned function ends that. */
+export function onAbort(signal: AbortSignal | undefined, act: () => void): () => void {
+  if (signal?.aborted) act();
+  signal?.addEventListener("abort", act);
+  return () => signal?.removeEventListener("abort", act);
+}
+
 /** Settles like the promise, or rejects with the signal's reason as soon as that aborts. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return quiet(promise);
   return quiet(
     new Promise<T>((resolve, reject) => {
-      const abort = () => reject(signal.reason);
-      if (signal.aborted) abort();
-      signal.addEventListener("abort", abort, { once: true });
-      promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+      const off = onAbort(signal, () => reject(signal?.reason));
+      promise.then(resolve, reject).finally(off);
     }),
   );
 }

@@ -1,4 +1,4 @@
-import type { Incoming } from "./link.ts";
+import type { Json } from "./link.ts";
 import { parse, type Transport, type TransportEvents } from "./socket.ts";
 
 /** Most characters in one POST; what is more waits for the next. */
@@ -26,7 +26,7 @@ class HttpTransport implements Transport {
     this.#events = events;
   }
 
-  send(frame: Incoming): void {
+  send(frame: Json): void {
     this.#queue.push(JSON.stringify(frame));
     if (!this.#posting) void this.#guard(() => this.#post());
   }

@@ -3,11 +3,16 @@ import type { WireCode } from "../protocol/error-codes.ts";
 import type { Goodbye, Hello, Welcome } from "../protocol/handshake.ts";
 import type { Push } from "../protocol/pushes.ts";
 
+/** A frame: an object with whatever its sender put into it. */
+export type Json = Readonly<Record<string, unknown>>;
+
 /** A request on its way. The link knows it by identity; its id is the link's own business. */
 export interface Outgoing {
-  readonly body: { readonly type: string; readonly [field: string]: unknown };
+  readonly body: Json & { readonly type: string };
   /** Asking twice does no more than asking once: it may be sent again on a new link. */
-  readonly repeat?: boolean;
+  readonly repeat: boolean;
+  /** Exactly one of both is given. */
+  settle(ok: Json | undefined, error?: Refusal): void;
 }
 
 /** Why a request was not granted. */
@@ -21,78 +26,52 @@ export interface Refusal {
 /** What a hello needs and the link does not know. */
 export type Introduction = Pick<Hello, "token" | "device" | "sessions">;
 
-export type LinkInput =
-  | { readonly on: "connect" }
-  /** A token is at hand: dial. Or there is none now: try later. */
-  | { readonly on: "token"; readonly ok: boolean }
-  | { readonly on: "opened"; readonly attempt: number; readonly hello: Introduction }
-  | { readonly on: "frame"; readonly attempt: number; readonly frame: Incoming }
-  | { readonly on: "closed"; readonly attempt: number; readonly code: number; readonly reason: string }
-  | { readonly on: "request"; readonly request: Outgoing }
-  /** The caller lost interest: not sent if it was not yet. */
-  | { readonly on: "drop"; readonly request: Outgoing }
-  /** The token was renewed for so many ms; or could not be. */
-  | { readonly on: "renewed"; readonly expires: number | undefined }
-  /** Network or page came back, or may have changed: try now, or find out whether the transport still lives. */
-  | { readonly on: "wake" }
-  /** The page goes to sleep in the back/forward cache: leave, and stay away until `connect`. */
-  | { readonly on: "pause" }
-  | { readonly on: "close" }
-  | { readonly on: "tick" };
-
-export type LinkOutput =
-  /** Get a token, then say `token`. */
-  | { readonly do: "token" }
-  | {
-      readonly do: "open";
-      readonly attempt: number;
-      readonly http: boolean;
-      readonly url: string | undefined;
-    }
-  | { readonly do: "send"; readonly frame: Readonly<Record<string, unknown>> }
-  /** Close the transport; nothing that it still says counts. */
-  | { readonly do: "shut"; readonly code: number }
-  | { readonly do: "state"; readonly state: LinkState }
-  | { readonly do: "welcome"; readonly welcome: Welcome }
-  | { readonly do: "push"; readonly push: Push }
-  | {
-      readonly do: "settle";
-      readonly request: Outgoing;
-      readonly ok?: Readonly<Record<string, unknown>>;
-      readonly error?: Refusal;
-    }
-  /** Fetch a fresh token and `refresh` with it, then say `renewed`. */
-  | { readonly do: "renew" }
-  /** It is over: code and reason of the close that said so (1000: our own). */
-  | { readonly do: "stopped"; readonly code: number; readonly reason: string };
-
 export type LinkState = "connecting" | "online" | "reconnecting" | "closed";
 
-/** A frame as it came: an object with whatever the server put into it. */
-export type Incoming = Readonly<Record<string, unknown>>;
+/** What the link has done for it. None of these may call back into the link before they return. */
+export interface LinkShell {
+  /** Get a token, then say {@link Link.token}. */
+  needToken(): void;
+  open(attempt: number, http: boolean, url: string | undefined): void;
+  send(frame: Json): void;
+  /** Close the transport; nothing that it still says counts. */
+  shut(code: number): void;
+  /** Fetch a fresh token and `refresh` with it, then say {@link Link.renewed}. */
+  renew(): void;
+}
 
-interface Sent {
-  readonly id: number;
-  readonly request: Outgoing;
+/** What comes of the link. The same rule holds. */
+export interface LinkEvents {
+  entered(state: LinkState): void;
+  welcome(welcome: Welcome): void;
+  push(push: Push): void;
+  /** It is over: code and reason of the close that said so (1000: our own). */
+  stopped(code: number, reason: string): void;
 }
 
 type Status = "idle" | "token" | "waiting" | "opening" | "greeting" | "live" | "stopped";
 
-const silent: ReadonlySet<string> = new Set(["signal", "report"]);
 /** A browser may close with 1000 and 3000–4999 only; this one means: I come back. */
 const comeBack = 4100;
+const over: Refusal = { code: "closed", message: "closed", temporary: false };
 const lost: Refusal = {
   code: "outcome_unknown",
-  message: "The link was lost for good before the reply.",
+  message: "The link was lost before the reply.",
   temporary: true,
 };
 
+/** Their success is acknowledged by the cumulative `ack` alone. */
+function isSilent({ body: { type } }: Outgoing): boolean {
+  return type === "signal" || type === "report";
+}
+
 /**
- * The client's end of a link (docs/protocol.md, Link): hello and welcome, both counters, resume, back-off. Pure.
+ * The client's end of a link (docs/protocol.md, Link): hello and welcome, both counters, resume, back-off. Pure: it is told
+ * what happens and when, and tells its shell what to do.
  *
  *     idle ──connect──▶ token ──▶ opening ──opened──▶ greeting ──welcome──▶ live
- *              ▲                      │ 5 s               │ 10 s             │ closed, 30 s of silence, a gap
- *              └──── waiting ◀────────┴───────────────────┴──────────────────┘
+ *                         ▲           │ 5 s               │ 10 s             │ closed, 30 s of silence, a gap
+ *                         └─ waiting ◀┴───────────────────┴──────────────────┘
  *     any ──43xx, close──▶ stopped          any ──pause──▶ idle
  */
 export class Link {
@@ -103,7 +82,8 @@ export class Link {
   #resume: { link: string; secret: string; home: string } | undefined;
   #seq = 0;
   #nextId = 1;
-  #sent: Sent[] = [];
+  /** Sent on this link and not answered, by id; not sent yet. */
+  #sent = new Map<number, Outgoing>();
   #queue: Outgoing[] = [];
   #window = 64;
   #silence = 30_000;
@@ -113,199 +93,180 @@ export class Link {
   #http = false;
   #url: string | undefined;
   #liveSince = 0;
-  /** Deadlines: of the current status, and of a live link. */
+  /** Deadlines: of the status; of an ack, a renewal and a move to elsewhere. */
   #until: number | undefined;
   #ackAt: number | undefined;
   #renewAt: number | undefined;
   #leaveAt: number | undefined;
-  #out: LinkOutput[] = [];
+  readonly #shell: LinkShell;
+  readonly #events: LinkEvents;
   readonly #instance: string;
   readonly #renewable: boolean;
   readonly #random: () => number;
 
   /** `renewable`: the token can be fetched anew; `random` gives 0 to 1. */
-  constructor(instance: string, renewable: boolean, random: () => number) {
+  constructor(
+    shell: LinkShell,
+    events: LinkEvents,
+    instance: string,
+    renewable: boolean,
+    random: () => number,
+  ) {
+    this.#shell = shell;
+    this.#events = events;
     this.#instance = instance;
     this.#renewable = renewable;
     this.#random = random;
   }
 
-  get state(): LinkState {
-    return this.#state;
-  }
-
   /** When the next attempt is due, while one is. */
   get retryAt(): number | undefined {
-    return this.#status === "waiting" ? this.#until : undefined;
+    return this.#status === "waiting" ? (this.#until ?? this.#leaveAt) : undefined;
   }
 
-  get nextDeadline(): number | undefined {
-    const all = [this.#until, this.#ackAt, this.#renewAt, this.#leaveAt].filter((at) => at !== undefined);
-    return all.length > 0 ? Math.min(...all) : undefined;
+  /** When {@link tick} is due; infinity for never. */
+  get nextDeadline(): number {
+    const all = [this.#until, this.#ackAt, this.#renewAt, this.#leaveAt];
+    return Math.min(...all.map((at) => at ?? Number.POSITIVE_INFINITY));
   }
 
-  handle(input: LinkInput, now: number): LinkOutput[] {
-    this.#out = [];
-    if (this.#status !== "stopped") this.#take(input, now);
-    else if (input.on === "request")
-      this.#settle(input.request, { code: "closed", message: "closed", temporary: false });
-    return this.#out;
+  connect(): void {
+    if (this.#status === "idle") this.#begin();
   }
 
-  #take(input: LinkInput, now: number): void {
-    switch (input.on) {
-      case "connect":
-        if (this.#status === "idle") this.#begin();
-        return;
-      case "token":
-        if (this.#status !== "token") return;
-        if (input.ok) this.#dial(now);
-        else this.#wait(now);
-        return;
-      case "opened":
-        if (this.#status === "opening" && input.attempt === this.#attempt) this.#greet(input.hello, now);
-        return;
-      case "frame":
-        if (input.attempt === this.#attempt) this.#frame(input.frame, now);
-        return;
-      case "closed":
-        if (input.attempt === this.#attempt) this.#closed(input.code, input.reason, now);
-        return;
-      case "request":
-        this.#queue.push(input.request);
-        this.#flush();
-        return;
-      case "drop": {
-        const at = this.#queue.indexOf(input.request);
-        if (at >= 0) this.#queue.splice(at, 1);
-        return;
-      }
-      case "renewed":
-        this.#renewIn(input.expires === undefined ? 5_000 : input.expires * 0.8, now);
-        return;
-      case "wake":
-        if (this.#status === "waiting" && this.#leaveAt === undefined) {
-          this.#begin();
-          return;
-        }
-        if (this.#status === "live") {
-          this.#send({ type: "ping" });
-          this.#until = Math.min(this.#until ?? now + 2_000, now + 2_000);
-        }
-        return;
-      case "pause":
-        this.#out.push({ do: "shut", code: 1000 });
-        this.#resume = undefined;
-        this.#enter("idle", undefined);
-        this.#tell("reconnecting");
-        return;
-      case "close":
-        if (this.#status !== "idle") this.#out.push({ do: "shut", code: 1000 });
-        this.#stop(1000, "closed");
-        return;
-      case "tick":
-        this.#tick(now);
-        return;
+  /** A token is at hand: dial. Or there is none now: try later. */
+  token(ok: boolean, now: number): void {
+    if (this.#status !== "token") return;
+    if (ok) {
+      this.#http = this.#socketFailures >= 2;
+      this.#enter("opening", now + 5_000);
+      this.#shell.open(this.#attempt, this.#http, this.#url);
+    } else this.#wait(now);
+  }
+
+  opened(attempt: number, hello: Introduction, now: number): void {
+    if (this.#status !== "opening" || attempt !== this.#attempt) return;
+    this.#enter("greeting", now + 10_000);
+    const resume = this.#resume && { resume: { ...this.#resume, seq: this.#seq } };
+    this.#shell.send({ type: "hello", ...hello, instance: this.#instance, attempt, ...resume });
+  }
+
+  frame(attempt: number, frame: Json, now: number): void {
+    if (attempt !== this.#attempt) return;
+    if (frame.type === "goodbye") this.#goodbye(frame as unknown as Goodbye, now);
+    else if (this.#status === "greeting") {
+      if (frame.type === "welcome") this.#welcome(frame as unknown as Welcome, now);
+    } else if (this.#status === "live") {
+      this.#until = now + this.#silence;
+      if (typeof frame.seq === "number") this.#counted(frame.seq, frame, now);
+      else if (frame.type === "ping") this.#shell.send({ type: "pong" });
+      else if (frame.type === "ack") this.#admitted(frame.id as number);
     }
   }
 
-  #tick(now: number): void {
+  closed(attempt: number, code: number, reason: string, now: number): void {
+    if (attempt !== this.#attempt) return;
+    if (this.#status !== "opening" && this.#status !== "greeting" && this.#status !== "live") return;
+    const action = closeAction(code);
+    if (action === "stop" || (code === 4102 && !this.#renewable)) this.#stop(code, reason);
+    else {
+      if (action === "reconnect") this.#resume = undefined;
+      this.#fail(now);
+    }
+  }
+
+  request(request: Outgoing): void {
+    if (this.#status === "stopped") this.#drop(request, over);
+    else {
+      this.#queue.push(request);
+      this.#flush();
+    }
+  }
+
+  /** The caller lost interest: it is not sent if it was not yet. */
+  forget(request: Outgoing): void {
+    this.#queue = this.#queue.filter((one) => one !== request);
+  }
+
+  /** The token was renewed for so many ms; or could not be. */
+  renewed(expires: number | undefined, now: number): void {
+    this.#renewIn(expires === undefined ? 5_000 : expires * 0.8, now);
+  }
+
+  /** Network or page came back, or may have changed: try now, or find out whether the transport still lives. */
+  wake(now: number): void {
+    if (this.#status === "live") {
+      this.#shell.send({ type: "ping" });
+      this.#until = Math.min(this.#until ?? Number.POSITIVE_INFINITY, now + 2_000);
+    } else if (this.#status === "waiting" && this.#leaveAt === undefined) this.#begin();
+  }
+
+  /** The page goes to sleep in the back/forward cache: leave, and stay away until {@link connect}. */
+  pause(): void {
+    if (this.#status === "stopped") return;
+    this.#shell.shut(1000);
+    this.#resume = undefined;
+    this.#enter("idle");
+    this.#tell("reconnecting");
+  }
+
+  close(): void {
+    if (this.#status === "stopped") return;
+    this.#shell.shut(1000);
+    this.#stop(1000, "closed");
+  }
+
+  tick(now: number): void {
     const due = (at: number | undefined) => at !== undefined && at <= now;
     if (due(this.#ackAt)) this.#ack();
     if (due(this.#renewAt)) {
       this.#renewAt = undefined;
-      this.#out.push({ do: "renew" });
+      this.#shell.renew();
     }
-    if (due(this.#leaveAt)) {
-      this.#leaveAt = undefined;
-      if (this.#status === "waiting") {
-        this.#begin();
-        return;
-      }
-      this.#out.push({ do: "shut", code: comeBack });
-      this.#begin();
-    } else if (due(this.#until)) {
-      if (this.#status === "waiting") {
-        this.#begin();
-        return;
-      }
-      this.#out.push({ do: "shut", code: comeBack });
-      this.#fail(now);
-    }
+    if (due(this.#leaveAt) || (this.#status === "waiting" && due(this.#until))) this.#begin();
+    else if (due(this.#until)) this.#break(now);
   }
 
-  #enter(status: Status, until: number | undefined): void {
+  #enter(status: Status, until?: number): void {
     this.#status = status;
     this.#until = until;
     this.#ackAt = undefined;
+    this.#renewAt = undefined;
     this.#unacked = 0;
-    if (status !== "live") this.#renewAt = undefined;
   }
 
   /** Token first, then the socket: nothing is open that waits for an application. */
   #begin(): void {
+    this.#shell.shut(comeBack);
     this.#attempt++;
-    this.#enter("token", undefined);
-    if (this.#state === "online") this.#tell("reconnecting");
-    this.#out.push({ do: "token" });
+    this.#leaveAt = undefined;
+    this.#enter("token");
+    this.#away();
+    this.#shell.needToken();
   }
 
-  #dial(now: number): void {
-    this.#http = this.#socketFailures >= 2;
-    this.#enter("opening", now + 5_000);
-    this.#out.push({ do: "open", attempt: this.#attempt, http: this.#http, url: this.#url });
-  }
-
-  #greet(hello: Introduction, now: number): void {
-    this.#enter("greeting", now + 10_000);
-    const resume = this.#resume && { resume: { ...this.#resume, seq: this.#seq } };
-    this.#send({ type: "hello", ...hello, instance: this.#instance, attempt: this.#attempt, ...resume });
-  }
-
-  #frame(frame: Incoming, now: number): void {
-    if (this.#status === "greeting") {
-      if (frame.type === "welcome") this.#welcome(frame as unknown as Welcome, now);
-      else if (frame.type === "goodbye") this.#goodbye(frame as unknown as Goodbye, now);
+  #counted(seq: number, frame: Json, now: number): void {
+    if (seq <= this.#seq) return;
+    if (seq > this.#seq + 1) {
+      this.#break(now);
       return;
     }
-    if (this.#status !== "live") return;
-    this.#until = now + this.#silence;
-    if (typeof frame.seq === "number") {
-      this.#counted(frame as Incoming & { seq: number }, now);
-      return;
-    }
-    if (frame.type === "ping") this.#send({ type: "pong" });
-    if (frame.type === "goodbye") this.#goodbye(frame as unknown as Goodbye, now);
-    if (frame.type === "ack") {
-      const upTo = frame.id as number;
-      this.#sent = this.#sent.filter(({ id, request }) => id > upTo || !silent.has(request.body.type));
-    }
-  }
-
-  #counted(frame: Incoming & { seq: number }, now: number): void {
-    if (frame.seq <= this.#seq) return;
-    if (frame.seq !== this.#seq + 1) {
-      this.#out.push({ do: "shut", code: comeBack });
-      this.#fail(now);
-      return;
-    }
-    this.#seq = frame.seq;
+    this.#seq = seq;
     if (++this.#unacked >= 16) this.#ack();
     else this.#ackAt ??= now + 1_000;
     if (frame.re === undefined) {
-      this.#out.push({ do: "push", push: frame as unknown as Push });
+      this.#events.push(frame as unknown as Push);
       return;
     }
-    const at = this.#sent.findIndex(({ id }) => id === frame.re);
-    const [answered] = at < 0 ? [] : this.#sent.splice(at, 1);
-    if (answered === undefined) return;
-    if (frame.error !== undefined) this.#settle(answered.request, frame.error as Refusal);
-    else this.#out.push({ do: "settle", request: answered.request, ok: (frame.ok ?? {}) as Incoming });
+    const answered = this.#sent.get(frame.re as number);
+    this.#sent.delete(frame.re as number);
+    if (frame.error === undefined) answered?.settle((frame.ok ?? {}) as Json);
+    else answered?.settle(undefined, frame.error as Refusal);
     this.#flush();
   }
 
   #welcome(welcome: Welcome, now: number): void {
-    const { link, secret, home, limits } = welcome;
+    const { link, secret, home, limits, resumed, got } = welcome;
     this.#resume = { link, secret, home };
     this.#window = limits.requestsInFlight ?? this.#window;
     this.#silence = limits.silence ?? this.#silence;
@@ -314,33 +275,34 @@ export class Link {
     this.#liveSince = now;
     this.#enter("live", now + this.#silence);
     this.#renewIn(welcome.expires * 0.8, now);
-    if (welcome.resumed) {
-      this.#sent = this.#sent.filter(({ id, request }) => id > welcome.got || !silent.has(request.body.type));
-      for (const { id, request } of this.#sent) if (id > welcome.got) this.#send({ id, ...request.body });
+    if (resumed) {
+      this.#admitted(got);
+      for (const [id, { body }] of this.#sent) if (id > got) this.#shell.send({ id, ...body });
     } else this.#anew();
-    this.#out.push({ do: "welcome", welcome });
+    this.#events.welcome(welcome);
     this.#tell("online");
     this.#flush();
   }
 
   /** A new link: what was asked on the old one and can't be asked again has an outcome that nobody knows. */
   #anew(): void {
-    const old = this.#sent;
-    this.#sent = [];
+    const old = [...this.#sent.values()];
+    this.#sent.clear();
     this.#seq = 0;
     this.#nextId = 1;
-    const again: Outgoing[] = [];
-    for (const { request } of old) {
-      if (request.repeat) again.push(request);
-      else if (silent.has(request.body.type)) this.#out.push({ do: "settle", request, ok: {} });
-      else this.#settle(request, lost);
-    }
+    const again = old.filter((request) => request.repeat && !isSilent(request));
     this.#queue.unshift(...again);
+    for (const request of old) if (!again.includes(request)) this.#drop(request, lost);
+  }
+
+  /** Every request up to this id was admitted: for silent ones that is all. */
+  #admitted(upTo: number): void {
+    for (const [id, request] of this.#sent) if (id <= upTo && isSilent(request)) this.#sent.delete(id);
   }
 
   #goodbye({ action, after = 0, url, reason = "" }: Goodbye, now: number): void {
     if (action === "stop") {
-      this.#out.push({ do: "shut", code: 1000 });
+      this.#shell.shut(1000);
       this.#stop(4300, reason);
       return;
     }
@@ -349,14 +311,9 @@ export class Link {
     this.#leaveAt = now + after;
   }
 
-  #closed(code: number, reason: string, now: number): void {
-    if (this.#status === "idle" || this.#status === "waiting" || this.#status === "token") return;
-    const action = closeAction(code);
-    if (action === "stop" || (code === 4102 && !this.#renewable)) {
-      this.#stop(code, reason);
-      return;
-    }
-    if (action === "reconnect") this.#resume = undefined;
+  /** This transport is no good. */
+  #break(now: number): void {
+    this.#shell.shut(comeBack);
     this.#fail(now);
   }
 
@@ -372,55 +329,54 @@ export class Link {
     const most = this.#failures === 0 ? 300 : Math.min(8_000, 500 * 2 ** this.#failures);
     this.#failures++;
     this.#enter("waiting", this.#leaveAt === undefined ? now + this.#random() * most : undefined);
-    if (this.#state === "online") this.#tell("reconnecting");
+    this.#away();
   }
 
   #stop(code: number, reason: string): void {
-    this.#enter("stopped", undefined);
+    this.#enter("stopped");
     this.#leaveAt = undefined;
-    const pending = [...this.#sent.map(({ request }) => request), ...this.#queue];
-    this.#sent = [];
+    for (const request of [...this.#sent.values(), ...this.#queue]) this.#drop(request, over);
+    this.#sent.clear();
     this.#queue = [];
-    for (const request of pending)
-      this.#settle(request, { code: "closed", message: "The client is closed.", temporary: false });
     this.#tell("closed");
-    this.#out.push({ do: "stopped", code, reason });
+    this.#events.stopped(code, reason);
   }
 
   /** Sends what waits, in order, as far as the server's window for unanswered requests reaches. */
   #flush(): void {
     if (this.#status !== "live") return;
-    let open = this.#sent.filter(({ request }) => !silent.has(request.body.type)).length;
-    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-      if (!silent.has(next.body.type) && ++open > this.#window) return;
+    let open = 0;
+    for (const request of this.#sent.values()) if (!isSilent(request)) open++;
+    for (let next = this.#queue[0]; next; next = this.#queue[0]) {
+      if (!isSilent(next) && ++open > this.#window) return;
       this.#queue.shift();
-      const id = this.#nextId++;
-      this.#sent.push({ id, request: next });
-      this.#send({ id, ...next.body });
+      this.#sent.set(this.#nextId, next);
+      this.#shell.send({ id: this.#nextId++, ...next.body });
     }
   }
 
   #renewIn(ms: number, now: number): void {
-    this.#renewAt = this.#renewable && this.#status === "live" ? now + ms : undefined;
+    if (this.#renewable && this.#status === "live") this.#renewAt = now + ms;
   }
 
   #ack(): void {
     this.#ackAt = undefined;
     this.#unacked = 0;
-    this.#send({ type: "ack", seq: this.#seq });
+    this.#shell.send({ type: "ack", seq: this.#seq });
   }
 
-  #send(frame: Readonly<Record<string, unknown>>): void {
-    this.#out.push({ do: "send", frame });
+  /** Nobody waits for a silent one, and what it said is said again when it matters. */
+  #drop(request: Outgoing, why: Refusal): void {
+    if (!isSilent(request)) request.settle(undefined, why);
   }
 
-  #settle(request: Outgoing, error: Refusal): void {
-    this.#out.push({ do: "settle", request, error });
+  #away(): void {
+    if (this.#state === "online") this.#tell("reconnecting");
   }
 
   #tell(state: LinkState): void {
     if (state === this.#state) return;
     this.#state = state;
-    this.#out.push({ do: "state", state });
+    this.#events.entered(state);
   }
 }

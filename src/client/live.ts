@@ -1,4 +1,6 @@
-import { quiet, SwitchboardError } from "./error.ts";
+import type { Ended } from "./api.ts";
+import { deferred } from "./deferred.ts";
+import { onAbort, quiet, SwitchboardError } from "./error.ts";
 
 /** Ends what it is given to when its signal aborts; the promise then rejects with the signal's reason. */
 export interface Cancel {
@@ -36,53 +38,50 @@ type Listener = (event: never) => void;
 export abstract class Emitter<E extends object> implements Live<E> {
   revision = 0;
   #listeners = new Map<PropertyKey, Set<Listener>>();
-  #finished = new Set<() => void>();
-  #over = false;
+  readonly #ended = deferred<Ended>();
+
+  /** How it ended; for some, no part of their public face. */
+  get ended(): Promise<Ended> {
+    return this.#ended.promise;
+  }
 
   on<K extends keyof Events<E>>(
     type: K,
     listener: (event: Events<E>[K]) => void,
-    options: Cancel & { readonly once?: boolean } = {},
+    { signal, once }: Cancel & { readonly once?: boolean } = {},
   ): () => void {
-    const { signal, once } = options;
-    if (signal?.aborted) return () => {};
     const set = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, set);
-    const off = () => {
-      set.delete(call);
-      signal?.removeEventListener("abort", off);
-    };
     const call = (event: Events<E>[K]) => {
       if (once) off();
       listener(event);
     };
     set.add(call);
-    signal?.addEventListener("abort", off);
+    const off = () => {
+      set.delete(call);
+      deaf();
+    };
+    const deaf = onAbort(signal, () => set.delete(call));
     this.listened(type);
     for (const event of this.present(type))
       queueMicrotask(() => {
-        if (set.has(call) && [...this.present(type)].includes(event)) run(call, event);
+        if (set.has(call) && [...this.present(type)].includes(event)) run(call, event as Events<E>[K]);
       });
     return off;
   }
 
-  next<K extends keyof Events<E>>(type: K, options: Cancel = {}): Promise<Events<E>[K]> {
-    const { signal } = options;
+  next<K extends keyof Events<E>>(type: K, { signal }: Cancel = {}): Promise<Events<E>[K]> {
+    const offs: (() => void)[] = [];
+    const next = new Promise<Events<E>[K]>((resolve, reject) => {
+      void this.ended.then(() => reject(new SwitchboardError("closed")));
+      offs.push(
+        this.on(type, resolve),
+        onAbort(signal, () => reject(signal?.reason)),
+      );
+    });
     return quiet(
-      new Promise((resolve, reject) => {
-        const settle = (act: () => void) => {
-          off();
-          this.#finished.delete(finish);
-          signal?.removeEventListener("abort", abort);
-          act();
-        };
-        const finish = () => settle(() => reject(new SwitchboardError("closed")));
-        const abort = () => settle(() => reject(signal?.reason));
-        const off = this.on(type, (event) => settle(() => resolve(event)));
-        if (signal?.aborted) return abort();
-        if (this.#over) return finish();
-        this.#finished.add(finish);
-        signal?.addEventListener("abort", abort);
+      next.finally(() => {
+        for (const off of offs) off();
       }),
     );
   }
@@ -90,7 +89,7 @@ export abstract class Emitter<E extends object> implements Live<E> {
   abstract [dispose](): Promise<void>;
 
   /** Events that are told to late listeners: those about something that is still there. */
-  protected present<K extends keyof Events<E>>(_type: K): Iterable<Events<E>[K]> {
+  protected present(_type: keyof Events<E>): Iterable<unknown> {
     return [];
   }
 
@@ -112,10 +111,9 @@ export abstract class Emitter<E extends object> implements Live<E> {
   }
 
   /** The last change: whoever waits for another event is told that none will come. */
-  protected finish(): void {
-    this.#over = true;
+  protected finish(ended: Ended): void {
+    this.#ended.resolve(ended);
     this.changed();
-    for (const finish of [...this.#finished]) finish();
   }
 }
 

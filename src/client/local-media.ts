@@ -1,14 +1,218 @@
-import type { LocalMedia } from "./api.ts";
-import { SwitchboardError } from "./error.ts";
-import type { Cancel } from "./live.ts";
+import type { Flags, Kind, LocalMedia, Media } from "./api.ts";
+import { abortable, type ErrorCode, quiet, SwitchboardError, toError } from "./error.ts";
+import { type Cancel, dispose, Emitter } from "./live.ts";
+
+/** What a call can send: each goes over a sender of its own. A slot's name ends with the kind of its track. */
+export const slots = ["audio", "video", "screenaudio", "screenvideo"] as const;
+export type Slot = (typeof slots)[number];
+
+export function isScreen(slot: Slot): boolean {
+  return slot.startsWith("screen");
+}
 
 /**
- * Opens camera and microphone. Nothing given: what exists, which may be nothing. A stream of your own is taken as it is.
- * Rejects with `media_denied`, `media_missing`, `media_busy`, `insecure_context` or `unsupported`.
+ * Opens camera and microphone. Nothing given: what exists, which may be nothing. A stream of your own is taken as it is, and
+ * never stopped. Rejects with `media_denied`, `media_missing`, `media_busy`, `insecure_context` or `unsupported`.
  */
-export async function capture(
-  _what?: MediaStreamConstraints | MediaStream,
-  _options?: Cancel,
+export function capture(
+  what?: MediaStreamConstraints | MediaStream,
+  options: Cancel = {},
 ): Promise<LocalMedia> {
-  throw new SwitchboardError("unsupported", "under construction");
+  return openMedia(what, options.signal);
+}
+
+/** What `media` means for a call: whose it is, and whether the call closes it. */
+export async function resolveMedia(
+  media: Media | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ media: SourceMedia | undefined; owned: boolean }> {
+  signal?.throwIfAborted();
+  if (media instanceof SourceMedia) return { media, owned: false };
+  if (media === false || (!media && !devices())) return { media: undefined, owned: false };
+  return { media: await openMedia(media as MediaStream | MediaStreamConstraints, signal), owned: true };
+}
+
+function openMedia(
+  what: MediaStreamConstraints | MediaStream | undefined,
+  signal: AbortSignal | undefined,
+): Promise<SourceMedia> {
+  const opening = open(what);
+  // Too late for who asked: nobody else would close it.
+  opening.then((media) => signal?.aborted && media.stop()).catch(() => {});
+  return abortable(opening, signal);
+}
+
+async function open(what: MediaStreamConstraints | MediaStream | undefined): Promise<SourceMedia> {
+  if (what && "getTracks" in what) return new SourceMedia(what, {});
+  const how = what ?? (await existing());
+  const stream = how.audio || how.video ? await ask((from) => from.getUserMedia(how)) : new MediaStream();
+  return new SourceMedia(stream, how);
+}
+
+function existing(): Promise<MediaStreamConstraints> {
+  return ask(async (from) => {
+    const kinds = (await from.enumerateDevices()).map(({ kind }) => kind);
+    return { audio: kinds.includes("audioinput"), video: kinds.includes("videoinput") };
+  });
+}
+
+/** Node and Bun have none, nor has a page that is not secure. */
+function devices(): MediaDevices | undefined {
+  return globalThis.navigator?.mediaDevices;
+}
+
+const errorCodes: Readonly<Record<string, ErrorCode>> = {
+  NotAllowedError: "media_denied",
+  NotFoundError: "media_missing",
+  OverconstrainedError: "media_missing",
+  NotReadableError: "media_busy",
+  AbortError: "media_busy",
+};
+
+async function ask<T>(question: (from: MediaDevices) => Promise<T>): Promise<T> {
+  const from = devices();
+  if (!from)
+    throw new SwitchboardError(globalThis.isSecureContext === false ? "insecure_context" : "unsupported");
+  try {
+    return await question(from);
+  } catch (error) {
+    throw toError(error, errorCodes[(error as Error).name] ?? "unsupported");
+  }
+}
+
+type How = MediaTrackConstraints | boolean | undefined;
+
+/** One source for many calls. Who opened a track closes it: those opened here are stopped, yours never. */
+export class SourceMedia extends Emitter<object> implements LocalMedia {
+  readonly stream: MediaStream;
+  screen: MediaStream | undefined;
+  muted: Flags = { audio: false, video: false };
+  readonly #own = new Set<MediaStreamTrack>();
+  /** How to open again what a mute has closed, or what another one could not replace. */
+  readonly #how: Record<Kind, How>;
+  #turn: Promise<unknown> = Promise.resolve();
+  #stopped = false;
+
+  /** The stream's tracks were opened here when it says how. */
+  constructor(stream: MediaStream, { audio, video }: MediaStreamConstraints) {
+    super();
+    this.stream = stream;
+    this.#how = { audio, video };
+    if (audio || video) for (const track of stream.getTracks()) this.#adopt(track);
+  }
+
+  /** The track of a slot. */
+  track(slot: Slot): MediaStreamTrack | undefined {
+    return (isScreen(slot) ? this.screen : this.stream)?.getTracks().find(({ kind }) => slot.endsWith(kind));
+  }
+
+  /** What there is to send, a camera that is muted for now included. */
+  get offers(): Flags {
+    return {
+      audio: !!this.track("audio"),
+      video: !!this.track("video") || (this.muted.video && !!this.#how.video),
+    };
+  }
+
+  mute(kind: Kind, on = true): Promise<void> {
+    return this.#serial(async () => {
+      if (this.muted[kind] === on) return;
+      const track = this.track(kind);
+      if (kind === "video" && on && track && this.#own.has(track)) {
+        const { deviceId } = track.getSettings();
+        this.#how.video = { ...(this.#how.video as object), ...(deviceId && { deviceId }) };
+        this.#remove(track);
+      } else if (!on && !track && this.#how[kind]) await this.#open(kind);
+      else if (track) track.enabled = !on;
+      this.muted = { ...this.muted, [kind]: on };
+      this.changed();
+    });
+  }
+
+  use(kind: Kind, source: MediaTrackConstraints | MediaStreamTrack | null): Promise<void> {
+    return this.#serial(async () => {
+      const old = this.track(kind);
+      const before = this.#how[kind];
+      const given = source && "kind" in source ? (source as MediaStreamTrack) : undefined;
+      // The old one first: phones can open one camera at a time.
+      if (old) this.#remove(old);
+      if (given) this.stream.addTrack(given);
+      this.#how[kind] = given ? undefined : ((source as MediaTrackConstraints | null) ?? undefined);
+      try {
+        if (this.#how[kind] && !(kind === "video" && this.muted.video)) await this.#open(kind);
+      } catch (error) {
+        this.#how[kind] = before;
+        if (old?.readyState === "live") this.stream.addTrack(old);
+        else if (before) await this.#open(kind).catch(() => {});
+        throw error;
+      } finally {
+        const track = this.track(kind);
+        if (track) track.enabled = !this.muted[kind];
+        this.changed();
+      }
+    });
+  }
+
+  share(options: DisplayMediaStreamOptions = { video: true }): Promise<MediaStream> {
+    return this.#serial(async () => {
+      const screen = await ask((from) => from.getDisplayMedia(options));
+      this.unshare();
+      this.screen = screen;
+      for (const track of screen.getTracks()) this.#own.add(track);
+      // The browser's own "Stop sharing".
+      this.track("screenvideo")?.addEventListener("ended", () => this.screen === screen && this.unshare());
+      this.changed();
+      return screen;
+    });
+  }
+
+  unshare(): void {
+    const tracks = this.screen?.getTracks() ?? [];
+    this.screen = undefined;
+    for (const track of tracks) this.#remove(track);
+    if (tracks.length > 0) this.changed();
+  }
+
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    for (const track of [...this.#own]) this.#remove(track);
+    this.screen = undefined;
+    this.finish({ reason: "closed" });
+  }
+
+  async [dispose](): Promise<void> {
+    this.stop();
+  }
+
+  async #open(kind: Kind): Promise<void> {
+    const { stream } = this;
+    const opened = await ask((from) => from.getUserMedia({ [kind]: this.#how[kind] }));
+    for (const track of opened.getTracks()) {
+      this.#adopt(track);
+      stream.addTrack(track);
+      if (this.#stopped) this.#remove(track);
+    }
+  }
+
+  #adopt(track: MediaStreamTrack): void {
+    this.#own.add(track);
+    // Unplugged: what is gone is not sent any more. Our own stop() fires no event.
+    track.addEventListener("ended", () => {
+      this.#remove(track);
+      this.changed();
+    });
+  }
+
+  #remove(track: MediaStreamTrack): void {
+    this.stream.removeTrack(track);
+    if (this.#own.delete(track)) track.stop();
+  }
+
+  /** One change after another: two quick mutes must not open two cameras. */
+  #serial<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(act);
+    this.#turn = turn.catch(() => {});
+    return quiet(turn);
+  }
 }

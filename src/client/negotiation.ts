@@ -41,7 +41,9 @@ export class Negotiation {
   /** Generation of the local description, which local candidates belong to; of the remote one. */
   #local = 0;
   #remote = 0;
-  #open = false;
+  /** Offers and answers so far, and whether one is being made that takes up all there is. */
+  #steps = 0;
+  #deaf = false;
   #closed = false;
   #unanswered: Signal | undefined;
   /** Candidates that came before their description. */
@@ -69,10 +71,15 @@ export class Negotiation {
     this.#queue(() => this.#offer());
   }
 
-  /** The connection's `negotiationneeded`. It comes again when the state is stable, so that it may be ignored before. */
+  /**
+   * The connection's `negotiationneeded`. It is not heard before the first round of offer and answer, nor while a step is on
+   * that may serve the need: afterwards the connection says so again if it did not.
+   */
   needed(): void {
+    const steps = this.#steps;
+    if (steps === 0 || this.#deaf || this.#pc.signalingState !== "stable") return;
     this.#queue(async () => {
-      if (this.#open && this.#pc.signalingState === "stable") await this.#offer();
+      if (steps === this.#steps) await this.#offer();
     });
   }
 
@@ -81,8 +88,9 @@ export class Negotiation {
     this.#queue(async () => {
       if (signal.generation < this.#generation) return;
       this.#generation = signal.generation;
-      if (signal.description?.type === "offer") await this.#answer(signal, signal.description);
-      else if (signal.description) await this.#answered(signal, signal.description);
+      const { description } = signal;
+      if (description?.type === "offer") await this.#answer(signal, description);
+      else if (description) await this.#answered(signal, description);
       if (signal.candidates || signal.endOfCandidates) {
         if (this.#remote === signal.generation) await this.#add(signal);
         else this.#early.push(signal);
@@ -95,10 +103,7 @@ export class Negotiation {
     this.#queue(async () => {
       if (generation <= this.#generation) return;
       this.#generation = generation;
-      if (!offer) return;
-      if (this.#pc.signalingState === "have-local-offer")
-        await this.#pc.setLocalDescription({ type: "rollback" });
-      await this.#offer({ iceRestart: true });
+      if (offer) await this.#offer({ iceRestart: true });
     });
   }
 
@@ -130,29 +135,43 @@ export class Negotiation {
   }
 
   async #offer(options?: RTCOfferOptions): Promise<void> {
-    this.#open = true;
-    const offer = await this.#pc.createOffer(options);
-    await this.#apply(offer);
-    // What createOffer gave, not pc.localDescription: that one grows candidates.
-    this.#unanswered = { generation: this.#generation, description: plain(offer) };
-    this.#events.send(this.#unanswered);
+    await this.#step(async () => {
+      if (this.#pc.signalingState === "have-local-offer")
+        await this.#pc.setLocalDescription({ type: "rollback" });
+      const offer = await this.#pc.createOffer(options);
+      await this.#apply(offer);
+      // What createOffer gave, not pc.localDescription: that one grows candidates.
+      this.#unanswered = { generation: this.#generation, description: plain(offer) };
+    });
+    if (this.#unanswered) this.#events.send(this.#unanswered);
   }
 
   async #answer(signal: Signal, offer: Description): Promise<void> {
     const pc = this.#pc;
     const glare = pc.signalingState === "have-local-offer";
     if (glare && !this.#polite && this.#unanswered?.generation === signal.generation) return;
-    // Two steps one after the other would let a browser fire negotiationneeded in between.
-    if (glare)
-      await Promise.all([pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)]);
-    else await pc.setRemoteDescription(offer);
+    // One after the other would let a browser say negotiationneeded in between.
+    await this.#step(() =>
+      glare
+        ? Promise.all([pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)])
+        : pc.setRemoteDescription(offer),
+    );
     this.#unanswered = undefined;
     await this.#described(signal.generation);
     const answer = await pc.createAnswer();
     await this.#apply(answer);
-    this.#open = true;
     this.#events.send({ generation: this.#generation, description: plain(answer) });
     this.#events.applied();
+  }
+
+  async #step(step: () => Promise<unknown>): Promise<void> {
+    this.#steps++;
+    this.#deaf = true;
+    try {
+      await step();
+    } finally {
+      this.#deaf = false;
+    }
   }
 
   async #answered(signal: Signal, answer: Description): Promise<void> {

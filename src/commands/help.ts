@@ -18,5 +18,5 @@ export function help(): string {
   const lines = shown.map(
     ({ flag, env, schema }) => `  --${flag.padEnd(18)} ${env.at(-1)?.padEnd(32)} ${schema.description}`,
   );
-  return `${usage}${lines.join("\n")}\n  --limits.NAME      SWITCHBOARD_LIMITS_NAME          Every bound of the protocol: see docs/config.md`;
+  return `${usage}${lines.join("\n")}\n  --limits.NAME        SWITCHBOARD_LIMITS_NAME          Every bound of the protocol: see docs/config.md`;
 }

@@ -22,10 +22,14 @@ export async function serve(settings: Settings): Promise<number> {
     console.error(`switchboard: ${startFailure(error, settings)}`);
     return 2;
   }
-  log.info({ version: packageVersion, runtime, development: settings.dev, url: server.url }, "listening");
-  const signal = await new Promise<string>((resolve) => {
+  // Before anybody is told that the server is there.
+  const asked = new Promise<string>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve(name));
   });
+  const address = settings.dev ? server.url.replace("127.0.0.1", "localhost") : server.url;
+  const hint = settings.dev ? " (development mode: for this machine only)" : "";
+  log.info({ version: packageVersion, runtime, url: server.url }, `Switchboard is at ${address}${hint}`);
+  const signal = await asked;
   // Whoever asks a second time does not want to wait.
   for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));
   log.info({ signal, within: settings.drain }, "draining");

@@ -11,7 +11,7 @@ export function parseJsonWithComments(text: string): Result<unknown, string> {
 
 /** Strings are matched first, so that what looks like a comment inside of one stays. */
 const token = /("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
-const lastComma = /("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g;
+const lastComma = /("(?:[^"\\]|\\.)*")|(?<=[^\s[{,]\s*),(?=\s*[}\]])/g;
 
 function plain(text: string): string {
   const keepString = (_match: string, string?: string): string => string ?? "";

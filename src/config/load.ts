@@ -125,10 +125,8 @@ function explain(path: string, value: unknown): string | undefined {
   const checker = checkers.get(path);
   if (checker === undefined || checker.Check(value)) return undefined;
   const errors = checker.Errors(value);
-  const literals = errors.flatMap((one) =>
-    one.keyword === "const" ? [String(one.params.allowedValue)] : [],
-  );
-  if (literals.length > 0) return `must be one of ${literals.join(", ")}`;
+  const allowed = errors.find((one) => one.keyword === "enum")?.params.allowedValues;
+  if (allowed !== undefined) return `must be one of ${allowed.join(", ")}`;
   const [first] = errors;
   const at = first === undefined || first.instancePath === "" ? "" : `${first.instancePath.slice(1)} `;
   return `${at}${first?.message ?? "is wrong"}`;

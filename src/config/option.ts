@@ -24,7 +24,7 @@ const wellKnown: Readonly<Record<string, string>> = { port: "PORT", host: "HOST"
 export const options: readonly Option[] = leaves(Settings.properties, "");
 
 /** `frameBytes` → `frame-bytes`. */
-export function kebab(name: string): string {
+function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 

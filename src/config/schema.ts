@@ -103,14 +103,14 @@ export const Settings = Type.Object({
   drain: milliseconds(30_000, "How long SIGTERM lets devices go elsewhere before the process ends."),
   log: Type.Object(
     {
-      level: Type.Union(
-        (["trace", "debug", "info", "warn", "error", "silent"] as const).map((level) => Type.Literal(level)),
-        { default: "info", description: "`trace`, `debug`, `info`, `warn`, `error` or `silent`." },
-      ),
-      format: Type.Union(
-        (["auto", "json", "pretty"] as const).map((format) => Type.Literal(format)),
-        { default: "auto", description: "`json`, `pretty`, or `auto`: pretty on a terminal." },
-      ),
+      level: Type.Enum(["trace", "debug", "info", "warn", "error", "silent"], {
+        default: "info",
+        description: "`trace`, `debug`, `info`, `warn`, `error` or `silent`.",
+      }),
+      format: Type.Enum(["auto", "json", "pretty"], {
+        default: "auto",
+        description: "`json`, `pretty`, or `auto`: pretty on a terminal.",
+      }),
     },
     { description: "Logs, on standard output." },
   ),
@@ -119,3 +119,10 @@ export const Settings = Type.Object({
 
 /** The settings of a server, all of them, checked. */
 export type Settings = Static<typeof Settings>;
+
+/** Settings as one writes them: what is absent has its default. */
+export type SettingsInput = {
+  readonly [name in keyof Settings]?: Settings[name] extends readonly unknown[]
+    ? Settings[name]
+    : Partial<Settings[name]>;
+};

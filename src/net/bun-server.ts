@@ -19,6 +19,7 @@ const idleRequestSeconds = 60;
 export class BunServer implements HttpServer {
   readonly #options: ServerOptions;
   readonly #proxies: TrustedProxies;
+  readonly #outbox: Outbox;
   readonly #handlers: Bun.WebSocketHandler<BunSocket>;
   /** The last one listens; those before serve the connections that were made under an older certificate. */
   readonly #servers: Bun.Server<BunSocket>[];
@@ -26,8 +27,17 @@ export class BunServer implements HttpServer {
   constructor(options: ServerOptions) {
     this.#options = options;
     this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
+    this.#outbox = new Outbox(options.bufferedBytes);
     this.#handlers = {
-      open: (ws) => ws.data.opened(ws),
+      open: (ws) => {
+        // Bun drops a socket whose open handler throws, without a code.
+        try {
+          ws.data.opened(ws);
+        } catch (error) {
+          options.fault("socket", error);
+          ws.data.failed();
+        }
+      },
       message: (ws, message) => ws.data.received(message),
       close: (ws, code) => ws.data.vanished(code),
       error: (error, ws) => {
@@ -96,34 +106,93 @@ export class BunServer implements HttpServer {
     if ("refusal" in choice) return refusalResponse(choice.refusal);
     const { route } = choice;
     const upgraded = server.upgrade(request, {
-      data: new BunSocket(route, client),
+      data: new BunSocket(route, client, this.#outbox),
       ...(route.protocol === undefined ? {} : { headers: { "Sec-WebSocket-Protocol": route.protocol } }),
     });
     return upgraded ? undefined : refusalResponse({ status: 400, body: "This is no WebSocket handshake." });
   }
 }
 
+type Message = string | Uint8Array<ArrayBuffer>;
+
+/**
+ * What sockets have to send at the end of this turn of the event loop. All messages of a socket then leave by one
+ * system call; under load those are most of what relaying a message costs.
+ */
+class Outbox {
+  /** Most bytes that may wait in one socket. */
+  readonly limit: number;
+  #due: BunSocket[] = [];
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  add(socket: BunSocket): void {
+    if (this.#due.push(socket) === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const socket of due) socket.flush();
+  }
+}
+
 class BunSocket implements Socket {
   readonly client: Client;
   readonly #route: SocketRoute;
+  readonly #outbox: Outbox;
   #ws: Bun.ServerWebSocket<BunSocket> | undefined;
   #handlers: SocketHandlers | undefined;
+  /** Messages of this turn; one alone, as most are, needs no list. */
+  #queue: Message | Message[] | undefined;
+  #queued = 0;
+  /** Something waited in the socket after the last turn. */
+  #pressed = false;
 
-  constructor(route: SocketRoute, client: Client) {
+  constructor(route: SocketRoute, client: Client, outbox: Outbox) {
     this.client = client;
     this.#route = route;
+    this.#outbox = outbox;
   }
 
   get buffered(): number {
-    return this.#ws?.getBufferedAmount() ?? 0;
+    return this.#queued + (this.#pressed ? (this.#ws?.getBufferedAmount() ?? 0) : 0);
   }
 
-  send(message: string | Uint8Array<ArrayBuffer>): boolean {
+  send(message: Message): boolean {
+    if (this.#ws === undefined || this.buffered > this.#outbox.limit) return false;
+    const queue = this.#queue;
+    this.#queued += message.length;
+    if (queue === undefined) {
+      this.#queue = message;
+      this.#outbox.add(this);
+    } else if (Array.isArray(queue)) queue.push(message);
+    else this.#queue = [queue, message];
+    return true;
+  }
+
+  /** Hands what waits to the socket. A message that it does not take ends it: what follows would leave a gap. */
+  flush(): void {
+    const ws = this.#ws;
+    const queue = this.#queue;
+    this.#queue = undefined;
+    this.#queued = 0;
+    if (ws === undefined || queue === undefined) return;
+    let taken = true;
     // 0: dropped; -1: waits in the socket's buffer.
-    return this.#ws !== undefined && this.#ws.send(message) !== 0;
+    if (Array.isArray(queue))
+      ws.cork(() => {
+        for (const message of queue) taken = taken && ws.send(message) !== 0;
+      });
+    else taken = ws.send(queue) !== 0;
+    this.#pressed = ws.getBufferedAmount() > 0;
+    if (!taken) ws.terminate();
   }
 
   close(code: number, reason: string): void {
+    this.flush();
     const ws = this.#ws;
     this.#ws = undefined;
     this.#handlers = undefined;

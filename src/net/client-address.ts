@@ -77,5 +77,6 @@ export class TrustedProxies {
 
 function withoutPort(hop: string): string {
   if (hop.startsWith("[")) return hop.slice(1, hop.indexOf("]"));
-  return hop.includes(".") ? (hop.split(":", 1)[0] ?? "") : hop;
+  const [host = "", , more] = hop.split(":");
+  return more === undefined ? host : hop;
 }

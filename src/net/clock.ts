@@ -1,9 +1,19 @@
 /** Unix time in ms. */
 export const now: () => number = Date.now;
 
-/** Runs `task` every `interval` ms until the returned function is called. Keeps no process alive. */
-export function every(interval: number, task: () => void): () => void {
-  const timer = setInterval(task, interval);
+/**
+ * Runs `task` every `interval` ms until the returned function is called. Keeps no process alive. `failed` hears what
+ * the task throws; without it, that ends the process.
+ */
+export function every(interval: number, task: () => void, failed?: (error: unknown) => void): () => void {
+  const guarded = (): void => {
+    try {
+      task();
+    } catch (error) {
+      failed?.(error);
+    }
+  };
+  const timer = setInterval(failed === undefined ? task : guarded, interval);
   timer.unref();
   return () => clearInterval(timer);
 }

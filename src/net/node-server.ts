@@ -113,8 +113,7 @@ export class NodeServer implements HttpServer {
     }
     if (route.protocol !== undefined) protocols.set(incoming, route.protocol);
     this.#sockets.handleUpgrade(incoming, raw, head, (ws) => {
-      const socket = new NodeSocket(ws, client, this.#options);
-      socket.serve(route.open(socket));
+      new NodeSocket(ws, client, this.#options).serve(route);
     });
   }
 
@@ -168,28 +167,45 @@ class NodeSocket implements Socket {
     if (!this.#open) return;
     this.#open = false;
     this.#ws.close(code, reason);
-    const cut = setTimeout(() => this.#ws.terminate(), closeTimeout);
+    const cut = setTimeout(() => this.#ws.terminate(), closeTimeout).unref();
     this.#ws.once("close", () => clearTimeout(cut));
   }
 
-  serve(handlers: SocketHandlers): void {
+  serve(route: SocketRoute): void {
+    // `close` follows each error and says all that there is to say.
+    this.#ws.on("error", () => {});
+    let handlers: SocketHandlers | undefined;
+    this.#guard(() => {
+      handlers = route.open(this);
+    });
     this.#ws.on("message", (data: Buffer, binary) => {
-      if (!this.#open) return;
+      if (!this.#open || handlers === undefined) return;
       try {
         if (binary) handlers.binary(data);
         else handlers.text(data.toString());
       } catch (error) {
-        this.#options.fault("socket", error);
-        this.close(1011, "internal error");
-        handlers.closed(1011);
+        this.#failed(error);
+        this.#guard(() => handlers?.closed(1011));
       }
     });
-    // `close` follows each error and says all that there is to say.
-    this.#ws.on("error", () => {});
     this.#ws.on("close", (code) => {
       if (!this.#open) return;
       this.#open = false;
-      handlers.closed(code);
+      this.#guard(() => handlers?.closed(code));
     });
+  }
+
+  /** What a handler throws ends its socket, not the process. */
+  #guard(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#options.fault("socket", error);
+    this.close(1011, "internal error");
   }
 }

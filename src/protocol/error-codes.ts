@@ -1,3 +1,5 @@
+import type { Limits } from "./limits.ts";
+
 /**
  * Every error code that the server can put into a reply: what it means and whether the same request may
  * succeed when it is sent again later (`temporary`). `docs/errors.md` is tested against this table.
@@ -44,7 +46,6 @@ export const errorCodes = {
   },
   refused: { temporary: false, text: "A moderator of the room refused the knock." },
   too_many_devices: { temporary: true, text: "The user has reached the limit of devices." },
-  too_many_links: { temporary: true, text: "The user or the address has reached the limit of links." },
   too_many_rings: {
     temporary: true,
     text: "Too many calls are ringing between these users, or at this callee.",
@@ -70,6 +71,8 @@ export interface WireError {
   readonly temporary: boolean;
   /** Milliseconds to wait before the same request may succeed. */
   readonly retryAfter?: number;
+  /** The bound that the request would have broken. */
+  readonly limit?: keyof Limits;
 }
 
 /** Makes the error of a reply; `message` defaults to the code's own text. */
@@ -77,4 +80,14 @@ export function wireError(code: WireCode, message?: string, retryAfter?: number)
   const { temporary, text } = errorCodes[code];
   const error = { code, message: message ?? text, temporary };
   return retryAfter === undefined ? error : { ...error, retryAfter };
+}
+
+/** Makes the error of a request that a bound refuses. Clients are told which, and metrics count it. */
+export function overLimit(
+  limit: keyof Limits,
+  code: WireCode,
+  message?: string,
+  retryAfter?: number,
+): WireError {
+  return { ...wireError(code, message, retryAfter), limit };
 }

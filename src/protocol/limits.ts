@@ -45,6 +45,9 @@ export const defaultLimits = {
   watches: 1_000,
   /** Rooms that one link may be in. */
   rooms: 50,
+  /** Deliveries a second that one user's messages to rooms may cause, and the burst above that. */
+  deliveriesPerSecond: 20_000,
+  deliveriesBurst: 40_000,
   /** Members of a room without a size of its own; of a mesh. */
   roomSize: 10_000,
   meshSize: 16,

@@ -88,6 +88,9 @@ export const ErrorBody = Type.Object(
     message: Type.String(),
     temporary: Type.Boolean({ description: "The same request may succeed later." }),
     retryAfter: Type.Optional(Type.Integer({ minimum: 0, description: "ms" })),
+    limit: Type.Optional(
+      Type.String({ description: "The bound that the request would have broken (see Limits)." }),
+    ),
   },
   { additionalProperties: true, description: "See docs/errors.md." },
 );

@@ -78,7 +78,7 @@ describe("Deadlines", () => {
       fc.record({ do: fc.constant("run" as const), by: fc.integer({ min: 0, max: 10 }) }),
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
         const deadlines = new Deadlines();
         const handles: Deadline[] = [];
         let model: { at: number; name: number }[] = [];

@@ -41,7 +41,7 @@ describe("TokenBucket", () => {
       fc.property(
         fc.integer({ min: 1, max: 100 }),
         fc.integer({ min: 1, max: 50 }),
-        fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 300 }),
+        fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 300, size: "max" }),
         (perSecond, burst, waits) => {
           const bucket = new TokenBucket(perSecond, burst, 0);
           let now = 0;

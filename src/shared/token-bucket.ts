@@ -44,10 +44,10 @@ export class TokenBuckets {
     return this.#fullAt.size;
   }
 
-  /** Takes one token of the key's bucket; false when there is none. */
-  take(key: string, now: number): boolean {
+  /** Takes tokens of the key's bucket, at most a whole bucket; false when there are not as many. */
+  take(key: string, now: number, tokens = 1): boolean {
     this.#forget(now);
-    const after = this.#rate.take(this.#fullAt.get(key) ?? now, now);
+    const after = this.#rate.take(this.#fullAt.get(key) ?? now, now, tokens);
     if (after === undefined) return false;
     this.#fullAt.delete(key);
     this.#fullAt.set(key, after);
@@ -55,8 +55,8 @@ export class TokenBuckets {
   }
 
   /** Whole milliseconds until `take` of the key will succeed. */
-  retryAfter(key: string, now: number): number {
-    return this.#rate.retryAfter(this.#fullAt.get(key) ?? now, now);
+  retryAfter(key: string, now: number, tokens = 1): number {
+    return this.#rate.retryAfter(this.#fullAt.get(key) ?? now, now, tokens);
   }
 
   /** Two a take: the map shrinks faster than it grows. */
@@ -80,15 +80,20 @@ class Rate {
     this.#depth = burst * this.#cost;
   }
 
-  /** When the bucket will be full again after one more token; undefined when it has none. */
-  take(fullAt: number, now: number): number | undefined {
-    const after = this.#current(fullAt, now) + this.#cost;
+  /** When the bucket will be full again after these tokens; undefined when it has not as many. */
+  take(fullAt: number, now: number, tokens = 1): number | undefined {
+    const after = this.#current(fullAt, now) + this.#costOf(tokens);
     // A part of a millisecond is forgiven, so that the sums of fractions never lose a token.
     return after - now > this.#depth + 0.001 ? undefined : after;
   }
 
-  retryAfter(fullAt: number, now: number): number {
-    return Math.max(0, Math.ceil(this.#current(fullAt, now) + this.#cost - now - this.#depth - 0.001));
+  retryAfter(fullAt: number, now: number, tokens = 1): number {
+    const after = this.#current(fullAt, now) + this.#costOf(tokens);
+    return Math.max(0, Math.ceil(after - now - this.#depth - 0.001));
+  }
+
+  #costOf(tokens: number): number {
+    return Math.min(tokens * this.#cost, this.#depth);
   }
 
   /** A clock that was set back must not lock anybody out for longer than an empty bucket would. */

@@ -1,6 +1,6 @@
 import { type CloseName, closeCodes } from "../protocol/close-codes.ts";
 import { decodeFrame, decodeHello } from "../protocol/codec.ts";
-import { wireError } from "../protocol/error-codes.ts";
+import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Hello } from "../protocol/handshake.ts";
 import { type Request, silentRequests } from "../protocol/requests.ts";
 import { longerThan } from "../shared/utf8.ts";
@@ -99,6 +99,7 @@ export class NativeConnection {
       return;
     }
     if (longerThan(text, this.#host.links.limits.helloBytes)) {
+      this.#host.ports.emit({ type: "limit", limit: "helloBytes" });
       this.refuse("frameTooLarge");
       return;
     }
@@ -111,7 +112,8 @@ export class NativeConnection {
     this.#host.ports.verify(hello.value.token, (result, later) => {
       if (this.#phase !== "verifying") return;
       if (result.ok) this.#admit(hello.value, result.value, later);
-      else this.refuse("unauthorized", result.error.code);
+      // Where the keys can't be had just now, another attempt may well succeed.
+      else this.refuse(result.error.temporary ? "overloaded" : "unauthorized", result.error.code);
       this.#host.settle(later);
     });
   }
@@ -136,7 +138,9 @@ export class NativeConnection {
     if (link === undefined) return;
     link.lastHeard = now;
     link.pingSent = false;
+    link.formerSecretHash = "";
     if (longerThan(text, this.#host.links.limits.frameBytes)) {
+      this.#host.ports.emit({ type: "limit", limit: "frameBytes" });
       link.suspend("frameTooLarge", now);
       this.#end();
       return;
@@ -152,7 +156,7 @@ export class NativeConnection {
         if (this.#counts(link, frame.request.id, now)) this.#perform(link, frame.request, now);
         break;
       case "refused":
-        if (this.#counts(link, frame.id, now))
+        if (this.#counts(link, frame.id, now) && this.#withinRate(link, frame.id, "unknown", now))
           this.#reply(link, frame.id, { error: frame.error }, "unknown", now);
         break;
       case "ack":
@@ -178,32 +182,36 @@ export class NativeConnection {
   }
 
   #perform(link: NativeLink, request: Request, now: number): void {
-    const { links, ports } = this.#host;
-    const overRate = link.admitRate(now);
-    if (overRate !== undefined) {
-      ports.emit({ type: "limit", limit: "requestsPerSecond" });
-      this.#reply(link, request.id, { error: overRate }, request.type, now);
-      if (link.excess > links.limits.requestsBurst) {
-        link.suspend("tooManyRequests", now);
-        this.#end();
-      }
-      return;
-    }
+    const { links } = this.#host;
+    if (!this.#withinRate(link, request.id, request.type, now)) return;
     const silent = silentRequests.has(request.type);
     if (!silent && link.inFlight >= links.limits.requestsInFlight) {
-      ports.emit({ type: "limit", limit: "requestsInFlight" });
-      this.#reply(link, request.id, { error: wireError("too_many_requests") }, request.type, now);
+      const error = overLimit("requestsInFlight", "too_many_requests");
+      this.#reply(link, request.id, { error }, request.type, now);
       return;
     }
     const outcome = this.#guarded(request, now);
     if (silent) {
       if (outcome !== undefined && "error" in outcome)
         this.#reply(link, request.id, outcome, request.type, now);
-      else links.admittedSilently(link, now);
+      else link.admittedSilently(now);
       return;
     }
     if (outcome !== undefined) this.#reply(link, request.id, outcome, request.type, now);
     else link.inFlight += 1;
+  }
+
+  /** Over the rate a request is refused; who goes on far beyond it is closed. */
+  #withinRate(link: NativeLink, id: number, type: string, now: number): boolean {
+    const { links } = this.#host;
+    const overRate = link.admitRate(now);
+    if (overRate === undefined) return true;
+    this.#reply(link, id, { error: overRate }, type, now);
+    if (link.excess > links.limits.requestsBurst) {
+      link.suspend("tooManyRequests", now);
+      this.#end();
+    }
+    return false;
   }
 
   /** A fault of ours costs this request and nobody else. */
@@ -217,10 +225,15 @@ export class NativeConnection {
   }
 
   #reply(link: NativeLink, id: number, outcome: Outcome, type: string, now: number): void {
-    if ("error" in outcome)
-      this.#host.ports.emit({ type: "request_failed", request: type, code: outcome.error.code });
+    if ("error" in outcome) this.#failed(type, outcome.error);
     link.inFlight += 1;
     link.reply(id, outcome, now);
+  }
+
+  #failed(request: string, { code, limit }: WireError): void {
+    const { ports } = this.#host;
+    ports.emit({ type: "request_failed", request, code });
+    if (limit !== undefined) ports.emit({ type: "limit", limit });
   }
 
   #violation(reason: string, now: number): void {

@@ -1,24 +1,19 @@
 import { wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf } from "../protocol/requests.ts";
-import type { RoomPolicy } from "../protocol/values.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
+import { drainLinks, sweepLinks } from "./link-upkeep.ts";
 import { type LinkEnd, type LinkHooks, Links } from "./links.ts";
 import { Messages } from "./messages.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
+import type { RoomRule } from "./room-policy.ts";
 import { Rooms } from "./rooms.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
-
-/** The rules of rooms whose name matches; the first match counts. */
-export interface RoomRule extends RoomPolicy {
-  /** An address pattern, such as `room:visit-*`. */
-  readonly match: string;
-}
 
 export interface CoreOptions {
   /** This node's name, unique in the cluster. */
@@ -89,16 +84,14 @@ export class Core implements ConnectionHost, LinkHooks {
     this.#limits = limits;
     this.#swept = now;
     this.#sweptSlowly = now;
-    const emit = ports.emit.bind(ports);
     this.links = new Links({ node, limits, ports, backplane, deadlines, directory, hooks: this });
     this.#sessions = new Sessions({ node, limits, ports, deadlines, directory });
-    this.#presence = new Presence({ limits, directory, deadlines, emit });
+    this.#presence = new Presence({ limits, directory, deadlines });
     this.#rooms = new Rooms({
       limits,
       rules: rooms,
       deadlines,
       random: ports.random.bind(ports),
-      emit,
       connect: this.#sessions.connect.bind(this.#sessions),
       disconnect: this.#sessions.disconnect.bind(this.#sessions),
     });
@@ -119,10 +112,10 @@ export class Core implements ConnectionHost, LinkHooks {
   tick(now: number): void {
     if (now - this.#swept >= sweepEvery) {
       this.#swept = now;
-      this.links.acknowledge(now);
-      this.links.sweep(now);
+      sweepLinks(this.links, this.ports, now);
       for (const [connection, by] of this.#silent) {
         if (by > now) break;
+        this.ports.emit({ type: "limit", limit: "helloTimeout" });
         connection.refuse("helloTimeout");
       }
     }
@@ -144,7 +137,7 @@ export class Core implements ConnectionHost, LinkHooks {
    */
   drain(now: number, within: number): void {
     this.draining = true;
-    this.links.drain(now, within);
+    drainLinks(this.links, this.#deadlines, this.ports, within, now);
     this.settle(now);
   }
 
@@ -248,7 +241,7 @@ export class Core implements ConnectionHost, LinkHooks {
   opened(device: Device, now: number): void {
     for (const [session, leg] of this.#recovered.get(device) ?? []) {
       session.tellRecovered(leg, now);
-      session.linkLive(leg, now);
+      session.linkChanged(leg, "live", now);
     }
     this.#recovered.delete(device);
     this.#sessions.arrived(device, now);

@@ -270,3 +270,35 @@ describe("the link", () => {
     expect(sim.client("bob", "late").connect().closed?.code).toBe(4103);
   });
 });
+
+test("every cap that bites is told to the client by name, and counted", () => {
+  const sim = new SimCore({ watches: 1, ringsPerPair: 1, bodyBytes: 10, sdpBytes: 10, requestsInFlight: 1 });
+  const alice = sim.client("alice", "laptop").connect();
+  const bob = sim.client("bob", "phone").connect();
+  const refused = (type: string, fields: object) => alice.ask(type, fields).error?.limit;
+  expect(refused("watch", { users: ["a", "b"] })).toBe("watches");
+  expect(refused("send", { to: "bob", body: "x".repeat(20) })).toBe("bodyBytes");
+  expect(refused("call", { to: "bob", description: { type: "offer", sdp: "x".repeat(20) } })).toBe(
+    "sdpBytes",
+  );
+  const { session } = alice.ask("call", { to: "bob" }).ok;
+  expect(refused("call", { to: "bob" })).toBe("ringsPerPair");
+  // An accept waits for its confirm, and fills the one place.
+  bob.ask("accept", { session });
+  expect(bob.ask("status", { status: "x" }).error.limit).toBe("requestsInFlight");
+  bob.raw(`{"id":3,"type":"send","to":"alice","body":"${"x".repeat(70_000)}"}`);
+  sim.client("carol", "tab").connect({ extra: "x".repeat(17_000) });
+  alice.stalled = true;
+  sim.client("dave", "tab").connect().ask("send", { to: "alice", body: 1 });
+  const limits = sim.events.flatMap((event) => (event.type === "limit" ? [event.limit] : []));
+  expect(limits).toEqual([
+    "watches",
+    "bodyBytes",
+    "sdpBytes",
+    "ringsPerPair",
+    "requestsInFlight",
+    "frameBytes",
+    "helloBytes",
+    "sendBuffer",
+  ]);
+});

@@ -1,13 +1,13 @@
 import { type CloseName, closeCodes } from "../protocol/close-codes.ts";
 import type { Hello, Welcome } from "../protocol/handshake.ts";
-import { type Limits, toldLimits } from "../protocol/limits.ts";
-import { serverFeatures } from "../protocol/version.ts";
+import type { Limits } from "../protocol/limits.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
 import { Device } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import { type LinkKeeper, NativeLink } from "./native-link.ts";
 import type { Identity, Ports, Transport } from "./ports.ts";
+import { limitsToTell, welcomeFrame } from "./welcome.ts";
 
 /** Why a link is gone for good. Only `client` means that its person left. */
 export type LinkEnd = "client" | "replaced" | "renewed" | "expired" | "kicked" | "evicted";
@@ -41,7 +41,8 @@ export type Admission =
   | { readonly link: NativeLink }
   | { readonly close: CloseName; readonly reason?: string };
 
-interface NativeEntry {
+/** A native link and the device that speaks over it. */
+export interface LinkEntry {
   readonly link: NativeLink;
   readonly device: Device;
 }
@@ -56,18 +57,16 @@ export class Links implements LinkKeeper {
   readonly limits: Limits;
   readonly budget = { bytes: 0 };
   readonly #options: LinksOptions;
-  readonly #links = new Map<string, NativeEntry>();
-  readonly #byDevice = new Map<Device, NativeEntry>();
+  readonly #links = new Map<string, LinkEntry>();
+  readonly #byDevice = new Map<Device, LinkEntry>();
   readonly #notBefore = new Map<string, number>();
-  readonly #told: Record<string, number> = {};
-  /** Links with silent requests that wait for their acknowledgement. */
-  readonly #ackDue = new Set<NativeLink>();
+  readonly #told: Record<string, number>;
   live = 0;
 
   constructor(options: LinksOptions) {
     this.#options = options;
     this.limits = options.limits;
-    for (const name of toldLimits) this.#told[name] = options.limits[name];
+    this.#told = limitsToTell(options.limits);
   }
 
   get size(): number {
@@ -124,22 +123,24 @@ export class Links implements LinkKeeper {
     if (entry === undefined || resume === undefined)
       return this.#open(transport, hello, identity, id, refusal, now);
     const { link, device } = entry;
+    const presented = this.#options.ports.hash(resume.secret);
     if (
       device.user !== identity.user ||
       device.id !== id ||
-      this.#options.ports.hash(resume.secret) !== link.secretHash
+      (presented !== link.secretHash && presented !== link.formerSecretHash)
     )
       return { close: "badResume" };
     // A duplicated tab brings the secret of the tab that it was copied from: it is another instance.
     if (link.instance !== hello.instance) return this.#open(transport, hello, identity, id, "expired", now);
     if (hello.attempt <= link.attempt) return { close: "stale" };
     if (!link.log.reaches(resume.seq)) return this.#open(transport, hello, identity, id, "gap", now);
+    link.formerSecretHash = presented;
     this.#resume(entry, transport, hello, identity, resume.seq, now);
     return { link };
   }
 
   #resume(
-    entry: NativeEntry,
+    entry: LinkEntry,
     transport: Transport,
     hello: Hello,
     identity: Identity,
@@ -157,7 +158,7 @@ export class Links implements LinkKeeper {
     const replayed = link.replay(seq, now);
     const { ports, hooks } = this.#options;
     ports.emit({ type: "link_resumed", user: device.user, device: device.id, link: link.id, replayed });
-    if (!device.online) this.#setOnline(device, true, now);
+    if (!device.online) this.setOnline(device, true, now);
     hooks.resumed(device, now);
   }
 
@@ -228,7 +229,7 @@ export class Links implements LinkKeeper {
     const devices = this.#options.directory.devices(user);
     if (devices.length < this.limits.devicesPerUser) return undefined;
     this.#options.ports.emit({ type: "limit", limit: "devicesPerUser" });
-    let oldest: NativeEntry | undefined;
+    let oldest: LinkEntry | undefined;
     for (const device of devices) {
       const entry = this.#byDevice.get(device);
       if (entry?.link.state !== "suspended") continue;
@@ -239,7 +240,7 @@ export class Links implements LinkKeeper {
     return undefined;
   }
 
-  #authorize(entry: NativeEntry, identity: Identity): void {
+  #authorize(entry: LinkEntry, identity: Identity): void {
     entry.link.expires = identity.expires;
     entry.device.grants = identity.grants;
   }
@@ -251,7 +252,7 @@ export class Links implements LinkKeeper {
   }
 
   #welcome(
-    entry: NativeEntry,
+    entry: LinkEntry,
     resumed: boolean,
     reason: Welcome["reason"],
     sessions: string[],
@@ -263,22 +264,14 @@ export class Links implements LinkKeeper {
     link.secretHash = ports.hash(secret);
     const ice = ports.iceServers(device.user, device.id, now);
     link.renewAt = ice.renewAt ?? Number.POSITIVE_INFINITY;
-    const welcome: Welcome = {
-      type: "welcome",
-      resumed,
-      link: link.id,
+    const welcome = {
+      ...welcomeFrame(link, device, node, this.#told, now),
       secret,
-      home: node,
-      got: link.got,
-      user: device.user,
-      device: device.id,
-      expires: Math.max(0, link.expires - now),
       iceServers: ice.servers,
-      limits: this.#told,
-      features: [...serverFeatures],
+      resumed,
+      ...(reason === undefined ? {} : { reason }),
+      ...(sessions.length === 0 ? {} : { sessions }),
     };
-    if (reason !== undefined) welcome.reason = reason;
-    if (sessions.length > 0) welcome.sessions = sessions;
     link.silent = 0;
     link.sendUncounted(JSON.stringify(welcome), now);
   }
@@ -289,7 +282,6 @@ export class Links implements LinkKeeper {
     const device = this.deviceOf(link);
     if (device === undefined) return;
     this.live -= 1;
-    this.#ackDue.delete(link);
     this.#options.ports.emit({ type: "link_suspended", user: device.user, device: device.id, code });
     // Told later: this may come out of a delivery, in the middle of somebody's loop.
     this.#options.deadlines.add(now, (later) => {
@@ -303,8 +295,8 @@ export class Links implements LinkKeeper {
     this.#end(link, "kicked", now);
   }
 
-  overflowed(_link: NativeLink): void {
-    this.#options.ports.emit({ type: "limit", limit: "logFrames" });
+  overflowed(limit: "logFrames" | "sendBuffer"): void {
+    this.#options.ports.emit({ type: "limit", limit });
   }
 
   /** The client closed its link itself. */
@@ -325,46 +317,22 @@ export class Links implements LinkKeeper {
     if (link.state === "live") this.live -= 1;
     this.#links.delete(link.id);
     this.#byDevice.delete(device);
-    this.#ackDue.delete(link);
     this.#options.directory.remove(device);
     link.end();
   }
 
-  /** Counts a silent request. */
-  admittedSilently(link: NativeLink, now: number): void {
-    if (link.admittedSilently(now)) this.#ackDue.add(link);
-    else this.#ackDue.delete(link);
+  /** The links with their devices, for who looks after them. */
+  entries(): Iterable<LinkEntry> {
+    return this.#links.values();
   }
 
-  /** Acknowledges what has waited for company. Each second. */
-  acknowledge(now: number): void {
-    for (const link of this.#ackDue) link.acknowledge(now);
-    this.#ackDue.clear();
+  /** The window of a suspended link is over. */
+  expire(link: NativeLink, now: number): void {
+    this.#end(link, "expired", now);
   }
 
-  /** Silence, windows, expiry. Each second; a loop over all links costs less than a timer for each. */
-  sweep(now: number): void {
-    for (const { link, device } of this.#links.values()) {
-      const silence = now - link.lastHeard;
-      if (device.online && silence >= this.limits.offlineAfter) this.#setOnline(device, false, now);
-      if (link.state === "suspended") {
-        if (now - link.suspendedAt >= this.limits.resumeWindow) this.#end(link, "expired", now);
-      } else if (link.expires <= now) link.suspend("tokenExpired", now);
-      else if (silence >= this.limits.silence) link.suspend("silent", now);
-      else if (silence >= this.limits.pingAfter && !link.pingSent) {
-        link.pingSent = true;
-        link.sendUncounted('{"type":"ping"}', now);
-      } else if (link.renewAt <= now) this.#renewIce(link, device, now);
-    }
-  }
-
-  #renewIce(link: NativeLink, device: Device, now: number): void {
-    const { servers, renewAt } = this.#options.ports.iceServers(device.user, device.id, now);
-    link.renewAt = renewAt ?? Number.POSITIVE_INFINITY;
-    link.deliver({ type: "ice_servers", iceServers: servers }, now);
-  }
-
-  #setOnline(device: Device, online: boolean, now: number): void {
+  /** Others see the device, or no longer do. */
+  setOnline(device: Device, online: boolean, now: number): void {
     device.online = online;
     this.#options.hooks.changed(device, now);
   }
@@ -384,18 +352,6 @@ export class Links implements LinkKeeper {
       .filter((device) => id === undefined || device.id === id);
     for (const device of devices) device.link.close("kicked", now);
     return devices.length;
-  }
-
-  /** Tells every client to come back elsewhere, each after a jitter of its own, and closes it then. */
-  drain(now: number, within: number): void {
-    for (const { link } of this.#links.values()) {
-      if (link.state !== "live") continue;
-      const after = Math.floor(this.#options.ports.jitter() * within * 0.8);
-      link.sendUncounted(JSON.stringify({ type: "goodbye", action: "resume", after, reason: "drain" }), now);
-      this.#options.deadlines.add(now + after, (later) => {
-        if (link.state === "live") link.suspend("drain", later);
-      });
-    }
   }
 }
 

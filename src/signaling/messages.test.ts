@@ -5,6 +5,7 @@ import { Messages } from "./messages.ts";
 
 let directory: Directory;
 let told: unknown[];
+let others: number;
 let messages: Messages;
 let alice: TestDevice;
 let alicePhone: TestDevice;
@@ -13,13 +14,14 @@ let bob: TestDevice;
 beforeEach(() => {
   directory = new Directory();
   told = [];
+  others = 3;
   messages = new Messages({
-    limits: { bodyBytes: 20 },
+    limits: { bodyBytes: 20, deliveriesPerSecond: 100, deliveriesBurst: 200 },
     directory,
     rooms: {
+      others: (_device, room) => (room === "room:mine" ? others : undefined),
       tell: (device, room, push) => {
         told.push({ by: device.user, room, push });
-        return room === "room:mine";
       },
     },
   });
@@ -87,6 +89,21 @@ describe("send", () => {
       },
     ]);
     expect(codeOf(messages.send(alice, { to: "room:other", body: 1 }, 0))).toBe("no_room");
+  });
+
+  test("costs as many deliveries as a room has others", () => {
+    others = 150;
+    expect(messages.send(alice, { to: "room:mine", body: 1 }, 0)).toEqual({ ok: {} });
+    const refused = messages.send(alice, { to: "room:mine", body: 2 }, 0);
+    expect(refused).toMatchObject({
+      error: { code: "rate_limited", retryAfter: 1_000, limit: "deliveriesPerSecond" },
+    });
+    expect(messages.send(alice, { to: "room:mine", body: 2 }, 1_000)).toEqual({ ok: {} });
+    // A room larger than the burst may be spoken in, slowly.
+    others = 100_000;
+    expect(codeOf(messages.send(alice, { to: "room:mine", body: 3 }, 1_500))).toBe("rate_limited");
+    expect(messages.send(alice, { to: "room:mine", body: 3 }, 4_000)).toEqual({ ok: {} });
+    expect(told).toHaveLength(3);
   });
 
   test("bounds the body by its bytes", () => {

@@ -2,7 +2,7 @@ import type { WireReason } from "../protocol/end-reasons.ts";
 import { wireError } from "../protocol/error-codes.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { Deadline } from "../shared/deadlines.ts";
-import type { Outcome } from "./device.ts";
+import type { Device, Outcome } from "./device.ts";
 import type { Leg, PendingReply } from "./leg.ts";
 import type { Pair } from "./pair.ts";
 import type { Session, SessionHost } from "./session.ts";
@@ -46,6 +46,11 @@ export class Move {
     this.#deadline = host.deadlines.add(now + host.limits.moveTimeout, (later) => this.fail(later));
   }
 
+  /** True for the two ends of the pair that opens. */
+  joins(leg: Leg): boolean {
+    return leg === this.#plan.to || leg === this.#plan.peer;
+  }
+
   start(now: number): void {
     const { from, to, peer, pair } = this.#plan;
     if (from === to) {
@@ -66,7 +71,7 @@ export class Move {
       offer: false,
       movedFrom: from.deviceId,
     };
-    const { media, data } = this.#session.ring;
+    const { media, data } = this.#session.wish;
     if (media !== undefined) push.media = media;
     if (data !== undefined) push.data = data;
     to.deliver(push, now);
@@ -97,6 +102,7 @@ export class Move {
     for (const end of from === to ? [peer] : [peer, to]) {
       const other = end === peer ? to : peer;
       end.deliver({ type: "moved", session: this.#session.id, pair: pair.number, peer: other.info }, now);
+      this.#session.tellPeerLink(end, now);
     }
   }
 
@@ -157,4 +163,11 @@ export class Move {
     this.#phase = "over";
     this.#deadline.cancel();
   }
+}
+
+/** Why the session can't go on at that other device, or undefined. */
+export function moveRefusal(session: Session, target: Device): string | undefined {
+  if (session.kind === "mesh") return "a session of a room's mesh stays where its member is";
+  if (session.legOf(target) !== undefined) return "that device is the other end of the call";
+  return undefined;
 }

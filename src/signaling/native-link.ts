@@ -1,5 +1,5 @@
 import { type CloseName, closeCodes } from "../protocol/close-codes.ts";
-import { wireError } from "../protocol/error-codes.ts";
+import { overLimit } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { DeviceLink, Outcome } from "./device.ts";
@@ -17,8 +17,8 @@ export interface LinkKeeper {
   suspended(link: NativeLink, code: number, now: number): void;
   /** The server's side ended the link for good. */
   shut(link: NativeLink, why: CloseName, now: number): void;
-  /** A log ran over its cap. */
-  overflowed(link: NativeLink): void;
+  /** The link ran over a cap. */
+  overflowed(limit: "logFrames" | "sendBuffer"): void;
 }
 
 /**
@@ -37,6 +37,8 @@ export class NativeLink implements DeviceLink {
   transport: Transport | undefined;
   state: "live" | "suspended" | "closed" = "suspended";
   secretHash = "";
+  /** The secret before that one: it counts until the client is heard, for the `welcome` may have been lost. */
+  formerSecretHash = "";
   attempt: number;
   /** Last request that was admitted. */
   got = 0;
@@ -53,6 +55,7 @@ export class NativeLink implements DeviceLink {
   /** Token bucket of requests, kept in place: an object more per idle link counts. */
   allowance: number;
   allowanceAt: number;
+  /** Requests refused for their rate; it drains at that rate, so that only who goes on at twice the rate fills it. */
   excess = 0;
 
   constructor(id: string, instance: string, attempt: number, keeper: LinkKeeper, now: number) {
@@ -129,12 +132,10 @@ export class NativeLink implements DeviceLink {
     return true;
   }
 
-  /** A silent request was admitted. True when the acknowledgement of it has to wait for others, or for time. */
-  admittedSilently(now: number): boolean {
+  /** A silent request was admitted. Fewer than sixteen wait for the next sweep. */
+  admittedSilently(now: number): void {
     this.silent += 1;
-    if (this.silent < ackEvery) return true;
-    this.acknowledge(now);
-    return false;
+    if (this.silent >= ackEvery) this.acknowledge(now);
   }
 
   acknowledge(now: number): void {
@@ -145,16 +146,21 @@ export class NativeLink implements DeviceLink {
   /** Takes one request from the link's rate. The error is there when it has none left. */
   admitRate(now: number) {
     const { requestsPerSecond, requestsBurst } = this.#keeper.limits;
-    const elapsed = Math.max(0, now - this.allowanceAt);
-    this.allowance = Math.min(requestsBurst, this.allowance + (elapsed * requestsPerSecond) / 1000);
+    const earned = (Math.max(0, now - this.allowanceAt) * requestsPerSecond) / 1000;
+    this.allowance = Math.min(requestsBurst, this.allowance + earned);
+    this.excess = Math.max(0, this.excess - earned);
     this.allowanceAt = now;
     if (this.allowance >= 1) {
       this.allowance -= 1;
-      this.excess = 0;
       return undefined;
     }
     this.excess += 1;
-    return wireError("rate_limited", undefined, Math.ceil(((1 - this.allowance) * 1000) / requestsPerSecond));
+    return overLimit(
+      "requestsPerSecond",
+      "rate_limited",
+      undefined,
+      Math.ceil(((1 - this.allowance) * 1000) / requestsPerSecond),
+    );
   }
 
   /** For good. The log is gone with it. */
@@ -166,7 +172,8 @@ export class NativeLink implements DeviceLink {
 
   #count(body: string, now: number): void {
     const frame = `{"seq":${this.log.last + 1},${body.slice(1)}`;
-    if (!this.log.append(frame, this.#keeper.limits, this.#keeper.budget)) this.#keeper.overflowed(this);
+    if (!this.log.append(frame, this.#keeper.limits, this.#keeper.budget))
+      this.#keeper.overflowed("logFrames");
     if (this.transport !== undefined) this.#send(frame, now);
   }
 
@@ -176,6 +183,7 @@ export class NativeLink implements DeviceLink {
   }
 
   #stalled(now: number): void {
+    this.#keeper.overflowed("sendBuffer");
     this.suspend("slow", now);
   }
 }

@@ -1,4 +1,4 @@
-import { wireError } from "../protocol/error-codes.ts";
+import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { RequestOf } from "../protocol/requests.ts";
@@ -6,6 +6,7 @@ import type { Candidate, Description } from "../protocol/values.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Outcome } from "./device.ts";
 import type { Leg } from "./leg.ts";
+import { done } from "./outcome.ts";
 
 /** One direction of a pair: what has been described, and the candidates that wait. */
 interface Flow {
@@ -15,9 +16,10 @@ interface Flow {
   heldEnd: boolean;
 }
 
-const done: Outcome = { ok: {} };
-/** A line of an SDP that carries an address of its sender (RFC 8839 §5.1). */
-const candidateLine = /^a=candidate:/m;
+/** True when the description carries an address of its sender (RFC 8839 §5.1). */
+export function hasCandidates(description: Description): boolean {
+  return /^a=candidate:/m.test(description.sdp);
+}
 
 /**
  * One RTCPeerConnection pair of a session: whose it is, its ICE generation, and what may cross.
@@ -65,11 +67,12 @@ export class Pair {
   }
 
   /** Checks a description that is about to go this way; undefined when it may. */
-  refusal(from: Leg, description: Description): ReturnType<typeof wireError> | undefined {
+  refusal(from: Leg, description: Description): WireError | undefined {
     const to = this.other(from)?.device;
     const limit = Math.min(this.#limits.sdpBytes, to?.capabilities.maxSdpBytes ?? Number.POSITIVE_INFINITY);
-    if (longerThan(description.sdp, limit)) return wireError("too_large", `an SDP may have ${limit} bytes`);
-    if (!this.open && candidateLine.test(description.sdp)) return wireError("candidates_before_accept");
+    if (longerThan(description.sdp, limit))
+      return overLimit("sdpBytes", "too_large", `an SDP may have ${limit} bytes`);
+    if (!this.open && hasCandidates(description)) return wireError("candidates_before_accept");
     return undefined;
   }
 
@@ -87,7 +90,9 @@ export class Pair {
       return late ? done : { error: wireError("stale_generation", `the generation is ${this.generation}`) };
     }
     if (candidates !== undefined && candidates.length > this.#limits.candidates)
-      return { error: wireError("too_large", `a frame may have ${this.#limits.candidates} candidates`) };
+      return {
+        error: overLimit("candidates", "too_large", `a frame may have ${this.#limits.candidates} candidates`),
+      };
     if (description !== undefined) {
       const refusal = this.refusal(from, description);
       if (refusal !== undefined) return { error: refusal };
@@ -96,7 +101,9 @@ export class Pair {
     const pass = this.open && flow.described === this.generation;
     if (!pass && (candidates !== undefined || request.endOfCandidates === true)) {
       if (flow.held.length + (candidates?.length ?? 0) > this.#limits.heldCandidates)
-        return { error: wireError("too_large", "too many candidates before their description") };
+        return {
+          error: overLimit("heldCandidates", "too_large", "too many candidates before their description"),
+        };
       if (candidates !== undefined) flow.held.push(...candidates);
       if (request.endOfCandidates === true) flow.heldEnd = true;
     }

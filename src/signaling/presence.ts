@@ -1,9 +1,8 @@
-import { wireError } from "../protocol/error-codes.ts";
+import { overLimit, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { DevicePresence } from "../protocol/values.ts";
 import type { Deadline, Deadlines } from "../shared/deadlines.ts";
 import type { Device, Outcome } from "./device.ts";
-import type { CoreEvent } from "./events.ts";
 import { may } from "./permissions.ts";
 
 /** Presences told to one device at a time, so that a thousand watches do not fill its link's log in one go. */
@@ -14,7 +13,6 @@ export interface PresenceOptions {
   /** The devices of this node. */
   readonly directory: { devices(user: string): readonly Device[] };
   readonly deadlines: Deadlines;
-  readonly emit: (event: CoreEvent) => void;
 }
 
 /**
@@ -56,11 +54,7 @@ export class Presence {
     const known = this.#watchers.get(device);
     const all = new Set(known?.users);
     for (const user of users) all.add(user);
-    const { limits, emit } = this.#options;
-    if (all.size > limits.watches) {
-      emit({ type: "limit", limit: "watches" });
-      return { error: wireError("too_many_watches") };
-    }
+    if (all.size > this.#options.limits.watches) return { error: overLimit("watches", "too_many_watches") };
     const watcher = known ?? new Watcher(device);
     this.#watchers.set(device, watcher);
     for (const user of users) {

@@ -2,7 +2,12 @@ import type { Address } from "../protocol/address.ts";
 import { covers } from "../protocol/address-pattern.ts";
 import { type WireError, wireError } from "../protocol/error-codes.ts";
 import type { RoomPolicy } from "../protocol/values.ts";
-import type { RoomRule } from "./core.ts";
+
+/** The rules of rooms whose name matches; the first match counts. */
+export interface RoomRule extends RoomPolicy {
+  /** An address pattern, such as `room:visit-*`. */
+  readonly match: string;
+}
 
 /** The rule of the configuration for a room: the first that matches, or no rule at all. */
 export function ruleFor(rules: readonly RoomRule[], room: Address): RoomPolicy {

@@ -1,4 +1,4 @@
-import { type WireError, wireError } from "../protocol/error-codes.ts";
+import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { PushBody, PushOf } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
@@ -22,7 +22,6 @@ export interface RoomOptions {
   readonly mesh: MeshHost;
   /** An id that was never given out before. */
   readonly newId: () => string;
-  readonly limitHit: (limit: "roomSize" | "meshSize") => void;
 }
 
 /**
@@ -148,11 +147,14 @@ export class Room {
     else this.#lobby.removeModerator(member);
   }
 
-  /** Tells all members but this one; false when it only waits in the lobby. */
-  tell(from: RoomMember, push: PushBody, now: number): boolean {
-    if (!this.#isJoined(from)) return false;
+  /** How many others this member has; undefined when it only waits in the lobby. */
+  othersOf(member: RoomMember): number | undefined {
+    return this.#isJoined(member) ? this.#roster.count - 1 : undefined;
+  }
+
+  /** Tells all members but this one. */
+  tell(from: RoomMember, push: PushBody, now: number): void {
     this.#roster.tell(push, from, now);
-    return true;
   }
 
   isJoinedModerator(member: RoomMember): boolean {
@@ -193,11 +195,9 @@ export class Room {
   }
 
   #fullness(mesh: boolean): WireError | undefined {
-    const { limits, limitHit } = this.#options;
-    if (this.#roster.count >= (this.#policy.size ?? limits.roomSize)) {
-      if (this.#policy.size === undefined) limitHit("roomSize");
-      return wireError("room_full");
-    }
+    const { roomSize } = this.#options.limits;
+    if (this.#roster.count >= (this.#policy.size ?? roomSize))
+      return this.#policy.size === undefined ? overLimit("roomSize", "room_full") : wireError("room_full");
     return mesh && this.#isMeshFull() ? this.#meshFull() : undefined;
   }
 
@@ -206,8 +206,8 @@ export class Room {
   }
 
   #meshFull(): WireError {
-    this.#options.limitHit("meshSize");
-    return wireError(
+    return overLimit(
+      "meshSize",
       "room_full",
       `The mesh of the room has reached ${this.#options.limits.meshSize} members.`,
     );

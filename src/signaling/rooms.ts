@@ -1,16 +1,15 @@
 import { parseAddress } from "../protocol/address.ts";
-import { type WireError, wireError } from "../protocol/error-codes.ts";
+import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { PushBody, PushOf } from "../protocol/pushes.ts";
 import type { RequestOf, RequestType } from "../protocol/requests.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import { utf8Length } from "../shared/utf8.ts";
-import type { RoomRule } from "./core.ts";
 import type { Device, Outcome } from "./device.ts";
-import type { CoreEvent } from "./events.ts";
 import { may } from "./permissions.ts";
 import { Room } from "./room.ts";
 import { DeviceSeat, type JoinWish, type RoomMember } from "./room-member.ts";
+import type { RoomRule } from "./room-policy.ts";
 import { ruleFor } from "./room-policy.ts";
 
 export interface RoomsOptions {
@@ -19,7 +18,6 @@ export interface RoomsOptions {
   readonly deadlines: Deadlines;
   /** An unguessable text of this many random bytes. */
   readonly random: (bytes: number) => string;
-  readonly emit: (event: CoreEvent) => void;
   /** Opens a session between two members of a room's mesh, active at once. */
   readonly connect: (
     offerer: Device,
@@ -118,10 +116,16 @@ export class Rooms {
     });
   }
 
-  /** Tells all other members of the room; false when the device is not a member. */
-  tell(device: Device, room: string, push: PushBody, now: number): boolean {
+  /** How many others are in the room; undefined when the device is not. */
+  others(device: Device, room: string): number | undefined {
     const membership = this.#memberships.get(device)?.get(room);
-    return membership?.room.tell(membership.member, push, now) ?? false;
+    return membership?.room.othersOf(membership.member);
+  }
+
+  /** Tells all other members of a room that the device is in. */
+  tell(device: Device, room: string, push: PushBody, now: number): void {
+    const membership = this.#memberships.get(device)?.get(room);
+    membership?.room.tell(membership.member, push, now);
   }
 
   /** The device's link is closed: it leaves every room. */
@@ -150,24 +154,21 @@ export class Rooms {
   }
 
   #overCaps(device: Device, name: string, dataBytes: number): WireError | undefined {
-    const { limits, emit } = this.#options;
+    const { limits } = this.#options;
     let bytes = dataBytes;
     for (const other of this.#memberships.get(device)?.values() ?? [])
       if (other.name !== name) bytes += other.dataBytes;
     if (bytes > limits.bodyBytes)
-      return wireError(
+      return overLimit(
+        "bodyBytes",
         "too_large",
         `data: over ${limits.bodyBytes} bytes in all rooms of this link together`,
       );
     const memberships = this.#memberships.get(device);
-    if (memberships !== undefined && !memberships.has(name) && memberships.size >= limits.rooms) {
-      emit({ type: "limit", limit: "rooms" });
-      return wireError("too_many_rooms");
-    }
-    if (!this.#rooms.has(name) && this.#rooms.size >= limits.roomsTotal) {
-      emit({ type: "limit", limit: "roomsTotal" });
-      return wireError("temporary", "The server has reached its limit of rooms.");
-    }
+    if (memberships !== undefined && !memberships.has(name) && memberships.size >= limits.rooms)
+      return overLimit("rooms", "too_many_rooms");
+    if (!this.#rooms.has(name) && this.#rooms.size >= limits.roomsTotal)
+      return overLimit("roomsTotal", "temporary", "The server has reached its limit of rooms.");
     return undefined;
   }
 
@@ -181,7 +182,7 @@ export class Rooms {
   }
 
   #newRoom(name: string): Room {
-    const { limits, rules, deadlines, random, emit, connect, disconnect } = this.#options;
+    const { limits, rules, deadlines, random, connect, disconnect } = this.#options;
     const address = parseAddress(name);
     return new Room({
       room: name,
@@ -189,7 +190,6 @@ export class Rooms {
       limits,
       deadlines,
       newId: () => `m_${random(9)}`,
-      limitHit: (limit) => emit({ type: "limit", limit }),
       mesh: {
         connect: ({ seat: offerer, id: offererId }, { seat: answerer, id: answererId }, now) => {
           if (offerer instanceof DeviceSeat && answerer instanceof DeviceSeat)

@@ -1,19 +1,20 @@
 import { parseAddress } from "../protocol/address.ts";
-import { wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf } from "../protocol/requests.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
-import { TokenBuckets } from "../shared/token-bucket.ts";
-import { longerThan } from "../shared/utf8.ts";
+import { CallGate } from "./call-gate.ts";
 import { CallKeys } from "./call-keys.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import type { SessionRecord } from "./events.ts";
 import type { Leg } from "./leg.ts";
 import type { LinkEnd } from "./links.ts";
+import { MeshIndex } from "./mesh-index.ts";
+import { done, failed } from "./outcome.ts";
 import { may } from "./permissions.ts";
 import type { Ports } from "./ports.ts";
-import { done, failed, type Ring, Session, type SessionHost } from "./session.ts";
+import type { Wish } from "./ring.ts";
+import { Session, type SessionHost } from "./session.ts";
 import { openTicket, sealTicket } from "./tickets.ts";
 
 export interface SessionsOptions {
@@ -29,8 +30,6 @@ export type SessionRequest = Extract<Request, { session: string }>;
 
 /** Ended sessions whose hang-up is still answered with ok. */
 const maxRecentlyEnded = 4_096;
-const meshKey = (room: string, member: string) => `${room} ${member}`;
-const candidateLine = /^a=candidate:/m;
 
 /** The sessions that this node owns: who may start one, which devices it rings, and who has part in which. */
 export class Sessions implements SessionHost {
@@ -42,10 +41,9 @@ export class Sessions implements SessionHost {
   readonly #byDevice = new Map<Device, Set<Session>>();
   /** Callee → calls that ring there. */
   readonly #ringing = new Map<string, Set<Session>>();
-  /** Room and member → the sessions of its mesh. */
-  readonly #mesh = new Map<string, Set<Session>>();
+  readonly #mesh = new MeshIndex();
   readonly #keys: CallKeys;
-  readonly #callRate: TokenBuckets;
+  readonly #gate: CallGate;
   /** Session → the users that had part in it, for hang-ups that cross its end. */
   readonly #recentlyEnded = new Map<string, readonly string[]>();
   active = 0;
@@ -59,7 +57,7 @@ export class Sessions implements SessionHost {
     this.ports = options.ports;
     this.deadlines = options.deadlines;
     this.#keys = new CallKeys(limits);
-    this.#callRate = new TokenBuckets(limits.callsPerMinute / 60, limits.callsBurst, 100_000);
+    this.#gate = new CallGate(limits);
   }
 
   get size(): number {
@@ -80,15 +78,15 @@ export class Sessions implements SessionHost {
     const only = address.kind === "device" ? address.device : undefined;
     if (address.user === device.user && only === device.id)
       return failed("bad_request", "to: a device can't call itself");
-    const refusal = this.#badCall(request);
+    const refusal = this.#gate.malformed(request);
     if (refusal !== undefined) return refusal;
     if (request.key !== undefined) {
       const known = this.#again(device, request.key, now);
       if (known !== undefined) return known;
     }
-    const full = this.#full(device, address.user, now);
+    const full = this.#gate.full(device, this.#ringing.get(address.user), this, now);
     if (full !== undefined) return full;
-    const ring: Ring = {
+    const wish: Wish = {
       to: request.to,
       user: address.user,
       device: only,
@@ -96,22 +94,15 @@ export class Sessions implements SessionHost {
       description: request.description,
       data: request.data,
     };
-    const session = new Session(this, `s_${this.ports.random(12)}`, "call", device, ring, now);
+    const session = new Session(this, this.#newId(), device, wish, now);
     this.#add(session);
     if (request.key !== undefined) {
       session.key = request.key;
       this.#keys.set(device.user, request.key, session.id, device.id, now);
     }
-    this.ports.emit({
-      type: "session_started",
-      session: session.id,
-      caller: device.user,
-      callee: address.user,
-    });
-    session.startRinging(
-      Math.min(request.timeout ?? this.limits.ringTimeout, this.limits.ringTimeoutMax),
-      now,
-    );
+    this.#started(session);
+    const { ringTimeout, ringTimeoutMax } = this.limits;
+    session.ring.start(Math.min(request.timeout ?? ringTimeout, ringTimeoutMax), now);
     // The caller hears its reply before anything that the ring brings about.
     this.deadlines.add(now, (later) => this.#ring(session, later));
     return { ok: { session: session.id, ticket: this.ticket(session, session.caller, now) } };
@@ -141,9 +132,9 @@ export class Sessions implements SessionHost {
       case "cancel":
         return session.cancel(leg, now);
       case "restart":
-        return session.restart(leg, request, now);
+        return session.pairs.restart(leg, request, now);
       case "resync":
-        return session.resync(leg, request, now);
+        return session.pairs.resync(leg, request, now);
       case "move":
         return session.startMove(leg, request, this.#options.directory.device(device.user, request.to), now);
       case "hangup":
@@ -162,7 +153,7 @@ export class Sessions implements SessionHost {
     answering: string,
     now: number,
   ): void {
-    const ring: Ring = {
+    const wish: Wish = {
       to: `${answerer.user}/${answerer.id}`,
       user: answerer.user,
       device: answerer.id,
@@ -170,29 +161,17 @@ export class Sessions implements SessionHost {
       description: undefined,
       data: undefined,
     };
-    const session = new Session(this, `s_${this.ports.random(12)}`, "mesh", offerer, ring, now, room);
+    const session = new Session(this, this.#newId(), offerer, wish, now, room);
     this.#sessions.set(session.id, session);
     this.active += 1;
-    const callee = session.join(answerer, now);
-    for (const member of [offering, answering]) {
-      const key = meshKey(room, member);
-      const sessions = this.#mesh.get(key);
-      if (sessions === undefined) this.#mesh.set(key, new Set([session]));
-      else sessions.add(session);
-    }
-    session.members = [offering, answering];
-    this.ports.emit({
-      type: "session_started",
-      session: session.id,
-      caller: offerer.user,
-      callee: answerer.user,
-    });
-    session.tellJoined(session.caller, callee, now);
+    this.#mesh.add(session, room, [offering, answering]);
+    this.#started(session);
+    session.join(answerer, [offering, answering], now);
   }
 
   /** Ends the sessions that a member has in a room's mesh. */
   disconnect(room: string, member: string, now: number): void {
-    for (const session of [...(this.#mesh.get(meshKey(room, member)) ?? [])]) session.end("left", now, {});
+    for (const session of this.#mesh.of(room, member)) session.end("left", now);
   }
 
   // Devices that come and go
@@ -206,7 +185,9 @@ export class Sessions implements SessionHost {
       const session = this.#sessions.get(ticket.session);
       const leg = session?.legById(ticket.leg);
       if (session === undefined || leg === undefined || leg.device === device) continue;
-      session.rebind(leg, device);
+      // A mesh lives and dies with the memberships of its room, which end with the older link.
+      if (session.kind === "mesh") continue;
+      session.rebind(leg, device, now);
       found.push([session, leg]);
     }
     return found;
@@ -218,11 +199,11 @@ export class Sessions implements SessionHost {
   }
 
   suspended(device: Device, now: number): void {
-    for (const [session, leg] of this.#legs(device)) session.linkSuspended(leg, now);
+    for (const [session, leg] of this.#legs(device)) session.linkChanged(leg, "suspended", now);
   }
 
   live(device: Device, now: number): void {
-    for (const [session, leg] of this.#legs(device)) session.linkLive(leg, now);
+    for (const [session, leg] of this.#legs(device)) session.linkChanged(leg, "live", now);
   }
 
   closed(device: Device, why: LinkEnd, now: number): void {
@@ -246,7 +227,7 @@ export class Sessions implements SessionHost {
   }
 
   ticket(session: Session, leg: Leg, now: number): string {
-    const peer = leg === session.caller ? session.ring.user : session.caller.user;
+    const peer = leg === session.caller ? session.wish.user : session.caller.user;
     return sealTicket(this.ports, {
       session: session.id,
       leg: leg.id,
@@ -277,7 +258,7 @@ export class Sessions implements SessionHost {
     const { caller, callee } = session;
     for (const leg of [caller, callee])
       for (const other of leg?.device === undefined ? [] : [...(this.#byDevice.get(leg.device) ?? [])])
-        if (other !== session && other.survivor === session) other.end("merged", now, {});
+        if (other !== session && other.survivor === session) other.end("merged", now);
   }
 
   ended(session: Session, record: SessionRecord): void {
@@ -287,11 +268,7 @@ export class Sessions implements SessionHost {
       const keyed = this.#keys.get(session.caller.user, session.key, record.endedAt);
       if (keyed !== undefined) keyed.reason = record.reason;
     }
-    for (const member of session.members ?? []) {
-      const key = meshKey(session.room!, member);
-      const sessions = this.#mesh.get(key);
-      if (sessions?.delete(session) && sessions.size === 0) this.#mesh.delete(key);
-    }
+    this.#mesh.remove(session);
     this.#recentlyEnded.set(session.id, [record.caller.user, record.callee.user]);
     for (const oldest of this.#recentlyEnded.keys()) {
       if (this.#recentlyEnded.size <= maxRecentlyEnded) break;
@@ -301,19 +278,6 @@ export class Sessions implements SessionHost {
   }
 
   // Inside
-
-  #badCall(request: RequestOf<"call">): Outcome | undefined {
-    const { description, data } = request;
-    if (description !== undefined) {
-      if (description.type !== "offer") return failed("bad_request", "description: a call brings an offer");
-      if (longerThan(description.sdp, this.limits.sdpBytes))
-        return failed("too_large", `an SDP may have ${this.limits.sdpBytes} bytes`);
-      if (candidateLine.test(description.sdp)) return failed("candidates_before_accept");
-    }
-    if (data !== undefined && longerThan(JSON.stringify(data), this.limits.bodyBytes))
-      return failed("too_large", `data may have ${this.limits.bodyBytes} bytes`);
-    return undefined;
-  }
 
   /** A call that was asked for before, by its key. */
   #again(device: Device, key: string, now: number): Outcome | undefined {
@@ -328,43 +292,35 @@ export class Sessions implements SessionHost {
       return { ok: { session: known.session, ticket: "" } };
     }
     if (session.caller.device !== device && session.caller.deviceId === device.id) {
-      session.rebind(session.caller, device);
-      this.deadlines.add(now, (later) => session.tellRecovered(session.caller, later));
+      session.rebind(session.caller, device, now);
+      this.deadlines.add(now, (later) => {
+        session.tellRecovered(session.caller, later);
+        session.linkChanged(session.caller, "live", later);
+      });
     }
     return { ok: { session: session.id, ticket: this.ticket(session, session.caller, now) } };
   }
 
-  #full(device: Device, callee: string, now: number): Outcome | undefined {
-    const refuse = (limit: keyof Limits, outcome: Outcome): Outcome => {
-      this.ports.emit({ type: "limit", limit });
-      return outcome;
-    };
-    if (!this.#callRate.take(device.user, now)) {
-      const retryAfter = this.#callRate.retryAfter(device.user, now);
-      return refuse("callsPerMinute", { error: wireError("rate_limited", undefined, retryAfter) });
-    }
-    if (this.#sessions.size >= this.limits.sessions) return refuse("sessions", failed("too_many_sessions"));
-    if (this.load(device) >= this.limits.sessionsPerDevice)
-      return refuse("sessionsPerDevice", failed("too_many_sessions"));
-    const rings = this.#ringing.get(callee);
-    if (rings === undefined) return undefined;
-    if (rings.size >= this.limits.ringsPerCallee) return refuse("ringsPerCallee", failed("too_many_rings"));
-    let same = 0;
-    for (const ring of rings) if (ring.caller.user === device.user) same += 1;
-    return same >= this.limits.ringsPerPair ? refuse("ringsPerPair", failed("too_many_rings")) : undefined;
-  }
-
   #add(session: Session): void {
     this.#sessions.set(session.id, session);
-    const { user } = session.ring;
+    const { user } = session.wish;
     const rings = this.#ringing.get(user);
     if (rings === undefined) this.#ringing.set(user, new Set([session]));
     else rings.add(session);
   }
 
+  #newId(): string {
+    return `s_${this.ports.random(12)}`;
+  }
+
+  #started({ id, caller, wish }: Session): void {
+    this.ports.emit({ type: "session_started", session: id, caller: caller.user, callee: wish.user });
+  }
+
   #ring(session: Session, now: number): void {
-    for (const device of this.#options.directory.devices(session.ring.user)) session.ringDevice(device, now);
-    session.settleRing(now);
+    if (session.state !== "ringing") return;
+    for (const device of this.#options.directory.devices(session.wish.user)) session.ringDevice(device, now);
+    session.ring.settle(now);
     this.#cross(session, now);
   }
 
@@ -386,7 +342,7 @@ export class Sessions implements SessionHost {
 
   /** True when it was ringing until now. */
   #stopRinging(session: Session): boolean {
-    const { user } = session.ring;
+    const { user } = session.wish;
     const rings = this.#ringing.get(user);
     if (rings?.delete(session) !== true) return false;
     if (rings.size === 0) this.#ringing.delete(user);

@@ -1,5 +1,6 @@
 import { isLoopback } from "../net/client-address.ts";
 import type { Client, Refusal } from "../net/http-server.ts";
+import { refusalResponse } from "../net/upgrade.ts";
 
 export interface AccessRules {
   /** Development mode: this machine only. */
@@ -35,6 +36,12 @@ export class AccessPolicy {
       status: 403,
       body: `Development mode serves this machine only: ${why}. To serve others, set token keys and leave --dev out.`,
     };
+  }
+
+  /** {@link refuseStranger}, as the answer to a request. */
+  answerStranger(request: Request, client: Client): Response | undefined {
+    const refusal = this.refuseStranger(request, client);
+    return refusal === undefined ? undefined : refusalResponse(refusal);
   }
 
   /** Refuses pages of origins that are not allowed. A client that is no browser sends no Origin and is let in. */

@@ -21,21 +21,18 @@ export class HttpPoll {
   readonly #times: PollTimes;
   /** By the hash of the secret, so that comparing tells nothing of it. */
   readonly #transports = new Map<string, PollTransport>();
-  readonly #stopSweeping: () => void;
+  /** Stops its timer; transports that are open stay. */
+  readonly stop: () => void;
 
   constructor(door: Door, times: PollTimes = usualTimes) {
     this.#door = door;
     this.#times = times;
-    this.#stopSweeping = every(Math.min(1_000, times.patience / 4), () => this.#sweep());
+    this.stop = every(Math.min(1_000, times.patience / 4), () => this.#sweep());
   }
 
   /** Answers requests to its path; undefined for all others. */
   fetch(request: Request, client: Client): Promise<Response> | undefined {
     return new URL(request.url).pathname === paths.http ? this.#answer(request, client) : undefined;
-  }
-
-  stop(): void {
-    this.#stopSweeping();
   }
 
   async #answer(request: Request, client: Client): Promise<Response> {

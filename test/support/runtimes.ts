@@ -1,9 +1,9 @@
-import { existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 const nodeFolder = new URL("../../.cache/node/node_modules/", import.meta.url);
-const leastNode = 22;
+const leastNode = "22.18";
 
 /** The program of a runtime: this process's own where it is one; else what `scripts/test-peers` has provided. */
 export function runtimePath(runtime: "bun" | "node"): string {
@@ -17,13 +17,16 @@ export function runtimePath(runtime: "bun" | "node"): string {
 
 /** The same, but undefined where there is none. */
 export function findRuntime(runtime: "bun" | "node"): string | undefined {
-  if (runtime === "bun")
-    return process.versions.bun === undefined
-      ? createRequire(import.meta.url).resolve("bun/bin/bun.exe")
-      : process.execPath;
-  if (process.versions.bun === undefined) return process.execPath;
-  const given = process.env.TEST_NODE;
-  if (given !== undefined && given !== "") return given;
-  const path = fileURLToPath(new URL(`node-${process.platform}-${process.arch}/bin/node`, nodeFolder));
-  return existsSync(path) ? path : undefined;
+  const here = process.versions.bun === undefined ? "node" : "bun";
+  if (runtime === here) return process.execPath;
+  if (runtime === "bun") return createRequire(import.meta.url).resolve("bun/bin/bun.exe");
+  const own = fileURLToPath(new URL(`node-${process.platform}-${process.arch}/bin/node`, nodeFolder));
+  return [own, "node"].find(runsTypeScript);
+}
+
+/** Type stripping is on from Node 22.18 and 23.6. */
+function runsTypeScript(node: string): boolean {
+  const { stdout } = spawnSync(node, ["--version"], { encoding: "utf8" });
+  const [major = 0, minor = 0] = (stdout ?? "").slice(1).split(".").map(Number);
+  return major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
 }

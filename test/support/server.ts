@@ -48,6 +48,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     env: { ...process.env, ...options.env },
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  endWithUs(child.pid ?? 0, exited);
   void exited.then(() => rmSync(folder, { recursive: true, force: true }));
 
   const logs: string[] = [];
@@ -59,7 +60,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     const timer = setTimeout(() => failed(`does not listen after ${startTimeout} ms`), startTimeout);
     const hear = (line: string): void => {
       logs.push(line);
-      const found = line.includes('"listening"') ? /"url":"([^"]+)"/.exec(line)?.[1] : undefined;
+      const found = line.includes("Switchboard is at") ? /"url":"([^"]+)"/.exec(line)?.[1] : undefined;
       if (found === undefined) return;
       clearTimeout(timer);
       resolve(found);
@@ -83,4 +84,12 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       clearTimeout(kill);
     },
   };
+}
+
+/** Kills the server when this process is gone, however it went: tests are killed themselves when they hang. */
+function endWithUs(pid: number, exited: Promise<void>): void {
+  const script = `cat; kill -9 ${pid}`;
+  const guard = spawn("sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+  guard.unref();
+  void exited.then(() => guard.kill("SIGKILL"));
 }

@@ -48,6 +48,11 @@ export class TestLink implements DeviceLink {
 }
 
 /** The code of a refused request; undefined when it was taken. */
+/** The bound that the outcome's error names. */
+export function limitOf(outcome: Outcome): string | undefined {
+  return "error" in outcome ? outcome.error.limit : undefined;
+}
+
 export function codeOf(outcome: Outcome): string | undefined {
   return "error" in outcome ? outcome.error.code : undefined;
 }

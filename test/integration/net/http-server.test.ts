@@ -395,6 +395,37 @@ describe("sockets", () => {
     assert.deepEqual(closed, [1011]);
   });
 
+  test("a route that throws as a socket opens or closes is a fault, and harms no other", async () => {
+    const { url, faults } = await start({
+      sockets: [
+        {
+          path: "/opens",
+          check: () => undefined,
+          open: () => {
+            throw new Error("opening");
+          },
+        },
+        {
+          path: "/closes",
+          check: () => undefined,
+          open: () => ({
+            text: () => {},
+            binary: () => {},
+            closed: () => {
+              throw new Error("closing");
+            },
+          }),
+        },
+      ],
+    });
+    const opening = await open(url, "/opens");
+    assert.equal((await closing(opening)).code, 1011);
+    (await open(url, "/closes")).close();
+    await eventually(() => faults.length === 2);
+    assert.deepEqual(faults, ["socket: opening", "socket: closing"]);
+    assert.equal((await fetch(url)).status, 200);
+  });
+
   test("a client that does not read: what waits is counted, then refused", async () => {
     const { server, sockets } = await start();
     const raw = await RawSocket.upgraded(server.port, "/any", "x");

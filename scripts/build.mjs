@@ -1,0 +1,93 @@
+// Builds the page and the SDK into dist/page: hashed names, minified, gzipped beside. `npm run build`; npm start runs it
+// when a source is newer.
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { bun, root } from "./modules.mjs";
+
+const target = `${root}dist/page`;
+const sources = [
+  "src/page",
+  "src/client",
+  "src/protocol",
+  "src/shared",
+  "scripts/build.mjs",
+  "package-lock.json",
+];
+const compressible = /\.(html|js|css|svg|json|map|txt|webmanifest)$/;
+const leastToGzip = 512;
+
+/** True when dist/page is missing or older than what it is made of. */
+export function isStale() {
+  const stamp = `${target}/index.html`;
+  if (!existsSync(stamp)) return existsSync(`${root}src/page/main.tsx`);
+  const built = statSync(stamp).mtimeMs;
+  return sources.some((path) => newest(root + path) > built);
+}
+
+/** Runs this file on Bun, whose bundler it needs. Answers the exit code. */
+export function build() {
+  return spawnSync(bun, [fileURLToPath(import.meta.url)], { cwd: root, stdio: "inherit" }).status ?? 1;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.versions.bun === undefined) process.exit(build());
+  await bundle();
+}
+
+async function bundle() {
+  const scratch = `${target}.${process.pid}`;
+  rmSync(scratch, { recursive: true, force: true });
+  mkdirSync(scratch, { recursive: true });
+  const page = `${root}src/page`;
+  const workers = readdirSync(page).filter((name) => name.endsWith("-worker.ts"));
+  const hashed = { entry: "[name].[ext]", chunk: "[name]-[hash].[ext]", asset: "[name]-[hash].[ext]" };
+  await one({ entrypoints: [`${page}/index.html`], naming: hashed });
+  // These are named by people and by code: their addresses stay.
+  await one({ entrypoints: workers.map((name) => `${page}/${name}`), naming: "[name].[ext]" });
+  await one({ entrypoints: [`${root}src/client/index.ts`], naming: "client.[ext]" });
+
+  for (const name of readdirSync(scratch)) {
+    const path = join(scratch, name);
+    const bytes = readFileSync(path);
+    if (compressible.test(name) && bytes.length >= leastToGzip)
+      writeFileSync(`${path}.gz`, gzipSync(bytes, { level: 9 }));
+  }
+  rmSync(target, { recursive: true, force: true });
+  renameSync(scratch, target);
+
+  async function one(options) {
+    const result = await Bun.build({
+      outdir: scratch,
+      root: page,
+      target: "browser",
+      format: "esm",
+      minify: true,
+      sourcemap: "none",
+      define: { "process.env.NODE_ENV": '"production"' },
+      ...options,
+    }).catch((error) => ({ success: false, logs: error.errors ?? [error] }));
+    if (result.success) return;
+    for (const log of result.logs) console.error(String(log));
+    rmSync(scratch, { recursive: true, force: true });
+    process.exit(1);
+  }
+}
+
+function newest(path) {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return 0;
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+}

@@ -1,0 +1,106 @@
+import { expect, test } from "bun:test";
+import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
+import { Metrics } from "./metrics.ts";
+
+const stats = {
+  linksLive: 3,
+  linksSuspended: 1,
+  devices: 4,
+  users: 2,
+  sessionsRinging: 5,
+  sessionsActive: 6,
+  rooms: 7,
+  transportsOpen: 8,
+  logBytes: 9,
+  signals: 10,
+};
+const record: SessionRecord = {
+  session: "s_1",
+  kind: "call",
+  caller: { user: "alice-secret-name", device: "phone" },
+  callee: { user: "bob-secret-name" },
+  startedAt: 0,
+  acceptedAt: 1_000,
+  connectedAt: 1_400,
+  endedAt: 61_000,
+  reason: "hangup",
+  rung: ["d"],
+  pairs: 1,
+  generations: 1,
+};
+const who = { user: "alice-secret-name", device: "phone-secret-name" };
+const events: CoreEvent[] = [
+  { type: "link_opened", ...who, link: "l_1" },
+  { type: "link_resumed", ...who, link: "l_1", replayed: 12 },
+  { type: "resume_refused", reason: "gap" },
+  { type: "link_suspended", ...who, code: 1006 },
+  { type: "link_suspended", ...who, code: 65_000 },
+  { type: "link_closed", ...who, reason: "client" },
+  { type: "transport_refused", code: 4303, reason: "anything at all" },
+  { type: "request", request: "call" },
+  { type: "request_failed", request: "something a client made up", code: "forbidden" },
+  { type: "limit", limit: "watches" },
+  { type: "session_started", session: "s_1", caller: "alice-secret-name", callee: "bob-secret-name" },
+  { type: "session_accepted", session: "s_1", device: "d", after: 250 },
+  { type: "session_ended", record },
+  { type: "report", session: "s_1", ...who, stats: { state: "connected" } },
+  { type: "fault", where: "here", error: new Error("x") },
+];
+
+async function text(): Promise<string> {
+  const metrics = new Metrics(() => stats);
+  for (const event of events) metrics.observe(event);
+  return (await metrics.text()).body;
+}
+
+test("what happened is counted", async () => {
+  const lines = (await text()).split("\n");
+  for (const line of [
+    'switchboard_links{state="live"} 3',
+    'switchboard_links{state="suspended"} 1',
+    'switchboard_sessions{state="ringing"} 5',
+    'switchboard_sessions{state="active"} 6',
+    "switchboard_users 2",
+    "switchboard_devices 4",
+    "switchboard_rooms 7",
+    "switchboard_transports_open 8",
+    "switchboard_log_bytes 9",
+    "switchboard_signals_total 10",
+    "switchboard_links_opened_total 1",
+    "switchboard_links_resumed_total 1",
+    "switchboard_frames_replayed_total 12",
+    'switchboard_resumes_refused_total{reason="gap"} 1',
+    'switchboard_links_suspended_total{code="1006"} 1',
+    'switchboard_links_suspended_total{code="other"} 1',
+    'switchboard_links_closed_total{reason="client"} 1',
+    'switchboard_transports_refused_total{code="4303"} 1',
+    'switchboard_requests_total{type="call"} 1',
+    'switchboard_request_errors_total{code="forbidden"} 1',
+    'switchboard_limit_hits_total{limit="watches"} 1',
+    "switchboard_sessions_started_total 1",
+    'switchboard_sessions_ended_total{kind="call",reason="hangup"} 1',
+    "switchboard_accept_seconds_sum 0.25",
+    "switchboard_connect_seconds_sum 0.4",
+    "switchboard_session_seconds_sum 60",
+    "switchboard_faults_total 1",
+  ])
+    expect(lines).toContain(line);
+});
+
+test("no user, device or other text of a client is a label", async () => {
+  const all = await text();
+  for (const word of ["secret-name", "made up", "anything", "s_1", "l_1"]) expect(all).not.toContain(word);
+});
+
+test("what never happened is there as zero, where it has no labels", async () => {
+  const { body } = await new Metrics(() => stats).text();
+  expect(body).toContain("switchboard_sessions_started_total 0");
+  expect(body).toContain("process_resident_memory_bytes");
+});
+
+test("docs/operations.md names every metric, and none that is not there", async () => {
+  const operations = await Bun.file(new URL("../../docs/operations.md", import.meta.url)).text();
+  const told = new Set([...operations.matchAll(/`(switchboard_\w+)`/g)].map(([, name]) => name));
+  const there = new Set([...(await text()).matchAll(/^# TYPE (switchboard_\w+) /gm)].map(([, name]) => name));
+  expect([...told].sort()).toEqual([...there].sort());
+});

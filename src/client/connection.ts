@@ -1,0 +1,150 @@
+import type { ReplyOf } from "../protocol/replies.ts";
+import type { RequestType } from "../protocol/requests.ts";
+import type { ConnectOptions } from "./api.ts";
+import { abortable, onAbort, SwitchboardError } from "./error.ts";
+import { openHttp } from "./http-socket.ts";
+import type { AskOptions, Fields } from "./hub.ts";
+import {
+  type Introduction,
+  type Json,
+  Link,
+  type LinkEvents,
+  type LinkShell,
+  type Outgoing,
+} from "./link.ts";
+import { openSocket, type Transport } from "./socket.ts";
+
+/** What the client hears of its connection, beside what comes of the link. */
+export interface ConnectionEvents extends LinkEvents {
+  /** Who this is, for a hello. The device's id may have to be waited for. */
+  introduce(): Promise<Omit<Introduction, "token">>;
+  /** Every frame, both ways, before anything is done about it. */
+  frame(out: boolean, frame: Json): void;
+  log(level: "debug" | "info" | "warn", text: string, data?: object): void;
+}
+
+const longest = 2 ** 31 - 1;
+
+/** The shell of the link: it owns the transport, the timer and the token, and does what the machine says. */
+export class Connection implements LinkShell {
+  readonly #link: Link;
+  readonly #events: ConnectionEvents;
+  readonly #server: string;
+  readonly #token: ConnectOptions["token"];
+  #transport: Transport | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #hello: Introduction | undefined;
+  #inputs: ((link: Link, now: number) => void)[] = [];
+  #busy = false;
+
+  constructor(instance: string, server: string, token: ConnectOptions["token"], events: ConnectionEvents) {
+    this.#link = new Link(this, events, instance, typeof token === "function", Math.random);
+    this.#server = server;
+    this.#token = token;
+    this.#events = events;
+  }
+
+  get retryAt(): number | undefined {
+    return this.#link.retryAt;
+  }
+
+  /** Tells the link something. What is told meanwhile waits: frames leave in the order of their ids. */
+  tell(input: (link: Link, now: number) => void): void {
+    this.#inputs.push(input);
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) next(this.#link, Date.now());
+    this.#busy = false;
+    clearTimeout(this.#timer);
+    const wait = this.#link.nextDeadline - Date.now();
+    if (wait < Number.POSITIVE_INFINITY)
+      this.#timer = setTimeout(
+        () => this.tell((link, now) => link.tick(now)),
+        Math.min(Math.max(0, wait), longest),
+      );
+  }
+
+  /** Asks the server; waits while there is no link. Rejects with a {@link SwitchboardError}. */
+  ask<T extends RequestType>(
+    type: T,
+    fields: Fields<T>,
+    { signal, repeat = false, done }: AskOptions<T> = {},
+  ): Promise<ReplyOf<T>> {
+    const asked = new Promise<ReplyOf<T>>((resolve, reject) => {
+      const request: Outgoing = {
+        body: { type, ...fields },
+        repeat,
+        settle: (ok, error) => {
+          if (error)
+            reject(new SwitchboardError(error.code, error.message, error.temporary, error.retryAfter));
+          else {
+            done?.(ok as ReplyOf<T>);
+            resolve(ok as ReplyOf<T>);
+          }
+        },
+      };
+      this.tell((link) => link.request(request));
+      onAbort(signal, () => this.tell((link) => link.forget(request)));
+    });
+    return abortable(asked, signal);
+  }
+
+  open(attempt: number, http: boolean, url = this.#server): void {
+    const hello = this.#hello;
+    if (!hello) return;
+    this.#events.log("debug", "dial", { attempt, http });
+    this.#transport = (http ? openHttp : openSocket)(url, {
+      opened: () => this.tell((link, now) => link.opened(attempt, hello, now)),
+      frame: (frame) => {
+        this.#events.frame(false, frame);
+        this.tell((link, now) => link.frame(attempt, frame, now));
+      },
+      closed: (code, reason) => {
+        this.#events.log("debug", "closed", { attempt, code, reason });
+        this.tell((link, now) => link.closed(attempt, code, reason, now));
+      },
+    });
+  }
+
+  send(frame: Json): void {
+    this.#events.frame(true, frame);
+    this.#transport?.send(frame);
+  }
+
+  shut(code: number): void {
+    this.#transport?.close(code);
+    this.#transport = undefined;
+  }
+
+  needToken(): void {
+    this.#introduce().then(
+      (hello) => {
+        this.#hello = hello;
+        this.tell((link, now) => link.token(true, now));
+      },
+      () => this.tell((link, now) => link.token(false, now)),
+    );
+  }
+
+  renew(): void {
+    this.#fetch()
+      .then((token) => this.ask("refresh", { token }))
+      .then(
+        ({ expires }) => this.tell((link, now) => link.renewed(expires, now)),
+        () => this.tell((link, now) => link.renewed(undefined, now)),
+      );
+  }
+
+  async #introduce(): Promise<Introduction> {
+    return { token: await this.#fetch(), ...(await this.#events.introduce()) };
+  }
+
+  async #fetch(): Promise<string> {
+    try {
+      return typeof this.#token === "string" ? this.#token : await this.#token();
+    } catch (error) {
+      this.#events.log("warn", "no token", { error });
+      throw error;
+    }
+  }
+}

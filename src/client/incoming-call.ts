@@ -1,0 +1,118 @@
+import type { Push, PushOf } from "../protocol/pushes.ts";
+import type { Call, CallOptions, Ended, Flags, IncomingCall, Peer } from "./api.ts";
+import { MediaCall, toEnded } from "./call.ts";
+import { quiet, SwitchboardError } from "./error.ts";
+import type { Hub, Session } from "./hub.ts";
+import { dispose, Emitter } from "./live.ts";
+import { resolveMedia } from "./local-media.ts";
+
+/** A ring at this device, or (`resumed`) a session that a reload left behind. */
+export class Ring extends Emitter<object> implements IncomingCall, Session {
+  readonly id: string;
+  readonly ticket: string;
+  readonly from: Peer;
+  readonly wants: Flags;
+  readonly data: unknown;
+  readonly age: number;
+  readonly movedFrom: string | undefined;
+  readonly resumed: boolean;
+  readonly #hub: Hub;
+  #over: Ended | undefined;
+  #accepting: Promise<Call> | undefined;
+  #alerted = false;
+
+  constructor(hub: Hub, push: PushOf<"incoming"> | PushOf<"session">) {
+    super();
+    this.#hub = hub;
+    this.id = push.session;
+    this.ticket = push.ticket;
+    this.wants = { audio: push.media?.audio ?? false, video: push.media?.video ?? false };
+    this.resumed = push.type === "session";
+    const ring = push as Partial<PushOf<"incoming">>;
+    this.from = push.type === "session" ? push.peer : push.from;
+    this.data = ring.data;
+    this.age = ring.age ?? 0;
+    this.movedFrom = ring.movedFrom;
+  }
+
+  get lasting(): boolean {
+    return this.resumed;
+  }
+
+  /** Somebody listens for rings: the caller may know that this device alerts. */
+  alert(): void {
+    if (this.#alerted || this.resumed || this.movedFrom) return;
+    this.#alerted = true;
+    void this.#hub.say("ringing", { session: this.id });
+  }
+
+  accept(options: CallOptions = {}): Promise<Call> {
+    this.#accepting ??= quiet(
+      this.#accept(options).catch((error) => {
+        this.#accepting = undefined;
+        throw error;
+      }),
+    );
+    return this.#accepting;
+  }
+
+  async decline({ everywhere, reason }: Parameters<IncomingCall["decline"]>[0] = {}): Promise<void> {
+    if (this.#over) return;
+    this.over({ reason: "declined", by: this.#hub.self });
+    const session = this.id;
+    if (this.resumed) await this.#hub.say("hangup", { session });
+    else await this.#hub.say("decline", { session, everywhere, reason });
+  }
+
+  push(push: Push): void {
+    if (push.type === "ended") this.over(toEnded(push));
+  }
+
+  over(ended: Ended): void {
+    if (this.#over) return;
+    this.#over = ended;
+    this.#hub.leave(this.id, this);
+    this.#hub.done(this);
+    this.finish(ended);
+  }
+
+  refresh(): void {}
+
+  [dispose](): Promise<void> {
+    return this.decline();
+  }
+
+  /** Media first, then the answer: a camera that is refused leaves it ringing. */
+  async #accept({ media, signal }: CallOptions): Promise<Call> {
+    const call = new MediaCall(this.#hub, "in", this.from);
+    const source = await resolveMedia(media, signal);
+    try {
+      signal?.throwIfAborted();
+      if (this.#over) {
+        const { reason } = this.#over;
+        const code = reason === "answered_elsewhere" ? reason : "no_session";
+        throw new SwitchboardError(code, reason);
+      }
+      call.use(source.media, source.owned);
+      const done = ({ pair, generation }: { pair: number; generation: number }) => {
+        this.#won(call);
+        call.begin(pair, generation, false);
+      };
+      if (this.resumed) {
+        this.#won(call);
+        await call.resume();
+      } else await this.#hub.ask("accept", { session: this.id }, { repeat: true, done });
+      return call;
+    } catch (error) {
+      if (source.owned) source.media?.stop();
+      throw error;
+    }
+  }
+
+  /** The session is the call's now. */
+  #won(call: MediaCall): void {
+    this.over({ reason: "accepted", by: this.#hub.self });
+    call.become(this.id, this.ticket);
+    this.#hub.began(call);
+  }
+}

@@ -1,0 +1,190 @@
+import { afterEach, expect, test } from "bun:test";
+import wrtc from "@roamhq/wrtc";
+import type { Candidate } from "../protocol/values.ts";
+import { Negotiation, type Signal } from "./negotiation.ts";
+
+const peers: RTCPeerConnection[] = [];
+afterEach(() => {
+  for (const pc of peers.splice(0)) pc.close();
+});
+
+/** Two real peers, joined by pipes that keep the order and let the test hold back or drop what passes. */
+function join() {
+  const one = end(false);
+  const other = end(true);
+  one.to = other;
+  other.to = one;
+  return { one, other };
+}
+
+function end(polite: boolean) {
+  const pc = new wrtc.RTCPeerConnection();
+  peers.push(pc);
+  const me = {
+    pc,
+    to: undefined as { negotiation: Negotiation } | undefined,
+    /** Signals that wait to be delivered, while it holds. */
+    held: [] as Signal[],
+    holds: false,
+    sent: [] as Signal[],
+    errors: [] as unknown[],
+    negotiation: new Negotiation(pc, polite, 1, {
+      send: (signal) => {
+        me.sent.push(signal);
+        if (me.holds) me.held.push(signal);
+        else setTimeout(() => me.to?.negotiation.receive(signal), 2);
+      },
+      applied: () => {},
+      failed: (error) => me.errors.push(error),
+    }),
+    release: () => {
+      me.holds = false;
+      for (const signal of me.held.splice(0)) me.to?.negotiation.receive(signal);
+    },
+    descriptions: () => me.sent.flatMap(({ description }) => description?.type ?? []),
+  };
+  pc.onnegotiationneeded = () => me.negotiation.needed();
+  pc.onicecandidate = ({ candidate }) => {
+    const plain = candidate?.toJSON() as Candidate | undefined;
+    const generation = me.negotiation.gathered(plain);
+    if (plain && me.to) me.negotiation && send(me, { generation, candidates: [plain] });
+  };
+  return me;
+}
+
+function send(me: ReturnType<typeof end>, signal: Signal): void {
+  if (me.holds) me.held.push(signal);
+  else me.to?.negotiation.receive(signal);
+}
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  for (let n = 0; n < 1_000; n++) {
+    if (holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`waited for ${what}`);
+}
+
+const settled = (...ends: ReturnType<typeof end>[]) =>
+  until(
+    () => ends.every(({ pc }) => pc.connectionState === "connected" && pc.signalingState === "stable"),
+    "stable",
+  );
+
+const ufrag = (pc: RTCPeerConnection) => /ice-ufrag:(\S+)/.exec(pc.localDescription?.sdp ?? "")?.[1];
+const videos = (pc: RTCPeerConnection) =>
+  pc
+    .getTransceivers()
+    .filter(({ currentDirection }) => currentDirection === "sendrecv" || currentDirection === "recvonly")
+    .length;
+const track = () => new wrtc.nonstandard.RTCVideoSource().createTrack();
+
+test("one round connects; what was attached before it asks for no other", async () => {
+  const { one, other } = join();
+  one.pc.addTrack(track());
+  other.pc.addTrack(track());
+  one.pc.createDataChannel("x");
+  one.negotiation.start();
+  await settled(one, other);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect([one.descriptions(), other.descriptions()]).toEqual([["offer"], ["answer"]]);
+  expect([videos(one.pc), videos(other.pc)]).toEqual([1, 1]);
+  expect([...one.errors, ...other.errors]).toEqual([]);
+});
+
+test("candidates that overtake their description wait for it", async () => {
+  const { one, other } = join();
+  one.pc.createDataChannel("x");
+  one.holds = true;
+  one.negotiation.start();
+  await until(() => one.held.length > 2, "candidates");
+  const offer = one.held.findIndex(({ description }) => description);
+  const [first] = one.held.splice(offer, 1);
+  one.held.push(first as Signal);
+  one.release();
+  await settled(one, other);
+});
+
+test("glare: both offer at once, the polite one gives way, and both get what they wanted", async () => {
+  for (let round = 0; round < 3; round++) {
+    const { one, other } = join();
+    one.pc.createDataChannel("x");
+    one.negotiation.start();
+    await settled(one, other);
+    one.holds = true;
+    other.holds = true;
+    one.pc.addTrack(track());
+    other.pc.addTrack(track());
+    await until(
+      () => [one, other].every(({ held }) => held.some(({ description }) => description)),
+      "both offers",
+    );
+    expect([one, other].map(({ pc }) => pc.signalingState)).toEqual(["have-local-offer", "have-local-offer"]);
+    one.release();
+    other.release();
+    await until(() => videos(one.pc) > 0 && videos(other.pc) > 0, "both tracks");
+    await settled(one, other);
+    expect([...one.errors, ...other.errors]).toEqual([]);
+  }
+});
+
+test("a restart: new credentials at both ends; an offer of the older generation gives way to it, polite or not", async () => {
+  const { one, other } = join();
+  one.pc.createDataChannel("x");
+  one.negotiation.start();
+  await settled(one, other);
+  const before = ufrag(one.pc);
+  // The server refuses what is of an older generation: it never comes.
+  one.holds = true;
+  one.pc.addTrack(track());
+  await until(() => one.pc.signalingState === "have-local-offer", "an offer that is lost");
+  one.held.length = 0;
+  one.holds = false;
+  one.negotiation.restart(2, false);
+  other.negotiation.restart(2, true);
+  await until(() => ufrag(one.pc) !== before, "the restart");
+  await settled(one, other);
+  await until(() => videos(other.pc) === 1, "the track, offered again");
+  expect([one.negotiation.generation, other.negotiation.generation]).toEqual([2, 2]);
+  one.negotiation.restart(2, true);
+  one.negotiation.receive({ generation: 1, description: { type: "offer", sdp: "old" } });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect([...one.errors, ...other.errors]).toEqual([]);
+});
+
+test("resync: what the other end missed comes again", async () => {
+  const { one, other } = join();
+  one.pc.createDataChannel("x");
+  one.holds = true;
+  one.negotiation.start();
+  await until(() => one.held.length > 2, "offer and candidates");
+  one.held.length = 0;
+  one.holds = false;
+  one.negotiation.resync();
+  await until(() => other.pc.signalingState === "stable" && other.descriptions().length === 1, "the answer");
+  await settled(one, other);
+  // An answer that was lost: the offer comes again, and is answered again.
+  other.holds = true;
+  one.pc.addTrack(track());
+  await until(() => other.held.length > 0, "an answer that is lost");
+  other.held.length = 0;
+  other.holds = false;
+  one.negotiation.resync();
+  await until(() => videos(other.pc) === 1, "the track");
+  await settled(one, other);
+  expect([...one.errors, ...other.errors]).toEqual([]);
+});
+
+test("nonsense is told, once, and stops nothing", async () => {
+  const { one, other } = join();
+  other.negotiation.receive({ generation: 1, description: { type: "offer", sdp: "nonsense" } });
+  await until(() => other.errors.length === 1, "the error");
+  one.pc.createDataChannel("x");
+  one.negotiation.start();
+  await settled(one, other);
+  one.negotiation.close();
+  one.pc.close();
+  one.negotiation.receive({ generation: 1, description: { type: "offer", sdp: "nonsense" } });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(one.errors).toEqual([]);
+});

@@ -1,0 +1,234 @@
+import type { Candidate, MediaNotes } from "../protocol/values.ts";
+import type { Flags } from "./api.ts";
+import { isScreen, type Slot, type SourceMedia, slots } from "./local-media.ts";
+import { Negotiation, type NegotiationEvents, type Signal } from "./negotiation.ts";
+import { type Sample, type Summary, summarize } from "./stats.ts";
+
+/** A signal, and the notes on media that go with it. */
+export type PairSignal = Signal & { readonly media?: MediaNotes };
+
+export interface PairEvents {
+  send(pair: Pair, signal: PairSignal): void;
+  state(pair: Pair): void;
+  /** What the other end sends may have changed. */
+  received(pair: Pair): void;
+  channel(pair: Pair, channel: RTCDataChannel): void;
+  failed(pair: Pair, error: unknown): void;
+}
+
+/** What comes in over a pair. */
+export interface Received {
+  readonly tracks: readonly MediaStreamTrack[];
+  readonly screen: readonly MediaStreamTrack[];
+  readonly muted: Flags;
+}
+
+/**
+ * One RTCPeerConnection of a call: its negotiation, its senders, its candidates in batches (the first 20 ms after the first of
+ * them, the later ones each 100 ms, the end at once).
+ */
+export class Pair implements NegotiationEvents {
+  readonly number: number;
+  readonly pc: RTCPeerConnection;
+  readonly negotiation: Negotiation;
+  state: RTCPeerConnectionState = "new";
+  readonly #senders = new Map<RTCRtpSender, Slot>();
+  #held = false;
+  #notes: MediaNotes = {};
+  #told = "";
+  #batch: Candidate[] = [];
+  #batchGeneration = 0;
+  #batchTimer: ReturnType<typeof setTimeout> | undefined;
+  #batchDelay = 20;
+  #sample: Sample | undefined;
+  readonly #offers: boolean;
+  readonly #events: PairEvents;
+
+  /** `offers`: this end makes the first offer and is the impolite one. */
+  constructor(
+    number: number,
+    generation: number,
+    offers: boolean,
+    pc: RTCPeerConnection,
+    events: PairEvents,
+  ) {
+    this.number = number;
+    this.pc = pc;
+    this.#offers = offers;
+    this.#events = events;
+    this.negotiation = new Negotiation(pc, !offers, generation, this);
+    pc.onnegotiationneeded = () => this.negotiation.needed();
+    pc.onicecandidate = ({ candidate }) => this.#candidate(candidate);
+    pc.ontrack = () => this.applied();
+    pc.ondatachannel = ({ channel }) => events.channel(this, channel);
+    pc.onconnectionstatechange = () => {
+      const state = pc.connectionState;
+      if (state === this.state || state === "closed") return;
+      this.state = state;
+      events.state(this);
+    };
+  }
+
+  /** To be called when media and channels (`lines` of them) are attached: the offering end offers. */
+  start(lines: number): void {
+    if (!this.#offers) return;
+    // An offer of nothing connects nothing.
+    if (lines === 0 && this.pc.getTransceivers().length === 0)
+      for (const kind of ["audio", "video"]) this.pc.addTransceiver(kind, { direction: "recvonly" });
+    this.negotiation.start();
+  }
+
+  /** Takes what came from the other end for this pair. */
+  receive(signal: PairSignal): void {
+    if (signal.media) {
+      this.#notes = signal.media;
+      this.applied();
+    }
+    this.negotiation.receive(signal);
+  }
+
+  /** Sends what the media has now. */
+  attach(media: SourceMedia | undefined): void {
+    for (const slot of slots) {
+      const track = media?.track(slot);
+      const sender = this.sender(slot);
+      if (sender) {
+        if ((sender.track ?? undefined) !== track)
+          // Only then the sender has its new track, and with it what is muted and which way it goes.
+          sender.replaceTrack(track ?? null).then(
+            () => {
+              this.#direct();
+              this.#tell();
+            },
+            (error) => this.failed(error),
+          );
+      } else if (track && media) this.#senders.set(this.#add(slot, track, media), slot);
+    }
+    this.#direct();
+    this.#tell();
+  }
+
+  hold(on: boolean): void {
+    this.#held = on;
+    this.#direct();
+  }
+
+  sender(slot: Slot): RTCRtpSender | undefined {
+    for (const [sender, its] of this.#senders) if (its === slot) return sender;
+    return undefined;
+  }
+
+  /** What the other end sends now: by the negotiated directions, told apart by its notes. */
+  get received(): Received {
+    const tracks: MediaStreamTrack[] = [];
+    const screen: MediaStreamTrack[] = [];
+    const muted = { audio: true, video: true };
+    for (const { mid, currentDirection, receiver } of this.pc.getTransceivers()) {
+      if (currentDirection !== "sendrecv" && currentDirection !== "recvonly") continue;
+      const note = this.#notes[mid ?? ""];
+      const { track } = receiver;
+      (note?.screen ? screen : tracks).push(track);
+      if (!note?.screen && !note?.muted) muted[track.kind as keyof Flags] = false;
+    }
+    return { tracks, screen, muted };
+  }
+
+  /** Sums up `getStats` since the last time. */
+  async stats(): Promise<Summary> {
+    const { summary, sample } = summarize(await this.pc.getStats(), this.#sample);
+    this.#sample = sample;
+    return summary;
+  }
+
+  close(): void {
+    clearTimeout(this.#batchTimer);
+    this.negotiation.close();
+    this.pc.close();
+  }
+
+  /** See {@link NegotiationEvents}: a description takes the notes with it. */
+  send(signal: Signal): void {
+    if (!signal.description) this.#events.send(this, signal);
+    else {
+      const media = this.#ownNotes;
+      this.#told = JSON.stringify(media);
+      this.#events.send(this, { ...signal, media });
+    }
+  }
+
+  applied(): void {
+    this.#events.received(this);
+  }
+
+  failed(error: unknown): void {
+    this.#events.failed(this, error);
+  }
+
+  #add(slot: Slot, track: MediaStreamTrack, { stream, screen }: SourceMedia): RTCRtpSender {
+    if (!isScreen(slot)) return this.pc.addTrack(track, stream);
+    return this.pc.addTransceiver(track, { direction: "sendonly", streams: screen ? [screen] : [] }).sender;
+  }
+
+  /** Gives each transceiver the direction that hold and media ask for; a change renegotiates by itself. */
+  #direct(): void {
+    for (const transceiver of this.pc.getTransceivers()) {
+      const slot = this.#senders.get(transceiver.sender);
+      let direction: RTCRtpTransceiverDirection = slot ? "sendrecv" : "recvonly";
+      if (slot && isScreen(slot)) direction = transceiver.sender.track ? "sendonly" : "inactive";
+      if (this.#held) direction = "inactive";
+      if (transceiver.direction !== direction && transceiver.direction !== "stopped")
+        transceiver.direction = direction;
+    }
+  }
+
+  /** What the SDP does not say of what this end sends. */
+  get #ownNotes(): MediaNotes {
+    const notes: MediaNotes = {};
+    for (const { mid, sender } of this.pc.getTransceivers()) {
+      const slot = this.#senders.get(sender);
+      if (mid && slot)
+        notes[mid] = {
+          ...(isScreen(slot) && { screen: true }),
+          ...(!sender.track?.enabled && { muted: true }),
+        };
+    }
+    return notes;
+  }
+
+  /** Says what changed, once there was a description to change it from. */
+  #tell(): void {
+    const media = this.#ownNotes;
+    const text = JSON.stringify(media);
+    if (this.#told === "" || text === this.#told) return;
+    this.#told = text;
+    this.#events.send(this, { generation: this.negotiation.generation, media });
+  }
+
+  #candidate(candidate: RTCIceCandidate | null): void {
+    // An empty candidate ends one m-line's; the null one all.
+    const own = candidate?.candidate ? (candidate.toJSON() as Candidate) : undefined;
+    const generation = this.negotiation.gathered(own);
+    if (generation !== this.#batchGeneration) {
+      this.#flush();
+      this.#batchGeneration = generation;
+      this.#batchDelay = 20;
+    }
+    if (own) this.#batch.push(own);
+    if (!candidate) this.#flush(true);
+    else this.#batchTimer ??= setTimeout(() => this.#flush(), this.#batchDelay);
+  }
+
+  #flush(endOfCandidates = false): void {
+    clearTimeout(this.#batchTimer);
+    this.#batchTimer = undefined;
+    const candidates = this.#batch;
+    if (candidates.length === 0 && !endOfCandidates) return;
+    this.#batch = [];
+    this.#batchDelay = 100;
+    this.#events.send(this, {
+      generation: this.#batchGeneration,
+      ...(candidates.length > 0 && { candidates }),
+      ...(endOfCandidates && { endOfCandidates }),
+    });
+  }
+}

@@ -1,0 +1,252 @@
+import type { Push, PushOf } from "../protocol/pushes.ts";
+import type { ReplyOf } from "../protocol/replies.ts";
+import type { Member as WireMember } from "../protocol/values.ts";
+import type { Call, Ended, JoinOptions, Member, Message, Peer, Room, RoomPolicy, Sent } from "./api.ts";
+import { failure, MediaCall } from "./call.ts";
+import { deferred } from "./deferred.ts";
+import { onAbort, SwitchboardError, settled } from "./error.ts";
+import type { Hub } from "./hub.ts";
+import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
+import { resolveMedia, type SourceMedia } from "./local-media.ts";
+
+type RoomEvents = { joined: Member; left: Member; knock: Member; message: Message };
+type RoomPush = PushOf<"room"> | PushOf<"admitted"> | PushOf<"knock"> | PushOf<"room_ended">;
+
+/** A room that this client is in, or wants to be in. It joins again by itself when the link was lost for good. */
+export class JoinedRoom extends Emitter<RoomEvents> implements Room {
+  readonly name: string;
+  state: Room["state"] = "joining";
+  count = 0;
+  readonly members = new Map<string, RoomMember>();
+  readonly knocking = new Map<string, RoomMember>();
+  moderator = false;
+  policy: RoomPolicy = {};
+  readonly #hub: Hub;
+  readonly #options: JoinOptions;
+  readonly #ready = deferred<void>();
+  /** This client's own member id, which the list holds too. */
+  #own = "";
+  #version = 0;
+  #media: SourceMedia | undefined;
+  #closesMedia = false;
+
+  constructor(hub: Hub, name: string, options: JoinOptions) {
+    super();
+    this.#hub = hub;
+    this.name = name;
+    this.#options = options;
+  }
+
+  get address(): string {
+    return `room:${this.name}`;
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Media first, then the door. */
+  async enter(): Promise<void> {
+    const { media, signal } = this.#options;
+    void this.ended.then(onAbort(signal, () => void this.leave()));
+    try {
+      if (media) {
+        const source = await resolveMedia(media, signal);
+        this.#media = source.media;
+        this.#closesMedia = source.owned;
+      }
+      await this.join();
+    } catch (error) {
+      this.over(failure(error));
+    }
+    if (this.#left()) this.#closeMedia();
+  }
+
+  /** Asks for entry; also again, on a new link. */
+  async join(): Promise<void> {
+    if (this.#left()) return;
+    const { data, mode = this.#options.media ? "mesh" : undefined } = this.#options;
+    const done = (reply: ReplyOf<"join">) => this.#joined(reply);
+    await this.#hub.ask("join", { room: this.address, mode, data }, { repeat: true, done });
+  }
+
+  push(push: RoomPush): void {
+    if (this.#left()) return;
+    if (push.type === "room_ended") this.over({ reason: push.reason });
+    else if (push.type === "knock") this.#knock(push);
+    else if (push.type === "admitted") {
+      this.#own = push.member;
+      this.#version = push.version;
+      this.count = push.count;
+      this.#list(push.members);
+      this.#enter("joined");
+    } else if (push.version > this.#version) this.#delta(push);
+  }
+
+  /** A message that was sent to the room. */
+  told(message: Message): void {
+    this.emit("message", message);
+  }
+
+  /** A session of the mesh: active at once, no ring. */
+  session(push: PushOf<"session">): void {
+    const member = this.#member({ member: push.member ?? "", index: 1, device: "", ...push.peer });
+    const call = new MediaCall(this.#hub, push.offer ? "out" : "in", push.peer, member.remote);
+    call.use(this.#media, false);
+    call.become(push.session, push.ticket);
+    this.#hub.began(call);
+    call.begin(push.pair, push.generation, push.offer);
+    member.call = call;
+    void call.ended.then(() => {
+      if (member.call !== call) return;
+      member.call = undefined;
+      this.changed();
+    });
+    this.changed();
+  }
+
+  over(ended: Ended): void {
+    if (this.#left()) return;
+    this.state = "left";
+    for (const { call } of this.members.values()) void call?.hangup();
+    this.#closeMedia();
+    this.members.clear();
+    this.knocking.clear();
+    this.#ready.reject(
+      ended.error ?? new SwitchboardError(ended.reason === "refused" ? "refused" : "closed", ended.reason),
+    );
+    this.finish(ended);
+  }
+
+  admit({ id: member }: Member): Promise<void> {
+    return settled(this.#hub.ask("admit", { room: this.address, member }));
+  }
+
+  refuse({ id: member }: Member): Promise<void> {
+    return settled(this.#hub.ask("refuse", { room: this.address, member }));
+  }
+
+  setPolicy(policy: RoomPolicy): Promise<void> {
+    return settled(this.#hub.ask("policy", { room: this.address, policy }));
+  }
+
+  send(body: unknown, options: Cancel = {}): Promise<Sent> {
+    return this.#hub.ask("send", { to: this.address, body }, { signal: options.signal });
+  }
+
+  async leave(): Promise<void> {
+    if (this.#left()) return;
+    this.over({ reason: "left", by: this.#hub.self });
+    await this.#hub.say("leave", { room: this.address });
+  }
+
+  [dispose](): Promise<void> {
+    return this.leave();
+  }
+
+  protected override present(type: keyof Events<RoomEvents>): Iterable<unknown> {
+    return type === "joined" ? this.members.values() : type === "knock" ? this.knocking.values() : [];
+  }
+
+  #closeMedia(): void {
+    if (this.#closesMedia) this.#media?.stop();
+  }
+
+  #left(): boolean {
+    return this.state === "left";
+  }
+
+  #joined(reply: ReplyOf<"join">): void {
+    if (this.#left()) return;
+    this.#own = reply.member;
+    this.#version = reply.version;
+    this.count = reply.count;
+    this.moderator = reply.moderator;
+    this.policy = reply.policy;
+    this.#list(reply.members);
+    this.#enter(reply.state);
+  }
+
+  #enter(state: "lobby" | "joined"): void {
+    this.state = state;
+    if (state === "joined") this.#ready.resolve();
+    this.changed();
+  }
+
+  #delta({ version, count, joined = [], left = [], policy }: PushOf<"room">): void {
+    this.#version = version;
+    this.count = count;
+    if (policy) this.policy = policy;
+    for (const id of left) this.#gone(id);
+    for (const member of joined) this.#member(member);
+    this.changed();
+  }
+
+  /** The whole list as it is now. */
+  #list(members: readonly WireMember[]): void {
+    const now = new Set(members.map(({ member }) => member));
+    for (const id of [...this.members.keys()]) if (!now.has(id)) this.#gone(id);
+    for (const member of members) this.#member(member);
+  }
+
+  #member(wire: WireMember): RoomMember {
+    const known = this.members.get(wire.member);
+    if (known) {
+      known.data ??= wire.data;
+      return known;
+    }
+    const member = new RoomMember(this.#hub, wire);
+    if (wire.member !== this.#own) {
+      this.knocking.delete(wire.member);
+      this.members.set(wire.member, member);
+      this.emit("joined", member);
+    }
+    return member;
+  }
+
+  #gone(id: string): void {
+    const member = this.members.get(id);
+    if (!member) return;
+    this.members.delete(id);
+    this.emit("left", member);
+  }
+
+  #knock({ member: wire, gone }: PushOf<"knock">): void {
+    if (gone) this.knocking.delete(wire.member);
+    else {
+      const member = new RoomMember(this.#hub, wire);
+      this.knocking.set(wire.member, member);
+      this.emit("knock", member);
+    }
+    this.changed();
+  }
+}
+
+/** A member, whose stream is made when somebody asks for it: a room without media needs no WebRTC. */
+class RoomMember implements Member {
+  readonly id: string;
+  readonly peer: Peer;
+  data: unknown;
+  call: Call | undefined;
+  #remote: MediaStream | undefined;
+  readonly #hub: Hub;
+
+  constructor(hub: Hub, { member, user, device, kind, name, data }: WireMember) {
+    this.#hub = hub;
+    this.id = member;
+    this.peer = { user, device, kind, name };
+    this.data = data;
+  }
+
+  get remote(): MediaStream {
+    this.#remote ??= this.#hub.newStream();
+    return this.#remote;
+  }
+}
+
+/** True for the pushes that speak of a room. */
+export function isRoomPush(push: Push): push is RoomPush {
+  return (
+    push.type === "room" || push.type === "admitted" || push.type === "knock" || push.type === "room_ended"
+  );
+}

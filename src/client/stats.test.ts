@@ -1,0 +1,58 @@
+import { expect, test } from "bun:test";
+import { summarize } from "./stats.ts";
+
+function report(at: number, bytes: number, packets: number, lost: number, more: object = {}): RTCStatsReport {
+  const entries = [
+    { id: "t", type: "transport", selectedCandidatePairId: "p" },
+    { id: "old", type: "candidate-pair", nominated: true, state: "succeeded", bytesSent: 1 },
+    {
+      id: "p",
+      type: "candidate-pair",
+      timestamp: at,
+      bytesReceived: bytes,
+      bytesSent: 2 * bytes,
+      currentRoundTripTime: 0.012,
+      localCandidateId: "l",
+      remoteCandidateId: "r",
+      ...more,
+    },
+    { id: "l", type: "local-candidate", candidateType: "host" },
+    { id: "r", type: "remote-candidate", candidateType: "relay" },
+    { id: "a", type: "inbound-rtp", packetsReceived: packets, packetsLost: lost, jitter: 0.003 },
+    { id: "v", type: "inbound-rtp", packetsReceived: packets, packetsLost: 0, jitter: 0.001 },
+    { id: "o", type: "remote-inbound-rtp", fractionLost: 0.25 },
+  ];
+  return new Map(entries.map((entry) => [entry.id, entry])) as unknown as RTCStatsReport;
+}
+
+test("rates and loss are over the time since the sample before", () => {
+  const first = summarize(report(1_000, 1_000, 100, 0));
+  expect(first.summary).toMatchObject({
+    path: "relay",
+    rtt: 12,
+    jitter: 3,
+    loss: [0, 0.25],
+    bitrate: [0, 0],
+  });
+  const { summary } = summarize(report(3_000, 6_000, 140, 20), first.sample);
+  expect(summary).toMatchObject({
+    loss: [0.2, 0.25],
+    bitrate: [20_000, 40_000],
+    local: "host",
+    remote: "relay",
+  });
+  expect(summarize(report(3_000, 0, 0, 0), first.sample).summary.bitrate).toEqual([0, 0]);
+});
+
+test("an implementation that says little gives little, and no NaN", () => {
+  const { summary } = summarize(new Map() as unknown as RTCStatsReport);
+  expect(summary).toEqual({
+    path: undefined,
+    rtt: undefined,
+    jitter: undefined,
+    loss: [0, 0],
+    bitrate: [0, 0],
+    local: undefined,
+    remote: undefined,
+  });
+});

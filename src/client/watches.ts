@@ -1,0 +1,54 @@
+import type { PushOf } from "../protocol/pushes.ts";
+import type { Presence } from "./api.ts";
+import { onAbort } from "./error.ts";
+import type { Hub } from "./hub.ts";
+
+/** Who is watched, and what is known of them. Each user is asked for once, however many watch. */
+export class Watches {
+  readonly presence = new Map<string, Presence>();
+  readonly #watchers = new Set<readonly string[]>();
+  readonly #hub: Pick<Hub, "say">;
+  readonly #told: (presence: Presence) => void;
+
+  constructor(hub: Pick<Hub, "say">, told: (presence: Presence) => void) {
+    this.#hub = hub;
+    this.#told = told;
+  }
+
+  watch(users: readonly string[], signal: AbortSignal | undefined): () => void {
+    const mine = [...new Set(users)];
+    this.#say("watch", mine);
+    this.#watchers.add(mine);
+    const off = () => {
+      deaf();
+      if (!this.#watchers.delete(mine)) return;
+      this.#say("unwatch", mine);
+      for (const user of mine) if (!this.#users.has(user)) this.presence.delete(user);
+    };
+    const deaf = onAbort(signal, () => queueMicrotask(off));
+    return off;
+  }
+
+  /** Watches on a new link. */
+  again(): void {
+    const users = [...this.#users];
+    if (users.length > 0) void this.#hub.say("watch", { users });
+  }
+
+  told({ user, online, devices }: PushOf<"presence">): void {
+    if (!this.#users.has(user)) return;
+    const presence = { user, online, devices: devices.map((device) => ({ user, ...device })) };
+    this.presence.set(user, presence);
+    this.#told(presence);
+  }
+
+  get #users(): Set<string> {
+    return new Set([...this.#watchers].flat());
+  }
+
+  /** Of these, only those whom nobody else watches matter to the server. */
+  #say(type: "watch" | "unwatch", mine: readonly string[]): void {
+    const users = mine.filter((user) => !this.#users.has(user));
+    if (users.length > 0) void this.#hub.say(type, { users });
+  }
+}

@@ -1,0 +1,168 @@
+import type { ComponentChildren } from "preact";
+import { Icon, type IconName } from "./icon.tsx";
+import { type Actions, myName, type Page } from "./page.ts";
+
+/** The controls of a call. M, V and S work while one of them has the focus; no key hangs up. */
+export function CallBar({ page, act }: { page: Page; act: Actions }) {
+  const own = page.own.value;
+  const blind = own.pictureOff || own.source === "audio";
+  const canShare = typeof navigator.mediaDevices?.getDisplayMedia === "function";
+  const keys: Readonly<Record<string, () => void>> = {
+    m: () => act.mute("audio"),
+    v: () => act.mute("video"),
+    s: () => canShare && act.share(),
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const typed = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
+    if (!typed && (event.target as Element).closest("[popover]") === null) keys[event.key.toLowerCase()]?.();
+  };
+  return (
+    <fieldset class="bar" aria-label="Call controls" onKeyDown={onKeyDown}>
+      <BarButton
+        icon="mic"
+        label={own.soundOff ? "Unmute" : "Mute"}
+        look={own.soundOff ? "off" : ""}
+        hotkey="M"
+        press={() => act.mute("audio")}
+      />
+      <span class="bar-pair">
+        <BarButton
+          icon="camera"
+          label="Camera"
+          look={blind ? "off" : ""}
+          pressed={!blind}
+          hotkey="V"
+          press={() => act.mute("video")}
+        />
+        <button type="button" class="bar-more" popovertarget="camera-menu" aria-label="Choose a camera">
+          <Icon name="more" />
+        </button>
+        <CameraMenu page={page} act={act} />
+      </span>
+      {canShare && (
+        <BarButton
+          icon="screen"
+          label="Screen"
+          look={own.sharing ? "on" : ""}
+          pressed={own.sharing}
+          hotkey="S"
+          press={() => act.share()}
+        />
+      )}
+      <BarButton
+        icon="chat"
+        label="Chat"
+        look="narrow-only"
+        press={() => {
+          page.sheet.value = "chat";
+          page.unread.value = 0;
+        }}
+      >
+        {page.unread.value > 0 && <b class="dot">{page.unread.value}</b>}
+      </BarButton>
+      <span class="bar-pair">
+        <button type="button" class="bar-button" popovertarget="move-menu">
+          <Icon name="move" />
+          <span>Move</span>
+        </button>
+        <MoveMenu page={page} act={act} />
+      </span>
+      <BarButton icon="hangup" label="Hang up" look="danger" press={() => act.hangUp()} />
+    </fieldset>
+  );
+}
+
+interface BarButtonProps {
+  readonly icon: IconName;
+  readonly label: string;
+  readonly press: () => void;
+  readonly look: string;
+  readonly pressed?: boolean;
+  readonly hotkey?: string;
+  readonly children?: ComponentChildren;
+}
+
+function BarButton({ icon, label, press, look, pressed, hotkey, children }: BarButtonProps) {
+  return (
+    <button
+      type="button"
+      class={`bar-button ${look}`}
+      aria-pressed={pressed}
+      aria-keyshortcuts={hotkey}
+      title={hotkey && `${label} (${hotkey})`}
+      onClick={press}
+    >
+      <Icon name={icon} off={look === "off"} />
+      <span>{label}</span>
+      {children}
+    </button>
+  );
+}
+
+function CameraMenu({ page, act }: { page: Page; act: Actions }) {
+  const own = page.own.value;
+  return (
+    <div id="camera-menu" popover="auto" class="menu">
+      <h3 class="label">Picture</h3>
+      {own.cameras.map(({ id, label }) => (
+        <MenuItem
+          key={id}
+          menu="camera-menu"
+          checked={own.source === "camera" && own.camera === id}
+          press={() => act.camera(id)}
+        >
+          {label}
+        </MenuItem>
+      ))}
+      <MenuItem menu="camera-menu" checked={own.source === "test"} press={() => act.camera("test")}>
+        Test picture
+      </MenuItem>
+      <h3 class="label">Sound</h3>
+      <MenuItem menu="camera-menu" checked={own.pip} press={() => act.pip(!own.pip)}>
+        A pip each second
+      </MenuItem>
+    </div>
+  );
+}
+
+function MoveMenu({ page, act }: { page: Page; act: Actions }) {
+  const mine = page.mine.value;
+  const me = myName(page);
+  return (
+    <div id="move-menu" popover="auto" class="menu">
+      <h3 class="label">Go on at</h3>
+      {mine.map((device) => (
+        <MenuItem key={device.id} menu="move-menu" press={() => act.move(device)}>
+          {device.label}
+        </MenuItem>
+      ))}
+      {mine.length === 0 && <p class="small muted">No other device of yours is on the line.</p>}
+      <a class="menu-item" href={`/?as=${encodeURIComponent(me)}`} target="_blank" rel="noopener">
+        Open another tab as {me}
+      </a>
+    </div>
+  );
+}
+
+interface MenuItemProps {
+  readonly menu: string;
+  readonly checked?: boolean;
+  readonly press: () => void;
+  readonly children: ComponentChildren;
+}
+
+/** A line of a menu; pressing it closes the menu, and the focus returns to what opened it. */
+function MenuItem({ menu, checked, press, children }: MenuItemProps) {
+  return (
+    <button
+      type="button"
+      class="menu-item"
+      aria-pressed={checked}
+      popovertarget={menu}
+      popovertargetaction="hide"
+      onClick={press}
+    >
+      {children}
+    </button>
+  );
+}

@@ -1,0 +1,151 @@
+import type { WireReason } from "../protocol/end-reasons.ts";
+import type { PushBody } from "../protocol/pushes.ts";
+import type { RequestOf } from "../protocol/requests.ts";
+import type { MediaWanted } from "../protocol/values.ts";
+import type { Deadline } from "../shared/deadlines.ts";
+import type { Device } from "./device.ts";
+import type { Leg } from "./leg.ts";
+
+/** What a caller asked for. */
+export interface Wish {
+  readonly to: string;
+  readonly user: string;
+  /** The only device that is rung, where the address names one. */
+  readonly device: string | undefined;
+  readonly media: MediaWanted | undefined;
+  readonly description: RequestOf<"call">["description"];
+  readonly data: unknown;
+}
+
+/** What a ring needs of its session. */
+export interface RingHost {
+  readonly session: string;
+  readonly startedAt: number;
+  readonly unreachableAfter: number;
+  after(ms: number, now: number, due: (now: number) => void): Deadline;
+  ticket(leg: Leg, now: number): string;
+  /** Makes a leg for a device of the callee; ends it again. */
+  legFor(device: Device): Leg;
+  release(leg: Leg): void;
+  /** True when the device holds as many sessions as it can. */
+  full(device: Device): boolean;
+  /** The caller as the callees see it, and whether it may know if anybody is there. */
+  caller(): Leg;
+  callerMayKnow(): boolean;
+  /** The ring is over without an answer. */
+  over(reason: WireReason, now: number): void;
+}
+
+/** Of several legs' refusals the caller hears the one that says most. */
+const refusalRank: readonly WireReason[] = ["declined", "busy", "incompatible"];
+/** Names of rung devices that a record keeps. */
+const maxRung = 64;
+
+/** The ring of a call: one leg per device of the callee, those that arrive late too, until one of them answers. */
+export class Ring {
+  readonly wish: Wish;
+  /** Devices that were rung, for the record. */
+  readonly rung: string[] = [];
+  readonly #host: RingHost;
+  readonly #legs = new Map<Device, Leg>();
+  #offer: Wish["description"];
+  #refusal: WireReason | undefined;
+  #end: Deadline | undefined;
+  #unreachable: Deadline | undefined;
+
+  constructor(wish: Wish, host: RingHost) {
+    this.wish = wish;
+    this.#offer = wish.description;
+    this.#host = host;
+  }
+
+  /** Starts the clock: after this many milliseconds nobody has answered. */
+  start(timeout: number, now: number): void {
+    this.#end = this.#host.after(timeout, now, (later) => this.#host.over("no_answer", later));
+  }
+
+  legOf(device: Device): Leg | undefined {
+    return this.#legs.get(device);
+  }
+
+  /** Rings one device, if it is one that was asked for and does not ring already. */
+  device(device: Device, now: number): void {
+    const { user, device: only } = this.wish;
+    if (this.#legs.has(device) || device === this.#host.caller().device) return;
+    if (device.user !== user || (only !== undefined && only !== device.id)) return;
+    if (this.#host.full(device)) {
+      this.refused("busy");
+      return;
+    }
+    const leg = this.#host.legFor(device);
+    this.#legs.set(device, leg);
+    this.#unreachable?.cancel();
+    this.#unreachable = undefined;
+    if (this.rung.length < maxRung) this.rung.push(device.id);
+    leg.deliver(this.#incoming(leg, now), now);
+  }
+
+  /** A leg leaves the ring: it answered, declined, or its device is gone. False when it was none of the ring's. */
+  remove(device: Device): boolean {
+    return this.#legs.delete(device);
+  }
+
+  /** Notes why a device will not answer. */
+  refused(reason: WireReason): void {
+    if (this.#refusal === undefined || refusalRank.indexOf(reason) < refusalRank.indexOf(this.#refusal))
+      this.#refusal = reason;
+  }
+
+  /** After devices were rung, or left: a ring without any is given up, if the caller may know. */
+  settle(now: number): void {
+    if (this.#legs.size > 0 || this.#unreachable !== undefined) return;
+    if (this.#refusal !== undefined) {
+      this.#host.over(this.#refusal, now);
+      return;
+    }
+    // Who may not see presence learns nothing: the call rings on and ends no_answer.
+    if (!this.#host.callerMayKnow()) return;
+    const { unreachableAfter } = this.#host;
+    this.#unreachable = this.#host.after(unreachableAfter, now, (later) =>
+      this.#host.over("unreachable", later),
+    );
+  }
+
+  /** Stops ringing; every device that still rings is told why, and what else there is to say. */
+  stop(reason: WireReason, extra: object, now: number): void {
+    this.#end?.cancel();
+    this.#unreachable?.cancel();
+    this.#offer = undefined;
+    for (const leg of this.#legs.values()) {
+      leg.deliver({ type: "ended", session: this.#host.session, reason, ...extra }, now);
+      this.#host.release(leg);
+    }
+    this.#legs.clear();
+  }
+
+  /** Somebody is answering: the clock of the ring stands still. */
+  pause(): void {
+    this.#end?.cancel();
+    this.#unreachable?.cancel();
+  }
+
+  #incoming(leg: Leg, now: number): PushBody {
+    const { to, media, data } = this.wish;
+    const push: PushBody = {
+      type: "incoming",
+      session: this.#host.session,
+      ticket: this.#host.ticket(leg, now),
+      from: this.#host.caller().info,
+      to,
+      age: now - this.#host.startedAt,
+      expires: Math.max(0, (this.#end?.at ?? now) - now),
+      pair: 1,
+      generation: 1,
+      offer: false,
+    };
+    if (media !== undefined) push.media = media;
+    if (this.#offer !== undefined) push.description = this.#offer;
+    if (data !== undefined) push.data = data;
+    return push;
+  }
+}

@@ -1,0 +1,155 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Job, Line } from "./generator.ts";
+import { benchSecret } from "./switchboard-device.ts";
+
+const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const many = 10_000_000;
+
+/** A load by one machine, from one address, is far over what one client may do: the limits that bound clients are off. */
+const limits = {
+  requestsPerSecond: many,
+  requestsBurst: many,
+  connectsPerSecond: many,
+  connectsBurst: many,
+  callsPerMinute: many,
+  callsBurst: many,
+  linksPerAddress: 200_000,
+  openTransports: 200_000,
+};
+
+export interface BenchServer {
+  readonly name: "switchboard" | "peerjs";
+  readonly port: number;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** Starts our server as `npm start` does, on Bun, with tokens; its log goes to a file. */
+export async function startOurs(): Promise<BenchServer> {
+  const folder = mkdtempSync(join(tmpdir(), "switchboard-bench-"));
+  const port = await freePort();
+  const config = join(folder, "switchboard.json");
+  writeFileSync(
+    config,
+    JSON.stringify({
+      host: "127.0.0.1",
+      port,
+      tokens: { secret: benchSecret },
+      log: { format: "json" },
+      limits,
+    }),
+  );
+  const log = openSync(join(folder, "log"), "w");
+  const child = spawn(process.execPath, [at("src/cli.ts"), "serve", "--config", config], {
+    stdio: ["ignore", log, log],
+  });
+  const server = await running("switchboard", child, port);
+  return {
+    ...server,
+    stop: () => server.stop().then(() => rmSync(folder, { recursive: true, force: true })),
+  };
+}
+
+/** Starts the PeerJS server as its users do: its own command, on Node. */
+export async function startPeerjs(): Promise<BenchServer> {
+  const port = await freePort();
+  const args = [at("node_modules/peer/dist/bin/peerjs.js"), "--port", `${port}`, "--host", "127.0.0.1"];
+  const child = spawn("node", [...args, "--concurrent_limit", "50000", "--alive_timeout", "3600000"], {
+    stdio: "ignore",
+  });
+  return running("peerjs", child, port);
+}
+
+/** Runs the generator in a process of its own; tells when the time that counts begins and ends. */
+export function generate(
+  job: Job,
+  hear: (event: "measuring" | "measured", pid: number) => void,
+): Promise<Record<string, number>> {
+  const { child, done } = startGenerator(job, hear);
+  return done.finally(() => child.kill("SIGKILL"));
+}
+
+/** The same, but it is up to the caller to end it. */
+export function startGenerator(job: Job, hear: (event: "measuring" | "measured", pid: number) => void) {
+  const child = spawn(process.execPath, [at("test/bench/generator.ts"), JSON.stringify(job)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  owned(child);
+  const done = new Promise<Record<string, number>>((resolve, reject) => {
+    createInterface({ input: child.stdout }).on("line", (text) => {
+      const line = JSON.parse(text) as Line;
+      if (line.event === "result") resolve(line.values);
+      else hear(line.event, child.pid ?? 0);
+    });
+    child.once("exit", (code) => reject(new Error(`the generator ended with ${code}`)));
+  });
+  return { child, done };
+}
+
+/** CPU time that a process has used, s. */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Memory that a process holds, bytes. */
+export function residentBytes(pid: number): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1_024;
+}
+
+/** Whatever ends this process ends what it has started. */
+const children = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+
+function owned(child: ChildProcess): ChildProcess {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+  return child;
+}
+
+async function running(name: BenchServer["name"], child: ChildProcess, port: number): Promise<BenchServer> {
+  const exited = new Promise<void>((resolve) => owned(child).once("exit", () => resolve()));
+  for (let tries = 0; !(await answers(port)); tries++) {
+    if (tries > 200 || child.exitCode !== null) throw new Error(`${name} does not listen`);
+    await Bun.sleep(50);
+  }
+  return {
+    name,
+    port,
+    pid: child.pid ?? 0,
+    stop: () => {
+      child.kill("SIGKILL");
+      return exited;
+    },
+  };
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}

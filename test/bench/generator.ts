@@ -1,0 +1,157 @@
+import { Histogram } from "./histogram.ts";
+import { PeerjsDevice } from "./peerjs-device.ts";
+import { type RelayDevice, runRelay } from "./relay-load.ts";
+import { SwitchboardDevice } from "./switchboard-device.ts";
+
+/** What one run of the generator is to do; its only argument, as JSON. */
+export interface Job {
+  readonly server: "switchboard" | "peerjs";
+  readonly port: number;
+  readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume";
+  /** Devices that are connected. */
+  readonly devices: number;
+  /** Relay: messages of each device under way at a time. */
+  readonly inFlight?: number;
+  /** Operations a second, where there is a rate. */
+  readonly rate?: number;
+  /** s */
+  readonly warmUp: number;
+  readonly measure: number;
+}
+
+/** What the generator prints, a line each: `measuring` and `measured` frame the time that counts. */
+export type Line =
+  | { readonly event: "measuring" | "measured" }
+  | { readonly event: "result"; readonly values: Record<string, number> };
+
+const job = JSON.parse(process.argv[2] ?? "{}") as Job;
+const say = (line: Line) => console.log(JSON.stringify(line));
+const measuring = (began: boolean) => say({ event: began ? "measuring" : "measured" });
+const result = (values: Record<string, number>) => say({ event: "result", values });
+
+/** Makes this many, some at a time. */
+async function connectAll<T>(count: number, connect: (n: number) => Promise<T>): Promise<T[]> {
+  const all: T[] = [];
+  const next = { value: 0 };
+  const worker = async () => {
+    for (let n = next.value++; n < count; n = next.value++) all[n] = await connect(n);
+  };
+  await Promise.all(Array.from({ length: 32 }, worker));
+  return all;
+}
+
+const switchboardDevices = (count: number) =>
+  connectAll(count, (n) => SwitchboardDevice.connect(job.port, `user${n}`));
+
+async function relay(): Promise<void> {
+  const pairs: [RelayDevice, RelayDevice][] = [];
+  if (job.server === "switchboard") {
+    const devices = await switchboardDevices(job.devices);
+    for (let n = 0; n < devices.length; n += 2) {
+      const [one, two] = [devices[n]!, devices[n + 1]!];
+      await one.callTo(two);
+      pairs.push([one, two]);
+    }
+  } else {
+    const devices = await connectAll(job.devices, (n) => PeerjsDevice.connect(job.port, `peer${n}`));
+    for (let n = 0; n < devices.length; n += 2) {
+      const [one, two] = [devices[n]!, devices[n + 1]!];
+      one.talksTo(two);
+      two.talksTo(one);
+      pairs.push([one, two]);
+    }
+  }
+  result({ ...(await runRelay(pairs, job.inFlight ?? 1, job.warmUp, job.measure, measuring)) });
+}
+
+/** Connects and holds still until it is ended from outside. */
+async function idle(): Promise<void> {
+  if (job.server === "switchboard") await switchboardDevices(job.devices);
+  else await connectAll(job.devices, (n) => PeerjsDevice.connect(job.port, `peer${n}`));
+  measuring(true);
+  await new Promise(() => {});
+}
+
+/** Does something at a steady rate, whether or not the last one is done, and times each. */
+async function atRate(operate: (n: number) => Promise<number>): Promise<void> {
+  const histogram = new Histogram();
+  const interval = 1_000 / (job.rate ?? 100);
+  const warm = Math.round((job.warmUp * 1_000) / interval);
+  const total = warm + Math.round((job.measure * 1_000) / interval);
+  const running: Promise<void>[] = [];
+  const began = performance.now();
+  for (let n = 0; n < total; n++) {
+    const due = began + n * interval;
+    const wait = due - performance.now();
+    if (wait > 0) await Bun.sleep(wait);
+    if (n === warm) {
+      histogram.clear();
+      measuring(true);
+    }
+    running.push(operate(n).then((ms) => histogram.record(ms)));
+  }
+  await Promise.all(running);
+  measuring(false);
+  result({ count: histogram.count, p50: histogram.percentile(0.5), p99: histogram.percentile(0.99) });
+}
+
+/** `call` to `accepted`, the callee answering at once. */
+async function setup(): Promise<void> {
+  const devices = await switchboardDevices(job.devices);
+  const half = devices.length / 2;
+  await atRate(async (n) => {
+    const [caller, callee] = [devices[n % half]!, devices[half + (n % half)]!];
+    const began = performance.now();
+    const call = caller.ask("call", { to: callee.user });
+    const { session } = await callee.push("incoming");
+    const answer = callee.ask("accept", { session });
+    await caller.push("accepted", session);
+    const took = performance.now() - began;
+    await call;
+    await caller.ask("confirm", { session, device: callee.id });
+    await answer;
+    await caller.ask("hangup", { session });
+    await callee.push("ended", session);
+    return took;
+  });
+}
+
+/** `call` until the last of eight devices rings. */
+async function fanout(): Promise<void> {
+  const users = job.devices / 8;
+  const callees = await connectAll(job.devices, (n) =>
+    SwitchboardDevice.connect(job.port, `callee${Math.floor(n / 8)}`, `device${n % 8}`),
+  );
+  const callers = await switchboardDevices(users);
+  await atRate(async (n) => {
+    const caller = callers[n % users]!;
+    const devices = callees.slice((n % users) * 8, (n % users) * 8 + 8);
+    const began = performance.now();
+    const call = caller.ask("call", { to: `callee${n % users}` });
+    await Promise.all(devices.map((device) => device.push("incoming")));
+    const took = performance.now() - began;
+    const { session } = await call;
+    await caller.ask("cancel", { session });
+    await Promise.all(devices.map((device) => device.push("ended", session)));
+    return took;
+  });
+}
+
+/** A broken transport to `welcome` over the next one. */
+async function resume(): Promise<void> {
+  const devices = await switchboardDevices(job.devices);
+  await atRate(async (n) => {
+    const began = performance.now();
+    await devices[n % devices.length]!.resume(job.port);
+    return performance.now() - began;
+  });
+}
+
+process.on("uncaughtException", (error) => {
+  console.error(error);
+  process.exit(1);
+});
+
+const scenarios = { relay, idle, setup, fanout, resume };
+await scenarios[job.scenario]();
+process.exit(0);

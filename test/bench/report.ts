@@ -1,0 +1,124 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import type { BenchTimes, Figures } from "./scenarios.ts";
+
+/** What was to be reached (docs/benchmarks.md says why). */
+const goals = { relay: 2.5, bytesPerLink: 4_096, setupP99: 10 };
+
+type Results = Readonly<Record<string, readonly (readonly Figures[])[]>>;
+
+/** The figures as Markdown: medians of the runs, and the least and most in brackets. */
+export function report(results: Results, how: BenchTimes & { runs: number }): string {
+  const lines = [
+    `${new Date().toISOString().slice(0, 10)}, ${machine()}. Medians of ${how.runs} interleaved runs of ${how.measure} s each (least–most).`,
+    "",
+  ];
+  const relays = [
+    ["relay-a", "A: 1,000 devices in 500 sessions, one in flight each"],
+    ["relay-b", "B: 200 devices, 8 in flight each"],
+  ] as const;
+  for (const [name, title] of relays) {
+    const both = results[name];
+    if (both === undefined) continue;
+    lines.push(`### Relay ${title}`, "", ...relayTable(both), "");
+  }
+  const memory = results.memory;
+  if (memory !== undefined) lines.push("### Memory per idle link", "", ...memoryTable(memory, how.links), "");
+  const timings = [
+    ["setup", "`call` → `accepted` at 200 set-ups/s"],
+    ["fanout", "`call` → the last of 8 devices rings, 50/s"],
+    ["resume", "broken transport → `welcome` over a new one, 100/s"],
+  ] as const;
+  const rows = timings.flatMap(([name, title]) => {
+    const runs = results[name]?.[0];
+    return runs === undefined
+      ? []
+      : [
+          `| ${title} | ${cell(runs, "p50", ms)} | ${cell(runs, "p99", ms)} | ${cell(runs, "serverCpu", share)} |`,
+        ];
+  });
+  if (rows.length > 0)
+    lines.push("### Times", "", "| | p50 | p99 | server CPU |", "|---|---|---|---|", ...rows, "");
+  lines.push("### Goals", "", ...verdicts(results));
+  return lines.join("\n");
+}
+
+function relayTable(both: readonly (readonly Figures[])[]): string[] {
+  const rows = both.map((runs, index) => {
+    const cells = [
+      cell(runs, "messagesPerSecond", count),
+      cell(runs, "p50", ms),
+      cell(runs, "p99", ms),
+      cell(runs, "serverCpu", share),
+      cell(runs, "generatorCpu", share),
+    ];
+    return `| ${index === 0 ? "Switchboard" : "PeerJS server"} | ${cells.join(" | ")} |`;
+  });
+  return ["| | relayed/s | p50 | p99 | server CPU | generator CPU |", "|---|---|---|---|---|---|", ...rows];
+}
+
+function memoryTable(both: readonly (readonly Figures[])[], links: number): string[] {
+  const rows = both.map((runs, index) => {
+    const cells = [
+      cell(runs, "bytesPerLink", bytes),
+      cell(runs, "before", megabytes),
+      cell(runs, "after", megabytes),
+    ];
+    return `| ${index === 0 ? "Switchboard" : "PeerJS server"} | ${cells.join(" | ")} |`;
+  });
+  return [`| | per link | RSS before | with ${links} links |`, "|---|---|---|---|", ...rows];
+}
+
+function verdicts(results: Results): string[] {
+  const lines: string[] = [];
+  const judge = (what: string, reached: boolean) =>
+    lines.push(`- ${what}: ${reached ? "reached" : "**missed**"}`);
+  for (const name of ["relay-a", "relay-b"]) {
+    const [ours, theirs] = results[name] ?? [];
+    if (ours === undefined || theirs === undefined) continue;
+    const ratio = median(ours, "messagesPerSecond") / median(theirs, "messagesPerSecond");
+    judge(
+      `relay ${name.at(-1)?.toUpperCase()} ≥ ${goals.relay} × PeerJS: ${ratio.toFixed(2)} ×`,
+      ratio >= goals.relay,
+    );
+  }
+  const [memory] = results.memory ?? [];
+  if (memory !== undefined) {
+    const size = median(memory, "bytesPerLink");
+    judge(`≤ 4 KB per idle authenticated link: ${bytes(size)}`, size <= goals.bytesPerLink);
+  }
+  const [setups] = results.setup ?? [];
+  if (setups !== undefined) {
+    const p99 = median(setups, "p99");
+    judge(`call set-up p99 ≤ ${goals.setupP99} ms: ${ms(p99)}`, p99 <= goals.setupP99);
+  }
+  return lines;
+}
+
+function cell(runs: readonly Figures[], name: string, format: (value: number) => string): string {
+  const sorted = runs.map((run) => run[name] ?? 0).sort((a, b) => a - b);
+  const [least = 0, most = 0] = [sorted[0], sorted.at(-1)];
+  const middle = format(median(runs, name));
+  return runs.length === 1 ? middle : `${middle} (${format(least)}–${format(most)})`;
+}
+
+function median(runs: readonly Figures[], name: string): number {
+  const sorted = runs.map((run) => run[name] ?? 0).sort((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  const upper = sorted[half] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? 0) + upper) / 2;
+}
+
+const count = (value: number) => Math.round(value).toLocaleString("en-US");
+const ms = (value: number) => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
+const share = (value: number) => `${Math.round(value * 100)} %`;
+const bytes = (value: number) => `${(value / 1_024).toFixed(2)} KB`;
+const megabytes = (value: number) => `${(value / 1_048_576).toFixed(0)} MB`;
+
+function machine(): string {
+  const memory = /MemTotal:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1] ?? "0";
+  const node = execFileSync("node", ["--version"], { encoding: "utf8" }).trim();
+  const { length } = cpus();
+  return `${length} × ${cpus()[0]?.model ?? "CPU"}, ${Math.round(Number(memory) / 1_048_576)} GB, Linux ${release()}, Bun ${Bun.version} (Switchboard, generator), Node ${node} (PeerJS server)`;
+}

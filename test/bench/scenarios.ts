@@ -1,0 +1,107 @@
+import {
+  type BenchServer,
+  cpuSeconds,
+  generate,
+  residentBytes,
+  startGenerator,
+  startOurs,
+  startPeerjs,
+} from "./bench-process.ts";
+import type { Job } from "./generator.ts";
+
+/** Figures of one run, by name. */
+export type Figures = Record<string, number>;
+
+export interface BenchTimes {
+  readonly warmUp: number;
+  readonly measure: number;
+  /** Idle links of the memory figure. */
+  readonly links: number;
+  /** How long memory may settle, s. */
+  readonly settle: number;
+}
+
+const start = { switchboard: startOurs, peerjs: startPeerjs };
+
+/** Relay with so many devices and messages in flight: rate, latency, and what both processes cost. */
+export function relay(
+  server: BenchServer["name"],
+  devices: number,
+  inFlight: number,
+  times: BenchTimes,
+): Promise<Figures> {
+  return timed({ server, scenario: "relay", devices, inFlight, ...times });
+}
+
+export function setup(times: BenchTimes): Promise<Figures> {
+  return timed({ server: "switchboard", scenario: "setup", devices: 400, rate: 200, ...times });
+}
+
+export function fanout(times: BenchTimes): Promise<Figures> {
+  return timed({ server: "switchboard", scenario: "fanout", devices: 160, rate: 50, ...times });
+}
+
+export function resume(times: BenchTimes): Promise<Figures> {
+  return timed({ server: "switchboard", scenario: "resume", devices: 200, rate: 100, ...times });
+}
+
+/** Memory of a server with idle links, less what it held before, by link. A first load has warmed it up. */
+export async function idle(name: BenchServer["name"], times: BenchTimes): Promise<Figures> {
+  const server = await start[name]();
+  try {
+    const job = { server: name, port: server.port, scenario: "idle", warmUp: 0, measure: 0 } as const;
+    await hold({ ...job, devices: 200 }, () => Bun.sleep(500));
+    const before = await settled(server.pid, times.settle);
+    let after = 0;
+    await hold({ ...job, devices: times.links }, async () => {
+      after = await settled(server.pid, times.settle);
+    });
+    return { bytesPerLink: (after - before) / times.links, before, after };
+  } finally {
+    await server.stop();
+  }
+}
+
+async function timed(job: Omit<Job, "port">): Promise<Figures> {
+  const server = await start[job.server]();
+  try {
+    const cpu = { server: 0, generator: 0, seconds: 0 };
+    const values = await generate({ ...job, port: server.port }, (event, generatorPid) => {
+      const sign = event === "measuring" ? -1 : 1;
+      cpu.server += sign * cpuSeconds(server.pid);
+      cpu.generator += sign * cpuSeconds(generatorPid);
+      cpu.seconds += (sign * performance.now()) / 1_000;
+    });
+    return {
+      ...values,
+      serverCpu: cpu.server / cpu.seconds,
+      generatorCpu: cpu.generator / cpu.seconds,
+    };
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Keeps a load of idle devices while `during` runs. */
+async function hold(job: Job, during: () => Promise<void>): Promise<void> {
+  let connected: () => void = () => {};
+  const ready = new Promise<void>((resolve) => {
+    connected = resolve;
+  });
+  const { child, done } = startGenerator(job, connected);
+  await Promise.race([ready, done]);
+  await during();
+  done.catch(() => undefined);
+  child.kill("SIGKILL");
+  await Bun.sleep(1_000);
+}
+
+/** The least memory that the process holds within some seconds: garbage is collected when there is time. */
+async function settled(pid: number, seconds: number): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let n = 0; n < seconds * 2; n++) {
+    await Bun.sleep(500);
+    least = Math.min(least, residentBytes(pid));
+  }
+  return least;
+}

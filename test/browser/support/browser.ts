@@ -1,0 +1,104 @@
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+/** The browser for these tests, if this machine has one. */
+export const chromiumPath: string | null =
+  process.env.CHROMIUM ??
+  Bun.which("chromium") ??
+  Bun.which("chromium-browser") ??
+  Bun.which("google-chrome");
+
+/** `fake`: a camera that needs no permission. `denied`: one that is refused. `none`: no camera at all. */
+export type Camera = "fake" | "denied" | "none";
+
+const quiet = [
+  "--headless",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const flags: Readonly<Record<Camera, readonly string[]>> = {
+  fake: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+  denied: ["--use-fake-device-for-media-stream"],
+  none: [],
+};
+
+export function launch(camera: Camera = "fake"): Promise<Browser> {
+  if (chromiumPath === null) throw new Error("there is no Chromium on this machine");
+  return chromium.launch({ executablePath: chromiumPath, args: [...quiet, ...flags[camera]] });
+}
+
+/** A tab of the page, what it said in its console, and the media connections that it made. */
+export interface Tab {
+  readonly page: Page;
+  /** Errors of scripts and of the content security policy; a test ends with none. */
+  readonly errors: string[];
+  /** Frames of video decoded so far, all connections taken together. */
+  decoded(): Promise<number>;
+}
+
+/** Opens the page in a context of its own (another user, another profile), or as another tab of a given one. */
+export async function openTab(where: Browser | BrowserContext, address: string): Promise<Tab> {
+  const context =
+    "newContext" in where ? await where.newContext({ viewport: { width: 1280, height: 800 } }) : where;
+  const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(String(error.stack ?? error)));
+  page.on("console", (message) => {
+    // A server that is away on purpose is told of by the browser itself.
+    if (message.type() === "error" && !/WebSocket|Failed to load resource/.test(message.text()))
+      errors.push(message.text());
+  });
+  await page.addInitScript(() => {
+    const made: RTCPeerConnection[] = [];
+    Object.assign(globalThis, { madeConnections: made });
+    const Original = globalThis.RTCPeerConnection;
+    globalThis.RTCPeerConnection = class extends Original {
+      constructor(configuration?: RTCConfiguration) {
+        super(configuration);
+        made.push(this);
+      }
+    };
+  });
+  await page.goto(address);
+  const decoded = () =>
+    page.evaluate(async () => {
+      const { madeConnections } = globalThis as unknown as { madeConnections: RTCPeerConnection[] };
+      let frames = 0;
+      for (const connection of madeConnections)
+        for (const report of (await connection.getStats()).values()) frames += report.framesDecoded ?? 0;
+      return frames;
+    });
+  return { page, errors, decoded };
+}
+
+/** Waits until the tab decodes video: 10 frames more than now. Rejects when that takes too long. */
+export async function seesVideo(tab: Tab, within = 10_000): Promise<void> {
+  const before = await tab.decoded();
+  const deadline = Date.now() + within;
+  while ((await tab.decoded()) < before + 10) {
+    if (Date.now() > deadline)
+      throw new Error(`no video: ${before} frames before, ${await tab.decoded()} now`);
+    await tab.page.waitForTimeout(100);
+  }
+}
+
+/** Signs in at the front page, or by the address. */
+export async function signIn(where: Browser | BrowserContext, url: string, name: string): Promise<Tab> {
+  const tab = await openTab(where, `${url}/?as=${name}`);
+  await tab.page.getByRole("img", { name: "online" }).waitFor();
+  return tab;
+}
+
+export function button(tab: Tab, name: string | RegExp) {
+  return tab.page.getByRole("button", typeof name === "string" ? { name, exact: true } : { name });
+}
+
+/** Waits for a text that is on the page, whoever shows it. */
+export async function sees(tab: Tab, text: string | RegExp): Promise<void> {
+  await tab.page.getByText(text).first().waitFor();
+}

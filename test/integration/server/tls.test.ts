@@ -1,0 +1,80 @@
+import { describe, expect, test } from "bun:test";
+import { copyFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect } from "node:tls";
+import { makeCertificate, temporaryFolder } from "../../support/certificates.ts";
+import { findRuntime } from "../../support/runtimes.ts";
+import { startServer } from "../../support/server.ts";
+
+/** The common name of the certificate that a new connection is shown. */
+function nameShown(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
+}
+
+async function shows(port: number, name: string): Promise<void> {
+  const until = Date.now() + 8_000;
+  let shown = await nameShown(port);
+  while (shown !== name && Date.now() < until) {
+    await Bun.sleep(50);
+    shown = await nameShown(port);
+  }
+  expect(shown).toBe(name);
+}
+
+for (const runtime of ["bun", "node"] as const)
+  describe.skipIf(findRuntime(runtime) === undefined)(`on ${runtime}`, () => {
+    test("a renewed certificate is taken without a restart, and calls on the line go on", async () => {
+      const folder = temporaryFolder();
+      const [one, two] = [makeCertificate(folder, "one"), makeCertificate(folder, "two")];
+      const tls = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") };
+      const install = (pair: typeof one) => {
+        copyFileSync(pair.cert, tls.cert);
+        copyFileSync(pair.key, tls.key);
+      };
+      install(one);
+      const server = await startServer({ runtime, config: { tls } });
+      expect(server.url).toStartWith("https://");
+      expect(await nameShown(server.port)).toBe("one");
+
+      const socket = new WebSocket(`wss://localhost:${server.port}/ws`, {
+        protocols: ["switchboard.v1"],
+        tls: { rejectUnauthorized: false },
+      } as never);
+      const heard: string[] = [];
+      const hears = async (text: string) => {
+        while (!heard.some((frame) => frame.includes(text))) await Bun.sleep(5);
+      };
+      socket.onmessage = ({ data }) => heard.push(String(data));
+      await new Promise((resolve, reject) => {
+        socket.onopen = resolve;
+        socket.onerror = reject;
+      });
+      socket.send(JSON.stringify({ type: "hello", token: "dev:alice", instance: "instance-1", attempt: 1 }));
+      await hears("welcome");
+
+      install(two);
+      await shows(server.port, "two");
+      socket.send(JSON.stringify({ id: 1, type: "status", status: "still here" }));
+      await hears('"re":1');
+
+      // Half a renewal, and rubbish: the one before stays.
+      copyFileSync(one.cert, tls.cert);
+      await Bun.sleep(1_500);
+      expect(await nameShown(server.port)).toBe("two");
+      writeFileSync(tls.cert, "rubbish");
+      await Bun.sleep(1_500);
+      expect(await nameShown(server.port)).toBe("two");
+      expect(server.logs.filter((line) => line.includes("unusable"))).toHaveLength(2);
+
+      install(one);
+      await shows(server.port, "one");
+      expect(socket.readyState).toBe(WebSocket.OPEN);
+      await server.stop();
+    }, 30_000);
+  });

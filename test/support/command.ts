@@ -1,0 +1,26 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { runtimePath } from "./runtimes.ts";
+
+const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+
+/** What a run of the command line left. */
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs the command line to its end, without the settings of the environment that the tests run in. */
+export function command(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  runtime: "bun" | "node" = "bun",
+): Ran {
+  const { status, stdout, stderr } = spawnSync(runtimePath(runtime), [cli, ...args], {
+    encoding: "utf8",
+    timeout: 15_000,
+    env: { PATH: process.env.PATH, ...env },
+  });
+  return { code: status, out: stdout, err: stderr };
+}
