@@ -136,7 +136,7 @@ export class PeerPolicy {
 }
 
 /** An address or range of the configuration. Throws a RangeError that names what is neither. */
-export function parseBlock(text: string): AddressBlock {
+function parseBlock(text: string): AddressBlock {
   const block = AddressBlock.parse(text);
   if (block === undefined)
     throw new RangeError(`${text} is neither an address nor a range such as 10.0.0.0/8`);

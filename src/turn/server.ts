@@ -9,21 +9,21 @@ import { formatAddress, parseAddress } from "../shared/ip-address.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 import { encodeText } from "../wire/stun/text.ts";
 import type { TurnEvent } from "./events.ts";
-import { FleetPorts } from "./fleet-ports.ts";
 import { defaultTurnLimits } from "./limits.ts";
 import { type TurnGauges, TurnMachine } from "./machine.ts";
+import { FleetPorts } from "./shell/fleet-ports.ts";
 import {
   defaultCredentialLife,
   defaultRealm,
   defaultRelayPorts,
   defaultUdpPort,
   type TurnOptions,
-} from "./options.ts";
-import { relayAddresses } from "./public-address.ts";
-import { RelaySockets } from "./relay-sockets.ts";
-import { runSelfTest, type SelfTestResult } from "./self-test.ts";
+} from "./shell/options.ts";
+import { relayAddresses } from "./shell/public-address.ts";
+import { RelaySockets } from "./shell/relay-sockets.ts";
+import { runSelfTest, type SelfTestResult } from "./shell/self-test.ts";
+import { StreamDoor } from "./shell/stream-door.ts";
 import type { TurnCounters } from "./stats.ts";
-import { StreamDoor } from "./stream-door.ts";
 import { UdpDoor } from "./udp-door.ts";
 
 /** Gauges and counters of a TURN server. */

@@ -33,7 +33,7 @@ const otherRules = [
 
 /** Why something was refused or dropped: the fixed set of values of a metric's label. */
 export type Rule = (typeof otherRules)[number] | QuotaRule | `peer_${PeerRule}`;
-export const rules: readonly Rule[] = [...otherRules, ...peerRules.map((rule) => `peer_${rule}` as const)];
+const rules: readonly Rule[] = [...otherRules, ...peerRules.map((rule) => `peer_${rule}` as const)];
 
 /** Counters of a TURN server, since it started. */
 export class TurnStats {

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { bindUdp } from "../../src/net/udp.ts";
-import { TurnClient, TurnClientError } from "../../src/turn/turn-client.ts";
+import { TurnClient, TurnClientError } from "../../src/turn/shell/turn-client.ts";
 import { account, Coturn, coturnVersion, hasCoturn, uclient } from "../turn/support/coturn.ts";
 
 const short = process.argv[2] === "short";

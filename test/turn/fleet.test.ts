@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { bindUdp } from "../../src/net/udp.ts";
 import type { TurnEvent } from "../../src/turn/events.ts";
-import { startTurnFleet, type TurnFleet } from "../../src/turn/fleet.ts";
-import { TurnClient } from "../../src/turn/turn-client.ts";
+import { startTurnFleet, type TurnFleet } from "../../src/turn/shell/fleet.ts";
+import { TurnClient } from "../../src/turn/shell/turn-client.ts";
 import { credential, secret, until } from "./support/turn.ts";
 
 const log: TurnEvent[] = [];

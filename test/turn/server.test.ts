@@ -6,7 +6,7 @@ import { connectStream } from "../../src/net/connect.ts";
 import { bindUdp } from "../../src/net/udp.ts";
 import type { TurnEvent } from "../../src/turn/events.ts";
 import { startTurn, type TurnServer } from "../../src/turn/server.ts";
-import { TurnClient } from "../../src/turn/turn-client.ts";
+import { TurnClient } from "../../src/turn/shell/turn-client.ts";
 import { StreamSplitter } from "../../src/wire/stun/stream-splitter.ts";
 import { makeCertificate, temporaryFolder } from "../support/certificates.ts";
 import { credential, startTestTurn, until } from "./support/turn.ts";

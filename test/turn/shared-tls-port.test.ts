@@ -6,7 +6,7 @@ import { readCertificate } from "../../src/net/certificate-files.ts";
 import { connectStream } from "../../src/net/connect.ts";
 import { SharedTlsPort } from "../../src/net/shared-tls-port.ts";
 import type { TurnServer } from "../../src/turn/server.ts";
-import { TurnClient } from "../../src/turn/turn-client.ts";
+import { TurnClient } from "../../src/turn/shell/turn-client.ts";
 import { StreamSplitter } from "../../src/wire/stun/stream-splitter.ts";
 import { makeCertificate, temporaryFolder } from "../support/certificates.ts";
 import { hasCoturn, uclient } from "./support/coturn.ts";

@@ -49,7 +49,7 @@ export class StunMessage {
 }
 
 /** True when this can be the start of a STUN message: two zero bits, and the cookie where it is there already. */
-export function looksLikeStun(bytes: Uint8Array): boolean {
+function looksLikeStun(bytes: Uint8Array): boolean {
   return bytes.length >= headerBytes && (bytes[0] ?? 0xff) < 4 && readU32(bytes, 4) === magicCookie;
 }
 

@@ -48,7 +48,7 @@ export class FakeRelay implements RelaySocket {
 }
 
 /** Relay sockets that exist in memory only. */
-export class FakePorts implements RelayPorts {
+class FakePorts implements RelayPorts {
   families: Family[] = [family.ipv4, family.ipv6];
   dontFragment = true;
   readonly live = new Set<FakeRelay>();

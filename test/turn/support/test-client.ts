@@ -201,6 +201,6 @@ export class TestClient {
   }
 }
 
-export function at(address: string, port: number): TransportAddress {
+function at(address: string, port: number): TransportAddress {
   return { address: parseAddress(address) as Uint8Array, port };
 }

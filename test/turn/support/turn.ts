@@ -1,8 +1,8 @@
 import { readCertificate } from "../../../src/net/certificate-files.ts";
 import { stunCrypto } from "../../../src/net/stun-crypto.ts";
 import { base64 } from "../../../src/turn/base64.ts";
-import type { TurnOptions } from "../../../src/turn/options.ts";
 import { startTurn, type TurnServer } from "../../../src/turn/server.ts";
+import type { TurnOptions } from "../../../src/turn/shell/options.ts";
 import { encodeText } from "../../../src/wire/stun/text.ts";
 import { makeCertificate, temporaryFolder } from "../../support/certificates.ts";
 import { account } from "./coturn.ts";

@@ -1,13 +1,13 @@
-import type { StreamHandlers, StreamSocket } from "../net/tcp.ts";
-import { parseAddress, unmapped } from "../shared/ip-address.ts";
-import { isChannelData } from "../wire/stun/channel-data.ts";
-import { StreamSplitter } from "../wire/stun/stream-splitter.ts";
-import type { TransportAddress } from "../wire/stun/transport-address.ts";
-import type { Allocation } from "./allocation.ts";
-import type { Client } from "./client.ts";
-import type { TurnLimits } from "./limits.ts";
-import type { TurnMachine } from "./machine.ts";
-import { sourceGroupName } from "./source-group.ts";
+import type { StreamHandlers, StreamSocket } from "../../net/tcp.ts";
+import { parseAddress, unmapped } from "../../shared/ip-address.ts";
+import { isChannelData } from "../../wire/stun/channel-data.ts";
+import { StreamSplitter } from "../../wire/stun/stream-splitter.ts";
+import type { TransportAddress } from "../../wire/stun/transport-address.ts";
+import type { Allocation } from "../allocation.ts";
+import type { Client } from "../client.ts";
+import type { TurnLimits } from "../limits.ts";
+import type { TurnMachine } from "../machine.ts";
+import { sourceGroupName } from "../source-group.ts";
 
 /** Answers that wait in a connection beyond this end it: who doesn't read needs none. */
 const mostAnswers = 1 << 20;

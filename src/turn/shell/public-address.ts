@@ -1,9 +1,9 @@
-import type { InterfaceAddress } from "../net/interfaces.ts";
-import { AddressBlock } from "../shared/address-block.ts";
-import { parseAddress } from "../shared/ip-address.ts";
-import { type Family, family, familyOf } from "../wire/stun/transport-address.ts";
+import type { InterfaceAddress } from "../../net/interfaces.ts";
+import { AddressBlock } from "../../shared/address-block.ts";
+import { parseAddress } from "../../shared/ip-address.ts";
+import { type Family, family, familyOf } from "../../wire/stun/transport-address.ts";
+import { PeerPolicy } from "../peer-policy.ts";
 import type { TurnOptions } from "./options.ts";
-import { PeerPolicy } from "./peer-policy.ts";
 import type { RelayAddress } from "./relay-sockets.ts";
 
 /**

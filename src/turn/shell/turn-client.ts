@@ -1,34 +1,34 @@
-import { after } from "../net/clock.ts";
-import { stunCrypto } from "../net/stun-crypto.ts";
-import { attribute } from "../wire/stun/attribute-type.ts";
+import { after } from "../../net/clock.ts";
+import { stunCrypto } from "../../net/stun-crypto.ts";
+import { attribute } from "../../wire/stun/attribute-type.ts";
 import {
   decodeLifetime,
   encodeAddressFamily,
   encodeChannelNumber,
   encodeLifetime,
   encodeRequestedTransport,
-} from "../wire/stun/attribute-values.ts";
+} from "../../wire/stun/attribute-values.ts";
 import {
   channelDataLength,
   channelHeaderBytes,
   encodeChannelData,
   isChannelData,
-} from "../wire/stun/channel-data.ts";
-import { decodeErrorCode, errorCode } from "../wire/stun/error-code.ts";
-import { addFingerprint } from "../wire/stun/fingerprint.ts";
-import { addIntegrity } from "../wire/stun/integrity.ts";
-import { longTermKey } from "../wire/stun/long-term-key.ts";
-import { parseMessage, type StunMessage } from "../wire/stun/message.ts";
-import { method } from "../wire/stun/message-type.ts";
-import { passwordAlgorithm } from "../wire/stun/password-algorithms.ts";
-import { decodeText, encodeText } from "../wire/stun/text.ts";
+} from "../../wire/stun/channel-data.ts";
+import { decodeErrorCode, errorCode } from "../../wire/stun/error-code.ts";
+import { addFingerprint } from "../../wire/stun/fingerprint.ts";
+import { addIntegrity } from "../../wire/stun/integrity.ts";
+import { longTermKey } from "../../wire/stun/long-term-key.ts";
+import { parseMessage, type StunMessage } from "../../wire/stun/message.ts";
+import { method } from "../../wire/stun/message-type.ts";
+import { passwordAlgorithm } from "../../wire/stun/password-algorithms.ts";
+import { decodeText, encodeText } from "../../wire/stun/text.ts";
 import {
   decodeXorAddress,
   encodeXorAddress,
   type Family,
   type TransportAddress,
-} from "../wire/stun/transport-address.ts";
-import { MessageWriter } from "../wire/stun/writer.ts";
+} from "../../wire/stun/transport-address.ts";
+import { MessageWriter } from "../../wire/stun/writer.ts";
 
 const udp = 17;
 /** A request is sent so often, each time waiting for this long. ms */

@@ -1,9 +1,9 @@
-import { bindUdp, type UdpSocket } from "../net/udp.ts";
-import { formatAddress } from "../shared/ip-address.ts";
-import { type Family, family as families } from "../wire/stun/transport-address.ts";
+import { bindUdp, type UdpSocket } from "../../net/udp.ts";
+import { formatAddress } from "../../shared/ip-address.ts";
+import { type Family, family as families } from "../../wire/stun/transport-address.ts";
+import type { RelayPorts, RelayReceiver, RelaySocket, RelayWish } from "../relay.ts";
 import type { FleetPorts } from "./fleet-ports.ts";
 import { reachableAddress } from "./public-address.ts";
-import type { RelayPorts, RelayReceiver, RelaySocket, RelayWish } from "./relay.ts";
 
 /** Where relays of one family are bound, and what clients are told instead where that differs (behind NAT). */
 export interface RelayAddress {

@@ -1,11 +1,11 @@
-import type { CertificatePair } from "../net/certificate-files.ts";
-import { random } from "../net/crypto.ts";
-import { startWorker, type WorkerThread } from "../net/worker.ts";
-import type { TurnEvent } from "./events.ts";
+import type { CertificatePair } from "../../net/certificate-files.ts";
+import { random } from "../../net/crypto.ts";
+import { startWorker, type WorkerThread } from "../../net/worker.ts";
+import type { TurnEvent } from "../events.ts";
+import { startTurn, type TurnPorts, type TurnReport, type TurnServer } from "../server.ts";
 import { FleetPorts } from "./fleet-ports.ts";
 import { defaultRelayPorts, defaultUdpPort, type TurnOptions } from "./options.ts";
 import type { SelfTestResult } from "./self-test.ts";
-import { startTurn, type TurnPorts, type TurnReport, type TurnServer } from "./server.ts";
 
 export type ToWorker =
   | { readonly type: "revoke"; readonly user: string }

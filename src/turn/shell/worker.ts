@@ -1,8 +1,8 @@
-import { every } from "../net/clock.ts";
-import { thisWorker } from "../net/worker.ts";
+import { every } from "../../net/clock.ts";
+import { thisWorker } from "../../net/worker.ts";
+import { startTurn, type TurnServer } from "../server.ts";
 import type { FromWorker, ToWorker } from "./fleet.ts";
 import type { TurnOptions } from "./options.ts";
-import { startTurn, type TurnServer } from "./server.ts";
 
 /** How often the starter is told the numbers. ms */
 const reportInterval = 500;

@@ -1,7 +1,7 @@
-import type { CertificatePair } from "../net/certificate-files.ts";
-import type { StaticUser } from "./credentials.ts";
-import type { TurnEvent } from "./events.ts";
-import type { TurnLimits } from "./limits.ts";
+import type { CertificatePair } from "../../net/certificate-files.ts";
+import type { StaticUser } from "../credentials.ts";
+import type { TurnEvent } from "../events.ts";
+import type { TurnLimits } from "../limits.ts";
 
 /** What a TURN server is started with. Only `realm` and what differs from the defaults has to be given. */
 export interface TurnOptions {

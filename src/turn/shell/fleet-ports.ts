@@ -1,4 +1,4 @@
-import type { Family } from "../wire/stun/transport-address.ts";
+import type { Family } from "../../wire/stun/transport-address.ts";
 
 /** Ports of one family. */
 const ports = 65_536;
