@@ -4,6 +4,7 @@ import { type AddressInfo, connect as connectTcp } from "node:net";
 import { connect } from "node:tls";
 import { readCertificate } from "../../src/net/certificate-files.ts";
 import { connectStream } from "../../src/net/connect.ts";
+import { listen } from "../../src/net/listen.ts";
 import { SharedTlsPort } from "../../src/net/shared-tls-port.ts";
 import type { TurnServer } from "../../src/turn/server.ts";
 import { TurnClient } from "../../src/turn/shell/turn-client.ts";
@@ -53,21 +54,7 @@ describe("HTTPS and TURN on one port", () => {
   });
 
   test("serves TURN", async () => {
-    const { username, credential: password } = credential("tls");
-    let client: TurnClient | undefined;
-    const splitter = new StreamSplitter();
-    const stream = await connectStream(
-      { host: "127.0.0.1", port: shared.port, tls: { trustAny: true }, timeout: 2_000 },
-      () => ({
-        data: (chunk) =>
-          void splitter.push(chunk, (message) => {
-            client?.receive(message);
-            return true;
-          }),
-        closed: () => {},
-      }),
-    );
-    client = new TurnClient((bytes) => stream.write(bytes.slice()), username, password);
+    const { client, stream } = await turnOverTls(shared.port);
     const { relayed } = await client.allocate();
     expect(relayed.port).toBeGreaterThan(0);
     expect((await client.binding()).address).toEqual(Uint8Array.of(127, 0, 0, 1));
@@ -119,3 +106,72 @@ describe("HTTPS and TURN on one port", () => {
     expect(app.address() as AddressInfo | null).toBeNull();
   });
 });
+
+test("the whole server on one TLS port: HTTPS, WebSocket, TURN, another certificate", async () => {
+  const folder = temporaryFolder();
+  const turn = await startTestTurn();
+  const pair = (name: string) => {
+    const paths = makeCertificate(folder, name);
+    return readCertificate(paths.cert, paths.key);
+  };
+  const server = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    tls: pair("first"),
+    stun: (stream) => turn.accept(stream),
+    messageBytes: 10_000,
+    bufferedBytes: 10_000,
+    bodyBytes: 10_000,
+    sockets: [
+      {
+        path: "/ws",
+        check: () => undefined,
+        open: (socket) => ({
+          text: (text) => void socket.send(`${text} from ${socket.client.address}`),
+          binary: () => {},
+          closed: () => {},
+        }),
+      },
+    ],
+    fetch: (request, client) => new Response(`${new URL(request.url).protocol} ${client.address}`),
+    fault: (where, error) => {
+      throw new Error(where, { cause: error });
+    },
+  });
+  const page = await fetch(`https://127.0.0.1:${server.port}/`, { tls: { rejectUnauthorized: false } });
+  expect(await page.text()).toBe("https: 127.0.0.1");
+  server.useCertificate(pair("second"));
+  const ws = new WebSocket(`wss://127.0.0.1:${server.port}/ws`, {
+    tls: { rejectUnauthorized: false },
+  } as never);
+  const heard = await new Promise((resolve, reject) => {
+    ws.onopen = () => ws.send("hello");
+    ws.onmessage = ({ data }) => resolve(data);
+    ws.onerror = () => reject(new Error("no WebSocket"));
+  });
+  expect(heard).toBe("hello from 127.0.0.1");
+  const { client, stream } = await turnOverTls(server.port);
+  expect((await client.allocate()).relayed.port).toBeGreaterThan(0);
+  stream.destroy();
+  ws.close();
+  await server.stop();
+  await expect(fetch(`https://127.0.0.1:${server.port}/`)).rejects.toThrow();
+  await turn.stop();
+});
+
+async function turnOverTls(port: number) {
+  const { username, credential: password } = credential("tls");
+  let client: TurnClient | undefined;
+  const splitter = new StreamSplitter();
+  const take = (message: Uint8Array): boolean => {
+    client?.receive(message);
+    return true;
+  };
+  const options = { host: "127.0.0.1", port, tls: { trustAny: true }, timeout: 2_000 };
+  const stream = await connectStream(options, () => ({
+    data: (chunk) => void splitter.push(chunk, take),
+    closed: () => {},
+  }));
+  client = new TurnClient((bytes) => stream.write(bytes.slice()), username, password);
+  return { client, stream };
+}
