@@ -164,15 +164,13 @@ async function openListeners(
   streams: StreamDoor,
   connections: number,
 ): Promise<Listeners> {
-  const udpPort = "udpPort" in options ? options.udpPort : defaultUdpPort;
-  const tcpPort = "tcpPort" in options ? options.tcpPort : defaultUdpPort;
+  const { udpPort = defaultUdpPort, tcpPort = defaultUdpPort } = options;
   const opened: Listeners = { udp: [], tcp: [], tls: [] };
   try {
     for (const address of addresses) {
       // A port that was chosen for the first address is everybody's.
-      if (udpPort !== undefined)
-        opened.udp.push(await openUdp(machine, address, opened.udp[0]?.port ?? udpPort));
-      if (tcpPort !== undefined) {
+      if (udpPort !== "off") opened.udp.push(await openUdp(machine, address, opened.udp[0]?.port ?? udpPort));
+      if (tcpPort !== "off") {
         const port = opened.tcp[0]?.port ?? tcpPort;
         const accept = (socket: StreamSocket) => streams.accept(socket, "tcp");
         opened.tcp.push(await listenTcp({ address, port, connections, accept }));

@@ -11,7 +11,7 @@ const start = (first: number, count: number, relays = 300): Promise<TurnFleet> =
     {
       listen: ["127.0.0.1"],
       udpPort: 0,
-      tcpPort: undefined,
+      tcpPort: "off",
       secrets: [secret],
       relayPorts: [first, first + relays - 1],
       log: (event) => log.push(event),

@@ -46,11 +46,10 @@ export async function startTurnFleet(
   const given = rest.secrets ?? [];
   const secrets = given.length > 0 || (rest.users ?? []).length > 0 ? given : [random(32)];
   const shared = { ...rest, secrets, nonceKey: rest.nonceKey ?? random(32), fleet: memory };
-  const first = await startTurn({ ...share(shared, 0, count, undefined), log });
+  const first = await startTurn({ ...share(shared, 0, count), log });
   const members: Member[] = [];
   try {
-    for (let n = 1; n < count; n++)
-      members.push(await Member.start(share(shared, n, count, first.ports), log, failed));
+    for (let n = 1; n < count; n++) members.push(await Member.start(share(shared, n, count), log, failed));
   } catch (error) {
     await Promise.all([first.stop(), ...members.map((member) => member.stop())]);
     throw error;
@@ -146,21 +145,19 @@ class Member {
 }
 
 /** The n-th worker's ports. A port that the first one was given by the system says nothing of the next: it takes any as well. */
-function share(options: TurnOptions, n: number, count: number, first: TurnPorts | undefined): TurnOptions {
+function share(options: TurnOptions, n: number, count: number): TurnOptions {
   const [least, last] = options.relayPorts ?? defaultRelayPorts;
   const size = Math.floor((last - least + 1) / count);
   if (size < 2) throw new RangeError(`${least}–${last} are too few relay ports for ${count} workers`);
   const from = least + n * size;
-  const plus = (port: number | undefined): number | undefined =>
-    port === undefined || port === 0 ? port : port + n;
+  const plus = (port: number): number => (port === 0 ? 0 : port + n);
+  const { udpPort = defaultUdpPort, tcpPort = defaultUdpPort } = options;
   const { tls, ...rest } = options;
   return {
     ...rest,
-    udpPort: plus("udpPort" in options ? options.udpPort : defaultUdpPort),
-    tcpPort: plus("tcpPort" in options ? options.tcpPort : defaultUdpPort),
-    ...(tls === undefined
-      ? {}
-      : { tls: { ...tls, port: first === undefined ? tls.port : (plus(tls.port) ?? 0) } }),
+    udpPort: udpPort === "off" ? udpPort : plus(udpPort),
+    tcpPort: tcpPort === "off" ? tcpPort : plus(tcpPort),
+    ...(tls === undefined ? {} : { tls: { ...tls, port: plus(tls.port) } }),
     relayPorts: [from, n === count - 1 ? last : from + size - 1],
   };
 }

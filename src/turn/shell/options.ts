@@ -7,9 +7,9 @@ import type { TurnLimits } from "../limits.ts";
 export interface TurnOptions {
   /** Numeric addresses of the listeners. Default: every IPv4 and, where there is one, IPv6 address. */
   readonly listen?: readonly string[];
-  /** Port of UDP and of TCP; undefined has no such listener, 0 takes a free one. Default 3478, both. */
-  readonly udpPort?: number | undefined;
-  readonly tcpPort?: number | undefined;
+  /** Port of UDP and of TCP; 0 takes a free one. Default 3478, both. */
+  readonly udpPort?: number | "off";
+  readonly tcpPort?: number | "off";
   /** TURN over TLS on a port of its own. */
   readonly tls?: { readonly port: number; readonly certificate: CertificatePair };
   /** Where relays are bound, one address of a family at most. Default: as `listen`. */
