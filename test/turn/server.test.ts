@@ -55,7 +55,8 @@ describe("a server", () => {
         publicAddresses: ["192.0.2.99"],
         unsafeLoopback: false,
       },
-    ]) {
+    ];
+    for (const options of variants) {
       const turn = await startTestTurn(options);
       const result = await turn.selfTest();
       expect(result).toMatchObject({ ok: true });
