@@ -1,5 +1,5 @@
-import { setSocketOption, socketOptions } from "./socket-options.ts";
-import type { UdpOptions, UdpSocket } from "./udp.ts";
+import { NativeAddress, nativeSockets, sendNative, setSocketOption } from "./native-socket.ts";
+import type { UdpOptions, UdpSocket, UdpTarget } from "./udp.ts";
 
 /** A flag of Bun's own `node:dgram`, which its types leave out. */
 const ipv6Only = 8;
@@ -28,7 +28,8 @@ class BunUdpSocket implements UdpSocket {
   readonly port: number;
   readonly dontFragment?: (on: boolean) => void;
   readonly #socket: Bun.udp.Socket<"buffer">;
-  readonly #descriptor: number;
+  /** -1 once it is closed: the number may be another socket's by then. */
+  #descriptor: number;
   readonly #pathMtu: "pathMtu4" | "pathMtu6";
 
   constructor(socket: Bun.udp.Socket<"buffer">, six: boolean, receiveBuffer: number) {
@@ -40,21 +41,39 @@ class BunUdpSocket implements UdpSocket {
     setSocketOption(this.#descriptor, six ? "reportErrors6" : "reportErrors4", 0);
     setSocketOption(this.#descriptor, this.#pathMtu, 0);
     if (receiveBuffer > 0) setSocketOption(this.#descriptor, "receiveBuffer", receiveBuffer);
-    if (socketOptions)
+    if (nativeSockets)
       this.dontFragment = (on) => {
         setSocketOption(this.#descriptor, this.#pathMtu, on ? 2 : 0);
       };
   }
 
   send(bytes: Uint8Array, port: number, address: string): boolean {
+    return this.sendPart(bytes, bytes.length, this.target(port, address));
+  }
+
+  target(port: number, address: string): UdpTarget {
+    const target: BunTarget = { port, address, native: NativeAddress.of(port, address) };
+    return target;
+  }
+
+  sendPart(bytes: Uint8Array, length: number, target: UdpTarget): boolean {
+    const { native } = target as BunTarget;
+    if (this.#descriptor >= 0 && nativeSockets && native !== undefined)
+      return sendNative(this.#descriptor, bytes, length, native);
+    if (this.#socket.closed) return false;
     try {
-      return this.#socket.send(bytes, port, address);
+      return this.#socket.send(bytes.subarray(0, length), target.port, target.address);
     } catch {
       return false;
     }
   }
 
   close(): void {
+    this.#descriptor = -1;
     this.#socket.close();
   }
+}
+
+interface BunTarget extends UdpTarget {
+  readonly native: NativeAddress | undefined;
 }

@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from "node:dgram";
-import type { UdpOptions, UdpSocket } from "./udp.ts";
+import type { UdpOptions, UdpSocket, UdpTarget } from "./udp.ts";
 
 /** {@link UdpSocket} on `node:dgram`. */
 export function bindNodeUdp(options: UdpOptions): Promise<UdpSocket> {
@@ -38,9 +38,17 @@ class NodeUdpSocket implements UdpSocket {
   }
 
   send(bytes: Uint8Array, port: number, address: string): boolean {
+    return this.sendPart(bytes, bytes.length, { port, address });
+  }
+
+  target(port: number, address: string): UdpTarget {
+    return { port, address };
+  }
+
+  sendPart(bytes: Uint8Array, length: number, { port, address }: UdpTarget): boolean {
     if (!this.#open) return false;
     // A full socket makes Node wait and keep what it was given; the caller's bytes may be others by then.
-    this.#socket.send(Buffer.from(bytes), port, address);
+    this.#socket.send(Buffer.from(bytes.subarray(0, length)), port, address);
     return true;
   }
 

@@ -1,5 +1,11 @@
 import { runtime } from "./listen.ts";
 
+/** Where datagrams go: made once for many of them. */
+export interface UdpTarget {
+  readonly port: number;
+  readonly address: string;
+}
+
 /** A bound UDP socket. No one else can bind its address and port. */
 export interface UdpSocket {
   readonly address: string;
@@ -9,6 +15,10 @@ export interface UdpSocket {
    * no more than a loss. The address must be numeric.
    */
   send(bytes: Uint8Array, port: number, address: string): boolean;
+  /** A target of {@link sendPart} of this socket. */
+  target(port: number, address: string): UdpTarget;
+  /** The same as {@link send}, for the first so many bytes; as cheap as the platform can. */
+  sendPart(bytes: Uint8Array, length: number, target: UdpTarget): boolean;
   /** Sets the DF bit of what is sent from now on. Only where {@link canSetDontFragment}. */
   dontFragment?(on: boolean): void;
   close(): void;
@@ -38,5 +48,5 @@ export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
 /** True when sockets have `dontFragment`. */
 export async function canSetDontFragment(): Promise<boolean> {
   if (runtime !== "bun") return false;
-  return (await import("./socket-options.ts")).socketOptions;
+  return (await import("./native-socket.ts")).nativeSockets;
 }

@@ -87,7 +87,8 @@ export class Allocation {
   bind(number: number, port: number, permission: Permission, now: number): void {
     let channel = this.#channels.get(number);
     if (channel === undefined) {
-      channel = { number, port, permission, expiresAt: 0 };
+      const target = permission.relay.socket.target(port, permission.address);
+      channel = { number, port, target, permission, expiresAt: 0 };
       this.#channels.set(number, channel);
     }
     channel.permission = permission;
@@ -119,25 +120,17 @@ export class Allocation {
     if (!this.#spend(length)) return;
     stats.toPeerMessages++;
     stats.toPeerBytes += length;
-    const { relay, own, address } = channel.permission;
-    if (own) {
-      stats.hairpinMessages++;
-      const target = relays.find(relay.family, channel.port);
-      if (target === undefined)
-        this.#sendToSibling(
-          relay,
-          message.subarray(channelHeaderBytes, channelHeaderBytes + length),
-          channel.port,
-        );
-      else target.allocation.deliver(message, length, relay.address.port, relay.addressText);
-    } else if (
-      !relay.socket.send(
-        message.subarray(channelHeaderBytes, channelHeaderBytes + length),
-        channel.port,
-        address,
-      )
-    )
-      stats.refuse("send_failed");
+    const { relay, own } = channel.permission;
+    const target = own ? relays.find(relay.family, channel.port) : undefined;
+    if (own) stats.hairpinMessages++;
+    if (target !== undefined) {
+      target.allocation.deliver(message, length, relay.address.port, relay.addressText);
+      return;
+    }
+    // To move some bytes is cheaper than to make a view of them.
+    message.copyWithin(0, channelHeaderBytes, channelHeaderBytes + length);
+    if (own) this.#sendToSibling(relay, message, length, channel.port);
+    else if (!relay.socket.sendPart(message, length, channel.target)) stats.refuse("send_failed");
   }
 
   /** The payload of a Send indication, to a peer whom the policy lets through. */
@@ -151,7 +144,7 @@ export class Allocation {
       stats.hairpinMessages++;
       const target = relays.find(relay.family, port);
       if (target === undefined) {
-        this.#sendToSibling(relay, payload, port);
+        this.#sendToSibling(relay, payload, payload.length, port);
         return;
       }
       scratch.set(payload, channelHeaderBytes);
@@ -159,7 +152,8 @@ export class Allocation {
       return;
     }
     if (dontFragment) relay.socket.dontFragment?.(true);
-    if (!relay.socket.send(payload, port, address)) stats.refuse("send_failed");
+    if (!relay.socket.sendPart(payload, payload.length, relay.socket.target(port, address)))
+      stats.refuse("send_failed");
     if (dontFragment) relay.socket.dontFragment?.(false);
   }
 
@@ -182,19 +176,16 @@ export class Allocation {
     stats.toClientMessages++;
     stats.toClientBytes += length;
     const channel = permission.channels.get(port);
-    let message: Uint8Array;
+    let sent: boolean;
     if (channel === undefined) {
-      message = dataIndication(
-        permission,
-        port,
-        frame.subarray(channelHeaderBytes, channelHeaderBytes + length),
-      );
+      const payload = frame.subarray(channelHeaderBytes, channelHeaderBytes + length);
+      const message = dataIndication(permission, port, payload);
+      sent = this.client.relay(message, message.length);
     } else {
       writeChannelHeader(frame, channel.number, length);
-      const end = channelHeaderBytes + length;
-      message = frame.length === end ? frame : frame.subarray(0, end);
+      sent = this.client.relay(frame, channelHeaderBytes + length);
     }
-    if (!this.client.relay(message)) stats.refuse("backpressure");
+    if (!sent) stats.refuse("backpressure");
   }
 
   /** A second has passed: takes out what has expired. False when the allocation itself has. */
@@ -224,8 +215,8 @@ export class Allocation {
   }
 
   /** One of our own relayed addresses, but no relay of this worker's. */
-  #sendToSibling(relay: Relay, payload: Uint8Array, port: number): void {
-    if (relay.socket.toSibling?.(payload, port) !== true) this.#traffic.stats.refuse("send_failed");
+  #sendToSibling(relay: Relay, bytes: Uint8Array, length: number, port: number): void {
+    if (relay.socket.toSibling?.(bytes, length, port) !== true) this.#traffic.stats.refuse("send_failed");
   }
 
   #spend(length: number): boolean {

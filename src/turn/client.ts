@@ -17,8 +17,8 @@ export interface Client {
   pending: Uint8Array | undefined;
   /** Sends one message. The bytes may be written over when it returns. */
   send(message: Uint8Array): void;
-  /** The same for relayed data, whole messages of which may be dropped when the client is slow. False if it was. */
-  relay(message: Uint8Array): boolean;
+  /** The same for relayed data, the first so many bytes: dropped as a whole when the client is slow, which answers false. */
+  relay(bytes: Uint8Array, length: number): boolean;
   /** It has no allocation any more: a UDP client is forgotten. */
   released(): void;
 }

@@ -9,7 +9,7 @@ export interface RelaySocket extends DatagramSocket {
   /** Who hears what peers send. Nobody: it is dropped. */
   receiver: RelayReceiver | undefined;
   /** Sends to the relay at this port of another worker; false when there is none. Not there where there is one worker only. */
-  toSibling?(bytes: Uint8Array, port: number): boolean;
+  toSibling?(bytes: Uint8Array, length: number, port: number): boolean;
   /** Sets the DF bit of what is sent from now on. Not there where the platform can't. */
   dontFragment?(on: boolean): void;
   close(): void;

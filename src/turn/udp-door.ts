@@ -3,9 +3,17 @@ import type { TransportAddress } from "../wire/stun/transport-address.ts";
 import type { Allocation } from "./allocation.ts";
 import type { Client } from "./client.ts";
 
-/** A UDP socket: `send` takes the bytes at once, so that they may be written over, and answers false when it couldn't. */
+/** Where datagrams go; made once for many of them. */
+export interface DatagramTarget {
+  readonly port: number;
+  readonly address: string;
+}
+
+/** A UDP socket. What it sends it takes at once, so that the bytes may be written over; it answers false when it couldn't. */
 export interface DatagramSocket {
-  send(bytes: Uint8Array, port: number, address: string): boolean;
+  target(port: number, address: string): DatagramTarget;
+  /** Sends the first so many bytes. */
+  sendPart(bytes: Uint8Array, length: number, target: DatagramTarget): boolean;
 }
 
 /** One UDP listener: finds the client of a datagram without making anything. */
@@ -55,14 +63,14 @@ class UdpClient implements Client {
   readonly source: TransportAddress;
   readonly #door: UdpDoor;
   readonly #socket: DatagramSocket;
-  readonly #address: string;
+  readonly #target: DatagramTarget;
   #allocation: Allocation | undefined;
   #pending: Uint8Array | undefined;
 
   constructor(door: UdpDoor, socket: DatagramSocket, address: string, source: TransportAddress) {
     this.#door = door;
     this.#socket = socket;
-    this.#address = address;
+    this.#target = socket.target(source.port, address);
     this.source = source;
   }
 
@@ -80,18 +88,18 @@ class UdpClient implements Client {
 
   set pending(transactionId: Uint8Array | undefined) {
     this.#pending = transactionId;
-    if (transactionId !== undefined) this.#door.keep(this.#address, this.source.port, this);
+    if (transactionId !== undefined) this.#door.keep(this.#target.address, this.source.port, this);
   }
 
   send(message: Uint8Array): void {
-    this.#socket.send(message, this.source.port, this.#address);
+    this.#socket.sendPart(message, message.length, this.#target);
   }
 
-  relay(message: Uint8Array): boolean {
-    return this.#socket.send(message, this.source.port, this.#address);
+  relay(bytes: Uint8Array, length: number): boolean {
+    return this.#socket.sendPart(bytes, length, this.#target);
   }
 
   released(): void {
-    this.#door.forget(this.#address, this.source.port);
+    this.#door.forget(this.#target.address, this.source.port);
   }
 }

@@ -101,7 +101,7 @@ describe("a server", () => {
       "example.org is not an IP",
     );
     await turn.stop();
-    const again = await startTestTurn({ udpPort: turn.ports.udp, tcpPort: port });
+    const again = await startTestTurn({ udpPort: turn.ports.udp ?? 0, tcpPort: port });
     await again.stop();
   });
 

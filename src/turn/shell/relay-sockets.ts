@@ -1,4 +1,4 @@
-import { bindUdp, type UdpSocket } from "../../net/udp.ts";
+import { bindUdp, type UdpSocket, type UdpTarget } from "../../net/udp.ts";
 import { formatAddress } from "../../shared/ip-address.ts";
 import { type Family, family as families } from "../../wire/stun/transport-address.ts";
 import type { RelayPorts, RelayReceiver, RelaySocket, RelayWish } from "../relay.ts";
@@ -112,7 +112,7 @@ interface Siblings {
 class BoundRelay implements RelaySocket {
   receiver: RelayReceiver | undefined;
   dontFragment?: (on: boolean) => void;
-  toSibling?: (bytes: Uint8Array, port: number) => boolean;
+  toSibling?: (bytes: Uint8Array, length: number, port: number) => boolean;
   #socket: UdpSocket | undefined;
   readonly #closed: () => void;
 
@@ -135,8 +135,12 @@ class BoundRelay implements RelaySocket {
     return this.#socket?.port ?? 0;
   }
 
-  send(bytes: Uint8Array, port: number, address: string): boolean {
-    return this.#socket?.send(bytes, port, address) ?? false;
+  target(port: number, address: string): UdpTarget {
+    return this.#socket?.target(port, address) ?? { port, address };
+  }
+
+  sendPart(bytes: Uint8Array, length: number, target: UdpTarget): boolean {
+    return this.#socket?.sendPart(bytes, length, target) ?? false;
   }
 
   close(): void {
@@ -150,7 +154,8 @@ class BoundRelay implements RelaySocket {
   #receiveAmong({ fleet, family, address }: Siblings) {
     const here = reachableAddress(address.bind);
     const known = formatAddress(address.advertised);
-    this.toSibling = (bytes, port) => fleet.has(family, port) && this.send(bytes, port, here);
+    this.toSibling = (bytes, length, port) =>
+      fleet.has(family, port) && this.sendPart(bytes, length, this.target(port, here));
     return (bytes: Uint8Array, fromPort: number, from: string): void => {
       const sibling = from === here && fleet.has(family, fromPort);
       this.receiver?.fromPeer(bytes, fromPort, sibling ? known : from);

@@ -1,6 +1,5 @@
 import type { StreamHandlers, StreamSocket } from "../../net/tcp.ts";
 import { parseAddress, unmapped } from "../../shared/ip-address.ts";
-import { isChannelData } from "../../wire/stun/channel-data.ts";
 import { StreamSplitter } from "../../wire/stun/stream-splitter.ts";
 import type { TransportAddress } from "../../wire/stun/transport-address.ts";
 import type { Allocation } from "../allocation.ts";
@@ -117,14 +116,12 @@ class StreamClient implements Client {
     this.#socket.write(message.slice());
   }
 
-  relay(message: Uint8Array): boolean {
-    if (this.#socket.buffered + message.length > this.#sendBuffer) return false;
-    // RFC 8656 §12.5: over a stream ChannelData is padded, STUN messages are by nature.
-    if (isChannelData(message[0] ?? 0) && message.length % 4 !== 0) {
-      const padded = new Uint8Array((message.length + 3) & ~3);
-      padded.set(message);
-      this.#socket.write(padded);
-    } else this.#socket.write(message.slice());
+  relay(bytes: Uint8Array, length: number): boolean {
+    if (this.#socket.buffered + length > this.#sendBuffer) return false;
+    // RFC 8656 §12.5: over a stream ChannelData is padded; STUN messages are by nature.
+    const message = new Uint8Array((length + 3) & ~3);
+    message.set(bytes.subarray(0, length));
+    this.#socket.write(message);
     return true;
   }
 

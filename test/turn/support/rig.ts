@@ -5,7 +5,7 @@ import { defaultTurnLimits, type TurnLimits } from "../../../src/turn/limits.ts"
 import { type MachineOptions, TurnMachine } from "../../../src/turn/machine.ts";
 import type { PeerPolicyOptions } from "../../../src/turn/peer-policy.ts";
 import type { RelayPorts, RelayReceiver, RelaySocket, RelayWish } from "../../../src/turn/relay.ts";
-import { UdpDoor } from "../../../src/turn/udp-door.ts";
+import { type DatagramTarget, UdpDoor } from "../../../src/turn/udp-door.ts";
 import { type Family, family } from "../../../src/wire/stun/transport-address.ts";
 
 /** What left the machine. */
@@ -30,9 +30,13 @@ export class FakeRelay implements RelaySocket {
     this.#close = close;
   }
 
-  send(bytes: Uint8Array, port: number, address: string): boolean {
+  target(port: number, address: string): DatagramTarget {
+    return { port, address };
+  }
+
+  sendPart(bytes: Uint8Array, length: number, { port, address }: DatagramTarget): boolean {
     if (this.closed) throw new Error("sent by a closed socket");
-    this.sent.push({ bytes: bytes.slice(), port, address, dontFragment: this.#dontFragment });
+    this.sent.push({ bytes: bytes.slice(0, length), port, address, dontFragment: this.#dontFragment });
     return true;
   }
 
@@ -128,7 +132,9 @@ export class Rig {
       { crypto: stunCrypto, relays: this.ports, emit: (event) => this.events.push(event) },
     );
     this.door = new UdpDoor({
-      send: (bytes, port, address) => this.sent.push({ bytes: bytes.slice(), port, address }) > 0,
+      target: (port, address) => ({ port, address }),
+      sendPart: (bytes, length, { port, address }) =>
+        this.sent.push({ bytes: bytes.slice(0, length), port, address }) > 0,
     });
   }
 
