@@ -12,6 +12,7 @@ export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
     hostname: address,
     port,
     flags: six ? ipv6Only : 0,
+    binaryType: "uint8array",
     socket: {
       data: (_socket: unknown, bytes: Uint8Array, fromPort: number, fromAddress: string) =>
         receive(bytes, fromPort, fromAddress),
@@ -19,7 +20,7 @@ export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
       error: () => {},
     },
   };
-  const socket = await Bun.udpSocket<"buffer">(request as Bun.udp.SocketOptions<"buffer">);
+  const socket = await Bun.udpSocket<"uint8array">(request as Bun.udp.SocketOptions<"uint8array">);
   return new BunUdpSocket(socket, six, receiveBuffer);
 }
 
@@ -27,18 +28,19 @@ class BunUdpSocket implements UdpSocket {
   readonly address: string;
   readonly port: number;
   readonly dontFragment?: (on: boolean) => void;
-  readonly #socket: Bun.udp.Socket<"buffer">;
+  readonly #socket: Bun.udp.Socket<"uint8array">;
   /** -1 once it is closed: the number may be another socket's by then. */
   #descriptor: number;
   readonly #pathMtu: "pathMtu4" | "pathMtu6";
 
-  constructor(socket: Bun.udp.Socket<"buffer">, six: boolean, receiveBuffer: number) {
+  constructor(socket: Bun.udp.Socket<"uint8array">, six: boolean, receiveBuffer: number) {
     this.#socket = socket;
     this.address = socket.hostname;
     this.port = socket.port;
     this.#descriptor = (socket as unknown as { readonly fd?: number }).fd ?? -1;
     this.#pathMtu = six ? "pathMtu6" : "pathMtu4";
     setSocketOption(this.#descriptor, six ? "reportErrors6" : "reportErrors4", 0);
+    setSocketOption(this.#descriptor, six ? "packetInfo6" : "packetInfo4", 0);
     setSocketOption(this.#descriptor, this.#pathMtu, 0);
     if (receiveBuffer > 0) setSocketOption(this.#descriptor, "receiveBuffer", receiveBuffer);
     if (nativeSockets)

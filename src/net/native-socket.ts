@@ -7,6 +7,9 @@ const options = {
   /** Whether the kernel reports ICMP errors of one peer at the next send to any other. */
   reportErrors4: [0, 11],
   reportErrors6: [41, 25],
+  /** Whether each datagram comes with the address and the interface that it was sent to, which Bun asks for and nobody reads. */
+  packetInfo4: [0, 8],
+  packetInfo6: [41, 49],
   /** 0: fragment where needed; 2: set DF. */
   pathMtu4: [0, 10],
   pathMtu6: [41, 23],

@@ -118,21 +118,26 @@ export class TurnMachine {
     };
   }
 
-  /** A datagram at a UDP listener, from an address as the platform writes it. The bytes are the machine's. */
-  datagram(door: UdpDoor, bytes: Uint8Array, port: number, address: string, now: number): void {
+  /**
+   * A datagram at a UDP listener, from an address as the platform writes it. The bytes are the machine's. The clock is asked only
+   * where the time matters, which is not on the way of relayed data.
+   */
+  datagram(door: UdpDoor, bytes: Uint8Array, port: number, address: string, clock: () => number): void {
+    const first = bytes[0] ?? 0xff;
     const client = door.find(address, port);
-    if (client !== undefined) this.message(client, bytes, now);
-    else if ((bytes[0] ?? 0xff) < 4) {
-      const stranger = door.stranger(address, port);
-      if (stranger !== undefined) this.message(stranger, bytes, now);
-    } else this.stats.refuse("malformed");
+    if (isChannelData(first)) this.#channelData(client, bytes);
+    else if (client !== undefined) this.message(client, bytes, clock());
+    else {
+      const stranger = first < 4 ? door.stranger(address, port) : undefined;
+      if (stranger === undefined) this.stats.refuse("malformed");
+      else this.message(stranger, bytes, clock());
+    }
   }
 
   /** One message of a client. The bytes are the machine's. */
   message(client: Client, bytes: Uint8Array, now: number): void {
     if (isChannelData(bytes[0] ?? 0)) {
-      if (client.allocation !== undefined) client.allocation.fromChannel(bytes);
-      else this.stats.refuse("no_channel");
+      this.#channelData(client, bytes);
       return;
     }
     this.now = now;
@@ -218,6 +223,11 @@ export class TurnMachine {
         writer.add(attribute.unknownAttributes, encodeUnknownAttributes(outcome.unknown));
     }
     client.send(seal(writer, request, identity, this.ports.crypto));
+  }
+
+  #channelData(client: Client | undefined, bytes: Uint8Array): void {
+    if (client?.allocation === undefined) this.stats.refuse("no_channel");
+    else client.allocation.fromChannel(bytes);
   }
 
   #request(client: Client, request: StunMessage, now: number): void {

@@ -198,7 +198,7 @@ async function openUdp(machine: TurnMachine, address: string, port: number): Pro
     port,
     receiveBuffer,
     receive: (bytes, fromPort, fromAddress) => {
-      if (door !== undefined) machine.datagram(door, bytes, fromPort, fromAddress, now());
+      if (door !== undefined) machine.datagram(door, bytes, fromPort, fromAddress, now);
     },
   });
   door = new UdpDoor(socket);

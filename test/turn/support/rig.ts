@@ -141,7 +141,7 @@ export class Rig {
   /** A datagram from this source; what it was answered. */
   datagram(bytes: Uint8Array, source: Source): Uint8Array[] {
     const before = this.sent.length;
-    this.machine.datagram(this.door, bytes, source.port, source.address, this.now);
+    this.machine.datagram(this.door, bytes, source.port, source.address, () => this.now);
     return this.sent.slice(before).map((one) => one.bytes);
   }
 
