@@ -23,6 +23,7 @@ const sources = [
   "src/protocol",
   "src/shared",
   "scripts/build.mjs",
+  "scripts/sdk-bundle.mjs",
   "package-lock.json",
 ];
 const compressible = /\.(html|js|css|svg|json|map|txt|webmanifest)$/;
@@ -47,6 +48,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
 }
 
 async function bundle() {
+  // Not before the dependencies are there: npm start asks this file whether there is something to build.
+  const { bundleSdk, smaller } = await import("./sdk-bundle.mjs");
   const scratch = `${target}.${process.pid}`;
   rmSync(scratch, { recursive: true, force: true });
   mkdirSync(scratch, { recursive: true });
@@ -56,7 +59,11 @@ async function bundle() {
   await one({ entrypoints: [`${page}/index.html`], naming: hashed });
   // These are named by people and by code: their addresses stay.
   await one({ entrypoints: workers.map((name) => `${page}/${name}`), naming: "[name].[ext]" });
-  await one({ entrypoints: [`${root}src/client/index.ts`], naming: "client.[ext]" });
+  for (const name of readdirSync(scratch).filter((file) => file.endsWith(".js"))) {
+    const path = join(scratch, name);
+    writeFileSync(path, await smaller(readFileSync(path, "utf8")));
+  }
+  for (const [name, text] of await bundleSdk()) writeFileSync(join(scratch, name), text);
 
   for (const name of readdirSync(scratch)) {
     const path = join(scratch, name);

@@ -34,11 +34,11 @@ export class Line implements Channel {
   /** Opens this end's channel in a connection. */
   open(pc: RTCPeerConnection): void {
     this.#out = pc.createDataChannel(this.label, this.init);
-    this.adopt(this.#out);
+    this.adopt(this.#out, pc);
   }
 
   /** Takes a channel: the other end's, or this end's own. */
-  adopt(channel: RTCDataChannel): void {
+  adopt(channel: RTCDataChannel, pc: RTCPeerConnection): void {
     this.#all.add(channel);
     this.#out ??= channel;
     channel.binaryType = "arraybuffer";
@@ -46,7 +46,9 @@ export class Line implements Channel {
     channel.onmessage = ({ data }) => this.#read(data);
     channel.onclose = () => {
       this.#all.delete(channel);
-      if (this.#all.size === 0) void this.close();
+      if (this.#out === channel) this.#out = undefined;
+      // When the connection went, not the channel alone, the next pair (of a move, after a reload) carries the line on.
+      if (this.#all.size === 0 && pc.sctp?.state === "connected") void this.close();
     };
     this.#wake();
   }
@@ -68,20 +70,11 @@ export class Line implements Channel {
         if (this.#closed) throw new SwitchboardError("closed");
         if (out?.readyState !== "open") await this.#change();
         else if (out.bufferedAmount > highWater) await new Promise((resolve) => setTimeout(resolve, 20));
-        else {
-          // Its overloads do not take a union.
-          out.send(data as string);
-          return;
-        }
+        else if (put(out, data)) return;
       }
     });
     this.#sending = turn.catch(() => {});
-    return abortable(
-      turn.catch((error) => {
-        throw toError(error, "overflow");
-      }),
-      signal,
-    );
+    return abortable(turn, signal);
   }
 
   async close(): Promise<void> {
@@ -130,4 +123,16 @@ export class Line implements Channel {
 
 function size(data: Data): number {
   return typeof data === "string" ? data.length : data.byteLength;
+}
+
+/** False when the channel closed meanwhile. */
+function put(channel: RTCDataChannel, data: Data): boolean {
+  try {
+    // Its overloads do not take a union.
+    channel.send(data as string);
+    return true;
+  } catch (error) {
+    if (channel.readyState === "open") throw toError(error, "overflow");
+    return false;
+  }
 }

@@ -25,7 +25,7 @@ import { type ErrorCode, onAbort, SwitchboardError, settled } from "./error.ts";
 import { redact } from "./frame.ts";
 import type { AskOptions, Fields, Hub, Session } from "./hub.ts";
 import { Ring } from "./incoming-call.ts";
-import type { Introduction, Json } from "./link.ts";
+import type { Introduction, Json } from "./link-shell.ts";
 import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
 import { PageDevice } from "./page-device.ts";
 import { followPage } from "./page-lifecycle.ts";

@@ -2,17 +2,11 @@ import type { ReplyOf } from "../protocol/replies.ts";
 import type { RequestType } from "../protocol/requests.ts";
 import type { ConnectOptions } from "./api.ts";
 import { abortable, onAbort, SwitchboardError } from "./error.ts";
-import { openHttp } from "./http-socket.ts";
 import type { AskOptions, Fields } from "./hub.ts";
-import {
-  type Introduction,
-  type Json,
-  Link,
-  type LinkEvents,
-  type LinkShell,
-  type Outgoing,
-} from "./link.ts";
-import { openSocket, type Transport } from "./socket.ts";
+import { Link } from "./link.ts";
+import type { Introduction, Json, LinkEvents, LinkShell, Outgoing } from "./link-shell.ts";
+import { openHttp, openSocket } from "./socket.ts";
+import type { Transport } from "./transport.ts";
 
 /** What the client hears of its connection, beside what comes of the link. */
 export interface ConnectionEvents extends LinkEvents {

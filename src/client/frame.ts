@@ -1,4 +1,4 @@
-import type { Json } from "./link.ts";
+import type { Json } from "./link-shell.ts";
 
 /** A frame without what gives authority: tokens, resume secrets, tickets, TURN credentials. */
 export function redact(frame: Json): Json {

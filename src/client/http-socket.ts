@@ -1,18 +1,14 @@
-import type { Json } from "./link.ts";
-import { parse, type Transport, type TransportEvents } from "./socket.ts";
+import type { Json } from "./link-shell.ts";
+import { parse, type Transport, type TransportEvents } from "./transport.ts";
 
 /** Most characters in one POST; what is more waits for the next. */
 const most = 48_000;
 
-/** Speaks to `/link` by long polling: the same frames where WebSocket is blocked. */
-export function openHttp(server: string, events: TransportEvents): Transport {
-  const transport = new HttpTransport(new URL("link", server), events);
-  queueMicrotask(() => events.opened());
-  return transport;
-}
-
-/** One GET waits for frames, one POST at a time carries them; the first POST is the hello. */
-class HttpTransport implements Transport {
+/**
+ * Speaks to `/link` by long polling: the same frames where WebSocket is blocked. One GET waits for frames, one POST at a
+ * time carries them; the first POST is the hello.
+ */
+export class HttpTransport implements Transport {
   #secret: string | undefined;
   #queue: string[] = [];
   #posting = false;

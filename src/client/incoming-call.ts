@@ -1,10 +1,12 @@
 import type { Push, PushOf } from "../protocol/pushes.ts";
+import type { ReplyOf } from "../protocol/replies.ts";
+import type { Description } from "../protocol/values.ts";
 import type { Call, CallOptions, Ended, Flags, IncomingCall, Peer } from "./api.ts";
 import { MediaCall, toEnded } from "./call.ts";
 import { quiet, SwitchboardError } from "./error.ts";
 import type { Hub, Session } from "./hub.ts";
 import { dispose, Emitter } from "./live.ts";
-import { resolveMedia } from "./local-media.ts";
+import { resolveMedia } from "./media.ts";
 
 /** A ring at this device, or (`resumed`) a session that a reload left behind. */
 export class Ring extends Emitter<object> implements IncomingCall, Session {
@@ -17,6 +19,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
   readonly movedFrom: string | undefined;
   readonly resumed: boolean;
   readonly #hub: Hub;
+  readonly #offer: Description | undefined;
   #over: Ended | undefined;
   #accepting: Promise<Call> | undefined;
   #alerted = false;
@@ -30,6 +33,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     this.resumed = push.type === "session";
     const ring = push as Partial<PushOf<"incoming">>;
     this.from = push.type === "session" ? push.peer : push.from;
+    this.#offer = ring.description;
     this.data = ring.data;
     this.age = ring.age ?? 0;
     this.movedFrom = ring.movedFrom;
@@ -94,9 +98,11 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
         throw new SwitchboardError(code, reason);
       }
       call.use(source.media, source.owned);
-      const done = ({ pair, generation }: { pair: number; generation: number }) => {
+      const done = (reply: ReplyOf<"accept">) => {
         this.#won(call);
-        call.begin(pair, generation, false);
+        call.begin({ ...reply, offer: false });
+        // Some callers ring with their offer.
+        if (this.#offer) call.push({ ...reply, type: "signal", seq: 0, description: this.#offer });
       };
       if (this.resumed) {
         this.#won(call);

@@ -31,4 +31,4 @@ export type {
 export { connect } from "./client.ts";
 export { type ErrorCode, SwitchboardError } from "./error.ts";
 export type { Cancel, Live } from "./live.ts";
-export { capture } from "./local-media.ts";
+export { capture } from "./media.ts";

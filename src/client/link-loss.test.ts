@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { type Json, Link, type LinkEvents, type LinkShell, type Outgoing } from "./link.ts";
+import { Link } from "./link.ts";
+import type { Json, LinkEvents, LinkShell, Outgoing } from "./link-shell.ts";
 
 /** A generator of numbers from 0 to 1 that a seed fixes (mulberry32). */
 function numbers(seed: number): () => number {

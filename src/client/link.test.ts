@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Welcome } from "../protocol/handshake.ts";
-import { type Json, Link, type LinkEvents, type LinkShell, type Outgoing, type Refusal } from "./link.ts";
+import { Link } from "./link.ts";
+import type { Json, LinkEvents, LinkShell, Outgoing, Refusal } from "./link-shell.ts";
 
 /** A link, what it did, and a clock. */
 function setup({ renewable = true, random = 0.5 } = {}) {

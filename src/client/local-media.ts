@@ -1,38 +1,10 @@
-import type { Flags, Kind, LocalMedia, Media } from "./api.ts";
+import type { Flags, Kind, LocalMedia } from "./api.ts";
 import { abortable, type ErrorCode, quiet, SwitchboardError, toError } from "./error.ts";
-import { type Cancel, dispose, Emitter } from "./live.ts";
+import { dispose, Emitter } from "./live.ts";
+import { isScreen, type Slot } from "./slots.ts";
 
-/** What a call can send: each goes over a sender of its own. A slot's name ends with the kind of its track. */
-export const slots = ["audio", "video", "screenaudio", "screenvideo"] as const;
-export type Slot = (typeof slots)[number];
-
-export function isScreen(slot: Slot): boolean {
-  return slot.startsWith("screen");
-}
-
-/**
- * Opens camera and microphone. Nothing given: what exists, which may be nothing. A stream of your own is taken as it is, and
- * never stopped. Rejects with `media_denied`, `media_missing`, `media_busy`, `insecure_context` or `unsupported`.
- */
-export function capture(
-  what?: MediaStreamConstraints | MediaStream,
-  options: Cancel = {},
-): Promise<LocalMedia> {
-  return openMedia(what, options.signal);
-}
-
-/** What `media` means for a call: whose it is, and whether the call closes it. */
-export async function resolveMedia(
-  media: Media | undefined,
-  signal: AbortSignal | undefined,
-): Promise<{ media: SourceMedia | undefined; owned: boolean }> {
-  signal?.throwIfAborted();
-  if (media instanceof SourceMedia) return { media, owned: false };
-  if (media === false || (!media && !devices())) return { media: undefined, owned: false };
-  return { media: await openMedia(media as MediaStream | MediaStreamConstraints, signal), owned: true };
-}
-
-function openMedia(
+/** Opens what is asked for, and closes it again when nobody wants it any more. */
+export function openMedia(
   what: MediaStreamConstraints | MediaStream | undefined,
   signal: AbortSignal | undefined,
 ): Promise<SourceMedia> {
@@ -56,11 +28,6 @@ function existing(): Promise<MediaStreamConstraints> {
   });
 }
 
-/** Node and Bun have none, nor has a page that is not secure. */
-function devices(): MediaDevices | undefined {
-  return globalThis.navigator?.mediaDevices;
-}
-
 const errorCodes: Readonly<Record<string, ErrorCode>> = {
   NotAllowedError: "media_denied",
   NotFoundError: "media_missing",
@@ -70,7 +37,7 @@ const errorCodes: Readonly<Record<string, ErrorCode>> = {
 };
 
 async function ask<T>(question: (from: MediaDevices) => Promise<T>): Promise<T> {
-  const from = devices();
+  const from = globalThis.navigator?.mediaDevices;
   if (!from)
     throw new SwitchboardError(globalThis.isSecureContext === false ? "insecure_context" : "unsupported");
   try {

@@ -28,15 +28,17 @@ function end(polite: boolean) {
     holds: false,
     sent: [] as Signal[],
     errors: [] as unknown[],
-    negotiation: new Negotiation(pc, polite, 1, {
-      send: (signal) => {
+    negotiation: new (class extends Negotiation {
+      send(signal: Signal): void {
         me.sent.push(signal);
         if (me.holds) me.held.push(signal);
         else setTimeout(() => me.to?.negotiation.receive(signal), 2);
-      },
-      applied: () => {},
-      failed: (error) => me.errors.push(error),
-    }),
+      }
+      applied(): void {}
+      failed(error: unknown): void {
+        me.errors.push(error);
+      }
+    })(pc, polite, 1),
     release: () => {
       me.holds = false;
       for (const signal of me.held.splice(0)) me.to?.negotiation.receive(signal);

@@ -19,13 +19,6 @@ export type Negotiable = Pick<
   | "addIceCandidate"
 >;
 
-export interface NegotiationEvents {
-  send(signal: Signal): void;
-  /** A description was applied: directions and mids may have changed. */
-  applied(): void;
-  failed(error: unknown): void;
-}
-
 /**
  * Perfect negotiation (W3C webrtc-pc, example "Perfect negotiation") over one pair, with ICE generations. It knows no
  * socket and no clock; it drives the connection that it is given.
@@ -36,7 +29,7 @@ export interface NegotiationEvents {
  * - Until the first offer of the end that offers, nothing is offered.
  * - An offer of a newer generation wins whoever is polite: the other end knows of a restart that this one's offer missed.
  */
-export class Negotiation {
+export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   #generation: number;
   /** Generation of the local description, which local candidates belong to; of the remote one. */
   #local = 0;
@@ -51,16 +44,22 @@ export class Negotiation {
   /** Every local candidate of the current generation, for a resync. */
   #gathered: Candidate[] = [];
   #tail: Promise<void> = Promise.resolve();
-  readonly #pc: Negotiable;
+  readonly pc: PC;
   readonly #polite: boolean;
-  readonly #events: NegotiationEvents;
 
-  constructor(pc: Negotiable, polite: boolean, generation: number, events: NegotiationEvents) {
-    this.#pc = pc;
+  constructor(pc: PC, polite: boolean, generation: number) {
+    this.pc = pc;
     this.#polite = polite;
     this.#generation = generation;
-    this.#events = events;
   }
+
+  /** To the other end. */
+  protected abstract send(signal: Signal): void;
+
+  /** A description was applied: directions and mids may have changed. */
+  protected abstract applied(): void;
+
+  protected abstract failed(error: unknown): void;
 
   get generation(): number {
     return this.#generation;
@@ -77,7 +76,7 @@ export class Negotiation {
    */
   needed(): void {
     const steps = this.#steps;
-    if (steps === 0 || this.#deaf || this.#pc.signalingState !== "stable") return;
+    if (steps === 0 || this.#deaf || this.pc.signalingState !== "stable") return;
     this.#queue(async () => {
       if (steps === this.#steps) await this.#offer();
     });
@@ -110,9 +109,8 @@ export class Negotiation {
   /** The other end may have missed what was sent last. */
   resync(): void {
     this.#queue(async () => {
-      if (this.#unanswered) this.#events.send(this.#unanswered);
-      if (this.#gathered.length > 0)
-        this.#events.send({ generation: this.#local, candidates: this.#gathered });
+      if (this.#unanswered) this.send(this.#unanswered);
+      if (this.#gathered.length > 0) this.send({ generation: this.#local, candidates: this.#gathered });
     });
   }
 
@@ -130,24 +128,24 @@ export class Negotiation {
     this.#tail = this.#tail
       .then(() => (this.#closed ? undefined : operation()))
       .catch((error) => {
-        if (!this.#closed) this.#events.failed(error);
+        if (!this.#closed) this.failed(error);
       });
   }
 
   async #offer(options?: RTCOfferOptions): Promise<void> {
     await this.#step(async () => {
-      if (this.#pc.signalingState === "have-local-offer")
-        await this.#pc.setLocalDescription({ type: "rollback" });
-      const offer = await this.#pc.createOffer(options);
+      if (this.pc.signalingState === "have-local-offer")
+        await this.pc.setLocalDescription({ type: "rollback" });
+      const offer = await this.pc.createOffer(options);
       await this.#apply(offer);
       // What createOffer gave, not pc.localDescription: that one grows candidates.
       this.#unanswered = { generation: this.#generation, description: plain(offer) };
     });
-    if (this.#unanswered) this.#events.send(this.#unanswered);
+    if (this.#unanswered) this.send(this.#unanswered);
   }
 
   async #answer(signal: Signal, offer: Description): Promise<void> {
-    const pc = this.#pc;
+    const { pc } = this;
     const glare = pc.signalingState === "have-local-offer";
     if (glare && !this.#polite && this.#unanswered?.generation === signal.generation) return;
     // One after the other would let a browser say negotiationneeded in between.
@@ -160,8 +158,8 @@ export class Negotiation {
     await this.#described(signal.generation);
     const answer = await pc.createAnswer();
     await this.#apply(answer);
-    this.#events.send({ generation: this.#generation, description: plain(answer) });
-    this.#events.applied();
+    this.send({ generation: this.#generation, description: plain(answer) });
+    this.applied();
   }
 
   async #step(step: () => Promise<unknown>): Promise<void> {
@@ -175,19 +173,19 @@ export class Negotiation {
   }
 
   async #answered(signal: Signal, answer: Description): Promise<void> {
-    if (this.#pc.signalingState !== "have-local-offer") return;
+    if (this.pc.signalingState !== "have-local-offer") return;
     if (this.#unanswered?.generation !== signal.generation) return;
-    await this.#pc.setRemoteDescription(answer);
+    await this.pc.setRemoteDescription(answer);
     this.#unanswered = undefined;
     await this.#described(signal.generation);
-    this.#events.applied();
+    this.applied();
   }
 
   /** Candidates may be gathered before the promise settles: they belong to this description already. */
   async #apply(description: RTCSessionDescriptionInit): Promise<void> {
     if (this.#local !== this.#generation) this.#gathered = [];
     this.#local = this.#generation;
-    await this.#pc.setLocalDescription(description);
+    await this.pc.setLocalDescription(description);
   }
 
   async #described(generation: number): Promise<void> {
@@ -200,8 +198,8 @@ export class Negotiation {
   async #add({ candidates = [], endOfCandidates }: Signal): Promise<void> {
     // One that does not fit (of an offer that lost a glare, or of a path this end can't use) must not stop the others.
     for (const candidate of candidates)
-      await this.#pc.addIceCandidate(candidate as RTCIceCandidateInit).catch(() => {});
-    if (endOfCandidates) await this.#pc.addIceCandidate().catch(() => {});
+      await this.pc.addIceCandidate(candidate as RTCIceCandidateInit).catch(() => {});
+    if (endOfCandidates) await this.pc.addIceCandidate().catch(() => {});
   }
 }
 

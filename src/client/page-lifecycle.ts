@@ -25,21 +25,14 @@ export function followPage(events: PageEvents): () => void {
   listen(window, "pageshow", (event) => (event as PageTransitionEvent).persisted && events.back());
   listen(document, "visibilitychange", () => document.visibilityState === "visible" && events.wake());
   listen(document, "resume", events.wake);
-  followType(listen, events.network);
-  return () => abort.abort();
-}
-
-/** `navigator.connection` also tells each change of the estimated speed; only Wi-Fi to cellular and the like count. */
-function followType(
-  listen: (target: EventTarget, type: string, act: () => void) => void,
-  changed: () => void,
-): void {
+  // It also tells each change of the estimated speed; only Wi-Fi to cellular and the like count.
   const connection = (navigator as { connection?: EventTarget & { readonly type?: string } }).connection;
-  if (!connection) return;
-  let type = connection.type;
-  listen(connection, "change", () => {
-    const before = type;
-    type = connection.type;
-    if (type !== before && type !== "none") changed();
-  });
+  let type = connection?.type;
+  if (connection)
+    listen(connection, "change", () => {
+      const before = type;
+      type = connection.type;
+      if (type !== before && type !== "none") events.network();
+    });
+  return () => abort.abort();
 }

@@ -1,19 +1,21 @@
 import type { Candidate, MediaNotes } from "../protocol/values.ts";
 import type { Flags } from "./api.ts";
-import { isScreen, type Slot, type SourceMedia, slots } from "./local-media.ts";
-import { Negotiation, type NegotiationEvents, type Signal } from "./negotiation.ts";
-import { type Sample, type Summary, summarize } from "./stats.ts";
+import type { SourceMedia } from "./local-media.ts";
+import { Negotiation, type Signal } from "./negotiation.ts";
+import { isScreen, type Slot, slots } from "./slots.ts";
+import type { Sample, Summary } from "./stats.ts";
 
 /** A signal, and the notes on media that go with it. */
 export type PairSignal = Signal & { readonly media?: MediaNotes };
 
+/** What a call hears of its pairs. */
 export interface PairEvents {
-  send(pair: Pair, signal: PairSignal): void;
-  state(pair: Pair): void;
+  onSignal(pair: Pair, signal: PairSignal): void;
+  onState(pair: Pair): void;
   /** What the other end sends may have changed. */
-  received(pair: Pair): void;
-  channel(pair: Pair, channel: RTCDataChannel): void;
-  failed(pair: Pair, error: unknown): void;
+  onReceived(pair: Pair): void;
+  onChannel(pair: Pair, channel: RTCDataChannel): void;
+  onFailure(pair: Pair, error: unknown): void;
 }
 
 /** What comes in over a pair. */
@@ -27,10 +29,8 @@ export interface Received {
  * One RTCPeerConnection of a call: its negotiation, its senders, its candidates in batches (the first 20 ms after the first of
  * them, the later ones each 100 ms, the end at once).
  */
-export class Pair implements NegotiationEvents {
+export class Pair extends Negotiation<RTCPeerConnection> {
   readonly number: number;
-  readonly pc: RTCPeerConnection;
-  readonly negotiation: Negotiation;
   state: RTCPeerConnectionState = "new";
   readonly #senders = new Map<RTCRtpSender, Slot>();
   #held = false;
@@ -52,39 +52,38 @@ export class Pair implements NegotiationEvents {
     pc: RTCPeerConnection,
     events: PairEvents,
   ) {
+    super(pc, !offers, generation);
     this.number = number;
-    this.pc = pc;
     this.#offers = offers;
     this.#events = events;
-    this.negotiation = new Negotiation(pc, !offers, generation, this);
-    pc.onnegotiationneeded = () => this.negotiation.needed();
+    pc.onnegotiationneeded = () => this.needed();
     pc.onicecandidate = ({ candidate }) => this.#candidate(candidate);
     pc.ontrack = () => this.applied();
-    pc.ondatachannel = ({ channel }) => events.channel(this, channel);
+    pc.ondatachannel = ({ channel }) => events.onChannel(this, channel);
     pc.onconnectionstatechange = () => {
       const state = pc.connectionState;
       if (state === this.state || state === "closed") return;
       this.state = state;
-      events.state(this);
+      events.onState(this);
     };
   }
 
   /** To be called when media and channels (`lines` of them) are attached: the offering end offers. */
-  start(lines: number): void {
+  begin(lines: number): void {
     if (!this.#offers) return;
     // An offer of nothing connects nothing.
     if (lines === 0 && this.pc.getTransceivers().length === 0)
       for (const kind of ["audio", "video"]) this.pc.addTransceiver(kind, { direction: "recvonly" });
-    this.negotiation.start();
+    this.start();
   }
 
   /** Takes what came from the other end for this pair. */
-  receive(signal: PairSignal): void {
+  override receive(signal: PairSignal): void {
     if (signal.media) {
       this.#notes = signal.media;
       this.applied();
     }
-    this.negotiation.receive(signal);
+    super.receive(signal);
   }
 
   /** Sends what the media has now. */
@@ -135,33 +134,35 @@ export class Pair implements NegotiationEvents {
 
   /** Sums up `getStats` since the last time. */
   async stats(): Promise<Summary> {
+    // A file of its own: the first report comes when the call is up, and nobody waits for it.
+    const { summarize } = await import("./stats.ts");
     const { summary, sample } = summarize(await this.pc.getStats(), this.#sample);
     this.#sample = sample;
     return summary;
   }
 
-  close(): void {
+  override close(): void {
     clearTimeout(this.#batchTimer);
-    this.negotiation.close();
+    super.close();
     this.pc.close();
   }
 
-  /** See {@link NegotiationEvents}: a description takes the notes with it. */
-  send(signal: Signal): void {
-    if (!signal.description) this.#events.send(this, signal);
+  /** A description takes the notes with it. */
+  protected send(signal: Signal): void {
+    if (!signal.description) this.#events.onSignal(this, signal);
     else {
       const media = this.#ownNotes;
       this.#told = JSON.stringify(media);
-      this.#events.send(this, { ...signal, media });
+      this.#events.onSignal(this, { ...signal, media });
     }
   }
 
-  applied(): void {
-    this.#events.received(this);
+  protected applied(): void {
+    this.#events.onReceived(this);
   }
 
-  failed(error: unknown): void {
-    this.#events.failed(this, error);
+  protected failed(error: unknown): void {
+    this.#events.onFailure(this, error);
   }
 
   #add(slot: Slot, track: MediaStreamTrack, { stream, screen }: SourceMedia): RTCRtpSender {
@@ -201,13 +202,13 @@ export class Pair implements NegotiationEvents {
     const text = JSON.stringify(media);
     if (this.#told === "" || text === this.#told) return;
     this.#told = text;
-    this.#events.send(this, { generation: this.negotiation.generation, media });
+    this.#events.onSignal(this, { generation: this.generation, media });
   }
 
   #candidate(candidate: RTCIceCandidate | null): void {
     // An empty candidate ends one m-line's; the null one all.
     const own = candidate?.candidate ? (candidate.toJSON() as Candidate) : undefined;
-    const generation = this.negotiation.gathered(own);
+    const generation = this.gathered(own);
     if (generation !== this.#batchGeneration) {
       this.#flush();
       this.#batchGeneration = generation;
@@ -225,7 +226,7 @@ export class Pair implements NegotiationEvents {
     if (candidates.length === 0 && !endOfCandidates) return;
     this.#batch = [];
     this.#batchDelay = 100;
-    this.#events.send(this, {
+    this.#events.onSignal(this, {
       generation: this.#batchGeneration,
       ...(candidates.length > 0 && { candidates }),
       ...(endOfCandidates && { endOfCandidates }),

@@ -7,7 +7,8 @@ import { deferred } from "./deferred.ts";
 import { onAbort, SwitchboardError, settled } from "./error.ts";
 import type { Hub } from "./hub.ts";
 import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
-import { resolveMedia, type SourceMedia } from "./local-media.ts";
+import type { SourceMedia } from "./local-media.ts";
+import { resolveMedia } from "./media.ts";
 
 type RoomEvents = { joined: Member; left: Member; knock: Member; message: Message };
 type RoomPush = PushOf<"room"> | PushOf<"admitted"> | PushOf<"knock"> | PushOf<"room_ended">;
@@ -95,7 +96,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     call.use(this.#media, false);
     call.become(push.session, push.ticket);
     this.#hub.began(call);
-    call.begin(push.pair, push.generation, push.offer);
+    call.begin(push);
     member.call = call;
     void call.ended.then(() => {
       if (member.call !== call) return;

@@ -1,17 +1,4 @@
-import type { Json } from "./link.ts";
-
-/** One transport under the link: a WebSocket, or HTTP where that is blocked. */
-export interface Transport {
-  send(frame: Json): void;
-  close(code: number): void;
-}
-
-export interface TransportEvents {
-  opened(): void;
-  frame(frame: Json): void;
-  /** Told once; 1006 when there was no close from the other side. */
-  closed(code: number, reason: string): void;
-}
+import { parse, type Transport, type TransportEvents } from "./transport.ts";
 
 /** Opens a WebSocket to the server's address (http(s) or ws(s)). */
 export function openSocket(server: string, events: TransportEvents): Transport {
@@ -33,12 +20,23 @@ export function openSocket(server: string, events: TransportEvents): Transport {
   };
 }
 
-/** A frame, or undefined for what is none: something between here and the server changed it. */
-export function parse(text: string): Json | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Json) : undefined;
-  } catch {
-    return undefined;
-  }
+/** Opens the fallback, whose code is loaded for it: almost nobody needs it. */
+export function openHttp(server: string, events: TransportEvents): Transport {
+  let transport: Transport | undefined;
+  let closed = false;
+  import("./http-socket.ts").then(
+    ({ HttpTransport }) => {
+      if (closed) return;
+      transport = new HttpTransport(new URL("link", server), events);
+      events.opened();
+    },
+    () => closed || events.closed(1006, ""),
+  );
+  return {
+    send: (frame) => transport?.send(frame),
+    close: (code) => {
+      closed = true;
+      transport?.close(code);
+    },
+  };
 }

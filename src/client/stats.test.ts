@@ -31,17 +31,19 @@ test("rates and loss are over the time since the sample before", () => {
     path: "relay",
     rtt: 12,
     jitter: 3,
-    loss: [0, 0.25],
-    bitrate: [0, 0],
+    lossIn: 0,
+    lossOut: 0.25,
+    bitrateIn: 0,
   });
   const { summary } = summarize(report(3_000, 6_000, 140, 20), first.sample);
   expect(summary).toMatchObject({
-    loss: [0.2, 0.25],
-    bitrate: [20_000, 40_000],
+    lossIn: 0.2,
+    bitrateIn: 20_000,
+    bitrateOut: 40_000,
     local: "host",
     remote: "relay",
   });
-  expect(summarize(report(3_000, 0, 0, 0), first.sample).summary.bitrate).toEqual([0, 0]);
+  expect(summarize(report(3_000, 0, 0, 0), first.sample).summary.bitrateIn).toBe(0);
 });
 
 test("an implementation that says little gives little, and no NaN", () => {
@@ -50,8 +52,10 @@ test("an implementation that says little gives little, and no NaN", () => {
     path: undefined,
     rtt: undefined,
     jitter: undefined,
-    loss: [0, 0],
-    bitrate: [0, 0],
+    lossIn: 0,
+    lossOut: 0,
+    bitrateIn: 0,
+    bitrateOut: 0,
     local: undefined,
     remote: undefined,
   });

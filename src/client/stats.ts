@@ -1,5 +1,3 @@
-import type { CallStats } from "./api.ts";
-
 /** The counters of one `getStats`, from which the next one's rates are counted. */
 export interface Sample {
   readonly at: number;
@@ -9,8 +7,16 @@ export interface Sample {
   readonly lost: number;
 }
 
-/** A call's stats, and which types of candidates are in use at either end. */
-export interface Summary extends CallStats {
+/** What the wire's `report` says of a connection. Times in ms, rates in bit/s, losses from 0 to 1. */
+export interface Summary {
+  readonly path: "direct" | "relay" | undefined;
+  readonly rtt: number | undefined;
+  readonly jitter: number | undefined;
+  readonly lossIn: number;
+  readonly lossOut: number;
+  readonly bitrateIn: number;
+  readonly bitrateOut: number;
+  /** Types of the candidates in use. */
   readonly local: string | undefined;
   readonly remote: string | undefined;
 }
@@ -44,17 +50,16 @@ export function summarize(report: RTCStatsReport, before?: Sample): { summary: S
   return {
     sample,
     summary: {
-      path: local && (local === "relay" || remote === "relay" ? "relay" : "direct"),
+      path: local ? (local === "relay" || remote === "relay" ? "relay" : "direct") : undefined,
       rtt: typeof rtt === "number" ? rtt * 1_000 : undefined,
       jitter: inbound.length > 0 ? most(inbound, "jitter") * 1_000 : undefined,
-      loss: [
-        lost / (since("packets") + lost || 1),
-        Math.min(1, most(of("remote-inbound-rtp"), "fractionLost")),
-      ],
-      bitrate: [rate(since("bytesIn")), rate(since("bytesOut"))],
+      lossIn: lost / (since("packets") + lost || 1),
+      lossOut: Math.min(1, most(of("remote-inbound-rtp"), "fractionLost")),
+      bitrateIn: rate(since("bytesIn")),
+      bitrateOut: rate(since("bytesOut")),
       local,
       remote,
-    } as Summary,
+    },
   };
 }
 

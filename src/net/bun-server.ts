@@ -38,7 +38,10 @@ export class BunServer implements HttpServer {
           ws.data.failed();
         }
       },
-      message: (ws, message) => ws.data.received(message),
+      message: (ws, message) => {
+        this.#outbox.hearing(ws.data);
+        ws.data.received(message);
+      },
       close: (ws, code) => ws.data.vanished(code),
       error: (error, ws) => {
         options.fault("socket", error);
@@ -116,20 +119,43 @@ export class BunServer implements HttpServer {
 type Message = string | Uint8Array<ArrayBuffer>;
 
 /**
- * What sockets have to send at the end of this turn of the event loop. All messages of a socket then leave by one
- * system call; under load those are most of what relaying a message costs.
+ * Messages that leave together. Those that came by one read are handled one after the other, and often go to the same
+ * socket: all but the first of them are collected until another socket is heard or the event loop turns, and leave
+ * by one system call. Under load those are most of what relaying a message costs. What comes alone is sent at once.
  */
 class Outbox {
   /** Most bytes that may wait in one socket. */
   readonly limit: number;
+  collecting = false;
+  #sender: BunSocket | undefined;
   #due: BunSocket[] = [];
+  #scheduled = false;
 
   constructor(limit: number) {
     this.limit = limit;
   }
 
+  /** A message of this socket is about to be handled. */
+  hearing(sender: BunSocket): void {
+    this.collecting = sender === this.#sender;
+    this.#sender = sender;
+    if (!this.collecting) {
+      if (this.#due.length > 0) this.#flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      setImmediate(() => this.#turn());
+    }
+  }
+
   add(socket: BunSocket): void {
-    if (this.#due.push(socket) === 1) setImmediate(() => this.#flush());
+    this.#due.push(socket);
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    this.collecting = false;
+    this.#sender = undefined;
+    this.#flush();
   }
 
   #flush(): void {
@@ -145,10 +171,10 @@ class BunSocket implements Socket {
   readonly #outbox: Outbox;
   #ws: Bun.ServerWebSocket<BunSocket> | undefined;
   #handlers: SocketHandlers | undefined;
-  /** Messages of this turn; one alone, as most are, needs no list. */
+  /** What is collected for it; one message alone needs no list. */
   #queue: Message | Message[] | undefined;
   #queued = 0;
-  /** Something waited in the socket after the last turn. */
+  /** Something waited in the socket after the last message. */
   #pressed = false;
 
   constructor(route: SocketRoute, client: Client, outbox: Outbox) {
@@ -162,8 +188,15 @@ class BunSocket implements Socket {
   }
 
   send(message: Message): boolean {
-    if (this.#ws === undefined || this.buffered > this.#outbox.limit) return false;
+    const ws = this.#ws;
+    if (ws === undefined || this.buffered > this.#outbox.limit) return false;
     const queue = this.#queue;
+    if (queue === undefined && !this.#outbox.collecting) {
+      // 0: dropped; -1: waits in the socket's buffer.
+      const sent = ws.send(message);
+      this.#pressed = sent < 0;
+      return sent !== 0;
+    }
     this.#queued += message.length;
     if (queue === undefined) {
       this.#queue = message;
@@ -181,7 +214,6 @@ class BunSocket implements Socket {
     this.#queued = 0;
     if (ws === undefined || queue === undefined) return;
     let taken = true;
-    // 0: dropped; -1: waits in the socket's buffer.
     if (Array.isArray(queue))
       ws.cork(() => {
         for (const message of queue) taken = taken && ws.send(message) !== 0;

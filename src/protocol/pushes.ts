@@ -32,7 +32,7 @@ function push<const T extends string, P extends TProperties>(type: T, descriptio
 }
 
 // The literals are made from the table, so the type has to be named: a mapped array has lost it.
-export const EndReason = Type.Unsafe<WireReason>(
+const EndReason = Type.Unsafe<WireReason>(
   Type.Union(
     Object.keys(endReasons).map((reason) => Type.Literal(reason)),
     { description: "One of the closed list." },

@@ -51,8 +51,6 @@ export async function runRelay(
       };
       device.socket.onRead = () => {
         sending.flush();
-        const extra = device.housekeeping();
-        if (extra !== undefined) device.socket.write(extra);
       };
     }
   }
@@ -92,7 +90,7 @@ class Flow {
     this.device = device;
     this.#inFlight = inFlight;
     this.#sentAt = new Float64Array(inFlight);
-    this.#out = new Uint8Array(1_024 * inFlight);
+    this.#out = new Uint8Array(1_024 * (inFlight + 1));
   }
 
   send(): void {
@@ -102,8 +100,14 @@ class Flow {
     this.#sentAt[this.#tail++ % this.#inFlight] = performance.now();
   }
 
+  /** Writes what waits, with what the device has to say beside it. */
   flush(): void {
     if (this.#length === 0) return;
+    const extra = this.device.housekeeping();
+    if (extra !== undefined) {
+      this.#out.set(extra, this.#length);
+      this.#length += extra.length;
+    }
     this.device.socket.write(this.#out.slice(0, this.#length));
     this.#length = 0;
   }

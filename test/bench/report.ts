@@ -45,17 +45,23 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
 }
 
 function relayTable(both: readonly (readonly Figures[])[]): string[] {
-  const rows = both.map((runs, index) => {
+  const rows = both.map((raw, index) => {
+    const runs = raw.map((run) => ({ ...run, perCpuSecond: perCpuSecond(run) }));
     const cells = [
       cell(runs, "messagesPerSecond", count),
       cell(runs, "p50", ms),
       cell(runs, "p99", ms),
+      cell(runs, "perCpuSecond", count),
       cell(runs, "serverCpu", share),
       cell(runs, "generatorCpu", share),
     ];
     return `| ${index === 0 ? "Switchboard" : "PeerJS server"} | ${cells.join(" | ")} |`;
   });
-  return ["| | relayed/s | p50 | p99 | server CPU | generator CPU |", "|---|---|---|---|---|---|", ...rows];
+  return [
+    "| | relayed/s | p50 | p99 | relayed per CPU second of the server | server CPU | generator CPU |",
+    "|---|---|---|---|---|---|---|",
+    ...rows,
+  ];
 }
 
 function memoryTable(both: readonly (readonly Figures[])[], links: number): string[] {
@@ -94,6 +100,11 @@ function verdicts(results: Results): string[] {
     judge(`call set-up p99 ≤ ${goals.setupP99} ms: ${ms(p99)}`, p99 <= goals.setupP99);
   }
   return lines;
+}
+
+/** What the relaying costs, whatever else the machine has to do. */
+function perCpuSecond(run: Figures): number {
+  return (run.messagesPerSecond ?? 0) / (run.serverCpu ?? 1);
 }
 
 function cell(runs: readonly Figures[], name: string, format: (value: number) => string): string {

@@ -119,6 +119,7 @@ describe.skipIf(chromiumPath === null)("the SDK in Chromium", () => {
 
   test("a reloaded page is the same device, and with `keep` finds its call again", async () => {
     const [alice, bob] = await pair({ keep: true });
+    await alice.evaluate(() => (window as unknown as KeptWindow).call.channel("chat").send("before"));
     const before = await deviceOf(bob);
     await bob.reload();
     await signIn(bob, "bob", { keep: true });
@@ -133,6 +134,11 @@ describe.skipIf(chromiumPath === null)("the SDK in Chromium", () => {
     });
     await Promise.all([seesVideo(alice), seesVideo(bob)]);
     expect(await alice.evaluate(() => (window as unknown as KeptWindow).call.state)).toBe("connected");
+    const heard = bob.evaluate(async () => {
+      for await (const text of await (window as unknown as KeptWindow).call.next("channel")) return text;
+    });
+    await alice.evaluate(() => (window as unknown as KeptWindow).call.channel("chat").send("after"));
+    expect(await heard).toBe("after");
     const ended = alice.evaluate(async () => (await (window as unknown as KeptWindow).call.ended).reason);
     await bob.evaluate(() => (window as unknown as KeptWindow).call.hangup());
     expect(await ended).toBe("hangup");

@@ -10,6 +10,8 @@ import { tokenSource } from "./token-source.ts";
 const limits = {
   helloTimeout: 700,
   requestsInFlight: 8,
+  deliveriesPerSecond: 2,
+  deliveriesBurst: 100,
   connectsPerSecond: 1_000,
   connectsBurst: 5_000,
   roomList: 6,

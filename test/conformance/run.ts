@@ -41,6 +41,9 @@ const outcomes = await runChecks({
   longest: Number(values.longest) * 1_000,
   ...(values.only === undefined ? {} : { only: values.only }),
   parallel: Number(values.parallel),
+}).catch((error: Error) => {
+  console.error(`Nobody could sign in at ${url}: ${error.message}`);
+  process.exit(2);
 });
 
 if (values.json) console.log(JSON.stringify({ url, ...count(outcomes), checks: outcomes }, null, 2));

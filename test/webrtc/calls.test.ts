@@ -70,6 +70,59 @@ test("both ends open the same channel at once, and nothing is lost or overtaken"
   expect(await read(mine, 50)).toEqual(Array.from({ length: 50 }, (_, n) => `b${n}`));
 });
 
+test("a channel that one end closes ends at the other, and a new one of its name begins", async () => {
+  const { call, theirs } = await talk({ media: false });
+  const out = call.channel("note");
+  await out.send("last words");
+  const line = await theirs.next("channel");
+  expect(await read(line, 1)).toEqual(["last words"]);
+  await out.close();
+  expect(await read(line, 1)).toEqual([]);
+  await expect(line.send("too late")).rejects.toMatchObject({ code: "closed" });
+  const again = theirs.channel("note");
+  expect(again).not.toBe(line);
+  await again.send("anew");
+  expect(await read(await call.next("channel"), 1)).toEqual(["anew"]);
+});
+
+test("a reader that does not keep up is told so; a writer waits instead of piling up", async () => {
+  const { call, theirs } = await talk({ media: false });
+  const out = call.channel("bulk");
+  await out.send("first");
+  const line = await theirs.next("channel");
+  const block = new Uint8Array(65_536).buffer;
+  const writing = (async () => {
+    for (let n = 0; n < 1_000; n++) await out.send(block);
+  })();
+  await expect(writing).rejects.toMatchObject({ code: "closed" });
+  const reading = (async () => {
+    for await (const data of line) expect(data).toBeDefined();
+  })();
+  await expect(reading).rejects.toMatchObject({ code: "overflow" });
+  await expect(out.send("more")).rejects.toMatchObject({ code: "closed" });
+  expect(call.state).toBe("connected");
+});
+
+test("what goes out of use is let go: `await using` hangs up and closes; the server hears how the media did", async () => {
+  const reports: unknown[] = [];
+  const bob = device(server.url, "bob", "phone");
+  await bob.ready;
+  const ring = bob.next("incoming");
+  let theirs: Call;
+  {
+    await using alice = device(server.url, "alice", "laptop");
+    alice.on("frame", ({ out, frame }) => {
+      if (out && frame.type === "report")
+        reports.push((frame.stats as { state: string; pair: number }).state);
+    });
+    await using call = alice.call("bob", { media: false });
+    theirs = await (await ring).accept({ media: false });
+    await call.connected;
+  }
+  expect((await theirs.ended).reason).toBe("hangup");
+  expect(reports).toContain("connected");
+});
+
 test("who was muted is told, a camera can be added later, hold stops both directions", async () => {
   const { call, theirs } = await talk({ media: false });
   expect(theirs.remoteMuted).toEqual({ audio: true, video: true });

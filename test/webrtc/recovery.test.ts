@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import wrtc from "@roamhq/wrtc";
 import type { Call, Client, ConnectOptions } from "../../src/client/index.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { camera, closeAll, device, frames, until } from "./support/parties.ts";
@@ -207,6 +208,36 @@ test("a fetched token is renewed before it expires; one that cannot be fetched a
     expect(renewed.state).toBe("online");
   } finally {
     await guarded.stop();
+  }
+});
+
+test("fresh TURN credentials are taken into the running connection", async () => {
+  const turn = {
+    urls: ["turn:127.0.0.1:9?transport=udp"],
+    secret: "shared with the TURN server",
+    ttl: 60_000,
+  };
+  const relayed = await startServer({ config: { turn } });
+  const names = new Set<string>();
+  class Watched extends wrtc.RTCPeerConnection {
+    override setConfiguration(config: RTCConfiguration): void {
+      for (const { username } of config.iceServers ?? []) names.add(username ?? "");
+      super.setConfiguration(config);
+    }
+  }
+  try {
+    const rtc = { RTCPeerConnection: Watched, MediaStream: wrtc.MediaStream };
+    const proxy = await startProxy(relayed.url);
+    proxies.push(proxy);
+    const { theirs } = await talk(relayed.url, proxy.url, { rtc });
+    expect(names.size).toBe(0);
+    proxy.cut();
+    await until(() => names.size === 1, "the credentials of the next welcome");
+    expect([...names][0]).toMatch(/^\d+:bob\/phone$/);
+    expect(theirs.state).toBe("connected");
+    await frames(theirs.remote);
+  } finally {
+    await relayed.stop();
   }
 });
 

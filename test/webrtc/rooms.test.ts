@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { connect, type Member, type Room } from "../../src/client/index.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { camera, closeAll, device, frames, until } from "./support/parties.ts";
+import { startProxy } from "./support/proxy.ts";
 import { strict, token } from "./support/tokens.ts";
 
 let server: RunningServer;
@@ -48,6 +49,36 @@ test("three meet in a mesh: each sees the others; one leaves, and is gone for al
     "the calls with carol to end",
   );
   expect([first.members.size, first.count]).toEqual([1, 2]);
+});
+
+test("a link that is lost for good: the member joins again by itself, and the mesh is whole again", async () => {
+  const brief = await startServer({ config: { limits: { resumeWindow: 300 } } });
+  const proxy = await startProxy(brief.url);
+  try {
+    const media = await camera();
+    const alice = device(brief.url, "alice", "laptop");
+    const bob = device(proxy.url, "bob", "phone");
+    const [one, other] = [alice, bob].map((client) => client.join("standup", { media })) as [Room, Room];
+    const met = () =>
+      [one, other].every(({ members }) =>
+        [...members.values()].some(({ call }) => call?.state === "connected"),
+      );
+    await until(met, "the mesh");
+    proxy.block(true);
+    await until(
+      () => one.count === 1 || [...one.members.values()][0]?.call?.peerLink === "detached",
+      "the loss",
+    );
+    proxy.block(false);
+    bob.retry();
+    await until(() => bob.state === "online" && one.count === 2 && met(), "the mesh again");
+    expect([one.members.size, other.members.size]).toEqual([1, 1]);
+    for (const room of [one, other]) for (const { remote } of room.members.values()) await frames(remote);
+    expect([alice.calls.size, bob.calls.size]).toEqual([1, 1]);
+  } finally {
+    await proxy.stop();
+    await brief.stop();
+  }
 });
 
 test("late listeners hear of members that are there; a room without media needs no WebRTC", async () => {

@@ -178,6 +178,19 @@ export const linkChecks: readonly Check[] = [
     },
   },
   {
+    rule: "L28",
+    title: "the secret in the hands of another instance opens a new link, and replaces the older instance",
+    async run(t) {
+      const alice = t.user("alice");
+      const original = await t.connect(alice, "web");
+      const copy = await t.connect(alice, "web", { resume: resumeOf(original) });
+      assert.equal(copy.welcome.resumed, false);
+      assert.equal(copy.welcome.reason, "expired");
+      assert.equal(await original.closed(), 4301);
+      await copy.ok("status", { status: "here" });
+    },
+  },
+  {
     rule: "L7",
     title: "an id that was admitted already is ignored; one that skips closes 4200",
     async run(t) {

@@ -228,4 +228,20 @@ export const roomChecks: readonly Check[] = [
       await alice.none("message");
     },
   },
+  {
+    rule: "M5",
+    title: "what a user sends to rooms is limited by how many hear it",
+    takes: ({ deliveriesBurst }) => (deliveriesBurst <= 200 ? 0 : Number.POSITIVE_INFINITY),
+    async run(t) {
+      const room = t.room("loud");
+      const alice = await joined(t, "alice", room);
+      const bob = await joined(t, "bob", room);
+      await joined(t, "carol", room);
+      const sends = t.limits.deliveriesBurst / 2 + 1;
+      for (let n = 0; n < sends; n++) await alice.ok("send", { to: room, body: n }).catch(() => undefined);
+      const error = await alice.fails("rate_limited", "send", { to: room, body: "more" });
+      assert.ok(error.retryAfter > 0);
+      await bob.ok("send", { to: room, body: "another user is not held up" });
+    },
+  },
 ];

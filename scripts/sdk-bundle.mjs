@@ -1,0 +1,51 @@
+// Bundles the SDK for browsers: client.js, and beside it what is loaded when it is needed. Run on Bun; `build.mjs` does, and
+// by itself it writes to a folder: bun scripts/sdk-bundle.mjs FOLDER.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { minify } from "terser";
+
+const client = fileURLToPath(new URL("../src/client/", import.meta.url));
+/** Loaded with the first camera, the first report, and where WebSocket is blocked. */
+const later = ["local-media", "stats", "http-socket"];
+const isLater = new RegExp(`/(${later.join("|")})\\.ts$`);
+
+/** Answers each file's name and text. Throws where a source does not compile. */
+export async function bundleSdk() {
+  const files = new Map([["client.js", await bundle("index", true)]]);
+  // Each stands alone: a chunk that they shared would have to be loaded at once, and be larger than what it saves.
+  for (const name of later) files.set(`client-${name}.js`, await bundle(name, false));
+  return files;
+}
+
+async function bundle(name, entry) {
+  const keepOut = {
+    name: "later",
+    setup: (build) =>
+      build.onResolve({ filter: isLater }, ({ path, kind }) =>
+        kind === "dynamic-import"
+          ? { path: `./client-${isLater.exec(path)[1]}.js`, external: true }
+          : undefined,
+      ),
+  };
+  const { outputs } = await Bun.build({
+    entrypoints: [`${client}${name}.ts`],
+    target: "browser",
+    format: "esm",
+    minify: true,
+    plugins: entry ? [keepOut] : [],
+  });
+  return await smaller(await outputs[0].text());
+}
+
+/** What Bun's minifier leaves; some 3 % after gzip. */
+export async function smaller(script) {
+  const { code } = await minify(script, { module: true, ecma: 2022, compress: { passes: 3 } });
+  return code;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const folder = process.argv[2];
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of await bundleSdk()) writeFileSync(join(folder, name), text);
+}

@@ -1,0 +1,37 @@
+import type { LocalMedia, Media } from "./api.ts";
+import { abortable } from "./error.ts";
+import type { Cancel } from "./live.ts";
+import type { SourceMedia } from "./local-media.ts";
+
+/**
+ * Opens camera and microphone. Nothing given: what exists, which may be nothing. A stream of your own is taken as it is, and
+ * never stopped. Rejects with `media_denied`, `media_missing`, `media_busy`, `insecure_context` or `unsupported`.
+ */
+export function capture(
+  what?: MediaStreamConstraints | MediaStream,
+  { signal }: Cancel = {},
+): Promise<LocalMedia> {
+  return open(what, signal);
+}
+
+/** What `media` means for a call: whose it is, and whether the call closes it. */
+export async function resolveMedia(
+  media: Media | undefined,
+  signal: AbortSignal | undefined,
+): Promise<{ media: SourceMedia | undefined; owned: boolean }> {
+  signal?.throwIfAborted();
+  if (media && "muted" in media) return { media: media as SourceMedia, owned: false };
+  // Node and Bun have no devices to open, nor has a page that is not secure.
+  if (media === false || (!media && !globalThis.navigator?.mediaDevices))
+    return { media: undefined, owned: false };
+  return { media: await open(media, signal), owned: true };
+}
+
+/** Cameras and screens have a file of their own, loaded for the first of them: not every page opens one. */
+function open(
+  what: MediaStreamConstraints | MediaStream | undefined,
+  signal: AbortSignal | undefined,
+): Promise<SourceMedia> {
+  const opening = import("./local-media.ts").then(({ openMedia }) => openMedia(what, signal));
+  return abortable(opening, signal);
+}
