@@ -93,7 +93,7 @@ class Member {
   ): Promise<Member> {
     return new Promise((resolve, reject) => {
       let member: Member | undefined;
-      const module = new URL("./worker.ts", import.meta.url);
+      const module = new URL(`./worker${/\.[jt]s$/.exec(import.meta.url)?.[0] ?? ".ts"}`, import.meta.url);
       const received = (message: unknown): void => {
         const said = message as FromWorker;
         if (said.type === "started") {
