@@ -5,18 +5,18 @@ import { buildPage } from "./support/built-server.ts";
 
 const folder = fileURLToPath(new URL("../../dist/page/", import.meta.url));
 
-/** Bytes on the wire of what has this name. */
+/** Bytes on the wire of all that has such a name. */
 function gzipped(pattern: RegExp): number {
   const names = readdirSync(folder).filter((name) => pattern.test(name));
-  expect(names).toHaveLength(1);
-  return readFileSync(folder + names[0]).length;
+  expect(names).not.toEqual([]);
+  return names.reduce((sum, name) => sum + readFileSync(folder + name).length, 0);
 }
 
 beforeAll(buildPage, 30_000);
 
 // docs/decisions tells why the whole is not the 30 kB that was aimed at.
 test("the page without the SDK, its libraries included, is 28 kB of script at most", () => {
-  expect(gzipped(/^index-\w+\.js\.gz$/) - gzipped(/^client\.js\.gz$/)).toBeLessThanOrEqual(28_000);
+  expect(gzipped(/^index-\w+\.js\.gz$/) - gzipped(/^client.*\.js\.gz$/)).toBeLessThanOrEqual(28_000);
 });
 
 test("the page with the SDK is 42 kB of script at most, and 6 kB of style", () => {

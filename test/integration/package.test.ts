@@ -42,10 +42,14 @@ process.exit();
 
 for (const runtime of ["bun", "node"] as const) {
   const path = findRuntime(runtime);
-  test.skipIf(path === undefined)(`server and client of the installed package on ${runtime}`, () => {
-    writeFileSync(join(home, "app.mjs"), program);
-    expect(run(path as string, ["app.mjs"], home)).toContain("delivered 1");
-  }, 60_000);
+  test.skipIf(path === undefined)(
+    `server and client of the installed package on ${runtime}`,
+    () => {
+      writeFileSync(join(home, "app.mjs"), program);
+      expect(run(path as string, ["app.mjs"], home)).toContain("delivered 1");
+    },
+    60_000,
+  );
 }
 
 test("its types serve a TypeScript program without a word of its sources", () => {
