@@ -2,7 +2,7 @@ import type { TurnHealth } from "./admin/health.ts";
 import type { TurnService } from "./admin/ice-servers.ts";
 import type { Logger } from "./admin/log.ts";
 import type { Settings } from "./config/schema.ts";
-import type { CertificatePair } from "./net/certificate-files.ts";
+import { random } from "./net/crypto.ts";
 import type { StreamHandlers, StreamSocket } from "./net/tcp.ts";
 import { formatHost } from "./place.ts";
 import { coturnConfig } from "./turn/coturn-config.ts";
@@ -62,6 +62,7 @@ export function coturnConfigFor({ turn, tls }: Settings, secret: string): string
     relayPorts: [turn.relayFirstPort, turn.relayLastPort],
     allowPeers: turn.allowPeers,
     denyPeers: turn.denyPeers,
+    limits: turn.limits,
   });
 }
 
@@ -81,10 +82,14 @@ async function start({ turn, dev }: Settings, host: string, log: Logger): Promis
     ...(dev ? { listen: [host] } : turn.listen.length > 0 ? { listen: turn.listen } : {}),
     udpPort: turn.udpPort,
     tcpPort: turn.tcpPort,
+    ...(turn.relayAddresses.length > 0 && { relayAddresses: turn.relayAddresses }),
     publicAddresses: turn.publicAddresses,
     relayPorts: [turn.relayFirstPort, turn.relayLastPort],
     realm: turn.realm,
-    secrets: turn.secret === "" ? [] : [turn.secret],
+    // Devices need time-limited credentials, whoever else has a user of its own.
+    secrets: [turn.secret || random(32), ...(turn.formerSecret === "" ? [] : [turn.formerSecret])],
+    users: turn.users,
+    limits: turn.limits,
     credentialLife: turn.ttl,
     allowPeers: turn.allowPeers,
     denyPeers: turn.denyPeers,

@@ -1,16 +1,8 @@
 import { type Static, type TInteger, Type } from "typebox";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import { IceServer, RoomPolicy } from "../protocol/values.ts";
-
-const text = (fallback: string, description: string) => Type.String({ default: fallback, description });
-const secret = (description: string) => Type.String({ default: "", description, secret: true });
-const flag = (fallback: boolean, description: string) => Type.Boolean({ default: fallback, description });
-const texts = (fallback: readonly string[], description: string) =>
-  Type.Array(Type.String({ minLength: 1 }), { default: fallback, description });
-const port = (fallback: number, description: string) =>
-  Type.Integer({ default: fallback, minimum: 0, maximum: 65_535, description });
-const milliseconds = (fallback: number, description: string) =>
-  Type.Integer({ default: fallback, minimum: 0, maximum: 86_400_000 * 30, description });
+import { flag, milliseconds, port, secret, text, texts } from "./leaf.ts";
+import { TurnSettings } from "./turn-schema.ts";
 
 const RoomRule = Type.Object(
   {
@@ -33,12 +25,7 @@ const limits = Object.fromEntries(
  * variables, the file, `switchboard.example.json` and `docs/config.md`. Times are ms, sizes bytes.
  */
 export const Settings = Type.Object({
-  port: Type.Integer({
-    default: 8080,
-    minimum: 0,
-    maximum: 65_535,
-    description: "Port; 0 takes a free one.",
-  }),
+  port: port(8080, "Port; 0 takes a free one."),
   host: text("", "Address to listen on. Empty: every IPv4 address; in development mode 127.0.0.1."),
   node: text("", "This node's name, unique in its cluster. Empty: the host's name."),
   dev: flag(
@@ -79,54 +66,7 @@ export const Settings = Type.Object({
     description:
       "STUN and TURN servers that every device is told, as `RTCIceServer` objects with `urls` as a list.",
   }),
-  turn: Type.Object(
-    {
-      embedded: flag(true, "Runs the STUN and TURN server in this process, unless `external` names others."),
-      external: texts(
-        [],
-        "URLs of other TURN servers, such as coturn's, that devices are told instead; `switchboard coturn-config` prints a configuration.",
-      ),
-      secret: secret(
-        "Secret of the time-limited credentials (TURN REST), shared with external servers. Empty: random.",
-      ),
-      host: text(
-        "",
-        "Name or address in the URLs that devices are told. Empty: the address that relays are told by.",
-      ),
-      listen: texts([], "Addresses to listen on. Empty: all of this machine; in development mode 127.0.0.1."),
-      udpPort: port(3_478, "Port of STUN and TURN over UDP; 0 takes a free one."),
-      tcpPort: port(
-        3_478,
-        "Port of TURN over TCP; 0 takes a free one. TURN over TLS is on the server's own port where that has TLS.",
-      ),
-      publicAddresses: texts(
-        [],
-        "What clients are told for relays behind NAT, one IPv4 and one IPv6 address. Empty: detected.",
-      ),
-      relayFirstPort: port(49_160, "First port of relays."),
-      relayLastPort: port(49_659, "Last port of relays."),
-      workers: Type.Integer({
-        default: 1,
-        minimum: 1,
-        maximum: 64,
-        description: "Threads, each with its own ports: the first, the next…; devices are spread over them.",
-      }),
-      realm: text("turn", "Realm of the credentials."),
-      allowPeers: texts(
-        [],
-        "Ranges of private or reserved addresses that relays may reach, such as `10.1.0.0/16`.",
-      ),
-      denyPeers: texts([], "Ranges that they may not reach, beside those that nobody may."),
-      strictExpiry: flag(false, "Ends an allocation when its credential expires, not only at the next one."),
-      ttl: Type.Integer({
-        default: 3_600_000,
-        minimum: 60_000,
-        maximum: 86_400_000 * 7,
-        description: "Life of a credential; it is renewed before.",
-      }),
-    },
-    { description: "STUN and TURN: for calls that find no direct path." },
-  ),
+  turn: TurnSettings,
   rooms: Type.Array(RoomRule, {
     default: [],
     description:
