@@ -1,4 +1,5 @@
 import { checkConfig } from "./commands/check-config.ts";
+import { printCoturnConfig } from "./commands/coturn-config.ts";
 import { doctor } from "./commands/doctor.ts";
 import { help } from "./commands/help.ts";
 import { serve } from "./commands/serve.ts";
@@ -23,6 +24,8 @@ async function main(args: readonly string[]): Promise<number> {
       return await withSettings(line.value, serve);
     case "check-config":
       return await withSettings(line.value, checkConfig);
+    case "coturn-config":
+      return await withSettings(line.value, printCoturnConfig);
     case "doctor":
       return await withSettings(line.value, doctor);
     case "token":

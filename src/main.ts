@@ -17,6 +17,7 @@ import { AccessPolicy } from "./transports/access-policy.ts";
 import { Admission } from "./transports/admission.ts";
 import { HttpPoll } from "./transports/http-poll.ts";
 import { websocketRoute } from "./transports/websocket.ts";
+import { startTurnService } from "./turn-service.ts";
 
 /** How often the core's deadlines and the certificate's files are looked at. ms */
 const [tickInterval, certificateInterval] = [25, 1_000];
@@ -43,13 +44,23 @@ export async function createSwitchboard(options: SettingsInput, log?: Logger): P
 export async function startSwitchboard(settings: Settings, log: Logger): Promise<Switchboard> {
   const { limits, tls, dev: development } = settings;
   const metrics = new Metrics(() => core.stats());
+  const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
+  const certificate = tls.cert === "" ? undefined : readCertificate(tls.cert, tls.key);
+  const turn = await startTurnService(settings, host, log);
+  if (turn.report) metrics.watchTurn(turn.report);
+  const ice = {
+    ...settings,
+    ttl: settings.turn.ttl,
+    turn: () => turn.service(certificate && turn.accept && server.port),
+  };
   const emit = (event: CoreEvent): void => {
+    if (event.type === "kicked") turn.revoke(event.user, event.device);
     metrics.observe(event);
     logEvent(log, event);
   };
   const fault = (where: string, error: unknown): void => emit({ type: "fault", where, error });
   if (settings.ticketKey === "") log.info("no ticketKey is set: session tickets die with this process");
-  const ports = corePorts({ ...settings, tokens: withKeyText(settings.tokens) }, now, emit);
+  const ports = corePorts({ ...settings, ice, tokens: withKeyText(settings.tokens) }, now, emit);
   const node = nodeName(settings.node);
   const backplane = new MemoryHub({ delivery: "immediate", now: now() }).node(node);
   const core = new Core({ node, limits, ports, backplane, rooms: settings.rooms }, now());
@@ -59,14 +70,13 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const door = { core, access, admission, now };
   const poll = new HttpPoll(door);
   const served = { version: packageVersion, pageFolder: settings.page ? pageFolder : undefined };
-  const app = createApp({ ...settings, ...served, core, backplane, metrics });
+  const app = createApp({ ...settings, ...served, core, backplane, metrics, turn });
 
-  const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
-  const certificate = tls.cert === "" ? undefined : readCertificate(tls.cert, tls.key);
   const server = await listen({
     ...settings,
     host,
     tls: certificate,
+    ...(turn.accept && { stun: turn.accept }),
     // Somewhat too large is for the core to answer; far too large is cut off here.
     messageBytes: limits.frameBytes * 2,
     bufferedBytes: limits.sendBuffer * 2,
@@ -90,7 +100,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     },
     stop: () => {
       for (const stop of [stopTicking, stopWatching, poll.stop]) stop?.();
-      return server.stop();
+      return Promise.all([server.stop(), turn.stop()]).then(() => {});
     },
   };
 }

@@ -18,7 +18,12 @@ export function nodeName(configured: string): string {
 
 /** The address of a server that listens on this host. */
 export function serverUrl(secure: boolean, host: string, port: number): string {
-  return `${secure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `${secure ? "https" : "http"}://${formatHost(host)}:${port}`;
+}
+
+/** A host as it stands in URLs: IPv6 addresses in brackets. */
+export function formatHost(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 function inPackage(path: string): string {

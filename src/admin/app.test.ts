@@ -25,6 +25,7 @@ function app(parts: Partial<AppParts> = {}) {
     version: "1.2.3",
     core: { draining: false, stats: () => stats },
     backplane: { state: "up" },
+    turn: { health: () => ({ state: "ok", ms: 12 }) },
     metrics: new Metrics(() => stats),
     metricsToken: "",
     pageFolder: undefined,
@@ -45,13 +46,17 @@ describe("health", () => {
     const ready = await app()("/health/ready");
     expect([ready.status, await ready.json()]).toEqual([
       200,
-      { status: "ready", backplane: "up", links: 4, sessions: 2 },
+      { status: "ready", backplane: "up", links: 4, sessions: 2, turn: { state: "ok", ms: 12 } },
     ]);
     const degraded = await app({ backplane: { state: "down" } })("/health/ready");
     expect([degraded.status, await degraded.json()]).toMatchObject([
       200,
       { status: "degraded", backplane: "down" },
     ]);
+    const mute = await app({ turn: { health: () => ({ state: "failed", failure: "allocate: no answer" }) } })(
+      "/health/ready",
+    );
+    expect(await mute.json()).toMatchObject({ status: "degraded", turn: { failure: "allocate: no answer" } });
     const draining = await app({ core: { draining: true, stats: () => stats } })("/health/ready");
     expect([draining.status, await draining.json()]).toMatchObject([503, { status: "draining" }]);
   });

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { equalSecrets } from "../net/crypto.ts";
 import type { Backplane } from "../signaling/backplane.ts";
 import type { Core } from "../signaling/core.ts";
-import { readiness } from "./health.ts";
+import { readiness, type TurnHealth } from "./health.ts";
 import type { Metrics } from "./metrics.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { StaticFiles } from "./static-files.ts";
@@ -11,6 +11,7 @@ export interface AppParts {
   readonly version: string;
   readonly core: Pick<Core, "draining" | "stats">;
   readonly backplane: Pick<Backplane, "state">;
+  readonly turn: { health(): TurnHealth };
   readonly metrics: Metrics;
   /** Asked for by `/metrics`; empty: nobody is asked. */
   readonly metricsToken: string;
@@ -28,7 +29,7 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
   });
   app.get("/health/live", (context) => context.json({ status: "live", version: parts.version }));
   app.get("/health/ready", (context) => {
-    const state = readiness(parts.core, parts.backplane);
+    const state = readiness(parts.core, parts.backplane, parts.turn.health());
     return context.json(state, state.status === "draining" ? 503 : 200);
   });
   app.get("/metrics", async (context) => {

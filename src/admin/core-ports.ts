@@ -5,7 +5,8 @@ import { developmentIdentity, isDevelopmentToken } from "./development-token.ts"
 import { type IceRules, iceServersFor } from "./ice-servers.ts";
 import { type TokenRules, TokenVerifier } from "./token-verifier.ts";
 
-export interface PortRules extends IceRules {
+export interface PortRules {
+  readonly ice: IceRules;
   readonly tokens: TokenRules;
   /** Whether `dev:USER` is a token. */
   readonly dev: boolean;
@@ -32,7 +33,7 @@ export function corePorts(rules: PortRules, now: () => number, emit: (event: Cor
         })
         .catch((error: unknown) => emit({ type: "fault", where: "verify", error }));
     },
-    iceServers: (user, device, at) => iceServersFor(rules, user, device, at),
+    iceServers: (user, device, at) => iceServersFor(rules.ice, user, device, at),
     random,
     jitter: Math.random,
     hash: sha256,

@@ -6,6 +6,7 @@ const levels = {
   link_opened: "info",
   link_resumed: "info",
   link_closed: "info",
+  kicked: "info",
   session_started: "info",
   session_accepted: "info",
   session_ended: "info",

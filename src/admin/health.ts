@@ -1,23 +1,33 @@
 import type { Backplane } from "../signaling/backplane.ts";
 import type { Core } from "../signaling/core.ts";
 
-/** `ready`: send clients here. `degraded`: local sessions only. `draining`: send them elsewhere. */
+/** `ready`: send clients here. `degraded`: local sessions only, or TURN does not relay. `draining`: send them elsewhere. */
+/** What became of STUN and TURN. `failed`: the server's test of itself did not pass. */
+export type TurnHealth =
+  | { readonly state: "off" | "external" | "testing" }
+  | { readonly state: "ok"; readonly ms: number }
+  | { readonly state: "failed"; readonly failure: string };
+
 export interface Readiness {
   readonly status: "ready" | "degraded" | "draining";
   readonly backplane: "up" | "down";
   readonly links: number;
   readonly sessions: number;
+  readonly turn: TurnHealth;
 }
 
 export function readiness(
   core: Pick<Core, "draining" | "stats">,
   backplane: Pick<Backplane, "state">,
+  turn: TurnHealth,
 ): Readiness {
   const { linksLive, linksSuspended, sessionsActive, sessionsRinging } = core.stats();
+  const whole = backplane.state === "up" && turn.state !== "failed";
   return {
-    status: core.draining ? "draining" : backplane.state === "up" ? "ready" : "degraded",
+    status: core.draining ? "draining" : whole ? "ready" : "degraded",
     backplane: backplane.state,
     links: linksLive + linksSuspended,
     sessions: sessionsActive + sessionsRinging,
+    turn,
   };
 }

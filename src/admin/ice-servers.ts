@@ -1,11 +1,19 @@
 import { hmacSha1 } from "../net/crypto.ts";
 import type { IceServer } from "../protocol/values.ts";
 
+/** A TURN server, or several behind one secret, and the URLs that a device is told of it. */
+export interface TurnService {
+  readonly secret: string;
+  urls(device: string): readonly string[];
+}
+
 export interface IceRules {
   /** Told as they are. */
   readonly iceServers: readonly IceServer[];
-  /** TURN servers with a shared secret; `ttl` in ms. */
-  readonly turn: { readonly urls: readonly string[]; readonly secret: string; readonly ttl: number };
+  /** Life of a TURN credential, ms. */
+  readonly ttl: number;
+  /** Undefined where there is none, or none yet. */
+  turn(): TurnService | undefined;
 }
 
 /** Part of its life after which a credential is replaced. */
@@ -16,15 +24,16 @@ const renewAfter = 0.75;
  * expiry and who it is for, the password its HMAC-SHA1 by the secret that the TURN server knows as well.
  */
 export function iceServersFor(
-  rules: IceRules,
+  { iceServers, ttl, turn }: IceRules,
   user: string,
   device: string,
   now: number,
 ): { readonly servers: IceServer[]; readonly renewAt?: number } {
-  const servers = [...rules.iceServers];
-  const { urls, secret, ttl } = rules.turn;
-  if (urls.length === 0) return { servers };
+  const servers = [...iceServers];
+  const service = turn();
+  if (service === undefined) return { servers };
   const username = `${Math.floor((now + ttl) / 1_000)}:${user}/${device}`;
-  servers.push({ urls: [...urls], username, credential: hmacSha1(secret, username) });
+  const urls = [...service.urls(`${user}/${device}`)];
+  servers.push({ urls, username, credential: hmacSha1(service.secret, username) });
   return { servers, renewAt: now + ttl * renewAfter };
 }

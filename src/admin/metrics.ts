@@ -6,6 +6,19 @@ const prefix = "switchboard_";
 const secondsOfSetup = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20, 60];
 const secondsOfCall = [1, 10, 30, 60, 300, 900, 1_800, 3_600, 14_400];
 
+/** What is shown of a TURN server. */
+export interface TurnNumbers {
+  readonly allocations: number;
+  readonly connections: number;
+  readonly allocationsOpened: number;
+  readonly toPeerMessages: number;
+  readonly toPeerBytes: number;
+  readonly toClientMessages: number;
+  readonly toClientBytes: number;
+  /** By rule, all of a fixed set. */
+  readonly refused: Readonly<Record<string, number>>;
+}
+
 /** What Prometheus scrapes. Labels come from closed lists only: never a user, a device or an address. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -59,6 +72,28 @@ export class Metrics {
     this.#gauge("log_bytes", "Bytes that links keep for replay.", [], (set) => set(stats().logBytes));
   }
 
+  /** Shows the embedded TURN server as well. */
+  watchTurn(report: () => TurnNumbers): void {
+    this.#gauge("turn_allocations", "Live TURN allocations.", [], (set) => set(report().allocations));
+    this.#gauge("turn_connections", "TCP and TLS connections of TURN clients.", [], (set) =>
+      set(report().connections),
+    );
+    this.#copied("turn_allocations_total", "TURN allocations that were made.", [], (set) =>
+      set(report().allocationsOpened),
+    );
+    this.#copied("turn_messages_total", "Messages that TURN relayed.", ["direction"], (set) => {
+      set(report().toPeerMessages, { direction: "to_peer" });
+      set(report().toClientMessages, { direction: "to_client" });
+    });
+    this.#copied("turn_bytes_total", "Bytes of payload that TURN relayed.", ["direction"], (set) => {
+      set(report().toPeerBytes, { direction: "to_peer" });
+      set(report().toClientBytes, { direction: "to_client" });
+    });
+    this.#copied("turn_refused_total", "What TURN refused or dropped.", ["rule"], (set) => {
+      for (const [rule, count] of Object.entries(report().refused)) set(count, { rule });
+    });
+  }
+
   /** Counts what happened. */
   observe(event: CoreEvent): void {
     switch (event.type) {
@@ -103,6 +138,7 @@ export class Metrics {
         this.#faults.inc();
         break;
       case "report":
+      case "kicked":
         break;
     }
   }
@@ -117,6 +153,25 @@ export class Metrics {
     if (acceptedAt === undefined) return;
     this.#lasted.observe((endedAt - acceptedAt) / 1_000);
     if (connectedAt !== undefined) this.#connected.observe((connectedAt - acceptedAt) / 1_000);
+  }
+
+  /** A counter that somebody else counts. */
+  #copied(
+    name: string,
+    help: string,
+    labelNames: string[],
+    collect: (set: (value: number, labels?: Record<string, string>) => void) => void,
+  ): void {
+    const counter: Counter = new Counter({
+      name: prefix + name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        collect((value, labels = {}) => counter.inc(labels, value));
+      },
+    });
   }
 
   #counter(name: string, help: string, labelNames: string[] = []): Counter {

@@ -113,8 +113,8 @@ function memory({ limits }: Settings): Finding {
   return { state: "ok", text: `links may keep ${mib} MiB for replay at most (limits.logBytesTotal)` };
 }
 
-function turn({ turn: { urls }, iceServers, dev }: Settings): Finding {
-  if (urls.length > 0 || iceServers.length > 0 || dev)
+function turn({ turn: { external, embedded }, iceServers, dev }: Settings): Finding {
+  if (external.length > 0 || embedded || iceServers.length > 0 || dev)
     return { state: "ok", text: "ICE servers: as configured" };
   return {
     state: "look",

@@ -6,6 +6,7 @@ const usage = `Switchboard: the server that WebRTC applications need beside the 
   switchboard token --user alice [--device phone] [--grant call=bob --grant join=room:* | --grants all] [--expires 1h]
                                        prints a token signed with tokens.secret
   switchboard check-config [settings]  checks the settings and prints them
+  switchboard coturn-config [settings] prints a hardened turnserver.conf for coturn in place of the embedded TURN server
   switchboard doctor [settings]        looks for what would keep the server from working
   switchboard --version
 

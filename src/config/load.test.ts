@@ -115,12 +115,12 @@ describe("a wrong setting is named with where it stands", () => {
     ],
     ["half of TLS", { flags: flags({ "tls.cert": "a.pem" }) }, ["tls.key"]],
     ["other half of TLS", { flags: flags({ "tls.key": "a.pem" }) }, ["tls.cert"]],
-    ["TURN without secret", { flags: flags({ "turn.urls": "turn:t.example" }) }, ["turn.secret"]],
-    ["TURN without URLs", { flags: flags({ "turn.secret": "s" }) }, ["turn.urls"]],
+    ["TURN without secret", { flags: flags({ "turn.external": "turn:t.example" }) }, ["turn.secret"]],
+    ["relay ports upside down", { flags: flags({ "turn.relay-last-port": "9" }) }, ["turn.relayLastPort"]],
     [
       "TURN of another scheme",
-      { flags: flags({ "turn.urls": "stun:t", "turn.secret": "s" }) },
-      ["turn.urls", "stun:t"],
+      { flags: flags({ "turn.external": "stun:t", "turn.secret": "s" }) },
+      ["turn.external", "stun:t"],
     ],
     [
       "ICE of another scheme",

@@ -38,12 +38,12 @@ function checkTls({ tls }: Settings): string | undefined {
 }
 
 function checkTurn({ turn, iceServers }: Settings): string | undefined {
-  if (turn.urls.length > 0 && turn.secret === "")
-    return "setting turn.secret: missing, though turn.urls is set";
-  if (turn.secret !== "" && turn.urls.length === 0)
-    return "setting turn.urls: missing, though turn.secret is set";
-  const wrongTurn = turn.urls.find((url) => !/^turns?:\S+$/.test(url));
-  if (wrongTurn !== undefined) return `setting turn.urls: ${wrongTurn} is no turn: or turns: URL`;
+  if (turn.external.length > 0 && turn.secret === "")
+    return "setting turn.secret: missing, though turn.external is set";
+  const wrongTurn = turn.external.find((url) => !/^turns?:\S+$/.test(url));
+  if (wrongTurn !== undefined) return `setting turn.external: ${wrongTurn} is no turn: or turns: URL`;
+  if (turn.relayFirstPort < 1 || turn.relayFirstPort > turn.relayLastPort)
+    return "setting turn.relayLastPort: must not be below turn.relayFirstPort, which must be at least 1";
   const wrongIce = iceServers.flatMap(({ urls }) => urls).find((url) => !/^(stun|turn)s?:\S+$/.test(url));
   if (wrongIce !== undefined) return `setting iceServers: ${wrongIce} is no stun:, turn: or turns: URL`;
   return undefined;

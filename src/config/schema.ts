@@ -1,14 +1,8 @@
 import { type Static, type TInteger, Type } from "typebox";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import { IceServer, RoomPolicy } from "../protocol/values.ts";
-
-const text = (fallback: string, description: string) => Type.String({ default: fallback, description });
-const secret = (description: string) => Type.String({ default: "", description, secret: true });
-const flag = (fallback: boolean, description: string) => Type.Boolean({ default: fallback, description });
-const texts = (fallback: readonly string[], description: string) =>
-  Type.Array(Type.String({ minLength: 1 }), { default: fallback, description });
-const milliseconds = (fallback: number, description: string) =>
-  Type.Integer({ default: fallback, minimum: 0, maximum: 86_400_000 * 30, description });
+import { flag, milliseconds, port, secret, text, texts } from "./leaf.ts";
+import { TurnSettings } from "./turn-schema.ts";
 
 const RoomRule = Type.Object(
   {
@@ -31,12 +25,7 @@ const limits = Object.fromEntries(
  * variables, the file, `switchboard.example.json` and `docs/config.md`. Times are ms, sizes bytes.
  */
 export const Settings = Type.Object({
-  port: Type.Integer({
-    default: 8080,
-    minimum: 0,
-    maximum: 65_535,
-    description: "Port; 0 takes a free one.",
-  }),
+  port: port(8080, "Port; 0 takes a free one."),
   host: text("", "Address to listen on. Empty: every IPv4 address; in development mode 127.0.0.1."),
   node: text("", "This node's name, unique in its cluster. Empty: the host's name."),
   dev: flag(
@@ -77,19 +66,7 @@ export const Settings = Type.Object({
     description:
       "STUN and TURN servers that every device is told, as `RTCIceServer` objects with `urls` as a list.",
   }),
-  turn: Type.Object(
-    {
-      urls: texts([], "URLs of TURN servers that take time-limited credentials (TURN REST)."),
-      secret: secret("Secret that those servers share with this one."),
-      ttl: Type.Integer({
-        default: 3_600_000,
-        minimum: 60_000,
-        maximum: 86_400_000 * 7,
-        description: "Life of a credential; it is renewed before.",
-      }),
-    },
-    { description: "TURN credentials, made per device." },
-  ),
+  turn: TurnSettings,
   rooms: Type.Array(RoomRule, {
     default: [],
     description:

@@ -1,4 +1,5 @@
 import type { CertificatePair } from "./certificate-files.ts";
+import type { StreamHandlers, StreamSocket } from "./tcp.ts";
 
 /** The far end of a connection or request. */
 export interface Client {
@@ -52,6 +53,8 @@ export interface ServerOptions {
   readonly reusePort?: boolean;
   /** Without one: plain HTTP. */
   readonly tls: CertificatePair | undefined;
+  /** With TLS: takes the connections that speak STUN and not HTTP, so that one port carries TURN as well. Undefined cuts one. */
+  readonly stun?: (stream: StreamSocket) => StreamHandlers | undefined;
   /** Addresses and CIDR ranges whose `X-Forwarded-For` is believed. */
   readonly trustedProxies?: readonly string[];
   /** Largest WebSocket message; a larger one ends its socket with 1009. */

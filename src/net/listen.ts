@@ -5,7 +5,9 @@ export const runtime: "bun" | "node" = process.versions.bun === undefined ? "nod
 
 /** Starts a server on what the runtime has for it. Rejects when the address can't be had. */
 export async function listen(options: ServerOptions): Promise<HttpServer> {
-  if (runtime === "bun") {
+  // Bun's own server takes no connection that somebody else has read the first byte of; its `node:http` does.
+  const shared = options.tls !== undefined && options.stun !== undefined;
+  if (runtime === "bun" && !shared) {
     const { BunServer } = await import("./bun-server.ts");
     return new BunServer(options);
   }

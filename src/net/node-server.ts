@@ -14,6 +14,7 @@ import type {
   SocketRoute,
 } from "./http-server.ts";
 import { answer, refuseUpgrade, webRequest } from "./node-web.ts";
+import { SharedTlsPort } from "./shared-tls-port.ts";
 import { chooseRoute, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
 
 type Incoming = import("node:http").IncomingMessage;
@@ -25,6 +26,8 @@ export class NodeServer implements HttpServer {
   readonly #proxies: TrustedProxies;
   readonly #server: Server;
   readonly #sockets: WebSocketServer;
+  /** Listens in place of the server where the port carries TURN as well. */
+  #shared: SharedTlsPort | undefined;
   port = 0;
 
   /** Resolves once it listens. */
@@ -40,7 +43,9 @@ export class NodeServer implements HttpServer {
     // Any other upgrade (h2c, say) is a plain request. Node before 22.21 hands it over all the same: it is refused.
     const shared = { shouldUpgradeCallback: isWebSocket };
     this.#server =
-      options.tls === undefined ? createServer(shared) : createSecureServer({ ...shared, ...options.tls });
+      options.tls === undefined || options.stun !== undefined
+        ? createServer(shared)
+        : createSecureServer({ ...shared, ...options.tls });
     this.#server.on("request", (incoming, outgoing) => void this.#request(incoming, outgoing));
     this.#server.on("upgrade", (incoming, raw, head) => this.#upgrade(incoming, raw, head));
     this.#sockets = new WebSocketServer({
@@ -54,19 +59,31 @@ export class NodeServer implements HttpServer {
   }
 
   useCertificate(pair: CertificatePair): void {
+    if (this.#shared !== undefined) {
+      this.#shared.useCertificate(pair);
+      return;
+    }
     if (!(this.#server instanceof SecureServer)) throw new Error("this server was started without TLS");
     this.#server.setSecureContext({ cert: pair.cert, key: pair.key });
   }
 
   async stop(): Promise<void> {
-    const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const stopped =
+      this.#shared?.stop() ?? new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets.clients) socket.terminate();
     this.#server.closeAllConnections();
     await stopped;
   }
 
-  #listen(): Promise<void> {
-    const { host, port, reusePort = false } = this.#options;
+  async #listen(): Promise<void> {
+    const { host, port, reusePort = false, tls, stun } = this.#options;
+    if (tls !== undefined && stun !== undefined) {
+      const http = (socket: Duplex) => this.#server.emit("connection", socket);
+      const shared = { host, port, reusePort, certificate: tls, stun, http };
+      this.#shared = await SharedTlsPort.listen(shared);
+      this.port = this.#shared.port;
+      return;
+    }
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {

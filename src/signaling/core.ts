@@ -149,6 +149,7 @@ export class Core implements ConnectionHost, LinkHooks {
   /** Ends the links of a user, or of one device, and refuses the user's tokens issued before now. Answers how many. */
   kick(user: string, device: string | undefined, now: number): number {
     const count = this.links.kick(user, device, now);
+    this.ports.emit({ type: "kicked", user, ...(device === undefined ? {} : { device }) });
     this.settle(now);
     return count;
   }

@@ -16,6 +16,7 @@ export type CoreEvent =
     }
   | { readonly type: "resume_refused"; readonly reason: string }
   | { readonly type: "link_suspended"; readonly user: string; readonly device: string; readonly code: number }
+  | { readonly type: "kicked"; readonly user: string; readonly device?: string }
   | { readonly type: "link_closed"; readonly user: string; readonly device: string; readonly reason: string }
   | { readonly type: "transport_refused"; readonly code: number; readonly reason: string }
   | { readonly type: "request"; readonly request: RequestType }

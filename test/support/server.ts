@@ -40,6 +40,8 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     port: 0,
     drain: 200,
     log: { format: "json" },
+    // Its ports are for one server of a machine; the tests of TURN turn it on.
+    turn: { embedded: false },
     ...options.config,
   };
   writeFileSync(file, JSON.stringify(config));

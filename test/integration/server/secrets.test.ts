@@ -4,7 +4,11 @@ import { startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
 
 const secret = "signing-secret-that-nobody-may-see-0123456789";
-const turn = { urls: ["turn:turn.example:3478"], secret: "turn-secret-that-nobody-may-see", ttl: 600_000 };
+const turn = {
+  external: ["turn:turn.example:3478"],
+  secret: "turn-secret-that-nobody-may-see",
+  ttl: 600_000,
+};
 const env = { SWITCHBOARD_TOKENS_SECRET: secret };
 const sdp = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=sdp-that-nobody-may-see\r\n";
 const candidate = "candidate:1 1 udp 1 203.0.113.77 4711 typ host";
@@ -23,7 +27,7 @@ test("a call leaves no token, secret, SDP, candidate or message in the log, and 
   });
   const alice = await signIn(server, aliceToken, "laptop");
   const bob = await signIn(server, bobToken, "phone");
-  expect(alice.welcome.iceServers[0].urls).toEqual(turn.urls);
+  expect(alice.welcome.iceServers[0].urls).toEqual(turn.external);
 
   const { session } = await alice.ok("call", {
     to: "bob",

@@ -1,0 +1,98 @@
+import { type TInteger, Type } from "typebox";
+import { defaultTurnLimits, type TurnLimits } from "../turn/limits.ts";
+import { flag, port, secret, text, texts } from "./leaf.ts";
+
+const meanings: { readonly [name in keyof TurnLimits]: string } = {
+  allocationsPerUser: "Live allocations of one device.",
+  allocationsPerAddress: "Live allocations of one source address (IPv6: its /64).",
+  allocations: "Live allocations of one worker.",
+  permissions: "Permissions of one allocation.",
+  channels: "Channels of one allocation.",
+  bytesPerSecond: "Payload a second of one allocation, both ways together.",
+  totalBytesPerSecond: "Payload a second of one worker.",
+  lifetime: "Longest life of an allocation without a refresh, seconds.",
+  defaultLifetime: "The life that a client gets unasked, seconds.",
+  bindingsPerSecond: "Binding answers a second to one source address.",
+  refusalsPerSecond: "Other answers a second to a source address that has proven nothing.",
+  nonceAge: "Age after which a nonce is stale, seconds.",
+  connectionsPerAddress: "TCP and TLS connections of one address.",
+  connections: "TCP and TLS connections of one worker.",
+  preAuthTimeout: "How long a connection may have no allocation.",
+  sendBuffer: "Bytes that may wait in a connection before relayed data is dropped.",
+};
+
+const limits = Object.fromEntries(
+  Object.entries(defaultTurnLimits).map(([name, value]) => [
+    name,
+    Type.Integer({
+      default: value,
+      minimum: 1,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: meanings[name as keyof TurnLimits],
+    }),
+  ]),
+) as { [name in keyof TurnLimits]: TInteger };
+
+const User = Type.Object(
+  { name: Type.String({ minLength: 1 }), password: Type.String({ minLength: 1 }) },
+  { additionalProperties: false },
+);
+
+/** Settings of STUN and TURN. docs/turn.md says how they are meant. */
+export const TurnSettings = Type.Object(
+  {
+    embedded: flag(true, "Runs the STUN and TURN server in this process, unless `external` names others."),
+    external: texts(
+      [],
+      "URLs of other TURN servers, such as coturn's, that devices are told instead; `switchboard coturn-config` prints its configuration.",
+    ),
+    secret: secret(
+      "Secret of the time-limited credentials (TURN REST), shared with external servers. Empty: random.",
+    ),
+    formerSecret: secret("The secret before, for as long as credentials made with it live."),
+    ttl: Type.Integer({
+      default: 3_600_000,
+      minimum: 60_000,
+      maximum: 86_400_000 * 7,
+      description: "Life of a credential; it is renewed before.",
+    }),
+    users: Type.Array(User, {
+      default: [],
+      description:
+        "Users with passwords that don't end, `{name, password}`: for devices that don't sign in here.",
+    }),
+    host: text(
+      "",
+      "Name or address in the URLs that devices are told. Empty: the address that relays are told by.",
+    ),
+    listen: texts([], "Addresses to listen on. Empty: all of this machine; in development mode 127.0.0.1."),
+    udpPort: port(3_478, "Port of STUN and TURN over UDP; 0 takes a free one."),
+    tcpPort: port(
+      3_478,
+      "Port of TURN over TCP; 0 takes a free one. TURN over TLS is on the server's own port where that has TLS.",
+    ),
+    relayAddresses: texts([], "Where relays are bound, one address of a family. Empty: as `listen`."),
+    publicAddresses: texts(
+      [],
+      "What clients are told for relays behind NAT, one address of a family. Empty: detected.",
+    ),
+    relayFirstPort: port(49_160, "First port of relays."),
+    relayLastPort: port(49_659, "Last port of relays."),
+    workers: Type.Integer({
+      default: 1,
+      minimum: 1,
+      maximum: 64,
+      description:
+        "Threads, each with ports of its own, counted on from the first; devices are spread over them.",
+    }),
+    realm: text("turn", "Realm of the credentials; every challenge carries it, so keep it short."),
+    allowPeers: texts(
+      [],
+      "Ranges of private or reserved addresses that relays may reach, such as `10.1.0.0/16`.",
+    ),
+    denyPeers: texts([], "Ranges that they may not reach, beside those that nobody may."),
+    strictExpiry: flag(false, "Ends an allocation when its credential expires."),
+    limits: Type.Object(limits, { description: "Every bound of the TURN server." }),
+  },
+  { description: "STUN and TURN: for calls that find no direct path." },
+);

@@ -1,0 +1,94 @@
+import type { AddressInfo, Socket } from "node:net";
+import { createServer, type Server, type TLSSocket } from "node:tls";
+import type { CertificatePair } from "./certificate-files.ts";
+import { type StreamHandlers, type StreamSocket, serveStream } from "./tcp.ts";
+
+export interface SharedTlsOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly reusePort?: boolean;
+  readonly certificate: CertificatePair;
+  /** Takes connections that speak STUN; undefined cuts them. */
+  stun(stream: StreamSocket): StreamHandlers | undefined;
+  /** Takes all others, unread: an HTTP server's `emit("connection", socket)`. */
+  http(socket: Socket): void;
+}
+
+/** How long a handshake, and then the first byte, may take. ms */
+const patience = 10_000;
+
+/**
+ * One TLS port for HTTPS and for TURN, so that one open port is enough. The first decrypted byte tells: STUN's is at most 3, HTTP's
+ * is a letter. (RFC 7443's ALPN label would say it earlier, but no browser sends it.)
+ */
+export class SharedTlsPort {
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+
+  /** Rejects with an Error that has a `code` when the address can't be had. */
+  static async listen(options: SharedTlsOptions): Promise<SharedTlsPort> {
+    const shared = new SharedTlsPort(options);
+    const { host, port, reusePort = false } = options;
+    await new Promise<void>((resolve, reject) => {
+      shared.#server.once("error", reject);
+      shared.#server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {
+        shared.#server.off("error", reject);
+        // Accepting can fail (no descriptors, say); the listener goes on.
+        shared.#server.on("error", () => {});
+        resolve();
+      });
+    });
+    return shared;
+  }
+
+  private constructor(options: SharedTlsOptions) {
+    const { cert, key } = options.certificate;
+    const tls = { cert, key, ALPNProtocols: ["http/1.1"], handshakeTimeout: patience, noDelay: true };
+    this.#server = createServer(tls, (socket) => this.#accept(socket, options));
+    this.#server.on("tlsClientError", () => {});
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Takes another certificate for connections to come. */
+  useCertificate(pair: CertificatePair): void {
+    this.#server.setSecureContext({ cert: pair.cert, key: pair.key });
+  }
+
+  /** Stops listening and cuts every connection. */
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      for (const socket of this.#open) socket.destroy();
+    });
+  }
+
+  #accept(socket: TLSSocket, options: SharedTlsOptions): void {
+    this.#open.add(socket);
+    const silent = setTimeout(() => socket.destroy(), patience);
+    const failed = (): void => {
+      socket.destroy();
+    };
+    socket.on("error", failed);
+    socket.once("close", () => {
+      clearTimeout(silent);
+      this.#open.delete(socket);
+    });
+    socket.once("data", (first: Buffer) => {
+      clearTimeout(silent);
+      if ((first[0] ?? 0xff) <= 3) {
+        serveStream(socket, options.stun, first);
+        return;
+      }
+      socket.pause();
+      socket.unshift(first);
+      options.http(socket);
+      // The HTTP server has its own handling of errors from here on.
+      socket.off("error", failed);
+      socket.resume();
+    });
+  }
+}

@@ -1,0 +1,33 @@
+import { attribute } from "../wire/stun/attribute-type.ts";
+import type { StunCrypto } from "../wire/stun/crypto.ts";
+import { encodeErrorCode } from "../wire/stun/error-code.ts";
+import { addFingerprint } from "../wire/stun/fingerprint.ts";
+import { addIntegrity } from "../wire/stun/integrity.ts";
+import type { StunMessage } from "../wire/stun/message.ts";
+import { MessageWriter } from "../wire/stun/writer.ts";
+import type { Identity } from "./authentication.ts";
+
+/** The start of an answer to the request; attributes follow, then {@link seal}. */
+export function success(request: StunMessage): MessageWriter {
+  return new MessageWriter(request.method, "success", request.transactionId, 160);
+}
+
+/** The start of an error answer: no reason phrase, no SOFTWARE, since each byte can be reflected at somebody. */
+export function error(request: StunMessage, code: number): MessageWriter {
+  return new MessageWriter(request.method, "error", request.transactionId, 128).add(
+    attribute.errorCode,
+    encodeErrorCode(code),
+  );
+}
+
+/** The whole answer: sealed as the request was, with a FINGERPRINT if the request had one. */
+export function seal(
+  writer: MessageWriter,
+  request: StunMessage,
+  identity: Identity | undefined,
+  crypto: StunCrypto,
+): Uint8Array {
+  if (identity !== undefined) addIntegrity(writer, identity.kind, identity.key, crypto);
+  if (request.has(attribute.fingerprint)) addFingerprint(writer);
+  return writer.bytes();
+}

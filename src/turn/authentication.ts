@@ -1,0 +1,125 @@
+import { attribute } from "../wire/stun/attribute-type.ts";
+import type { StunCrypto } from "../wire/stun/crypto.ts";
+import { errorCode } from "../wire/stun/error-code.ts";
+import { checkIntegrity, type IntegrityKind } from "../wire/stun/integrity.ts";
+import type { StunMessage } from "../wire/stun/message.ts";
+import {
+  decodePasswordAlgorithms,
+  encodePasswordAlgorithms,
+  passwordAlgorithm,
+} from "../wire/stun/password-algorithms.ts";
+import { decodeText } from "../wire/stun/text.ts";
+import type { Client } from "./client.ts";
+import type { Account, Credentials } from "./credentials.ts";
+import type { Nonces } from "./nonces.ts";
+import type { Rule } from "./stats.ts";
+
+/** Who a request came from, proven; and how its answer is sealed. */
+export interface Identity {
+  readonly username: string;
+  /** What quotas count for. */
+  readonly user: string;
+  readonly key: Uint8Array;
+  readonly algorithm: number;
+  readonly kind: IntegrityKind;
+  /** Unix ms. */
+  readonly expiresAt: number;
+}
+
+/** Why a request isn't believed. The answer can't be sealed, since there is nobody to seal it for. */
+export interface Refusal {
+  readonly code: number;
+  readonly rule: Rule;
+  /** The answer tells realm, nonce and algorithms, so that the client can try again. */
+  readonly challenge: boolean;
+}
+
+const none = new Uint8Array(0);
+
+/** The value of PASSWORD-ALGORITHMS that every challenge has; clients return it (RFC 8489 §9.2.4, against bid-down). */
+export const offeredAlgorithms = encodePasswordAlgorithms([
+  { number: passwordAlgorithm.md5, parameters: none },
+  { number: passwordAlgorithm.sha256, parameters: none },
+]);
+
+const unauthenticated: Refusal = {
+  code: errorCode.unauthenticated,
+  rule: "unauthenticated",
+  challenge: true,
+};
+const staleNonce: Refusal = { code: errorCode.staleNonce, rule: "stale_nonce", challenge: true };
+const badRequest: Refusal = { code: errorCode.badRequest, rule: "bad_request", challenge: false };
+
+/** The long-term credential mechanism of RFC 8489 §9.2, keeping nothing of who fails. */
+export class Authentication {
+  readonly #credentials: Credentials;
+  readonly #nonces: Nonces;
+  readonly #crypto: StunCrypto;
+  readonly #strictExpiry: boolean;
+
+  /** `strictExpiry`: a credential that is over ends its allocation's requests too, and not only new allocations. */
+  constructor(credentials: Credentials, nonces: Nonces, crypto: StunCrypto, strictExpiry: boolean) {
+    this.#credentials = credentials;
+    this.#nonces = nonces;
+    this.#crypto = crypto;
+    this.#strictExpiry = strictExpiry;
+  }
+
+  check(request: StunMessage, client: Client, now: number): Identity | Refusal {
+    const kind = request.has(attribute.messageIntegritySha256) ? "sha256" : "sha1";
+    if (kind === "sha1" && !request.has(attribute.messageIntegrity)) return unauthenticated;
+    const nonce = request.value(attribute.nonce);
+    if (nonce === undefined || !request.has(attribute.realm)) return badRequest;
+    // The nonce is first: what isn't in a conversation with us costs one HMAC and no look at any secret.
+    if (!this.#nonces.check(nonce, client.source, now)) return staleNonce;
+    const algorithm = chosenAlgorithm(request);
+    if (algorithm === undefined) return badRequest;
+    const named = this.#username(request);
+    if (named === undefined) return badRequest;
+    if (named === "") return unauthenticated;
+
+    const known = client.allocation?.identity;
+    if (known !== undefined && known.username === named && known.algorithm === algorithm) {
+      if (this.#strictExpiry && known.expiresAt <= now) return unauthenticated;
+      return checkIntegrity(request, kind, known.key, this.#crypto) ? { ...known, kind } : unauthenticated;
+    }
+    const account = this.#credentials.find(named, now);
+    return (account && this.#prove(request, kind, algorithm, named, account)) ?? unauthenticated;
+  }
+
+  #prove(
+    request: StunMessage,
+    kind: IntegrityKind,
+    algorithm: number,
+    username: string,
+    { user, expiresAt, keys }: Account,
+  ): Identity | undefined {
+    for (const key of keys(algorithm))
+      if (checkIntegrity(request, kind, key, this.#crypto))
+        return { username, user, key, algorithm, kind, expiresAt };
+    return undefined;
+  }
+
+  /** Undefined: there is none. Empty: nobody has it. */
+  #username(request: StunMessage): string | undefined {
+    const name = request.value(attribute.username);
+    if (name !== undefined) return name.length > 763 ? undefined : (decodeText(name)?.normalize("NFC") ?? "");
+    const hash = request.value(attribute.userhash);
+    return hash && (this.#credentials.findHash(hash) ?? "");
+  }
+}
+
+/** Every nonce of ours says that we know PASSWORD-ALGORITHMS: a client that uses them must return the offer unchanged. */
+function chosenAlgorithm(request: StunMessage): number | undefined {
+  const one = request.value(attribute.passwordAlgorithm);
+  const offer = request.value(attribute.passwordAlgorithms);
+  if (one === undefined && offer === undefined) return passwordAlgorithm.md5;
+  if (one === undefined || offer === undefined || !sameBytes(offer, offeredAlgorithms)) return undefined;
+  const chosen = decodePasswordAlgorithms(one);
+  const number = chosen?.length === 1 ? chosen[0]?.number : undefined;
+  return number === passwordAlgorithm.md5 || number === passwordAlgorithm.sha256 ? number : undefined;
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}

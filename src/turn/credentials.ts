@@ -1,0 +1,116 @@
+import type { StunCrypto } from "../wire/stun/crypto.ts";
+import { longTermKey, userhash } from "../wire/stun/long-term-key.ts";
+import { encodeText } from "../wire/stun/text.ts";
+import { base64 } from "./base64.ts";
+
+/** A user with a password that doesn't end. */
+export interface StaticUser {
+  readonly name: string;
+  readonly password: string;
+}
+
+export interface CredentialOptions {
+  readonly realm: string;
+  /** Secrets of time-limited credentials; several while one is being replaced. */
+  readonly secrets: readonly string[];
+  readonly users: readonly StaticUser[];
+  /** The same, of the server itself. */
+  readonly internalUsers: readonly StaticUser[];
+  /** Longest life of a time-limited credential, ms: how long a revocation must be kept. */
+  readonly credentialLife: number;
+}
+
+/** Who a user name stands for. */
+export interface Account {
+  /** What quotas and revocations count for: the part behind the expiry, or the static user's name. */
+  readonly user: string;
+  /** Unix ms; Infinity for static users. */
+  readonly expiresAt: number;
+  /** The keys that would prove it, one for each secret. */
+  keys(algorithm: number): Uint8Array[];
+}
+
+/** A revocation list longer than this forgets its oldest entry. */
+const mostRevocations = 10_000;
+
+/**
+ * Static users, and time-limited credentials as of draft-uberti-behave-turn-rest-00 §2.2: the name is `expiry:user`, expiry in
+ * Unix seconds, the password the base64 of HMAC-SHA1(secret, name).
+ */
+export class Credentials {
+  /** As it stands in challenges. */
+  readonly realm: Uint8Array;
+  readonly #options: CredentialOptions;
+  readonly #crypto: StunCrypto;
+  readonly #users = new Map<string, StaticUser>();
+  readonly #hashes = new Map<string, StaticUser>();
+  readonly #secrets: readonly Uint8Array[];
+  /** User → those credentials are refused that end at or before this, Unix ms. */
+  readonly #revoked = new Map<string, number>();
+
+  constructor(options: CredentialOptions, crypto: StunCrypto) {
+    this.realm = encodeText(options.realm);
+    this.#options = options;
+    this.#crypto = crypto;
+    this.#secrets = options.secrets.map(encodeText);
+    for (const { name, password } of [...options.users, ...options.internalUsers]) {
+      const user = { name: name.normalize("NFC"), password: password.normalize("NFC") };
+      this.#users.set(user.name, user);
+      this.#hashes.set(base64(userhash(user.name, options.realm, crypto)), user);
+    }
+  }
+
+  /** Only then may clients hide names: those of time-limited credentials can't be found by their hash. */
+  get knowsAllNames(): boolean {
+    return this.#secrets.length === 0;
+  }
+
+  /** Undefined when nobody has this name, or when its time is over. */
+  find(username: string, now: number): Account | undefined {
+    const user = this.#users.get(username);
+    if (user !== undefined) return this.#static(user);
+    if (this.#secrets.length === 0) return undefined;
+    const match = /^([0-9]{1,12})(?::(.*))?$/s.exec(username);
+    if (match === null) return undefined;
+    const expiresAt = Number(match[1]) * 1_000;
+    const name = match[2] ?? "";
+    if (expiresAt <= now || this.#isRevoked(name, expiresAt)) return undefined;
+    const keys = (algorithm: number): Uint8Array[] =>
+      this.#secrets.map((secret) => {
+        const password = base64(this.#crypto.hmacSha1(secret, [encodeText(username)]));
+        return longTermKey(algorithm, username, this.#options.realm, password, this.#crypto);
+      });
+    return { user: name, expiresAt, keys };
+  }
+
+  /** The static user with this USERHASH, and its name. */
+  findHash(hash: Uint8Array): string | undefined {
+    return this.#hashes.get(base64(hash))?.name;
+  }
+
+  /**
+   * Refuses every credential that this user, or one whose name goes on with `/`, can have got until now. Those that are
+   * made later are good. It doesn't concern static users.
+   */
+  revoke(user: string, now: number): void {
+    for (const [name, until] of this.#revoked) if (until < now) this.#revoked.delete(name);
+    this.#revoked.delete(user);
+    this.#revoked.set(user, now + this.#options.credentialLife);
+    const [oldest] = this.#revoked;
+    if (this.#revoked.size > mostRevocations && oldest !== undefined) this.#revoked.delete(oldest[0]);
+  }
+
+  #isRevoked(name: string, expiresAt: number): boolean {
+    if (this.#revoked.size === 0) return false;
+    for (let end = name.length; end > 0; end = name.lastIndexOf("/", end - 1))
+      if (expiresAt <= (this.#revoked.get(name.slice(0, end)) ?? 0)) return true;
+    return false;
+  }
+
+  #static({ name, password }: StaticUser): Account {
+    const keys = (algorithm: number): Uint8Array[] => [
+      longTermKey(algorithm, name, this.#options.realm, password, this.#crypto),
+    ];
+    return { user: name, expiresAt: Number.POSITIVE_INFINITY, keys };
+  }
+}

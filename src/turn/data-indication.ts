@@ -1,0 +1,22 @@
+import { parseAddress } from "../shared/ip-address.ts";
+import { attribute } from "../wire/stun/attribute-type.ts";
+import { method } from "../wire/stun/message-type.ts";
+import { encodeXorAddress } from "../wire/stun/transport-address.ts";
+import { MessageWriter } from "../wire/stun/writer.ts";
+import type { Permission } from "./permission.ts";
+
+/** Indications are answered by nobody: their transactions only have to differ (RFC 8489 §6.1 wants chance, not secrecy). */
+const transactionId = new Uint8Array(12);
+
+/** A Data indication (RFC 8656 §11.4): a peer's payload where no channel is bound. */
+export function dataIndication(permission: Permission, port: number, payload: Uint8Array): Uint8Array {
+  for (let at = 0; at < 12; at++) {
+    transactionId[at] = (transactionId[at] ?? 0) + 1;
+    if (transactionId[at] !== 0) break;
+  }
+  const peer = { address: parseAddress(permission.address) as Uint8Array, port };
+  return new MessageWriter(method.data, "indication", transactionId, payload.length + 52)
+    .add(attribute.xorPeerAddress, encodeXorAddress(peer, transactionId))
+    .add(attribute.data, payload)
+    .bytes();
+}

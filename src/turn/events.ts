@@ -1,0 +1,24 @@
+import type { ClientTransport } from "./client.ts";
+import type { PeerRule } from "./peer-policy.ts";
+
+/** Why an allocation ended. */
+export type EndReason = "expired" | "refreshed_to_zero" | "connection_closed" | "revoked" | "stopped";
+
+/** What is worth a line in a log. None of it is a credential. */
+export type TurnEvent =
+  | {
+      readonly type: "opened";
+      readonly user: string;
+      readonly transport: ClientTransport;
+      readonly relays: readonly string[];
+    }
+  | {
+      readonly type: "closed";
+      readonly user: string;
+      readonly reason: EndReason;
+      /** ms */
+      readonly age: number;
+      readonly bytes: number;
+    }
+  /** A peer that the policy doesn't let through; `peer` is its address. */
+  | { readonly type: "denied"; readonly user: string; readonly peer: string; readonly rule: PeerRule };

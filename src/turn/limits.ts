@@ -1,0 +1,47 @@
+/** Every bound of the TURN server. Times are ms unless a name says otherwise. */
+export interface TurnLimits {
+  /** Live allocations and reservations of one user, of one source address (IPv6: its /64), and in all. */
+  readonly allocationsPerUser: number;
+  readonly allocationsPerAddress: number;
+  readonly allocations: number;
+  /** Of one allocation. */
+  readonly permissions: number;
+  readonly channels: number;
+  /** Relayed payload of one allocation, both ways together, and of the server. What is above is dropped. */
+  readonly bytesPerSecond: number;
+  readonly totalBytesPerSecond: number;
+  /** Longest life that a client can ask for, and the one that it gets unasked. Seconds. */
+  readonly lifetime: number;
+  readonly defaultLifetime: number;
+  /** Answers to one source address (IPv6: its /64) that it has proven nothing to: Binding, and everything else. */
+  readonly bindingsPerSecond: number;
+  readonly refusalsPerSecond: number;
+  /** Age after which a nonce is stale. Seconds. */
+  readonly nonceAge: number;
+  /** TCP and TLS connections of one address and in all. */
+  readonly connectionsPerAddress: number;
+  readonly connections: number;
+  /** How long a connection may have no allocation. */
+  readonly preAuthTimeout: number;
+  /** Bytes that may wait in a connection before relayed data is dropped. */
+  readonly sendBuffer: number;
+}
+
+export const defaultTurnLimits: TurnLimits = {
+  allocationsPerUser: 32,
+  allocationsPerAddress: 128,
+  allocations: 1_000,
+  permissions: 32,
+  channels: 64,
+  bytesPerSecond: 2_500_000,
+  totalBytesPerSecond: 125_000_000,
+  lifetime: 3_600,
+  defaultLifetime: 600,
+  bindingsPerSecond: 100,
+  refusalsPerSecond: 10,
+  nonceAge: 600,
+  connectionsPerAddress: 64,
+  connections: 2_000,
+  preAuthTimeout: 10_000,
+  sendBuffer: 262_144,
+};

@@ -1,0 +1,307 @@
+import { formatAddress } from "../shared/ip-address.ts";
+import { attribute } from "../wire/stun/attribute-type.ts";
+import { encodeUnknownAttributes } from "../wire/stun/attribute-values.ts";
+import { isChannelData } from "../wire/stun/channel-data.ts";
+import type { StunCrypto } from "../wire/stun/crypto.ts";
+import { errorCode } from "../wire/stun/error-code.ts";
+import { checkFingerprint } from "../wire/stun/fingerprint.ts";
+import { parseMessage, type StunMessage } from "../wire/stun/message.ts";
+import { method } from "../wire/stun/message-type.ts";
+import { encodeXorAddress } from "../wire/stun/transport-address.ts";
+import { MessageWriter } from "../wire/stun/writer.ts";
+import { allocate } from "./allocate.ts";
+import type { Allocation } from "./allocation.ts";
+import { error, seal, success } from "./answer.ts";
+import { Authentication, type Identity, offeredAlgorithms, type Refusal } from "./authentication.ts";
+import { bindChannel } from "./bind-channel.ts";
+import type { Client } from "./client.ts";
+import { createPermission } from "./create-permission.ts";
+import { type CredentialOptions, Credentials } from "./credentials.ts";
+import type { EndReason, TurnEvent } from "./events.ts";
+import type { TurnLimits } from "./limits.ts";
+import { Nonces } from "./nonces.ts";
+import { PeerPolicy, type PeerPolicyOptions, type PeerRule } from "./peer-policy.ts";
+import { Quotas } from "./quotas.ts";
+import { refresh } from "./refresh.ts";
+import { type RelayPorts, Relays } from "./relay.ts";
+import { type Failure, failures, type Outcome } from "./request-outcome.ts";
+import { Reservations } from "./reservations.ts";
+import { ResponseBuckets } from "./response-buckets.ts";
+import { send } from "./send-indication.ts";
+import { TurnStats } from "./stats.ts";
+import { Traffic } from "./traffic.ts";
+import type { UdpDoor } from "./udp-door.ts";
+import { unknownAttributes } from "./unknown-attributes.ts";
+
+export interface MachineOptions extends CredentialOptions {
+  readonly limits: TurnLimits;
+  readonly peers: PeerPolicyOptions;
+  /** Key of the nonces; servers that share it take each other's. */
+  readonly nonceKey: Uint8Array;
+  /** An expired credential ends the requests of its allocation, and not only new allocations. */
+  readonly strictExpiry: boolean;
+  /** Channel numbers up to 0x7FFF, as RFC 5766 had them; RFC 8656 ends at 0x4FFF. */
+  readonly oldChannelNumbers: boolean;
+  /** Without REQUESTED-ADDRESS-FAMILY a relay is IPv4 (RFC 8656 §7.2); true: of the family that the client came by. */
+  readonly followClientFamily: boolean;
+}
+
+export interface MachinePorts {
+  readonly crypto: StunCrypto & { random(bytes: number): Uint8Array };
+  readonly relays: RelayPorts;
+  emit(event: TurnEvent): void;
+}
+
+/** What there is right now. */
+export interface TurnGauges {
+  readonly allocations: number;
+  readonly relays: number;
+  readonly reservations: number;
+}
+
+/** The shortest request that is challenged: an Allocate with its one required attribute. Less would be amplified. */
+const leastChallenged = 28;
+/** Of a FINGERPRINT, which the answer repeats. */
+const fingerprintBytes = 8;
+
+/**
+ * A STUN and TURN server (RFC 8489, RFC 8656) without sockets and clock. Messages come in with their client and the time;
+ * answers and relayed data leave through the client and the relays' sockets before the call returns. Nothing is kept of who
+ * has no allocation. {@link sweep} must be called once a second.
+ */
+export class TurnMachine {
+  readonly options: MachineOptions;
+  readonly ports: MachinePorts;
+  readonly stats = new TurnStats();
+  readonly policy: PeerPolicy;
+  readonly relays = new Relays();
+  readonly reservations = new Reservations();
+  readonly quotas: Quotas;
+  readonly traffic: Traffic;
+  /** Time of the latest input, ms: for what is finished between two. */
+  now = 0;
+  readonly #credentials: Credentials;
+  readonly #nonces: Nonces;
+  readonly #authentication: Authentication;
+  readonly #bindings: ResponseBuckets;
+  readonly #refusals: ResponseBuckets;
+  readonly #allocations = new Set<Allocation>();
+
+  constructor(options: MachineOptions, ports: MachinePorts) {
+    const { limits, nonceKey, strictExpiry } = options;
+    this.options = options;
+    this.ports = ports;
+    this.policy = new PeerPolicy(options.peers);
+    this.quotas = new Quotas(limits);
+    this.traffic = new Traffic(
+      this.stats,
+      this.relays,
+      this.policy,
+      limits.bytesPerSecond,
+      limits.totalBytesPerSecond,
+    );
+    this.#credentials = new Credentials(options, ports.crypto);
+    const features = { passwordAlgorithms: true, usernameAnonymity: this.#credentials.knowsAllNames };
+    this.#nonces = new Nonces(nonceKey, limits.nonceAge, features, ports.crypto);
+    this.#authentication = new Authentication(this.#credentials, this.#nonces, ports.crypto, strictExpiry);
+    const [a = 0, b = 0, c = 0, d = 0] = ports.crypto.random(4);
+    const seed = (a << 24) | (b << 16) | (c << 8) | d;
+    this.#bindings = new ResponseBuckets(limits.bindingsPerSecond, seed);
+    this.#refusals = new ResponseBuckets(limits.refusalsPerSecond, seed);
+  }
+
+  get gauges(): TurnGauges {
+    return {
+      allocations: this.#allocations.size,
+      relays: this.relays.size,
+      reservations: this.reservations.size,
+    };
+  }
+
+  /**
+   * A datagram at a UDP listener, from an address as the platform writes it. The bytes are the machine's. The clock is asked only
+   * where the time matters, which is not on the way of relayed data.
+   */
+  datagram(door: UdpDoor, bytes: Uint8Array, port: number, address: string, clock: () => number): void {
+    const first = bytes[0] ?? 0xff;
+    const client = door.find(address, port);
+    if (isChannelData(first)) this.#channelData(client, bytes);
+    else if (client !== undefined) this.message(client, bytes, clock());
+    else {
+      const stranger = first < 4 ? door.stranger(address, port) : undefined;
+      if (stranger === undefined) this.stats.refuse("malformed");
+      else this.message(stranger, bytes, clock());
+    }
+  }
+
+  /** One message of a client. The bytes are the machine's. */
+  message(client: Client, bytes: Uint8Array, now: number): void {
+    if (isChannelData(bytes[0] ?? 0)) {
+      this.#channelData(client, bytes);
+      return;
+    }
+    this.now = now;
+    const message = parseMessage(bytes);
+    if (message === undefined || checkFingerprint(message) === false) this.stats.refuse("malformed");
+    else if (message.class === "request") this.#request(client, message, now);
+    else if (message.class === "indication" && message.method === method.send) send(this, client, message);
+  }
+
+  /** The connection of this client is gone, and its allocation with it. */
+  disconnected(client: Client): void {
+    client.pending = undefined;
+    if (client.allocation !== undefined) this.end(client.allocation, "connection_closed");
+  }
+
+  /** Takes out what has expired, and lets rates go on. Once a second. */
+  sweep(now: number): void {
+    this.now = now;
+    this.traffic.refill();
+    for (const allocation of this.#allocations) if (!allocation.sweep(now)) this.end(allocation, "expired");
+    this.reservations.sweep(now);
+  }
+
+  /** Ends the allocations of this user, and of all whose name goes on with `/`, and refuses what credentials they have. */
+  revoke(user: string, now: number): number {
+    this.#credentials.revoke(user, now);
+    let ended = 0;
+    for (const allocation of this.#allocations) {
+      const name = allocation.identity.user;
+      if (name !== user && !name.startsWith(`${user}/`)) continue;
+      this.end(allocation, "revoked");
+      ended++;
+    }
+    return ended;
+  }
+
+  /** Ends everything. */
+  stop(): void {
+    for (const allocation of this.#allocations) this.end(allocation, "stopped");
+    this.reservations.sweep(Number.POSITIVE_INFINITY);
+  }
+
+  opened(allocation: Allocation): void {
+    const { client, identity, relays } = allocation;
+    client.allocation = allocation;
+    this.#allocations.add(allocation);
+    this.stats.allocationsOpened++;
+    this.ports.emit({
+      type: "opened",
+      user: identity.user,
+      transport: client.transport,
+      relays: relays.map((relay) => `${relay.addressText} ${relay.address.port}`),
+    });
+  }
+
+  /** The one way in which an allocation ends: its ports and its lease are given back here and nowhere else. */
+  end(allocation: Allocation, reason: EndReason): void {
+    if (!this.#allocations.delete(allocation)) return;
+    const { client, identity, lease, relays, bytes } = allocation;
+    for (const relay of relays) this.relays.close(relay);
+    lease.release();
+    client.allocation = undefined;
+    client.released();
+    const age = this.now - allocation.openedAt;
+    this.ports.emit({ type: "closed", user: identity.user, reason, age, bytes });
+  }
+
+  /** Counts and tells that a peer was denied; the failure for requests. */
+  denied(rule: PeerRule, address: Uint8Array, user: string): Failure {
+    this.ports.emit({ type: "denied", user, peer: formatAddress(address), rule });
+    return { code: errorCode.forbidden, rule: `peer_${rule}` };
+  }
+
+  /** Answers a request that was believed. */
+  finish(client: Client, request: StunMessage, identity: Identity, outcome: Outcome): void {
+    if (outcome === undefined) return;
+    let writer: MessageWriter;
+    if (outcome instanceof MessageWriter) writer = outcome;
+    else {
+      this.stats.refuse(outcome.rule);
+      writer = error(request, outcome.code);
+      if (outcome.unknown !== undefined)
+        writer.add(attribute.unknownAttributes, encodeUnknownAttributes(outcome.unknown));
+    }
+    client.send(seal(writer, request, identity, this.ports.crypto));
+  }
+
+  #channelData(client: Client | undefined, bytes: Uint8Array): void {
+    if (client?.allocation === undefined) this.stats.refuse("no_channel");
+    else client.allocation.fromChannel(bytes);
+  }
+
+  #request(client: Client, request: StunMessage, now: number): void {
+    if (request.method === method.binding) {
+      this.#binding(client, request, now);
+      return;
+    }
+    const handler = handlers[request.method];
+    if (handler === undefined) {
+      this.stats.refuse("malformed");
+      return;
+    }
+    const identity = this.#authentication.check(request, client, now);
+    if ("challenge" in identity) this.#refuse(client, request, identity, now);
+    else this.finish(client, request, identity, this.#perform(handler, client, request, identity, now));
+  }
+
+  #perform(handler: Handler, client: Client, request: StunMessage, identity: Identity, now: number): Outcome {
+    const unknown = unknownAttributes(request);
+    if (unknown.length > 0) return { code: errorCode.unknownAttribute, rule: "unknown_attribute", unknown };
+    const owner = client.allocation?.identity.user;
+    if (owner !== undefined && owner !== identity.user) return failures.wrongCredentials;
+    return handler(this, client, request, identity, now);
+  }
+
+  #binding(client: Client, request: StunMessage, now: number): void {
+    if (client.transport === "udp" && !this.#bindings.take(client.source.address, now)) {
+      this.stats.refuse("unanswered");
+      return;
+    }
+    const unknown = unknownAttributes(request);
+    let writer: MessageWriter;
+    if (unknown.length === 0) {
+      this.stats.bindings++;
+      const mapped = encodeXorAddress(client.source, request.transactionId);
+      writer = success(request).add(attribute.xorMappedAddress, mapped);
+    } else {
+      this.stats.refuse("unknown_attribute");
+      const types = encodeUnknownAttributes(unknown);
+      writer = error(request, errorCode.unknownAttribute).add(attribute.unknownAttributes, types);
+    }
+    client.send(seal(writer, request, undefined, this.ports.crypto));
+  }
+
+  /** Answers who has proven nothing: rarely, and with little more than came. */
+  #refuse(client: Client, request: StunMessage, { code, rule, challenge }: Refusal, now: number): void {
+    this.stats.refuse(rule);
+    if (client.transport === "udp" && !this.#refusals.take(client.source.address, now)) {
+      this.stats.refuse("unanswered");
+      return;
+    }
+    const said = request.bytes.length - (request.has(attribute.fingerprint) ? fingerprintBytes : 0);
+    const challenged = challenge && said >= leastChallenged;
+    const writer = error(request, challenged || !challenge ? code : errorCode.badRequest);
+    if (challenged)
+      writer
+        .add(attribute.realm, this.#credentials.realm)
+        .add(attribute.nonce, this.#nonces.make(client.source, now))
+        .add(attribute.passwordAlgorithms, offeredAlgorithms);
+    client.send(seal(writer, request, undefined, this.ports.crypto));
+  }
+}
+
+type Handler = (
+  machine: TurnMachine,
+  client: Client,
+  request: StunMessage,
+  identity: Identity,
+  now: number,
+) => Outcome;
+
+const handlers: Readonly<Record<number, Handler>> = {
+  [method.allocate]: allocate,
+  [method.refresh]: refresh,
+  [method.createPermission]: createPermission,
+  [method.channelBind]: bindChannel,
+};

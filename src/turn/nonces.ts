@@ -1,0 +1,54 @@
+import type { StunCrypto } from "../wire/stun/crypto.ts";
+import { encodeNonceCookie, type SecurityFeatures } from "../wire/stun/nonce-cookie.ts";
+import { encodeText } from "../wire/stun/text.ts";
+import type { TransportAddress } from "../wire/stun/transport-address.ts";
+import { base64, base64Digits, base64Value } from "./base64.ts";
+
+/** Digits of base64: time in 18 bits of seconds, and 54 bits of an HMAC. Each one more would be amplification. */
+const stampDigits = 3;
+const macDigits = 9;
+const stampMask = 0x3ffff;
+/** How far the clocks of servers with one key may differ. Seconds. */
+const skew = 60;
+
+/**
+ * Nonces that keep no state: the time and an HMAC over the time and who it was given to. Servers that share the key take
+ * each other's.
+ */
+export class Nonces {
+  readonly #key: Uint8Array;
+  readonly #age: number;
+  readonly #crypto: StunCrypto;
+  readonly #cookie: string;
+
+  /** `age` in seconds. */
+  constructor(key: Uint8Array, age: number, features: SecurityFeatures, crypto: StunCrypto) {
+    this.#key = key;
+    this.#age = age;
+    this.#crypto = crypto;
+    this.#cookie = encodeNonceCookie(features);
+  }
+
+  /** A nonce for this source, good from now (ms). */
+  make(source: TransportAddress, now: number): Uint8Array {
+    return encodeText(this.#text(source, Math.floor(now / 1_000)));
+  }
+
+  /** True for one that was made for this source within the last `age` seconds. */
+  check(nonce: Uint8Array, source: TransportAddress, now: number): boolean {
+    const prefix = this.#cookie.length;
+    if (nonce.length !== prefix + stampDigits + macDigits) return false;
+    const stamp = base64Value(String.fromCharCode(...nonce.subarray(prefix, prefix + stampDigits)));
+    if (stamp === undefined) return false;
+    const seconds = Math.floor(now / 1_000);
+    const age = ((seconds - stamp + skew) & stampMask) - skew;
+    if (age > this.#age) return false;
+    return this.#crypto.equal(nonce, encodeText(this.#text(source, seconds - age)));
+  }
+
+  #text({ address, port }: TransportAddress, seconds: number): string {
+    const stamp = base64Digits(seconds & stampMask, stampDigits);
+    const mac = this.#crypto.hmacSha256(this.#key, [encodeText(`${seconds} ${port} `), address]);
+    return `${this.#cookie}${stamp}${base64(mac).slice(0, macDigits)}`;
+  }
+}

@@ -1,0 +1,61 @@
+/** What one allocation or reservation holds of the quotas. */
+export interface Lease {
+  /** Gives it back; a second call does nothing. */
+  release(): void;
+}
+
+export type QuotaRule = "quota_user" | "quota_address" | "quota_total";
+
+export interface QuotaLimits {
+  readonly allocationsPerUser: number;
+  readonly allocationsPerAddress: number;
+  readonly allocations: number;
+}
+
+/** Counts allocations per user, per source address and in all. What has no allocation takes no memory. */
+export class Quotas {
+  readonly #limits: QuotaLimits;
+  readonly #users = new Map<string, number>();
+  readonly #addresses = new Map<string, number>();
+  #total = 0;
+
+  constructor(limits: QuotaLimits) {
+    this.#limits = limits;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Users and addresses that are kept. */
+  get size(): number {
+    return this.#users.size + this.#addresses.size;
+  }
+
+  /** A lease, or the limit that is reached. */
+  take(user: string, address: string): Lease | QuotaRule {
+    const limits = this.#limits;
+    if (this.#total >= limits.allocations) return "quota_total";
+    if ((this.#users.get(user) ?? 0) >= limits.allocationsPerUser) return "quota_user";
+    if ((this.#addresses.get(address) ?? 0) >= limits.allocationsPerAddress) return "quota_address";
+    this.#total++;
+    change(this.#users, user, 1);
+    change(this.#addresses, address, 1);
+    let held = true;
+    return {
+      release: () => {
+        if (!held) return;
+        held = false;
+        this.#total--;
+        change(this.#users, user, -1);
+        change(this.#addresses, address, -1);
+      },
+    };
+  }
+}
+
+function change(counts: Map<string, number>, key: string, by: number): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
+}

@@ -1,0 +1,86 @@
+import { formatAddress } from "../shared/ip-address.ts";
+import type { Family, TransportAddress } from "../wire/stun/transport-address.ts";
+import type { Allocation } from "./allocation.ts";
+import type { DatagramSocket } from "./udp-door.ts";
+
+/** A relay's own UDP socket. */
+export interface RelaySocket extends DatagramSocket {
+  readonly port: number;
+  /** Who hears what peers send. Nobody: it is dropped. */
+  receiver: RelayReceiver | undefined;
+  /** Sends to the relay at this port of another worker; false when there is none. Not there where there is one worker only. */
+  toSibling?(bytes: Uint8Array, length: number, port: number): boolean;
+  /** Sets the DF bit of what is sent from now on. Not there where the platform can't. */
+  dontFragment?(on: boolean): void;
+  close(): void;
+}
+
+export interface RelayReceiver {
+  /** The bytes are the receiver's. */
+  fromPeer(bytes: Uint8Array, port: number, address: string): void;
+}
+
+/** Which sockets are wanted: one; one with an even port; or two, the first port being even. */
+export interface RelayWish {
+  readonly family: Family;
+  readonly shape: "any" | "even" | "pair";
+}
+
+/** Opens relay sockets on unguessable ports. */
+export interface RelayPorts {
+  /** Families that there are relays for. */
+  readonly families: readonly Family[];
+  /** True when sockets can set the DF bit. */
+  readonly dontFragment: boolean;
+  /** `done` gets the sockets, or undefined when there is no free port; sooner or later, once. */
+  open(wish: RelayWish, done: (sockets: readonly RelaySocket[] | undefined) => void): void;
+  /** The address that clients are told for relays of the family. */
+  advertised(family: Family): Uint8Array;
+}
+
+/** A relayed transport address of an allocation. */
+export class Relay implements RelayReceiver {
+  readonly family: Family;
+  readonly socket: RelaySocket;
+  /** As clients are told. */
+  readonly address: TransportAddress;
+  readonly addressText: string;
+  readonly allocation: Allocation;
+
+  constructor(family: Family, socket: RelaySocket, address: Uint8Array, allocation: Allocation) {
+    this.family = family;
+    this.socket = socket;
+    this.address = { address, port: socket.port };
+    this.addressText = formatAddress(address);
+    this.allocation = allocation;
+    socket.receiver = this;
+  }
+
+  fromPeer(bytes: Uint8Array, port: number, address: string): void {
+    this.allocation.fromSocket(bytes, port, address);
+  }
+}
+
+/** All relays of a server by family and port: how one allocation finds another without the network. */
+export class Relays {
+  readonly #byPort: Readonly<Record<Family, Map<number, Relay>>> = { 1: new Map(), 2: new Map() };
+
+  get size(): number {
+    return this.#byPort[1].size + this.#byPort[2].size;
+  }
+
+  find(family: Family, port: number): Relay | undefined {
+    return this.#byPort[family].get(port);
+  }
+
+  add(relay: Relay): void {
+    this.#byPort[relay.family].set(relay.address.port, relay);
+  }
+
+  /** Forgets the relay and closes its socket. */
+  close(relay: Relay): void {
+    this.#byPort[relay.family].delete(relay.address.port);
+    relay.socket.receiver = undefined;
+    relay.socket.close();
+  }
+}

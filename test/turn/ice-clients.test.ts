@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import type { TurnServer } from "../../src/turn/server.ts";
+import { findRuntime } from "../support/runtimes.ts";
+import { run } from "./support/coturn.ts";
+import { credential, startTestTurn } from "./support/turn.ts";
+
+const python = "/usr/bin/python3";
+const hasAioice = spawnSync(python, ["-c", "import aioice"]).status === 0;
+const node = findRuntime("node");
+const has = (name: string): boolean => {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+};
+const path = (name: string): string => fileURLToPath(new URL(`support/${name}`, import.meta.url));
+
+/** Real ICE agents that may use nothing but relays, as the defaults of the server are: no peer on loopback is open. */
+describe("ICE agents, relay only", () => {
+  let turn: TurnServer;
+  beforeAll(async () => {
+    turn = await startTestTurn({ unsafeLoopback: false, oldChannelNumbers: false });
+  });
+  afterAll(() => turn.stop());
+  const port = (transport: "udp" | "tcp"): string => String(turn.ports[transport]);
+  /** Both agents' data went through the relays, by the short way, and nothing else did. */
+  const relayed = async (messages: number, talk: () => Promise<string>): Promise<string> => {
+    const before = turn.stats();
+    const output = await talk();
+    const after = turn.stats();
+    expect(after.hairpinMessages - before.hairpinMessages).toBeGreaterThanOrEqual(messages);
+    expect(after.toPeerMessages).toBe(after.hairpinMessages);
+    return output;
+  };
+
+  for (const transport of ["udp", "tcp"] as const) {
+    test.skipIf(!hasAioice)(
+      `aioice over ${transport}`,
+      async () => {
+        const { username, credential: password } = credential("aioice");
+        const flags = [path("aioice-pair.py"), "127.0.0.1", port(transport), transport, username, password];
+        expect(await relayed(40, () => run(python, flags))).toContain("delivered ['relay']");
+      },
+      30_000,
+    );
+
+    test.skipIf(node === undefined || !has("@roamhq/wrtc"))(
+      `libwebrtc (@roamhq/wrtc) over ${transport}`,
+      async () => {
+        const { username, credential: password } = credential("wrtc");
+        const flags = [
+          path("wrtc-pair.mjs"),
+          `turn:127.0.0.1:${port(transport)}?transport=${transport}`,
+          username,
+          password,
+        ];
+        expect(await relayed(20, () => run(node ?? "", flags))).toContain("delivered relay");
+      },
+      30_000,
+    );
+  }
+
+  test.skipIf(node === undefined || !(has("node-datachannel") || process.env.MODULES))(
+    "libjuice (node-datachannel), which uses SHA-256",
+    async () => {
+      const { username, credential: password } = credential("juice");
+      const output = await relayed(20, () =>
+        run(node ?? "", [path("juice-pair.mjs"), "127.0.0.1", port("udp"), username, password]),
+      );
+      expect(output).toContain("delivered relay");
+    },
+    30_000,
+  );
+});

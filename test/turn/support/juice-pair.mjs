@@ -1,0 +1,41 @@
+// Two peers of libjuice that may use relays only: juice-pair.mjs HOST PORT USERNAME PASSWORD
+import { createRequire } from "node:module";
+
+const { PeerConnection } = createRequire(process.env.MODULES ?? import.meta.url)("node-datachannel");
+const [hostname, port, username, password] = process.argv.slice(2);
+const config = {
+  iceServers: [{ hostname, port: Number(port), username, password, relayType: "TurnUdp" }],
+  iceTransportPolicy: "relay",
+};
+const one = new PeerConnection("one", config);
+const other = new PeerConnection("other", config);
+const kinds = new Set();
+for (const [here, there] of [
+  [one, other],
+  [other, one],
+]) {
+  here.onLocalDescription((sdp, type) => there.setRemoteDescription(sdp, type));
+  here.onLocalCandidate((candidate, mid) => {
+    kinds.add(/ typ (\w+)/.exec(candidate)?.[1]);
+    there.addRemoteCandidate(candidate, mid);
+  });
+}
+const done = new Promise((resolve) => {
+  other.onDataChannel((channel) => {
+    let count = 0;
+    channel.onMessage(() => {
+      if (++count === 20) resolve();
+    });
+  });
+});
+const channel = one.createDataChannel("test");
+channel.onOpen(() => {
+  for (let n = 0; n < 20; n++) channel.sendMessage(`message ${n}`);
+});
+setTimeout(() => {
+  console.log("timeout", one.state(), [...kinds]);
+  process.exit(1);
+}, 15_000);
+await done;
+console.log("delivered", [...kinds].join());
+process.exit(0);
