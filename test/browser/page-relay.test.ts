@@ -47,7 +47,9 @@ test.skipIf(chromiumPath === null)(
       const { connections } = window as unknown as { connections: [RTCPeerConnection] };
       const report = await connections[0].getStats();
       const entries: Record<string, unknown>[] = [];
-      report.forEach((entry) => entries.push(entry));
+      report.forEach((entry) => {
+        entries.push(entry);
+      });
       const pair = entries.find(({ type, nominated }) => type === "candidate-pair" && nominated);
       const typeOf = (id: unknown) => entries.find((entry) => entry.id === id)?.candidateType;
       return [typeOf(pair?.localCandidateId), typeOf(pair?.remoteCandidateId)];

@@ -65,7 +65,7 @@ describe("ICE agents, relay only", () => {
     );
   }
 
-  test.skipIf(node === undefined || !(has("node-datachannel") || process.env.MODULES))(
+  test.skipIf(node === undefined || !has("node-datachannel"))(
     "libjuice (node-datachannel), which uses SHA-256",
     async () => {
       const { username, credential: password } = credential("juice");

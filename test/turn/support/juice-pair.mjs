@@ -1,7 +1,6 @@
 // Two peers of libjuice that may use relays only: juice-pair.mjs HOST PORT USERNAME PASSWORD
-import { createRequire } from "node:module";
+import { PeerConnection } from "node-datachannel";
 
-const { PeerConnection } = createRequire(process.env.MODULES ?? import.meta.url)("node-datachannel");
 const [hostname, port, username, password] = process.argv.slice(2);
 const config = {
   iceServers: [{ hostname, port: Number(port), username, password, relayType: "TurnUdp" }],
