@@ -29,7 +29,8 @@ const done = new Promise((resolve) => {
 });
 const channel = one.createDataChannel("test");
 channel.onOpen(() => {
-  for (let n = 0; n < 20; n++) channel.sendMessage(`message ${n}`);
+  // Of a size that no two share a packet.
+  for (let n = 0; n < 20; n++) channel.sendMessage(`message ${n} ${"x".repeat(900)}`);
 });
 setTimeout(() => {
   console.log("timeout", one.state(), [...kinds]);

@@ -17,7 +17,7 @@ for (const [here, there] of [
   };
 const channel = one.createDataChannel("test");
 channel.onopen = () => {
-  for (let n = 0; n < 20; n++) channel.send(`message ${n}`);
+  for (let n = 0; n < 20; n++) channel.send(`message ${n} ${"x".repeat(900)}`);
 };
 const done = new Promise((resolve) => {
   other.ondatachannel = ({ channel: incoming }) => {
