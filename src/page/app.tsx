@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Chat } from "./chat.tsx";
 import { Directory } from "./directory.tsx";
 import { Icon } from "./icon.tsx";
@@ -140,7 +140,8 @@ function Sheet({ page, open, name, children }: SheetProps) {
     page.sheet.value = undefined;
   };
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  // Before the next paint, not after it: an Escape may come at once.
+  useLayoutEffect(() => {
     if (!open) return;
     const before = document.activeElement;
     const onKey = (event: KeyboardEvent) => {

@@ -47,7 +47,10 @@ describe.skipIf(!hasCoturn)("Debian's coturn tools", () => {
     test.concurrent(`${name}: as with coturn`, async () => {
       const words = flags.split(" ");
       const port = (words.includes("-t") ? turn.ports.tcp : turn.ports.udp) ?? 0;
-      const [ours, theirs] = await Promise.all([uclient(port, ...words), uclient(coturn.port, ...words)]);
+      const both = () => Promise.all([uclient(port, ...words), uclient(coturn.port, ...words)]);
+      let [ours, theirs] = await both();
+      // UDP may lose a datagram where every buffer of a busy machine is full, theirs or ours: once more, then it counts.
+      if (!words.includes("-t") && ours.lost + theirs.lost > 0) [ours, theirs] = await both();
       const pairs = words.includes("-c") ? 1 : 2;
       expect([ours.sent, ours.received, ours.lost]).toEqual([
         (messages * pairs) / 2,

@@ -213,7 +213,7 @@ test("a fetched token is renewed before it expires; one that cannot be fetched a
 
 test("fresh TURN credentials are taken into the running connection", async () => {
   const turn = {
-    urls: ["turn:127.0.0.1:9?transport=udp"],
+    external: ["turn:127.0.0.1:9?transport=udp"],
     secret: "shared with the TURN server",
     ttl: 60_000,
   };
