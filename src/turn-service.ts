@@ -35,7 +35,7 @@ export async function startTurnService(settings: Settings, host: string, log: Lo
   void fleet.selfTest().then((result) => {
     health = result.ok ? { state: "ok", ms: result.ms } : { state: "failed", failure: result.failure };
     if (result.ok) log.info({ ms: result.ms, ports: fleet.workers }, "TURN relays: tested");
-    else log.error({ failure: result.failure }, "TURN does not relay; `switchboard doctor` says more");
+    else log.error({ failure: result.failure }, "TURN does not relay: docs/turn.md says what to look at");
   });
   return {
     accept: (stream) => fleet.accept(stream),
