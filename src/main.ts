@@ -46,8 +46,6 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const metrics = new Metrics(() => core.stats());
   const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
   const certificate = tls.cert === "" ? undefined : readCertificate(tls.cert, tls.key);
-  const turn = await startTurnService(settings, host, log);
-  if (turn.report) metrics.watchTurn(turn.report);
   const ice = {
     ...settings,
     ttl: settings.turn.ttl,
@@ -70,6 +68,8 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const door = { core, access, admission, now };
   const poll = new HttpPoll(door);
   const served = { version: packageVersion, pageFolder: settings.page ? pageFolder : undefined };
+  const turn = await startTurnService(settings, host, log);
+  if (turn.report) metrics.watchTurn(turn.report);
   const app = createApp({ ...settings, ...served, core, backplane, metrics, turn });
 
   const server = await listen({
@@ -85,6 +85,9 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     fetch: (request, client) =>
       access.answerStranger(request, client) ?? poll.fetch(request, client) ?? app(request),
     fault,
+  }).catch(async (error: unknown) => {
+    await turn.stop();
+    throw error;
   });
   const tick = (): void => {
     if (now() >= core.nextDeadline) core.tick(now());

@@ -47,15 +47,7 @@ export class Metrics {
 
   constructor(stats: () => CoreStats) {
     // The hot path counts by itself: an event for each would cost more than the relay.
-    const signals: Counter = new Counter({
-      name: `${prefix}signals_total`,
-      help: "Signals that were relayed or held.",
-      registers: [this.#registry],
-      collect: () => {
-        signals.reset();
-        signals.inc(stats().signals);
-      },
-    });
+    this.#copied("signals_total", "Signals that were relayed or held.", [], (set) => set(stats().signals));
     collectDefaultMetrics({ register: this.#registry });
     this.#gauge("links", "Links, by state.", ["state"], (set) => {
       set(stats().linksLive, { state: "live" });

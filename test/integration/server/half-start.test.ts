@@ -1,0 +1,20 @@
+import { expect, test } from "bun:test";
+import { createServer } from "node:net";
+import { createLog } from "../../../src/admin/log.ts";
+import { createSwitchboard } from "../../../src/main.ts";
+import { bindUdp } from "../../../src/net/udp.ts";
+
+test("a server whose port is taken leaves no TURN behind", async () => {
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+  const { port } = taken.address() as { port: number };
+  const probe = await bindUdp({ address: "127.0.0.1", port: 0, receive: () => {} });
+  const udpPort = probe.port;
+  await probe.close();
+  const log = createLog({ level: "silent", format: "json" });
+  const turn = { udpPort, tcpPort: 0 };
+  await expect(createSwitchboard({ port, dev: true, page: false, turn }, log)).rejects.toThrow();
+  const again = await bindUdp({ address: "127.0.0.1", port: udpPort, receive: () => {} });
+  await again.close();
+  taken.close();
+});
