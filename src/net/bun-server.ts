@@ -187,11 +187,12 @@ class BunSocket implements Socket {
     return this.#queued + (this.#pressed ? (this.#ws?.getBufferedAmount() ?? 0) : 0);
   }
 
-  send(message: Message): boolean {
+  send(message: Message, more = false): boolean {
     const ws = this.#ws;
     if (ws === undefined || this.buffered > this.#outbox.limit) return false;
     const queue = this.#queue;
-    if (queue === undefined && !this.#outbox.collecting) {
+    const waits = more || this.#outbox.collecting;
+    if (queue === undefined && !waits) {
       // 0: dropped; -1: waits in the socket's buffer.
       const sent = ws.send(message);
       this.#pressed = sent < 0;
@@ -200,9 +201,10 @@ class BunSocket implements Socket {
     this.#queued += message.length;
     if (queue === undefined) {
       this.#queue = message;
-      this.#outbox.add(this);
+      if (this.#outbox.collecting) this.#outbox.add(this);
     } else if (Array.isArray(queue)) queue.push(message);
     else this.#queue = [queue, message];
+    if (!waits) this.flush();
     return true;
   }
 

@@ -102,7 +102,7 @@ export const ServerAck = Type.Object(
   {
     ...open,
     description:
-      "Server → client: every request up to `id` was admitted. Every 16 silent requests or each second.",
+      "Server → client: every request up to `id` was admitted. Every 16 silent requests, or sooner, or each second.",
   },
 );
 export type ServerAck = Static<typeof ServerAck>;

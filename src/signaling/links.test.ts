@@ -99,6 +99,26 @@ describe("the link", () => {
     expect(bob.pushes("signal")).toHaveLength(17);
   });
 
+  test("an acknowledgement that is nearly due leaves together with the next push", () => {
+    const sim = new SimCore();
+    const alice = sim.client("alice", "a").connect();
+    const bob = sim.client("bob", "b").connect();
+    const { session } = alice.ask("call", { to: "bob" }).ok;
+    bob.ask("accept", { session });
+    alice.ask("confirm", { session, device: "b" });
+    const signal = { session, pair: 1, generation: 1, media: { "0": { muted: true } } };
+    for (let i = 0; i < 11; i++) alice.ask("signal", signal);
+    bob.ask("signal", signal);
+    expect(alice.last("ack")).toBeUndefined();
+    alice.ask("signal", signal);
+    expect(alice.last("ack")).toBeUndefined();
+    bob.ask("signal", signal);
+    expect(alice.heard.slice(-2).map(({ type }) => type)).toEqual(["ack", "signal"]);
+    expect(alice.last("ack")).toEqual({ type: "ack", id: 14 });
+    sim.pass(1_000);
+    expect(alice.heard.filter(({ type }) => type === "ack")).toHaveLength(1);
+  });
+
   test("a newer attempt takes over; an older one is closed 4300", () => {
     const sim = new SimCore();
     const alice = sim.client("alice", "laptop").connect();

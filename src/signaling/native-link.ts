@@ -6,8 +6,9 @@ import type { DeviceLink, Outcome } from "./device.ts";
 import { FrameLog, type LogBudget } from "./frame-log.ts";
 import type { Transport } from "./ports.ts";
 
-/** Acknowledge silent requests after this many. */
+/** Acknowledge silent requests after this many; after fewer, when another frame leaves anyway and takes it along. */
 const ackEvery = 16;
+const ackRides = 12;
 
 /** What a native link tells who keeps it. */
 export interface LinkKeeper {
@@ -95,8 +96,8 @@ export class NativeLink implements DeviceLink {
   }
 
   /** Sends what is outside the count: it speaks of the transport, and is not kept. */
-  sendUncounted(frame: string, now: number): void {
-    if (this.transport !== undefined && !this.transport.send(frame)) this.#stalled(now);
+  sendUncounted(frame: string, now: number, more = false): void {
+    if (this.transport !== undefined && !this.transport.send(frame, more)) this.#stalled(now);
   }
 
   /** Sends again what the client has not seen. */
@@ -138,9 +139,10 @@ export class NativeLink implements DeviceLink {
     if (this.silent >= ackEvery) this.acknowledge(now);
   }
 
-  acknowledge(now: number): void {
+  /** `more`: another frame follows at once. */
+  acknowledge(now: number, more = false): void {
     this.silent = 0;
-    this.sendUncounted(`{"type":"ack","id":${this.got}}`, now);
+    this.sendUncounted(`{"type":"ack","id":${this.got}}`, now, more);
   }
 
   /** Takes one request from the link's rate. The error is there when it has none left. */
@@ -174,6 +176,7 @@ export class NativeLink implements DeviceLink {
     const frame = `{"seq":${this.log.last + 1},${body.slice(1)}`;
     if (!this.log.append(frame, this.#keeper.limits, this.#keeper.budget))
       this.#keeper.overflowed("logFrames");
+    if (this.silent >= ackRides) this.acknowledge(now, true);
     if (this.transport !== undefined) this.#send(frame, now);
   }
 

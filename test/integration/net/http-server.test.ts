@@ -332,6 +332,21 @@ describe("sockets", () => {
     socket.close();
   });
 
+  test("a message that waits for the next one comes before it, and a close takes it along", async () => {
+    const { url, sockets } = await start();
+    const socket = await open(url, "/any");
+    const seen: unknown[] = [];
+    socket.addEventListener("message", ({ data }) => seen.push(data));
+    const end = closing(socket);
+    for (const text of ["1", "3", "5"]) {
+      assert.equal(sockets[0]?.send(text, true), true);
+      if (text !== "5") assert.equal(sockets[0]?.send(String(Number(text) + 1)), true);
+    }
+    sockets[0]?.close(4321, "enough");
+    await end;
+    assert.deepEqual(seen, ["1", "2", "3", "4", "5"]);
+  });
+
   test("the server's close: the client hears code and reason, the handlers nothing, and nothing can be sent", async () => {
     const { url, sockets, closed } = await start();
     const socket = await open(url, "/any");
