@@ -61,6 +61,18 @@ export class MemoryHub {
       if (question.by === node) this.#settle(question, { kind: "down" });
   }
 
+  /** The node is gone for good, with its subscriptions. */
+  remove(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    this.down(name);
+    this.#nodes.delete(name);
+    for (const [subject, subscriptions] of [...this.#subjects]) {
+      for (const one of [...subscriptions]) if (one.node === node) subscriptions.delete(one);
+      if (subscriptions.size === 0) this.#subjects.delete(subject);
+    }
+  }
+
   up(name: string): void {
     const node = this.#nodes.get(name);
     if (node !== undefined) node.state = "up";
@@ -101,8 +113,8 @@ export class MemoryHub {
       this.#send(() => done({ kind: "down" }));
       return;
     }
-    const [to] = this.#others(subject, from);
-    if (to === undefined) {
+    const others = this.#others(subject, from);
+    if (others.length === 0) {
       this.#send(() => done({ kind: "no_responders" }));
       return;
     }
@@ -113,10 +125,10 @@ export class MemoryHub {
     };
     this.#questions.add(question);
     const text = JSON.stringify(message);
-    this.#send(() => {
-      if (to.node.state === "up")
-        to.hear(JSON.parse(text), (reply) => this.#answer(to.node, question, reply));
-    });
+    for (const { node, hear } of others)
+      this.#send(() => {
+        if (node.state === "up") hear(JSON.parse(text), (reply) => this.#answer(node, question, reply));
+      });
   }
 
   subscribe(node: Node, subject: string, hear: Hear): () => void {

@@ -6,7 +6,7 @@ export interface Backplane {
   readonly state: "up" | "down";
   /** Tells every other subscriber of the subject. Dropped while the backplane is down. */
   publish(subject: string, message: unknown): void;
-  /** Asks the one subscriber of the subject. `done` is called exactly once. */
+  /** Asks all other subscribers of the subject; the first answer counts. `done` is called exactly once. */
   request(subject: string, message: unknown, timeout: number, done: (answer: BackplaneAnswer) => void): void;
   /** Hears a subject until the returned function is called. `answer` is there for a request. */
   subscribe(subject: string, hear: (message: unknown, answer?: (reply: unknown) => void) => void): () => void;

@@ -2,7 +2,8 @@ import { type CloseName, closeCodes } from "../protocol/close-codes.ts";
 import type { Hello, Welcome } from "../protocol/handshake.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
-import type { Backplane } from "./backplane.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import { RemoteLink } from "./cluster/remote-link.ts";
 import { Device } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import { type LinkKeeper, NativeLink } from "./native-link.ts";
@@ -22,18 +23,19 @@ export interface LinkHooks {
   suspended(device: Device, now: number): void;
   /** The link is gone for good. */
   closed(device: Device, why: LinkEnd, now: number): void;
-  /** What others may see of the device has changed. */
-  changed(device: Device, now: number): void;
+  /** What others may see of the user's devices has changed. */
+  changed(user: string, now: number): void;
 }
 
 export interface LinksOptions {
   readonly node: string;
   readonly limits: Limits;
   readonly ports: Ports;
-  readonly backplane: Backplane;
   readonly deadlines: Deadlines;
   readonly directory: Directory;
   readonly hooks: LinkHooks;
+  /** The other nodes, where there are any. */
+  readonly cluster: Cluster | undefined;
 }
 
 /** What becomes of a hello: the link that the transport speaks for, or the close that it gets. */
@@ -47,8 +49,6 @@ export interface LinkEntry {
   readonly device: Device;
 }
 
-/** How long the node that held a link may take to answer. */
-const pullTimeout = 1_000;
 /** Users whose older tokens are refused; the bound of what is remembered. */
 const maxNotBefore = 100_000;
 
@@ -77,6 +77,11 @@ export class Links implements LinkKeeper {
     return this.#links.get(link.id)?.device;
   }
 
+  /** The device of that link; undefined where it is none of this node. */
+  byId(link: string): Device | undefined {
+    return this.#links.get(link)?.device;
+  }
+
   /**
    * Decides what becomes of a verified hello, by the link's state table, and calls back when it is decided:
    * at once, unless another node has to be asked for the link.
@@ -89,20 +94,17 @@ export class Links implements LinkKeeper {
     done: (admission: Admission, now: number) => void,
   ): void {
     const { resume } = hello;
-    const known = resume === undefined ? undefined : this.#links.get(resume.link);
-    const home = resume?.home;
-    if (resume === undefined || known !== undefined || home === undefined || home === this.#options.node) {
-      done(this.#decide(transport, hello, identity, resume === undefined ? undefined : "expired", now), now);
+    const { cluster } = this.#options;
+    const refusal = resume === undefined ? undefined : "expired";
+    const known = resume !== undefined && this.#links.has(resume.link);
+    if (cluster === undefined || known) {
+      done(this.#decide(transport, hello, identity, refusal, now), now);
       return;
     }
-    const question = { op: "pull", link: resume.link, attempt: hello.attempt, by: this.#options.node };
-    this.#options.backplane.request(`n.${home}`, question, pullTimeout, (answer) => {
-      const refusal = answer.kind === "reply" ? "expired" : "unreachable";
-      // The answer may come long after: time goes on with the deadlines.
-      this.#options.deadlines.add(now, (later) => {
-        done(this.#decide(transport, hello, identity, refusal, later), later);
-      });
-    });
+    // Another node may hold the same device, and a newer run of it than this one.
+    cluster.devices.know(identity.user, (_complete, later) =>
+      done(this.#decide(transport, hello, identity, refusal, later), later),
+    );
   }
 
   #decide(
@@ -172,7 +174,8 @@ export class Links implements LinkKeeper {
   ): Admission {
     const { directory, hooks, ports, limits } = this.#options;
     const old = directory.device(identity.user, id);
-    const oldLink = old === undefined ? undefined : this.#byDevice.get(old)?.link;
+    const oldLink = old === undefined ? undefined : displaceable(old);
+    const stamp = this.#options.cluster?.nodes.time(now) ?? now;
     if (oldLink !== undefined) {
       const same = oldLink.instance === hello.instance;
       if (same && hello.attempt <= oldLink.attempt) return { close: "stale" };
@@ -197,8 +200,11 @@ export class Links implements LinkKeeper {
       link,
       grants: identity.grants,
     });
+    device.stamp = stamp;
     const entry = { link, device };
-    if (oldLink !== undefined && old !== undefined) this.#displace(oldLink, old, hello.instance);
+    if (oldLink instanceof NativeLink && old !== undefined) this.#displace(oldLink, old, hello.instance);
+    // Its node hears of this one, and ends it there.
+    else if (old !== undefined) this.#options.cluster?.devices.forget(old);
     this.#links.set(link.id, entry);
     this.#byDevice.set(device, entry);
     directory.add(device);
@@ -213,7 +219,7 @@ export class Links implements LinkKeeper {
     }
     this.#welcome(entry, false, refusal, found, now);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: link.id });
-    hooks.changed(device, now);
+    hooks.changed(device.user, now);
     hooks.opened(device, now);
     return { link };
   }
@@ -278,6 +284,15 @@ export class Links implements LinkKeeper {
 
   // LinkKeeper
 
+  /** A newer run of the device is at another node. */
+  displace(device: Device, why: "stale" | "replaced", now: number): void {
+    const entry = this.#byDevice.get(device);
+    if (entry === undefined) return;
+    const { code, text } = closeCodes[why];
+    entry.link.transport?.close(code, text);
+    this.#end(entry.link, why === "stale" ? "renewed" : "replaced", now);
+  }
+
   suspended(link: NativeLink, code: number, now: number): void {
     const device = this.deviceOf(link);
     if (device === undefined) return;
@@ -310,7 +325,7 @@ export class Links implements LinkKeeper {
     this.#forget(link, device);
     this.#options.ports.emit({ type: "link_closed", user: device.user, device: device.id, reason: why });
     this.#options.hooks.closed(device, why, now);
-    this.#options.hooks.changed(device, now);
+    this.#options.hooks.changed(device.user, now);
   }
 
   #forget(link: NativeLink, device: Device): void {
@@ -334,7 +349,7 @@ export class Links implements LinkKeeper {
   /** Others see the device, or no longer do. */
   setOnline(device: Device, online: boolean, now: number): void {
     device.online = online;
-    this.#options.hooks.changed(device, now);
+    this.#options.hooks.changed(device.user, now);
   }
 
   /** Ends the links of a user, or of one device of it, and refuses the tokens that were issued until now. */
@@ -347,12 +362,18 @@ export class Links implements LinkKeeper {
         this.#notBefore.delete(oldest);
       }
     }
+    // Those of other nodes are ended there, which hears of it as well.
     const devices = this.#options.directory
       .devices(user)
-      .filter((device) => id === undefined || device.id === id);
+      .filter((device) => (id === undefined || device.id === id) && !(device.link instanceof RemoteLink));
     for (const device of devices) device.link.close("kicked", now);
     return devices.length;
   }
 }
 
 const noCapabilities = {};
+
+/** The link of a device that another one of the same id displaces: its own conversation, here or at another node. */
+function displaceable({ link }: Device): NativeLink | RemoteLink | undefined {
+  return link instanceof NativeLink || link instanceof RemoteLink ? link : undefined;
+}

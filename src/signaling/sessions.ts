@@ -4,6 +4,8 @@ import type { Request, RequestOf } from "../protocol/requests.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import { CallGate } from "./call-gate.ts";
 import { CallKeys } from "./call-keys.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import { RemoteLink } from "./cluster/remote-link.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import type { SessionRecord } from "./events.ts";
@@ -23,6 +25,8 @@ export interface SessionsOptions {
   readonly ports: Ports;
   readonly deadlines: Deadlines;
   readonly directory: Directory;
+  /** The other nodes, where there are any. */
+  readonly cluster: Cluster | undefined;
 }
 
 /** Requests that speak of a session that there is already. */
@@ -86,6 +90,7 @@ export class Sessions implements SessionHost {
     }
     const full = this.#gate.full(device, this.#ringing.get(address.user), this, now);
     if (full !== undefined) return full;
+    if (this.#unreachable(device, address.user)) return failed("temporary");
     const wish: Wish = {
       to: request.to,
       user: address.user,
@@ -108,10 +113,16 @@ export class Sessions implements SessionHost {
     return { ok: { session: session.id, ticket: this.ticket(session, session.caller, now) } };
   }
 
-  /** Performs a request on a session. Unknown and foreign sessions are answered alike. */
+  /**
+   * Performs a request on a session. Unknown sessions, and those that the device has no part in, are answered alike;
+   * one that another node owns is asked there.
+   */
   perform(device: Device, request: SessionRequest, now: number): Outcome | undefined {
     const session = this.#sessions.get(request.session);
     const leg = session?.legOf(device);
+    const { cluster } = this.#options;
+    if (session === undefined && cluster !== undefined && cluster.legs.has(device, request.session))
+      return cluster.legs.perform(device, request, now);
     if (session === undefined || leg === undefined) {
       const over = request.type === "hangup" || request.type === "cancel";
       if (over && this.#recentlyEnded.get(request.session)?.includes(device.user)) return done;
@@ -223,7 +234,8 @@ export class Sessions implements SessionHost {
   }
 
   load(device: Device): number {
-    return this.#byDevice.get(device)?.size ?? 0;
+    const elsewhere = this.#options.cluster?.legs.load(device) ?? 0;
+    return (this.#byDevice.get(device)?.size ?? 0) + elsewhere;
   }
 
   ticket(session: Session, leg: Leg, now: number): string {
@@ -244,11 +256,13 @@ export class Sessions implements SessionHost {
     const sessions = this.#byDevice.get(device);
     if (sessions === undefined) this.#byDevice.set(device, new Set([session]));
     else sessions.add(session);
+    device.link.bound?.(session.id, session.epoch);
   }
 
   unbound(device: Device, session: Session): void {
     const sessions = this.#byDevice.get(device);
     if (sessions?.delete(session) && sessions.size === 0) this.#byDevice.delete(device);
+    device.link.unbound?.(session.id);
   }
 
   activated(session: Session, now: number): void {
@@ -269,6 +283,7 @@ export class Sessions implements SessionHost {
       if (keyed !== undefined) keyed.reason = record.reason;
     }
     this.#mesh.remove(session);
+    if (session.kind === "call") this.#options.cluster?.devices.release(session.wish.user);
     this.#recentlyEnded.set(session.id, [record.caller.user, record.callee.user]);
     for (const oldest of this.#recentlyEnded.keys()) {
       if (this.#recentlyEnded.size <= maxRecentlyEnded) break;
@@ -304,6 +319,7 @@ export class Sessions implements SessionHost {
   #add(session: Session): void {
     this.#sessions.set(session.id, session);
     const { user } = session.wish;
+    this.#options.cluster?.devices.follow(user);
     const rings = this.#ringing.get(user);
     if (rings === undefined) this.#ringing.set(user, new Set([session]));
     else rings.add(session);
@@ -318,10 +334,24 @@ export class Sessions implements SessionHost {
   }
 
   #ring(session: Session, now: number): void {
+    const { cluster, directory } = this.#options;
     if (session.state !== "ringing") return;
-    for (const device of this.#options.directory.devices(session.wish.user)) session.ringDevice(device, now);
-    session.ring.settle(now);
+    const { user } = session.wish;
+    for (const device of directory.devices(user)) session.ringDevice(device, now);
     this.#cross(session, now);
+    if (cluster === undefined) session.ring.settle(now);
+    // Those that are not known yet arrive, and are rung then. Only when all are known may the ring be given up.
+    else
+      cluster.devices.know(user, (_complete, later) => {
+        if (session.state === "ringing") session.ring.settle(later);
+      });
+  }
+
+  /** True when the user can have devices only at nodes that can't be reached, and the caller may know that. */
+  #unreachable(caller: Device, user: string): boolean {
+    const { cluster, directory } = this.#options;
+    if (cluster === undefined || cluster.nodes.reachable || !this.maySee(caller, user)) return false;
+    return directory.devices(user).every(({ link }) => link instanceof RemoteLink);
   }
 
   /** Two devices that ring each other: of their calls the one with the lower id survives. */

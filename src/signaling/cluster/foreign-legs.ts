@@ -1,0 +1,142 @@
+import { wireError } from "../../protocol/error-codes.ts";
+import { type Request, silentRequests } from "../../protocol/requests.ts";
+import type { Device, Outcome } from "../device.ts";
+import { failed } from "../outcome.ts";
+import type { NodeItem } from "./node-item.ts";
+import type { Nodes } from "./nodes.ts";
+
+/** A session that another node owns, as the node of one of its devices sees it. */
+interface ForeignLeg {
+  readonly device: Device;
+  readonly session: string;
+  owner: string;
+  epoch: number;
+  /** Requests that the owner has not replied to. */
+  readonly open: Map<number, Request>;
+}
+
+/** Ended sessions whose hang-up is still answered with ok. */
+const maxEnded = 4_096;
+
+/**
+ * The legs that devices of this node have in sessions of other nodes. The owner says which there are; what the devices
+ * ask travels to it, and its replies come back.
+ */
+export class ForeignLegs {
+  readonly #nodes: Nodes;
+  readonly #legs = new Map<Device, Map<string, ForeignLeg>>();
+  readonly #ended = new Map<string, string>();
+
+  constructor(nodes: Nodes) {
+    this.#nodes = nodes;
+  }
+
+  /** Sessions of others that devices here have part in. */
+  get size(): number {
+    let sum = 0;
+    for (const legs of this.#legs.values()) sum += legs.size;
+    return sum;
+  }
+
+  has(device: Device, session: string): boolean {
+    return this.#legs.get(device)?.has(session) === true || this.#ended.get(session) === device.user;
+  }
+
+  /** How many sessions of others the device has part in. */
+  load(device: Device): number {
+    return this.#legs.get(device)?.size ?? 0;
+  }
+
+  /** The device has part in a session of that owner. False: in a newer epoch it has another owner. */
+  bound(device: Device, session: string, owner: string, epoch: number): boolean {
+    let legs = this.#legs.get(device);
+    if (legs === undefined) {
+      legs = new Map();
+      this.#legs.set(device, legs);
+    }
+    const known = legs.get(session);
+    if (known === undefined) {
+      legs.set(session, { device, session, owner, epoch, open: new Map() });
+      return true;
+    }
+    if (epoch < known.epoch) return false;
+    if (known.owner !== owner) {
+      // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
+      for (const request of known.open.values())
+        this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
+    }
+    known.owner = owner;
+    known.epoch = epoch;
+    return true;
+  }
+
+  unbound(device: Device, session: string, owner: string): void {
+    const legs = this.#legs.get(device);
+    const leg = legs?.get(session);
+    if (legs === undefined || leg === undefined || leg.owner !== owner) return;
+    legs.delete(session);
+    if (legs.size === 0) this.#legs.delete(device);
+    this.#ended.set(session, device.user);
+    for (const oldest of this.#ended.keys()) {
+      if (this.#ended.size <= maxEnded) break;
+      this.#ended.delete(oldest);
+    }
+  }
+
+  /**
+   * What a device asks of a session that is not this node's. Undefined: the outcome comes later, as a reply.
+   * A session in which the device has no part is answered as an unknown one.
+   */
+  perform(device: Device, request: Extract<Request, { session: string }>, now: number): Outcome | undefined {
+    const leg = this.#legs.get(device)?.get(request.session);
+    if (leg === undefined) {
+      const over = request.type === "hangup" || request.type === "cancel";
+      if (over && this.#ended.get(request.session) === device.user) return { ok: {} };
+      return failed("no_session");
+    }
+    const silent = silentRequests.has(request.type);
+    // A signal waits for an owner that is away for a moment: candidates keep. Who waits for a reply is told at once.
+    if (silent ? !this.#nodes.isLive(leg.owner) : !this.#nodes.responsive(leg.owner, now))
+      return { error: wireError("temporary") };
+    if (!silent) leg.open.set(request.id, request);
+    this.#nodes.send(leg.owner, { t: "ask", link: device.link.id, request });
+    return undefined;
+  }
+
+  /** The owner has replied. False: nobody was waiting, for the request is a silent one. */
+  replied(device: Device, id: number): boolean {
+    for (const leg of this.#legs.get(device)?.values() ?? []) if (leg.open.delete(id)) return true;
+    return false;
+  }
+
+  /** The device's link is another, or as it was: the owners of its sessions are told. */
+  tell(device: Device, item: NodeItem): void {
+    const owners = new Set<string>();
+    for (const { owner } of this.#legs.get(device)?.values() ?? []) owners.add(owner);
+    for (const owner of owners) this.#nodes.send(owner, item);
+  }
+
+  /** The device is gone for good. */
+  dropped(device: Device): void {
+    this.#legs.delete(device);
+  }
+
+  /** The legs of the sessions that a node owns. */
+  *ownedBy(
+    node: string,
+  ): Iterable<{ readonly device: Device; readonly session: string; readonly epoch: number }> {
+    for (const legs of this.#legs.values())
+      for (const leg of legs.values()) if (leg.owner === node) yield leg;
+  }
+
+  /** A node is gone: what it was asked and has not answered may or may not have been done. */
+  ownerGone(node: string, now: number): void {
+    for (const legs of this.#legs.values())
+      for (const leg of legs.values()) {
+        if (leg.owner !== node) continue;
+        for (const id of leg.open.keys())
+          leg.device.link.reply(id, { error: wireError("outcome_unknown") }, now);
+        leg.open.clear();
+      }
+  }
+}
