@@ -175,8 +175,8 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     return {
       linksLive: this.links.live,
       linksSuspended: this.links.size - this.links.live,
-      devices: this.#directory.deviceCount,
-      users: this.#directory.userCount,
+      devices: this.#directory.deviceCount - (this.#cluster?.devices.size ?? 0),
+      users: this.#cluster?.devices.held ?? this.#directory.userCount,
       sessionsRinging: this.#sessions.ringing,
       sessionsActive: this.#sessions.active,
       signals: this.#sessions.signals,
@@ -324,6 +324,10 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   displace(device: Device, why: "stale" | "replaced", now: number): void {
     this.links.displace(device, why, now);
+  }
+
+  rung(device: Device, caller: Device, session: string, now: number): void {
+    this.#sessions.rungFromElsewhere(device, caller, session, now);
   }
 
   load(device: Device): number {

@@ -95,7 +95,8 @@ export class Links implements LinkKeeper {
   ): void {
     const { resume } = hello;
     const { cluster } = this.#options;
-    const refusal = resume === undefined ? undefined : "expired";
+    const elsewhere = resume?.home !== undefined && resume.home !== this.#options.node;
+    const refusal = resume === undefined ? undefined : elsewhere ? "unreachable" : "expired";
     const known = resume !== undefined && this.#links.has(resume.link);
     if (cluster === undefined || known) {
       done(this.#decide(transport, hello, identity, refusal, now), now);

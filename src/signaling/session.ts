@@ -69,8 +69,8 @@ export class Session {
   members: readonly [string, string] | undefined;
   /** What the caller named the call. */
   key: string | undefined;
-  /** The session that goes on in place of this one, when two calls cross. */
-  survivor: Session | undefined;
+  /** The other call, when two cross, and which of both goes on. */
+  crossing: { readonly other: string; readonly survivor: string } | undefined;
   readonly #host: SessionHost;
   readonly #times: SessionTimes;
   #state: State = { name: "ringing" };
@@ -219,7 +219,8 @@ export class Session {
   cancel(leg: Leg, now: number): Outcome {
     if (leg !== this.caller) return failed("wrong_state", "only the caller cancels");
     if (this.#state.name === "active") return this.hangup(leg, "hangup", undefined, now);
-    this.end(this.survivor === undefined ? "cancelled" : "merged", now, { by: leg, except: leg });
+    const merged = this.crossing !== undefined && this.crossing.survivor !== this.id;
+    this.end(merged ? "merged" : "cancelled", now, { by: leg, except: leg });
     return done;
   }
 

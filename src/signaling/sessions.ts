@@ -206,7 +206,10 @@ export class Sessions implements SessionHost {
 
   /** A device can be rung from now on: whoever rings its user rings it too. */
   arrived(device: Device, now: number): void {
-    for (const session of this.#ringing.get(device.user) ?? []) session.ringDevice(device, now);
+    for (const session of this.#ringing.get(device.user) ?? []) {
+      session.ringDevice(device, now);
+      this.#cross(session, now);
+    }
   }
 
   suspended(device: Device, now: number): void {
@@ -272,7 +275,7 @@ export class Sessions implements SessionHost {
     const { caller, callee } = session;
     for (const leg of [caller, callee])
       for (const other of leg?.device === undefined ? [] : [...(this.#byDevice.get(leg.device) ?? [])])
-        if (other !== session && other.survivor === session) other.end("merged", now);
+        if (other !== session && other.crossing?.survivor === session.id) other.end("merged", now);
   }
 
   ended(session: Session, record: SessionRecord): void {
@@ -357,17 +360,37 @@ export class Sessions implements SessionHost {
   /** Two devices that ring each other: of their calls the one with the lower id survives. */
   #cross(session: Session, now: number): void {
     const from = session.caller.device;
-    if (from === undefined || session.survivor !== undefined) return;
+    if (from === undefined || session.crossing !== undefined) return;
     for (const other of this.#ringing.get(from.user) ?? []) {
       const back = other.caller.device;
-      if (other === session || back === undefined || other.survivor !== undefined) continue;
+      if (other === session || back === undefined || other.crossing !== undefined) continue;
       if (session.legOf(back) === undefined || other.legOf(from) === undefined) continue;
-      const [survivor, loser] = session.id < other.id ? [session, other] : [other, session];
-      loser.survivor = survivor;
-      for (const device of [from, back])
-        device.link.deliver({ type: "crossed", session: loser.id, survivor: survivor.id }, now);
+      const crossed = crossedPush(session.id, other.id);
+      session.crossing = { other: other.id, survivor: crossed.survivor };
+      other.crossing = { other: session.id, survivor: crossed.survivor };
+      for (const device of [from, back]) device.link.deliver(crossed, now);
       return;
     }
+    for (const rung of this.#options.directory.devices(session.wish.user)) {
+      const foreign = this.#options.cluster?.legs.ringing(from, rung);
+      if (foreign !== undefined && session.legOf(rung) !== undefined) this.#crossed(session, foreign, now);
+    }
+  }
+
+  /** A call of another node rings a device here: if that device is ringing the caller's itself, the two cross. */
+  rungFromElsewhere(device: Device, caller: Device, foreign: string, now: number): void {
+    for (const session of this.#byDevice.get(device) ?? []) {
+      if (session.caller.device !== device || session.state !== "ringing") continue;
+      if (session.legOf(caller) !== undefined) this.#crossed(session, foreign, now);
+    }
+  }
+
+  /** Tells the own end; the other call's node finds the same, and tells the other one. */
+  #crossed(session: Session, foreign: string, now: number): void {
+    if (session.crossing !== undefined) return;
+    const crossed = crossedPush(session.id, foreign);
+    session.crossing = { other: foreign, survivor: crossed.survivor };
+    session.caller.deliver(crossed, now);
   }
 
   /** True when it was ringing until now. */
@@ -387,4 +410,10 @@ export class Sessions implements SessionHost {
     }
     return legs;
   }
+}
+
+/** Of two calls that cross the one with the lower id survives. */
+function crossedPush(one: string, other: string) {
+  const [survivor, session] = one < other ? [one, other] : [other, one];
+  return { type: "crossed", session, survivor } as const;
 }

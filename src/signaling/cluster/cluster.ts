@@ -31,6 +31,8 @@ export interface ClusterHost {
   remoteChanged(user: string, now: number): void;
   /** Ends the link of a local device whose newer run is elsewhere. */
   displace(device: Device, why: "stale" | "replaced", now: number): void;
+  /** A session of another node rings a device of this one. */
+  rung(device: Device, caller: Device, session: string, now: number): void;
   /** How many sessions the device has part in, here and elsewhere. */
   load(device: Device): number;
   kicked(user: string, device: string | undefined, now: number): void;
@@ -232,7 +234,13 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     ) {
       const request = { id: nobodysRequest, type: "decline", session: push.session, reason: "busy" } as const;
       this.nodes.send(from, { t: "ask", link: device.link.id, request });
-    } else device.link.deliver(push, now);
+      return;
+    }
+    device.link.deliver(push, now);
+    if (push.type !== "incoming" || push.from.device === undefined) return;
+    this.legs.rung(device, push.session, push.from);
+    const caller = this.#options.directory.device(push.from.user, push.from.device);
+    if (caller !== undefined) this.#options.host.rung(device, caller, push.session, now);
   }
 
   #reply(device: Device, id: number, outcome: Outcome, now: number): void {

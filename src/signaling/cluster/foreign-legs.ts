@@ -11,6 +11,8 @@ interface ForeignLeg {
   readonly session: string;
   owner: string;
   epoch: number;
+  /** Whose call rings there, while it does. */
+  caller: { readonly user: string; readonly device?: string } | undefined;
   /** Requests that the owner has not replied to. */
   readonly open: Map<number, Request>;
 }
@@ -56,7 +58,7 @@ export class ForeignLegs {
     }
     const known = legs.get(session);
     if (known === undefined) {
-      legs.set(session, { device, session, owner, epoch, open: new Map() });
+      legs.set(session, { device, session, owner, epoch, caller: undefined, open: new Map() });
       return true;
     }
     if (epoch < known.epoch) return false;
@@ -100,6 +102,19 @@ export class ForeignLegs {
       return { error: wireError("temporary") };
     if (!silent) leg.open.set(request.id, request);
     this.#nodes.send(leg.owner, { t: "ask", link: device.link.id, request });
+    return undefined;
+  }
+
+  /** A session of another node rings the device. */
+  rung(device: Device, session: string, caller: { readonly user: string; readonly device?: string }): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg !== undefined) leg.caller = caller;
+  }
+
+  /** The session in which that other device rings this one. */
+  ringing(device: Device, caller: Device): string | undefined {
+    for (const leg of this.#legs.get(device)?.values() ?? [])
+      if (leg.caller?.user === caller.user && leg.caller.device === caller.id) return leg.session;
     return undefined;
   }
 

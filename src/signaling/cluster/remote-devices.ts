@@ -76,8 +76,20 @@ export class RemoteDevices {
     this.#version = options.now();
   }
 
-  /** Users that are followed. */
+  /** Devices of other nodes that are known here. */
   get size(): number {
+    return this.#links.size;
+  }
+
+  /** Users with devices of this node. */
+  get held(): number {
+    let count = 0;
+    for (const { holds } of this.#users.values()) if (holds) count += 1;
+    return count;
+  }
+
+  /** Users that are followed, those included. */
+  get followed(): number {
     return this.#users.size;
   }
 
