@@ -10,13 +10,14 @@ import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
 import { drainLinks, sweepLinks } from "./link-upkeep.ts";
-import { type LinkEnd, type LinkHooks, Links } from "./links.ts";
+import { type LinkEnd, type LinkHooks, Links, type Places } from "./links.ts";
 import { Messages } from "./messages.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room-policy.ts";
 import { Rooms } from "./rooms.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
+import type { Ticket } from "./tickets.ts";
 
 export interface CoreOptions {
   /** This node's name, unique in the cluster. */
@@ -91,7 +92,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.#sweptSlowly = now;
     const boot = ports.random(9);
     const cluster =
-      backplane && new Cluster({ node, boot, ports, backplane, deadlines, directory, host: this });
+      backplane && new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this });
     this.#cluster = cluster;
     this.links = new Links({ node, limits, ports, deadlines, directory, hooks: this, cluster });
     this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, cluster });
@@ -251,13 +252,19 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   // LinkHooks
 
-  recover(device: Device, tickets: readonly string[], now: number): string[] {
-    const found = this.#sessions.recover(device, tickets, now);
+  recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[] {
+    const found = this.#sessions.recover(device, tickets, places, now);
     if (found.length > 0) this.#recovered.set(device, found);
-    return found.map(([session]) => session.id);
+    const here = found.map(([session]) => session.id);
+    const elsewhere = tickets.filter(({ session }) => typeof places?.get(session) === "object");
+    return [...here, ...elsewhere.map(({ session }) => session)];
   }
 
-  opened(device: Device, now: number): void {
+  opened(device: Device, tickets: readonly Ticket[], places: Places, now: number): void {
+    for (const { session } of tickets) {
+      const place = places?.get(session);
+      if (typeof place === "object") this.#cluster?.rejoin(device, session, place.node);
+    }
     for (const [session, leg] of this.#recovered.get(device) ?? []) {
       session.tellRecovered(leg, now);
       session.linkChanged(leg, "live", now);
@@ -324,6 +331,18 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   displace(device: Device, why: "stale" | "replaced", now: number): void {
     this.links.displace(device, why, now);
+  }
+
+  owns(session: string): boolean {
+    return this.#sessions.owns(session);
+  }
+
+  rejoin(device: Device, session: string, now: number): boolean {
+    return this.#sessions.rejoin(device, session, now);
+  }
+
+  surrender(session: string, epoch: number): Device[] {
+    return this.#sessions.surrender(session, epoch).filter(({ link }) => !(link instanceof RemoteLink));
   }
 
   rung(device: Device, caller: Device, session: string, now: number): void {

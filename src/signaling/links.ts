@@ -4,10 +4,12 @@ import type { Limits } from "../protocol/limits.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
+import type { Place } from "./cluster/session-finder.ts";
 import { Device } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import { type LinkKeeper, NativeLink } from "./native-link.ts";
 import type { Identity, Ports, Transport } from "./ports.ts";
+import { openTicket, type Ticket } from "./tickets.ts";
 import { limitsToTell, welcomeFrame } from "./welcome.ts";
 
 /** Why a link is gone for good. Only `client` means that its person left. */
@@ -16,9 +18,9 @@ export type LinkEnd = "client" | "replaced" | "renewed" | "expired" | "kicked" |
 /** What the core does when devices come and go. */
 export interface LinkHooks {
   /** Finds the sessions of these tickets again for a device with a new link. Answers their ids; tells nobody yet. */
-  recover(device: Device, tickets: readonly string[], now: number): string[];
+  recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[];
   /** A device has a new link, and has heard `welcome`. */
-  opened(device: Device, now: number): void;
+  opened(device: Device, tickets: readonly Ticket[], places: Places, now: number): void;
   resumed(device: Device, now: number): void;
   suspended(device: Device, now: number): void;
   /** The link is gone for good. */
@@ -47,6 +49,16 @@ export type Admission =
 export interface LinkEntry {
   readonly link: NativeLink;
   readonly device: Device;
+}
+
+/** Where the sessions of tickets are, in a cluster. */
+export type Places = ReadonlyMap<string, Place> | undefined;
+
+/** What a hello brings beside itself: why it can't go on with its link, and the tickets of sessions. */
+interface Brought {
+  readonly refusal: Welcome["reason"];
+  readonly tickets: readonly Ticket[];
+  readonly places: Places;
 }
 
 /** Users whose older tokens are refused; the bound of what is remembered. */
@@ -98,23 +110,24 @@ export class Links implements LinkKeeper {
     const elsewhere = resume?.home !== undefined && resume.home !== this.#options.node;
     const refusal = resume === undefined ? undefined : elsewhere ? "unreachable" : "expired";
     const known = resume !== undefined && this.#links.has(resume.link);
-    if (cluster === undefined || known) {
-      done(this.#decide(transport, hello, identity, refusal, now), now);
-      return;
-    }
-    // Another node may hold the same device, and a newer run of it than this one.
-    cluster.devices.know(identity.user, (_complete, later) =>
-      done(this.#decide(transport, hello, identity, refusal, later), later),
-    );
+    const tickets = this.#tickets(hello, identity, now);
+    const decide = (places: Places, later: number) =>
+      done(this.#decide(transport, hello, identity, { refusal, tickets, places }, later), later);
+    if (cluster === undefined || known) decide(undefined, now);
+    // Another node may hold the same device, and a newer run of it than this one; and others the sessions of its tickets.
+    else cluster.devices.know(identity.user, () => cluster.finder.find(tickets, decide));
   }
 
-  #decide(
-    transport: Transport,
-    hello: Hello,
-    identity: Identity,
-    refusal: "expired" | "unreachable" | undefined,
-    now: number,
-  ): Admission {
+  #tickets(hello: Hello, { user }: Identity, now: number): Ticket[] {
+    const tickets: Ticket[] = [];
+    for (const sealed of hello.sessions ?? []) {
+      const ticket = openTicket(this.#options.ports, sealed, now);
+      if (ticket?.user === user) tickets.push(ticket);
+    }
+    return tickets;
+  }
+
+  #decide(transport: Transport, hello: Hello, identity: Identity, brought: Brought, now: number): Admission {
     const wanted = hello.device?.id;
     if (identity.device !== undefined && wanted !== undefined && wanted !== identity.device)
       return { close: "forbidden", reason: "the token is for another device" };
@@ -124,8 +137,10 @@ export class Links implements LinkKeeper {
     const { resume } = hello;
     const entry = resume === undefined ? undefined : this.#links.get(resume.link);
     if (entry === undefined || resume === undefined)
-      return this.#open(transport, hello, identity, id, refusal, now);
+      return this.#open(transport, hello, identity, id, brought, now);
     const { link, device } = entry;
+    const refused = (refusal: Welcome["reason"]) =>
+      this.#open(transport, hello, identity, id, { ...brought, refusal }, now);
     const presented = this.#options.ports.hash(resume.secret);
     if (
       device.user !== identity.user ||
@@ -134,9 +149,9 @@ export class Links implements LinkKeeper {
     )
       return { close: "badResume" };
     // A duplicated tab brings the secret of the tab that it was copied from: it is another instance.
-    if (link.instance !== hello.instance) return this.#open(transport, hello, identity, id, "expired", now);
+    if (link.instance !== hello.instance) return refused("expired");
     if (hello.attempt <= link.attempt) return { close: "stale" };
-    if (!link.log.reaches(resume.seq)) return this.#open(transport, hello, identity, id, "gap", now);
+    if (!link.log.reaches(resume.seq)) return refused("gap");
     link.formerSecretHash = presented;
     this.#resume(entry, transport, hello, identity, resume.seq, now);
     return { link };
@@ -170,9 +185,10 @@ export class Links implements LinkKeeper {
     hello: Hello,
     identity: Identity,
     id: string,
-    refusal: Welcome["reason"],
+    { refusal, tickets: all, places }: Brought,
     now: number,
   ): Admission {
+    const tickets = all.filter((ticket) => ticket.device === id);
     const { directory, hooks, ports, limits } = this.#options;
     const old = directory.device(identity.user, id);
     const oldLink = old === undefined ? undefined : displaceable(old);
@@ -212,7 +228,7 @@ export class Links implements LinkKeeper {
     this.live += 1;
     link.attach(transport);
     this.#authorize(entry, identity);
-    const found = hooks.recover(device, hello.sessions ?? [], now);
+    const found = hooks.recover(device, tickets, places, now);
     if (oldLink !== undefined && old !== undefined) {
       const reason = oldLink.instance === hello.instance ? "renewed" : "replaced";
       ports.emit({ type: "link_closed", user: old.user, device: old.id, reason });
@@ -221,7 +237,7 @@ export class Links implements LinkKeeper {
     this.#welcome(entry, false, refusal, found, now);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: link.id });
     hooks.changed(device.user, now);
-    hooks.opened(device, now);
+    hooks.opened(device, tickets, places, now);
     return { link };
   }
 

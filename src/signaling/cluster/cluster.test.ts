@@ -205,3 +205,29 @@ describe("one device at two nodes", () => {
     expect(clients.filter((client) => client.closed === undefined)).toHaveLength(1);
   });
 });
+
+describe("a node that dies", () => {
+  test("a device of it comes back at another node, and finds its call by the ticket", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const session = connected(cluster, alice, bob);
+    cluster.kill("n2");
+    cluster.pass(1_000);
+    bob.sim = cluster.node("n3");
+    const again = bob.lastWelcome;
+    bob.connect({
+      resume: { link: again.link, secret: again.secret, home: again.home, seq: bob.lastSeq },
+      sessions: bob.tickets,
+    });
+    cluster.pass(2_000);
+    expect(bob.welcome).toMatchObject({ resumed: false, reason: "unreachable", sessions: [session] });
+    expect(bob.last("session")).toMatchObject({ session, recovered: true, state: "active", direction: "in" });
+    bob.ask("restart", { session, pair: 1, generation: 1 });
+    cluster.flow();
+    expect(alice.last("restart")).toMatchObject({ session, generation: 2 });
+    alice.ask("hangup", { session });
+    cluster.flow();
+    expect(bob.last("ended")).toMatchObject({ session, reason: "hangup" });
+  });
+});

@@ -1,5 +1,6 @@
 import { wireError } from "../../protocol/error-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
+import type { Limits } from "../../protocol/limits.ts";
 import { type Request, silentRequests } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
@@ -11,8 +12,15 @@ import type { Ports } from "../ports.ts";
 import { ForeignLegs } from "./foreign-legs.ts";
 import type { NodeItem } from "./node-item.ts";
 import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
-import { type LocalDevice, RemoteDevices, type RemoteDevicesEvents } from "./remote-devices.ts";
+import {
+  type LocalDevice,
+  RemoteDevices,
+  type RemoteDevicesEvents,
+  type SessionClaim,
+} from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
+import { SessionFinder } from "./session-finder.ts";
+import { SettlingBackplane } from "./settling-backplane.ts";
 
 /** What the cluster makes happen in the core of this node. */
 export interface ClusterHost {
@@ -33,6 +41,12 @@ export interface ClusterHost {
   displace(device: Device, why: "stale" | "replaced", now: number): void;
   /** A session of another node rings a device of this one. */
   rung(device: Device, caller: Device, session: string, now: number): void;
+  /** True when this node owns the session. */
+  owns(session: string): boolean;
+  /** A device of another node comes back to its part in a session of this one. False: it has none. */
+  rejoin(device: Device, session: string, now: number): boolean;
+  /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers its local devices. */
+  surrender(session: string, epoch: number): Device[];
   /** How many sessions the device has part in, here and elsewhere. */
   load(device: Device): number;
   kicked(user: string, device: string | undefined, now: number): void;
@@ -41,6 +55,7 @@ export interface ClusterHost {
 export interface ClusterOptions {
   readonly node: string;
   readonly boot: string;
+  readonly limits: Limits;
   readonly ports: Ports;
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
@@ -57,11 +72,13 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   readonly nodes: Nodes;
   readonly devices: RemoteDevices;
   readonly legs: ForeignLegs;
+  readonly finder: SessionFinder;
   readonly #options: ClusterOptions;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    const { node, boot, ports, backplane, deadlines, directory, host } = options;
+    const { node, boot, ports, deadlines, directory, host } = options;
+    const backplane = new SettlingBackplane(options.backplane, deadlines, ports.now);
     this.nodes = new Nodes({ node, boot, backplane, deadlines, now: ports.now, events: this });
     this.devices = new RemoteDevices({
       nodes: this.nodes,
@@ -73,7 +90,10 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       local: host.local.bind(host),
       events: this,
     });
-    this.legs = new ForeignLegs(this.nodes);
+    const { detachedTimeout, ticketTtl } = options.limits;
+    this.legs = new ForeignLegs(this.nodes, deadlines, detachedTimeout);
+    const owns = host.owns.bind(host);
+    this.finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns });
   }
 
   tick(now: number): void {
@@ -119,6 +139,23 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.nodes.broadcast({ op: "kick", user, ...(device === undefined ? {} : { device }) });
   }
 
+  /** Brings a device of this node back to its part in a session of that node. */
+  rejoin(device: Device, session: string, owner: string): void {
+    const notice = this.devices.noticeOf(device);
+    if (notice !== undefined)
+      this.nodes.send(owner, { t: "rejoin", user: device.user, device: notice, session });
+  }
+
+  /** This node owns the session from now on: those who have part in it are told. */
+  claim(session: string, epoch: number, users: readonly string[], now: number): void {
+    this.finder.took(session);
+    const claim: SessionClaim = { op: "claim", session, owner: this.nodes.name, epoch };
+    for (const user of new Set(users)) {
+      this.devices.tellHolders(user, claim);
+      this.claimed(user, claim, now);
+    }
+  }
+
   // NodesEvents
 
   item(from: string, item: NodeItem, now: number): void {
@@ -138,6 +175,18 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       case "reply":
       case "shut":
         this.#fromOwner(from, item, now);
+        break;
+      case "rejoin": {
+        const device = this.devices.introduce(from, item.user, item.device, now);
+        if (device === undefined || this.#options.host.rejoin(device, item.session, now)) break;
+        const links = [device.link.id];
+        const push = { type: "ended", session: item.session, reason: "lost" } as const;
+        this.nodes.send(from, { t: "push", links, push });
+        this.nodes.send(from, { t: "unbound", link: device.link.id, session: item.session });
+        break;
+      }
+      case "stale":
+        this.#surrender(item.session, item.owner, item.epoch);
         break;
       case "ask":
       case "link":
@@ -160,6 +209,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.nodes.send(node, { t: "resync" });
     this.devices.resync(node);
     this.devices.restored();
+    // What was said of these meanwhile may be lost on either side.
+    for (const { device, session } of this.legs.ownedBy(node)) this.rejoin(device, session, node);
   }
 
   gone(node: string, lost: readonly NodeItem[], now: number): void {
@@ -169,7 +220,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       if (item.t === "ask" && silentRequests.has(item.request.type)) {
         const device = this.#options.host.localByLink(item.link);
         if (device !== undefined)
-          this.#reply(device, item.request.id, { error: wireError("temporary") }, now);
+          this.#refused(device, item.request.id, { error: wireError("temporary") }, now);
       }
     this.devices.nodeGone(node, now);
   }
@@ -190,6 +241,16 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   displaced(device: Device, same: boolean, now: number): void {
     this.#options.host.displace(device, same ? "stale" : "replaced", now);
+  }
+
+  claimed(user: string, { session, owner, epoch }: SessionClaim, _now: number): void {
+    if (owner !== this.nodes.name) this.#surrender(session, owner, epoch);
+    for (const { device } of this.#options.host.local(user)) {
+      const known = this.legs.ownerOf(device, session);
+      if (known === undefined || known.epoch >= epoch) continue;
+      this.legs.bound(device, session, owner, epoch);
+      this.rejoin(device, session, owner);
+    }
   }
 
   moved(_device: Device, link: RemoteLink, to: string): void {
@@ -215,16 +276,40 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       return;
     }
     if (item.t === "bound") {
-      this.legs.bound(device, item.session, from, item.epoch);
-      if (device.link.state === "suspended")
+      if (!this.legs.bound(device, item.session, from, item.epoch)) this.#stale(from, device, item.session);
+      else if (device.link.state === "suspended")
         this.nodes.send(from, { t: "link", link: item.link, state: "suspended" });
     } else if (item.t === "unbound") this.legs.unbound(device, item.session, from);
     else if (item.t === "shut") device.link.close(item.why, now);
-    else this.#reply(device, item.id, item.outcome, now);
+    else if (item.silent === true) this.#refused(device, item.id, item.outcome, now);
+    else {
+      this.legs.replied(device, item.id, item.outcome);
+      device.link.reply(item.id, item.outcome, now);
+    }
+  }
+
+  /** A node speaks of a session that another one owns by now. */
+  #stale(to: string, device: Device, session: string): void {
+    const known = this.legs.ownerOf(device, session);
+    if (known !== undefined) this.nodes.send(to, { t: "stale", session, ...known });
+  }
+
+  /** Gives up a copy of a session that another node owns in a newer epoch; its devices here turn to that. */
+  #surrender(session: string, owner: string, epoch: number): void {
+    this.finder.released(session);
+    for (const device of this.#options.host.surrender(session, epoch)) {
+      this.legs.bound(device, session, owner, epoch);
+      this.rejoin(device, session, owner);
+    }
   }
 
   #push(from: string, device: Device | undefined, push: PushBody, now: number): void {
     if (device === undefined) return;
+    const owner = "session" in push ? this.legs.ownerOf(device, push.session)?.owner : undefined;
+    if (owner !== undefined && owner !== from && "session" in push) {
+      this.#stale(from, device, push.session);
+      return;
+    }
     const { maxSessions } = device.capabilities;
     // Its node alone knows all the sessions that it has.
     if (
@@ -243,10 +328,9 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     if (caller !== undefined) this.#options.host.rung(device, caller, push.session, now);
   }
 
-  #reply(device: Device, id: number, outcome: Outcome, now: number): void {
-    const { link } = device;
-    const awaited = this.legs.replied(device, id);
-    if (!awaited && link instanceof NativeLink) link.inFlight += 1;
+  /** A request that is replied to only when it fails has failed: it was not counted as one that waits. */
+  #refused({ link }: Device, id: number, outcome: Outcome, now: number): void {
+    if (link instanceof NativeLink) link.inFlight += 1;
     link.reply(id, outcome, now);
   }
 
@@ -259,9 +343,10 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       ports.emit({ type: "fault", where: request.type, error });
       outcome = { error: wireError("internal") };
     }
-    const said = outcome === undefined || ("ok" in outcome && silentRequests.has(request.type));
-    if (outcome === undefined || said || request.id === nobodysRequest) return;
-    device.link.reply(request.id, outcome, now);
+    if (outcome === undefined || request.id === nobodysRequest) return;
+    const { link } = device;
+    if (!silentRequests.has(request.type)) link.reply(request.id, outcome, now);
+    else if ("error" in outcome && link instanceof RemoteLink) link.refuse(request.id, outcome);
   }
 
   #linkChanged(device: Device, state: "live" | "suspended", now: number): void {

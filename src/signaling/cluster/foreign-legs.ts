@@ -1,18 +1,21 @@
 import { wireError } from "../../protocol/error-codes.ts";
 import { type Request, silentRequests } from "../../protocol/requests.ts";
+import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
 import type { NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 
 /** A session that another node owns, as the node of one of its devices sees it. */
-interface ForeignLeg {
+export interface ForeignLeg {
   readonly device: Device;
   readonly session: string;
   owner: string;
   epoch: number;
   /** Whose call rings there, while it does. */
   caller: { readonly user: string; readonly device?: string } | undefined;
+  /** When it is given up, while its owner is gone. */
+  lostAt: Deadline | undefined;
   /** Requests that the owner has not replied to. */
   readonly open: Map<number, Request>;
 }
@@ -26,11 +29,16 @@ const maxEnded = 4_096;
  */
 export class ForeignLegs {
   readonly #nodes: Nodes;
+  readonly #deadlines: Deadlines;
+  readonly #detachedTimeout: number;
   readonly #legs = new Map<Device, Map<string, ForeignLeg>>();
   readonly #ended = new Map<string, string>();
 
-  constructor(nodes: Nodes) {
+  /** `detachedTimeout`: how long a connected call may be without an owner, ms. */
+  constructor(nodes: Nodes, deadlines: Deadlines, detachedTimeout: number) {
     this.#nodes = nodes;
+    this.#deadlines = deadlines;
+    this.#detachedTimeout = detachedTimeout;
   }
 
   /** Sessions of others that devices here have part in. */
@@ -49,6 +57,11 @@ export class ForeignLegs {
     return this.#legs.get(device)?.size ?? 0;
   }
 
+  /** The owner of a session in which the device has part, and its epoch. */
+  ownerOf(device: Device, session: string): { readonly owner: string; readonly epoch: number } | undefined {
+    return this.#legs.get(device)?.get(session);
+  }
+
   /** The device has part in a session of that owner. False: in a newer epoch it has another owner. */
   bound(device: Device, session: string, owner: string, epoch: number): boolean {
     let legs = this.#legs.get(device);
@@ -58,7 +71,15 @@ export class ForeignLegs {
     }
     const known = legs.get(session);
     if (known === undefined) {
-      legs.set(session, { device, session, owner, epoch, caller: undefined, open: new Map() });
+      legs.set(session, {
+        device,
+        session,
+        owner,
+        epoch,
+        caller: undefined,
+        lostAt: undefined,
+        open: new Map(),
+      });
       return true;
     }
     if (epoch < known.epoch) return false;
@@ -67,6 +88,8 @@ export class ForeignLegs {
       for (const request of known.open.values())
         this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
     }
+    known.lostAt?.cancel();
+    known.lostAt = undefined;
     known.owner = owner;
     known.epoch = epoch;
     return true;
@@ -76,6 +99,7 @@ export class ForeignLegs {
     const legs = this.#legs.get(device);
     const leg = legs?.get(session);
     if (legs === undefined || leg === undefined || leg.owner !== owner) return;
+    leg.lostAt?.cancel();
     legs.delete(session);
     if (legs.size === 0) this.#legs.delete(device);
     this.#ended.set(session, device.user);
@@ -118,10 +142,16 @@ export class ForeignLegs {
     return undefined;
   }
 
-  /** The owner has replied. False: nobody was waiting, for the request is a silent one. */
-  replied(device: Device, id: number): boolean {
-    for (const leg of this.#legs.get(device)?.values() ?? []) if (leg.open.delete(id)) return true;
-    return false;
+  /** The owner has replied. */
+  replied(device: Device, id: number, outcome: Outcome): void {
+    for (const leg of this.#legs.get(device)?.values() ?? []) {
+      const request = leg.open.get(id);
+      if (request === undefined) continue;
+      leg.open.delete(id);
+      // It has answered the call: nothing rings here any more.
+      if (request.type === "accept" && "ok" in outcome) leg.caller = undefined;
+      return;
+    }
   }
 
   /** The device's link is another, or as it was: the owners of its sessions are told. */
@@ -133,25 +163,35 @@ export class ForeignLegs {
 
   /** The device is gone for good. */
   dropped(device: Device): void {
+    for (const { lostAt } of this.#legs.get(device)?.values() ?? []) lostAt?.cancel();
     this.#legs.delete(device);
   }
 
   /** The legs of the sessions that a node owns. */
-  *ownedBy(
-    node: string,
-  ): Iterable<{ readonly device: Device; readonly session: string; readonly epoch: number }> {
+  *ownedBy(node: string): Iterable<ForeignLeg> {
     for (const legs of this.#legs.values())
       for (const leg of legs.values()) if (leg.owner === node) yield leg;
   }
 
-  /** A node is gone: what it was asked and has not answered may or may not have been done. */
+  /**
+   * A node is gone: what it was asked and has not answered may or may not have been done. A call that it was ringing is
+   * over here; one that is connected goes on without it, until another node claims it or nobody does.
+   */
   ownerGone(node: string, now: number): void {
-    for (const legs of this.#legs.values())
-      for (const leg of legs.values()) {
-        if (leg.owner !== node) continue;
-        for (const id of leg.open.keys())
-          leg.device.link.reply(id, { error: wireError("outcome_unknown") }, now);
-        leg.open.clear();
+    for (const leg of [...this.ownedBy(node)]) {
+      const { device, session, open } = leg;
+      for (const id of open.keys()) device.link.reply(id, { error: wireError("outcome_unknown") }, now);
+      open.clear();
+      if (leg.caller !== undefined) this.#end(leg, now);
+      else if (leg.lostAt === undefined) {
+        device.link.deliver({ type: "peer", session, link: "detached" }, now);
+        leg.lostAt = this.#deadlines.add(now + this.#detachedTimeout, (later) => this.#end(leg, later));
       }
+    }
+  }
+
+  #end(leg: ForeignLeg, now: number): void {
+    leg.device.link.deliver({ type: "ended", session: leg.session, reason: "lost" }, now);
+    this.unbound(leg.device, leg.session, leg.owner);
   }
 }

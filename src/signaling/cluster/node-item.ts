@@ -53,8 +53,19 @@ export type NodeItem =
       readonly link: string;
       readonly id: number;
       readonly outcome: Outcome;
+      /** To a request that is replied to only when it fails. */
+      readonly silent?: boolean;
     }
   | { readonly t: "shut"; readonly link: string; readonly why: CloseName }
+  /** To the owner of a session: my device has (still, or again) this part in it. */
+  | {
+      readonly t: "rejoin";
+      readonly user: string;
+      readonly device: DeviceNotice;
+      readonly session: string;
+    }
+  /** To a former owner: the session has another owner, in a newer epoch. */
+  | { readonly t: "stale"; readonly session: string; readonly epoch: number; readonly owner: string }
   /** To the owner of a session: what one of its devices asks, and how its link is. */
   | { readonly t: "ask"; readonly link: string; readonly request: Request }
   | { readonly t: "link"; readonly link: string; readonly state: "live" | "suspended" }

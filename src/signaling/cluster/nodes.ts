@@ -177,7 +177,6 @@ export class Nodes {
     const now = this.#options.now();
     if (message.op === "kick") this.#options.events.broadcast(message, now);
     else this.#beaten(message, now);
-    this.#settle(now);
   }
 
   #beaten({ op, node, boot, time, draining }: Beat, now: number): void {
@@ -288,7 +287,6 @@ export class Nodes {
         for (const text of batch.items) this.#options.events.item(from, JSON.parse(text), now);
       }
     }
-    this.#settle(now);
   }
 
   #newStream(from: string, peer: Peer, epoch: number, now: number): void {
@@ -301,11 +299,5 @@ export class Nodes {
     peer.fromEpoch = epoch;
     peer.fromN = 0;
     peer.refuses = false;
-  }
-
-  #settle(now: number): void {
-    const { deadlines } = this.#options;
-    const due = deadlines.next;
-    if (due !== undefined && due <= now) deadlines.run(now);
   }
 }

@@ -26,6 +26,8 @@ export interface RemoteDevicesEvents {
   changed(user: string, now: number): void;
   /** Another node holds a newer run of this device. `same`: of the same instance. */
   displaced(device: Device, same: boolean, now: number): void;
+  /** A session in which a device of the user may have part has another owner. */
+  claimed(user: string, claim: SessionClaim, now: number): void;
   /** The link has gone over to that node. */
   moved(device: Device, link: RemoteLink, to: string, now: number): void;
 }
@@ -56,6 +58,14 @@ interface Announcement extends DeviceList {
 interface Question {
   readonly op: "who";
   readonly by: string;
+}
+
+/** A session has another owner than before: who has a device in it turns to that. */
+export interface SessionClaim {
+  readonly op: "claim";
+  readonly session: string;
+  readonly owner: string;
+  readonly epoch: number;
 }
 
 /**
@@ -138,6 +148,30 @@ export class RemoteDevices {
       this.#publish(following, this.#list(following, closed.length > 0 ? closed : undefined));
       this.#rest(following);
     });
+  }
+
+  /**
+   * The node of a device speaks for it, who may not be known here yet: nobody here need follow its user. It stays known
+   * as long as its node says so, or something here uses it.
+   */
+  introduce(node: string, user: string, one: DeviceNotice, now: number): Device | undefined {
+    const known = this.#links.get(one.link);
+    if (known !== undefined) return known;
+    const following = this.#following(user);
+    this.#takeOne(following, node, one, now);
+    this.#rest(following);
+    return this.#links.get(one.link);
+  }
+
+  /** What others are told of a local device. */
+  noticeOf(device: Device): DeviceNotice | undefined {
+    const local = this.#options.local(device.user).find((one) => one.device === device);
+    return local && notice(local);
+  }
+
+  /** Tells all holders of the user. */
+  tellHolders(user: string, message: SessionClaim): void {
+    this.#options.backplane.publish(`u.${this.#options.hash(user)}`, message);
   }
 
   /** An item of a channel: a list, or a question. */
@@ -236,7 +270,7 @@ export class RemoteDevices {
     if (following.subscribed?.subject === subject) return;
     const before = following.subscribed;
     const stop = this.#options.backplane.subscribe(subject, (message, answer) =>
-      this.#heard(following, message as Announcement | Question, answer),
+      this.#heard(following, message as Announcement | Question | SessionClaim, answer),
     );
     following.subscribed = { subject, stop };
     before?.stop();
@@ -244,18 +278,17 @@ export class RemoteDevices {
 
   #heard(
     following: Following,
-    message: Announcement | Question,
+    message: Announcement | Question | SessionClaim,
     answer: ((reply: unknown) => void) | undefined,
   ): void {
-    const { nodes, now, deadlines } = this.#options;
+    const { nodes, now } = this.#options;
     if (message.op === "devices") this.#take(following, message, now());
+    else if (message.op === "claim") this.#options.events.claimed(following.user, message, now());
     else if (following.holds) {
       nodes.send(message.by, { t: "devices", ...this.#list(following) });
       const others = [...following.lists].filter(([, { devices }]) => devices.size > 0).map(([node]) => node);
       answer?.({ holders: [nodes.name, ...others] });
     }
-    const due = deadlines.next;
-    if (due !== undefined && due <= now()) deadlines.run(now());
   }
 
   /** Asks all holders. The first answer names them all; each sends its list by its channel. */
@@ -287,7 +320,6 @@ export class RemoteDevices {
             this.#failed(following, later),
           );
       } else this.#failed(following, now);
-      this.#settle();
     });
   }
 
@@ -468,12 +500,6 @@ export class RemoteDevices {
     this.#links.delete(link.id);
     this.#options.directory.remove(device);
     link.state = "closed";
-  }
-
-  #settle(): void {
-    const { deadlines, now } = this.#options;
-    const due = deadlines.next;
-    if (due !== undefined && due <= now()) deadlines.run(now());
   }
 }
 

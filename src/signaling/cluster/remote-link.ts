@@ -46,6 +46,11 @@ export class RemoteLink implements DeviceLink {
     this.#send({ t: "reply", link: this.id, id, outcome });
   }
 
+  /** Replies to a request whose success is not replied to. */
+  refuse(id: number, outcome: Outcome): void {
+    this.#send({ t: "reply", link: this.id, id, outcome, silent: true });
+  }
+
   close(why: CloseName, _now: number): void {
     this.#send({ t: "shut", link: this.id, why });
   }
@@ -56,9 +61,9 @@ export class RemoteLink implements DeviceLink {
     this.#send({ t: "bound", link: this.id, session, epoch });
   }
 
-  unbound(session: string): void {
+  unbound(session: string, goesOn: boolean): void {
     if (!this.#sessions.delete(session)) return;
-    this.#send({ t: "unbound", link: this.id, session });
+    if (!goesOn) this.#send({ t: "unbound", link: this.id, session });
     if (this.#sessions.size === 0) this.#host.used(this, false);
   }
 
