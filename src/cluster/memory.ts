@@ -35,6 +35,7 @@ export class MemoryHub {
   readonly #subjects = new Map<string, Set<Subscription>>();
   readonly #questions = new Set<Question>();
   readonly #deadlines = new Deadlines();
+  readonly #asleep = new Map<Node, (() => void)[]>();
   #queue: (() => void)[] = [];
   #now: number;
 
@@ -73,6 +74,20 @@ export class MemoryHub {
     }
   }
 
+  /** The node stands still: what is sent to it waits until it wakes. */
+  sleep(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node !== undefined && !this.#asleep.has(node)) this.#asleep.set(node, []);
+  }
+
+  wake(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    const waiting = this.#asleep.get(node) ?? [];
+    this.#asleep.delete(node);
+    for (const delivery of waiting) this.#send(node, delivery);
+  }
+
   up(name: string): void {
     const node = this.#nodes.get(name);
     if (node !== undefined) node.state = "up";
@@ -97,7 +112,7 @@ export class MemoryHub {
     if (from.state === "down") return;
     const text = JSON.stringify(message);
     for (const { node, hear } of this.#others(subject, from))
-      this.#send(() => {
+      this.#send(node, () => {
         if (node.state === "up") hear(JSON.parse(text));
       });
   }
@@ -110,12 +125,12 @@ export class MemoryHub {
     done: (answer: BackplaneAnswer) => void,
   ): void {
     if (from.state === "down") {
-      this.#send(() => done({ kind: "down" }));
+      this.#send(from, () => done({ kind: "down" }));
       return;
     }
     const others = this.#others(subject, from);
     if (others.length === 0) {
-      this.#send(() => done({ kind: "no_responders" }));
+      this.#send(from, () => done({ kind: "no_responders" }));
       return;
     }
     const question: Question = {
@@ -126,7 +141,7 @@ export class MemoryHub {
     this.#questions.add(question);
     const text = JSON.stringify(message);
     for (const { node, hear } of others)
-      this.#send(() => {
+      this.#send(node, () => {
         if (node.state === "up") hear(JSON.parse(text), (reply) => this.#answer(node, question, reply));
       });
   }
@@ -145,7 +160,7 @@ export class MemoryHub {
   #answer(by: Node, question: Question, reply: unknown): void {
     if (by.state === "down") return;
     const text = JSON.stringify(reply);
-    this.#send(() => this.#settle(question, { kind: "reply", reply: JSON.parse(text) }));
+    this.#send(question.by, () => this.#settle(question, { kind: "reply", reply: JSON.parse(text) }));
   }
 
   #settle(question: Question, answer: BackplaneAnswer): void {
@@ -159,8 +174,10 @@ export class MemoryHub {
     return [...all].filter(({ node }) => node !== from && node.state === "up");
   }
 
-  #send(delivery: () => void): void {
-    if (this.#immediate) delivery();
+  #send(to: Node, delivery: () => void): void {
+    const asleep = this.#asleep.get(to);
+    if (asleep !== undefined) asleep.push(delivery);
+    else if (this.#immediate) delivery();
     else this.#queue.push(delivery);
   }
 

@@ -4,14 +4,18 @@ import type { Request, RequestOf } from "../protocol/requests.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
 import { Cluster, type ClusterHost } from "./cluster/cluster.ts";
+import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
+import type { NodeItem } from "./cluster/node-item.ts";
 import type { LocalDevice } from "./cluster/remote-devices.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
 import { drainLinks, sweepLinks } from "./link-upkeep.ts";
+import { linkSnapshot } from "./link-snapshot.ts";
 import { type LinkEnd, type LinkHooks, Links, type Places } from "./links.ts";
 import { Messages } from "./messages.ts";
+import { may } from "./permissions.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room-policy.ts";
@@ -292,6 +296,43 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   changed(user: string, now: number): void {
     this.#presence.changed(user, now);
     this.#cluster?.altered(user);
+  }
+
+  adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
+    const watched = parcel.watches.filter((user) => may(device, "watch", user));
+    if (watched.length > 0) this.#presence.watch(device, watched, now);
+    this.#cluster?.adopted(device, parcel, held, now);
+  }
+
+  // LinkSource
+
+  freeze(request: PullRequest, now: number): PullAnswer | undefined {
+    return this.links.freeze(request, now);
+  }
+
+  thaw(link: string, now: number): void {
+    this.links.thaw(link, now);
+  }
+
+  give(request: PullRequest): Parcel | undefined {
+    const cluster = this.#cluster;
+    const entry = cluster && this.links.release(request);
+    if (cluster === undefined || entry === undefined) return undefined;
+    const { link, device } = entry;
+    const own = this.#sessions.legsOf(device);
+    const parcel = {
+      link: linkSnapshot(link, device),
+      legs: [...cluster.legs.snapshot(device), ...own],
+      watches: this.#presence.watchesOf(device),
+    };
+    this.#presence.dropped(device);
+    link.end();
+    cluster.gaveAway(
+      device,
+      request.by,
+      own.map(({ session }) => session),
+    );
+    return parcel;
   }
 
   // ClusterHost

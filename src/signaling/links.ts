@@ -3,10 +3,13 @@ import type { Hello, Welcome } from "../protocol/handshake.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
+import type { NodeItem } from "./cluster/node-item.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import type { Place } from "./cluster/session-finder.ts";
 import { Device } from "./device.ts";
 import type { Directory } from "./directory.ts";
+import type { LinkSnapshot } from "./link-snapshot.ts";
 import { type LinkKeeper, NativeLink } from "./native-link.ts";
 import type { Identity, Ports, Transport } from "./ports.ts";
 import { openTicket, type Ticket } from "./tickets.ts";
@@ -22,6 +25,8 @@ export interface LinkHooks {
   /** A device has a new link, and has heard `welcome`. */
   opened(device: Device, tickets: readonly Ticket[], places: Places, now: number): void;
   resumed(device: Device, now: number): void;
+  /** A link has come from another node, with all that hangs on it; `held` is what this node had to say to it. */
+  adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void;
   suspended(device: Device, now: number): void;
   /** The link is gone for good. */
   closed(device: Device, why: LinkEnd, now: number): void;
@@ -111,11 +116,111 @@ export class Links implements LinkKeeper {
     const refusal = resume === undefined ? undefined : elsewhere ? "unreachable" : "expired";
     const known = resume !== undefined && this.#links.has(resume.link);
     const tickets = this.#tickets(hello, identity, now);
-    const decide = (places: Places, later: number) =>
-      done(this.#decide(transport, hello, identity, { refusal, tickets, places }, later), later);
+    const decide = (places: Places, later: number, why: Welcome["reason"] = refusal) =>
+      done(this.#decide(transport, hello, identity, { refusal: why, tickets, places }, later), later);
     if (cluster === undefined || known) decide(undefined, now);
     // Another node may hold the same device, and a newer run of it than this one; and others the sessions of its tickets.
-    else cluster.devices.know(identity.user, () => cluster.finder.find(tickets, decide));
+    else
+      cluster.devices.know(identity.user, (_complete, later) =>
+        this.#pull(cluster, transport, hello, identity, later, done, (refusal) =>
+          cluster.finder.find(tickets, (places, then) => decide(places, then, refusal)),
+        ),
+      );
+  }
+
+  /** Has the link of the hello brought here by the node that holds it; `otherwise` where it does not come. */
+  #pull(
+    cluster: Cluster,
+    transport: Transport,
+    hello: Hello,
+    identity: Identity,
+    now: number,
+    done: (admission: Admission, now: number) => void,
+    otherwise: (refusal: Welcome["reason"]) => void,
+  ): void {
+    const { resume, instance, attempt } = hello;
+    const device = identity.device ?? hello.device?.id;
+    const home = resume?.home;
+    if (resume === undefined || device === undefined || home === undefined || home === this.#options.node) {
+      otherwise(resume && "expired");
+      return;
+    }
+    const unfit = this.#unfit(hello, identity, now);
+    if (unfit !== undefined) {
+      done(unfit, now);
+      return;
+    }
+    const secretHash = this.#options.ports.hash(resume.secret);
+    const { link, seq } = resume;
+    const { user } = identity;
+    const by = this.#options.node;
+    const request = { link, user, device, secretHash, instance, attempt, seq, by };
+    cluster.transfer.pull(home, request, (answer, later) => {
+      if ("close" in answer) done({ close: answer.close }, later);
+      else if ("refusal" in answer) otherwise(answer.refusal);
+      else done({ link: this.#adopt(cluster, answer.parcel, transport, hello, identity, later) }, later);
+    });
+  }
+
+  /** Goes on with a link that another node had. */
+  #adopt(
+    cluster: Cluster,
+    parcel: Parcel,
+    transport: Transport,
+    hello: Hello,
+    identity: Identity,
+    now: number,
+  ): NativeLink {
+    const { link: snapshot } = parcel;
+    const { directory, hooks } = this.#options;
+    const link = new NativeLink(snapshot.id, snapshot.instance, snapshot.attempt, this, now);
+    const known = cluster.devices.tookOver(snapshot.id);
+    const device = known?.device ?? deviceOf(snapshot, link);
+    device.link = link;
+    link.restore(snapshot);
+    link.formerSecretHash = this.#options.ports.hash(hello.resume?.secret ?? "");
+    const entry = { link, device };
+    this.#links.set(link.id, entry);
+    this.#byDevice.set(device, entry);
+    if (known === undefined) directory.add(device);
+    this.#authorize(entry, identity);
+    hooks.adopted(device, parcel, known?.held ?? [], now);
+    this.#resume(entry, transport, hello, identity, hello.resume?.seq ?? 0, now);
+    return link;
+  }
+
+  // LinkSource
+
+  freeze({ link: id, ...request }: PullRequest, now: number): PullAnswer | undefined {
+    const entry = this.#links.get(id);
+    if (entry === undefined) return { refusal: "expired" };
+    const { link, device } = entry;
+    const { secretHash } = request;
+    const known = secretHash === link.secretHash || secretHash === link.formerSecretHash;
+    if (device.user !== request.user || device.id !== request.device || !known) return { close: "badResume" };
+    if (link.instance !== request.instance) return { refusal: "expired" };
+    if (request.attempt <= link.attempt) return { close: "stale" };
+    if (!link.log.reaches(request.seq)) return { refusal: "gap" };
+    if (link.state === "live") {
+      this.live -= 1;
+      link.freeze(now);
+    }
+    return undefined;
+  }
+
+  thaw(id: string, now: number): void {
+    const entry = this.#links.get(id);
+    if (entry?.link.state === "suspended") this.#options.hooks.suspended(entry.device, now);
+  }
+
+  /** The frozen link leaves this node. Undefined: its client has come back here meanwhile. */
+  release({ link: id, attempt, seq }: PullRequest): LinkEntry | undefined {
+    const entry = this.#links.get(id);
+    if (entry === undefined || entry.link.state === "live" || entry.link.attempt >= attempt) return undefined;
+    if (!entry.link.log.reaches(seq)) return undefined;
+    this.#links.delete(id);
+    this.#byDevice.delete(entry.device);
+    return entry;
   }
 
   #tickets(hello: Hello, { user }: Identity, now: number): Ticket[] {
@@ -128,12 +233,9 @@ export class Links implements LinkKeeper {
   }
 
   #decide(transport: Transport, hello: Hello, identity: Identity, brought: Brought, now: number): Admission {
-    const wanted = hello.device?.id;
-    if (identity.device !== undefined && wanted !== undefined && wanted !== identity.device)
-      return { close: "forbidden", reason: "the token is for another device" };
-    if (identity.expires <= now || identity.issuedAt < (this.#notBefore.get(identity.user) ?? 0))
-      return { close: "unauthorized", reason: "token_expired" };
-    const id = identity.device ?? wanted ?? `d_${this.#options.ports.random(9)}`;
+    const unfit = this.#unfit(hello, identity, now);
+    if (unfit !== undefined) return unfit;
+    const id = identity.device ?? hello.device?.id ?? `d_${this.#options.ports.random(9)}`;
     const { resume } = hello;
     const entry = resume === undefined ? undefined : this.#links.get(resume.link);
     if (entry === undefined || resume === undefined)
@@ -155,6 +257,16 @@ export class Links implements LinkKeeper {
     link.formerSecretHash = presented;
     this.#resume(entry, transport, hello, identity, resume.seq, now);
     return { link };
+  }
+
+  /** What makes any hello with this token useless. */
+  #unfit(hello: Hello, identity: Identity, now: number): Admission | undefined {
+    const wanted = hello.device?.id;
+    if (identity.device !== undefined && wanted !== undefined && wanted !== identity.device)
+      return { close: "forbidden", reason: "the token is for another device" };
+    if (identity.expires <= now || identity.issuedAt < (this.#notBefore.get(identity.user) ?? 0))
+      return { close: "unauthorized", reason: "token_expired" };
+    return undefined;
   }
 
   #resume(
@@ -324,7 +436,8 @@ export class Links implements LinkKeeper {
   shut(link: NativeLink, why: CloseName, now: number): void {
     const { code, text } = closeCodes[why];
     link.transport?.close(code, text);
-    this.#end(link, "kicked", now);
+    // Nobody means the device to go: it starts anew, and finds its calls by their tickets.
+    this.#end(link, why === "lostFrames" ? "expired" : "kicked", now);
   }
 
   overflowed(limit: "logFrames" | "sendBuffer"): void {
@@ -389,6 +502,16 @@ export class Links implements LinkKeeper {
 }
 
 const noCapabilities = {};
+
+function deviceOf(
+  { user, device: id, kind, name, capabilities, status, stamp }: LinkSnapshot,
+  link: NativeLink,
+) {
+  const device = new Device({ user, id, kind, name, capabilities, link, grants: {} });
+  device.status = status;
+  device.stamp = stamp;
+  return device;
+}
 
 /** The link of a device that another one of the same id displaces: its own conversation, here or at another node. */
 function displaceable({ link }: Device): NativeLink | RemoteLink | undefined {

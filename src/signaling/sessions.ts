@@ -5,6 +5,7 @@ import type { Deadlines } from "../shared/deadlines.ts";
 import { CallGate } from "./call-gate.ts";
 import { CallKeys } from "./call-keys.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import type { LegSnapshot } from "./cluster/foreign-legs.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
@@ -219,6 +220,18 @@ export class Sessions implements SessionHost {
     session.tellRecovered(leg, now);
     session.linkChanged(leg, device.link.state === "live" ? "live" : "suspended", now);
     return true;
+  }
+
+  /** The device's part in sessions of this node, for its next one. */
+  legsOf(device: Device): LegSnapshot[] {
+    const owner = this.#options.node;
+    return this.#legs(device).map(([{ id, epoch, state, caller }, leg]) => ({
+      session: id,
+      owner,
+      epoch,
+      ...(state === "ringing" && leg.side === "callee" ? { caller: caller.identity } : {}),
+      open: [],
+    }));
   }
 
   /** Another node owns the session in a newer epoch. Answers the devices that had part in the copy of this one. */

@@ -1,30 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { connected, resumeAt, signIn } from "../../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
-import type { SimClient } from "../../../test/support/sim-core.ts";
 
 const three = ["n1", "n2", "n3"];
-
-function signIn(cluster: SimCluster, node: string, address: string): SimClient {
-  const [user = "", device = ""] = address.split("/");
-  const client = cluster.node(node).client(user, device).connect();
-  cluster.flow();
-  expect(client.welcome).toBeDefined();
-  return client;
-}
-
-/** A call from one node to another, connected. */
-function connected(cluster: SimCluster, caller: SimClient, callee: SimClient): string {
-  const { session } = caller.ask("call", { to: callee.user }).ok;
-  cluster.flow();
-  expect(callee.last("incoming")?.session).toBe(session);
-  callee.ask("accept", { session });
-  cluster.flow();
-  expect(caller.last("accepted")?.device).toBe(callee.device);
-  caller.ask("confirm", { session, device: callee.device });
-  cluster.flow();
-  expect(callee.replyTo(callee.lastId).ok.session).toBe(session);
-  return session;
-}
 
 describe("calls across nodes", () => {
   test("one rings, answers, signals and hangs up", () => {
@@ -214,12 +192,7 @@ describe("a node that dies", () => {
     const session = connected(cluster, alice, bob);
     cluster.kill("n2");
     cluster.pass(1_000);
-    bob.sim = cluster.node("n3");
-    const again = bob.lastWelcome;
-    bob.connect({
-      resume: { link: again.link, secret: again.secret, home: again.home, seq: bob.lastSeq },
-      sessions: bob.tickets,
-    });
+    resumeAt(cluster, bob, "n3", { sessions: bob.tickets });
     cluster.pass(2_000);
     expect(bob.welcome).toMatchObject({ resumed: false, reason: "unreachable", sessions: [session] });
     expect(bob.last("session")).toMatchObject({ session, recovered: true, state: "active", direction: "in" });

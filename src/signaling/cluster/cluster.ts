@@ -10,6 +10,7 @@ import type { LinkEnd } from "../links.ts";
 import { NativeLink } from "../native-link.ts";
 import type { Ports } from "../ports.ts";
 import { ForeignLegs } from "./foreign-legs.ts";
+import { type LinkSource, LinkTransfer, type Parcel } from "./link-transfer.ts";
 import type { NodeItem } from "./node-item.ts";
 import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
 import {
@@ -23,7 +24,7 @@ import { SessionFinder } from "./session-finder.ts";
 import { SettlingBackplane } from "./settling-backplane.ts";
 
 /** What the cluster makes happen in the core of this node. */
-export interface ClusterHost {
+export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"> {
   /** A device of this node, by its link. */
   localByLink(link: string): Device | undefined;
   local(user: string): readonly LocalDevice[];
@@ -73,6 +74,9 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   readonly devices: RemoteDevices;
   readonly legs: ForeignLegs;
   readonly finder: SessionFinder;
+  readonly transfer: LinkTransfer;
+  /** Links on their way from node to node that this one has something to say to: what it said before is there first. */
+  readonly #fences = new Map<string, { readonly link: RemoteLink; readonly via: string }>();
   readonly #options: ClusterOptions;
 
   constructor(options: ClusterOptions) {
@@ -93,11 +97,27 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     const { detachedTimeout, ticketTtl } = options.limits;
     this.legs = new ForeignLegs(this.nodes, deadlines, detachedTimeout);
     const owns = host.owns.bind(host);
+    this.transfer = new LinkTransfer({
+      nodes: this.nodes,
+      devices: this.devices,
+      backplane,
+      now: ports.now,
+      source: {
+        freeze: (request, now) => host.freeze(request, now),
+        give: (request, now) => host.give(request, now),
+        thaw: (link, now) => host.thaw(link, now),
+        owners: (link) => {
+          const device = host.localByLink(link);
+          return device === undefined ? [] : this.legs.owners(device);
+        },
+      },
+    });
     this.finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns });
   }
 
   tick(now: number): void {
     this.nodes.tick(now);
+    this.transfer.sweep(now);
   }
 
   // What happens to devices of this node
@@ -139,6 +159,24 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.nodes.broadcast({ op: "kick", user, ...(device === undefined ? {} : { device }) });
   }
 
+  /** The link of the device has gone over to that node, as one that has part in these sessions of this node. */
+  gaveAway(device: Device, to: string, sessions: readonly string[]): void {
+    this.legs.tell(device, { t: "moved", link: device.link.id, to });
+    this.legs.dropped(device);
+    this.devices.gaveAway(device, to, sessions);
+  }
+
+  /** A link has come from another node. */
+  adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
+    const foreign = parcel.legs.filter(({ owner }) => owner !== this.nodes.name);
+    this.legs.restore(device, foreign);
+    // Which sessions of this node it has part in is known here without words.
+    for (const item of held)
+      if (item.t !== "bound" && item.t !== "unbound") this.#fromOwner(this.nodes.name, item, now);
+    for (const { from, item } of this.transfer.arrived(device.link.id)) this.#fromOwner(from, item, now);
+    this.devices.announce(device.user);
+  }
+
   /** Brings a device of this node back to its part in a session of that node. */
   rejoin(device: Device, session: string, owner: string): void {
     const notice = this.devices.noticeOf(device);
@@ -174,7 +212,18 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       case "push":
       case "reply":
       case "shut":
+      case "fence":
+      case "gap":
         this.#fromOwner(from, item, now);
+        break;
+      case "forward":
+        this.item(item.from, item.item, now);
+        break;
+      case "moved":
+        this.devices.relocated(item.link, item.to, now);
+        break;
+      case "fenced":
+        this.#fenced(item.link);
         break;
       case "rejoin": {
         const device = this.devices.introduce(from, item.user, item.device, now);
@@ -222,6 +271,12 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         if (device !== undefined)
           this.#refused(device, item.request.id, { error: wireError("temporary") }, now);
       }
+    // What was said to a link by its former node may be lost with that: it can't go on as if nothing were.
+    for (const [id, { link, via }] of this.#fences) {
+      if (via !== node) continue;
+      this.nodes.send(link.node, { t: "gap", link: id });
+      this.#fenced(id);
+    }
     this.devices.nodeGone(node, now);
   }
 
@@ -253,34 +308,58 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     }
   }
 
-  moved(_device: Device, link: RemoteLink, to: string): void {
+  moved(link: RemoteLink, to: string): void {
+    const former = link.node;
     link.node = to;
+    // It is on its way here, and held for that.
+    if (to === this.nodes.name || (link.holds && !this.#fences.has(link.id))) return;
+    if (!this.nodes.isLive(former)) return;
+    link.hold();
+    this.#fences.set(link.id, { link, via: former });
+    this.nodes.send(former, { t: "fence", link: link.id, by: this.nodes.name });
   }
 
   // Inside
 
-  #fromOwner(
-    from: string,
-    item: Extract<NodeItem, { t: "bound" | "unbound" | "push" | "reply" | "shut" }>,
-    now: number,
-  ): void {
+  #fromOwner(from: string, item: NodeItem, now: number): void {
     const { host } = this.#options;
     if (item.t === "push") {
-      for (const link of item.links) this.#push(from, host.localByLink(link), item.push, now);
+      for (const link of item.links) {
+        const device = host.localByLink(link);
+        if (device !== undefined) this.#push(from, device, item.push, now);
+        else this.#stray(from, link, { ...item, links: [link] });
+      }
       return;
     }
+    if (!("link" in item)) return;
     const device = host.localByLink(item.link);
-    if (device === undefined) {
-      // It has closed meanwhile; where that was not heard, it is now.
-      if (item.t === "bound") this.nodes.send(from, { t: "closed", link: item.link, why: "expired" });
-      return;
-    }
+    if (device === undefined) this.#stray(from, item.link, item);
+    else this.#fromOwnerTo(device, from, item, now);
+  }
+
+  /** An item for a link that is not here: on its way, gone on, or closed; where that was not heard, it is now. */
+  #stray(from: string, link: string, item: NodeItem): void {
+    if (this.transfer.diverted(from, link, item)) return;
+    if (item.t === "bound") this.nodes.send(from, { t: "closed", link, why: "expired" });
+    else if (item.t === "fence") this.nodes.send(item.by, { t: "fenced", link });
+  }
+
+  #fenced(id: string): void {
+    const fence = this.#fences.get(id);
+    this.#fences.delete(id);
+    fence?.link.release();
+  }
+
+  #fromOwnerTo(device: Device, from: string, item: NodeItem, now: number): void {
     if (item.t === "bound") {
       if (!this.legs.bound(device, item.session, from, item.epoch)) this.#stale(from, device, item.session);
       else if (device.link.state === "suspended")
         this.nodes.send(from, { t: "link", link: item.link, state: "suspended" });
     } else if (item.t === "unbound") this.legs.unbound(device, item.session, from);
     else if (item.t === "shut") device.link.close(item.why, now);
+    else if (item.t === "fence") this.nodes.send(item.by, { t: "fenced", link: item.link });
+    else if (item.t === "gap") device.link.close("lostFrames", now);
+    else if (item.t !== "reply") return;
     else if (item.silent === true) this.#refused(device, item.id, item.outcome, now);
     else {
       this.legs.replied(device, item.id, item.outcome);
@@ -303,8 +382,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     }
   }
 
-  #push(from: string, device: Device | undefined, push: PushBody, now: number): void {
-    if (device === undefined) return;
+  #push(from: string, device: Device, push: PushBody, now: number): void {
     const owner = "session" in push ? this.legs.ownerOf(device, push.session)?.owner : undefined;
     if (owner !== undefined && owner !== from && "session" in push) {
       this.#stale(from, device, push.session);

@@ -20,6 +20,15 @@ export interface ForeignLeg {
   readonly open: Map<number, Request>;
 }
 
+/** A foreign leg as it goes over to another node with its device. */
+export interface LegSnapshot {
+  readonly session: string;
+  readonly owner: string;
+  readonly epoch: number;
+  readonly caller?: { readonly user: string; readonly device?: string };
+  readonly open: readonly Request[];
+}
+
 /** Ended sessions whose hang-up is still answered with ok. */
 const maxEnded = 4_096;
 
@@ -154,11 +163,37 @@ export class ForeignLegs {
     }
   }
 
-  /** The device's link is another, or as it was: the owners of its sessions are told. */
-  tell(device: Device, item: NodeItem): void {
+  /** The nodes that own sessions of the device. */
+  owners(device: Device): string[] {
     const owners = new Set<string>();
     for (const { owner } of this.#legs.get(device)?.values() ?? []) owners.add(owner);
-    for (const owner of owners) this.#nodes.send(owner, item);
+    return [...owners];
+  }
+
+  snapshot(device: Device): LegSnapshot[] {
+    return [...(this.#legs.get(device)?.values() ?? [])].map(({ session, owner, epoch, caller, open }) => ({
+      session,
+      owner,
+      epoch,
+      ...(caller === undefined ? {} : { caller }),
+      open: [...open.values()],
+    }));
+  }
+
+  /** Takes over what another node had of the device's legs. */
+  restore(device: Device, legs: readonly LegSnapshot[]): void {
+    for (const { session, owner, epoch, caller, open } of legs) {
+      this.bound(device, session, owner, epoch);
+      const leg = this.#legs.get(device)?.get(session);
+      if (leg?.owner !== owner) continue;
+      leg.caller = caller;
+      for (const request of open) leg.open.set(request.id, request);
+    }
+  }
+
+  /** The device's link is another, or as it was: the owners of its sessions are told. */
+  tell(device: Device, item: NodeItem): void {
+    for (const owner of this.owners(device)) this.#nodes.send(owner, item);
   }
 
   /** The device is gone for good. */

@@ -29,7 +29,7 @@ export interface RemoteDevicesEvents {
   /** A session in which a device of the user may have part has another owner. */
   claimed(user: string, claim: SessionClaim, now: number): void;
   /** The link has gone over to that node. */
-  moved(device: Device, link: RemoteLink, to: string, now: number): void;
+  moved(link: RemoteLink, to: string, now: number): void;
 }
 
 export interface RemoteDevicesOptions {
@@ -230,12 +230,46 @@ export class RemoteDevices {
     this.#remove(device, link);
   }
 
-  /** A local link has gone over to that node: its device goes on as one of there. */
-  gaveAway(device: Device, link: RemoteLink): void {
+  /** The link of a remote device has gone over to that node. */
+  relocated(id: string, to: string, now: number): void {
+    const device = this.#links.get(id);
+    const link = device?.link;
+    if (device === undefined || !(link instanceof RemoteLink) || link.node === to) return;
     const following = this.#following(device.user);
-    this.#listOf(following, link.node).devices.set(link.id, device);
-    this.#links.set(link.id, device);
-    this.announce(device.user);
+    this.#listOf(following, link.node).devices.delete(id);
+    if (to !== this.#options.nodes.name) this.#listOf(following, to).devices.set(id, device);
+    this.#options.events.moved(link, to, now);
+  }
+
+  /** A local link has gone over to that node: its device goes on as one of there. */
+  gaveAway(device: Device, to: string, sessions: readonly string[]): void {
+    const following = this.#following(device.user);
+    const { id: link, instance = "", attempt = 1 } = device.link;
+    const remote = this.#newLink({
+      link,
+      user: device.user,
+      node: to,
+      stamp: device.stamp,
+      instance,
+      attempt,
+    });
+    device.link = remote;
+    this.#listOf(following, to).devices.set(link, device);
+    this.#links.set(link, device);
+    remote.knownIn(sessions);
+    this.announce(device.user, { link, movedTo: to });
+  }
+
+  /** The link of a remote device is one of this node from now on. Answers what waits to be said to it. */
+  tookOver(id: string): { readonly device: Device; readonly held: NodeItem[] } | undefined {
+    const device = this.#links.get(id);
+    const link = device?.link;
+    if (device === undefined || !(link instanceof RemoteLink)) return undefined;
+    this.#users.get(device.user)?.lists.get(link.node)?.devices.delete(id);
+    this.#links.delete(id);
+    const held = link.takeHeld();
+    link.ended();
+    return { device, held };
   }
 
   used(user: string, used: boolean): void {
@@ -413,9 +447,13 @@ export class RemoteDevices {
       }
       for (const [link, device] of [...known.devices]) {
         if (told.has(link)) continue;
+        const closed = list.closed?.find((one) => one.link === link);
+        if (closed !== undefined && "movedTo" in closed) {
+          this.relocated(link, closed.movedTo, now);
+          continue;
+        }
         known.devices.delete(link);
-        const why = list.closed?.find((one) => one.link === link)?.why ?? "expired";
-        this.#drop(device, why, now);
+        this.#drop(device, closed?.why ?? "expired", now);
         changed = true;
       }
       if (changed) events.changed(user, now);
@@ -429,15 +467,13 @@ export class RemoteDevices {
   #takeOne(following: Following, node: string, one: DeviceNotice, now: number): boolean {
     const { directory, events } = this.#options;
     const { user } = following;
-    const { devices } = this.#listOf(following, node);
     const known = this.#links.get(one.link);
     if (known !== undefined) {
       const link = known.link as RemoteLink;
-      if (link.node !== node) {
-        following.lists.get(link.node)?.devices.delete(link.id);
-        devices.set(link.id, known);
-        events.moved(known, link, node, now);
-      }
+      // A former node's last word may come late: whoever has the link now has heard a later hello.
+      if (one.attempt < link.attempt) return false;
+      if (link.node !== node) this.relocated(one.link, node, now);
+      link.attempt = one.attempt;
       return update(known, one);
     }
     // The link is, or was until now, one of this node: it comes from here, and whoever gave it away knows.
@@ -467,12 +503,9 @@ export class RemoteDevices {
   }
 
   #enter(following: Following, node: string, one: DeviceNotice): Device {
-    const { directory, nodes } = this.#options;
+    const { directory } = this.#options;
     const { link: id, stamp, instance, attempt, kind, name, capabilities } = one;
-    const link = new RemoteLink(
-      { send: (to, item: NodeItem) => nodes.send(to, item), used: (of, used) => this.used(of.user, used) },
-      { link: id, user: following.user, node, stamp, instance, attempt },
-    );
+    const link = this.#newLink({ link: id, user: following.user, node, stamp, instance, attempt });
     const device = new Device({
       user: following.user,
       id: one.id,
@@ -487,6 +520,14 @@ export class RemoteDevices {
     this.#links.set(id, device);
     directory.add(device);
     return device;
+  }
+
+  #newLink(of: ConstructorParameters<typeof RemoteLink>[1]): RemoteLink {
+    const { nodes } = this.#options;
+    return new RemoteLink(
+      { send: (to, item) => nodes.send(to, item), used: (link, used) => this.used(link.user, used) },
+      of,
+    );
   }
 
   #drop(device: Device, why: LinkEnd, now: number): void {

@@ -16,7 +16,7 @@ export class RemoteLink implements DeviceLink {
   readonly user: string;
   readonly stamp: number;
   readonly instance: string;
-  readonly attempt: number;
+  attempt: number;
   /** The node that holds the link now. */
   node: string;
   state: "live" | "suspended" | "closed" = "live";
@@ -67,19 +67,37 @@ export class RemoteLink implements DeviceLink {
     if (this.#sessions.size === 0) this.#host.used(this, false);
   }
 
+  /** The sessions here that the device has part in, without telling its node, which knows. */
+  knownIn(sessions: readonly string[]): void {
+    for (const session of sessions) this.#sessions.add(session);
+    if (sessions.length > 0) this.#host.used(this, true);
+  }
+
   /** Keeps back what is said until {@link release}, when it goes to the node that has the link by then. */
   hold(): void {
     this.#held ??= [];
   }
 
   release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const item of held) this.#send(item);
+    for (const item of this.takeHeld()) this.#send(item);
   }
 
   get holds(): boolean {
     return this.#held !== undefined;
+  }
+
+  /** What was kept back; nothing is any more. */
+  takeHeld(): NodeItem[] {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    return held;
+  }
+
+  /** The link is one of this node from now on. */
+  ended(): void {
+    this.state = "closed";
+    if (this.#sessions.size > 0) this.#host.used(this, false);
+    this.#sessions.clear();
   }
 
   #send(item: NodeItem): void {
