@@ -291,4 +291,5 @@ const nobody: Backplane = {
   publish: () => {},
   request: (_subject, _message, _timeout, done) => done({ kind: "no_responders" }),
   subscribe: () => () => {},
+  onState: () => () => {},
 };

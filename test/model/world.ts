@@ -43,6 +43,7 @@ export class World {
           publish: () => {},
           request: (_subject, _message, _timeout, done) => done({ kind: "no_responders" }),
           subscribe: () => () => {},
+          onState: () => () => {},
         },
         ports: {
           verify: (user, done) =>

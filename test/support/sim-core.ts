@@ -80,6 +80,7 @@ export class SimCore {
       publish: () => {},
       request: (_subject, _message, _timeout, answered) => answered({ kind: "no_responders" }),
       subscribe: () => () => {},
+      onState: () => () => {},
     };
     this.core = new Core(
       { node: "n1", limits: { ...defaultLimits, ...limits }, ports, backplane, rooms },
