@@ -1,5 +1,5 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
-import type { Backplane, BackplaneAnswer } from "../backplane.ts";
+import type { Backplane, BackplaneAnswer, BackplaneState } from "../backplane.ts";
 
 /** A backplane whose messages are inputs of the core like any other: what each makes due is done right after it. */
 export class SettlingBackplane implements Backplane {
@@ -11,8 +11,15 @@ export class SettlingBackplane implements Backplane {
     this.#settle = () => deadlines.run(now());
   }
 
-  get state(): "up" | "down" {
+  get state(): BackplaneState {
     return this.#backplane.state;
+  }
+
+  onState(hear: (state: BackplaneState) => void): () => void {
+    return this.#backplane.onState((state) => {
+      hear(state);
+      this.#settle();
+    });
   }
 
   publish(subject: string, message: unknown): void {
