@@ -154,6 +154,11 @@ export class Core implements ConnectionHost, LinkHooks {
     return count;
   }
 
+  /** The sessions that this node owns. */
+  get sessions(): Sessions {
+    return this.#sessions;
+  }
+
   stats(): CoreStats {
     return {
       linksLive: this.links.live,

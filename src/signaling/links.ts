@@ -73,6 +73,11 @@ export class Links implements LinkKeeper {
     return this.#links.size;
   }
 
+  /** The device that speaks over the link of that id. */
+  device(link: string): Device | undefined {
+    return this.#links.get(link)?.device;
+  }
+
   deviceOf(link: NativeLink): Device | undefined {
     return this.#links.get(link.id)?.device;
   }

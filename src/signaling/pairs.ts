@@ -4,6 +4,7 @@ import type { Outcome } from "./device.ts";
 import type { Leg } from "./leg.ts";
 import { done, failed } from "./outcome.ts";
 import { Pair } from "./pair.ts";
+import type { PairsSnapshot, RestoredLegs } from "./session-snapshot.ts";
 
 /** The pairs of a session: the current one, and the next one while the session moves. */
 export class Pairs {
@@ -38,6 +39,18 @@ export class Pairs {
 
   abandon(): void {
     this.next = undefined;
+  }
+
+  snapshot(): PairsSnapshot {
+    const { count, generations } = this;
+    return { current: this.current.snapshot(), next: this.next?.snapshot(), count, generations };
+  }
+
+  restore({ current, next, count, generations }: PairsSnapshot, legs: RestoredLegs): void {
+    this.current = Pair.restore(current, this.#session, legs, this.#limits);
+    this.next = next === undefined ? undefined : Pair.restore(next, this.#session, legs, this.#limits);
+    this.count = count;
+    this.generations = generations;
   }
 
   /** The pair of that number, where the leg has part in it. */

@@ -15,6 +15,7 @@ import { may } from "./permissions.ts";
 import type { Ports } from "./ports.ts";
 import type { Wish } from "./ring.ts";
 import { Session, type SessionHost } from "./session.ts";
+import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
 import { openTicket, sealTicket } from "./tickets.ts";
 
 export interface SessionsOptions {
@@ -193,6 +194,37 @@ export class Sessions implements SessionHost {
     return found;
   }
 
+  // Sessions that change their node
+
+  /** Lets go of a session, for another node to go on with; undefined when it is none of this node's. */
+  release(id: string, now: number): SessionSnapshot | undefined {
+    const session = this.#sessions.get(id);
+    const snapshot = session?.snapshot(now);
+    if (session === undefined || snapshot === undefined) return undefined;
+    if (session.key !== undefined) this.#keys.delete(session.caller.user, session.key);
+    session.retire();
+    this.#remove(session);
+    return snapshot;
+  }
+
+  /** Goes on with a session of another node. The devices that `find` knows by their links have part in it. */
+  adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): Session {
+    const session = Session.restore(this, snapshot, find, now, epoch);
+    this.#sessions.set(session.id, session);
+    this.#recentlyEnded.delete(session.id);
+    const { key, room, members, caller } = session;
+    if (key !== undefined) this.#keys.set(caller.user, key, session.id, caller.deviceId, now);
+    if (session.state === "active") this.active += 1;
+    else this.#rings(session);
+    if (room !== undefined && members !== undefined) this.#mesh.add(session, room, members);
+    return session;
+  }
+
+  /** The ids of all sessions. */
+  ids(): string[] {
+    return [...this.#sessions.keys()];
+  }
+
   /** A device can be rung from now on: whoever rings its user rings it too. */
   arrived(device: Device, now: number): void {
     for (const session of this.#ringing.get(device.user) ?? []) session.ringDevice(device, now);
@@ -258,17 +290,15 @@ export class Sessions implements SessionHost {
     const { caller, callee } = session;
     for (const leg of [caller, callee])
       for (const other of leg?.device === undefined ? [] : [...(this.#byDevice.get(leg.device) ?? [])])
-        if (other !== session && other.survivor === session) other.end("merged", now);
+        if (other !== session && other.survivor === session.id) other.end("merged", now);
   }
 
   ended(session: Session, record: SessionRecord): void {
-    if (!this.#stopRinging(session)) this.active -= 1;
-    this.#sessions.delete(session.id);
+    this.#remove(session);
     if (session.key !== undefined) {
       const keyed = this.#keys.get(session.caller.user, session.key, record.endedAt);
       if (keyed !== undefined) keyed.reason = record.reason;
     }
-    this.#mesh.remove(session);
     this.#recentlyEnded.set(session.id, [record.caller.user, record.callee.user]);
     for (const oldest of this.#recentlyEnded.keys()) {
       if (this.#recentlyEnded.size <= maxRecentlyEnded) break;
@@ -303,6 +333,16 @@ export class Sessions implements SessionHost {
 
   #add(session: Session): void {
     this.#sessions.set(session.id, session);
+    this.#rings(session);
+  }
+
+  #remove(session: Session): void {
+    if (!this.#stopRinging(session)) this.active -= 1;
+    this.#sessions.delete(session.id);
+    this.#mesh.remove(session);
+  }
+
+  #rings(session: Session): void {
     const { user } = session.wish;
     const rings = this.#ringing.get(user);
     if (rings === undefined) this.#ringing.set(user, new Set([session]));
@@ -333,7 +373,7 @@ export class Sessions implements SessionHost {
       if (other === session || back === undefined || other.survivor !== undefined) continue;
       if (session.legOf(back) === undefined || other.legOf(from) === undefined) continue;
       const [survivor, loser] = session.id < other.id ? [session, other] : [other, session];
-      loser.survivor = survivor;
+      loser.survivor = survivor.id;
       for (const device of [from, back])
         device.link.deliver({ type: "crossed", session: loser.id, survivor: survivor.id }, now);
       return;

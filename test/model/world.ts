@@ -29,8 +29,13 @@ export class World {
   readonly #spokeAt = new Map<Slot, number>();
   #random = 0;
   #instances = 0;
+  readonly #handsOver: boolean;
+  #handedOver = 0;
+  #turns = 0;
 
-  constructor(limits: Partial<Limits> = {}) {
+  /** With `handsOver` every session goes on as its own snapshot, again and again. */
+  constructor(limits: Partial<Limits> = {}, handsOver = false) {
+    this.#handsOver = handsOver;
     this.limits = { ...defaultLimits, ...limits };
     const hash = (text: string) => createHash("sha256").update(text).digest("base64url");
     this.core = new Core(
@@ -105,7 +110,13 @@ export class World {
 
   /** Delivers everything that does not lag, and what comes of it. */
   flow(): void {
-    for (let left = 50; left > 0; left--) for (const client of this.clients) client.flow();
+    for (let left = 50; left > 0; left--)
+      for (const client of this.clients) {
+        client.flow();
+        this.#turns += 1;
+        // Now and then, at every kind of moment: in the middle of a conversation too.
+        if (this.#handsOver && this.#turns % 97 === 0) this.#handOver();
+      }
     this.clients = this.clients.filter((client) => client.state !== "stopped" || client.wire?.open === true);
     for (const [slot, client] of this.current) if (client.state === "stopped") this.current.delete(slot);
   }
@@ -142,6 +153,25 @@ export class World {
     const slots = this.online().map((client) => client.slot);
     if (new Set(slots).size < slots.length) throw new Error(`two live instances of one of ${slots}`);
     for (const client of this.online()) this.current.set(client.slot, client);
+  }
+
+  /** Another node takes every session over, as far as one core can show it. */
+  #handOver(): void {
+    const { sessions, links } = this.core;
+    for (const id of sessions.ids()) {
+      const before = sessions.release(id, this.now);
+      const text = JSON.stringify(before);
+      this.#handedOver += 1;
+      const adopted = sessions.adopt(
+        JSON.parse(text),
+        (link) => links.device(link),
+        1 + this.#handedOver,
+        this.now,
+      );
+      const after = JSON.stringify({ ...adopted.snapshot(this.now), epoch: before?.epoch });
+      if (after !== text) throw new Error(`${id} is another session now:\n${text}\n${after}`);
+    }
+    this.core.tick(this.now);
   }
 
   online(): ModelClient[] {
