@@ -67,11 +67,4 @@ export class Leg {
     const link = this.device?.link.id;
     return { id, side, user, device, info, alerting, stats, link, lostIn: dueIn(this.lostAt, now) };
   }
-
-  /** The session goes on elsewhere: this leg neither hears nor waits for anything any more. */
-  retire(): void {
-    this.lostAt?.cancel();
-    this.lostAt = undefined;
-    this.device = undefined;
-  }
 }

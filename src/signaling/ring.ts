@@ -161,7 +161,7 @@ export class Ring {
     if (unreachableIn !== undefined) this.#expectNobody(unreachableIn, now);
   }
 
-  /** The session goes on elsewhere. */
+  /** Stops without a word: the ring goes on elsewhere. */
   retire(): void {
     this.pause();
     this.#legs.clear();

@@ -15,7 +15,7 @@ export interface SessionSnapshot {
   readonly room?: string | undefined;
   readonly members?: readonly [string, string] | undefined;
   readonly key?: string | undefined;
-  readonly survivor?: string | undefined;
+  readonly crossing?: { readonly other: string; readonly survivor: string } | undefined;
   readonly wish: Wish;
   readonly startedAgo: number;
   readonly acceptedAgo?: number | undefined;

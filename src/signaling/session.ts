@@ -35,7 +35,8 @@ export interface SessionHost {
   load(device: Device): number;
   ticket(session: Session, leg: Leg, now: number): string;
   bound(device: Device, session: Session): void;
-  unbound(device: Device, session: Session): void;
+  /** `goesOn`: at another node, which tells the device's own. */
+  unbound(device: Device, session: Session, goesOn?: boolean): void;
   activated(session: Session, now: number): void;
   ended(session: Session, record: SessionRecord): void;
 }
@@ -77,8 +78,8 @@ export class Session {
   members: readonly [string, string] | undefined;
   /** What the caller named the call. */
   key: string | undefined;
-  /** The id of the session that goes on in place of this one, when two calls cross. */
-  survivor: string | undefined;
+  /** The other call, when two cross, and which of both goes on. */
+  crossing: { readonly other: string; readonly survivor: string } | undefined;
   readonly #host: SessionHost;
   readonly #times: SessionTimes;
   #state: State = { name: "ringing" };
@@ -147,6 +148,11 @@ export class Session {
   /** The leg of that number, for a ticket. Only legs that outlive a link are found. */
   legById(id: number): Leg | undefined {
     return [this.caller, this.answered].find((leg) => leg?.id === id);
+  }
+
+  /** The leg of that device, whichever run of it holds it now. Only legs that outlive a link are found. */
+  legFor(user: string, device: string): Leg | undefined {
+    return [this.caller, this.answered].find((leg) => leg?.user === user && leg.deviceId === device);
   }
 
   // Ringing
@@ -240,7 +246,8 @@ export class Session {
   cancel(leg: Leg, now: number): Outcome {
     if (leg !== this.caller) return failed("wrong_state", "only the caller cancels");
     if (this.#state.name === "active") return this.hangup(leg, "hangup", undefined, now);
-    this.end(this.survivor === undefined ? "cancelled" : "merged", now, { by: leg, except: leg });
+    const merged = this.crossing !== undefined && this.crossing.survivor !== this.id;
+    this.end(merged ? "merged" : "cancelled", now, { by: leg, except: leg });
     return done;
   }
 
@@ -405,7 +412,7 @@ export class Session {
   snapshot(now: number): SessionSnapshot | undefined {
     const state = this.#state;
     if (state.name === "ended") return undefined;
-    const { id, epoch, room, members, key, survivor, wish, caller, ring, pairs, move } = this;
+    const { id, epoch, room, members, key, crossing, wish, caller, ring, pairs, move } = this;
     const ago = (then: number | undefined) => (then === undefined ? undefined : now - then);
     const answering = () => {
       const { leg, reply } = state as Extract<State, { name: "answering" }>;
@@ -413,7 +420,7 @@ export class Session {
       return { name: "answering", leg: leg.id, reply: replySnapshot(reply), confirmIn } as const;
     };
     return {
-      ...{ id, epoch, room, members, key, survivor, wish },
+      ...{ id, epoch, room, members, key, crossing, wish },
       startedAgo: now - this.#times.started,
       acceptedAgo: ago(this.#times.accepted),
       connectedAgo: ago(this.#times.connected),
@@ -450,7 +457,7 @@ export class Session {
     session.#legs = snapshot.legCount;
     session.members = snapshot.members;
     session.key = snapshot.key;
-    session.survivor = snapshot.survivor;
+    session.crossing = snapshot.crossing;
     if (acceptedAgo !== undefined) session.#times.accepted = now - acceptedAgo;
     if (connectedAgo !== undefined) session.#times.connected = now - connectedAgo;
     session.pairs.restore(snapshot.pairs, legs);
@@ -491,18 +498,24 @@ export class Session {
     if (this.#state.name === "ringing") this.ring.settle(now);
   }
 
-  /** The session goes on elsewhere: this copy holds no device, tells nobody and waits for nothing. */
-  retire(): void {
+  /**
+   * Goes on at another node: this copy holds no device, and does and says nothing any more. Answers the devices that
+   * had part in it.
+   */
+  retire(): Device[] {
     const legs = this.#allLegs();
+    const devices = new Set<Device>();
+    for (const leg of legs) if (leg.device !== undefined) devices.add(leg.device);
     this.#confirmEnd?.cancel();
     this.ring.retire();
     this.move?.retire();
     this.move = undefined;
     for (const leg of legs) {
-      if (leg.device !== undefined) this.#host.unbound(leg.device, this);
-      leg.retire();
+      this.#release(leg, true);
+      leg.device = undefined;
     }
-    this.#state = { name: "ended", reason: "closed" };
+    this.#state = { name: "ended", reason: "lost" };
+    return [...devices];
   }
 
   #allLegs(): Leg[] {
@@ -567,10 +580,10 @@ export class Session {
     this.#release(leg);
   }
 
-  #release(leg: Leg): void {
+  #release(leg: Leg, goesOn = false): void {
     leg.lostAt?.cancel();
     leg.lostAt = undefined;
-    if (leg.device !== undefined) this.#host.unbound(leg.device, this);
+    if (leg.device !== undefined) this.#host.unbound(leg.device, this, goesOn);
   }
 
   #leg(side: Side, device: Device): Leg {

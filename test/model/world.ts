@@ -43,13 +43,9 @@ export class World {
         node: "n1",
         limits: this.limits,
         rooms: [],
-        backplane: {
-          state: "up",
-          publish: () => {},
-          request: (_subject, _message, _timeout, done) => done({ kind: "no_responders" }),
-          subscribe: () => () => {},
-        },
+        backplane: undefined,
         ports: {
+          now: () => this.now,
           verify: (user, done) =>
             done(
               {
@@ -164,7 +160,7 @@ export class World {
       this.#handedOver += 1;
       const adopted = sessions.adopt(
         JSON.parse(text),
-        (link) => links.device(link),
+        (link) => links.byId(link),
         1 + this.#handedOver,
         this.now,
       );
