@@ -99,7 +99,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       backplane && new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this });
     this.#cluster = cluster;
     this.links = new Links({ node, limits, ports, deadlines, directory, hooks: this, cluster });
-    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, cluster });
+    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, since: now, cluster });
     const following = cluster && { following: cluster.devices };
     this.#presence = new Presence({ limits, directory, deadlines, ...following });
     this.#rooms = new Rooms({
@@ -266,11 +266,12 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     if (found.length > 0) this.#recovered.set(device, found);
     const here = found.map(([session]) => session.id);
     const elsewhere = tickets.filter(({ session }) => typeof places?.get(session) === "object");
-    return [...here, ...elsewhere.map(({ session }) => session)];
+    // A client may hold several tickets of one session.
+    return [...new Set([...here, ...elsewhere.map(({ session }) => session)])];
   }
 
   opened(device: Device, tickets: readonly Ticket[], places: Places, now: number): void {
-    for (const { session } of tickets) {
+    for (const session of new Set(tickets.map((ticket) => ticket.session))) {
       const place = places?.get(session);
       if (typeof place === "object") this.#cluster?.rejoin(device, session, place.node);
     }

@@ -102,11 +102,15 @@ export class Move {
     const through = (leg: Leg) => pair.connected.has(leg) || leg.device?.capabilities.reports === false;
     if (!through(peer) || !through(to)) return;
     this.#over();
-    reply.device?.link.reply(reply.id, { ok: { pair: pair.number } }, now);
     this.#session.commitMove(this, now);
+    // Who has moved away holds no leg any more.
+    const ticket = from === to ? { ticket: this.#session.ticket(to, now) } : {};
+    reply.device?.link.reply(reply.id, { ok: { pair: pair.number, ...ticket } }, now);
     for (const end of from === to ? [peer] : [peer, to]) {
       const other = end === peer ? to : peer;
-      end.deliver({ type: "moved", session: this.#session.id, pair: pair.number, peer: other.info }, now);
+      const ticket = this.#session.ticket(end, now);
+      const push = { type: "moved", session: this.#session.id, pair: pair.number } as const;
+      end.deliver({ ...push, peer: other.info, ticket }, now);
       this.#session.tellPeerLink(end, now);
     }
   }

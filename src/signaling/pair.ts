@@ -47,6 +47,11 @@ export class Pair {
     this.#limits = limits;
   }
 
+  /** Where it stands, as frames tell it. */
+  get position(): { pair: number; generation: number } {
+    return { pair: this.number, generation: this.generation };
+  }
+
   has(leg: Leg): boolean {
     return leg === this.offerer || leg === this.answerer;
   }

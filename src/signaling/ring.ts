@@ -67,6 +67,11 @@ export class Ring {
     this.#end = this.#host.after(timeout, now, (later) => this.#host.over("no_answer", later));
   }
 
+  /** When it ends by itself. Unix ms. */
+  get endsAt(): number | undefined {
+    return this.#end?.at;
+  }
+
   legOf(device: Device): Leg | undefined {
     return this.#legs.get(device);
   }

@@ -28,6 +28,8 @@ export interface SessionSnapshot {
   readonly ring: RingSnapshot;
   readonly pairs: PairsSnapshot;
   readonly move?: MoveSnapshot | undefined;
+  /** The caller rang with an offer that is not known any more. */
+  readonly offerLost?: boolean | undefined;
 }
 
 type StateSnapshot =

@@ -18,11 +18,13 @@ import { type SessionTimes, sessionRecord } from "./session-record.ts";
 import {
   type FindDevice,
   type MoveSnapshot,
+  type ReplySnapshot,
   RestoredLegs,
   replySnapshot,
   restoreReply,
   type SessionSnapshot,
 } from "./session-snapshot.ts";
+import type { Standing } from "./tickets.ts";
 
 /** What a session needs of who keeps it. */
 export interface SessionHost {
@@ -80,6 +82,10 @@ export class Session {
   key: string | undefined;
   /** The other call, when two cross, and which of both goes on. */
   crossing: { readonly other: string; readonly survivor: string } | undefined;
+  /** Made anew from a ticket; other tickets may have seen more of it. */
+  revived = false;
+  /** The caller's offer was lost with an earlier owner: it is asked for it again once the call is answered. */
+  #offerLost = false;
   readonly #host: SessionHost;
   readonly #times: SessionTimes;
   #state: State = { name: "ringing" };
@@ -205,7 +211,8 @@ export class Session {
     if (leg !== this.caller) return failed("wrong_state", "only the caller confirms");
     const state = this.#state;
     // Sent again by a caller that did not hear the reply.
-    if (state.name === "active" && state.callee.deviceId === device) return done;
+    const taken = (): Outcome => ({ ok: { ticket: this.ticket(leg, now) } });
+    if (state.name === "active" && state.callee.deviceId === device) return taken();
     if (state.name !== "answering" || state.leg.deviceId !== device) return failed("wrong_state");
     const winner = state.leg;
     this.#confirmEnd?.cancel();
@@ -213,10 +220,13 @@ export class Session {
     this.#tellWon(winner, state.reply, now);
     this.ring.stop("answered_elsewhere", { device: winner.deviceId }, now);
     this.pairs.current.opens(now);
+    if (this.#offerLost)
+      leg.deliver({ type: "resync", session: this.id, ...this.pairs.current.position }, now);
+    this.#offerLost = false;
     const after = (this.#times.accepted ?? now) - this.#times.started;
     this.#host.ports.emit({ type: "session_accepted", session: this.id, device: winner.deviceId, after });
     this.#host.activated(this, now);
-    return done;
+    return taken();
   }
 
   #awaitConfirm(ms: number, now: number): void {
@@ -387,6 +397,15 @@ export class Session {
       leg.deliver(acceptedPush(this, this.#state.leg), now);
   }
 
+  /** Tells the other end what a newer ticket has told of the session; `reply` is that of an accept that waits. */
+  tellLearned(device: Device | undefined, reply: ReplySnapshot | undefined, now: number): void {
+    const leg = device === undefined ? undefined : this.legOf(device);
+    if (device === undefined || leg === undefined) return;
+    if (reply === undefined) this.tellRecovered(leg, now);
+    else
+      this.#tellWon(leg, { device: reply.link === device.link.id ? device : undefined, id: reply.id }, now);
+  }
+
   /** Tells an end that is new how the other one's link is, where it is not live. */
   tellPeerLink(leg: Leg, now: number): void {
     const other = leg === this.caller ? this.callee : this.caller;
@@ -436,6 +455,7 @@ export class Session {
       ring: ring.snapshot(now),
       pairs: pairs.snapshot(),
       move: move?.snapshot(now),
+      offerLost: this.#offerLost,
     };
   }
 
@@ -458,6 +478,7 @@ export class Session {
     session.members = snapshot.members;
     session.key = snapshot.key;
     session.crossing = snapshot.crossing;
+    session.#offerLost = snapshot.offerLost === true;
     if (acceptedAgo !== undefined) session.#times.accepted = now - acceptedAgo;
     if (connectedAgo !== undefined) session.#times.connected = now - connectedAgo;
     session.pairs.restore(snapshot.pairs, legs);
@@ -525,18 +546,48 @@ export class Session {
 
   // What is told
 
+  ticket(leg: Leg, now: number): string {
+    return this.#host.ticket(this, leg, now);
+  }
+
+  /** Where the session stands, as the holder of this leg may find it again; undefined for one that is not its own. */
+  standing(leg: Leg, now: number): Standing | undefined {
+    const { caller, callee, wish, ring, pairs } = this;
+    const active = this.#state.name === "active";
+    const current = active ? leg === caller || leg === callee : leg !== this.move?.leg;
+    if (this.kind === "mesh" || !current) return undefined;
+    const peer = leg === caller ? this.answered : caller;
+    const { started: startedAt, accepted: acceptedAt } = this.#times;
+    return {
+      side: leg.side,
+      active,
+      direct: wish.device !== undefined,
+      peerDevice: peer?.deviceId ?? (leg === caller ? wish.device : undefined),
+      peerLeg: peer?.id,
+      pair: pairs.current.number,
+      generation: pairs.current.generation,
+      offers: pairs.current.offerer === leg,
+      described: wish.description !== undefined || this.#offerLost,
+      media: wish.media,
+      startedAt,
+      acceptedAt,
+      // While somebody answers the clock of the ring stands still.
+      ringEnds: active ? undefined : (ring.endsAt ?? now + this.#host.limits.confirmTimeout),
+    };
+  }
+
   /** The reply to the winner's accept; one whose link is another by now hears of it as a session found again. */
   #tellWon(winner: Leg, pending: PendingReply, now: number): void {
     if (pending.device === undefined || winner.device !== pending.device) {
       this.tellRecovered(winner, now);
       return;
     }
-    const { number: pair, generation } = this.pairs.current;
-    pending.device.link.reply(pending.id, { ok: { session: this.id, pair, generation } }, now);
+    const ok = { session: this.id, ...this.pairs.current.position, ticket: this.ticket(winner, now) };
+    pending.device.link.reply(pending.id, { ok }, now);
   }
 
   #described(leg: Leg, now: number): Omit<PushOf<"session">, "seq"> {
-    return sessionPush(this, leg, this.#host.ticket(this, leg, now));
+    return sessionPush(this, leg, this.ticket(leg, now));
   }
 
   #callerMaySee(): boolean {

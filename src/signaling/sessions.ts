@@ -7,6 +7,7 @@ import { CallKeys } from "./call-keys.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { LegSnapshot } from "./cluster/foreign-legs.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
+import type { Place } from "./cluster/session-finder.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import type { SessionRecord } from "./events.ts";
@@ -18,6 +19,7 @@ import { may } from "./permissions.ts";
 import type { Ports } from "./ports.ts";
 import type { Wish } from "./ring.ts";
 import { Session, type SessionHost } from "./session.ts";
+import { isNewer, revivalSnapshot } from "./session-revival.ts";
 import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
 import { sealTicket, type Ticket } from "./tickets.ts";
 
@@ -27,6 +29,8 @@ export interface SessionsOptions {
   readonly ports: Ports;
   readonly deadlines: Deadlines;
   readonly directory: Directory;
+  /** When this run of the node began. Unix ms. */
+  readonly since: number;
   /** The other nodes, where there are any. */
   readonly cluster: Cluster | undefined;
 }
@@ -52,6 +56,7 @@ export class Sessions implements SessionHost {
   readonly #gate: CallGate;
   /** Session → the users that had part in it, for hang-ups that cross its end. */
   readonly #recentlyEnded = new Map<string, readonly string[]>();
+  readonly #since: number;
   active = 0;
   /** Signals that were taken since the start. */
   signals = 0;
@@ -64,6 +69,7 @@ export class Sessions implements SessionHost {
     this.deadlines = options.deadlines;
     this.#keys = new CallKeys(limits);
     this.#gate = new CallGate(limits);
+    this.#since = options.since;
   }
 
   get size(): number {
@@ -145,7 +151,7 @@ export class Sessions implements SessionHost {
       case "cancel":
         return session.cancel(leg, now);
       case "restart":
-        return session.pairs.restart(leg, request, now);
+        return session.pairs.restart(leg, request, (end) => session.ticket(end, now), now);
       case "resync":
         return session.pairs.resync(leg, request, now);
       case "move":
@@ -190,18 +196,64 @@ export class Sessions implements SessionHost {
   // Devices that come and go
 
   /** Finds the legs of these tickets again for a device with a new link; answers what it found. */
-  recover(device: Device, tickets: readonly Ticket[], _places: Places, now: number): [Session, Leg][] {
+  recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): [Session, Leg][] {
     const found: [Session, Leg][] = [];
     for (const ticket of tickets) {
-      const session = this.#sessions.get(ticket.session);
+      const known = this.#sessions.get(ticket.session);
+      const session =
+        known === undefined
+          ? this.#revive(device, ticket, places?.get(ticket.session), now)
+          : this.#learn(known, device, ticket, now);
       const leg = session?.legById(ticket.leg);
-      if (session === undefined || leg === undefined || leg.device === device) continue;
+      // The numbers of legs begin anew with a session that was made anew.
+      if (session === undefined || leg?.user !== device.user || leg.deviceId !== device.id) continue;
       // A mesh lives and dies with the memberships of its room, which end with the older link.
-      if (session.kind === "mesh") continue;
-      session.rebind(leg, device, now);
+      if (session.kind === "mesh" || found.some(([one]) => one === session)) continue;
+      if (leg.device !== device) session.rebind(leg, device, now);
       found.push([session, leg]);
     }
     return found;
+  }
+
+  /** Makes a session anew whose owner has died with it: an earlier run of this node, or another node. */
+  #revive(device: Device, ticket: Ticket, place: Place | undefined, now: number): Session | undefined {
+    const { cluster } = this.#options;
+    // Without other nodes: a session that began in this run and is not here has ended.
+    const madeAt = ticket.expires - this.limits.ticketTtl;
+    const lost = cluster === undefined ? madeAt < this.#since : place === "lost";
+    if (!lost || this.#recentlyEnded.has(ticket.session)) return undefined;
+    const full = this.size >= this.limits.sessions || this.load(device) >= this.limits.sessionsPerDevice;
+    const snapshot = full ? undefined : revivalSnapshot(ticket, device.link.id, now);
+    if (snapshot === undefined) return undefined;
+    const find = (link: string) => (link === device.link.id ? device : undefined);
+    const session = this.adopt(snapshot, find, ticket.epoch + 1, now);
+    session.revived = true;
+    return session;
+  }
+
+  /** Of the two ends of a session that was made anew, one may have seen more of it than the other's ticket said. */
+  #learn(known: Session, device: Device, ticket: Ticket, now: number): Session {
+    const { standing } = ticket;
+    const before = known.revived ? known.snapshot(now) : undefined;
+    const { number: pair, generation } = known.pairs.current;
+    if (before === undefined || standing === undefined) return known;
+    if (!isNewer(standing, { active: known.state === "active", pair, generation })) return known;
+    const snapshot = revivalSnapshot(ticket, device.link.id, now);
+    if (snapshot === undefined) return known;
+    const others = this.#retire(known).filter((other) => other !== device);
+    const peer = others.find(({ user, id }) => user === ticket.peer && id === standing.peerDevice);
+    const legs = snapshot.legs.map((leg) =>
+      leg.id === standing.peerLeg ? { ...leg, info: peer?.info ?? leg.info, link: peer?.link.id } : leg,
+    );
+    const find = (link: string) => [device, ...others].find((one) => one.link.id === link);
+    const session = this.adopt({ ...snapshot, legs }, find, Math.max(known.epoch, ticket.epoch + 1), now);
+    session.revived = true;
+    const reply = before.state.name === "answering" ? before.state.reply : undefined;
+    session.tellLearned(peer, reply, now);
+    const reason = before.state.name === "active" ? "moved" : "answered_elsewhere";
+    const ended = { type: "ended", session: session.id, reason } as const;
+    for (const other of others) if (other !== peer) other.link.deliver(ended, now);
+    return session;
   }
 
   // Sessions that change their node
@@ -322,6 +374,7 @@ export class Sessions implements SessionHost {
       epoch: session.epoch,
       peer,
       expires: now + this.limits.ticketTtl,
+      standing: session.standing(leg, now),
     });
   }
 
