@@ -11,8 +11,8 @@ import { RemoteLink } from "./cluster/remote-link.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
-import { drainLinks, sweepLinks } from "./link-upkeep.ts";
 import { linkSnapshot } from "./link-snapshot.ts";
+import { drainLinks, sweepLinks } from "./link-upkeep.ts";
 import { type LinkEnd, type LinkHooks, Links, type Places } from "./links.ts";
 import { Messages } from "./messages.ts";
 import { may } from "./permissions.ts";
@@ -99,7 +99,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       backplane && new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this });
     this.#cluster = cluster;
     this.links = new Links({ node, limits, ports, deadlines, directory, hooks: this, cluster });
-    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, cluster });
+    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, since: now, cluster });
     const following = cluster && { following: cluster.devices };
     this.#presence = new Presence({ limits, directory, deadlines, ...following });
     this.#rooms = new Rooms({
@@ -168,6 +168,11 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.#cluster?.kicked(user, device);
     this.settle(now);
     return count;
+  }
+
+  /** The sessions that this node owns. */
+  get sessions(): Sessions {
+    return this.#sessions;
   }
 
   /** Another node was asked to. */
@@ -382,8 +387,10 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     return this.#sessions.rejoin(device, session, now);
   }
 
-  surrender(session: string, epoch: number): Device[] {
-    return this.#sessions.surrender(session, epoch).filter(({ link }) => !(link instanceof RemoteLink));
+  surrender(session: string, epoch: number, owner: string): Device[] {
+    return this.#sessions
+      .surrender(session, epoch, owner)
+      .filter(({ link }) => !(link instanceof RemoteLink));
   }
 
   rung(device: Device, caller: Device, session: string, now: number): void {

@@ -1,6 +1,6 @@
 import { wireError } from "../../protocol/error-codes.ts";
-import type { PushBody } from "../../protocol/pushes.ts";
 import type { Limits } from "../../protocol/limits.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
 import { type Request, silentRequests } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
@@ -9,7 +9,7 @@ import type { Directory } from "../directory.ts";
 import type { LinkEnd } from "../links.ts";
 import { NativeLink } from "../native-link.ts";
 import type { Ports } from "../ports.ts";
-import { ForeignLegs } from "./foreign-legs.ts";
+import { ForeignLegs, outranks } from "./foreign-legs.ts";
 import { type LinkSource, LinkTransfer, type Parcel } from "./link-transfer.ts";
 import type { NodeItem } from "./node-item.ts";
 import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
@@ -47,7 +47,7 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   /** A device of another node comes back to its part in a session of this one. False: it has none. */
   rejoin(device: Device, session: string, now: number): boolean;
   /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers its local devices. */
-  surrender(session: string, epoch: number): Device[];
+  surrender(session: string, epoch: number, owner: string): Device[];
   /** How many sessions the device has part in, here and elsewhere. */
   load(device: Device): number;
   kicked(user: string, device: string | undefined, now: number): void;
@@ -327,7 +327,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     if (owner !== this.nodes.name) this.#surrender(session, owner, epoch);
     for (const { device } of this.#options.host.local(user)) {
       const known = this.legs.ownerOf(device, session);
-      if (known === undefined || known.epoch >= epoch) continue;
+      if (known === undefined || known.owner === owner || !outranks({ epoch, owner }, known)) continue;
       this.legs.bound(device, session, owner, epoch);
       this.rejoin(device, session, owner);
     }
@@ -400,8 +400,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   /** Gives up a copy of a session that another node owns in a newer epoch; its devices here turn to that. */
   #surrender(session: string, owner: string, epoch: number): void {
-    this.finder.released(session);
-    for (const device of this.#options.host.surrender(session, epoch)) {
+    for (const device of this.#options.host.surrender(session, epoch, owner)) {
       this.legs.bound(device, session, owner, epoch);
       this.rejoin(device, session, owner);
     }

@@ -20,6 +20,16 @@ export interface ForeignLeg {
   readonly open: Map<number, Request>;
 }
 
+interface Ownership {
+  readonly epoch: number;
+  readonly owner: string;
+}
+
+/** Which of two owners of one session counts: the later epoch, and of two that took it over at once the lower name. */
+export function outranks(one: Ownership, than: Ownership): boolean {
+  return one.epoch === than.epoch ? one.owner < than.owner : one.epoch > than.epoch;
+}
+
 /** A foreign leg as it goes over to another node with its device. */
 export interface LegSnapshot {
   readonly session: string;
@@ -91,7 +101,7 @@ export class ForeignLegs {
       });
       return true;
     }
-    if (epoch < known.epoch) return false;
+    if (owner !== known.owner && !outranks({ epoch, owner }, known)) return false;
     if (known.owner !== owner) {
       // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
       for (const request of known.open.values())
