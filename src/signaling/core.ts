@@ -383,6 +383,10 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     return this.#sessions.owns(session, leg);
   }
 
+  epochOf(session: string): number | undefined {
+    return this.#sessions.epochOf(session);
+  }
+
   rejoin(device: Device, session: string, now: number): boolean {
     return this.#sessions.rejoin(device, session, now);
   }

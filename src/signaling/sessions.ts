@@ -294,6 +294,10 @@ export class Sessions implements SessionHost {
     return [...this.#sessions.keys()];
   }
 
+  epochOf(id: string): number | undefined {
+    return this.#sessions.get(id)?.epoch;
+  }
+
   /** A device of another node comes back to its part in a session. False: it has none. */
   rejoin(device: Device, id: string, now: number): boolean {
     const session = this.#sessions.get(id);

@@ -44,6 +44,8 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   rung(device: Device, caller: Device, session: string, now: number): void;
   /** True when this node owns the session, and the leg of that number can be found again. */
   owns(session: string, leg: number): boolean;
+  /** The epoch of a session that this node owns. */
+  epochOf(session: string): number | undefined;
   /** A device of another node comes back to its part in a session of this one. False: it has none. */
   rejoin(device: Device, session: string, now: number): boolean;
   /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers its local devices. */
@@ -213,7 +215,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.finder.took(session);
     const claim: SessionClaim = { op: "claim", session, owner: this.nodes.name, epoch };
     for (const user of new Set(users)) {
-      this.devices.tellHolders(user, claim);
+      this.devices.tell(user, claim);
       this.claimed(user, claim, now);
     }
   }
@@ -323,13 +325,27 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.#options.host.displace(device, same ? "stale" : "replaced", now);
   }
 
-  claimed(user: string, { session, owner, epoch }: SessionClaim, _now: number): void {
-    if (owner !== this.nodes.name) this.#surrender(session, owner, epoch);
+  claimed(user: string, { session, owner, epoch }: SessionClaim, now: number): void {
+    const here = owner === this.nodes.name;
+    if (!here) this.#surrender(session, owner, epoch);
+    // Of two that took it over at once this one stays: the other has not heard of it yet.
+    const mine = here ? undefined : this.#options.host.epochOf(session);
+    if (mine !== undefined)
+      this.nodes.send(owner, { t: "stale", session, epoch: mine, owner: this.nodes.name });
     for (const { device } of this.#options.host.local(user)) {
       const known = this.legs.ownerOf(device, session);
       if (known === undefined || known.owner === owner || !outranks({ epoch, owner }, known)) continue;
-      this.legs.bound(device, session, owner, epoch);
-      this.rejoin(device, session, owner);
+      if (!here) {
+        this.legs.bound(device, session, owner, epoch);
+        this.rejoin(device, session, owner);
+        continue;
+      }
+      const open = this.legs.take(device, session);
+      this.#options.host.rejoin(device, session, now);
+      for (const request of open) {
+        const outcome = this.#options.host.perform(device, request, now);
+        if (outcome !== undefined) device.link.reply(request.id, outcome, now);
+      }
     }
   }
 

@@ -114,13 +114,25 @@ export class ForeignLegs {
     return true;
   }
 
-  unbound(device: Device, session: string, owner: string): void {
+  /** The session is one of this node from now on. Answers what its former owner has not replied to. */
+  take(device: Device, session: string): Request[] {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined) return [];
+    this.#remove(leg);
+    return [...leg.open.values()];
+  }
+
+  #remove({ device, session, lostAt }: ForeignLeg): void {
+    lostAt?.cancel();
     const legs = this.#legs.get(device);
-    const leg = legs?.get(session);
-    if (legs === undefined || leg === undefined || leg.owner !== owner) return;
-    leg.lostAt?.cancel();
-    legs.delete(session);
-    if (legs.size === 0) this.#legs.delete(device);
+    legs?.delete(session);
+    if (legs?.size === 0) this.#legs.delete(device);
+  }
+
+  unbound(device: Device, session: string, owner: string): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined || leg.owner !== owner) return;
+    this.#remove(leg);
     this.#ended.set(session, device.user);
     for (const oldest of this.#ended.keys()) {
       if (this.#ended.size <= maxEnded) break;

@@ -133,11 +133,19 @@ export class RemoteDevices {
     this.#rest(following);
   }
 
-  /** Calls back when the user's devices are known, and follows it for a while. */
-  know(user: string, ready: Ready): void {
+  /** Calls back when the user's devices are known, or after `within` ms, and follows it for a while. */
+  know(user: string, ready: Ready, within?: number): void {
     const following = this.#following(user);
-    this.#whenComplete(following, ready);
+    let waiting = true;
+    const once: Ready = (complete, now) => {
+      if (!waiting) return;
+      waiting = false;
+      ready(complete, now);
+    };
+    this.#whenComplete(following, once);
     this.#rest(following);
+    const { deadlines, now } = this.#options;
+    if (waiting && within !== undefined) deadlines.add(now() + within, (later) => once(false, later));
   }
 
   /** A local device of the user came, changed or went: others are told, once for all that one turn brings about. */
@@ -187,9 +195,11 @@ export class RemoteDevices {
     return local && notice(local);
   }
 
-  /** Tells all holders of the user. */
-  tellHolders(user: string, message: SessionClaim): void {
-    this.#options.backplane.publish(`u.${this.#options.hash(user)}`, message);
+  /** Tells all nodes that have to do with the user. */
+  tell(user: string, message: SessionClaim): void {
+    const key = this.#options.hash(user);
+    this.#options.backplane.publish(`u.${key}`, message);
+    this.#options.backplane.publish(`w.${key}`, message);
   }
 
   /** An item of a channel: a list, or a question. */
