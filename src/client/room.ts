@@ -76,11 +76,9 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     if (push.type === "room_ended") this.over({ reason: push.reason });
     else if (push.type === "knock") this.#knock(push);
     else if (push.type === "admitted") {
-      this.#own = push.member;
-      this.#version = push.version;
-      this.count = push.count;
-      this.#list(push.members);
-      this.#enter("joined");
+      // Who still knocks is told anew.
+      this.knocking.clear();
+      this.#joined({ state: "joined", moderator: this.moderator, policy: this.policy, ...push });
     } else if (push.version > this.#version) this.#delta(push);
   }
 

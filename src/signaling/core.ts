@@ -4,6 +4,7 @@ import type { Request, RequestOf } from "../protocol/requests.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
 import { Cluster, type ClusterHost } from "./cluster/cluster.ts";
+import { ClusterRooms } from "./cluster/cluster-rooms.ts";
 import type { LocalDevice } from "./cluster/remote-devices.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
@@ -72,7 +73,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   readonly #directory = new Directory();
   readonly #sessions: Sessions;
   readonly #presence: Presence;
-  readonly #rooms: Rooms;
+  readonly #rooms: Rooms | ClusterRooms;
   readonly #messages: Messages;
   /** Connections that have not said hello yet, and when they must have. In order of that. */
   readonly #silent = new Map<NativeConnection, number>();
@@ -97,14 +98,22 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, cluster });
     const following = cluster && { following: cluster.devices };
     this.#presence = new Presence({ limits, directory, deadlines, ...following });
-    this.#rooms = new Rooms({
+    const ofRooms = {
       limits,
       rules: rooms,
       deadlines,
       random: ports.random.bind(ports),
       connect: this.#sessions.connect.bind(this.#sessions),
       disconnect: this.#sessions.disconnect.bind(this.#sessions),
-    });
+    };
+    if (cluster === undefined || backplane === undefined) this.#rooms = new Rooms(ofRooms);
+    else {
+      const { nodes, devices, legs } = cluster;
+      const { now, hash } = ports;
+      const more = { limits, nodes, devices, legs, backplane, deadlines, now, hash };
+      cluster.rooms = new ClusterRooms({ rooms: ofRooms, ...more });
+      this.#rooms = cluster.rooms;
+    }
     this.#messages = new Messages({ limits, directory, rooms: this.#rooms, cluster });
   }
 
@@ -149,6 +158,12 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   drain(now: number, within: number): void {
     this.draining = true;
     drainLinks(this.links, this.#deadlines, this.ports, within, now);
+    this.settle(now);
+  }
+
+  /** Gives the rooms of this node to other nodes, where there are any, and owns none from now on: it stops. */
+  handOverRooms(now: number): void {
+    this.#cluster?.rooms?.handOver(now);
     this.settle(now);
   }
 
@@ -215,15 +230,11 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       case "send":
         return this.#messages.send(device, request, now);
       case "join":
-        return this.#rooms.join(device, request, now);
       case "leave":
-        return this.#rooms.leave(device, request, now);
       case "admit":
-        return this.#rooms.admit(device, request, now);
       case "refuse":
-        return this.#rooms.refuse(device, request, now);
       case "policy":
-        return this.#rooms.policy(device, request, now);
+        return this.#rooms.perform(device, request, now);
       case "refresh":
         this.#refresh(device, request, now);
         return undefined;
@@ -314,7 +325,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   departed(device: Device, why: LinkEnd, now: number): void {
     this.#sessions.closed(device, why, now);
-    this.#rooms.dropped(device, now);
+    this.#rooms.dropped(device, now, why);
     this.#presence.dropped(device);
   }
 

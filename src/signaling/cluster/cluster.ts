@@ -8,6 +8,7 @@ import type { Directory } from "../directory.ts";
 import type { LinkEnd } from "../links.ts";
 import { NativeLink } from "../native-link.ts";
 import type { Ports } from "../ports.ts";
+import type { ClusterRooms } from "./cluster-rooms.ts";
 import { ForeignLegs } from "./foreign-legs.ts";
 import type { NodeItem } from "./node-item.ts";
 import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
@@ -57,6 +58,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   readonly nodes: Nodes;
   readonly devices: RemoteDevices;
   readonly legs: ForeignLegs;
+  rooms: ClusterRooms | undefined;
   readonly #options: ClusterOptions;
 
   constructor(options: ClusterOptions) {
@@ -139,6 +141,11 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       case "shut":
         this.#fromOwner(from, item, now);
         break;
+      case "room":
+      case "room-rules":
+      case "room-moved":
+        this.rooms?.item(from, item, now);
+        break;
       case "ask":
       case "link":
       case "closed": {
@@ -156,6 +163,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   }
 
   up(node: string, again: boolean, _now: number): void {
+    this.rooms?.up(again);
     if (!again) return;
     this.nodes.send(node, { t: "resync" });
     this.devices.resync(node);
@@ -172,6 +180,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
           this.#reply(device, item.request.id, { error: wireError("temporary") }, now);
       }
     this.devices.nodeGone(node, now);
+    this.rooms?.gone(node, now);
   }
 
   // RemoteDevicesEvents
@@ -224,7 +233,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   }
 
   #push(from: string, device: Device | undefined, push: PushBody, now: number): void {
-    if (device === undefined) return;
+    if (device === undefined || this.rooms?.heard(from, device, push, now) === false) return;
     const { maxSessions } = device.capabilities;
     // Its node alone knows all the sessions that it has.
     if (
@@ -237,6 +246,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       return;
     }
     device.link.deliver(push, now);
+    if (push.type === "session" && push.room !== undefined)
+      this.legs.meshed(device, push.session, push.room);
     if (push.type !== "incoming" || push.from.device === undefined) return;
     this.legs.rung(device, push.session, push.from);
     const caller = this.#options.directory.device(push.from.user, push.from.device);
@@ -245,7 +256,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   #reply(device: Device, id: number, outcome: Outcome, now: number): void {
     const { link } = device;
-    const awaited = this.legs.replied(device, id);
+    const awaited = this.legs.replied(device, id) || this.rooms?.replied(device, id, outcome);
     if (!awaited && link instanceof NativeLink) link.inFlight += 1;
     link.reply(id, outcome, now);
   }

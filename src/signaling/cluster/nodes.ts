@@ -80,6 +80,10 @@ export class Nodes {
     return this.#options.node;
   }
 
+  now(): number {
+    return this.#options.now();
+  }
+
   /** Whether the others can be reached at all. */
   get reachable(): boolean {
     return this.#options.backplane.state === "up";
