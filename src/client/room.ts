@@ -78,7 +78,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     else if (push.type === "admitted") {
       // Who still knocks is told anew.
       this.knocking.clear();
-      this.#joined({ state: "joined", moderator: this.moderator, policy: this.policy, ...push });
+      this.#joined({ ...this, ...push, state: "joined" });
     } else if (push.version > this.#version) this.#delta(push);
   }
 
@@ -163,12 +163,8 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     this.moderator = reply.moderator;
     this.policy = reply.policy;
     this.#list(reply.members);
-    this.#enter(reply.state);
-  }
-
-  #enter(state: "lobby" | "joined"): void {
-    this.state = state;
-    if (state === "joined") this.#ready.resolve();
+    this.state = reply.state;
+    if (reply.state === "joined") this.#ready.resolve();
     this.changed();
   }
 
