@@ -15,11 +15,15 @@ export class RoomPerson {
   readonly knocks = new Map<string, string>();
   /** Session of the mesh → the user at its other end. */
   readonly sessions = new Map<string, string>();
+  /** What it wished for when it last came in: a mesh; and whether its last token lets it moderate. */
+  meshWish: boolean | undefined;
+  mayModerate: boolean | undefined;
   /** Members that were told to be gone. */
   readonly missed: string[] = [];
   #read = 0;
-  readonly #joins = new Set<number>();
+  readonly #joins = new Map<number, boolean>();
   readonly #leaves = new Set<number>();
+  readonly #refreshes = new Map<number, boolean>();
 
   constructor(client: SimClient, room: string) {
     this.client = client;
@@ -28,7 +32,8 @@ export class RoomPerson {
 
   ask(type: string, fields: AnyFrame): AnyFrame {
     const here = (fields.room ?? fields.to) === this.room;
-    if (type === "join" && here) this.#joins.add(this.client.lastId + 1);
+    if (type === "join" && here) this.#joins.set(this.client.lastId + 1, fields.mode === "mesh");
+    if (type === "refresh") this.#refreshes.set(this.client.lastId + 1, fields.token.includes("moderate"));
     if (type === "leave" && here) this.#leaves.add(this.client.lastId + 1);
     return this.client.ask(type, fields);
   }
@@ -53,8 +58,14 @@ export class RoomPerson {
   }
 
   #frame(frame: AnyFrame): void {
-    if (this.#joins.has(frame.re) && frame.ok !== undefined) this.#joined(frame.ok);
-    else if (this.#leaves.has(frame.re) && frame.ok !== undefined) this.#out();
+    const mesh = this.#joins.get(frame.re);
+    const moderates = this.#refreshes.get(frame.re);
+    if (moderates !== undefined && frame.ok !== undefined) this.mayModerate = moderates;
+    if (mesh !== undefined && frame.ok !== undefined) {
+      this.meshWish = mesh;
+      this.#joined(frame.ok);
+    }
+    if (this.#leaves.has(frame.re) && frame.ok !== undefined) this.#out();
     else if (frame.type === "ended") this.sessions.delete(frame.session);
     else if (frame.room !== this.room) return;
     else if (frame.type === "room") {
