@@ -5,19 +5,24 @@ import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
 import { Cluster, type ClusterHost } from "./cluster/cluster.ts";
 import { ClusterRooms } from "./cluster/cluster-rooms.ts";
+import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
+import type { NodeItem } from "./cluster/node-item.ts";
 import type { LocalDevice } from "./cluster/remote-devices.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
 import { drainLinks, sweepLinks } from "./link-upkeep.ts";
-import { type LinkEnd, type LinkHooks, Links } from "./links.ts";
+import { linkSnapshot } from "./link-snapshot.ts";
+import { type LinkEnd, type LinkHooks, Links, type Places } from "./links.ts";
 import { Messages } from "./messages.ts";
+import { may } from "./permissions.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room-policy.ts";
 import { Rooms } from "./rooms.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
+import type { Ticket } from "./tickets.ts";
 
 export interface CoreOptions {
   /** This node's name, unique in the cluster. */
@@ -92,7 +97,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.#sweptSlowly = now;
     const boot = ports.random(9);
     const cluster =
-      backplane && new Cluster({ node, boot, ports, backplane, deadlines, directory, host: this });
+      backplane && new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this });
     this.#cluster = cluster;
     this.links = new Links({ node, limits, ports, deadlines, directory, hooks: this, cluster });
     this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, cluster });
@@ -106,9 +111,9 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       connect: this.#sessions.connect.bind(this.#sessions),
       disconnect: this.#sessions.disconnect.bind(this.#sessions),
     };
-    if (cluster === undefined || backplane === undefined) this.#rooms = new Rooms(ofRooms);
+    if (cluster === undefined) this.#rooms = new Rooms(ofRooms);
     else {
-      const { nodes, devices, legs } = cluster;
+      const { nodes, devices, legs, backplane } = cluster;
       const { now, hash } = ports;
       const more = { limits, nodes, devices, legs, backplane, deadlines, now, hash };
       cluster.rooms = new ClusterRooms({ rooms: ofRooms, ...more });
@@ -262,13 +267,19 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   // LinkHooks
 
-  recover(device: Device, tickets: readonly string[], now: number): string[] {
-    const found = this.#sessions.recover(device, tickets, now);
+  recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[] {
+    const found = this.#sessions.recover(device, tickets, places, now);
     if (found.length > 0) this.#recovered.set(device, found);
-    return found.map(([session]) => session.id);
+    const here = found.map(([session]) => session.id);
+    const elsewhere = tickets.filter(({ session }) => typeof places?.get(session) === "object");
+    return [...here, ...elsewhere.map(({ session }) => session)];
   }
 
-  opened(device: Device, now: number): void {
+  opened(device: Device, tickets: readonly Ticket[], places: Places, now: number): void {
+    for (const { session } of tickets) {
+      const place = places?.get(session);
+      if (typeof place === "object") this.#cluster?.rejoin(device, session, place.node);
+    }
     for (const [session, leg] of this.#recovered.get(device) ?? []) {
       session.tellRecovered(leg, now);
       session.linkChanged(leg, "live", now);
@@ -296,6 +307,44 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   changed(user: string, now: number): void {
     this.#presence.changed(user, now);
     this.#cluster?.altered(user);
+  }
+
+  adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
+    const watched = parcel.watches.filter((user) => may(device, "watch", user));
+    if (watched.length > 0) this.#presence.watch(device, watched, now);
+    this.#cluster?.adopted(device, parcel, held, now);
+  }
+
+  // LinkSource
+
+  freeze(request: PullRequest, now: number): PullAnswer | undefined {
+    return this.links.freeze(request, now);
+  }
+
+  thaw(link: string, now: number): void {
+    this.links.thaw(link, now);
+  }
+
+  give(request: PullRequest): Parcel | undefined {
+    const cluster = this.#cluster;
+    const entry = cluster && this.links.release(request);
+    if (cluster === undefined || entry === undefined) return undefined;
+    const { link, device } = entry;
+    const own = this.#sessions.legsOf(device);
+    const parcel = {
+      link: linkSnapshot(link, device),
+      legs: [...cluster.legs.snapshot(device), ...own],
+      watches: this.#presence.watchesOf(device),
+      rooms: cluster.rooms?.membershipsOf(device) ?? [],
+    };
+    this.#presence.dropped(device);
+    link.end();
+    cluster.gaveAway(
+      device,
+      request.by,
+      own.map(({ session }) => session),
+    );
+    return parcel;
   }
 
   // ClusterHost
@@ -335,6 +384,18 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   displace(device: Device, why: "stale" | "replaced", now: number): void {
     this.links.displace(device, why, now);
+  }
+
+  owns(session: string): boolean {
+    return this.#sessions.owns(session);
+  }
+
+  rejoin(device: Device, session: string, now: number): boolean {
+    return this.#sessions.rejoin(device, session, now);
+  }
+
+  surrender(session: string, epoch: number): Device[] {
+    return this.#sessions.surrender(session, epoch).filter(({ link }) => !(link instanceof RemoteLink));
   }
 
   rung(device: Device, caller: Device, session: string, now: number): void {

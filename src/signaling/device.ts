@@ -27,9 +27,9 @@ export interface DeviceLink {
   reply(id: number, outcome: Outcome, now: number): void;
   /** Ends the conversation from the server's side; its legs end or detach as the core decides. */
   close(why: CloseName, now: number): void;
-  /** The device has part in this session, or no longer; for who must tell another node. */
+  /** The device has part in this session, or no longer, for who must tell another node. `goesOn`: that one is told by another. */
   bound?(session: string, epoch: number): void;
-  unbound?(session: string): void;
+  unbound?(session: string, goesOn: boolean): void;
 }
 
 export interface DeviceOptions {

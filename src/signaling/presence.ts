@@ -90,6 +90,11 @@ export class Presence {
     }
   }
 
+  /** Whom the device watches, for its next node. */
+  watchesOf(device: Device): string[] {
+    return [...(this.#watchers.get(device)?.users ?? [])];
+  }
+
   /** The device's link is live again. */
   resumed(device: Device, now: number): void {
     const watcher = this.#watchers.get(device);

@@ -5,19 +5,20 @@ import type { Deadlines } from "../shared/deadlines.ts";
 import { CallGate } from "./call-gate.ts";
 import { CallKeys } from "./call-keys.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import type { LegSnapshot } from "./cluster/foreign-legs.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import type { SessionRecord } from "./events.ts";
 import type { Leg } from "./leg.ts";
-import type { LinkEnd } from "./links.ts";
+import type { LinkEnd, Places } from "./links.ts";
 import { MeshIndex } from "./mesh-index.ts";
 import { done, failed } from "./outcome.ts";
 import { may } from "./permissions.ts";
 import type { Ports } from "./ports.ts";
 import type { Wish } from "./ring.ts";
 import { Session, type SessionHost } from "./session.ts";
-import { openTicket, sealTicket } from "./tickets.ts";
+import { sealTicket, type Ticket } from "./tickets.ts";
 
 export interface SessionsOptions {
   readonly node: string;
@@ -188,11 +189,9 @@ export class Sessions implements SessionHost {
   // Devices that come and go
 
   /** Finds the legs of these tickets again for a device with a new link; answers what it found. */
-  recover(device: Device, tickets: readonly string[], now: number): [Session, Leg][] {
+  recover(device: Device, tickets: readonly Ticket[], _places: Places, now: number): [Session, Leg][] {
     const found: [Session, Leg][] = [];
-    for (const sealed of tickets) {
-      const ticket = openTicket(this.ports, sealed, now);
-      if (ticket === undefined || ticket.user !== device.user || ticket.device !== device.id) continue;
+    for (const ticket of tickets) {
       const session = this.#sessions.get(ticket.session);
       const leg = session?.legById(ticket.leg);
       if (session === undefined || leg === undefined || leg.device === device) continue;
@@ -202,6 +201,44 @@ export class Sessions implements SessionHost {
       found.push([session, leg]);
     }
     return found;
+  }
+
+  owns(session: string): boolean {
+    return this.#sessions.has(session);
+  }
+
+  /** A device of another node comes back to its part in a session. False: it has none. */
+  rejoin(device: Device, id: string, now: number): boolean {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return false;
+    const leg = session.legFor(device.user, device.id);
+    if (leg === undefined) {
+      session.ringDevice(device, now);
+      return session.legOf(device) !== undefined;
+    }
+    if (leg.device !== device) session.rebind(leg, device, now);
+    session.tellRecovered(leg, now);
+    session.linkChanged(leg, device.link.state === "live" ? "live" : "suspended", now);
+    return true;
+  }
+
+  /** The device's part in sessions of this node, for its next one. */
+  legsOf(device: Device): LegSnapshot[] {
+    const owner = this.#options.node;
+    return this.#legs(device).map(([{ id, epoch, state, caller }, leg]) => ({
+      session: id,
+      owner,
+      epoch,
+      ...(state === "ringing" && leg.side === "callee" ? { caller: caller.identity } : {}),
+      open: [],
+    }));
+  }
+
+  /** Another node owns the session in a newer epoch. Answers the devices that had part in the copy of this one. */
+  surrender(id: string, epoch: number): Device[] {
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.epoch >= epoch) return [];
+    return this.#retire(session);
   }
 
   /** A device can be rung from now on: whoever rings its user rings it too. */
@@ -262,10 +299,10 @@ export class Sessions implements SessionHost {
     device.link.bound?.(session.id, session.epoch);
   }
 
-  unbound(device: Device, session: Session): void {
+  unbound(device: Device, session: Session, goesOn = false): void {
     const sessions = this.#byDevice.get(device);
     if (sessions?.delete(session) && sessions.size === 0) this.#byDevice.delete(device);
-    device.link.unbound?.(session.id);
+    device.link.unbound?.(session.id, goesOn);
   }
 
   activated(session: Session, now: number): void {
@@ -280,13 +317,11 @@ export class Sessions implements SessionHost {
 
   ended(session: Session, record: SessionRecord): void {
     if (!this.#stopRinging(session)) this.active -= 1;
-    this.#sessions.delete(session.id);
+    this.#forget(session);
     if (session.key !== undefined) {
       const keyed = this.#keys.get(session.caller.user, session.key, record.endedAt);
       if (keyed !== undefined) keyed.reason = record.reason;
     }
-    this.#mesh.remove(session);
-    if (session.kind === "call") this.#options.cluster?.devices.release(session.wish.user);
     this.#recentlyEnded.set(session.id, [record.caller.user, record.callee.user]);
     for (const oldest of this.#recentlyEnded.keys()) {
       if (this.#recentlyEnded.size <= maxRecentlyEnded) break;
@@ -296,6 +331,22 @@ export class Sessions implements SessionHost {
   }
 
   // Inside
+
+  /** Takes a session out that goes on elsewhere. */
+  #retire(session: Session): Device[] {
+    const devices = session.retire();
+    if (!this.#stopRinging(session)) this.active -= 1;
+    this.#forget(session);
+    return devices;
+  }
+
+  #forget(session: Session): void {
+    this.#sessions.delete(session.id);
+    this.#mesh.remove(session);
+    const { cluster } = this.#options;
+    cluster?.finder.released(session.id);
+    if (session.kind === "call") cluster?.devices.release(session.wish.user);
+  }
 
   /** A call that was asked for before, by its key. */
   #again(device: Device, key: string, now: number): Outcome | undefined {

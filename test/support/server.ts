@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { endWithUs } from "./end-with-us.ts";
 import { runtimePath } from "./runtimes.ts";
 
 export interface ServerOptions {
@@ -50,7 +51,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     env: { ...process.env, ...options.env },
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  endWithUs(child.pid ?? 0, exited);
+  endWithUs(child);
   void exited.then(() => rmSync(folder, { recursive: true, force: true }));
 
   const logs: string[] = [];
@@ -86,12 +87,4 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       clearTimeout(kill);
     },
   };
-}
-
-/** Kills the server when this process is gone, however it went: tests are killed themselves when they hang. */
-function endWithUs(pid: number, exited: Promise<void>): void {
-  const script = `cat; kill -9 ${pid}`;
-  const guard = spawn("sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], detached: true });
-  guard.unref();
-  void exited.then(() => guard.kill("SIGKILL"));
 }

@@ -8,8 +8,7 @@ export class SimCluster {
   now = 1_000_000_000_000;
   readonly hub = new MemoryHub({ delivery: "pumped", now: this.now });
   readonly nodes = new Map<string, SimCore>();
-  /** Nodes whose process stands still. */
-  readonly frozen = new Set<string>();
+  readonly #frozen = new Set<string>();
   /** How far a node's clock is ahead, ms. */
   readonly #skew = new Map<string, number>();
   readonly #limits: Partial<Limits>;
@@ -39,6 +38,18 @@ export class SimCluster {
   kill(name: string): void {
     this.nodes.delete(name);
     this.hub.remove(name);
+  }
+
+  /** The process stands still: it does nothing, and what comes for it waits. */
+  freeze(name: string): void {
+    this.#frozen.add(name);
+    this.hub.sleep(name);
+  }
+
+  thaw(name: string): void {
+    this.#frozen.delete(name);
+    this.hub.wake(name);
+    this.flow();
   }
 
   node(name: string): SimCore {
@@ -86,6 +97,6 @@ export class SimCluster {
   }
 
   #running(): SimCore[] {
-    return [...this.nodes].filter(([name]) => !this.frozen.has(name)).map(([, node]) => node);
+    return [...this.nodes].filter(([name]) => !this.#frozen.has(name)).map(([, node]) => node);
   }
 }

@@ -89,8 +89,13 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
 
   /** This node stops: its rooms go over to other nodes, and it owns none from now on. */
   handOver(now: number): void {
-    this.#options.nodes.draining = true;
+    this.#options.nodes.drain(now);
     this.#owned.leave(now);
+  }
+
+  /** The nodes that own rooms that the device is in. */
+  ownersOf(device: Device): string[] {
+    return this.#memberships.ownersOf(device);
   }
 
   /** What goes along with a device's link to another node. */
@@ -166,8 +171,9 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   // OwnedRoomsHost
 
   answer(device: Device, id: number, outcome: Outcome, now: number): void {
-    if (!(device.link instanceof RemoteLink)) this.#memberships.replied(device, id, outcome);
-    device.link.reply(id, outcome, now);
+    const { link } = device;
+    if (link instanceof RemoteLink) link.replyOfRoom(id, outcome);
+    else if (this.#memberships.replied(device, id, outcome)) link.reply(id, outcome, now);
   }
 
   moved(node: string, room: string, term: number, owner: NewOwner, now: number): void {
@@ -235,6 +241,6 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     const device = devices.byLink(link);
     const { id } = ask.request;
     const outcome = device === undefined ? failed("temporary") : this.#owned.ask(from, term, device, ask, now);
-    if (outcome !== undefined && id > 0) nodes.send(from, { t: "reply", link, id, outcome });
+    if (outcome !== undefined && id > 0) nodes.send(from, { t: "reply", link, id, outcome, room: true });
   }
 }

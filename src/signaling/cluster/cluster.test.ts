@@ -1,30 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { connected, resumeAt, signIn } from "../../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
-import type { SimClient } from "../../../test/support/sim-core.ts";
 
 const three = ["n1", "n2", "n3"];
-
-function signIn(cluster: SimCluster, node: string, address: string): SimClient {
-  const [user = "", device = ""] = address.split("/");
-  const client = cluster.node(node).client(user, device).connect();
-  cluster.flow();
-  expect(client.welcome).toBeDefined();
-  return client;
-}
-
-/** A call from one node to another, connected. */
-function connected(cluster: SimCluster, caller: SimClient, callee: SimClient): string {
-  const { session } = caller.ask("call", { to: callee.user }).ok;
-  cluster.flow();
-  expect(callee.last("incoming")?.session).toBe(session);
-  callee.ask("accept", { session });
-  cluster.flow();
-  expect(caller.last("accepted")?.device).toBe(callee.device);
-  caller.ask("confirm", { session, device: callee.device });
-  cluster.flow();
-  expect(callee.replyTo(callee.lastId).ok.session).toBe(session);
-  return session;
-}
 
 describe("calls across nodes", () => {
   test("one rings, answers, signals and hangs up", () => {
@@ -203,5 +181,26 @@ describe("one device at two nodes", () => {
     cluster.flow();
     cluster.pass(3_000);
     expect(clients.filter((client) => client.closed === undefined)).toHaveLength(1);
+  });
+});
+
+describe("a node that dies", () => {
+  test("a device of it comes back at another node, and finds its call by the ticket", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const session = connected(cluster, alice, bob);
+    cluster.kill("n2");
+    cluster.pass(1_000);
+    resumeAt(cluster, bob, "n3", { sessions: bob.tickets });
+    cluster.pass(2_000);
+    expect(bob.welcome).toMatchObject({ resumed: false, reason: "unreachable", sessions: [session] });
+    expect(bob.last("session")).toMatchObject({ session, recovered: true, state: "active", direction: "in" });
+    bob.ask("restart", { session, pair: 1, generation: 1 });
+    cluster.flow();
+    expect(alice.last("restart")).toMatchObject({ session, generation: 2 });
+    alice.ask("hangup", { session });
+    cluster.flow();
+    expect(bob.last("ended")).toMatchObject({ session, reason: "hangup" });
   });
 });

@@ -146,7 +146,7 @@ export class NodeChannel {
 
   #send(): void {
     if (this.#outstanding === undefined) this.#take();
-    const { backplane, peer, deadlines, now } = this.#options;
+    const { backplane, peer, now } = this.#options;
     const outstanding = this.#outstanding;
     if (outstanding === undefined) return;
     if (backplane.state === "down") {
@@ -157,9 +157,6 @@ export class NodeChannel {
     backplane.request(`n.${peer}`, batch, answerTimeout, (answer) => {
       if (this.#outstanding !== outstanding) return;
       this.#answered(answer, batch);
-      // What comes by the backplane comes outside of any input: let it be done now.
-      const due = deadlines.next;
-      if (due !== undefined && due <= now()) deadlines.run(now());
     });
   }
 

@@ -24,11 +24,10 @@ export interface DeviceNotice {
   readonly attempt: number;
 }
 
-/** A link that has just ended, and why. */
-export interface Closed {
-  readonly link: string;
-  readonly why: LinkEnd;
-}
+/** A link that has just ended, and why; or left, and where to. */
+export type Closed =
+  | { readonly link: string; readonly why: LinkEnd }
+  | { readonly link: string; readonly movedTo: string };
 
 /** All devices of one user at one node; each list stands for itself, the one with the highest version counts. */
 export interface DeviceList {
@@ -72,8 +71,30 @@ export type NodeItem =
       readonly link: string;
       readonly id: number;
       readonly outcome: Outcome;
+      /** To a request that is replied to only when it fails. */
+      readonly silent?: boolean;
+      /** To a request about a room. */
+      readonly room?: boolean;
     }
   | { readonly t: "shut"; readonly link: string; readonly why: CloseName }
+  /** To the owner of a session: my device has (still, or again) this part in it. */
+  | {
+      readonly t: "rejoin";
+      readonly user: string;
+      readonly device: DeviceNotice;
+      readonly session: string;
+    }
+  /** The link of a device of mine has gone over to that node. */
+  | { readonly t: "moved"; readonly link: string; readonly to: string }
+  /** Nothing comes after this for the link by that way; whoever has the link now says so to the sender: `fenced`. */
+  | { readonly t: "fence"; readonly link: string; readonly by: string }
+  | { readonly t: "fenced"; readonly link: string }
+  /** What was on its way to the link by its former node is lost with that. */
+  | { readonly t: "gap"; readonly link: string }
+  /** An item for a link that has gone over to the receiver, from the node that said it to the former one. */
+  | { readonly t: "forward"; readonly from: string; readonly item: NodeItem }
+  /** To a former owner: the session has another owner, in a newer epoch. */
+  | { readonly t: "stale"; readonly session: string; readonly epoch: number; readonly owner: string }
   /** To the owner of a session: what one of its devices asks, and how its link is. */
   | { readonly t: "ask"; readonly link: string; readonly request: Request }
   | { readonly t: "link"; readonly link: string; readonly state: "live" | "suspended" }

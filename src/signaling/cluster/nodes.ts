@@ -65,13 +65,12 @@ export class Nodes {
   #beatAt = 0;
   /** Since when we hear others: a time in which we could not counts for nobody's silence. */
   #hearingSince = 0;
-  #up: boolean;
   draining = false;
 
   constructor(options: NodesOptions) {
     this.#options = options;
     const { backplane, node } = options;
-    this.#up = backplane.state === "up";
+    backplane.onState((state) => this.#backplaneChanged(state === "up", options.now()));
     backplane.subscribe("nodes", (message) => this.#heard(message as Beat | Broadcast));
     backplane.subscribe(`n.${node}`, (message, answer) => this.#batch(message as Batch, answer));
   }
@@ -140,10 +139,8 @@ export class Nodes {
   /** Beats, and looks who is silent. At least once a second. */
   tick(now: number): void {
     const { backplane } = this.#options;
-    const up = backplane.state === "up";
-    if (up !== this.#up) this.#backplaneChanged(up, now);
     // A process that was frozen has not heard anybody: the others were not silent, it was deaf.
-    if (!up || now - this.#beatAt > 3 * beatEvery) this.#hearingSince = now;
+    if (backplane.state === "down" || now - this.#beatAt > 3 * beatEvery) this.#hearingSince = now;
     if (now - this.#beatAt < beatEvery) return;
     this.#beatAt = now;
     this.#beat("beat", now);
@@ -153,6 +150,12 @@ export class Nodes {
       if (peer.live) this.#lose(node, peer, now);
       else if (now - peer.heardAt > 20 * goneAfter) this.#peers.delete(node);
     }
+  }
+
+  /** This node takes on nothing that could be another's from now on: the others hear it at once. */
+  drain(now: number): void {
+    this.draining = true;
+    this.#beat("beat", now);
   }
 
   /** Tells the others that this node is leaving for good. */
@@ -167,10 +170,10 @@ export class Nodes {
   }
 
   #backplaneChanged(up: boolean, now: number): void {
-    this.#up = up;
     this.#hearingSince = now;
     if (!up) return;
-    this.#beatAt = 0;
+    this.#beatAt = now;
+    this.#beat("beat", now);
     for (const [node, peer] of this.#peers) {
       peer.channel.wake();
       if (peer.live) this.#options.events.up(node, true, now);
@@ -181,7 +184,6 @@ export class Nodes {
     const now = this.#options.now();
     if (message.op === "kick") this.#options.events.broadcast(message, now);
     else this.#beaten(message, now);
-    this.#settle(now);
   }
 
   #beaten({ op, node, boot, time, draining }: Beat, now: number): void {
@@ -292,7 +294,6 @@ export class Nodes {
         for (const text of batch.items) this.#options.events.item(from, JSON.parse(text), now);
       }
     }
-    this.#settle(now);
   }
 
   #newStream(from: string, peer: Peer, epoch: number, now: number): void {
@@ -305,11 +306,5 @@ export class Nodes {
     peer.fromEpoch = epoch;
     peer.fromN = 0;
     peer.refuses = false;
-  }
-
-  #settle(now: number): void {
-    const { deadlines } = this.#options;
-    const due = deadlines.next;
-    if (due !== undefined && due <= now) deadlines.run(now);
   }
 }

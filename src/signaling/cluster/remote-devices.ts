@@ -26,8 +26,10 @@ export interface RemoteDevicesEvents {
   changed(user: string, now: number): void;
   /** Another node holds a newer run of this device. `same`: of the same instance. */
   displaced(device: Device, same: boolean, now: number): void;
+  /** A session in which a device of the user may have part has another owner. */
+  claimed(user: string, claim: SessionClaim, now: number): void;
   /** The link has gone over to that node. */
-  moved(device: Device, link: RemoteLink, to: string, now: number): void;
+  moved(link: RemoteLink, to: string, now: number): void;
 }
 
 export interface RemoteDevicesOptions {
@@ -56,6 +58,14 @@ interface Announcement extends DeviceList {
 interface Question {
   readonly op: "who";
   readonly by: string;
+}
+
+/** A session has another owner than before: who has a device in it turns to that. */
+export interface SessionClaim {
+  readonly op: "claim";
+  readonly session: string;
+  readonly owner: string;
+  readonly epoch: number;
 }
 
 /**
@@ -140,6 +150,30 @@ export class RemoteDevices {
     });
   }
 
+  /**
+   * The node of a device speaks for it, who may not be known here yet: nobody here need follow its user. It stays known
+   * as long as its node says so, or something here uses it.
+   */
+  introduce(node: string, user: string, one: DeviceNotice, now: number): Device | undefined {
+    const known = this.#links.get(one.link);
+    if (known !== undefined) return known;
+    const following = this.#following(user);
+    this.#takeOne(following, node, one, now);
+    this.#rest(following);
+    return this.#links.get(one.link);
+  }
+
+  /** What others are told of a local device. */
+  noticeOf(device: Device): DeviceNotice | undefined {
+    const local = this.#options.local(device.user).find((one) => one.device === device);
+    return local && notice(local);
+  }
+
+  /** Tells all holders of the user. */
+  tellHolders(user: string, message: SessionClaim): void {
+    this.#options.backplane.publish(`u.${this.#options.hash(user)}`, message);
+  }
+
   /** An item of a channel: a list, or a question. */
   listed(from: string, list: DeviceList, now: number): void {
     const following = this.#users.get(list.user);
@@ -208,12 +242,46 @@ export class RemoteDevices {
     this.#remove(device, link);
   }
 
-  /** A local link has gone over to that node: its device goes on as one of there. */
-  gaveAway(device: Device, link: RemoteLink): void {
+  /** The link of a remote device has gone over to that node. */
+  relocated(id: string, to: string, now: number): void {
+    const device = this.#links.get(id);
+    const link = device?.link;
+    if (device === undefined || !(link instanceof RemoteLink) || link.node === to) return;
     const following = this.#following(device.user);
-    this.#listOf(following, link.node).devices.set(link.id, device);
-    this.#links.set(link.id, device);
-    this.announce(device.user);
+    this.#listOf(following, link.node).devices.delete(id);
+    if (to !== this.#options.nodes.name) this.#listOf(following, to).devices.set(id, device);
+    this.#options.events.moved(link, to, now);
+  }
+
+  /** A local link has gone over to that node: its device goes on as one of there. */
+  gaveAway(device: Device, to: string, sessions: readonly string[]): void {
+    const following = this.#following(device.user);
+    const { id: link, instance = "", attempt = 1 } = device.link;
+    const remote = this.#newLink({
+      link,
+      user: device.user,
+      node: to,
+      stamp: device.stamp,
+      instance,
+      attempt,
+    });
+    device.link = remote;
+    this.#listOf(following, to).devices.set(link, device);
+    this.#links.set(link, device);
+    remote.knownIn(sessions);
+    this.announce(device.user, { link, movedTo: to });
+  }
+
+  /** The link of a remote device is one of this node from now on. Answers what waits to be said to it. */
+  tookOver(id: string): { readonly device: Device; readonly held: NodeItem[] } | undefined {
+    const device = this.#links.get(id);
+    const link = device?.link;
+    if (device === undefined || !(link instanceof RemoteLink)) return undefined;
+    this.#users.get(device.user)?.lists.get(link.node)?.devices.delete(id);
+    this.#links.delete(id);
+    const held = link.takeHeld();
+    link.ended();
+    return { device, held };
   }
 
   used(user: string, used: boolean): void {
@@ -248,7 +316,7 @@ export class RemoteDevices {
     if (following.subscribed?.subject === subject) return;
     const before = following.subscribed;
     const stop = this.#options.backplane.subscribe(subject, (message, answer) =>
-      this.#heard(following, message as Announcement | Question, answer),
+      this.#heard(following, message as Announcement | Question | SessionClaim, answer),
     );
     following.subscribed = { subject, stop };
     before?.stop();
@@ -256,18 +324,17 @@ export class RemoteDevices {
 
   #heard(
     following: Following,
-    message: Announcement | Question,
+    message: Announcement | Question | SessionClaim,
     answer: ((reply: unknown) => void) | undefined,
   ): void {
-    const { nodes, now, deadlines } = this.#options;
+    const { nodes, now } = this.#options;
     if (message.op === "devices") this.#take(following, message, now());
+    else if (message.op === "claim") this.#options.events.claimed(following.user, message, now());
     else if (following.holds) {
       nodes.send(message.by, { t: "devices", ...this.#list(following) });
       const others = [...following.lists].filter(([, { devices }]) => devices.size > 0).map(([node]) => node);
       answer?.({ holders: [nodes.name, ...others] });
     }
-    const due = deadlines.next;
-    if (due !== undefined && due <= now()) deadlines.run(now());
   }
 
   /** Asks all holders. The first answer names them all; each sends its list by its channel. */
@@ -299,7 +366,6 @@ export class RemoteDevices {
             this.#failed(following, later),
           );
       } else this.#failed(following, now);
-      this.#settle();
     });
   }
 
@@ -393,9 +459,13 @@ export class RemoteDevices {
       }
       for (const [link, device] of [...known.devices]) {
         if (told.has(link)) continue;
+        const closed = list.closed?.find((one) => one.link === link);
+        if (closed !== undefined && "movedTo" in closed) {
+          this.relocated(link, closed.movedTo, now);
+          continue;
+        }
         known.devices.delete(link);
-        const why = list.closed?.find((one) => one.link === link)?.why ?? "expired";
-        this.#drop(device, why, now);
+        this.#drop(device, closed?.why ?? "expired", now);
         changed = true;
       }
       if (changed) events.changed(user, now);
@@ -409,15 +479,13 @@ export class RemoteDevices {
   #takeOne(following: Following, node: string, one: DeviceNotice, now: number): boolean {
     const { directory, events } = this.#options;
     const { user } = following;
-    const { devices } = this.#listOf(following, node);
     const known = this.#links.get(one.link);
     if (known !== undefined) {
       const link = known.link as RemoteLink;
-      if (link.node !== node) {
-        following.lists.get(link.node)?.devices.delete(link.id);
-        devices.set(link.id, known);
-        events.moved(known, link, node, now);
-      }
+      // A former node's last word may come late: whoever has the link now has heard a later hello.
+      if (one.attempt < link.attempt) return false;
+      if (link.node !== node) this.relocated(one.link, node, now);
+      link.attempt = one.attempt;
       return update(known, one);
     }
     // The link is, or was until now, one of this node: it comes from here, and whoever gave it away knows.
@@ -447,12 +515,9 @@ export class RemoteDevices {
   }
 
   #enter(following: Following, node: string, one: DeviceNotice): Device {
-    const { directory, nodes } = this.#options;
+    const { directory } = this.#options;
     const { link: id, stamp, instance, attempt, kind, name, capabilities } = one;
-    const link = new RemoteLink(
-      { send: (to, item: NodeItem) => nodes.send(to, item), used: (of, used) => this.used(of.user, used) },
-      { link: id, user: following.user, node, stamp, instance, attempt },
-    );
+    const link = this.#newLink({ link: id, user: following.user, node, stamp, instance, attempt });
     const device = new Device({
       user: following.user,
       id: one.id,
@@ -469,6 +534,14 @@ export class RemoteDevices {
     return device;
   }
 
+  #newLink(of: ConstructorParameters<typeof RemoteLink>[1]): RemoteLink {
+    const { nodes } = this.#options;
+    return new RemoteLink(
+      { send: (to, item) => nodes.send(to, item), used: (link, used) => this.used(link.user, used) },
+      of,
+    );
+  }
+
   #drop(device: Device, why: LinkEnd, now: number): void {
     const { link } = device;
     if (!(link instanceof RemoteLink) || this.#links.get(link.id) !== device) return;
@@ -480,12 +553,6 @@ export class RemoteDevices {
     this.#links.delete(link.id);
     this.#options.directory.remove(device);
     link.state = "closed";
-  }
-
-  #settle(): void {
-    const { deadlines, now } = this.#options;
-    const due = deadlines.next;
-    if (due !== undefined && due <= now()) deadlines.run(now());
   }
 }
 

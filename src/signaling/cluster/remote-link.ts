@@ -16,7 +16,7 @@ export class RemoteLink implements DeviceLink {
   readonly user: string;
   readonly stamp: number;
   readonly instance: string;
-  readonly attempt: number;
+  attempt: number;
   /** The node that holds the link now. */
   node: string;
   state: "live" | "suspended" | "closed" = "live";
@@ -46,6 +46,16 @@ export class RemoteLink implements DeviceLink {
     this.#send({ t: "reply", link: this.id, id, outcome });
   }
 
+  /** Replies to a request whose success is not replied to. */
+  refuse(id: number, outcome: Outcome): void {
+    this.#send({ t: "reply", link: this.id, id, outcome, silent: true });
+  }
+
+  /** Replies to a request about a room. */
+  replyOfRoom(id: number, outcome: Outcome): void {
+    this.#send({ t: "reply", link: this.id, id, outcome, room: true });
+  }
+
   close(why: CloseName, _now: number): void {
     this.#send({ t: "shut", link: this.id, why });
   }
@@ -56,10 +66,16 @@ export class RemoteLink implements DeviceLink {
     this.#send({ t: "bound", link: this.id, session, epoch });
   }
 
-  unbound(session: string): void {
+  unbound(session: string, goesOn: boolean): void {
     if (!this.#sessions.delete(session)) return;
-    this.#send({ t: "unbound", link: this.id, session });
+    if (!goesOn) this.#send({ t: "unbound", link: this.id, session });
     if (this.#sessions.size === 0) this.#host.used(this, false);
+  }
+
+  /** The sessions here that the device has part in, without telling its node, which knows. */
+  knownIn(sessions: readonly string[]): void {
+    for (const session of sessions) this.#sessions.add(session);
+    if (sessions.length > 0) this.#host.used(this, true);
   }
 
   /** Keeps back what is said until {@link release}, when it goes to the node that has the link by then. */
@@ -68,13 +84,25 @@ export class RemoteLink implements DeviceLink {
   }
 
   release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    for (const item of held) this.#send(item);
+    for (const item of this.takeHeld()) this.#send(item);
   }
 
   get holds(): boolean {
     return this.#held !== undefined;
+  }
+
+  /** What was kept back; nothing is any more. */
+  takeHeld(): NodeItem[] {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    return held;
+  }
+
+  /** The link is one of this node from now on. */
+  ended(): void {
+    this.state = "closed";
+    if (this.#sessions.size > 0) this.#host.used(this, false);
+    this.#sessions.clear();
   }
 
   #send(item: NodeItem): void {

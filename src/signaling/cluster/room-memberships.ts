@@ -46,9 +46,12 @@ export interface MembershipRecord {
   readonly owner: string | undefined;
   readonly mode: RequestOf<"join">["mode"];
   readonly data?: unknown;
-  readonly former: FormerSeat;
+  /** Undefined while it has only asked. */
+  readonly former?: FormerSeat;
   readonly count: number;
   readonly rules?: SetRules;
+  /** What the owner has not replied to. */
+  readonly open: readonly RoomAsk[];
 }
 
 /** A device's part in a room: what it wishes, and what it is there; undefined before its first reply. */
@@ -253,48 +256,72 @@ export class RoomMemberships {
 
   // A link that goes to another node
 
+  /** The other nodes that own rooms that the device is in. */
+  ownersOf(device: Device): string[] {
+    const owners = new Set<string>();
+    for (const { owner } of this.#tiesOf(device))
+      if (owner !== undefined && owner !== this.#options.nodes.name) owners.add(owner);
+    return [...owners];
+  }
+
   recordsOf(device: Device): MembershipRecord[] {
     const records: MembershipRecord[] = [];
+    const open = this.#open.get(device);
     for (const tie of this.#tiesOf(device)) {
       const { room, owner, rules } = tie;
       const { join, former: heard } = tie.members.get(device) as Membership;
       const here = owner === this.#options.nodes.name ? this.#options.host.seatHere(device, room) : undefined;
       const former = here?.former ?? heard;
-      if (former === undefined) continue;
-      const count = here?.count ?? tie.count;
-      const { mode, data } = join;
-      records.push({ room, owner, mode, data, former, count, ...(rules === undefined ? {} : { rules }) });
+      const asks: RoomAsk[] = [];
+      for (const [id, about] of open ?? []) {
+        const asked = about === tie ? tie.open.get(keyOf(device, id)) : undefined;
+        if (asked !== undefined) asks.push(asked.ask);
+      }
+      records.push({
+        room,
+        owner,
+        mode: join.mode,
+        data: join.data,
+        ...(former === undefined ? {} : { former }),
+        count: here?.count ?? tie.count,
+        ...(rules === undefined ? {} : { rules }),
+        open: asks,
+      });
     }
     return records;
   }
 
   /** The device goes on at another node: it leaves nothing. */
   release(device: Device): void {
+    for (const [id, tie] of [...(this.#open.get(device) ?? [])]) this.#closeOpen(tie, device, id);
     for (const tie of this.#tiesOf(device)) this.#remove(tie, device);
   }
 
+  /** The device has come from another node, where it was this. */
   adopt(device: Device, records: readonly MembershipRecord[], now: number): void {
-    for (const { room, owner, mode, data, former, count, rules } of records) {
+    for (const { room, owner, mode, data, former, count, rules, open } of records) {
       const tie = this.#tie(room);
-      const asked = { id: 0, type: "join", room, ...(mode === undefined ? {} : { mode }), data } as const;
-      const read = joinOf(device, asked);
-      if ("error" in read) continue;
-      const { dataBytes, wish } = read;
-      const { moderator } = wish;
-      const membership: Membership = { join: asked, dataBytes, moderator, former };
+      const join = { ...(mode === undefined ? {} : { mode }), data };
+      const dataBytes = data === undefined ? 0 : utf8Length(JSON.stringify(data));
+      const moderator = may(device, "moderate", room);
+      const membership: Membership = { join, dataBytes, moderator, former };
       this.#enter(tie, device, membership);
-      this.#options.owners.attend(room);
+      if (former !== undefined) this.#options.owners.attend(room);
       if (rules !== undefined && rules.at > (tie.rules?.at ?? 0)) tie.rules = rules;
-      if (tie.owner === undefined && owner !== undefined) {
+      if (tie.owner === undefined && owner !== undefined && tie.members.size === 1) {
         this.#terms += 1;
         tie.term = this.#terms;
         tie.owner = owner;
         tie.count = count;
       }
-      // Its owner hears where it is now. One that does not know it takes it in as who was there.
+      for (const ask of open) this.#keepOpen(tie, device, ask);
       if (tie.owner === undefined) this.#seek(tie);
-      else if (tie.owner === owner) this.#ask(tie, device, { request: asked, moderator }, now);
-      else this.#comeBack(tie, device, membership, false, now);
+      // Its owner hears where it is now, and what it is to be there.
+      else if (tie.owner === owner) this.#ask(tie, device, { request: joinAgain(room, membership), moderator }, now);
+      else {
+        this.#comeBack(tie, device, membership, false, now);
+        for (const ask of open) this.#send(tie, tie.owner, device, ask, now);
+      }
     }
   }
 

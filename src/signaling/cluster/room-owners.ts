@@ -19,7 +19,8 @@ export type OwnerFound =
   | { readonly node: string; readonly own: boolean }
   /** The backplane is down, or somebody should have answered and did not. */
   | "down"
-  | "timeout";
+  | "timeout"
+  | "too_large";
 
 export interface RoomOwnersEvents {
   /** Another node owns a room of ours, and has the earlier claim. */
@@ -70,7 +71,6 @@ export class RoomOwners {
     const { backplane, nodes, now } = this.#options;
     const stop = backplane.subscribe(this.#subject("r", room), (message, answer) => {
       this.#heardAsOwner(room, message as Announcement | Question, answer);
-      this.#settle();
     });
     const claim: Claim = { since: nodes.time(now()), stop, again: this.#later(room) };
     this.#claims.set(room, claim);
@@ -93,7 +93,6 @@ export class RoomOwners {
       const said = message as Announcement | Question;
       if (said.op === "who") answer?.({});
       else events.claimed(room, said.node, now());
-      this.#settle();
     });
     this.#attended.set(room, stop);
   }
@@ -110,7 +109,6 @@ export class RoomOwners {
       if (answer.kind === "reply") done({ node: (answer.reply as Announcement).node, own: false }, now());
       else if (answer.kind === "no_responders") done({ node: this.next(room, now()), own: true }, now());
       else done(answer.kind, now());
-      this.#settle();
     });
   }
 
@@ -119,7 +117,6 @@ export class RoomOwners {
     const { backplane, now } = this.#options;
     backplane.request(this.#subject("m", room), { op: "who" } satisfies Question, askTimeout, (answer) => {
       done(answer.kind === "reply" || answer.kind === "timeout", now());
-      this.#settle();
     });
   }
 
@@ -179,11 +176,5 @@ export class RoomOwners {
 
   #subject(kind: "r" | "m", room: string): string {
     return `${kind}.${this.#options.hash(room)}`;
-  }
-
-  #settle(): void {
-    const { deadlines, now } = this.#options;
-    const due = deadlines.next;
-    if (due !== undefined && due <= now()) deadlines.run(now());
   }
 }
