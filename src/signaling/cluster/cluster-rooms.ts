@@ -204,6 +204,10 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     return this.#owned.ask(this.#options.nodes.name, term, device, ask, now);
   }
 
+  withdrawHere(device: Device, room: string): void {
+    this.#owned.withdraw(device, room);
+  }
+
   list(user: string): DeviceList {
     return this.#options.devices.list(user);
   }

@@ -108,6 +108,12 @@ export class OwnedRooms {
     return undefined;
   }
 
+  /** What waits of the device is not to be done. */
+  withdraw(device: Device, name: string): void {
+    const owned = this.#rooms.get(name);
+    if (owned?.waiting !== undefined) owned.waiting = owned.waiting.filter((one) => one.device !== device);
+  }
+
   /** Another node owns the room, and longer. */
   handOver(name: string, owner: NewOwner, now: number): void {
     const owned = this.#rooms.get(name);

@@ -7,7 +7,7 @@ import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import { utf8Length } from "../../shared/utf8.ts";
 import type { Device, Outcome } from "../device.ts";
 import type { LinkEnd } from "../links.ts";
-import { failed } from "../outcome.ts";
+import { done, failed } from "../outcome.ts";
 import { may } from "../permissions.ts";
 import type { SetRules } from "../room.ts";
 import { joinOf, overCaps } from "../room-door.ts";
@@ -24,6 +24,8 @@ type Asked = RoomRequest | RequestOf<"send">;
 export interface RoomMembershipsHost {
   /** Asks a room of this node. Without an outcome it comes later, through {@link RoomMemberships.replied}. */
   askHere(term: number, device: Device, ask: RoomAsk, now: number): Outcome | undefined;
+  /** What the device has asked a room of this node, and that has not done yet, is not to be done. */
+  withdrawHere(device: Device, room: string): void;
   /** The devices of the user at this node. */
   list(user: string): DeviceList;
   /** What a device is in a room of this node, and how many others are. */
@@ -196,9 +198,7 @@ export class RoomMemberships {
       const membership = tie.members.get(device);
       if (membership === undefined) continue;
       if (!may(device, "join", room)) {
-        this.#ask(tie, device, { request: { id: 0, type: "leave", room } }, now);
-        this.#remove(tie, device);
-        device.link.deliver({ type: "room_ended", room, reason: "forbidden" }, now);
+        this.#putOut(tie, device, membership.former !== undefined, now);
         continue;
       }
       const moderator = may(device, "moderate", room);
@@ -206,6 +206,21 @@ export class RoomMemberships {
       membership.moderator = moderator;
       this.#ask(tie, device, { request: joinAgain(room, membership), moderator }, now);
     }
+  }
+
+  /** The device must leave. What the room has not replied to by now is replied to here. */
+  #putOut(tie: Tie, device: Device, told: boolean, now: number): void {
+    const { room, owner } = tie;
+    if (owner === this.#options.nodes.name) this.#options.host.withdrawHere(device, room);
+    if (owner !== undefined) this.#ask(tie, device, { request: { id: 0, type: "leave", room } }, now);
+    for (const { device: by, ask } of [...tie.open.values()]) {
+      if (by !== device) continue;
+      const { type } = ask.request;
+      const outcome = type === "leave" ? done : failed(type === "join" ? "forbidden" : "outcome_unknown");
+      this.#answer(tie, device, ask, outcome, now);
+    }
+    this.#remove(tie, device);
+    if (told) device.link.deliver({ type: "room_ended", room, reason: "forbidden" }, now);
   }
 
   // Owners that come and go
