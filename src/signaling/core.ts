@@ -270,16 +270,16 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[] {
     const found = this.#sessions.recover(device, tickets, places, now);
     if (found.length > 0) this.#recovered.set(device, found);
-    const here = found.map(([session]) => session.id);
-    const elsewhere = tickets.filter(({ session }) => typeof places?.get(session) === "object");
-    return [...here, ...elsewhere.map(({ session }) => session)];
-  }
-
-  opened(device: Device, tickets: readonly Ticket[], places: Places, now: number): void {
+    const elsewhere = new Map<string, string>();
     for (const { session } of tickets) {
       const place = places?.get(session);
-      if (typeof place === "object") this.#cluster?.rejoin(device, session, place.node);
+      if (typeof place === "object") elsewhere.set(session, place.node);
     }
+    this.#cluster?.rejoinAll(device, elsewhere);
+    return [...found.map(([session]) => session.id), ...elsewhere.keys()];
+  }
+
+  opened(device: Device, now: number): void {
     for (const [session, leg] of this.#recovered.get(device) ?? []) {
       session.tellRecovered(leg, now);
       session.linkChanged(leg, "live", now);
@@ -386,8 +386,8 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.links.displace(device, why, now);
   }
 
-  owns(session: string): boolean {
-    return this.#sessions.owns(session);
+  owns(session: string, leg: number): boolean {
+    return this.#sessions.owns(session, leg);
   }
 
   rejoin(device: Device, session: string, now: number): boolean {

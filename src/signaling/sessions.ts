@@ -203,8 +203,9 @@ export class Sessions implements SessionHost {
     return found;
   }
 
-  owns(session: string): boolean {
-    return this.#sessions.has(session);
+  /** True when this node owns the session, and the leg of that number can be found again. */
+  owns(session: string, leg: number): boolean {
+    return this.#sessions.get(session)?.legById(leg) !== undefined;
   }
 
   /** A device of another node comes back to its part in a session. False: it has none. */

@@ -43,8 +43,8 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   displace(device: Device, why: "stale" | "replaced", now: number): void;
   /** A session of another node rings a device of this one. */
   rung(device: Device, caller: Device, session: string, now: number): void;
-  /** True when this node owns the session. */
-  owns(session: string): boolean;
+  /** True when this node owns the session, and the leg of that number can be found again. */
+  owns(session: string, leg: number): boolean;
   /** A device of another node comes back to its part in a session of this one. False: it has none. */
   rejoin(device: Device, session: string, now: number): boolean;
   /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers its local devices. */
@@ -187,6 +187,30 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.devices.announce(device.user);
   }
 
+  /**
+   * Brings a new device of this node back to its part in sessions of other nodes. Those hear of that before anybody hears
+   * that an older run of the device is over, which would end what it has part in.
+   */
+  rejoinAll(device: Device, sessions: ReadonlyMap<string, string>): void {
+    const owners = new Set(sessions.values());
+    if (owners.size === 0) return;
+    const { deadlines, ports } = this.#options;
+    const release = this.devices.holdBack(device.user);
+    let held = true;
+    const done = (): void => {
+      if (held) release();
+      held = false;
+    };
+    for (const [session, owner] of sessions) this.rejoin(device, session, owner);
+    let open = owners.size;
+    for (const owner of owners)
+      this.nodes.flushed(owner, () => {
+        open -= 1;
+        if (open === 0) done();
+      });
+    deadlines.add(ports.now() + rejoinTimeout, done);
+  }
+
   /** Brings a device of this node back to its part in a session of that node. */
   rejoin(device: Device, session: string, owner: string): void {
     const notice = this.devices.noticeOf(device);
@@ -241,12 +265,13 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         this.#fenced(item.link);
         break;
       case "rejoin": {
-        const device = this.devices.introduce(from, item.user, item.device, now);
-        if (device === undefined || this.#options.host.rejoin(device, item.session, now)) break;
-        const links = [device.link.id];
-        const push = { type: "ended", session: item.session, reason: "lost" } as const;
-        this.nodes.send(from, { t: "push", links, push });
-        this.nodes.send(from, { t: "unbound", link: device.link.id, session: item.session });
+        const { session, user, device: notice } = item;
+        this.devices.introduce(from, user, notice, now, (device) => {
+          if (this.#options.host.rejoin(device, session, now)) return;
+          const push = { type: "ended", session, reason: "lost" } as const;
+          this.nodes.send(from, { t: "push", links: [notice.link], push });
+          this.nodes.send(from, { t: "unbound", link: notice.link, session });
+        });
         break;
       }
       case "stale":
@@ -357,7 +382,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   /** An item for a link that is not here: on its way, gone on, or closed; where that was not heard, it is now. */
   #stray(from: string, link: string, item: NodeItem): void {
     if (this.transfer.diverted(from, link, item)) return;
-    if (item.t === "bound") this.nodes.send(from, { t: "closed", link, why: "expired" });
+    if (item.t === "bound" || item.t === "push") this.nodes.send(from, { t: "closed", link, why: "expired" });
     else if (item.t === "fence") this.nodes.send(item.by, { t: "fenced", link });
   }
 
@@ -457,6 +482,9 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.#options.host.remoteLink(device, state, now);
   }
 }
+
+/** How long the others may wait to hear of a device that owners of its sessions hear of first. */
+const rejoinTimeout = 2_000;
 
 /** The id of a request that a node makes for a device: nobody waits for its reply. */
 const nobodysRequest = 0;
