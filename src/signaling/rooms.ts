@@ -171,9 +171,9 @@ export class Rooms {
     return { member: id, index: info.index, state: joined ? "joined" : "lobby" };
   }
 
-  /** How many seats the device has in rooms of this node. */
-  seatsOf(device: Device): number {
-    return this.#memberships.get(device)?.size ?? 0;
+  /** The rooms of this node in which the device has a seat. */
+  roomsOf(device: Device): string[] {
+    return [...(this.#memberships.get(device)?.keys() ?? [])];
   }
 
   /** The rules that the room's moderators have set. */

@@ -29,7 +29,7 @@ export interface ClusterRoomsOptions {
   hash(text: string): string;
 }
 
-type RoomItem = Extract<NodeItem, { t: "room" | "room-rules" | "room-moved" }>;
+type RoomItem = Extract<NodeItem, { t: "room" | "room-rules" | "room-lost" | "room-moved" }>;
 
 /**
  * The rooms of the cluster: each has one owner, and members at any node. This joins the two sides of it, the rooms that
@@ -80,7 +80,12 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
 
   dropped(device: Device, now: number, why: LinkEnd): void {
     this.#memberships.closed(device, why);
+    const rooms = this.#rooms.roomsOf(device);
     this.#rooms.dropped(device, now);
+    const { link } = device;
+    const { nodes } = this.#options;
+    if (!(link instanceof RemoteLink) || !nodes.isLive(link.node)) return;
+    for (const room of rooms) nodes.send(link.node, { t: "room-lost", room, link: link.id });
   }
 
   recheck(device: Device, now: number): void {
@@ -105,7 +110,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
 
   /** The device, a remote one by now, goes on at another node: its seats stay, and are that node's to look after. */
   gaveAway(device: Device): void {
-    this.#owned.gaveAway(device, this.#rooms.seatsOf(device));
+    this.#owned.gaveAway(device, this.#rooms.roomsOf(device).length);
     this.#memberships.release(device);
   }
 
@@ -118,6 +123,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
 
   item(from: string, item: RoomItem, now: number): void {
     if (item.t === "room") this.#asked(from, item, now);
+    else if (item.t === "room-lost") this.#memberships.lost(from, item.room, item.link, now);
     else if (item.t === "room-rules") this.#memberships.rulesHeard(from, item.room, item.rules);
     else this.#memberships.moved(from, item.room, item.term, item, now);
   }

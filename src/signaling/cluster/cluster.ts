@@ -252,6 +252,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         break;
       case "room":
       case "room-rules":
+      case "room-lost":
       case "room-moved":
         this.rooms?.item(from, item, now);
         break;

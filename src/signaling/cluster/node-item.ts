@@ -103,6 +103,8 @@ export type NodeItem =
   | { readonly t: "room"; readonly link: string; readonly term: number; readonly ask: RoomAsk }
   /** From the owner of a room: what its moderators have set, for a later owner. */
   | { readonly t: "room-rules"; readonly room: string; readonly rules: SetRules }
+  /** This device has no seat in my room any more: if you still have it, it comes back. */
+  | { readonly t: "room-lost"; readonly room: string; readonly link: string }
   /**
    * I own it no longer, and have not done what you asked me in this term since. It is that other node's, which owns it
    * already or (`own`) is to; or nobody's that I know.

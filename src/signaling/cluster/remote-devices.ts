@@ -382,7 +382,7 @@ export class RemoteDevices {
       following.asking = false;
       if (this.#users.get(following.user) !== following) return;
       if (answer.kind === "no_responders") {
-        for (const node of [...following.lists.keys()])
+        for (const node of [...following.lists.keys()].filter((one) => !following.answered.has(one)))
           this.#take(following, this.#nothing(following, node), now);
         this.#completed(following, true, now);
       } else if (answer.kind === "reply") {

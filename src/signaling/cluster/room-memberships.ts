@@ -171,6 +171,14 @@ export class RoomMemberships {
     if (tie !== undefined && tie.owner === this.#options.nodes.name) this.#remove(tie, device);
   }
 
+  /** The owner has lost sight of a device: it comes back, if it is still here. */
+  lost(from: string, room: string, link: string, now: number): void {
+    const tie = this.#ties.get(room);
+    if (tie?.owner !== from) return;
+    for (const [device, membership] of tie.members)
+      if (device.link.id === link) this.#comeBack(tie, device, membership, false, now);
+  }
+
   rulesHeard(from: string, room: string, rules: SetRules): void {
     const tie = this.#ties.get(room);
     if (tie?.owner === from) tie.rules = rules;
