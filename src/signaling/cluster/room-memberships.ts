@@ -418,11 +418,21 @@ export class RoomMemberships {
     const membership = tie.members.get(device);
     if (membership !== undefined && request.type === "join") {
       if ("ok" in outcome) this.#joined(tie, membership, request, outcome.ok as ReplyOf<"join">);
-      else if (membership.former === undefined) this.#remove(tie, device);
-    } else if (request.type === "leave" && ("ok" in outcome || outcome.error.code === "no_room"))
-      this.#remove(tie, device);
+      else if (membership.former === undefined && !this.#joins(tie, device)) this.#remove(tie, device);
+    } else if (request.type === "leave" && ("ok" in outcome || outcome.error.code === "no_room")) {
+      // It may have asked to come in again before it heard that it had left.
+      if (membership !== undefined && this.#joins(tie, device)) membership.former = undefined;
+      else this.#remove(tie, device);
+    }
     this.#tidy(tie);
     return outcome;
+  }
+
+  /** The device has asked to come in, and has not been replied to. */
+  #joins(tie: Tie, device: Device): boolean {
+    for (const id of this.#open.get(device)?.keys() ?? [])
+      if (tie.open.get(keyOf(device, id))?.ask.request.type === "join") return true;
+    return false;
   }
 
   #joined(tie: Tie, membership: Membership, request: RequestOf<"join">, reply: ReplyOf<"join">): void {
