@@ -62,6 +62,8 @@ interface Membership {
   dataBytes: number;
   moderator: boolean;
   former: FormerSeat | undefined;
+  /** It has been taken to an owner that has not told it the room yet: what that said before is not for it. */
+  returning?: boolean;
 }
 
 interface Open {
@@ -156,12 +158,21 @@ export class RoomMemberships {
     const tie = this.#ties.get(push.room);
     const membership = tie?.members.get(device);
     if (tie === undefined || membership === undefined || tie.owner !== from) return false;
+    if (push.type === "room_ended") {
+      // It may have been said before it came back.
+      if (membership.returning)
+        this.#ask(tie, device, { request: { id: 0, type: "leave", room: tie.room } }, now);
+      this.#remove(tie, device);
+      return true;
+    }
+    if (push.type !== "admitted" && membership.returning) return false;
     if (push.type === "room") tie.count = push.count;
     else if (push.type === "admitted") {
+      membership.returning = false;
       tie.count = push.count;
       membership.former = formerSeat(push.member, "joined", push.members);
       this.#options.host.settled(device, push.room, now, from);
-    } else if (push.type === "room_ended") this.#remove(tie, device);
+    }
     return true;
   }
 
@@ -509,6 +520,7 @@ export class RoomMemberships {
     const { room, rules, owner } = tie;
     const { moderator, former } = membership;
     if (owner === undefined || former === undefined) return;
+    membership.returning = former.state === "joined" && owner !== this.#options.nodes.name;
     const request = joinAgain(room, membership);
     const ask = { request, moderator, former, ...(rules === undefined ? {} : { rules }) };
     this.#send(tie, owner, device, own ? { ...ask, own } : ask, now);
