@@ -118,13 +118,7 @@ export class Messages {
   }
 
   /** A message to a room costs as much as it has receivers: a large room must not multiply what one member sends. */
-  #toRoom(
-    device: Device,
-    id: number,
-    room: string,
-    push: MessagePush,
-    now: number,
-  ): Outcome | undefined {
+  #toRoom(device: Device, id: number, room: string, push: MessagePush, now: number): Outcome | undefined {
     const { rooms } = this.#options;
     const others = rooms.others(device, room);
     if (others === undefined) return failed("no_room");

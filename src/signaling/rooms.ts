@@ -9,7 +9,7 @@ import type { Device, Outcome } from "./device.ts";
 import { done } from "./outcome.ts";
 import { may } from "./permissions.ts";
 import { type Returning, Room, type SetRules } from "./room.ts";
-import { joinOf, type Joined, overCaps } from "./room-door.ts";
+import { type Joined, joinOf, overCaps } from "./room-door.ts";
 import { DeviceSeat, type FormerSeat, type RoomMember } from "./room-member.ts";
 import type { RoomRule } from "./room-policy.ts";
 import { ruleFor } from "./room-policy.ts";

@@ -5,13 +5,13 @@ import type { Backplane } from "../backplane.ts";
 import type { Device, Outcome } from "../device.ts";
 import type { LinkEnd } from "../links.ts";
 import { failed } from "../outcome.ts";
-import type { FormerSeat } from "../room-member.ts";
 import type { SetRules } from "../room.ts";
+import type { FormerSeat } from "../room-member.ts";
 import { type RoomRequest, Rooms, type RoomsOptions, type RoomsWatch, type SeatNow } from "../rooms.ts";
 import type { ForeignLegs } from "./foreign-legs.ts";
 import type { DeviceList, NodeItem, RoomAsk } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
-import { type NewOwner, OwnedRooms, type OwnedRoomsHost } from "./owned-rooms.ts";
+import { type NewOwner, OwnedRooms, type OwnedRoomsHost, roomOf } from "./owned-rooms.ts";
 import type { RemoteDevices } from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
 import { type MembershipRecord, RoomMemberships, type RoomMembershipsHost } from "./room-memberships.ts";
@@ -141,9 +141,10 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     }
   }
 
-  /** A reply for a device here. False: it is not to a request about a room. */
-  replied(device: Device, id: number, outcome: Outcome): boolean {
-    return this.#memberships.replied(device, id, outcome);
+  /** A reply for a device here. One that another owner, or this node, has given by now counts no more. */
+  answered(from: string, room: string, device: Device, id: number, outcome: Outcome, now: number): void {
+    if (this.#memberships.replied(device, id, outcome)) device.link.reply(id, outcome, now);
+    else this.#memberships.disown(from, device, room);
   }
 
   up(again: boolean): void {
@@ -176,9 +177,9 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
 
   // OwnedRoomsHost
 
-  answer(device: Device, id: number, outcome: Outcome, now: number): void {
+  answer(device: Device, room: string, id: number, outcome: Outcome, now: number): void {
     const { link } = device;
-    if (link instanceof RemoteLink) link.replyOfRoom(id, outcome);
+    if (link instanceof RemoteLink) link.replyOfRoom(id, room, outcome);
     else if (this.#memberships.replied(device, id, outcome)) link.reply(id, outcome, now);
   }
 
@@ -210,8 +211,9 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     return this.#owned.ask(this.#options.nodes.name, term, device, ask, now);
   }
 
-  withdrawHere(device: Device, room: string): void {
+  withdrawHere(device: Device, room: string, now: number): void {
     this.#owned.withdraw(device, room);
+    this.#rooms.leave(device, { room }, now);
   }
 
   list(user: string): DeviceList {
@@ -250,7 +252,9 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     if (ask.list !== undefined) devices.introduced(from, ask.list, now);
     const device = devices.byLink(link);
     const { id } = ask.request;
-    const outcome = device === undefined ? failed("temporary") : this.#owned.ask(from, term, device, ask, now);
-    if (outcome !== undefined && id > 0) nodes.send(from, { t: "reply", link, id, outcome, room: true });
+    const outcome =
+      device === undefined ? failed("temporary") : this.#owned.ask(from, term, device, ask, now);
+    if (outcome !== undefined && id > 0)
+      nodes.send(from, { t: "reply", link, id, outcome, room: roomOf(ask) });
   }
 }

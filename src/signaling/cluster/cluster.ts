@@ -1,6 +1,6 @@
 import { wireError } from "../../protocol/error-codes.ts";
-import type { PushBody } from "../../protocol/pushes.ts";
 import type { Limits } from "../../protocol/limits.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
 import { type Request, silentRequests } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
@@ -404,10 +404,9 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     else if (item.t === "gap") device.link.close("lostFrames", now);
     else if (item.t !== "reply") return;
     else if (item.silent === true) this.#refused(device, item.id, item.outcome, now);
-    else if (item.room === true) {
-      // One that another owner of the room, or this node, has replied to by now counts no more.
-      if (this.rooms?.replied(device, item.id, item.outcome)) device.link.reply(item.id, item.outcome, now);
-    } else {
+    else if (item.room !== undefined)
+      this.rooms?.answered(from, item.room, device, item.id, item.outcome, now);
+    else {
       this.legs.replied(device, item.id, item.outcome);
       device.link.reply(item.id, item.outcome, now);
     }
@@ -447,8 +446,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       return;
     }
     device.link.deliver(push, now);
-    if (push.type === "session" && push.room !== undefined)
-      this.legs.meshed(device, push.session, push.room);
+    if (push.type === "session" && push.room !== undefined) this.legs.meshed(device, push.session, push.room);
     if (push.type !== "incoming" || push.from.device === undefined) return;
     this.legs.rung(device, push.session, push.from);
     const caller = this.#options.directory.device(push.from.user, push.from.device);

@@ -33,7 +33,11 @@ function tap(cluster: SimCluster) {
 function measure(size: number) {
   const cluster = new SimCluster(nodes, { roomSize: 10_010 });
   const members: SimClient[] = [];
-  const client = (n: number) => cluster.node(`n${(n % 3) + 1}`).client(`u${n}`, "web").connect();
+  const client = (n: number) =>
+    cluster
+      .node(`n${(n % 3) + 1}`)
+      .client(`u${n}`, "web")
+      .connect();
   for (let n = 0; n < size; n++) members.push(client(n));
   cluster.flow();
   for (const member of members) member.ask("join", { room });
@@ -53,7 +57,10 @@ function measure(size: number) {
     cluster.flow();
     const reply = one.replyTo(one.lastId);
     expect(reply.ok.state).toBe("joined");
-    const { messages, bytes } = { messages: said.messages - before.messages, bytes: said.bytes - before.bytes };
+    const { messages, bytes } = {
+      messages: said.messages - before.messages,
+      bytes: said.bytes - before.bytes,
+    };
     joins.push({ reply: bytesOf(reply), messages, bytes });
   }
   // Ten seconds in which somebody comes or goes every tenth of one.
@@ -68,14 +75,17 @@ function measure(size: number) {
   const pushes = Math.max(...told.map((frames) => frames.length));
   const bytes = Math.max(...told.map((frames) => frames.reduce((sum, frame) => sum + bytesOf(frame), 0)));
   expect(Math.min(...told.map((frames) => frames.length))).toBeGreaterThanOrEqual(8);
-  for (const frames of told) for (const { joined, left } of frames) expect([joined, left]).toEqual([undefined, undefined]);
+  for (const frames of told)
+    for (const { joined, left } of frames) expect([joined, left]).toEqual([undefined, undefined]);
   // Its owner dies: everybody else is told once, briefly, and hears on.
   const others = members.filter(({ sim }) => sim !== cluster.node(owner as string));
   cluster.kill(owner as string);
   others[0]?.ask("send", { to: room, body: "?" });
   cluster.pass(6_000);
   const again = others.map((member) => member.pushes("admitted"));
-  expect(Math.max(...again.map((frames) => frames.reduce((sum, one) => sum + bytesOf(one), 0)))).toBeLessThan(300);
+  expect(Math.max(...again.map((frames) => frames.reduce((sum, one) => sum + bytesOf(one), 0)))).toBeLessThan(
+    300,
+  );
   expect(others.filter((_, n) => again[n]?.length !== 1)).toHaveLength(0);
   const about = (type: string) => type === "room" || type === "admitted";
   for (const { heard } of others)

@@ -73,8 +73,8 @@ export type NodeItem =
       readonly outcome: Outcome;
       /** To a request that is replied to only when it fails. */
       readonly silent?: boolean;
-      /** To a request about a room. */
-      readonly room?: boolean;
+      /** The room that the request was about, where it was about one. */
+      readonly room?: string;
     }
   | { readonly t: "shut"; readonly link: string; readonly why: CloseName }
   /** To the owner of a session: my device has (still, or again) this part in it. */

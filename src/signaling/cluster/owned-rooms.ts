@@ -18,7 +18,7 @@ export interface NewOwner {
 
 export interface OwnedRoomsHost {
   /** What came of a request that had no outcome when it was asked. */
-  answer(device: Device, id: number, outcome: Outcome, now: number): void;
+  answer(device: Device, room: string, id: number, outcome: Outcome, now: number): void;
   /** The node's asks of this term have not been done: the room is another's. */
   moved(node: string, room: string, term: number, owner: NewOwner, now: number): void;
   /** Devices of this node were members of the room until now, by those rules. */
@@ -100,7 +100,7 @@ export class OwnedRooms {
       this.#openSoon(name, owned);
       return undefined;
     }
-    owned.terms.set(from, term);
+    owned.terms.set(from, Math.max(term, owned.terms.get(from) ?? 0));
     if (ask.former !== undefined && owned.waiting === undefined) this.#gather(name, owned, gatherMore, now);
     if (owned.waiting === undefined) return this.#perform(name, from, device, ask, now);
     if (owned.waiting.length >= maxWaiting && ask.former === undefined) return failed("temporary");
@@ -162,7 +162,7 @@ export class OwnedRooms {
   /** The last member is gone. */
   over(name: string): void {
     const owned = this.#rooms.get(name);
-    if (owned === undefined || owned.opening) return;
+    if (owned === undefined || owned.opening || owned.waiting !== undefined) return;
     this.#rooms.delete(name);
     this.#options.owners.release(name);
   }
@@ -204,7 +204,8 @@ export class OwnedRooms {
     for (const { from, device, ask } of waiting) {
       if (ask.former !== undefined || device.link.state === "closed") continue;
       const outcome = this.#perform(name, from, device, ask, now);
-      if (outcome !== undefined && ask.request.id > 0) host.answer(device, ask.request.id, outcome, now);
+      if (outcome !== undefined && ask.request.id > 0)
+        host.answer(device, name, ask.request.id, outcome, now);
     }
     owned.opening = false;
     if (rooms.has(name)) return;
@@ -228,13 +229,7 @@ export class OwnedRooms {
     for (const device of returning.keys()) host.settled(device, name, now);
   }
 
-  #perform(
-    name: string,
-    from: string,
-    device: Device,
-    ask: RoomAsk,
-    now: number,
-  ): Outcome | undefined {
+  #perform(name: string, from: string, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
     const { rooms, nodes } = this.#options;
     const { request } = ask;
     switch (request.type) {
@@ -274,14 +269,14 @@ export class OwnedRooms {
     if (left === 0) return done;
     const late = deadlines.add(now + flushFor, (later) => {
       left = 0;
-      host.answer(device, id, done, later);
+      host.answer(device, name, id, done, later);
     });
     for (const node of receiving)
       nodes.flushed(node, (_arrived, later) => {
         left -= 1;
         if (left !== 0) return;
         late.cancel();
-        host.answer(device, id, done, later);
+        host.answer(device, name, id, done, later);
       });
     return undefined;
   }

@@ -54,8 +54,8 @@ export class RemoteLink implements DeviceLink {
   }
 
   /** Replies to a request about a room. */
-  replyOfRoom(id: number, outcome: Outcome): void {
-    this.#send({ t: "reply", link: this.id, id, outcome, room: true });
+  replyOfRoom(id: number, room: string, outcome: Outcome): void {
+    this.#send({ t: "reply", link: this.id, id, outcome, room });
   }
 
   close(why: CloseName, _now: number): void {

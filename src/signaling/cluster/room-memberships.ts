@@ -24,8 +24,8 @@ type Asked = RoomRequest | RequestOf<"send">;
 export interface RoomMembershipsHost {
   /** Asks a room of this node. Without an outcome it comes later, through {@link RoomMemberships.replied}. */
   askHere(term: number, device: Device, ask: RoomAsk, now: number): Outcome | undefined;
-  /** What the device has asked a room of this node, and that has not done yet, is not to be done. */
-  withdrawHere(device: Device, room: string): void;
+  /** The device leaves a room of this node; what it has asked and that has not done yet is not to be done. */
+  withdrawHere(device: Device, room: string, now: number): void;
   /** The devices of the user at this node. */
   list(user: string): DeviceList;
   /** What a device is in a room of this node, and how many others are. */
@@ -157,7 +157,10 @@ export class RoomMemberships {
   heard(from: string, device: Device, push: RoomPush, now: number): boolean {
     const tie = this.#ties.get(push.room);
     const membership = tie?.members.get(device);
-    if (tie === undefined || membership === undefined || tie.owner !== from) return false;
+    if (tie === undefined || membership === undefined || tie.owner !== from) {
+      if (push.type !== "room_ended") this.disown(from, device, push.room);
+      return false;
+    }
     if (push.type === "room_ended") {
       // It may have been said before it came back.
       if (membership.returning)
@@ -176,10 +179,18 @@ export class RoomMemberships {
     return true;
   }
 
+  /** A node has a seat for a device that is not in the room, or is in it under another owner: it asked there before. */
+  disown(from: string, device: Device, room: string): void {
+    const tie = this.#ties.get(room);
+    if (tie?.owner === from && tie.members.has(device)) return;
+    const ask = { request: { id: 0, type: "leave", room } } as const;
+    this.#options.nodes.send(from, { t: "room", link: device.link.id, term: 0, ask });
+  }
+
   /** A device has no seat in a room of this node any more. */
   left(device: Device, room: string): void {
     const tie = this.#ties.get(room);
-    if (tie !== undefined && tie.owner === this.#options.nodes.name) this.#remove(tie, device);
+    if (tie !== undefined && tie.owner === this.#options.nodes.name) this.#leave(tie, device);
   }
 
   /** The owner has lost sight of a device: it comes back, if it is still here. */
@@ -230,8 +241,8 @@ export class RoomMemberships {
   /** The device must leave. What the room has not replied to by now is replied to here. */
   #putOut(tie: Tie, device: Device, told: boolean, now: number): void {
     const { room, owner } = tie;
-    if (owner === this.#options.nodes.name) this.#options.host.withdrawHere(device, room);
-    if (owner !== undefined) this.#ask(tie, device, { request: { id: 0, type: "leave", room } }, now);
+    if (owner === this.#options.nodes.name) this.#options.host.withdrawHere(device, room, now);
+    else if (owner !== undefined) this.#ask(tie, device, { request: { id: 0, type: "leave", room } }, now);
     for (const { device: by, ask } of [...tie.open.values()]) {
       if (by !== device) continue;
       const { type } = ask.request;
@@ -351,7 +362,8 @@ export class RoomMemberships {
       for (const ask of open) this.#keepOpen(tie, device, ask);
       if (tie.owner === undefined) this.#seek(tie);
       // Its owner hears where it is now, and what it is to be there.
-      else if (tie.owner === owner) this.#ask(tie, device, { request: joinAgain(room, membership), moderator }, now);
+      else if (tie.owner === owner)
+        this.#ask(tie, device, { request: joinAgain(room, membership), moderator }, now);
       else {
         this.#comeBack(tie, device, membership, false, now);
         for (const ask of open) this.#send(tie, tie.owner, device, ask, now);
@@ -430,11 +442,8 @@ export class RoomMemberships {
     if (membership !== undefined && request.type === "join") {
       if ("ok" in outcome) this.#joined(tie, membership, request, outcome.ok as ReplyOf<"join">);
       else if (membership.former === undefined && !this.#joins(tie, device)) this.#remove(tie, device);
-    } else if (request.type === "leave" && ("ok" in outcome || outcome.error.code === "no_room")) {
-      // It may have asked to come in again before it heard that it had left.
-      if (membership !== undefined && this.#joins(tie, device)) membership.former = undefined;
-      else this.#remove(tie, device);
-    }
+    } else if (request.type === "leave" && ("ok" in outcome || outcome.error.code === "no_room"))
+      this.#leave(tie, device);
     this.#tidy(tie);
     return outcome;
   }
@@ -577,6 +586,13 @@ export class RoomMemberships {
     const memberships = this.#byDevice.get(device);
     if (memberships === undefined) this.#byDevice.set(device, new Map([[tie.room, membership]]));
     else memberships.set(tie.room, membership);
+  }
+
+  /** The device is out of the room. It may have asked to come in again before it heard of that. */
+  #leave(tie: Tie, device: Device): void {
+    const membership = tie.members.get(device);
+    if (membership !== undefined && this.#joins(tie, device)) membership.former = undefined;
+    else this.#remove(tie, device);
   }
 
   #remove(tie: Tie, device: Device): void {

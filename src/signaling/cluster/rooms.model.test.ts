@@ -34,7 +34,10 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("heal" as const), at: node }),
   fc.record({ do: fc.constant("handOver" as const), at: node }),
   fc.record({ do: fc.constant("flow" as const) }),
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(10, 600, 5_000, 40_000) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.constantFrom(10, 600, 5_000, 40_000) }),
+  },
 );
 
 function token(name: string, join: boolean, moderate: boolean): string {
@@ -48,17 +51,6 @@ function token(name: string, join: boolean, moderate: boolean): string {
 
 class World {
   readonly cluster = new SimCluster(nodes, limits);
-  constructor() {
-    const { hub } = this.cluster; let at = 0, n = 0; const last: string[] = [];
-    for (const name of ["request", "publish"] as const) {
-      // biome-ignore lint: debugging
-      const f = (hub as any)[name].bind(hub);
-      // biome-ignore lint: debugging
-      (hub as any)[name] = (...a: any[]) => { if (this.cluster.now !== at) { at = this.cluster.now; n = 0; last.length = 0; }
-        last.push(`${name} ${a[1]} ${JSON.stringify(a[2])}`.slice(0, 400));
-        if (++n > 3000) { throw new Error(`flood: ${last.slice(-14).join("\n")}`); } return f(...a); };
-    }
-  }
   readonly people = new Map<string, RoomPerson>();
   readonly moderates = new Set<string>(["a"]);
   readonly mesh = new Map<string, boolean>();
@@ -176,6 +168,6 @@ test("whatever dies, is cut off or comes back: in the end every member's view is
         expect(core.stats().sessionsActive).toBe(0);
       }
     }),
-    { numRuns: Number(process.env.RUNS ?? 150), seed: Number(process.env.SEED ?? 1), includeErrorInReport: true },
+    { numRuns: 100, includeErrorInReport: true },
   );
 }, 60_000);

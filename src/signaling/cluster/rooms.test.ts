@@ -193,6 +193,38 @@ describe("a room across nodes", () => {
     agree(all.filter((one) => one !== bob));
   });
 
+  test("a member whose link goes on at another node is the member that it was, and nobody notices", () => {
+    for (const to of three) {
+      const cluster = build();
+      const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
+      const [owner] = ownerOf(cluster) as [string];
+      for (const one of all) {
+        const { client } = one;
+        if (client.sim === cluster.node(to)) continue;
+        const heard = all.map(({ client: other }) => other.pushes("room").length);
+        client.drop();
+        client.sim = cluster.node(to);
+        client.resume();
+        cluster.pass(1_000);
+        expect(client.welcome.resumed).toBe(true);
+        expect(all.map(({ client: other }) => other.pushes("room").length)).toEqual(heard);
+        for (const sender of all) sender.ask("send", { to: room, body: to });
+        cluster.flow();
+        for (const sender of all) expect(sender.reply()).toEqual({ ok: {} });
+        agree(all);
+      }
+      // From wherever they are by now they are taken along when the owner is lost.
+      expect(ownerOf(cluster)).toEqual([owner]);
+      const rest = all.filter(({ client }) => client.sim !== cluster.node(owner));
+      cluster.kill(owner);
+      cluster.pass(40_000);
+      agree(rest);
+      for (const one of rest) one.client.drop(1000);
+      cluster.pass(1_000);
+      expect(ownerOf(cluster)).toEqual([]);
+    }
+  });
+
   test("caps are those of one node", () => {
     const cluster = build({ rooms: 1, roomSize: 2 });
     const [, bob] = together(cluster, "n1 alice", "n2 bob") as [RoomPerson, RoomPerson];
@@ -216,7 +248,10 @@ describe("a room across nodes", () => {
     for (const one of all) {
       one.hear();
       expect([...one.meshed()].sort()).toEqual(
-        all.filter((other) => other !== one).map(({ client }) => client.user).sort(),
+        all
+          .filter((other) => other !== one)
+          .map(({ client }) => client.user)
+          .sort(),
       );
     }
     const [alice, bob] = all as [RoomPerson, RoomPerson];
