@@ -21,6 +21,7 @@ import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room-policy.ts";
 import { Rooms } from "./rooms.ts";
+import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
 import type { Ticket } from "./tickets.ts";
 
@@ -100,7 +101,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       backplane && new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this });
     this.#cluster = cluster;
     this.links = new Links({ node, limits, ports, deadlines, directory, hooks: this, cluster });
-    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, cluster });
+    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, since: now, cluster });
     const following = cluster && { following: cluster.devices };
     this.#presence = new Presence({ limits, directory, deadlines, ...following });
     const ofRooms = {
@@ -138,6 +139,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       this.#swept = now;
       sweepLinks(this.links, this.ports, now);
       this.#cluster?.tick(now);
+      if (this.draining) this.#handOver(now);
       for (const [connection, by] of this.#silent) {
         if (by > now) break;
         this.ports.emit({ type: "limit", limit: "helloTimeout" });
@@ -162,6 +164,8 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
    */
   drain(now: number, within: number): void {
     this.draining = true;
+    this.#cluster?.drain(now);
+    this.#handOver(now);
     drainLinks(this.links, this.#deadlines, this.ports, within, now);
     this.settle(now);
   }
@@ -172,9 +176,23 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.settle(now);
   }
 
-  /** True when no client is connected any more. */
+  /** True when a node that drains has nothing left that another one could go on with. */
   get empty(): boolean {
-    return this.links.live === 0;
+    const cluster = this.#cluster;
+    if (cluster === undefined || !cluster.hasHeirs) return this.links.live === 0;
+    return this.links.size === 0 && this.#sessions.size === 0 && cluster.idle;
+  }
+
+  /** Tells the other nodes that this one is gone: nobody waits for it. The last thing that a node says. */
+  leave(now: number): void {
+    this.#cluster?.nodes.leave(now);
+  }
+
+  #handOver(now: number): void {
+    if (this.#cluster === undefined) return;
+    // First: the sessions of their meshes end with them here.
+    this.#cluster.rooms?.handOver(now);
+    for (const id of this.#sessions.ids()) this.#cluster.handover.begin(id, now);
   }
 
   /** Ends the links of a user, or of one device, and refuses the user's tokens issued before now. Answers how many. */
@@ -183,6 +201,11 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.#cluster?.kicked(user, device);
     this.settle(now);
     return count;
+  }
+
+  /** The sessions that this node owns. */
+  get sessions(): Sessions {
+    return this.#sessions;
   }
 
   /** Another node was asked to. */
@@ -390,12 +413,30 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     return this.#sessions.owns(session, leg);
   }
 
+  participants(session: string): Device[] {
+    return this.#sessions.participants(session);
+  }
+
+  release(session: string, now: number): SessionSnapshot | undefined {
+    return this.#sessions.release(session, now);
+  }
+
+  adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): void {
+    this.#sessions.adopt(snapshot, find, epoch, now);
+  }
+
+  epochOf(session: string): number | undefined {
+    return this.#sessions.epochOf(session);
+  }
+
   rejoin(device: Device, session: string, now: number): boolean {
     return this.#sessions.rejoin(device, session, now);
   }
 
-  surrender(session: string, epoch: number): Device[] {
-    return this.#sessions.surrender(session, epoch).filter(({ link }) => !(link instanceof RemoteLink));
+  surrender(session: string, epoch: number, owner: string): Device[] {
+    return this.#sessions
+      .surrender(session, epoch, owner)
+      .filter(({ link }) => !(link instanceof RemoteLink));
   }
 
   rung(device: Device, caller: Device, session: string, now: number): void {

@@ -66,6 +66,8 @@ interface Brought {
   readonly places: Places;
 }
 
+/** How long a welcome waits for nodes that may hold the user's devices. ms */
+const knowWithin = 400;
 /** A log of more characters may not fit into one message of the backplane, and stays. */
 const maxLogToMove = 300_000;
 /** Users whose older tokens are refused; the bound of what is remembered. */
@@ -123,10 +125,13 @@ export class Links implements LinkKeeper {
     if (cluster === undefined || known) decide(undefined, now);
     // Another node may hold the same device, and a newer run of it than this one; and others the sessions of its tickets.
     else
-      cluster.devices.know(identity.user, (_complete, later) =>
-        this.#pull(cluster, transport, hello, identity, later, done, (refusal) =>
-          cluster.finder.find(tickets, (places, then) => decide(places, then, refusal)),
-        ),
+      cluster.devices.know(
+        identity.user,
+        (_complete, later) =>
+          this.#pull(cluster, transport, hello, identity, later, done, (refusal) =>
+            cluster.finder.find(tickets, (places, then) => decide(places, then, refusal)),
+          ),
+        knowWithin,
       );
   }
 

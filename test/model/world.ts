@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { MemoryHub } from "../../src/cluster/memory.ts";
+import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { Core, type CoreStats } from "../../src/signaling/core.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
 import { Ledger, type Slot } from "./ledger.ts";
@@ -34,9 +34,16 @@ export class World {
   readonly #spokeAt = new Map<Slot, number>();
   #random = 0;
   #instances = 0;
+  readonly #handsOver: boolean;
+  #handedOver = 0;
+  #turns = 0;
 
-  /** `nodes`: several are joined by a backplane in memory, and every client connects to any of them. */
-  constructor(limits: Partial<Limits> = {}, nodes: readonly string[] = ["n1"]) {
+  /**
+   * `nodes`: several are joined by a backplane in memory, and every client connects to any of them. With `handsOver`
+   * every session goes on as its own snapshot, again and again.
+   */
+  constructor(limits: Partial<Limits> = {}, nodes: readonly string[] = ["n1"], handsOver = false) {
+    this.#handsOver = handsOver;
     this.limits = { ...defaultLimits, ...limits };
     this.#hub = nodes.length > 1 ? new MemoryHub({ delivery: "pumped", now: this.now }) : undefined;
     this.cores = nodes.map((node) => this.#newCore(node));
@@ -137,7 +144,12 @@ export class World {
   /** Delivers everything that does not lag, and what comes of it. */
   flow(): void {
     for (let left = 50; left > 0; left--) {
-      for (const client of this.clients) client.flow();
+      for (const client of this.clients) {
+        client.flow();
+        this.#turns += 1;
+        // Now and then, at every kind of moment: in the middle of a conversation too.
+        if (this.#handsOver && this.#turns % 97 === 0) this.#handOver();
+      }
       if (!this.backplaneLags) this.#hub?.pump(this.now);
     }
     this.clients = this.clients.filter((client) => client.state !== "stopped" || client.wire?.open === true);
@@ -179,6 +191,25 @@ export class World {
     const slots = this.online().map((client) => client.slot);
     if (new Set(slots).size < slots.length) throw new Error(`two live instances of one of ${slots}`);
     for (const client of this.online()) this.current.set(client.slot, client);
+  }
+
+  /** Another node takes every session over, as far as one core can show it. */
+  #handOver(): void {
+    const { sessions, links } = this.coreAt(0);
+    for (const id of sessions.ids()) {
+      const before = sessions.release(id, this.now);
+      const text = JSON.stringify(before);
+      this.#handedOver += 1;
+      const adopted = sessions.adopt(
+        JSON.parse(text),
+        (link) => links.byId(link),
+        1 + this.#handedOver,
+        this.now,
+      );
+      const after = JSON.stringify({ ...adopted.snapshot(this.now), epoch: before?.epoch });
+      if (after !== text) throw new Error(`${id} is another session now:\n${text}\n${after}`);
+    }
+    this.coreAt(0).tick(this.now);
   }
 
   online(): ModelClient[] {

@@ -10,7 +10,7 @@ import type { LinkEnd } from "../links.ts";
 import { NativeLink } from "../native-link.ts";
 import type { Ports } from "../ports.ts";
 import type { ClusterRooms } from "./cluster-rooms.ts";
-import { ForeignLegs } from "./foreign-legs.ts";
+import { ForeignLegs, outranks } from "./foreign-legs.ts";
 import { type LinkSource, LinkTransfer, type Parcel } from "./link-transfer.ts";
 import type { NodeItem } from "./node-item.ts";
 import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
@@ -22,10 +22,11 @@ import {
 } from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
 import { SessionFinder } from "./session-finder.ts";
+import { type HandoverHost, SessionHandover } from "./session-handover.ts";
 import { SettlingBackplane } from "./settling-backplane.ts";
 
 /** What the cluster makes happen in the core of this node. */
-export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"> {
+export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw">, HandoverHost {
   /** A device of this node, by its link. */
   localByLink(link: string): Device | undefined;
   local(user: string): readonly LocalDevice[];
@@ -45,10 +46,12 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   rung(device: Device, caller: Device, session: string, now: number): void;
   /** True when this node owns the session, and the leg of that number can be found again. */
   owns(session: string, leg: number): boolean;
+  /** The epoch of a session that this node owns. */
+  epochOf(session: string): number | undefined;
   /** A device of another node comes back to its part in a session of this one. False: it has none. */
   rejoin(device: Device, session: string, now: number): boolean;
   /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers its local devices. */
-  surrender(session: string, epoch: number): Device[];
+  surrender(session: string, epoch: number, owner: string): Device[];
   /** How many sessions the device has part in, here and elsewhere. */
   load(device: Device): number;
   kicked(user: string, device: string | undefined, now: number): void;
@@ -79,6 +82,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   rooms: ClusterRooms | undefined;
   readonly finder: SessionFinder;
   readonly transfer: LinkTransfer;
+  readonly handover: SessionHandover;
   /** Links on their way from node to node that this one has something to say to: what it said before is there first. */
   readonly #fences = new Map<string, { readonly link: RemoteLink; readonly via: string }>();
   readonly #options: ClusterOptions;
@@ -118,12 +122,30 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         },
       },
     });
+    const { nodes, devices, legs } = this;
+    this.handover = new SessionHandover({ nodes, devices, legs, host });
     this.finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns });
   }
 
   tick(now: number): void {
     this.nodes.tick(now);
     this.transfer.sweep(now);
+  }
+
+  /** This node leaves: others are not to count on it any more. */
+  drain(now: number): void {
+    this.nodes.draining = true;
+    this.nodes.beat(now);
+  }
+
+  /** True when there is another node that could go on with what this one has. */
+  get hasHeirs(): boolean {
+    return [...this.nodes.live()].some((node) => !this.nodes.isDraining(node));
+  }
+
+  /** True when nothing waits for another node. */
+  get idle(): boolean {
+    return this.nodes.backlog === 0 && this.handover.size === 0;
   }
 
   // What happens to devices of this node
@@ -223,7 +245,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.finder.took(session);
     const claim: SessionClaim = { op: "claim", session, owner: this.nodes.name, epoch };
     for (const user of new Set(users)) {
-      this.devices.tellHolders(user, claim);
+      this.devices.tell(user, claim);
       this.claimed(user, claim, now);
     }
   }
@@ -275,6 +297,21 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         });
         break;
       }
+      case "leaving": {
+        const device = this.#options.host.localByLink(item.link);
+        if (device !== undefined) this.legs.hold(device, item.session, from);
+        else this.#stray(from, item.link, item);
+        break;
+      }
+      case "lastWord":
+        this.nodes.send(from, { t: "left", session: item.session });
+        break;
+      case "left":
+        this.handover.left(from, item.session, now);
+        break;
+      case "adopt":
+        this.handover.adopt(item, now);
+        break;
       case "stale":
         this.#surrender(item.session, item.owner, item.epoch);
         break;
@@ -306,6 +343,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   gone(node: string, lost: readonly NodeItem[], now: number): void {
     this.legs.ownerGone(node, now);
+    this.handover.nodeGone(node, now);
     // A signal that did not arrive: its sender is told, who would not miss an answer.
     for (const item of lost)
       if (item.t === "ask" && silentRequests.has(item.request.type)) {
@@ -341,13 +379,27 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.#options.host.displace(device, same ? "stale" : "replaced", now);
   }
 
-  claimed(user: string, { session, owner, epoch }: SessionClaim, _now: number): void {
-    if (owner !== this.nodes.name) this.#surrender(session, owner, epoch);
+  claimed(user: string, { session, owner, epoch }: SessionClaim, now: number): void {
+    const here = owner === this.nodes.name;
+    if (!here) this.#surrender(session, owner, epoch);
+    // Of two that took it over at once this one stays: the other has not heard of it yet.
+    const mine = here ? undefined : this.#options.host.epochOf(session);
+    if (mine !== undefined)
+      this.nodes.send(owner, { t: "stale", session, epoch: mine, owner: this.nodes.name });
     for (const { device } of this.#options.host.local(user)) {
       const known = this.legs.ownerOf(device, session);
-      if (known === undefined || known.epoch >= epoch) continue;
-      this.legs.bound(device, session, owner, epoch);
-      this.rejoin(device, session, owner);
+      if (known === undefined || known.owner === owner || !outranks({ epoch, owner }, known)) continue;
+      if (!here) {
+        this.legs.bound(device, session, owner, epoch);
+        this.rejoin(device, session, owner);
+        continue;
+      }
+      const open = this.legs.take(device, session);
+      this.#options.host.rejoin(device, session, now);
+      for (const request of open) {
+        const outcome = this.#options.host.perform(device, request, now);
+        if (outcome !== undefined) device.link.reply(request.id, outcome, now);
+      }
     }
   }
 
@@ -420,8 +472,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   /** Gives up a copy of a session that another node owns in a newer epoch; its devices here turn to that. */
   #surrender(session: string, owner: string, epoch: number): void {
-    this.finder.released(session);
-    for (const device of this.#options.host.surrender(session, epoch)) {
+    for (const device of this.#options.host.surrender(session, epoch, owner)) {
       this.legs.bound(device, session, owner, epoch);
       this.rejoin(device, session, owner);
     }

@@ -18,8 +18,20 @@ export interface ForeignLeg {
   caller: { readonly user: string; readonly device?: string } | undefined;
   /** When it is given up, while its owner is gone. */
   lostAt: Deadline | undefined;
+  /** What the device asks while the session is on its way to another owner. */
+  held: Request[] | undefined;
   /** Requests that the owner has not replied to. */
   readonly open: Map<number, Request>;
+}
+
+interface Ownership {
+  readonly epoch: number;
+  readonly owner: string;
+}
+
+/** Which of two owners of one session counts: the later epoch, and of two that took it over at once the lower name. */
+export function outranks(one: Ownership, than: Ownership): boolean {
+  return one.epoch === than.epoch ? one.owner < than.owner : one.epoch > than.epoch;
 }
 
 /** A foreign leg as it goes over to another node with its device. */
@@ -89,12 +101,18 @@ export class ForeignLegs {
         epoch,
         caller: undefined,
         lostAt: undefined,
+        held: undefined,
         open: new Map(),
       });
       return true;
     }
-    if (epoch < known.epoch) return false;
-    if (known.owner !== owner) {
+    if (owner !== known.owner && !outranks({ epoch, owner }, known)) return false;
+    const { held } = known;
+    known.held = undefined;
+    if (held !== undefined && known.owner !== owner) {
+      // It was handed over with all that it had been asked.
+      for (const request of held) this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
+    } else if (known.owner !== owner) {
       // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
       for (const request of known.open.values())
         this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
@@ -106,13 +124,39 @@ export class ForeignLegs {
     return true;
   }
 
-  unbound(device: Device, session: string, owner: string): void {
+  /** The session is about to leave its owner: what the device asks waits for the next one. */
+  hold(device: Device, session: string, owner: string): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg?.owner === owner) leg.held ??= [];
+  }
+
+  /** The session was handed over to this node. Answers what the device has asked since. */
+  takeHeld(device: Device, session: string): Request[] {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined) return [];
+    this.#remove(leg);
+    return leg.held ?? [];
+  }
+
+  /** The session is one of this node from now on. Answers what its former owner has not replied to. */
+  take(device: Device, session: string): Request[] {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined) return [];
+    this.#remove(leg);
+    return [...leg.open.values()];
+  }
+
+  #remove({ device, session, lostAt }: ForeignLeg): void {
+    lostAt?.cancel();
     const legs = this.#legs.get(device);
-    const leg = legs?.get(session);
-    if (legs === undefined || leg === undefined || leg.owner !== owner) return;
-    leg.lostAt?.cancel();
-    legs.delete(session);
-    if (legs.size === 0) this.#legs.delete(device);
+    legs?.delete(session);
+    if (legs?.size === 0) this.#legs.delete(device);
+  }
+
+  unbound(device: Device, session: string, owner: string): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined || leg.owner !== owner) return;
+    this.#remove(leg);
     this.#ended.set(session, device.user);
     for (const oldest of this.#ended.keys()) {
       if (this.#ended.size <= maxEnded) break;
@@ -132,10 +176,14 @@ export class ForeignLegs {
       return failed("no_session");
     }
     const silent = silentRequests.has(request.type);
+    const away = silent ? !this.#nodes.isLive(leg.owner) : !this.#nodes.responsive(leg.owner, now);
     // A signal waits for an owner that is away for a moment: candidates keep. Who waits for a reply is told at once.
-    if (silent ? !this.#nodes.isLive(leg.owner) : !this.#nodes.responsive(leg.owner, now))
-      return { error: wireError("temporary") };
+    if (away && leg.held === undefined) return { error: wireError("temporary") };
     if (!silent) leg.open.set(request.id, request);
+    if (leg.held !== undefined) {
+      leg.held.push(request);
+      return undefined;
+    }
     this.#nodes.send(leg.owner, { t: "ask", link: device.link.id, request });
     return undefined;
   }
@@ -233,6 +281,7 @@ export class ForeignLegs {
       const { device, session, open } = leg;
       for (const id of open.keys()) device.link.reply(id, { error: wireError("outcome_unknown") }, now);
       open.clear();
+      leg.held = undefined;
       if (leg.caller !== undefined) this.#end(leg, now);
       else if (leg.lostAt === undefined) {
         device.link.deliver({ type: "peer", session, link: "detached" }, now);

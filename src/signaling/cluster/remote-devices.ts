@@ -133,11 +133,19 @@ export class RemoteDevices {
     this.#rest(following);
   }
 
-  /** Calls back when the user's devices are known, and follows it for a while. */
-  know(user: string, ready: Ready): void {
+  /** Calls back when the user's devices are known, or after `within` ms, and follows it for a while. */
+  know(user: string, ready: Ready, within?: number): void {
     const following = this.#following(user);
-    this.#whenComplete(following, ready);
+    let waiting = true;
+    const once: Ready = (complete, now) => {
+      if (!waiting) return;
+      waiting = false;
+      ready(complete, now);
+    };
+    this.#whenComplete(following, once);
     this.#rest(following);
+    const { deadlines, now } = this.#options;
+    if (waiting && within !== undefined) deadlines.add(now() + within, (later) => once(false, later));
   }
 
   /** A local device of the user came, changed or went: others are told, once for all that one turn brings about. */
@@ -181,15 +189,22 @@ export class RemoteDevices {
     this.#rest(following);
   }
 
-  /** What others are told of a local device. */
+  /** How a device is described to other nodes; one of another node as that has described it. */
   noticeOf(device: Device): DeviceNotice | undefined {
+    const { link, stamp } = device;
+    if (link instanceof RemoteLink) {
+      const { instance, attempt } = link;
+      return notice({ device, stamp, instance, attempt });
+    }
     const local = this.#options.local(device.user).find((one) => one.device === device);
     return local && notice(local);
   }
 
-  /** Tells all holders of the user. */
-  tellHolders(user: string, message: SessionClaim): void {
-    this.#options.backplane.publish(`u.${this.#options.hash(user)}`, message);
+  /** Tells all nodes that have to do with the user. */
+  tell(user: string, message: SessionClaim): void {
+    const key = this.#options.hash(user);
+    this.#options.backplane.publish(`u.${key}`, message);
+    this.#options.backplane.publish(`w.${key}`, message);
   }
 
   /** An item of a channel: a list, or a question. */
@@ -602,7 +617,7 @@ export class RemoteDevices {
 }
 
 /** Which of two runs of one device counts: within an instance the later attempt, else the one that came later. */
-export function newerRun(
+function newerRun(
   one: { readonly instance: string; readonly attempt: number; readonly stamp: number },
   node: string,
   than: {

@@ -24,7 +24,7 @@ interface Answer {
 }
 
 /** How long an owner may take; a device waits for its welcome meanwhile. */
-const timeout = 700;
+const timeout = 400;
 
 /**
  * Finds the owner of a session: the ticket names the node that owned it when it was made (`q.<node>`); a session that has
