@@ -10,6 +10,7 @@ import type { TurnEvent } from "./turn/events.ts";
 import type { TurnReport } from "./turn/server.ts";
 import { startTurnFleet, type TurnFleet } from "./turn/shell/fleet.ts";
 import type { TurnOptions } from "./turn/shell/options.ts";
+import { discoverAddresses, type SeenAddress } from "./turn/shell/stun-discovery.ts";
 
 /** STUN and TURN as the rest of the server sees them: the embedded server, external ones, or none. */
 export interface RunningTurn {
@@ -77,8 +78,24 @@ function external({ external: urls, secret }: Settings["turn"]): RunningTurn {
   return { ...nothing, service: () => ({ secret, urls: () => urls }), health: () => ({ state: "external" }) };
 }
 
-async function start({ turn, dev }: Settings, host: string, log: Logger): Promise<TurnFleet> {
-  const options: TurnOptions = {
+async function start(settings: Settings, host: string, log: Logger): Promise<TurnFleet> {
+  const { turn, dev } = settings;
+  const options: TurnOptions = { ...turnOptions(settings, host), log: (event) => logTurn(log, event) };
+  const failed = (error: Error): void => log.error({ err: error }, "a TURN worker ended");
+  try {
+    const found = await withFoundAddresses(options, turn.stunServers, log);
+    return await startTurnFleet(found, turn.workers, failed);
+  } catch (error) {
+    if (!dev) throw new Error(`setting turn: ${(error as Error).message}`);
+    // Somebody who tries it out has another one running, or a TURN server: any port will do.
+    log.warn({ reason: (error as Error).message }, "TURN takes free ports");
+    return await startTurnFleet({ ...options, udpPort: 0, tcpPort: 0 }, 1, failed);
+  }
+}
+
+/** What the embedded server is started with. `host`: where the rest of the server listens. */
+export function turnOptions({ turn, dev }: Settings, host: string): TurnOptions {
+  return {
     ...(dev ? { listen: [host] } : turn.listen.length > 0 ? { listen: turn.listen } : {}),
     udpPort: turn.udpPort,
     tcpPort: turn.tcpPort,
@@ -94,17 +111,30 @@ async function start({ turn, dev }: Settings, host: string, log: Logger): Promis
     allowPeers: turn.allowPeers,
     denyPeers: turn.denyPeers,
     strictExpiry: turn.strictExpiry,
-    log: (event) => logTurn(log, event),
   };
-  const failed = (error: Error): void => log.error({ err: error }, "a TURN worker ended");
-  try {
-    return await startTurnFleet(options, turn.workers, failed);
-  } catch (error) {
-    if (!dev) throw new Error(`setting turn: ${(error as Error).message}`);
-    // Somebody who tries it out has another one running, or a TURN server: any port will do.
-    log.warn({ reason: (error as Error).message }, "TURN takes free ports");
-    return await startTurnFleet({ ...options, udpPort: 0, tcpPort: 0 }, 1, failed);
+}
+
+/** Asks STUN servers for the addresses that aren't configured. Where none answers, those of the interfaces must do. */
+async function withFoundAddresses(
+  options: TurnOptions,
+  servers: readonly string[],
+  log: Logger,
+): Promise<TurnOptions> {
+  if (servers.length === 0) return options;
+  const { seen, failures } = await discoverAddresses(options, servers);
+  for (const failure of failures) log.warn({ failure }, "a STUN server did not tell this machine's address");
+  for (const { address, server, samePort } of seen) {
+    log.info({ address, server }, "this machine's address, as a STUN server sees it");
+    if (!samePort) log.warn({ address }, "NAT changes port numbers: nobody will find the relays behind it");
   }
+  return { ...options, publicAddresses: completed(options.publicAddresses ?? [], seen) };
+}
+
+/** Those that are configured, and for other families those that were found. */
+export function completed(configured: readonly string[], seen: readonly SeenAddress[]): string[] {
+  const six = (text: string): boolean => text.includes(":");
+  const missing = seen.filter(({ address }) => !configured.some((text) => six(text) === six(address)));
+  return [...configured, ...missing.map(({ address }) => address)];
 }
 
 /** STUN, then TURN by UDP, TCP and TLS, of the worker that this device belongs to. */

@@ -76,6 +76,10 @@ export const TurnSettings = Type.Object(
       [],
       "What clients are told for relays behind NAT, one address of a family. Empty: detected.",
     ),
+    stunServers: texts(
+      [],
+      "`stun:` URLs of other servers that are asked at the start how the world sees this machine, where publicAddresses doesn't say.",
+    ),
     relayFirstPort: port(49_160, "First port of relays."),
     relayLastPort: port(49_659, "Last port of relays."),
     workers: Type.Integer({
