@@ -31,6 +31,7 @@ export interface DeviceOptions {
   readonly capabilities: Capabilities;
   readonly link: DeviceLink;
   readonly grants: Grants;
+  readonly guest?: boolean;
 }
 
 /**
@@ -45,6 +46,8 @@ export class Device {
   readonly capabilities: Capabilities;
   readonly link: DeviceLink;
   grants: Grants;
+  /** Its token is a guest's. */
+  guest: boolean;
   status: string | undefined;
   /** False once it was silent for `limits.offlineAfter`, though its link may still be resumed. */
   online = true;
@@ -57,6 +60,7 @@ export class Device {
     this.capabilities = options.capabilities;
     this.link = options.link;
     this.grants = options.grants;
+    this.guest = options.guest ?? false;
   }
 
   /** How others are told of this device. */
