@@ -22,12 +22,17 @@ export interface Relayed {
 
 export const account = { name: "alice", password: "pw1", realm: "sb.test" };
 
-/** Runs `turnutils_uclient` with our account. */
-export async function uclient(port: number, ...flags: string[]): Promise<Relayed> {
+/** Runs `turnutils_uclient` with our account, against a server at 127.0.0.1. */
+export function uclient(port: number, ...flags: string[]): Promise<Relayed> {
+  return uclientTo("127.0.0.1", port, ...flags);
+}
+
+/** The same against a server at any address. */
+export async function uclientTo(host: string, port: number, ...flags: string[]): Promise<Relayed> {
   const output = await run("turnutils_uclient", [
     ...["-u", account.name, "-w", account.password, "-p", String(port)],
     ...flags,
-    "127.0.0.1",
+    host,
   ]);
   const last = (pattern: RegExp): number => Number([...output.matchAll(pattern)].at(-1)?.[1] ?? -1);
   return {
@@ -63,7 +68,10 @@ export class Coturn {
     this.process = process;
   }
 
-  static async start(certificate?: { readonly cert: string; readonly key: string }): Promise<Coturn> {
+  static async start(
+    certificate?: { readonly cert: string; readonly key: string },
+    addresses = ["127.0.0.1"],
+  ): Promise<Coturn> {
     const port = 20_000 + Math.floor(Math.random() * 9_000);
     const tls = certificate
       ? [
@@ -77,7 +85,8 @@ export class Coturn {
         ]
       : ["--no-tls", "--no-dtls"];
     return Coturn.#launch(port, [
-      ...["-L", "127.0.0.1", "-E", "127.0.0.1", "--min-port", "54000", "--max-port", "55999", "-m", "1"],
+      ...addresses.flatMap((address) => ["-L", address, "-E", address]),
+      ...["--min-port", "54000", "--max-port", "55999", "-m", "1"],
       ...["-u", `${account.name}:${account.password}`, "-r", account.realm, "-a", "--allow-loopback-peers"],
       ...tls,
     ]);
