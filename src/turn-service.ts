@@ -2,6 +2,7 @@ import type { TurnHealth } from "./admin/health.ts";
 import type { TurnService } from "./admin/ice-servers.ts";
 import type { Logger } from "./admin/log.ts";
 import type { Settings } from "./config/schema.ts";
+import { type CertificatePair, readCertificate } from "./net/certificate-files.ts";
 import { random } from "./net/crypto.ts";
 import type { StreamHandlers, StreamSocket } from "./net/tcp.ts";
 import { formatHost } from "./place.ts";
@@ -18,6 +19,8 @@ export interface RunningTurn {
   service(tlsPort: number | undefined): TurnService | undefined;
   /** Takes a connection of the HTTPS port that turned out to speak STUN. */
   readonly accept: ((stream: StreamSocket) => StreamHandlers | undefined) | undefined;
+  /** Takes another certificate for a TLS port of its own; nothing where there is none. */
+  useCertificate(pair: CertificatePair): void;
   /** Gauges and counters of the embedded server. */
   readonly report: (() => TurnReport) | undefined;
   health(): TurnHealth;
@@ -39,7 +42,8 @@ export async function startTurnService(settings: Settings, host: string, log: Lo
     else log.error({ failure: result.failure }, "TURN does not relay: docs/turn.md says what to look at");
   });
   return {
-    accept: (stream) => fleet.accept(stream),
+    accept: ownTls(settings) ? undefined : (stream) => fleet.accept(stream),
+    useCertificate: (pair) => fleet.useCertificate(pair),
     report: () => fleet.stats(),
     health: () => health,
     revoke: (user, device) => fleet.revoke(device === undefined ? user : `${user}/${device}`),
@@ -67,8 +71,9 @@ export function coturnConfigFor({ turn, tls }: Settings, secret: string): string
   });
 }
 
-const nothing: Pick<RunningTurn, "accept" | "report" | "revoke" | "stop"> = {
+const nothing: Pick<RunningTurn, "accept" | "useCertificate" | "report" | "revoke" | "stop"> = {
   accept: undefined,
+  useCertificate: () => {},
   report: undefined,
   revoke: () => {},
   stop: async () => {},
@@ -93,8 +98,8 @@ async function start(settings: Settings, host: string, log: Logger): Promise<Tur
   }
 }
 
-/** What the embedded server is started with. `host`: where the rest of the server listens. */
-export function turnOptions({ turn, dev }: Settings, host: string): TurnOptions {
+/** What the embedded server is started with. `host`: where the rest of the server listens. Throws where the certificate is unusable. */
+export function turnOptions({ turn, tls, dev }: Settings, host: string): TurnOptions {
   return {
     ...(dev ? { listen: [host] } : turn.listen.length > 0 ? { listen: turn.listen } : {}),
     udpPort: turn.udpPort,
@@ -111,7 +116,17 @@ export function turnOptions({ turn, dev }: Settings, host: string): TurnOptions 
     allowPeers: turn.allowPeers,
     denyPeers: turn.denyPeers,
     strictExpiry: turn.strictExpiry,
+    oldChannelNumbers: turn.oldChannelNumbers,
+    followClientFamily: turn.followClientFamily,
+    ...(ownTls({ turn, tls }) && {
+      tls: { port: turn.tlsPort, certificate: readCertificate(tls.cert, tls.key) },
+    }),
   };
+}
+
+/** TURN over TLS has a port of its own, and that of HTTPS doesn't carry it. */
+function ownTls({ turn, tls }: Pick<Settings, "turn" | "tls">): boolean {
+  return turn.tlsPort > 0 && tls.cert !== "";
 }
 
 /** Asks STUN servers for the addresses that aren't configured. Where none answers, those of the interfaces must do. */
@@ -139,11 +154,11 @@ export function completed(configured: readonly string[], seen: readonly SeenAddr
 
 /** STUN, then TURN by UDP, TCP and TLS, of the worker that this device belongs to. */
 function urlsFor(fleet: TurnFleet, host: string, device: string, tlsPort: number | undefined): string[] {
-  const { udp, tcp } = fleet.workers[hashOf(device) % fleet.workers.length]!;
+  const { udp, tcp, tls = tlsPort } = fleet.workers[hashOf(device) % fleet.workers.length]!;
   return [
     ...(udp === undefined ? [] : [`stun:${host}:${udp}`, `turn:${host}:${udp}?transport=udp`]),
     ...(tcp === undefined ? [] : [`turn:${host}:${tcp}?transport=tcp`]),
-    ...(tlsPort === undefined ? [] : [`turns:${host}:${tlsPort}?transport=tcp`]),
+    ...(tls === undefined ? [] : [`turns:${host}:${tls}?transport=tcp`]),
   ];
 }
 

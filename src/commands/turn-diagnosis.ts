@@ -76,8 +76,8 @@ async function probe(url: string, account: Credential, from: "inside" | "outside
 
 async function embedded(settings: Settings): Promise<Finding[]> {
   const { turn, dev, host } = settings;
-  const options = turnOptions(settings, host || (dev ? "127.0.0.1" : "0.0.0.0"));
   try {
+    const options = turnOptions(settings, host || (dev ? "127.0.0.1" : "0.0.0.0"));
     const { seen, failures } = await discoverAddresses(options, turn.stunServers);
     const findings = [
       ...failures.map(unanswered),
@@ -137,7 +137,7 @@ async function running({ turn, tls, port, dev }: Settings, message: string): Pro
     return [{ state: "look", text }];
   }
   const host = turn.host || formatHost(turn.publicAddresses[0] ?? "127.0.0.1");
-  const secure = tls.cert === "" ? [] : [`turns:${host}:${port}?transport=tcp`];
+  const secure = tls.cert === "" ? [] : [`turns:${host}:${turn.tlsPort || port}?transport=tcp`];
   return await asDevices([...embeddedUrls(host, turn.udpPort, turn.tcpPort), ...secure], turn.secret);
 }
 

@@ -70,9 +70,10 @@ export const TurnSettings = Type.Object(
     ),
     listen: texts([], "Addresses to listen on. Empty: all of this machine; in development mode 127.0.0.1."),
     udpPort: port(3_478, "Port of STUN and TURN over UDP; 0 takes a free one."),
-    tcpPort: port(
-      3_478,
-      "Port of TURN over TCP; 0 takes a free one. TURN over TLS is on the server's own port where that has TLS.",
+    tcpPort: port(3_478, "Port of TURN over TCP; 0 takes a free one."),
+    tlsPort: port(
+      0,
+      "Port of TURN over TLS, with the certificate of `tls`. 0: the server's own port carries it, where that has TLS.",
     ),
     relayAddresses: texts([], "Where relays are bound, one address of a family. Empty: as `listen`."),
     publicAddresses: texts(
@@ -98,6 +99,14 @@ export const TurnSettings = Type.Object(
       "Ranges of private or reserved addresses that relays may reach, such as `10.1.0.0/16`.",
     ),
     denyPeers: texts([], "Ranges that they may not reach, beside those that nobody may."),
+    oldChannelNumbers: flag(
+      false,
+      "Takes channel numbers up to 0x7FFF, as RFC 5766 had them and old clients use; RFC 8656 ends at 0x4FFF.",
+    ),
+    followClientFamily: flag(
+      false,
+      "Gives a client that asks for no family a relay of the family that it came by, and not always IPv4.",
+    ),
     strictExpiry: flag(false, "Ends an allocation when its credential expires."),
     limits: Type.Object(limits, { description: "Every bound of the TURN server." }),
   },

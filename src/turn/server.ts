@@ -65,6 +65,7 @@ export interface TurnServer {
 
 const receiveBuffer = 4 << 20;
 const sweepInterval = 1_000;
+const interfaceInterval = 10_000;
 /** Lines of log for denied peers, per second. */
 const deniedLines = 5;
 
@@ -110,7 +111,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
       peers: {
         allowPeers: options.allowPeers ?? [],
         denyPeers: options.denyPeers ?? [],
-        hostAddresses: interfaces.flatMap(({ address }) => parseAddress(address) ?? []),
+        hostAddresses: hostAddresses(interfaces),
         relayAddresses: told,
         unsafeLoopback: options.unsafeLoopback ?? false,
         hairpin: options.hairpin ?? true,
@@ -125,6 +126,10 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     machine.sweep(now());
     streams.sweep(now());
   });
+  // A machine gets addresses while it runs: a container's bridge, a VPN.
+  const stopLooking = every(interfaceInterval, () =>
+    machine.policy.useHostAddresses(hostAddresses(interfaceAddresses())),
+  );
   const { udp, doors, tcp, tls } = listeners;
   return {
     ports: { udp: udp[0]?.port, tcp: tcp[0]?.port, tls: tls[0]?.port },
@@ -149,6 +154,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     },
     stop: async () => {
       stopSweeping();
+      stopLooking();
       machine.stop();
       for (const socket of udp) socket.close();
       await Promise.all([...tcp, ...tls].map((listener) => listener.stop()));
@@ -214,6 +220,10 @@ async function openUdp(machine: TurnMachine, address: string, port: number) {
   });
   door = new UdpDoor(socket);
   return { socket, door };
+}
+
+function hostAddresses(interfaces: readonly { readonly address: string }[]): Uint8Array[] {
+  return interfaces.flatMap(({ address }) => parseAddress(address) ?? []);
 }
 
 /** Every IPv4 address; every IPv6 one, where the machine has any. */
