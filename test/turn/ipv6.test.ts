@@ -127,6 +127,7 @@ describe.skipIf(!hasIpv6 || !hasCoturn)("IPv6, by turnutils_uclient", () => {
     await turn.stop();
   });
 
+  // Not -Z, dual allocation: the tool of 4.6.1 asks for it by the number of a draft (0x8032), and not by that of RFC 8656.
   for (const [host, flags] of [
     ["::1", "-x -y -c -l 172"],
     ["127.0.0.1", "-x -y -c -l 171"],
@@ -134,8 +135,6 @@ describe.skipIf(!hasIpv6 || !hasCoturn)("IPv6, by turnutils_uclient", () => {
     ["::1", "-x -y -c -t -l 171"],
     ["127.0.0.1", "-x -y -c -t -l 1200"],
     ["::1", "-X -y -c -l 171"],
-    ["::1", "-Z -y -l 171"],
-    ["127.0.0.1", "-Z -y -l 172"],
   ] as const)
     test.concurrent(`${host} ${flags}: as with coturn`, async () => {
       const words = [...flags.split(" "), ..."-n 5 -m 2".split(" ")];
