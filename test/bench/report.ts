@@ -127,7 +127,8 @@ const share = (value: number) => `${Math.round(value * 100)} %`;
 const bytes = (value: number) => `${(value / 1_024).toFixed(2)} KB`;
 const megabytes = (value: number) => `${(value / 1_048_576).toFixed(0)} MB`;
 
-function machine(): string {
+/** The machine and its programs. */
+export function machine(): string {
   const memory = /MemTotal:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1] ?? "0";
   const node = execFileSync("node", ["--version"], { encoding: "utf8" }).trim();
   const { length } = cpus();
