@@ -19,6 +19,7 @@ export function corePorts(rules: PortRules, now: () => number, emit: (event: Cor
   const tokens = new TokenVerifier(rules.tokens);
   const sealer = new Sealer(rules.ticketKey || random(32));
   return {
+    now,
     verify: (token, done) => {
       if (rules.dev && isDevelopmentToken(token)) {
         done(developmentIdentity(token, now()), now());

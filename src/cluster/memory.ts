@@ -43,6 +43,7 @@ export class MemoryHub {
   readonly #subjects = new Map<string, Set<Subscription>>();
   readonly #questions = new Set<Question>();
   readonly #deadlines = new Deadlines();
+  readonly #asleep = new Map<Node, (() => void)[]>();
   #queue: (() => void)[] = [];
   #now: number;
 
@@ -67,6 +68,32 @@ export class MemoryHub {
     node.become("down");
     for (const question of [...this.#questions])
       if (question.by === node) this.#settle(question, { kind: "down" });
+  }
+
+  /** The node is gone for good, with its subscriptions. */
+  remove(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    this.down(name);
+    this.#nodes.delete(name);
+    for (const [subject, subscriptions] of [...this.#subjects]) {
+      for (const one of [...subscriptions]) if (one.node === node) subscriptions.delete(one);
+      if (subscriptions.size === 0) this.#subjects.delete(subject);
+    }
+  }
+
+  /** The node stands still: what is sent to it waits until it wakes. */
+  sleep(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node !== undefined && !this.#asleep.has(node)) this.#asleep.set(node, []);
+  }
+
+  wake(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    const waiting = this.#asleep.get(node) ?? [];
+    this.#asleep.delete(node);
+    for (const delivery of waiting) this.#send(node, delivery);
   }
 
   up(name: string): void {
@@ -94,7 +121,7 @@ export class MemoryHub {
     const text = textOf(message);
     if (text === undefined) return;
     for (const to of this.#others(subject, from))
-      this.#send(() => {
+      this.#send(to.node, () => {
         if (to.node.state === "up" && !to.over) to.hear(JSON.parse(text));
       });
   }
@@ -107,17 +134,17 @@ export class MemoryHub {
     done: (answer: BackplaneAnswer) => void,
   ): void {
     if (from.state === "down") {
-      this.#send(() => done({ kind: "down" }));
+      this.#send(from, () => done({ kind: "down" }));
       return;
     }
     const text = textOf(message);
     if (text === undefined) {
-      this.#send(() => done({ kind: "too_large" }));
+      this.#send(from, () => done({ kind: "too_large" }));
       return;
     }
     const others = this.#others(subject, from);
     if (others.length === 0) {
-      this.#send(() => done({ kind: "no_responders" }));
+      this.#send(from, () => done({ kind: "no_responders" }));
       return;
     }
     const question: Question = {
@@ -127,7 +154,7 @@ export class MemoryHub {
     };
     this.#questions.add(question);
     for (const to of others)
-      this.#send(() => {
+      this.#send(to.node, () => {
         if (to.node.state === "up" && !to.over)
           to.hear(JSON.parse(text), (reply) => this.#answer(to.node, question, reply));
       });
@@ -148,7 +175,7 @@ export class MemoryHub {
   #answer(by: Node, question: Question, reply: unknown): void {
     if (by.state === "down") return;
     const text = textOf(reply);
-    this.#send(() => {
+    this.#send(question.by, () => {
       const answer = { kind: "reply", reply: text === undefined ? undefined : JSON.parse(text) } as const;
       this.#settle(question, text === undefined ? { kind: "too_large" } : answer);
     });
@@ -165,8 +192,10 @@ export class MemoryHub {
     return [...all].filter(({ node }) => node !== from && node.state === "up");
   }
 
-  #send(delivery: () => void): void {
-    if (this.#immediate) delivery();
+  #send(to: Node, delivery: () => void): void {
+    const asleep = this.#asleep.get(to);
+    if (asleep !== undefined) asleep.push(delivery);
+    else if (this.#immediate) delivery();
     else this.#queue.push(delivery);
   }
 

@@ -113,6 +113,11 @@ export class Move {
     this.#session.abandonMove(this, this.leg.device === undefined ? undefined : "failed", now);
   }
 
+  /** The session goes on at another node, this move with it. */
+  retire(): void {
+    this.#over();
+  }
+
   /** The session itself is over. */
   abort(reason: WireReason, now: number): void {
     if (this.#phase === "over") return;

@@ -4,6 +4,7 @@ import type { Limits } from "../protocol/limits.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { DeviceLink, Outcome } from "./device.ts";
 import { FrameLog, type LogBudget } from "./frame-log.ts";
+import type { LinkSnapshot } from "./link-snapshot.ts";
 import type { Transport } from "./ports.ts";
 
 /** Acknowledge silent requests after this many. */
@@ -161,6 +162,24 @@ export class NativeLink implements DeviceLink {
       undefined,
       Math.ceil(((1 - this.allowance) * 1000) / requestsPerSecond),
     );
+  }
+
+  /** Stops for now without telling anybody: the link may be about to go over to another node. */
+  freeze(now: number): void {
+    const { code, text } = closeCodes.stale;
+    this.transport?.close(code, text);
+    this.transport = undefined;
+    this.state = "suspended";
+    this.suspendedAt = now;
+  }
+
+  /** Goes on with what another node had of the link. */
+  restore(snapshot: LinkSnapshot): void {
+    this.got = snapshot.got;
+    this.inFlight = snapshot.inFlight;
+    this.secretHash = snapshot.secretHash;
+    this.formerSecretHash = snapshot.formerSecretHash;
+    this.log.restore(snapshot.log, this.#keeper.limits, this.#keeper.budget);
   }
 
   /** For good. The log is gone with it. */

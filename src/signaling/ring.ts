@@ -123,6 +123,14 @@ export class Ring {
     this.#legs.clear();
   }
 
+  /** Stops without a word: the ring goes on elsewhere. Answers the legs that it had. */
+  retire(): Leg[] {
+    this.pause();
+    const legs = [...this.#legs.values()];
+    this.#legs.clear();
+    return legs;
+  }
+
   /** Somebody is answering: the clock of the ring stands still. */
   pause(): void {
     this.#end?.cancel();

@@ -27,7 +27,8 @@ export interface SessionHost {
   load(device: Device): number;
   ticket(session: Session, leg: Leg, now: number): string;
   bound(device: Device, session: Session): void;
-  unbound(device: Device, session: Session): void;
+  /** `goesOn`: at another node, which tells the device's own. */
+  unbound(device: Device, session: Session, goesOn?: boolean): void;
   activated(session: Session, now: number): void;
   ended(session: Session, record: SessionRecord): void;
 }
@@ -69,8 +70,8 @@ export class Session {
   members: readonly [string, string] | undefined;
   /** What the caller named the call. */
   key: string | undefined;
-  /** The session that goes on in place of this one, when two calls cross. */
-  survivor: Session | undefined;
+  /** The other call, when two cross, and which of both goes on. */
+  crossing: { readonly other: string; readonly survivor: string } | undefined;
   readonly #host: SessionHost;
   readonly #times: SessionTimes;
   #state: State = { name: "ringing" };
@@ -130,6 +131,11 @@ export class Session {
   /** The leg of that number, for a ticket. Only legs that outlive a link are found. */
   legById(id: number): Leg | undefined {
     return [this.caller, this.answered].find((leg) => leg?.id === id);
+  }
+
+  /** The leg of that device, whichever run of it holds it now. Only legs that outlive a link are found. */
+  legFor(user: string, device: string): Leg | undefined {
+    return [this.caller, this.answered].find((leg) => leg?.user === user && leg.deviceId === device);
   }
 
   // Ringing
@@ -219,7 +225,8 @@ export class Session {
   cancel(leg: Leg, now: number): Outcome {
     if (leg !== this.caller) return failed("wrong_state", "only the caller cancels");
     if (this.#state.name === "active") return this.hangup(leg, "hangup", undefined, now);
-    this.end(this.survivor === undefined ? "cancelled" : "merged", now, { by: leg, except: leg });
+    const merged = this.crossing !== undefined && this.crossing.survivor !== this.id;
+    this.end(merged ? "merged" : "cancelled", now, { by: leg, except: leg });
     return done;
   }
 
@@ -396,6 +403,20 @@ export class Session {
     return device !== undefined && this.#host.maySee(device, this.wish.user);
   }
 
+  /**
+   * Goes on at another node: this copy does and says nothing any more. Answers the devices that had part in it.
+   */
+  retire(): Device[] {
+    const legs = [this.caller, this.answered, this.move?.leg, ...this.ring.retire()];
+    const devices = new Set<Device>();
+    for (const leg of legs) if (leg?.device !== undefined) devices.add(leg.device);
+    this.#confirmEnd?.cancel();
+    this.move?.retire();
+    for (const leg of legs) if (leg !== undefined) this.#release(leg, true);
+    this.#state = { name: "ended", reason: "lost" };
+    return [...devices];
+  }
+
   // The end
 
   /** Ends the session, for every leg. */
@@ -432,10 +453,10 @@ export class Session {
     this.#release(leg);
   }
 
-  #release(leg: Leg): void {
+  #release(leg: Leg, goesOn = false): void {
     leg.lostAt?.cancel();
     leg.lostAt = undefined;
-    if (leg.device !== undefined) this.#host.unbound(leg.device, this);
+    if (leg.device !== undefined) this.#host.unbound(leg.device, this, goesOn);
   }
 
   #leg(side: Side, device: Device): Leg {

@@ -38,14 +38,9 @@ export class World {
         node: "n1",
         limits: this.limits,
         rooms: [],
-        backplane: {
-          state: "up",
-          publish: () => {},
-          request: (_subject, _message, _timeout, done) => done({ kind: "no_responders" }),
-          subscribe: () => () => {},
-          onState: () => () => {},
-        },
+        backplane: undefined,
         ports: {
+          now: () => this.now,
           verify: (user, done) =>
             done(
               {

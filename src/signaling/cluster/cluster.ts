@@ -1,0 +1,439 @@
+import { wireError } from "../../protocol/error-codes.ts";
+import type { Limits } from "../../protocol/limits.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
+import { type Request, silentRequests } from "../../protocol/requests.ts";
+import type { Deadlines } from "../../shared/deadlines.ts";
+import type { Backplane } from "../backplane.ts";
+import type { Device, Outcome } from "../device.ts";
+import type { Directory } from "../directory.ts";
+import type { LinkEnd } from "../links.ts";
+import { NativeLink } from "../native-link.ts";
+import type { Ports } from "../ports.ts";
+import { ForeignLegs } from "./foreign-legs.ts";
+import { type LinkSource, LinkTransfer, type Parcel } from "./link-transfer.ts";
+import type { NodeItem } from "./node-item.ts";
+import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
+import {
+  type LocalDevice,
+  RemoteDevices,
+  type RemoteDevicesEvents,
+  type SessionClaim,
+} from "./remote-devices.ts";
+import { RemoteLink } from "./remote-link.ts";
+import { SessionFinder } from "./session-finder.ts";
+import { SettlingBackplane } from "./settling-backplane.ts";
+
+/** What the cluster makes happen in the core of this node. */
+export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"> {
+  /** A device of this node, by its link. */
+  localByLink(link: string): Device | undefined;
+  local(user: string): readonly LocalDevice[];
+  /** Performs what a device of another node asks. */
+  perform(device: Device, request: Request, now: number): Outcome | undefined;
+  /** A device of another node can be rung from now on. */
+  arrived(device: Device, now: number): void;
+  /** The link of a device of another node was lost for now, or is back. */
+  remoteLink(device: Device, state: "live" | "suspended", now: number): void;
+  /** A device of another node is gone for good. */
+  departed(device: Device, why: LinkEnd, now: number): void;
+  /** What others may see of the user's devices at other nodes has changed. */
+  remoteChanged(user: string, now: number): void;
+  /** Ends the link of a local device whose newer run is elsewhere. */
+  displace(device: Device, why: "stale" | "replaced", now: number): void;
+  /** A session of another node rings a device of this one. */
+  rung(device: Device, caller: Device, session: string, now: number): void;
+  /** True when this node owns the session. */
+  owns(session: string): boolean;
+  /** A device of another node comes back to its part in a session of this one. False: it has none. */
+  rejoin(device: Device, session: string, now: number): boolean;
+  /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers its local devices. */
+  surrender(session: string, epoch: number): Device[];
+  /** How many sessions the device has part in, here and elsewhere. */
+  load(device: Device): number;
+  kicked(user: string, device: string | undefined, now: number): void;
+}
+
+export interface ClusterOptions {
+  readonly node: string;
+  readonly boot: string;
+  readonly limits: Limits;
+  readonly ports: Ports;
+  readonly backplane: Backplane;
+  readonly deadlines: Deadlines;
+  readonly directory: Directory;
+  readonly host: ClusterHost;
+}
+
+/**
+ * The other nodes, as the core of this one sees them. It adds to the directory the devices of other nodes that somebody
+ * here has to do with; what is said to those travels to their node, and what they ask of sessions here comes from there.
+ * Sessions, presence and messages do not know on which node a device is.
+ */
+export class Cluster implements NodesEvents, RemoteDevicesEvents {
+  readonly nodes: Nodes;
+  readonly devices: RemoteDevices;
+  readonly legs: ForeignLegs;
+  readonly finder: SessionFinder;
+  readonly transfer: LinkTransfer;
+  /** Links on their way from node to node that this one has something to say to: what it said before is there first. */
+  readonly #fences = new Map<string, { readonly link: RemoteLink; readonly via: string }>();
+  readonly #options: ClusterOptions;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    const { node, boot, ports, deadlines, directory, host } = options;
+    const backplane = new SettlingBackplane(options.backplane, deadlines, ports.now);
+    this.nodes = new Nodes({ node, boot, backplane, deadlines, now: ports.now, events: this });
+    this.devices = new RemoteDevices({
+      nodes: this.nodes,
+      backplane,
+      deadlines,
+      directory,
+      now: ports.now,
+      hash: ports.hash,
+      local: host.local.bind(host),
+      events: this,
+    });
+    const { detachedTimeout, ticketTtl } = options.limits;
+    this.legs = new ForeignLegs(this.nodes, deadlines, detachedTimeout);
+    const owns = host.owns.bind(host);
+    this.transfer = new LinkTransfer({
+      nodes: this.nodes,
+      devices: this.devices,
+      backplane,
+      now: ports.now,
+      source: {
+        freeze: (request, now) => host.freeze(request, now),
+        give: (request, now) => host.give(request, now),
+        thaw: (link, now) => host.thaw(link, now),
+        owners: (link) => {
+          const device = host.localByLink(link);
+          return device === undefined ? [] : this.legs.owners(device);
+        },
+      },
+    });
+    this.finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns });
+  }
+
+  tick(now: number): void {
+    this.nodes.tick(now);
+    this.transfer.sweep(now);
+  }
+
+  // What happens to devices of this node
+
+  /** A device of the user came, or is another than before. */
+  altered(user: string): void {
+    this.devices.announce(user);
+  }
+
+  suspended(device: Device): void {
+    this.legs.tell(device, { t: "link", link: device.link.id, state: "suspended" });
+  }
+
+  resumed(device: Device): void {
+    this.legs.tell(device, { t: "link", link: device.link.id, state: "live" });
+  }
+
+  closed(device: Device, why: LinkEnd): void {
+    const link = device.link.id;
+    this.legs.tell(device, { t: "closed", link, why });
+    this.legs.dropped(device);
+    this.devices.announce(device.user, { link, why });
+  }
+
+  /** Calls back when everything that was said to these devices has arrived at their nodes. */
+  delivered(devices: readonly Device[], done: (now: number) => void): void {
+    const nodes = new Set<string>();
+    for (const { link } of devices) if (link instanceof RemoteLink) nodes.add(link.node);
+    let left = nodes.size;
+    if (left === 0) done(this.#options.ports.now());
+    for (const node of nodes)
+      this.nodes.flushed(node, (_arrived, now) => {
+        left -= 1;
+        if (left === 0) done(now);
+      });
+  }
+
+  kicked(user: string, device: string | undefined): void {
+    this.nodes.broadcast({ op: "kick", user, ...(device === undefined ? {} : { device }) });
+  }
+
+  /** The link of the device has gone over to that node, as one that has part in these sessions of this node. */
+  gaveAway(device: Device, to: string, sessions: readonly string[]): void {
+    this.legs.tell(device, { t: "moved", link: device.link.id, to });
+    this.legs.dropped(device);
+    this.devices.gaveAway(device, to, sessions);
+  }
+
+  /** A link has come from another node. */
+  adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
+    const foreign = parcel.legs.filter(({ owner }) => owner !== this.nodes.name);
+    this.legs.restore(device, foreign);
+    // Which sessions of this node it has part in is known here without words.
+    for (const item of held)
+      if (item.t !== "bound" && item.t !== "unbound") this.#fromOwner(this.nodes.name, item, now);
+    for (const { from, item } of this.transfer.arrived(device.link.id)) this.#fromOwner(from, item, now);
+    this.devices.announce(device.user);
+  }
+
+  /** Brings a device of this node back to its part in a session of that node. */
+  rejoin(device: Device, session: string, owner: string): void {
+    const notice = this.devices.noticeOf(device);
+    if (notice !== undefined)
+      this.nodes.send(owner, { t: "rejoin", user: device.user, device: notice, session });
+  }
+
+  /** This node owns the session from now on: those who have part in it are told. */
+  claim(session: string, epoch: number, users: readonly string[], now: number): void {
+    this.finder.took(session);
+    const claim: SessionClaim = { op: "claim", session, owner: this.nodes.name, epoch };
+    for (const user of new Set(users)) {
+      this.devices.tellHolders(user, claim);
+      this.claimed(user, claim, now);
+    }
+  }
+
+  // NodesEvents
+
+  item(from: string, item: NodeItem, now: number): void {
+    switch (item.t) {
+      case "devices":
+        this.devices.listed(from, item, now);
+        break;
+      case "who":
+        this.devices.asked(from, item.users);
+        break;
+      case "resync":
+        this.devices.resync(from);
+        break;
+      case "bound":
+      case "unbound":
+      case "push":
+      case "reply":
+      case "shut":
+      case "fence":
+      case "gap":
+        this.#fromOwner(from, item, now);
+        break;
+      case "forward":
+        this.item(item.from, item.item, now);
+        break;
+      case "moved":
+        this.devices.relocated(item.link, item.to, now);
+        break;
+      case "fenced":
+        this.#fenced(item.link);
+        break;
+      case "rejoin": {
+        const device = this.devices.introduce(from, item.user, item.device, now);
+        if (device === undefined || this.#options.host.rejoin(device, item.session, now)) break;
+        const links = [device.link.id];
+        const push = { type: "ended", session: item.session, reason: "lost" } as const;
+        this.nodes.send(from, { t: "push", links, push });
+        this.nodes.send(from, { t: "unbound", link: device.link.id, session: item.session });
+        break;
+      }
+      case "stale":
+        this.#surrender(item.session, item.owner, item.epoch);
+        break;
+      case "ask":
+      case "link":
+      case "closed": {
+        const device = this.devices.byLink(item.link);
+        if (device === undefined) break;
+        if (item.t === "ask") this.#asked(device, item.request, now);
+        else if (item.t === "closed") this.devices.ended(device, item.why, now);
+        else this.#linkChanged(device, item.state, now);
+      }
+    }
+  }
+
+  broadcast({ user, device }: Broadcast, now: number): void {
+    this.#options.host.kicked(user, device, now);
+  }
+
+  up(node: string, again: boolean, _now: number): void {
+    if (!again) return;
+    this.nodes.send(node, { t: "resync" });
+    this.devices.resync(node);
+    this.devices.restored();
+    // What was said of these meanwhile may be lost on either side.
+    for (const { device, session } of this.legs.ownedBy(node)) this.rejoin(device, session, node);
+  }
+
+  gone(node: string, lost: readonly NodeItem[], now: number): void {
+    this.legs.ownerGone(node, now);
+    // A signal that did not arrive: its sender is told, who would not miss an answer.
+    for (const item of lost)
+      if (item.t === "ask" && silentRequests.has(item.request.type)) {
+        const device = this.#options.host.localByLink(item.link);
+        if (device !== undefined)
+          this.#refused(device, item.request.id, { error: wireError("temporary") }, now);
+      }
+    // What was said to a link by its former node may be lost with that: it can't go on as if nothing were.
+    for (const [id, { link, via }] of this.#fences) {
+      if (via !== node) continue;
+      this.nodes.send(link.node, { t: "gap", link: id });
+      this.#fenced(id);
+    }
+    this.devices.nodeGone(node, now);
+  }
+
+  // RemoteDevicesEvents
+
+  arrived(device: Device, now: number): void {
+    this.#options.host.arrived(device, now);
+  }
+
+  departed(device: Device, why: LinkEnd, now: number): void {
+    this.#options.host.departed(device, why, now);
+  }
+
+  changed(user: string, now: number): void {
+    this.#options.host.remoteChanged(user, now);
+  }
+
+  displaced(device: Device, same: boolean, now: number): void {
+    this.#options.host.displace(device, same ? "stale" : "replaced", now);
+  }
+
+  claimed(user: string, { session, owner, epoch }: SessionClaim, _now: number): void {
+    if (owner !== this.nodes.name) this.#surrender(session, owner, epoch);
+    for (const { device } of this.#options.host.local(user)) {
+      const known = this.legs.ownerOf(device, session);
+      if (known === undefined || known.epoch >= epoch) continue;
+      this.legs.bound(device, session, owner, epoch);
+      this.rejoin(device, session, owner);
+    }
+  }
+
+  moved(link: RemoteLink, to: string): void {
+    const former = link.node;
+    link.node = to;
+    // It is on its way here, and held for that.
+    if (to === this.nodes.name || (link.holds && !this.#fences.has(link.id))) return;
+    if (!this.nodes.isLive(former)) return;
+    link.hold();
+    this.#fences.set(link.id, { link, via: former });
+    this.nodes.send(former, { t: "fence", link: link.id, by: this.nodes.name });
+  }
+
+  // Inside
+
+  #fromOwner(from: string, item: NodeItem, now: number): void {
+    const { host } = this.#options;
+    if (item.t === "push") {
+      for (const link of item.links) {
+        const device = host.localByLink(link);
+        if (device !== undefined) this.#push(from, device, item.push, now);
+        else this.#stray(from, link, { ...item, links: [link] });
+      }
+      return;
+    }
+    if (!("link" in item)) return;
+    const device = host.localByLink(item.link);
+    if (device === undefined) this.#stray(from, item.link, item);
+    else this.#fromOwnerTo(device, from, item, now);
+  }
+
+  /** An item for a link that is not here: on its way, gone on, or closed; where that was not heard, it is now. */
+  #stray(from: string, link: string, item: NodeItem): void {
+    if (this.transfer.diverted(from, link, item)) return;
+    if (item.t === "bound") this.nodes.send(from, { t: "closed", link, why: "expired" });
+    else if (item.t === "fence") this.nodes.send(item.by, { t: "fenced", link });
+  }
+
+  #fenced(id: string): void {
+    const fence = this.#fences.get(id);
+    this.#fences.delete(id);
+    fence?.link.release();
+  }
+
+  #fromOwnerTo(device: Device, from: string, item: NodeItem, now: number): void {
+    if (item.t === "bound") {
+      if (!this.legs.bound(device, item.session, from, item.epoch)) this.#stale(from, device, item.session);
+      else if (device.link.state === "suspended")
+        this.nodes.send(from, { t: "link", link: item.link, state: "suspended" });
+    } else if (item.t === "unbound") this.legs.unbound(device, item.session, from);
+    else if (item.t === "shut") device.link.close(item.why, now);
+    else if (item.t === "fence") this.nodes.send(item.by, { t: "fenced", link: item.link });
+    else if (item.t === "gap") device.link.close("lostFrames", now);
+    else if (item.t !== "reply") return;
+    else if (item.silent === true) this.#refused(device, item.id, item.outcome, now);
+    else {
+      this.legs.replied(device, item.id, item.outcome);
+      device.link.reply(item.id, item.outcome, now);
+    }
+  }
+
+  /** A node speaks of a session that another one owns by now. */
+  #stale(to: string, device: Device, session: string): void {
+    const known = this.legs.ownerOf(device, session);
+    if (known !== undefined) this.nodes.send(to, { t: "stale", session, ...known });
+  }
+
+  /** Gives up a copy of a session that another node owns in a newer epoch; its devices here turn to that. */
+  #surrender(session: string, owner: string, epoch: number): void {
+    this.finder.released(session);
+    for (const device of this.#options.host.surrender(session, epoch)) {
+      this.legs.bound(device, session, owner, epoch);
+      this.rejoin(device, session, owner);
+    }
+  }
+
+  #push(from: string, device: Device, push: PushBody, now: number): void {
+    const owner = "session" in push ? this.legs.ownerOf(device, push.session)?.owner : undefined;
+    if (owner !== undefined && owner !== from && "session" in push) {
+      this.#stale(from, device, push.session);
+      return;
+    }
+    const { maxSessions } = device.capabilities;
+    // Its node alone knows all the sessions that it has.
+    if (
+      push.type === "incoming" &&
+      maxSessions !== undefined &&
+      this.#options.host.load(device) > maxSessions
+    ) {
+      const request = { id: nobodysRequest, type: "decline", session: push.session, reason: "busy" } as const;
+      this.nodes.send(from, { t: "ask", link: device.link.id, request });
+      return;
+    }
+    device.link.deliver(push, now);
+    if (push.type !== "incoming" || push.from.device === undefined) return;
+    this.legs.rung(device, push.session, push.from);
+    const caller = this.#options.directory.device(push.from.user, push.from.device);
+    if (caller !== undefined) this.#options.host.rung(device, caller, push.session, now);
+  }
+
+  /** A request that is replied to only when it fails has failed: it was not counted as one that waits. */
+  #refused({ link }: Device, id: number, outcome: Outcome, now: number): void {
+    if (link instanceof NativeLink) link.inFlight += 1;
+    link.reply(id, outcome, now);
+  }
+
+  #asked(device: Device, request: Request, now: number): void {
+    const { host, ports } = this.#options;
+    let outcome: Outcome | undefined;
+    try {
+      outcome = host.perform(device, request, now);
+    } catch (error) {
+      ports.emit({ type: "fault", where: request.type, error });
+      outcome = { error: wireError("internal") };
+    }
+    if (outcome === undefined || request.id === nobodysRequest) return;
+    const { link } = device;
+    if (!silentRequests.has(request.type)) link.reply(request.id, outcome, now);
+    else if ("error" in outcome && link instanceof RemoteLink) link.refuse(request.id, outcome);
+  }
+
+  #linkChanged(device: Device, state: "live" | "suspended", now: number): void {
+    const { link } = device;
+    if (!(link instanceof RemoteLink)) return;
+    link.state = state;
+    this.#options.host.remoteLink(device, state, now);
+  }
+}
+
+/** The id of a request that a node makes for a device: nobody waits for its reply. */
+const nobodysRequest = 0;

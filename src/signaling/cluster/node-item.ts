@@ -1,0 +1,80 @@
+import type { CloseName } from "../../protocol/close-codes.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
+import type { Request } from "../../protocol/requests.ts";
+import type { Capabilities } from "../../protocol/values.ts";
+import type { Outcome } from "../device.ts";
+import type { LinkEnd } from "../links.ts";
+
+/** A device as its node describes it to the others. */
+export interface DeviceNotice {
+  readonly id: string;
+  /** Its link: a device with another link is another run of it. */
+  readonly link: string;
+  readonly kind: string;
+  readonly name?: string;
+  readonly status?: string;
+  readonly online: boolean;
+  readonly capabilities: Capabilities;
+  /** Cluster time at which its link was opened, and which run of the client that is. */
+  readonly stamp: number;
+  readonly instance: string;
+  readonly attempt: number;
+}
+
+/** A link that has just ended, and why; or left, and where to. */
+export type Closed =
+  | { readonly link: string; readonly why: LinkEnd }
+  | { readonly link: string; readonly movedTo: string };
+
+/** All devices of one user at one node; each list stands for itself, the one with the highest version counts. */
+export interface DeviceList {
+  readonly node: string;
+  readonly user: string;
+  readonly version: number;
+  readonly devices: readonly DeviceNotice[];
+  readonly closed?: readonly Closed[];
+}
+
+/** What one node tells another by their channel: in order, each once. `link` names the device that it is about. */
+export type NodeItem =
+  /** The devices of a user, as an answer to `who`. */
+  | ({ readonly t: "devices" } & DeviceList)
+  /** Which of these users have devices with you? Asked again when either side may have missed something. */
+  | { readonly t: "who"; readonly users: readonly string[] }
+  /** I may have missed something: ask me again as well. */
+  | { readonly t: "resync" }
+  /** To the node of a device: it has part in this session of mine; no longer. */
+  | { readonly t: "bound"; readonly link: string; readonly session: string; readonly epoch: number }
+  | { readonly t: "unbound"; readonly link: string; readonly session: string }
+  | { readonly t: "push"; readonly links: string[]; readonly push: PushBody }
+  | {
+      readonly t: "reply";
+      readonly link: string;
+      readonly id: number;
+      readonly outcome: Outcome;
+      /** To a request that is replied to only when it fails. */
+      readonly silent?: boolean;
+    }
+  | { readonly t: "shut"; readonly link: string; readonly why: CloseName }
+  /** To the owner of a session: my device has (still, or again) this part in it. */
+  | {
+      readonly t: "rejoin";
+      readonly user: string;
+      readonly device: DeviceNotice;
+      readonly session: string;
+    }
+  /** The link of a device of mine has gone over to that node. */
+  | { readonly t: "moved"; readonly link: string; readonly to: string }
+  /** Nothing comes after this for the link by that way; whoever has the link now says so to the sender: `fenced`. */
+  | { readonly t: "fence"; readonly link: string; readonly by: string }
+  | { readonly t: "fenced"; readonly link: string }
+  /** What was on its way to the link by its former node is lost with that. */
+  | { readonly t: "gap"; readonly link: string }
+  /** An item for a link that has gone over to the receiver, from the node that said it to the former one. */
+  | { readonly t: "forward"; readonly from: string; readonly item: NodeItem }
+  /** To a former owner: the session has another owner, in a newer epoch. */
+  | { readonly t: "stale"; readonly session: string; readonly epoch: number; readonly owner: string }
+  /** To the owner of a session: what one of its devices asks, and how its link is. */
+  | { readonly t: "ask"; readonly link: string; readonly request: Request }
+  | { readonly t: "link"; readonly link: string; readonly state: "live" | "suspended" }
+  | { readonly t: "closed"; readonly link: string; readonly why: LinkEnd };
