@@ -3,7 +3,7 @@ import { corePorts } from "./admin/core-ports.ts";
 import { logEvent } from "./admin/event-log.ts";
 import { createLog, type Logger } from "./admin/log.ts";
 import { Metrics } from "./admin/metrics.ts";
-import { MemoryHub } from "./cluster/memory.ts";
+import { joinCluster } from "./cluster-service.ts";
 import { loadSettings } from "./config/load.ts";
 import { withKeyText } from "./config/public-key.ts";
 import type { Settings, SettingsInput } from "./config/schema.ts";
@@ -60,7 +60,8 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   if (settings.ticketKey === "") log.info("no ticketKey is set: session tickets die with this process");
   const ports = corePorts({ ...settings, ice, tokens: withKeyText(settings.tokens) }, now, emit);
   const node = nodeName(settings.node);
-  const backplane = new MemoryHub({ delivery: "immediate", now: now() }).node(node);
+  const cluster = joinCluster(settings, node, log, fault);
+  const { backplane } = cluster;
   const core = new Core({ node, limits, ports, backplane, rooms: settings.rooms }, now());
 
   const access = new AccessPolicy({ development, allowedOrigins: settings.allowedOrigins });
@@ -68,10 +69,15 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const door = { core, access, admission, now };
   const poll = new HttpPoll(door);
   const served = { version: packageVersion, pageFolder: settings.page ? pageFolder : undefined };
-  const turn = await startTurnService(settings, host, log);
+  if (cluster.counts) metrics.watchBackplane(backplane, cluster.counts);
+  const turn = await startTurnService(settings, host, log).catch(async (error: unknown) => {
+    await cluster.close();
+    throw error;
+  });
   if (turn.report) metrics.watchTurn(turn.report);
   const app = createApp({ ...settings, ...served, core, backplane, metrics, turn });
 
+  await cluster.settled();
   const server = await listen({
     ...settings,
     host,
@@ -86,7 +92,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
       access.answerStranger(request, client) ?? poll.fetch(request, client) ?? app(request),
     fault,
   }).catch(async (error: unknown) => {
-    await turn.stop();
+    await Promise.all([turn.stop(), cluster.close()]);
     throw error;
   });
   const tick = (): void => {
@@ -101,9 +107,11 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
       core.drain(now(), settings.drain);
       return until(() => core.empty, now() + settings.drain, tickInterval);
     },
-    stop: () => {
+    stop: async () => {
       for (const stop of [stopTicking, stopWatching, poll.stop]) stop?.();
-      return Promise.all([server.stop(), turn.stop()]).then(() => {});
+      await Promise.all([server.stop(), turn.stop()]);
+      // Last: what ends with the connections is for the other nodes to hear.
+      await cluster.close();
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
-import { after } from "../net/clock.ts";
+import { after, now, until } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import {
   type Backplane,
@@ -10,9 +10,11 @@ import {
 import { dialNats, type NatsIdentity, type NatsServer } from "./nats-dial.ts";
 import { encodeSubject } from "./subject.ts";
 
-export interface NatsOptions extends NatsIdentity {
+export interface NatsOptions {
   /** One or more; each node begins with another one. */
   readonly servers: readonly NatsServer[];
+  /** Asked at each attempt to connect. What it throws is a failed attempt. */
+  identity(): NatsIdentity;
   /** What every subject begins with. */
   readonly prefix: string;
   readonly log: NatsLog;
@@ -144,18 +146,9 @@ export class NatsBackplane implements Backplane {
     return () => this.#listeners.delete(own);
   }
 
-  /** Resolves when it is up, at the latest after `within` ms. */
+  /** Resolves when it is up, at the latest after `within` ms. Keeps the process alive until then. */
   async settled(within: number): Promise<void> {
-    if (this.state === "up") return;
-    await new Promise<void>((resolve) => {
-      const stop = this.onState(() => finish());
-      const cancel = after(within, () => finish());
-      const finish = (): void => {
-        stop();
-        cancel();
-        resolve();
-      };
-    });
+    await until(() => this.state === "up", now() + within, 10);
   }
 
   /** Leaves, once what was sent is out or a second has passed. It does not come back. */
@@ -183,7 +176,7 @@ export class NatsBackplane implements Backplane {
     const at = `${server.host}:${server.port}`;
     let connection: NatsConnection;
     try {
-      connection = await dialNats(server, this.#options);
+      connection = await dialNats(server, this.#options.identity());
     } catch (error) {
       if (this.#closed) return;
       this.#attempts += 1;

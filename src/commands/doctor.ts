@@ -1,5 +1,7 @@
 import { X509Certificate } from "node:crypto";
+import { createLog } from "../admin/log.ts";
 import { TokenVerifier } from "../admin/token-verifier.ts";
+import { joinCluster } from "../cluster-service.ts";
 import { withKeyText } from "../config/public-key.ts";
 import { hasKeys } from "../config/rules.ts";
 import type { Settings } from "../config/schema.ts";
@@ -16,7 +18,7 @@ interface Finding {
 /** Nothing where the settings give nothing to look at. */
 type Check = (settings: Settings) => Finding | undefined | Promise<Finding | undefined>;
 
-const checks: readonly Check[] = [keys, publicKey, jwks, port, tls, clock, memory, turn];
+const checks: readonly Check[] = [keys, publicKey, jwks, port, tls, clock, memory, turn, nats];
 const marks = { ok: "ok   ", look: "look ", wrong: "WRONG" };
 const day = 86_400_000;
 const jwksTimeout = 5_000;
@@ -111,6 +113,26 @@ function clock(): Finding {
 function memory({ limits }: Settings): Finding {
   const mib = Math.ceil(limits.logBytesTotal / 2 ** 20);
   return { state: "ok", text: `links may keep ${mib} MiB for replay at most (limits.logBytesTotal)` };
+}
+
+async function nats(settings: Settings): Promise<Finding | undefined> {
+  if (settings.nats.url.length === 0) return undefined;
+  let reason = "it does not answer";
+  try {
+    const log = createLog({ level: "silent", format: "json" });
+    log.warn = (facts: { reason?: string }) => {
+      reason = facts.reason ?? reason;
+    };
+    const cluster = joinCluster(settings, "doctor", log, () => {});
+    await cluster.settled();
+    const { state } = cluster.backplane;
+    await cluster.close();
+    return state === "up"
+      ? { state: "ok", text: "NATS lets us in" }
+      : { state: "wrong", text: `NATS can't be reached: ${reason}` };
+  } catch (error) {
+    return { state: "wrong", text: (error as Error).message };
+  }
 }
 
 function turn({ turn: { external, embedded }, iceServers, dev }: Settings): Finding {

@@ -1,5 +1,7 @@
 import { TrustedProxies } from "../net/client-address.ts";
+import { isId } from "../protocol/address.ts";
 import { isAddressPattern } from "../protocol/address-pattern.ts";
+import { parseNatsUrl } from "./nats-url.ts";
 import type { Settings } from "./schema.ts";
 
 const secretLength = 32;
@@ -12,7 +14,8 @@ export function checkTogether(settings: Settings): string | undefined {
     checkTurn(settings) ??
     checkOrigins(settings) ??
     checkProxies(settings) ??
-    checkRooms(settings)
+    checkRooms(settings) ??
+    checkCluster(settings)
   );
 }
 
@@ -71,6 +74,28 @@ function checkProxies({ trustedProxies }: Settings): string | undefined {
 function checkRooms({ rooms }: Settings): string | undefined {
   const wrong = rooms.find(({ match }) => !isAddressPattern(match));
   return wrong === undefined ? undefined : `setting rooms: ${wrong.match} is no address pattern of rooms`;
+}
+
+function checkCluster({ node, nats, ticketKey }: Settings): string | undefined {
+  if (node !== "" && !isId(node))
+    return "setting node: must have 1 to 128 characters, none of them white space, / : or *";
+  // A URL may hold a password: it is not shown.
+  const wrong = nats.url.findIndex((url) => parseNatsUrl(url) === undefined);
+  if (wrong >= 0)
+    return `setting nats.url: the ${ordinal(wrong)} is no nats: or tls: URL, such as nats://10.0.0.5:4222`;
+  if (!/^[\w-]{1,64}$/.test(nats.prefix))
+    return "setting nats.prefix: must have 1 to 64 letters, digits, _ or -";
+  if (nats.tls.cert !== "" && nats.tls.key === "")
+    return "setting nats.tls.key: missing, though nats.tls.cert is set";
+  if (nats.tls.key !== "" && nats.tls.cert === "")
+    return "setting nats.tls.cert: missing, though nats.tls.key is set";
+  if (nats.url.length > 0 && ticketKey === "")
+    return "setting ticketKey: missing, though nats.url is set: every node needs the same; `openssl rand -base64 32` makes one";
+  return undefined;
+}
+
+function ordinal(index: number): string {
+  return ["first", "second", "third"][index] ?? `${index + 1}th`;
 }
 
 function isSafeUrl(text: string): boolean {

@@ -1,7 +1,7 @@
 import { type Static, type TInteger, Type } from "typebox";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import { IceServer, RoomPolicy } from "../protocol/values.ts";
-import { flag, milliseconds, port, secret, text, texts } from "./leaf.ts";
+import { flag, milliseconds, port, secret, secretTexts, text, texts } from "./leaf.ts";
 import { TurnSettings } from "./turn-schema.ts";
 
 const RoomRule = Type.Object(
@@ -67,6 +67,28 @@ export const Settings = Type.Object({
       "STUN and TURN servers that every device is told, as `RTCIceServer` objects with `urls` as a list.",
   }),
   turn: TurnSettings,
+  nats: Type.Object(
+    {
+      url: secretTexts(
+        "NATS servers, such as `nats://10.0.0.5:4222`; `tls://` asks for TLS, and `user:password@` or `token@` may stand before the host. Empty: this node is alone.",
+      ),
+      creds: text("", "Path of a `.creds` file of NATS (JWT and seed)."),
+      nkey: text("", "Path of a file with the seed of an NKey."),
+      tls: Type.Object(
+        {
+          ca: text(
+            "",
+            "Path of the certificate authorities (PEM) that NATS is trusted by. Empty: the system's.",
+          ),
+          cert: text("", "Path of our own certificate (PEM), for servers that ask for one."),
+          key: text("", "Path of its private key (PEM)."),
+        },
+        { description: "TLS to NATS; any of these asks for it." },
+      ),
+      prefix: text("sb", "First token of every subject: two clusters on one NATS need two."),
+    },
+    { description: "What joins the nodes of a cluster: docs/cluster.md." },
+  ),
   rooms: Type.Array(RoomRule, {
     default: [],
     description:

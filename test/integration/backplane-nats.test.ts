@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { connect } from "@nats-io/transport-node";
 import { NatsBackplane, type NatsOptions } from "../../src/cluster/nats.ts";
+import type { NatsAddress } from "../../src/config/nats-url.ts";
 import type { BackplaneAnswer } from "../../src/signaling/backplane.ts";
 import { type Cutter, openCutter } from "../support/cutter.ts";
 import { hasNats, NatsServer } from "../support/nats-server.ts";
@@ -102,9 +103,7 @@ describe("nats", { skip }, () => {
     });
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     const { port } = silent.address() as AddressInfo;
-    const node = new NatsBackplane(
-      options({ name: "a", servers: [{ host: "127.0.0.1", port, secure: false }] }),
-    );
+    const node = new NatsBackplane(options({ servers: [at(port)] }));
     await until(() => opened === 2, 5_000);
     await until(() => open.size === 1, 1_000);
     await node.close();
@@ -115,8 +114,8 @@ describe("nats", { skip }, () => {
   test("of several servers, one that is there is enough", async () => {
     const [one, other] = [await NatsServer.start(), await NatsServer.start()];
     await one.kill();
-    const servers = [one, other].map(({ port }) => ({ host: "127.0.0.1", port, secure: false }));
-    const nodes = [1, 2, 3, 4].map((n) => new NatsBackplane(options({ name: `n${n}`, servers })));
+    const servers = [one, other].map(({ port }) => at(port));
+    const nodes = [1, 2, 3, 4].map(() => new NatsBackplane(options({ servers })));
     await Promise.all(nodes.map((node) => until(() => node.state === "up", 5_000)));
     await one.start();
     await other.kill();
@@ -126,7 +125,7 @@ describe("nats", { skip }, () => {
   });
 
   test("what is no JSON is ignored and counted; what a subscriber throws is heard, and the rest goes on", async () => {
-    const { a, b, faults } = pair(shared);
+    const { a, b, prefix, faults } = pair(shared);
     await bothUp(a, b);
     const heard: unknown[] = [];
     b.subscribe("s", (message) => {
@@ -139,10 +138,9 @@ describe("nats", { skip }, () => {
     });
     await reached(a, b);
     const stranger = await connect({ servers: `127.0.0.1:${shared.port}` });
-    const at = (b as unknown as { prefix: string }).prefix;
-    stranger.publish(`${at}.s`, "{no json");
-    stranger.publish(`${at}.s`, new Uint8Array([0xff, 0xfe]));
-    stranger.publish(`${at}.s`);
+    stranger.publish(`${prefix}.s`, "{no json");
+    stranger.publish(`${prefix}.s`, new Uint8Array([0xff, 0xfe]));
+    stranger.publish(`${prefix}.s`);
     await stranger.flush();
     a.publish("s", "throw");
     const kinds: string[] = [];
@@ -205,8 +203,16 @@ describe("nats", { skip }, () => {
 
 // Nodes of a test
 
-function options(given: Partial<NatsOptions> & Pick<NatsOptions, "name" | "servers">): NatsOptions {
+const at = (port: number, who: Partial<NatsAddress> = {}): NatsAddress => ({
+  host: "127.0.0.1",
+  port,
+  secure: false,
+  ...who,
+});
+
+function options(given: Partial<NatsOptions> & Pick<NatsOptions, "servers">): NatsOptions {
   return {
+    identity: () => ({ name: "node" }),
     prefix: "test",
     log: { info: () => {}, warn: () => {} },
     fault: (where, error) => {
@@ -216,24 +222,23 @@ function options(given: Partial<NatsOptions> & Pick<NatsOptions, "name" | "serve
   };
 }
 
-/** Two nodes; the first through the wire. */
-function pair(nats: NatsServer, wire: { readonly port: number } = nats) {
+function pair(nats: NatsServer) {
   const warnings: string[] = [];
   const faults: string[] = [];
-  const common = {
-    prefix: `pair${prefixes++}`,
-    log: {
-      info: () => {},
-      warn: (facts: object, text: string) => void warnings.push(`${text} ${JSON.stringify(facts)}`),
-    },
-    fault: (where: string, error: unknown) => void faults.push(`${where}: ${(error as Error).message}`),
-  };
-  const node = (name: string, port: number) =>
-    Object.assign(
-      new NatsBackplane(options({ name, servers: [{ host: "127.0.0.1", port, secure: false }], ...common })),
-      { prefix: common.prefix },
+  const prefix = `pair${prefixes++}`;
+  const node = () =>
+    new NatsBackplane(
+      options({
+        servers: [at(nats.port)],
+        prefix,
+        log: {
+          info: () => {},
+          warn: (facts, text) => void warnings.push(`${text} ${JSON.stringify(facts)}`),
+        },
+        fault: (where, error) => void faults.push(`${where}: ${(error as Error).message}`),
+      }),
     );
-  return { a: node("a", wire.port), b: node("b", nats.port), warnings, faults };
+  return { a: node(), b: node(), prefix, warnings, faults };
 }
 
 async function bothUp(...nodes: NatsBackplane[]): Promise<void> {
@@ -263,12 +268,11 @@ async function openHarness(nats: NatsServer): Promise<Harness> {
   const prefix = `suite${prefixes++}`;
   const wires = new Map<string, Cutter>();
   const nodes = new Map<string, NatsBackplane>();
-  const server = (port: number) => ({ prefix, servers: [{ host: "127.0.0.1", port, secure: false }] });
-  const mirror = new NatsBackplane(options({ name: "mirror", ...server(nats.port) }));
+  const server = (port: number) => ({ prefix, servers: [at(port)] });
+  const mirror = new NatsBackplane(options(server(nats.port)));
   mirror.subscribe("mirror", (_message, answer) => answer?.(1));
   for (const name of ["a", "b", "c"]) wires.set(name, await openCutter(nats.port));
-  for (const [name, { port }] of wires)
-    nodes.set(name, new NatsBackplane(options({ name, ...server(port) })));
+  for (const [name, { port }] of wires) nodes.set(name, new NatsBackplane(options(server(port))));
   await bothUp(mirror, ...nodes.values());
   // What a node asks goes behind all that it has sent, and the answer comes behind all that it has to hear.
   const reflected = (node: NatsBackplane) =>
