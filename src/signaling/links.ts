@@ -66,6 +66,8 @@ interface Brought {
   readonly places: Places;
 }
 
+/** A log of more characters may not fit into one message of the backplane, and stays. */
+const maxLogToMove = 300_000;
 /** Users whose older tokens are refused; the bound of what is remembered. */
 const maxNotBefore = 100_000;
 
@@ -200,7 +202,7 @@ export class Links implements LinkKeeper {
     if (device.user !== request.user || device.id !== request.device || !known) return { close: "badResume" };
     if (link.instance !== request.instance) return { refusal: "expired" };
     if (request.attempt <= link.attempt) return { close: "stale" };
-    if (!link.log.reaches(request.seq)) return { refusal: "gap" };
+    if (!link.log.reaches(request.seq) || link.log.bytes > maxLogToMove) return { refusal: "gap" };
     if (link.state === "live") {
       this.live -= 1;
       link.freeze(now);

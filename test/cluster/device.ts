@@ -31,7 +31,8 @@ export interface Numbered {
 
 /** Frames that are acknowledged together, and the longest that one waits, ms (L19). */
 const [ackEvery, ackWithin] = [16, 1_000];
-const openTimeout = 3_000;
+/** How long a transport may take to open, and the server to say welcome over it, ms. */
+const [openTimeout, helloTimeout] = [3_000, 10_000];
 const silenceOfProtocol = 30_000;
 
 /**
@@ -155,17 +156,20 @@ export class Device {
     this.#opening = socket;
     before?.close(4000);
     // A node that is frozen accepts, and says nothing.
-    const tooLong = setTimeout(() => this.#failed(socket, 4000), openTimeout);
+    const tooLong = () => this.#failed(socket, 4000);
+    let timer = setTimeout(tooLong, openTimeout);
     socket.onopen = () => {
+      clearTimeout(timer);
+      timer = setTimeout(tooLong, helloTimeout);
       if (this.#opening === socket) this.#hello(socket);
     };
     socket.onmessage = ({ data }) => {
       const frame = JSON.parse(String(data)) as Frame;
-      if (frame.type === "welcome") clearTimeout(tooLong);
+      if (frame.type === "welcome") clearTimeout(timer);
       if (socket === this.#socket) this.#hear(frame);
     };
     socket.onclose = ({ code }) => {
-      clearTimeout(tooLong);
+      clearTimeout(timer);
       this.#failed(socket, code);
     };
   }

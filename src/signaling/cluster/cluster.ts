@@ -101,6 +101,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       nodes: this.nodes,
       devices: this.devices,
       backplane,
+      deadlines,
       now: ports.now,
       source: {
         freeze: (request, now) => host.freeze(request, now),

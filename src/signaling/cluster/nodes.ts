@@ -65,13 +65,12 @@ export class Nodes {
   #beatAt = 0;
   /** Since when we hear others: a time in which we could not counts for nobody's silence. */
   #hearingSince = 0;
-  #up: boolean;
   draining = false;
 
   constructor(options: NodesOptions) {
     this.#options = options;
     const { backplane, node } = options;
-    this.#up = backplane.state === "up";
+    backplane.onState((state) => this.#backplaneChanged(state === "up", options.now()));
     backplane.subscribe("nodes", (message) => this.#heard(message as Beat | Broadcast));
     backplane.subscribe(`n.${node}`, (message, answer) => this.#batch(message as Batch, answer));
   }
@@ -136,10 +135,8 @@ export class Nodes {
   /** Beats, and looks who is silent. At least once a second. */
   tick(now: number): void {
     const { backplane } = this.#options;
-    const up = backplane.state === "up";
-    if (up !== this.#up) this.#backplaneChanged(up, now);
     // A process that was frozen has not heard anybody: the others were not silent, it was deaf.
-    if (!up || now - this.#beatAt > 3 * beatEvery) this.#hearingSince = now;
+    if (backplane.state === "down" || now - this.#beatAt > 3 * beatEvery) this.#hearingSince = now;
     if (now - this.#beatAt < beatEvery) return;
     this.#beatAt = now;
     this.#beat("beat", now);
@@ -163,10 +160,10 @@ export class Nodes {
   }
 
   #backplaneChanged(up: boolean, now: number): void {
-    this.#up = up;
     this.#hearingSince = now;
     if (!up) return;
-    this.#beatAt = 0;
+    this.#beatAt = now;
+    this.#beat("beat", now);
     for (const [node, peer] of this.#peers) {
       peer.channel.wake();
       if (peer.live) this.#options.events.up(node, true, now);

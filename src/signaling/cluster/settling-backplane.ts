@@ -15,6 +15,13 @@ export class SettlingBackplane implements Backplane {
     return this.#backplane.state;
   }
 
+  onState(hear: (state: BackplaneState) => void): () => void {
+    return this.#backplane.onState((state) => {
+      hear(state);
+      this.#settle();
+    });
+  }
+
   publish(subject: string, message: unknown): void {
     this.#backplane.publish(subject, message);
   }
