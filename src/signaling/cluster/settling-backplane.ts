@@ -45,11 +45,4 @@ export class SettlingBackplane implements Backplane {
       this.#settle();
     });
   }
-
-  onState(hear: (state: BackplaneState) => void): () => void {
-    return this.#backplane.onState((state) => {
-      hear(state);
-      this.#settle();
-    });
-  }
 }
