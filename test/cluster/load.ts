@@ -19,8 +19,8 @@ export interface LoadSize {
   readonly messageEvery: number;
   /** Devices of each node that die with it. */
   readonly doomed: number;
-  /** Silence after which devices give a transport up, ms. */
-  readonly silence?: number;
+  /** Every other device gives a silent transport up after this long instead of the protocol's 30 s, ms. */
+  readonly impatience?: number;
 }
 
 export const smallLoad: LoadSize = {
@@ -51,6 +51,8 @@ export class Load {
   /** By node. */
   readonly doomed = new Map<string, Phone[]>();
   readonly phones: Phone[] = [];
+  /** Names of the devices that wait for as long as the protocol says. */
+  readonly patient: string[] = [];
   readonly #nodes: readonly ClusterNode[];
   readonly #journal: Journal;
   readonly #random: Random;
@@ -83,7 +85,11 @@ export class Load {
   }
 
   everyLine(): Line[] {
-    return [...this.lines, ...[...this.local.values()].flat()];
+    return [...this.lines, ...this.everyLocalLine()];
+  }
+
+  everyLocalLine(): Line[] {
+    return [...this.local.values()].flat();
   }
 
   /** Whether a step of a call that fails is a finding. */
@@ -168,7 +174,9 @@ export class Load {
   }
 
   #phone(user: string, id: string, home: number): Phone {
-    const { silence } = this.#size;
+    const { impatience } = this.#size;
+    const patient = impatience === undefined || this.phones.length % 2 === 0;
+    if (patient) this.patient.push(`${user}/${id}`);
     const random = () => this.#random.next();
     const device = new Device(user, id, {
       journal: this.#journal,
@@ -176,7 +184,7 @@ export class Load {
       home: home % this.#nodes.length,
       random,
       token: `dev:${user}`,
-      ...(silence === undefined ? {} : { silence }),
+      ...(patient ? {} : { silence: impatience }),
     });
     const phone = new Phone(device, this.#journal, random);
     this.phones.push(phone);

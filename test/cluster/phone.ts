@@ -17,6 +17,8 @@ export class Phone implements DeviceEvents {
   answerWithin = 30;
   /** Hears messages: `body`. */
   onMessage: (body: Frame) => void = () => {};
+  /** User → the devices of her that it was told last. */
+  readonly seen = new Map<string, readonly string[]>();
   /** Users that it watches: asked for again on a new link. */
   watched: readonly string[] = [];
   /** Rooms that it is in: joined again on a new link. */
@@ -73,6 +75,7 @@ export class Phone implements DeviceEvents {
         return;
       case "presence": {
         const devices = frame.devices.map((one: Frame) => one.device as string).sort();
+        this.seen.set(frame.user, devices);
         this.#journal.write({ what: "presence", watcher: this.device.name, user: frame.user, devices });
         return;
       }
