@@ -13,6 +13,8 @@ export interface FaultWorldOptions {
   readonly load: LoadSize;
   /** Each node reaches NATS through a wire of its own that can be cut. */
   readonly wires?: boolean;
+  /** How long SIGTERM lets a node drain, ms. */
+  readonly drain?: number;
   /** How far each node's clock is ahead, ms. */
   readonly skews?: readonly number[];
 }
@@ -42,7 +44,7 @@ export class FaultWorld {
   }
 
   static async start(options: FaultWorldOptions): Promise<FaultWorld> {
-    const { nodes: count = 3, wires = false, skews = [] } = options;
+    const { nodes: count = 3, wires = false, skews = [], drain } = options;
     const nats = await NatsServer.start();
     const cutters = wires
       ? await Promise.all(Array.from({ length: count }, () => openCutter(nats.port)))
@@ -53,6 +55,7 @@ export class FaultWorld {
           name: `n${n + 1}`,
           nats: cutters[n] === undefined ? nats.url : `nats://127.0.0.1:${cutters[n].port}`,
           skew: skews[n] ?? 0,
+          ...(drain === undefined ? {} : { drain }),
         }),
       ),
     );
