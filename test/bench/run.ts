@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { failover } from "./failover.ts";
 import { report } from "./report.ts";
-import { type Figures, fanout, idle, relay, resume, setup } from "./scenarios.ts";
+import { across, type Figures, fanout, idle, relay, resume, setup } from "./scenarios.ts";
 
 const { values } = parseArgs({
   options: {
@@ -16,7 +17,8 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only NAME   relay-a, relay-b, memory, setup, fanout or resume
+  --only A,B    relay-a, relay-b, memory, setup, fanout, resume; across nodes (with nats-server): relay-nodes,
+                setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
   process.exit(0);
@@ -27,6 +29,12 @@ const times = values.quick
   : { warmUp: 3, measure: 8, links: 10_000, settle: 12 };
 const runs = values.quick ? 1 : Number(values.runs);
 
+const { warmUp, measure } = times;
+const relayAcross = { scenario: "relay", devices: 200, inFlight: 4, warmUp, measure } as const;
+const setupAcross = { scenario: "setup", devices: 400, rate: 100, warmUp, measure } as const;
+const fanoutAcross = { scenario: "fanout", devices: 160, rate: 25, warmUp, measure } as const;
+const resumeAcross = { scenario: "resume", devices: 200, rate: 50, warmUp, measure } as const;
+
 /** Each scenario's runs: ours, PeerJS, ours, PeerJS … so that what the machine does meanwhile hits both. */
 const plan: Record<string, (() => Promise<Figures>)[]> = {
   "relay-a": [() => relay("switchboard", 1_000, 1, times), () => relay("peerjs", 1_000, 1, times)],
@@ -35,11 +43,17 @@ const plan: Record<string, (() => Promise<Figures>)[]> = {
   setup: [() => setup(times)],
   fanout: [() => fanout(times)],
   resume: [() => resume(times)],
+  "relay-nodes": [() => across(1, relayAcross), () => across(2, relayAcross)],
+  "setup-nodes": [() => across(1, setupAcross), () => across(2, setupAcross)],
+  "fanout-nodes": [() => across(1, fanoutAcross), () => across(3, fanoutAcross)],
+  "resume-nodes": [() => across(1, resumeAcross), () => across(3, resumeAcross)],
+  failover: [() => failover(values.quick ? 1 : 3)],
 };
+const only = values.only.split(",").flatMap((name) => (name === "nodes" ? acrossNodes() : [name]));
 
 const results: Record<string, Figures[][]> = {};
 for (const [name, servers] of Object.entries(plan)) {
-  if (values.only !== "" && values.only !== name) continue;
+  if (values.only !== "" && !only.includes(name)) continue;
   const all: Figures[][] = servers.map(() => []);
   results[name] = all;
   for (let run = 0; run < runs; run++)
@@ -47,7 +61,7 @@ for (const [name, servers] of Object.entries(plan)) {
       const figures = await measure();
       all[index]?.push(figures);
       const text = Object.entries(figures).map(([key, value]) => `${key} ${value.toPrecision(4)}`);
-      console.log(`${name} ${index === 0 ? "switchboard" : "peerjs"} run ${run + 1}: ${text.join(", ")}`);
+      console.log(`${name} ${subjects(name)[index]} run ${run + 1}: ${text.join(", ")}`);
     }
 }
 
@@ -62,4 +76,13 @@ if (values.record) {
   );
   writeFileSync(path, after);
   console.log("wrote docs/benchmarks.md");
+}
+
+function acrossNodes(): string[] {
+  return Object.keys(plan).filter((name) => name.endsWith("-nodes") || name === "failover");
+}
+
+/** What is measured side by side. */
+function subjects(name: string): readonly string[] {
+  return acrossNodes().includes(name) ? ["one node", "several"] : ["switchboard", "peerjs"];
 }

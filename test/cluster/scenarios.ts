@@ -1,3 +1,4 @@
+import { ghostLimit } from "./checker.ts";
 import { type FaultWorld, type FaultWorldOptions, sleep, until } from "./fault-world.ts";
 import { smallLoad } from "./load.ts";
 
@@ -14,8 +15,6 @@ export interface Scenario {
 const recovery = 5_000;
 /** What is refused because the backplane is away is refused within this time, ms. */
 const atOnce = 500;
-/** Nobody is shown for longer than this after the death of its node, ms. */
-const ghostLimit = 60_000;
 
 export const scenarios: Readonly<Record<string, Scenario>> = {
   kill: {

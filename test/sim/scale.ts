@@ -2,14 +2,6 @@ import type { Cost } from "./counted-cluster.ts";
 import type { Operations } from "./operation-cost.ts";
 import { type Habits, spread } from "./population.ts";
 
-/** What one nats-server takes, as measured (test/sim/nats-capacity.ts says how). */
-export interface NatsCapacity {
-  /** Messages of some 300 bytes that it delivers in a second, on one core. */
-  readonly deliveriesPerSecond: number;
-  /** Memory of one subscription, bytes. */
-  readonly bytesPerSubscription: number;
-}
-
 /** The load of a cluster in a second of the busy hour. */
 export interface Scale {
   readonly nodes: number;
