@@ -9,6 +9,7 @@ import { withKeyText } from "./config/public-key.ts";
 import type { Settings, SettingsInput } from "./config/schema.ts";
 import { readCertificate, watchCertificate } from "./net/certificate-files.ts";
 import { every, now, until } from "./net/clock.ts";
+import type { Client } from "./net/http-server.ts";
 import { listen } from "./net/listen.ts";
 import { nodeName, packageVersion, pageFolder, serverUrl } from "./place.ts";
 import { Core } from "./signaling/core.ts";
@@ -27,6 +28,8 @@ export interface Switchboard {
   readonly port: number;
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly url: string;
+  /** What the embedded TURN server is told by: a list for each of its threads; empty where there is none. */
+  readonly turnUrls: readonly (readonly string[])[];
   /** Sends every device elsewhere; resolves when the last has left, or after `settings.drain`. */
   drain(): Promise<void>;
   /** Ends everything at once. */
@@ -49,7 +52,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const ice = {
     ...settings,
     ttl: settings.turn.ttl,
-    turn: () => turn.service(certificate && turn.accept && server.port),
+    turn: () => turn.service(certificate && stun && server.port),
   };
   const emit = (event: CoreEvent): void => {
     if (event.type === "kicked") turn.revoke(event.user, event.device);
@@ -68,33 +71,56 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));
   const door = { core, access, admission, now };
   const poll = new HttpPoll(door);
-  const served = { version: packageVersion, pageFolder: settings.page ? pageFolder : undefined };
   if (cluster.counts) metrics.watchBackplane(backplane, cluster.counts);
-  const turn = await startTurnService(settings, host, log).catch(async (error: unknown) => {
-    await cluster.close();
+  /** What a start that fails takes back. */
+  const started: (() => Promise<void>)[] = [cluster.close];
+  const failed = async (error: unknown): Promise<never> => {
+    await Promise.all(started.map((stop) => stop()));
     throw error;
-  });
+  };
+  const turn = await startTurnService(settings, host, log).catch(failed);
+  started.push(turn.stop);
   if (turn.report) metrics.watchTurn(turn.report);
-  const app = createApp({ ...settings, ...served, core, backplane, metrics, turn });
+  // A connection to a port that is shared may reach a process that has no TURN.
+  const stun = settings.reusePort ? undefined : turn.accept;
+  const shown = { ...settings, version: packageVersion, core, backplane, metrics, turn };
+  const app = createApp({ ...shown, pageFolder: settings.page ? pageFolder : undefined });
 
   await cluster.settled();
-  const server = await listen({
-    ...settings,
-    host,
-    tls: certificate,
-    ...(turn.accept && { stun: turn.accept }),
+  const http = {
     // Somewhat too large is for the core to answer; far too large is cut off here.
     messageBytes: limits.frameBytes * 2,
     bufferedBytes: limits.sendBuffer * 2,
     bodyBytes: limits.frameBytes * 8,
+    trustedProxies: settings.trustedProxies,
+    fault,
+  };
+  const server = await listen({
+    ...http,
+    host,
+    port: settings.port,
+    reusePort: settings.reusePort,
+    tls: certificate,
+    ...(stun && { stun }),
     sockets: [websocketRoute(door)],
     fetch: (request, client) =>
       access.answerStranger(request, client) ?? poll.fetch(request, client) ?? app(request),
-    fault,
-  }).catch(async (error: unknown) => {
-    await Promise.all([turn.stop(), cluster.close()]);
-    throw error;
-  });
+  }).catch(failed);
+  started.push(() => server.stop());
+  const pageless = createApp({ ...shown, pageFolder: undefined });
+  const operators = {
+    ...http,
+    ...settings.admin,
+    tls: undefined,
+    sockets: [],
+    fetch: (request: Request, client: Client) => access.answerStranger(request, client) ?? pageless(request),
+  };
+  const admin =
+    settings.admin.port === 0
+      ? undefined
+      : await listen(operators).catch((error: Error) =>
+          failed(new Error(`setting admin.port: ${error.message}`)),
+        );
   const tick = (): void => {
     if (now() >= core.nextDeadline) core.tick(now());
   };
@@ -102,6 +128,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const stopWatching = certificate && watchCertificate(tls, certificateInterval, server, log);
   return {
     port: server.port,
+    turnUrls: turn.urls,
     url: serverUrl(certificate !== undefined, host, server.port),
     drain: () => {
       core.drain(now(), settings.drain);
@@ -109,7 +136,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     },
     stop: async () => {
       for (const stop of [stopTicking, stopWatching, poll.stop]) stop?.();
-      await Promise.all([server.stop(), turn.stop()]);
+      await Promise.all([server.stop(), admin?.stop(), turn.stop()]);
       // Last: what ends with the connections is for the other nodes to hear.
       await cluster.close();
     },

@@ -7,7 +7,7 @@ import type { StreamHandlers, StreamSocket } from "./net/tcp.ts";
 import { formatHost } from "./place.ts";
 import { coturnConfig } from "./turn/coturn-config.ts";
 import type { TurnEvent } from "./turn/events.ts";
-import type { TurnReport } from "./turn/server.ts";
+import type { TurnPorts, TurnReport } from "./turn/server.ts";
 import { startTurnFleet, type TurnFleet } from "./turn/shell/fleet.ts";
 import type { TurnOptions } from "./turn/shell/options.ts";
 
@@ -15,6 +15,8 @@ import type { TurnOptions } from "./turn/shell/options.ts";
 export interface RunningTurn {
   /** What devices are told; undefined where there is none. `tlsPort`: the HTTPS port that carries TURN as well. */
   service(tlsPort: number | undefined): TurnService | undefined;
+  /** What the embedded server is told by, without TLS: a list for each of its threads. */
+  readonly urls: readonly (readonly string[])[];
   /** Takes a connection of the HTTPS port that turned out to speak STUN. */
   readonly accept: ((stream: StreamSocket) => StreamHandlers | undefined) | undefined;
   /** Gauges and counters of the embedded server. */
@@ -37,7 +39,9 @@ export async function startTurnService(settings: Settings, host: string, log: Lo
     if (result.ok) log.info({ ms: result.ms, ports: fleet.workers }, "TURN relays: tested");
     else log.error({ failure: result.failure }, "TURN does not relay: docs/turn.md says what to look at");
   });
+  const told = turn.host || formatHost(fleet.relayAddresses[0] ?? host);
   return {
+    urls: fleet.workers.map((ports) => urlsFor(ports, told, undefined)),
     accept: (stream) => fleet.accept(stream),
     report: () => fleet.stats(),
     health: () => health,
@@ -45,8 +49,7 @@ export async function startTurnService(settings: Settings, host: string, log: Lo
     stop: () => fleet.stop(),
     service: (tlsPort) => ({
       secret: fleet.secret ?? "",
-      urls: (device) =>
-        urlsFor(fleet, turn.host || formatHost(fleet.relayAddresses[0] ?? host), device, tlsPort),
+      urls: (device) => urlsFor(fleet.workers[hashOf(device) % fleet.workers.length]!, told, tlsPort),
     }),
   };
 }
@@ -66,7 +69,8 @@ export function coturnConfigFor({ turn, tls }: Settings, secret: string): string
   });
 }
 
-const nothing: Pick<RunningTurn, "accept" | "report" | "revoke" | "stop"> = {
+const nothing: Pick<RunningTurn, "urls" | "accept" | "report" | "revoke" | "stop"> = {
+  urls: [],
   accept: undefined,
   report: undefined,
   revoke: () => {},
@@ -107,9 +111,8 @@ async function start({ turn, dev }: Settings, host: string, log: Logger): Promis
   }
 }
 
-/** STUN, then TURN by UDP, TCP and TLS, of the worker that this device belongs to. */
-function urlsFor(fleet: TurnFleet, host: string, device: string, tlsPort: number | undefined): string[] {
-  const { udp, tcp } = fleet.workers[hashOf(device) % fleet.workers.length]!;
+/** STUN, then TURN by UDP, TCP and TLS, of one worker. */
+function urlsFor({ udp, tcp }: TurnPorts, host: string, tlsPort: number | undefined): string[] {
   return [
     ...(udp === undefined ? [] : [`stun:${host}:${udp}`, `turn:${host}:${udp}?transport=udp`]),
     ...(tcp === undefined ? [] : [`turn:${host}:${tcp}?transport=tcp`]),

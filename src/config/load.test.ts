@@ -140,6 +140,7 @@ describe("a wrong setting is named with where it stands", () => {
     ["node that is no id", { env: { NODE_ID: "a b" } }, ["node", "white space"]],
     ["NATS of another scheme", { env: { NATS_URL: "nats://a,ws://b" } }, ["nats.url", "second"]],
     ["NATS without ticketKey", { env: { NATS_URL: "nats://a" } }, ["ticketKey", "nats.url"]],
+    ["workers without NATS", { flags: flags({ workers: "2" }) }, ["workers", "nats.url"]],
     ["NATS prefix of two tokens", { flags: flags({ "nats.prefix": "a.b" }) }, ["nats.prefix"]],
     ["half of TLS to NATS", { flags: flags({ "nats.tls.cert": "a.pem" }) }, ["nats.tls.key"]],
     ["other half of TLS to NATS", { flags: flags({ "nats.tls.key": "a.pem" }) }, ["nats.tls.cert"]],

@@ -76,7 +76,7 @@ function checkRooms({ rooms }: Settings): string | undefined {
   return wrong === undefined ? undefined : `setting rooms: ${wrong.match} is no address pattern of rooms`;
 }
 
-function checkCluster({ node, nats, ticketKey }: Settings): string | undefined {
+function checkCluster({ node, nats, ticketKey, workers }: Settings): string | undefined {
   if (node !== "" && !isId(node))
     return "setting node: must have 1 to 128 characters, none of them white space, / : or *";
   // A URL may hold a password: it is not shown.
@@ -89,7 +89,10 @@ function checkCluster({ node, nats, ticketKey }: Settings): string | undefined {
     return "setting nats.tls.key: missing, though nats.tls.cert is set";
   if (nats.tls.key !== "" && nats.tls.cert === "")
     return "setting nats.tls.cert: missing, though nats.tls.key is set";
-  if (nats.url.length > 0 && ticketKey === "")
+  if (workers > 1 && nats.url.length === 0)
+    return "setting workers: needs nats.url (NATS_URL): workers reach each other over NATS, see docs/cluster.md";
+  // The workers of one machine are given one.
+  if (nats.url.length > 0 && ticketKey === "" && workers === 1)
     return "setting ticketKey: missing, though nats.url is set: every node needs the same; `openssl rand -base64 32` makes one";
   return undefined;
 }

@@ -52,8 +52,15 @@ export const Settings = Type.Object({
   trustedProxies: texts([], "Addresses and ranges of proxies whose `X-Forwarded-For` is believed."),
   reusePort: flag(
     false,
-    "Lets several processes listen on the port; the kernel deals connections out to them.",
+    "Lets several processes listen on the port; the kernel deals connections out to them. There is no TURN over TLS on it then.",
   ),
+  workers: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 64,
+    description:
+      "Processes that serve the port together, each a node of the cluster: docs/cluster.md. Linux only.",
+  }),
   tls: Type.Object(
     {
       cert: text("", "Path of the certificate chain (PEM). Both files are read again when they change."),
@@ -95,6 +102,18 @@ export const Settings = Type.Object({
       "Rules of rooms; the first whose `match` covers the room counts: `{match: room:visit-*, lobby, size, opens, closes}`.",
   }),
   page: flag(true, "Serves the page at `/` and the SDK at `/client.js`."),
+  admin: Type.Object(
+    {
+      port: port(
+        0,
+        "Port that answers `/health` and `/metrics`; the n-th worker has the n-th from it. 0: none.",
+      ),
+      host: text("127.0.0.1", "Address that it listens on."),
+    },
+    {
+      description: "A second port for operators, for when the first is shared by several workers, or public.",
+    },
+  ),
   metricsToken: secret("If set, `/metrics` asks for it as `Authorization: Bearer …`."),
   ticketKey: secret(
     "Seals session tickets; the same on every node. Empty: random, so that tickets die with the process.",

@@ -98,6 +98,7 @@ export const pushes = {
     pair: Pair,
     generation: Generation,
     offer: Type.Boolean({ description: "True when this end makes the offer." }),
+    ticket: Type.Optional(Ticket),
   }),
   resync: push(
     "resync",
@@ -119,6 +120,7 @@ export const pushes = {
     session: SessionId,
     pair: Pair,
     peer: PeerInfo,
+    ticket: Type.Optional(Ticket),
   }),
   move_failed: push("move_failed", "The pair is given up; the session goes on with the older one.", {
     session: SessionId,

@@ -99,7 +99,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       backplane && new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this });
     this.#cluster = cluster;
     this.links = new Links({ node, limits, ports, deadlines, directory, hooks: this, cluster });
-    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, cluster });
+    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, since: now, cluster });
     const following = cluster && { following: cluster.devices };
     this.#presence = new Presence({ limits, directory, deadlines, ...following });
     this.#rooms = new Rooms({
@@ -168,6 +168,11 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.#cluster?.kicked(user, device);
     this.settle(now);
     return count;
+  }
+
+  /** The sessions that this node owns. */
+  get sessions(): Sessions {
+    return this.#sessions;
   }
 
   /** Another node was asked to. */
@@ -259,16 +264,16 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[] {
     const found = this.#sessions.recover(device, tickets, places, now);
     if (found.length > 0) this.#recovered.set(device, found);
-    const here = found.map(([session]) => session.id);
-    const elsewhere = tickets.filter(({ session }) => typeof places?.get(session) === "object");
-    return [...here, ...elsewhere.map(({ session }) => session)];
-  }
-
-  opened(device: Device, tickets: readonly Ticket[], places: Places, now: number): void {
+    const elsewhere = new Map<string, string>();
     for (const { session } of tickets) {
       const place = places?.get(session);
-      if (typeof place === "object") this.#cluster?.rejoin(device, session, place.node);
+      if (typeof place === "object") elsewhere.set(session, place.node);
     }
+    this.#cluster?.rejoinAll(device, elsewhere);
+    return [...found.map(([session]) => session.id), ...elsewhere.keys()];
+  }
+
+  opened(device: Device, now: number): void {
     for (const [session, leg] of this.#recovered.get(device) ?? []) {
       session.tellRecovered(leg, now);
       session.linkChanged(leg, "live", now);
@@ -374,16 +379,22 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.links.displace(device, why, now);
   }
 
-  owns(session: string): boolean {
-    return this.#sessions.owns(session);
+  owns(session: string, leg: number): boolean {
+    return this.#sessions.owns(session, leg);
+  }
+
+  epochOf(session: string): number | undefined {
+    return this.#sessions.epochOf(session);
   }
 
   rejoin(device: Device, session: string, now: number): boolean {
     return this.#sessions.rejoin(device, session, now);
   }
 
-  surrender(session: string, epoch: number): Device[] {
-    return this.#sessions.surrender(session, epoch).filter(({ link }) => !(link instanceof RemoteLink));
+  surrender(session: string, epoch: number, owner: string): Device[] {
+    return this.#sessions
+      .surrender(session, epoch, owner)
+      .filter(({ link }) => !(link instanceof RemoteLink));
   }
 
   rung(device: Device, caller: Device, session: string, now: number): void {

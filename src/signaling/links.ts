@@ -23,7 +23,7 @@ export interface LinkHooks {
   /** Finds the sessions of these tickets again for a device with a new link. Answers their ids; tells nobody yet. */
   recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[];
   /** A device has a new link, and has heard `welcome`. */
-  opened(device: Device, tickets: readonly Ticket[], places: Places, now: number): void;
+  opened(device: Device, now: number): void;
   resumed(device: Device, now: number): void;
   /** A link has come from another node, with all that hangs on it; `held` is what this node had to say to it. */
   adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void;
@@ -66,6 +66,8 @@ interface Brought {
   readonly places: Places;
 }
 
+/** How long a welcome waits for nodes that may hold the user's devices. ms */
+const knowWithin = 400;
 /** A log of more characters may not fit into one message of the backplane, and stays. */
 const maxLogToMove = 300_000;
 /** Users whose older tokens are refused; the bound of what is remembered. */
@@ -123,10 +125,13 @@ export class Links implements LinkKeeper {
     if (cluster === undefined || known) decide(undefined, now);
     // Another node may hold the same device, and a newer run of it than this one; and others the sessions of its tickets.
     else
-      cluster.devices.know(identity.user, (_complete, later) =>
-        this.#pull(cluster, transport, hello, identity, later, done, (refusal) =>
-          cluster.finder.find(tickets, (places, then) => decide(places, then, refusal)),
-        ),
+      cluster.devices.know(
+        identity.user,
+        (_complete, later) =>
+          this.#pull(cluster, transport, hello, identity, later, done, (refusal) =>
+            cluster.finder.find(tickets, (places, then) => decide(places, then, refusal)),
+          ),
+        knowWithin,
       );
   }
 
@@ -306,7 +311,8 @@ export class Links implements LinkKeeper {
     const { directory, hooks, ports, limits } = this.#options;
     const old = directory.device(identity.user, id);
     const oldLink = old === undefined ? undefined : displaceable(old);
-    const stamp = this.#options.cluster?.nodes.time(now) ?? now;
+    // Later than the run that it displaces, whatever the clocks say.
+    const stamp = Math.max(this.#options.cluster?.nodes.time(now) ?? now, (old?.stamp ?? 0) + 1);
     if (oldLink !== undefined) {
       const same = oldLink.instance === hello.instance;
       if (same && hello.attempt <= oldLink.attempt) return { close: "stale" };
@@ -351,7 +357,7 @@ export class Links implements LinkKeeper {
     this.#welcome(entry, false, refusal, found, now);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: link.id });
     hooks.changed(device.user, now);
-    hooks.opened(device, tickets, places, now);
+    hooks.opened(device, now);
     return { link };
   }
 

@@ -5,8 +5,9 @@ import type { Deadlines } from "../shared/deadlines.ts";
 import { CallGate } from "./call-gate.ts";
 import { CallKeys } from "./call-keys.ts";
 import type { Cluster } from "./cluster/cluster.ts";
-import type { LegSnapshot } from "./cluster/foreign-legs.ts";
+import { type LegSnapshot, outranks } from "./cluster/foreign-legs.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
+import type { Place } from "./cluster/session-finder.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import type { SessionRecord } from "./events.ts";
@@ -18,6 +19,8 @@ import { may } from "./permissions.ts";
 import type { Ports } from "./ports.ts";
 import type { Wish } from "./ring.ts";
 import { Session, type SessionHost } from "./session.ts";
+import { isNewer, revivalSnapshot } from "./session-revival.ts";
+import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
 import { sealTicket, type Ticket } from "./tickets.ts";
 
 export interface SessionsOptions {
@@ -26,6 +29,8 @@ export interface SessionsOptions {
   readonly ports: Ports;
   readonly deadlines: Deadlines;
   readonly directory: Directory;
+  /** When this run of the node began. Unix ms. */
+  readonly since: number;
   /** The other nodes, where there are any. */
   readonly cluster: Cluster | undefined;
 }
@@ -51,6 +56,7 @@ export class Sessions implements SessionHost {
   readonly #gate: CallGate;
   /** Session → the users that had part in it, for hang-ups that cross its end. */
   readonly #recentlyEnded = new Map<string, readonly string[]>();
+  readonly #since: number;
   active = 0;
   /** Signals that were taken since the start. */
   signals = 0;
@@ -63,6 +69,7 @@ export class Sessions implements SessionHost {
     this.deadlines = options.deadlines;
     this.#keys = new CallKeys(limits);
     this.#gate = new CallGate(limits);
+    this.#since = options.since;
   }
 
   get size(): number {
@@ -144,7 +151,7 @@ export class Sessions implements SessionHost {
       case "cancel":
         return session.cancel(leg, now);
       case "restart":
-        return session.pairs.restart(leg, request, now);
+        return session.pairs.restart(leg, request, (end) => session.ticket(end, now), now);
       case "resync":
         return session.pairs.resync(leg, request, now);
       case "move":
@@ -189,22 +196,106 @@ export class Sessions implements SessionHost {
   // Devices that come and go
 
   /** Finds the legs of these tickets again for a device with a new link; answers what it found. */
-  recover(device: Device, tickets: readonly Ticket[], _places: Places, now: number): [Session, Leg][] {
+  recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): [Session, Leg][] {
     const found: [Session, Leg][] = [];
     for (const ticket of tickets) {
-      const session = this.#sessions.get(ticket.session);
+      const known = this.#sessions.get(ticket.session);
+      const session =
+        known === undefined
+          ? this.#revive(device, ticket, places?.get(ticket.session), now)
+          : this.#learn(known, device, ticket, now);
       const leg = session?.legById(ticket.leg);
-      if (session === undefined || leg === undefined || leg.device === device) continue;
+      // The numbers of legs begin anew with a session that was made anew.
+      if (session === undefined || leg?.user !== device.user || leg.deviceId !== device.id) continue;
       // A mesh lives and dies with the memberships of its room, which end with the older link.
-      if (session.kind === "mesh") continue;
-      session.rebind(leg, device, now);
+      if (session.kind === "mesh" || found.some(([one]) => one === session)) continue;
+      if (leg.device !== device) session.rebind(leg, device, now);
       found.push([session, leg]);
     }
     return found;
   }
 
-  owns(session: string): boolean {
-    return this.#sessions.has(session);
+  /** True when this node owns the session, and the leg of that number can be found again. */
+  owns(session: string, leg: number): boolean {
+    return this.#sessions.get(session)?.legById(leg) !== undefined;
+  }
+
+  /** Makes a session anew whose owner has died with it: an earlier run of this node, or another node. */
+  #revive(device: Device, ticket: Ticket, place: Place | undefined, now: number): Session | undefined {
+    const { cluster } = this.#options;
+    // Without other nodes: a session that began in this run and is not here has ended.
+    const madeAt = ticket.expires - this.limits.ticketTtl;
+    const lost = cluster === undefined ? madeAt < this.#since : place === "lost";
+    if (!lost || this.#recentlyEnded.has(ticket.session)) return undefined;
+    const full = this.size >= this.limits.sessions || this.load(device) >= this.limits.sessionsPerDevice;
+    const snapshot = full ? undefined : revivalSnapshot(ticket, device.link.id, now);
+    if (snapshot === undefined) return undefined;
+    const find = (link: string) => (link === device.link.id ? device : undefined);
+    const session = this.adopt(snapshot, find, ticket.epoch + 1, now);
+    session.revived = true;
+    cluster?.claim(session.id, session.epoch, [ticket.peer, ticket.user], now);
+    return session;
+  }
+
+  /** Of the two ends of a session that was made anew, one may have seen more of it than the other's ticket said. */
+  #learn(known: Session, device: Device, ticket: Ticket, now: number): Session {
+    const { standing } = ticket;
+    const before = known.revived ? known.snapshot(now) : undefined;
+    const { number: pair, generation } = known.pairs.current;
+    if (before === undefined || standing === undefined) return known;
+    if (!isNewer(standing, { active: known.state === "active", pair, generation })) return known;
+    const snapshot = revivalSnapshot(ticket, device.link.id, now);
+    if (snapshot === undefined) return known;
+    const others = this.#retire(known).filter((other) => other !== device);
+    const peer = others.find(({ user, id }) => user === ticket.peer && id === standing.peerDevice);
+    const legs = snapshot.legs.map((leg) =>
+      leg.id === standing.peerLeg ? { ...leg, info: peer?.info ?? leg.info, link: peer?.link.id } : leg,
+    );
+    const find = (link: string) => [device, ...others].find((one) => one.link.id === link);
+    const session = this.adopt({ ...snapshot, legs }, find, Math.max(known.epoch, ticket.epoch + 1), now);
+    session.revived = true;
+    const reply = before.state.name === "answering" ? before.state.reply : undefined;
+    session.tellLearned(peer, reply, now);
+    const reason = before.state.name === "active" ? "moved" : "answered_elsewhere";
+    const ended = { type: "ended", session: session.id, reason } as const;
+    for (const other of others) if (other !== peer) other.link.deliver(ended, now);
+    return session;
+  }
+
+  // Sessions that change their node
+
+  /** Lets go of a session, for another node to go on with; undefined when it is none of this node's. */
+  release(id: string, now: number): SessionSnapshot | undefined {
+    const session = this.#sessions.get(id);
+    const snapshot = session?.snapshot(now);
+    if (session === undefined || snapshot === undefined) return undefined;
+    if (session.key !== undefined) this.#keys.delete(session.caller.user, session.key);
+    this.#retire(session);
+    return snapshot;
+  }
+
+  /** Goes on with a session of another node. The devices that `find` knows by their links have part in it. */
+  adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): Session {
+    const session = Session.restore(this, snapshot, find, now, epoch);
+    this.#sessions.set(session.id, session);
+    const { key, room, members, caller, wish } = session;
+    const { cluster } = this.#options;
+    cluster?.finder.took(session.id);
+    if (session.kind === "call") cluster?.devices.follow(wish.user);
+    if (key !== undefined) this.#keys.set(caller.user, key, session.id, caller.deviceId, now);
+    if (session.state === "active") this.active += 1;
+    else this.#rings(session);
+    if (room !== undefined && members !== undefined) this.#mesh.add(session, room, members);
+    return session;
+  }
+
+  /** The ids of all sessions. */
+  ids(): string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  epochOf(id: string): number | undefined {
+    return this.#sessions.get(id)?.epoch;
   }
 
   /** A device of another node comes back to its part in a session. False: it has none. */
@@ -235,10 +326,10 @@ export class Sessions implements SessionHost {
   }
 
   /** Another node owns the session in a newer epoch. Answers the devices that had part in the copy of this one. */
-  surrender(id: string, epoch: number): Device[] {
+  surrender(id: string, epoch: number, owner: string): Device[] {
     const session = this.#sessions.get(id);
-    if (session === undefined || session.epoch >= epoch) return [];
-    return this.#retire(session);
+    const mine = { epoch: session?.epoch ?? 0, owner: this.#options.node };
+    return session === undefined || !outranks({ epoch, owner }, mine) ? [] : this.#retire(session);
   }
 
   /** A device can be rung from now on: whoever rings its user rings it too. */
@@ -289,6 +380,7 @@ export class Sessions implements SessionHost {
       epoch: session.epoch,
       peer,
       expires: now + this.limits.ticketTtl,
+      standing: session.standing(leg, now),
     });
   }
 
@@ -372,8 +464,12 @@ export class Sessions implements SessionHost {
 
   #add(session: Session): void {
     this.#sessions.set(session.id, session);
+    this.#options.cluster?.devices.follow(session.wish.user);
+    this.#rings(session);
+  }
+
+  #rings(session: Session): void {
     const { user } = session.wish;
-    this.#options.cluster?.devices.follow(user);
     const rings = this.#ringing.get(user);
     if (rings === undefined) this.#ringing.set(user, new Set([session]));
     else rings.add(session);

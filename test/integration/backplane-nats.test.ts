@@ -37,6 +37,7 @@ describe("nats", { skip }, () => {
     assert.match(warnings[0] ?? "", /NATS can't be reached.*refused/);
     await nats.start();
     await bothUp(a, b);
+    await reached(a, b);
     a.publish("s", "now");
     await until(() => heard.length > 0, 5_000);
     assert.deepEqual(heard, ["now"]);

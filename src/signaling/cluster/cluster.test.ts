@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { connected, resumeAt, signIn } from "../../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
+import type { SimClient } from "../../../test/support/sim-core.ts";
 
 const three = ["n1", "n2", "n3"];
 
@@ -202,5 +203,139 @@ describe("a node that dies", () => {
     alice.ask("hangup", { session });
     cluster.flow();
     expect(bob.last("ended")).toMatchObject({ session, reason: "hangup" });
+  });
+});
+
+describe("an owner that dies", () => {
+  const dead = (cluster: SimCluster, client: SimClient, node: string) => {
+    resumeAt(cluster, client, node, { sessions: client.tickets });
+    cluster.pass(3_000);
+    expect(client.welcome).toMatchObject({ resumed: false });
+  };
+
+  /** Both ends can renegotiate, and hang up. */
+  const goesOn = (cluster: SimCluster, one: SimClient, other: SimClient, session: string) => {
+    const { pair, generation } = one.last("session") ?? { pair: 1, generation: 1 };
+    one.ask("restart", { session, pair, generation });
+    cluster.flow();
+    expect(one.replyTo(one.lastId).ok).toMatchObject({ generation: generation + 1 });
+    expect(other.last("restart")).toMatchObject({ session, generation: generation + 1 });
+    other.ask("signal", {
+      session,
+      pair,
+      generation: generation + 1,
+      description: { type: "offer", sdp: "again" },
+    });
+    cluster.flow();
+    expect(one.last("signal").description.sdp).toBe("again");
+    other.ask("hangup", { session });
+    cluster.flow();
+    expect(one.last("ended")).toMatchObject({ session, reason: "hangup" });
+    for (const node of cluster.nodes.values())
+      expect(node.core.stats()).toMatchObject({ sessionsActive: 0, sessionsRinging: 0 });
+  };
+
+  test("the caller's node: the caller comes back elsewhere, and the callee's node turns to the new owner", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const session = connected(cluster, alice, bob);
+    cluster.kill("n1");
+    cluster.pass(500);
+    dead(cluster, alice, "n3");
+    expect(alice.last("session")).toMatchObject({ session, state: "active", direction: "out" });
+    goesOn(cluster, alice, bob, session);
+  });
+
+  test("the caller's node, and the caller comes back at the callee's", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const session = connected(cluster, alice, bob);
+    cluster.kill("n1");
+    dead(cluster, alice, "n2");
+    goesOn(cluster, bob, alice, session);
+  });
+
+  test("both nodes die: both come back, in either order or at once, at one node or two", () => {
+    for (const order of ["caller", "callee", "both"] as const)
+      for (const nodes of [
+        ["n3", "n3"],
+        ["n3", "n4"],
+        ["n4", "n3"],
+      ] as const) {
+        const cluster = new SimCluster([...three, "n4"]);
+        const alice = signIn(cluster, "n1", "alice/web");
+        const bob = signIn(cluster, "n2", "bob/phone");
+        const session = connected(cluster, alice, bob);
+        cluster.kill("n1");
+        cluster.kill("n2");
+        const back = [
+          () => resumeAt(cluster, alice, nodes[0], { sessions: alice.tickets }),
+          () => resumeAt(cluster, bob, nodes[1], { sessions: bob.tickets }),
+        ];
+        if (order === "callee") back.reverse();
+        if (order === "both") {
+          for (const [client, node] of [
+            [alice, nodes[0]],
+            [bob, nodes[1]],
+          ] as const) {
+            client.sim = cluster.node(node);
+            client.resume({ sessions: client.tickets });
+          }
+        } else
+          for (const one of back) {
+            one();
+            cluster.pass(2_000);
+          }
+        cluster.pass(3_000);
+        for (const client of [alice, bob])
+          expect(client.last("session")).toMatchObject({ session, state: "active" });
+        goesOn(cluster, alice, bob, session);
+      }
+  });
+
+  test("while it rings: it rings on under the same id, and is answered", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const { session } = alice.ask("call", { to: "bob" }).ok;
+    cluster.flow();
+    cluster.kill("n1");
+    dead(cluster, alice, "n3");
+    expect(alice.welcome.sessions).toEqual([session]);
+    bob.ask("accept", { session });
+    cluster.flow();
+    expect(alice.last("accepted")).toMatchObject({ session, device: "phone" });
+    alice.ask("confirm", { session, device: "phone" });
+    cluster.flow();
+    expect(bob.replyTo(bob.lastId).ok).toMatchObject({ session });
+    goesOn(cluster, alice, bob, session);
+  });
+
+  test("nobody comes back: the other end is told that the call is lost, in the end", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const session = connected(cluster, alice, bob);
+    cluster.kill("n1");
+    cluster.pass(45_000);
+    expect(bob.last("peer")).toMatchObject({ session, link: "detached" });
+    cluster.pass(310_000);
+    expect(bob.last("ended")).toMatchObject({ session, reason: "lost" });
+  });
+
+  test("an owner that was only away: its copy gives way to the one that was made meanwhile", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const session = connected(cluster, alice, bob);
+    cluster.freeze("n1");
+    dead(cluster, alice, "n3");
+    cluster.pass(15_000);
+    cluster.thaw("n1");
+    cluster.pass(5_000);
+    expect(cluster.node("n1").core.stats()).toMatchObject({ sessionsActive: 0, devices: 0 });
+    goesOn(cluster, alice, bob, session);
   });
 });

@@ -9,7 +9,7 @@ import type { Directory } from "../directory.ts";
 import type { LinkEnd } from "../links.ts";
 import { NativeLink } from "../native-link.ts";
 import type { Ports } from "../ports.ts";
-import { ForeignLegs } from "./foreign-legs.ts";
+import { ForeignLegs, outranks } from "./foreign-legs.ts";
 import { type LinkSource, LinkTransfer, type Parcel } from "./link-transfer.ts";
 import type { NodeItem } from "./node-item.ts";
 import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
@@ -42,12 +42,14 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   displace(device: Device, why: "stale" | "replaced", now: number): void;
   /** A session of another node rings a device of this one. */
   rung(device: Device, caller: Device, session: string, now: number): void;
-  /** True when this node owns the session. */
-  owns(session: string): boolean;
+  /** True when this node owns the session, and the leg of that number can be found again. */
+  owns(session: string, leg: number): boolean;
+  /** The epoch of a session that this node owns. */
+  epochOf(session: string): number | undefined;
   /** A device of another node comes back to its part in a session of this one. False: it has none. */
   rejoin(device: Device, session: string, now: number): boolean;
   /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers its local devices. */
-  surrender(session: string, epoch: number): Device[];
+  surrender(session: string, epoch: number, owner: string): Device[];
   /** How many sessions the device has part in, here and elsewhere. */
   load(device: Device): number;
   kicked(user: string, device: string | undefined, now: number): void;
@@ -178,6 +180,30 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.devices.announce(device.user);
   }
 
+  /**
+   * Brings a new device of this node back to its part in sessions of other nodes. Those hear of that before anybody hears
+   * that an older run of the device is over, which would end what it has part in.
+   */
+  rejoinAll(device: Device, sessions: ReadonlyMap<string, string>): void {
+    const owners = new Set(sessions.values());
+    if (owners.size === 0) return;
+    const { deadlines, ports } = this.#options;
+    const release = this.devices.holdBack(device.user);
+    let held = true;
+    const done = (): void => {
+      if (held) release();
+      held = false;
+    };
+    for (const [session, owner] of sessions) this.rejoin(device, session, owner);
+    let open = owners.size;
+    for (const owner of owners)
+      this.nodes.flushed(owner, () => {
+        open -= 1;
+        if (open === 0) done();
+      });
+    deadlines.add(ports.now() + rejoinTimeout, done);
+  }
+
   /** Brings a device of this node back to its part in a session of that node. */
   rejoin(device: Device, session: string, owner: string): void {
     const notice = this.devices.noticeOf(device);
@@ -190,7 +216,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.finder.took(session);
     const claim: SessionClaim = { op: "claim", session, owner: this.nodes.name, epoch };
     for (const user of new Set(users)) {
-      this.devices.tellHolders(user, claim);
+      this.devices.tell(user, claim);
       this.claimed(user, claim, now);
     }
   }
@@ -227,12 +253,13 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         this.#fenced(item.link);
         break;
       case "rejoin": {
-        const device = this.devices.introduce(from, item.user, item.device, now);
-        if (device === undefined || this.#options.host.rejoin(device, item.session, now)) break;
-        const links = [device.link.id];
-        const push = { type: "ended", session: item.session, reason: "lost" } as const;
-        this.nodes.send(from, { t: "push", links, push });
-        this.nodes.send(from, { t: "unbound", link: device.link.id, session: item.session });
+        const { session, user, device: notice } = item;
+        this.devices.introduce(from, user, notice, now, (device) => {
+          if (this.#options.host.rejoin(device, session, now)) return;
+          const push = { type: "ended", session, reason: "lost" } as const;
+          this.nodes.send(from, { t: "push", links: [notice.link], push });
+          this.nodes.send(from, { t: "unbound", link: notice.link, session });
+        });
         break;
       }
       case "stale":
@@ -299,13 +326,27 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.#options.host.displace(device, same ? "stale" : "replaced", now);
   }
 
-  claimed(user: string, { session, owner, epoch }: SessionClaim, _now: number): void {
-    if (owner !== this.nodes.name) this.#surrender(session, owner, epoch);
+  claimed(user: string, { session, owner, epoch }: SessionClaim, now: number): void {
+    const here = owner === this.nodes.name;
+    if (!here) this.#surrender(session, owner, epoch);
+    // Of two that took it over at once this one stays: the other has not heard of it yet.
+    const mine = here ? undefined : this.#options.host.epochOf(session);
+    if (mine !== undefined)
+      this.nodes.send(owner, { t: "stale", session, epoch: mine, owner: this.nodes.name });
     for (const { device } of this.#options.host.local(user)) {
       const known = this.legs.ownerOf(device, session);
-      if (known === undefined || known.epoch >= epoch) continue;
-      this.legs.bound(device, session, owner, epoch);
-      this.rejoin(device, session, owner);
+      if (known === undefined || known.owner === owner || !outranks({ epoch, owner }, known)) continue;
+      if (!here) {
+        this.legs.bound(device, session, owner, epoch);
+        this.rejoin(device, session, owner);
+        continue;
+      }
+      const open = this.legs.take(device, session);
+      this.#options.host.rejoin(device, session, now);
+      for (const request of open) {
+        const outcome = this.#options.host.perform(device, request, now);
+        if (outcome !== undefined) device.link.reply(request.id, outcome, now);
+      }
     }
   }
 
@@ -341,7 +382,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   /** An item for a link that is not here: on its way, gone on, or closed; where that was not heard, it is now. */
   #stray(from: string, link: string, item: NodeItem): void {
     if (this.transfer.diverted(from, link, item)) return;
-    if (item.t === "bound") this.nodes.send(from, { t: "closed", link, why: "expired" });
+    if (item.t === "bound" || item.t === "push") this.nodes.send(from, { t: "closed", link, why: "expired" });
     else if (item.t === "fence") this.nodes.send(item.by, { t: "fenced", link });
   }
 
@@ -376,8 +417,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   /** Gives up a copy of a session that another node owns in a newer epoch; its devices here turn to that. */
   #surrender(session: string, owner: string, epoch: number): void {
-    this.finder.released(session);
-    for (const device of this.#options.host.surrender(session, epoch)) {
+    for (const device of this.#options.host.surrender(session, epoch, owner)) {
       this.legs.bound(device, session, owner, epoch);
       this.rejoin(device, session, owner);
     }
@@ -435,6 +475,9 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.#options.host.remoteLink(device, state, now);
   }
 }
+
+/** How long the others may wait to hear of a device that owners of its sessions hear of first. */
+const rejoinTimeout = 2_000;
 
 /** The id of a request that a node makes for a device: nobody waits for its reply. */
 const nobodysRequest = 0;

@@ -30,6 +30,7 @@ export class Following {
   linger: Deadline | undefined;
   /** An announcement that is due, and the ends that it tells. */
   announcing: Deadline | undefined;
+  heldBack = 0;
   readonly closed: Closed[] = [];
   subscribed: { readonly subject: string; readonly stop: () => void } | undefined;
 

@@ -20,6 +20,16 @@ export interface ForeignLeg {
   readonly open: Map<number, Request>;
 }
 
+interface Ownership {
+  readonly epoch: number;
+  readonly owner: string;
+}
+
+/** Which of two owners of one session counts: the later epoch, and of two that took it over at once the lower name. */
+export function outranks(one: Ownership, than: Ownership): boolean {
+  return one.epoch === than.epoch ? one.owner < than.owner : one.epoch > than.epoch;
+}
+
 /** A foreign leg as it goes over to another node with its device. */
 export interface LegSnapshot {
   readonly session: string;
@@ -91,7 +101,7 @@ export class ForeignLegs {
       });
       return true;
     }
-    if (epoch < known.epoch) return false;
+    if (owner !== known.owner && !outranks({ epoch, owner }, known)) return false;
     if (known.owner !== owner) {
       // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
       for (const request of known.open.values())
@@ -104,13 +114,25 @@ export class ForeignLegs {
     return true;
   }
 
-  unbound(device: Device, session: string, owner: string): void {
+  /** The session is one of this node from now on. Answers what its former owner has not replied to. */
+  take(device: Device, session: string): Request[] {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined) return [];
+    this.#remove(leg);
+    return [...leg.open.values()];
+  }
+
+  #remove({ device, session, lostAt }: ForeignLeg): void {
+    lostAt?.cancel();
     const legs = this.#legs.get(device);
-    const leg = legs?.get(session);
-    if (legs === undefined || leg === undefined || leg.owner !== owner) return;
-    leg.lostAt?.cancel();
-    legs.delete(session);
-    if (legs.size === 0) this.#legs.delete(device);
+    legs?.delete(session);
+    if (legs?.size === 0) this.#legs.delete(device);
+  }
+
+  unbound(device: Device, session: string, owner: string): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined || leg.owner !== owner) return;
+    this.#remove(leg);
     this.#ended.set(session, device.user);
     for (const oldest of this.#ended.keys()) {
       if (this.#ended.size <= maxEnded) break;

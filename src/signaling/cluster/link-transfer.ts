@@ -59,10 +59,10 @@ export interface LinkTransferOptions {
 }
 
 /** How long a client's welcome may wait for its link. The giver gives up first, so that no link is in between. */
-const pullTimeout = 1_500;
-const giveTimeout = 1_000;
+const pullTimeout = 1_000;
+const giveTimeout = 700;
 /** How long a home that takes nothing is waited for before it is asked at all. */
-const flushTimeout = 1_000;
+const flushTimeout = 700;
 /** What comes for a link after it was given away is sent on for this long. */
 const forwardFor = 120_000;
 const maxGiven = 100_000;

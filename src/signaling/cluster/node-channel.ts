@@ -8,7 +8,7 @@ export interface Batch {
   readonly boot: string;
   /** The receiver that is meant, where the sender has heard of it: another run of it has another state. */
   readonly to?: string;
-  /** Which stream of that sender to that receiver; a new one when the last was given up. */
+  /** Counts the times that either of both runs has given the other up: what they said before counts no more. */
   readonly epoch: number;
   /** Number of the batch in its stream, from 1. */
   readonly n: number;
@@ -16,10 +16,10 @@ export interface Batch {
   readonly items: readonly string[];
 }
 
-/** What the receiver of a batch says. `reset`: it has no such stream (any more). */
+/** What the receiver of a batch says. `reset`: it has given that stream up; the epoch that it is in. */
 export type BatchAnswer =
   | { readonly boot: string; readonly ok: number }
-  | { readonly boot: string; readonly reset: true };
+  | { readonly boot: string; readonly reset: number };
 
 export interface ChannelOptions {
   readonly node: string;
@@ -28,8 +28,10 @@ export interface ChannelOptions {
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
   now(): number;
-  /** The other side has no such stream, or ours has passed its bound: what waited in it is lost. */
-  broken(): void;
+  /** The other side has given the stream up, or is another run than was meant. */
+  reset(boot: string, epoch: number): void;
+  /** More waits than may. */
+  overflowed(): void;
 }
 
 /** What one batch may hold, in characters; a backplane's message has some 1 MiB. */
@@ -69,13 +71,8 @@ export class NodeChannel {
   /** The run of the peer that the stream is for. */
   peerBoot: string | undefined;
 
-  constructor(options: ChannelOptions, epoch: number) {
+  constructor(options: ChannelOptions) {
     this.#options = options;
-    this.#epoch = epoch;
-  }
-
-  get epoch(): number {
-    return this.#epoch;
   }
 
   /** Items that wait for the peer. */
@@ -97,7 +94,7 @@ export class NodeChannel {
       return;
     }
     if (this.#queue.length >= maxQueue) {
-      this.#options.broken();
+      this.#options.overflowed();
       return;
     }
     this.#queue.push(item);
@@ -116,8 +113,8 @@ export class NodeChannel {
     if (this.#pump !== undefined) this.#pumpAt(0);
   }
 
-  /** Ends the stream; answers what did not arrive for sure. */
-  abandon(now: number): NodeItem[] {
+  /** Ends the stream, for one of that epoch; answers what did not arrive for sure. */
+  abandon(epoch: number, now: number): NodeItem[] {
     this.#pump?.cancel();
     this.#pump = undefined;
     const lost = [...(this.#outstanding?.batch.items ?? []).map((text) => JSON.parse(text)), ...this.#queue];
@@ -128,7 +125,7 @@ export class NodeChannel {
     this.#put = 0;
     this.#arrived = 0;
     this.#n = 0;
-    this.#epoch += 1;
+    this.#epoch = epoch;
     this.#failures = 0;
     this.#silentSince = undefined;
     this.peerBoot = undefined;
@@ -182,8 +179,8 @@ export class NodeChannel {
     const now = this.#options.now();
     if (answer.kind === "reply") {
       const said = answer.reply as BatchAnswer;
-      if ("reset" in said || (this.peerBoot !== undefined && said.boot !== this.peerBoot)) {
-        this.#options.broken();
+      if ("reset" in said) {
+        this.#options.reset(said.boot, said.reset);
         return;
       }
       if (said.ok === batch.n) {

@@ -44,15 +44,14 @@ const beatEvery = 2_000;
 const goneAfter = 30_000;
 
 interface Peer {
+  /** Which run of it; empty until it was heard. */
   boot: string;
   heardAt: number;
   draining: boolean;
   readonly channel: NodeChannel;
-  /** The stream from there that we follow, and its last batch. Epoch 0: none yet. */
-  fromEpoch: number;
+  /** Counts the times that either side has given the other up; the number of the last batch from there since. */
+  epoch: number;
   fromN: number;
-  /** We have given its stream up: it must begin a new one. */
-  refuses: boolean;
   live: boolean;
 }
 
@@ -117,7 +116,7 @@ export class Nodes {
 
   /** Sends to a peer. One that was never heard of is met by this. */
   send(node: string, item: NodeItem): void {
-    const peer = this.#peers.get(node) ?? this.#meet(node, "", this.#options.now());
+    const peer = this.#peers.get(node) ?? this.#meet(node);
     peer.channel.send(item);
   }
 
@@ -143,7 +142,7 @@ export class Nodes {
     for (const [node, peer] of this.#peers) {
       const since = Math.max(peer.heardAt, this.#hearingSince);
       if (now - since < goneAfter) continue;
-      if (peer.live) this.#lose(node, peer, now);
+      if (peer.live) this.#lose(node, peer, peer.epoch + 1, now);
       else if (now - peer.heardAt > 20 * goneAfter) this.#peers.delete(node);
     }
   }
@@ -181,7 +180,7 @@ export class Nodes {
     this.#offset = Math.max(this.#offset, time - now);
     const known = this.#peers.get(node);
     if (op === "bye") {
-      if (known?.live === true && known.boot === boot) this.#lose(node, known, now);
+      if (known?.live === true && known.boot === boot) this.#lose(node, known, known.epoch + 1, now);
       return;
     }
     const peer = this.#present(node, boot, now);
@@ -192,15 +191,11 @@ export class Nodes {
 
   /** The peer, as the run that was heard. */
   #present(node: string, boot: string, now: number): Peer {
-    let peer = this.#peers.get(node) ?? this.#meet(node, boot, now);
+    const peer = this.#peers.get(node) ?? this.#meet(node);
     if (peer.boot === "") peer.boot = boot;
-    if (peer.boot !== boot) {
-      if (peer.live) this.#lose(node, peer, now);
-      peer = this.#peers.get(node) ?? peer;
+    else if (peer.boot !== boot) {
+      this.#lose(node, peer, 0, now);
       peer.boot = boot;
-      peer.fromEpoch = 0;
-      peer.fromN = 0;
-      peer.refuses = false;
     }
     if (!peer.live) {
       const again = peer.heardAt > 0;
@@ -211,90 +206,75 @@ export class Nodes {
     return peer;
   }
 
-  #meet(node: string, boot: string, now: number): Peer {
-    const { node: from, boot: own, backplane, deadlines } = this.#options;
-    const channel: NodeChannel = new NodeChannel(
-      {
-        node: from,
-        boot: own,
-        peer: node,
-        backplane,
-        deadlines,
-        now: this.#options.now,
-        broken: () => this.#broken(node),
-      },
-      // Above any epoch of a stream that this run may have had before it forgot the peer.
-      now,
-    );
-    const peer: Peer = {
+  #meet(node: string): Peer {
+    const { node: own, boot, backplane, deadlines, now } = this.#options;
+    const channel = new NodeChannel({
+      node: own,
       boot,
-      heardAt: 0,
-      draining: false,
-      channel,
-      fromEpoch: 0,
-      fromN: 0,
-      refuses: false,
-      live: false,
-    };
+      peer: node,
+      backplane,
+      deadlines,
+      now,
+      reset: (peerBoot, epoch) => this.#reset(node, peerBoot, epoch),
+      overflowed: () => {
+        const peer = this.#peers.get(node);
+        if (peer !== undefined) this.#renew(node, peer, peer.epoch + 1, now());
+      },
+    });
+    const peer: Peer = { boot: "", heardAt: 0, draining: false, channel, epoch: 0, fromN: 0, live: false };
     this.#peers.set(node, peer);
     return peer;
   }
 
-  /** Gives a peer up, with what it told and what waits for it. */
-  #lose(node: string, peer: Peer, now: number): void {
+  /** Gives up what the peer told, and what waits for it. */
+  #lose(node: string, peer: Peer, epoch: number, now: number): void {
+    const { live } = peer;
     peer.live = false;
-    peer.refuses = true;
-    this.#options.events.gone(node, peer.channel.abandon(now), now);
+    peer.epoch = epoch;
+    peer.fromN = 0;
+    const lost = peer.channel.abandon(epoch, now);
+    if (live || lost.length > 0) this.#options.events.gone(node, lost, now);
   }
 
-  /** Our stream to the peer is broken; the peer itself may well be there. */
-  #broken(node: string): void {
+  /** Both sides begin anew: the peer is there, and all that is known of it is not. */
+  #renew(node: string, peer: Peer, epoch: number, now: number): void {
+    const { live } = peer;
+    this.#lose(node, peer, epoch, now);
+    if (!live) return;
+    peer.live = true;
+    this.#options.events.up(node, true, now);
+  }
+
+  /** The peer says that it does not know our stream. */
+  #reset(node: string, boot: string, epoch: number): void {
+    const now = this.#options.now();
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
-    const now = this.#options.now();
-    const { live, heardAt } = peer;
-    this.#lose(node, peer, now);
-    // It gave our stream up, and with it its own to us goes on only anew.
-    if (live && now - heardAt < goneAfter) {
-      peer.live = true;
-      this.#options.events.up(node, true, now);
-    }
+    if (peer.boot !== boot) this.#present(node, boot, now);
+    else this.#renew(node, peer, Math.max(epoch, peer.epoch + 1), now);
   }
 
   #batch(batch: Batch, answer: ((reply: unknown) => void) | undefined): void {
     const now = this.#options.now();
     const { boot } = this.#options;
     const { from, epoch, n, to } = batch;
-    const reset: BatchAnswer = { boot, reset: true };
+    const say = (said: BatchAnswer): void => answer?.(said);
     if (to !== undefined && to !== boot) {
-      answer?.(reset);
+      say({ boot, reset: 0 });
       return;
     }
     const peer = this.#present(from, batch.boot, now);
     peer.heardAt = now;
-    if (epoch < peer.fromEpoch || (epoch === peer.fromEpoch && peer.refuses)) answer?.(reset);
-    else if (epoch > peer.fromEpoch && n !== 1) answer?.(reset);
-    else {
-      if (epoch > peer.fromEpoch) this.#newStream(from, peer, epoch, now);
-      if (n === peer.fromN) answer?.({ boot, ok: n } satisfies BatchAnswer);
-      else if (n !== peer.fromN + 1) answer?.(reset);
-      else {
-        peer.fromN = n;
-        answer?.({ boot, ok: n } satisfies BatchAnswer);
-        for (const text of batch.items) this.#options.events.item(from, JSON.parse(text), now);
-      }
+    // It has given up what both had said: so do we.
+    if (epoch > peer.epoch) this.#renew(from, peer, epoch, now);
+    const next = n === peer.fromN + 1;
+    if (epoch < peer.epoch || (!next && n !== peer.fromN)) {
+      say({ boot, reset: peer.epoch });
+      return;
     }
-  }
-
-  #newStream(from: string, peer: Peer, epoch: number, now: number): void {
-    // It has given up what it had sent before: so do we, with all that we know of it.
-    if (peer.fromEpoch > 0 && !peer.refuses) {
-      this.#lose(from, peer, now);
-      peer.live = true;
-      this.#options.events.up(from, true, now);
-    }
-    peer.fromEpoch = epoch;
-    peer.fromN = 0;
-    peer.refuses = false;
+    say({ boot, ok: n });
+    if (!next) return;
+    peer.fromN = n;
+    for (const text of batch.items) this.#options.events.item(from, JSON.parse(text), now);
   }
 }

@@ -48,6 +48,10 @@ const askTimeout = 1_000;
 /** Asked again after a question that failed: one look-up is none. */
 const askAgain = [500, 1_000, 4_000] as const;
 const lingerFor = 30_000;
+/** How long both subjects of a user are heard when one takes the other's place. */
+const overlap = 30_000;
+/** How long a link may be on its way without a word of the node that it went to. */
+const confirmTimeout = 10_000;
 /** Users in one question to one node. */
 const whoChunk = 500;
 
@@ -129,11 +133,19 @@ export class RemoteDevices {
     this.#rest(following);
   }
 
-  /** Calls back when the user's devices are known, and follows it for a while. */
-  know(user: string, ready: Ready): void {
+  /** Calls back when the user's devices are known, or after `within` ms, and follows it for a while. */
+  know(user: string, ready: Ready, within?: number): void {
     const following = this.#following(user);
-    this.#whenComplete(following, ready);
+    let waiting = true;
+    const once: Ready = (complete, now) => {
+      if (!waiting) return;
+      waiting = false;
+      ready(complete, now);
+    };
+    this.#whenComplete(following, once);
     this.#rest(following);
+    const { deadlines, now } = this.#options;
+    if (waiting && within !== undefined) deadlines.add(now() + within, (later) => once(false, later));
   }
 
   /** A local device of the user came, changed or went: others are told, once for all that one turn brings about. */
@@ -142,6 +154,7 @@ export class RemoteDevices {
     following.holds = this.#options.local(user).length > 0;
     this.#subscribe(following);
     if (closed !== undefined) following.closed.push(closed);
+    if (following.heldBack > 0) return;
     following.announcing ??= this.#options.deadlines.add(0, () => {
       following.announcing = undefined;
       const closed = following.closed.splice(0);
@@ -150,17 +163,30 @@ export class RemoteDevices {
     });
   }
 
+  /** Announces nothing of the user until `release` is called: others are to hear of something else first. */
+  holdBack(user: string): () => void {
+    const following = this.#following(user);
+    following.heldBack += 1;
+    return () => {
+      following.heldBack -= 1;
+      if (following.heldBack === 0) this.announce(user);
+    };
+  }
+
   /**
    * The node of a device speaks for it, who may not be known here yet: nobody here need follow its user. It stays known
-   * as long as its node says so, or something here uses it.
+   * as long as its node says so, or something here uses it. `met` hears of it before an older run of it gives way, so that
+   * what that has part in can go over. It is not called for a run that is itself too old.
    */
-  introduce(node: string, user: string, one: DeviceNotice, now: number): Device | undefined {
+  introduce(node: string, user: string, one: DeviceNotice, now: number, met: (device: Device) => void): void {
     const known = this.#links.get(one.link);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      met(known);
+      return;
+    }
     const following = this.#following(user);
-    this.#takeOne(following, node, one, now);
+    if (this.#takeOne(following, node, one, now, met)) this.#options.events.changed(user, now);
     this.#rest(following);
-    return this.#links.get(one.link);
   }
 
   /** What others are told of a local device. */
@@ -169,9 +195,11 @@ export class RemoteDevices {
     return local && notice(local);
   }
 
-  /** Tells all holders of the user. */
-  tellHolders(user: string, message: SessionClaim): void {
-    this.#options.backplane.publish(`u.${this.#options.hash(user)}`, message);
+  /** Tells all nodes that have to do with the user. */
+  tell(user: string, message: SessionClaim): void {
+    const key = this.#options.hash(user);
+    this.#options.backplane.publish(`u.${key}`, message);
+    this.#options.backplane.publish(`w.${key}`, message);
   }
 
   /** An item of a channel: a list, or a question. */
@@ -216,7 +244,7 @@ export class RemoteDevices {
   /** The node of a device says that it is gone for good. */
   ended(device: Device, why: LinkEnd, now: number): void {
     const { link, user } = device;
-    if (!(link instanceof RemoteLink)) return;
+    if (!(link instanceof RemoteLink) || this.#links.get(link.id) !== device) return;
     this.#users.get(user)?.lists.get(link.node)?.devices.delete(link.id);
     this.#drop(device, why, now);
     this.#options.events.changed(user, now);
@@ -238,7 +266,16 @@ export class RemoteDevices {
     const following = this.#following(device.user);
     this.#listOf(following, link.node).devices.delete(id);
     if (to !== this.#options.nodes.name) this.#listOf(following, to).devices.set(id, device);
+    this.#awaitConfirmation(device, link, now);
     this.#options.events.moved(link, to, now);
+  }
+
+  /** A link that its next node never speaks of is lost. */
+  #awaitConfirmation(device: Device, link: RemoteLink, now: number): void {
+    link.confirmed = false;
+    this.#options.deadlines.add(now + confirmTimeout, (later) => {
+      if (!link.confirmed) this.ended(device, "expired", later);
+    });
   }
 
   /** A local link has gone over to that node: its device goes on as one of there. */
@@ -257,6 +294,7 @@ export class RemoteDevices {
     this.#listOf(following, to).devices.set(link, device);
     this.#links.set(link, device);
     remote.knownIn(sessions);
+    this.#awaitConfirmation(device, remote, this.#options.now());
     this.announce(device.user, { link, movedTo: to });
   }
 
@@ -303,11 +341,13 @@ export class RemoteDevices {
     const subject = `${following.holds ? "u" : "w"}.${following.key}`;
     if (following.subscribed?.subject === subject) return;
     const before = following.subscribed;
-    const stop = this.#options.backplane.subscribe(subject, (message, answer) =>
+    const { backplane, deadlines, now } = this.#options;
+    const stop = backplane.subscribe(subject, (message, answer) =>
       this.#heard(following, message as Announcement | Question | SessionClaim, answer),
     );
     following.subscribed = { subject, stop };
-    before?.stop();
+    // What is on its way by the other subject still counts: what was said before we turned to this one.
+    if (before !== undefined) deadlines.add(now() + overlap, () => before.stop());
   }
 
   #heard(
@@ -318,10 +358,11 @@ export class RemoteDevices {
     const { nodes, now } = this.#options;
     if (message.op === "devices") this.#take(following, message, now());
     else if (message.op === "claim") this.#options.events.claimed(following.user, message, now());
-    else if (following.holds) {
-      nodes.send(message.by, { t: "devices", ...this.#list(following) });
+    else if (following.holds || following.complete) {
+      // Who held a device until now still hears the question, and must not leave it without an answer.
+      if (following.holds) nodes.send(message.by, { t: "devices", ...this.#list(following) });
       const others = [...following.lists].filter(([, { devices }]) => devices.size > 0).map(([node]) => node);
-      answer?.({ holders: [nodes.name, ...others] });
+      answer?.({ holders: following.holds ? [nodes.name, ...others] : others });
     }
   }
 
@@ -440,14 +481,13 @@ export class RemoteDevices {
     if (list.version > known.version) {
       known.version = Number.isFinite(list.version) ? list.version : known.version;
       let changed = false;
-      const told = new Set<string>();
-      for (const one of list.devices) {
-        told.add(one.link);
-        changed = this.#takeOne(following, node, one, now) || changed;
-      }
+      const told = new Set(list.devices.map(({ link }) => link));
+      // Those that are gone first: one of the same name may have come in their place.
       for (const [link, device] of [...known.devices]) {
         if (told.has(link)) continue;
         const closed = list.closed?.find((one) => one.link === link);
+        // It was made before the link came there.
+        if (closed === undefined && (device.link as RemoteLink).confirmed === false) continue;
         if (closed !== undefined && "movedTo" in closed) {
           this.relocated(link, closed.movedTo, now);
           continue;
@@ -455,6 +495,9 @@ export class RemoteDevices {
         known.devices.delete(link);
         this.#drop(device, closed?.why ?? "expired", now);
         changed = true;
+      }
+      for (const one of list.devices) {
+        changed = this.#takeOne(following, node, one, now) || changed;
       }
       if (changed) events.changed(user, now);
     }
@@ -464,7 +507,13 @@ export class RemoteDevices {
   }
 
   /** One device of a list. True when others see a difference. */
-  #takeOne(following: Following, node: string, one: DeviceNotice, now: number): boolean {
+  #takeOne(
+    following: Following,
+    node: string,
+    one: DeviceNotice,
+    now: number,
+    met: (device: Device) => void = () => {},
+  ): boolean {
     const { directory, events } = this.#options;
     const { user } = following;
     const known = this.#links.get(one.link);
@@ -473,6 +522,7 @@ export class RemoteDevices {
       // A former node's last word may come late: whoever has the link now has heard a later hello.
       if (one.attempt < link.attempt) return false;
       if (link.node !== node) this.relocated(one.link, node, now);
+      link.confirmed = true;
       link.attempt = one.attempt;
       return update(known, one);
     }
@@ -488,17 +538,21 @@ export class RemoteDevices {
         return false;
       }
       const device = this.#enter(following, node, one);
+      met(device);
       events.displaced(local.device, same, now);
       events.arrived(device, now);
       return true;
     }
     const other = directory.devices(user).find((device) => device.id === one.id);
-    if (other?.link instanceof RemoteLink) {
-      if (!newerRun(one, node, other.link)) return false;
+    const link = other?.link instanceof RemoteLink ? other.link : undefined;
+    if (link !== undefined && !newerRun(one, node, link)) return false;
+    const device = this.#enter(following, node, one);
+    met(device);
+    if (other !== undefined && link !== undefined) {
       this.forget(other);
-      events.departed(other, other.link.instance === one.instance ? "renewed" : "replaced", now);
+      events.departed(other, link.instance === one.instance ? "renewed" : "replaced", now);
     }
-    events.arrived(this.#enter(following, node, one), now);
+    events.arrived(device, now);
     return true;
   }
 
@@ -515,6 +569,7 @@ export class RemoteDevices {
       link,
       grants: {},
     });
+    device.stamp = stamp;
     update(device, one);
     this.#listOf(following, node).devices.set(id, device);
     this.#links.set(id, device);

@@ -20,6 +20,8 @@ export class RemoteLink implements DeviceLink {
   /** The node that holds the link now. */
   node: string;
   state: "live" | "suspended" | "closed" = "live";
+  /** Its node has said itself that it holds the link. Until then what it does not say of it means nothing. */
+  confirmed = true;
   readonly #host: RemoteLinkHost;
   readonly #sessions = new Set<string>();
   /** What is held back while the link is on its way to another node. */

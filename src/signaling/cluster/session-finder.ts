@@ -9,12 +9,12 @@ export interface SessionFinderOptions {
   readonly backplane: Backplane;
   now(): number;
   readonly ticketTtl: number;
-  /** True when this node owns the session. */
-  owns(session: string): boolean;
+  /** True when this node owns the session, and the leg of that number can be found again. */
+  owns(session: string, leg: number): boolean;
 }
 
 interface Question {
-  readonly sessions: readonly string[];
+  readonly legs: readonly (readonly [session: string, leg: number])[];
 }
 
 interface Answer {
@@ -24,7 +24,7 @@ interface Answer {
 }
 
 /** How long an owner may take; a device waits for its welcome meanwhile. */
-const timeout = 700;
+const timeout = 400;
 
 /**
  * Finds the owner of a session: the ticket names the node that owned it when it was made (`q.<node>`); a session that has
@@ -40,8 +40,8 @@ export class SessionFinder {
     this.#options = options;
     this.#since = options.now();
     options.backplane.subscribe(`q.${options.node}`, (question, answer) => {
-      const { sessions } = question as Question;
-      answer?.({ has: sessions.filter((id) => options.owns(id)), since: this.#since } satisfies Answer);
+      const has = (question as Question).legs.filter(([id, leg]) => options.owns(id, leg)).map(([id]) => id);
+      answer?.({ has, since: this.#since } satisfies Answer);
     });
   }
 
@@ -49,7 +49,10 @@ export class SessionFinder {
   took(session: string): void {
     if (this.#taken.has(session)) return;
     const { backplane, node } = this.#options;
-    const stop = backplane.subscribe(`s.${session}`, (_question, answer) => answer?.({ node }));
+    const { owns } = this.#options;
+    const stop = backplane.subscribe(`s.${session}`, (leg, answer) =>
+      answer?.(owns(session, leg as number) ? { node } : {}),
+    );
     this.#taken.set(session, stop);
   }
 
@@ -74,7 +77,7 @@ export class SessionFinder {
     };
     const byOwner = new Map<string, Ticket[]>();
     for (const ticket of tickets) {
-      if (owns(ticket.session)) places.set(ticket.session, "here");
+      if (owns(ticket.session, ticket.leg)) places.set(ticket.session, "here");
       else byOwner.set(ticket.owner, [...(byOwner.get(ticket.owner) ?? []), ticket]);
     }
     for (const [owner, theirs] of byOwner) {
@@ -86,7 +89,7 @@ export class SessionFinder {
   }
 
   #ask(owner: string, tickets: readonly Ticket[], place: (session: string, at: Place) => void): void {
-    const question: Question = { sessions: tickets.map(({ session }) => session) };
+    const question: Question = { legs: tickets.map(({ session, leg }) => [session, leg]) };
     this.#options.backplane.request(`q.${owner}`, question, timeout, (answer) => {
       const said = answer.kind === "reply" ? (answer.reply as Answer) : undefined;
       for (const ticket of tickets)
@@ -97,10 +100,12 @@ export class SessionFinder {
 
   /** The owner that the ticket names does not have it. `since`: when that owner's present run began, if it answers. */
   #elsewhere(ticket: Ticket, since: number | undefined, place: (session: string, at: Place) => void): void {
-    const { session, expires } = ticket;
-    this.#options.backplane.request(`s.${session}`, {}, timeout, (answer) => {
-      if (answer.kind === "reply") place(session, answer.reply as { node: string });
-      else {
+    const { session, leg, expires } = ticket;
+    this.#options.backplane.request(`s.${session}`, leg, timeout, (answer) => {
+      if (answer.kind === "reply") {
+        const { node } = answer.reply as { node?: string };
+        place(session, node === undefined ? "nowhere" : { node });
+      } else {
         // An owner that has run all the time and does not know the session has ended it.
         const madeAt = expires - this.#options.ticketTtl;
         place(session, since !== undefined && since <= madeAt ? "nowhere" : "lost");
