@@ -15,6 +15,8 @@ export class Phone implements DeviceEvents {
   answering: Answering = "accept";
   /** How long it rings before it accepts, at most; ms. */
   answerWithin = 30;
+  /** How often each of its talks sends numbered candidates, ms. */
+  pace = 150;
   /** Hears messages: `body`. */
   onMessage: (body: Frame) => void = () => {};
   /** User → the devices of her that it was told last. */
@@ -108,7 +110,7 @@ export class Phone implements DeviceEvents {
   #talk(session: string, role: "caller" | "callee"): Talk {
     const known = this.talks.get(session);
     if (known !== undefined && known.state !== "over") return known;
-    const talk = new Talk(this.device, this.#journal, session, role);
+    const talk = new Talk(this.device, this.#journal, session, role, this.pace);
     this.talks.set(session, talk);
     return talk;
   }

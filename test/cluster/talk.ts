@@ -3,9 +3,6 @@ import type { Journal } from "./journal.ts";
 
 let streams = 0;
 
-/** How often the numbered candidates of a talk go out, ms. */
-const every = 150;
-
 /**
  * One end of a session, as its device believes it to be. While it is up it sends numbered candidates to the other end:
  * each description begins a new stream, whose items belong to that pair and generation.
@@ -26,9 +23,12 @@ export class Talk {
   reason = "";
   readonly #device: Device;
   readonly #journal: Journal;
+  readonly #pace: number;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(device: Device, journal: Journal, session: string, role: "caller" | "callee") {
+  /** `pace`: how often numbered candidates go out, ms. */
+  constructor(device: Device, journal: Journal, session: string, role: "caller" | "callee", pace: number) {
+    this.#pace = pace;
     this.#device = device;
     this.#journal = journal;
     this.session = session;
@@ -61,7 +61,7 @@ export class Talk {
       // What waits for a server that is away is bounded by us.
       if (this.#device.unanswered > 40) return;
       this.say(at);
-    }, every);
+    }, this.#pace);
   }
 
   /** One more numbered candidate. */
