@@ -1,16 +1,15 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "./admin/log.ts";
-import { MemoryHub } from "./cluster/memory.ts";
 import { NatsBackplane, type NatsCounts } from "./cluster/nats.ts";
 import type { NatsIdentity, NatsServer } from "./cluster/nats-dial.ts";
 import { parseNatsUrl } from "./config/nats-url.ts";
 import type { Settings } from "./config/schema.ts";
-import { now } from "./net/clock.ts";
 import type { Backplane } from "./signaling/backplane.ts";
 
 /** The cluster as the rest of the server sees it: NATS, or this node alone. */
 export interface RunningCluster {
-  readonly backplane: Backplane;
+  /** Undefined: there are no other nodes. */
+  readonly backplane: Backplane | undefined;
   /** Of NATS; undefined where there is none. */
   readonly counts: (() => NatsCounts) | undefined;
   /** Resolves when the backplane is up, or after a moment: a server starts without it as well. */
@@ -28,10 +27,8 @@ export function joinCluster(
   log: Logger,
   fault: (where: string, error: unknown) => void,
 ): RunningCluster {
-  if (nats.url.length === 0) {
-    const backplane = new MemoryHub({ delivery: "immediate", now: now() }).node(node);
-    return { backplane, counts: undefined, settled: async () => {}, close: async () => {} };
-  }
+  if (nats.url.length === 0)
+    return { backplane: undefined, counts: undefined, settled: async () => {}, close: async () => {} };
   const identity = (): NatsIdentity => identityOf(nats, node);
   // A file that is missing now is a mistake; later, another attempt will find it.
   identity();

@@ -10,7 +10,7 @@ import { StaticFiles } from "./static-files.ts";
 export interface AppParts {
   readonly version: string;
   readonly core: Pick<Core, "draining" | "stats">;
-  readonly backplane: Pick<Backplane, "state">;
+  readonly backplane: Pick<Backplane, "state"> | undefined;
   readonly turn: { health(): TurnHealth };
   readonly metrics: Metrics;
   /** Asked for by `/metrics`; empty: nobody is asked. */

@@ -125,7 +125,7 @@ async function nats(settings: Settings): Promise<Finding | undefined> {
     };
     const cluster = joinCluster(settings, "doctor", log, () => {});
     await cluster.settled();
-    const { state } = cluster.backplane;
+    const state = cluster.backplane?.state;
     await cluster.close();
     return state === "up"
       ? { state: "ok", text: "NATS lets us in" }

@@ -20,6 +20,7 @@ import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room-policy.ts";
 import { Rooms } from "./rooms.ts";
+import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
 import type { Ticket } from "./tickets.ts";
 
@@ -129,6 +130,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       this.#swept = now;
       sweepLinks(this.links, this.ports, now);
       this.#cluster?.tick(now);
+      if (this.draining) this.#handOver(now);
       for (const [connection, by] of this.#silent) {
         if (by > now) break;
         this.ports.emit({ type: "limit", limit: "helloTimeout" });
@@ -153,13 +155,27 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
    */
   drain(now: number, within: number): void {
     this.draining = true;
+    this.#cluster?.drain(now);
+    this.#handOver(now);
     drainLinks(this.links, this.#deadlines, this.ports, within, now);
     this.settle(now);
   }
 
-  /** True when no client is connected any more. */
+  /** True when a node that drains has nothing left that another one could go on with. */
   get empty(): boolean {
-    return this.links.live === 0;
+    const cluster = this.#cluster;
+    if (cluster === undefined || !cluster.hasHeirs) return this.links.live === 0;
+    return this.links.size === 0 && this.#sessions.size === 0 && cluster.idle;
+  }
+
+  /** Tells the other nodes that this one is gone: nobody waits for it. The last thing that a node says. */
+  leave(now: number): void {
+    this.#cluster?.nodes.leave(now);
+  }
+
+  #handOver(now: number): void {
+    if (this.#cluster === undefined) return;
+    for (const id of this.#sessions.ids()) this.#cluster.handover.begin(id, now);
   }
 
   /** Ends the links of a user, or of one device, and refuses the user's tokens issued before now. Answers how many. */
@@ -381,6 +397,18 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   owns(session: string, leg: number): boolean {
     return this.#sessions.owns(session, leg);
+  }
+
+  participants(session: string): Device[] {
+    return this.#sessions.participants(session);
+  }
+
+  release(session: string, now: number): SessionSnapshot | undefined {
+    return this.#sessions.release(session, now);
+  }
+
+  adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): void {
+    this.#sessions.adopt(snapshot, find, epoch, now);
   }
 
   epochOf(session: string): number | undefined {

@@ -17,7 +17,7 @@ export interface PresenceOptions {
   readonly following?: Following;
 }
 
-export interface Following {
+interface Following {
   /** `ready` is called when they are known, or can't be just now. */
   follow(user: string, ready: (complete: boolean, now: number) => void): void;
   release(user: string): void;

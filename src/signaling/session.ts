@@ -525,8 +525,7 @@ export class Session {
    */
   retire(): Device[] {
     const legs = this.#allLegs();
-    const devices = new Set<Device>();
-    for (const leg of legs) if (leg.device !== undefined) devices.add(leg.device);
+    const devices = this.devices();
     this.#confirmEnd?.cancel();
     this.ring.retire();
     this.move?.retire();
@@ -536,6 +535,13 @@ export class Session {
       leg.device = undefined;
     }
     this.#state = { name: "ended", reason: "lost" };
+    return devices;
+  }
+
+  /** The devices that have part in it, the caller's first. */
+  devices(): Device[] {
+    const devices = new Set<Device>();
+    for (const { device } of this.#allLegs()) if (device !== undefined) devices.add(device);
     return [...devices];
   }
 

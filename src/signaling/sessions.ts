@@ -294,6 +294,11 @@ export class Sessions implements SessionHost {
     return [...this.#sessions.keys()];
   }
 
+  /** The devices that have part in the session, the caller's first. */
+  participants(id: string): Device[] {
+    return this.#sessions.get(id)?.devices() ?? [];
+  }
+
   epochOf(id: string): number | undefined {
     return this.#sessions.get(id)?.epoch;
   }

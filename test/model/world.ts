@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { MemoryHub } from "../../src/cluster/memory.ts";
+import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { Core, type CoreStats } from "../../src/signaling/core.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
 import { Ledger, type Slot } from "./ledger.ts";

@@ -21,10 +21,11 @@ import {
 } from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
 import { SessionFinder } from "./session-finder.ts";
+import { type HandoverHost, SessionHandover } from "./session-handover.ts";
 import { SettlingBackplane } from "./settling-backplane.ts";
 
 /** What the cluster makes happen in the core of this node. */
-export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"> {
+export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw">, HandoverHost {
   /** A device of this node, by its link. */
   localByLink(link: string): Device | undefined;
   local(user: string): readonly LocalDevice[];
@@ -77,6 +78,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   readonly legs: ForeignLegs;
   readonly finder: SessionFinder;
   readonly transfer: LinkTransfer;
+  readonly handover: SessionHandover;
   /** Links on their way from node to node that this one has something to say to: what it said before is there first. */
   readonly #fences = new Map<string, { readonly link: RemoteLink; readonly via: string }>();
   readonly #options: ClusterOptions;
@@ -115,12 +117,30 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         },
       },
     });
+    const { nodes, devices, legs } = this;
+    this.handover = new SessionHandover({ nodes, devices, legs, host });
     this.finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns });
   }
 
   tick(now: number): void {
     this.nodes.tick(now);
     this.transfer.sweep(now);
+  }
+
+  /** This node leaves: others are not to count on it any more. */
+  drain(now: number): void {
+    this.nodes.draining = true;
+    this.nodes.beat(now);
+  }
+
+  /** True when there is another node that could go on with what this one has. */
+  get hasHeirs(): boolean {
+    return [...this.nodes.live()].some((node) => !this.nodes.isDraining(node));
+  }
+
+  /** True when nothing waits for another node. */
+  get idle(): boolean {
+    return this.nodes.backlog === 0 && this.handover.size === 0;
   }
 
   // What happens to devices of this node
@@ -262,6 +282,21 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         });
         break;
       }
+      case "leaving": {
+        const device = this.#options.host.localByLink(item.link);
+        if (device !== undefined) this.legs.hold(device, item.session, from);
+        else this.#stray(from, item.link, item);
+        break;
+      }
+      case "lastWord":
+        this.nodes.send(from, { t: "left", session: item.session });
+        break;
+      case "left":
+        this.handover.left(from, item.session, now);
+        break;
+      case "adopt":
+        this.handover.adopt(item, now);
+        break;
       case "stale":
         this.#surrender(item.session, item.owner, item.epoch);
         break;
@@ -292,6 +327,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   gone(node: string, lost: readonly NodeItem[], now: number): void {
     this.legs.ownerGone(node, now);
+    this.handover.nodeGone(node, now);
     // A signal that did not arrive: its sender is told, who would not miss an answer.
     for (const item of lost)
       if (item.t === "ask" && silentRequests.has(item.request.type)) {

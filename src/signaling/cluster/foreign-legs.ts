@@ -16,6 +16,8 @@ export interface ForeignLeg {
   caller: { readonly user: string; readonly device?: string } | undefined;
   /** When it is given up, while its owner is gone. */
   lostAt: Deadline | undefined;
+  /** What the device asks while the session is on its way to another owner. */
+  held: Request[] | undefined;
   /** Requests that the owner has not replied to. */
   readonly open: Map<number, Request>;
 }
@@ -97,12 +99,18 @@ export class ForeignLegs {
         epoch,
         caller: undefined,
         lostAt: undefined,
+        held: undefined,
         open: new Map(),
       });
       return true;
     }
     if (owner !== known.owner && !outranks({ epoch, owner }, known)) return false;
-    if (known.owner !== owner) {
+    const { held } = known;
+    known.held = undefined;
+    if (held !== undefined && known.owner !== owner) {
+      // It was handed over with all that it had been asked.
+      for (const request of held) this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
+    } else if (known.owner !== owner) {
       // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
       for (const request of known.open.values())
         this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
@@ -112,6 +120,20 @@ export class ForeignLegs {
     known.owner = owner;
     known.epoch = epoch;
     return true;
+  }
+
+  /** The session is about to leave its owner: what the device asks waits for the next one. */
+  hold(device: Device, session: string, owner: string): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg?.owner === owner) leg.held ??= [];
+  }
+
+  /** The session was handed over to this node. Answers what the device has asked since. */
+  takeHeld(device: Device, session: string): Request[] {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined) return [];
+    this.#remove(leg);
+    return leg.held ?? [];
   }
 
   /** The session is one of this node from now on. Answers what its former owner has not replied to. */
@@ -152,10 +174,14 @@ export class ForeignLegs {
       return failed("no_session");
     }
     const silent = silentRequests.has(request.type);
+    const away = silent ? !this.#nodes.isLive(leg.owner) : !this.#nodes.responsive(leg.owner, now);
     // A signal waits for an owner that is away for a moment: candidates keep. Who waits for a reply is told at once.
-    if (silent ? !this.#nodes.isLive(leg.owner) : !this.#nodes.responsive(leg.owner, now))
-      return { error: wireError("temporary") };
+    if (away && leg.held === undefined) return { error: wireError("temporary") };
     if (!silent) leg.open.set(request.id, request);
+    if (leg.held !== undefined) {
+      leg.held.push(request);
+      return undefined;
+    }
     this.#nodes.send(leg.owner, { t: "ask", link: device.link.id, request });
     return undefined;
   }
@@ -239,6 +265,7 @@ export class ForeignLegs {
       const { device, session, open } = leg;
       for (const id of open.keys()) device.link.reply(id, { error: wireError("outcome_unknown") }, now);
       open.clear();
+      leg.held = undefined;
       if (leg.caller !== undefined) this.#end(leg, now);
       else if (leg.lostAt === undefined) {
         device.link.deliver({ type: "peer", session, link: "detached" }, now);

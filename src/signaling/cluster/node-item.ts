@@ -4,6 +4,8 @@ import type { Request } from "../../protocol/requests.ts";
 import type { Capabilities } from "../../protocol/values.ts";
 import type { Outcome } from "../device.ts";
 import type { LinkEnd } from "../links.ts";
+import type { SessionSnapshot } from "../session-snapshot.ts";
+import type { Participant } from "./session-handover.ts";
 
 /** A device as its node describes it to the others. */
 export interface DeviceNotice {
@@ -72,6 +74,18 @@ export type NodeItem =
   | { readonly t: "gap"; readonly link: string }
   /** An item for a link that has gone over to the receiver, from the node that said it to the former one. */
   | { readonly t: "forward"; readonly from: string; readonly item: NodeItem }
+  /** To the nodes of all ends of a session: it leaves me; hold back what that device asks of it … */
+  | { readonly t: "leaving"; readonly link: string; readonly session: string }
+  /** … and say so once what it has asked is on its way to me. */
+  | { readonly t: "lastWord"; readonly session: string }
+  | { readonly t: "left"; readonly session: string }
+  /** The session is yours from now on. */
+  | {
+      readonly t: "adopt";
+      readonly snapshot: SessionSnapshot;
+      readonly epoch: number;
+      readonly participants: readonly Participant[];
+    }
   /** To a former owner: the session has another owner, in a newer epoch. */
   | { readonly t: "stale"; readonly session: string; readonly epoch: number; readonly owner: string }
   /** To the owner of a session: what one of its devices asks, and how its link is. */

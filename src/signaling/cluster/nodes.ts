@@ -152,6 +152,11 @@ export class Nodes {
     this.#beat("bye", now);
   }
 
+  /** Says that this node is there, and how. */
+  beat(now: number): void {
+    this.#beat("beat", now);
+  }
+
   #beat(op: Beat["op"], now: number): void {
     const { backplane, node, boot } = this.#options;
     const beat: Beat = { op, node, boot, time: this.time(now), ...(this.draining ? { draining: true } : {}) };

@@ -189,8 +189,13 @@ export class RemoteDevices {
     this.#rest(following);
   }
 
-  /** What others are told of a local device. */
+  /** How a device is described to other nodes; one of another node as that has described it. */
   noticeOf(device: Device): DeviceNotice | undefined {
+    const { link, stamp } = device;
+    if (link instanceof RemoteLink) {
+      const { instance, attempt } = link;
+      return notice({ device, stamp, instance, attempt });
+    }
     const local = this.#options.local(device.user).find((one) => one.device === device);
     return local && notice(local);
   }
@@ -600,7 +605,7 @@ export class RemoteDevices {
 }
 
 /** Which of two runs of one device counts: within an instance the later attempt, else the one that came later. */
-export function newerRun(
+function newerRun(
   one: { readonly instance: string; readonly attempt: number; readonly stamp: number },
   node: string,
   than: {
