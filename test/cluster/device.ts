@@ -89,6 +89,9 @@ export class Device {
     return new Promise((resolve) => {
       const settled = (reply: Frame) => {
         if (numbered !== undefined) this.#settled(numbered, reply);
+        // The newest ticket of a session counts, whatever brings it.
+        if (reply.ok?.ticket !== undefined)
+          this.tickets.set(reply.ok.session ?? fields.session, reply.ok.ticket);
         resolve(reply);
       };
       this.#sent(numbered);
@@ -302,9 +305,7 @@ export class Device {
     this.#unacked += 1;
     if (this.#unacked >= ackEvery) this.#acknowledge();
     else this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ackWithin);
-    const ticket = frame.ticket ?? frame.ok?.ticket;
-    const session = frame.session ?? frame.ok?.session;
-    if (ticket !== undefined && session !== undefined) this.tickets.set(session, ticket);
+    if (frame.ticket !== undefined) this.tickets.set(frame.session, frame.ticket);
     if (frame.re === undefined) this.events.push(frame);
     else if (!this.#requests.replied(frame)) this.#stuck(`a second reply to request ${frame.re}`);
   }
