@@ -137,6 +137,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     stop: async () => {
       for (const stop of [stopTicking, stopWatching, poll.stop]) stop?.();
       await Promise.all([server.stop(), admin?.stop(), turn.stop()]);
+      core.leave(now());
       // Last: what ends with the connections is for the other nodes to hear.
       await cluster.close();
     },

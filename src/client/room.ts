@@ -76,11 +76,9 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     if (push.type === "room_ended") this.over({ reason: push.reason });
     else if (push.type === "knock") this.#knock(push);
     else if (push.type === "admitted") {
-      this.#own = push.member;
-      this.#version = push.version;
-      this.count = push.count;
-      this.#list(push.members);
-      this.#enter("joined");
+      // Who still knocks is told anew.
+      this.knocking.clear();
+      this.#joined({ ...this, ...push, state: "joined" });
     } else if (push.version > this.#version) this.#delta(push);
   }
 
@@ -165,12 +163,8 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     this.moderator = reply.moderator;
     this.policy = reply.policy;
     this.#list(reply.members);
-    this.#enter(reply.state);
-  }
-
-  #enter(state: "lobby" | "joined"): void {
-    this.state = state;
-    if (state === "joined") this.#ready.resolve();
+    this.state = reply.state;
+    if (reply.state === "joined") this.#ready.resolve();
     this.changed();
   }
 

@@ -178,12 +178,13 @@ export const pushes = {
       Type.Boolean({ description: "The room is too large for a list; from now on only the count is told." }),
     ),
   }),
-  admitted: push("admitted", "Out of the lobby, into the room.", {
+  admitted: push("admitted", "Out of the lobby, into the room; or still in it: the room as it is now.", {
     room: RoomAddress,
     member: MemberId,
     version: Type.Integer({ minimum: 0 }),
     count: Type.Integer({ minimum: 0 }),
     members: Type.Array(Member),
+    policy: Type.Optional(RoomPolicy),
   }),
   knock: push("knock", "To moderators: somebody waits in the lobby, or no longer does.", {
     room: RoomAddress,

@@ -4,6 +4,7 @@ import type { Request, RequestOf } from "../protocol/requests.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
 import { Cluster, type ClusterHost } from "./cluster/cluster.ts";
+import { ClusterRooms } from "./cluster/cluster-rooms.ts";
 import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
 import type { NodeItem } from "./cluster/node-item.ts";
 import type { LocalDevice } from "./cluster/remote-devices.ts";
@@ -78,7 +79,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   readonly #directory = new Directory();
   readonly #sessions: Sessions;
   readonly #presence: Presence;
-  readonly #rooms: Rooms;
+  readonly #rooms: Rooms | ClusterRooms;
   readonly #messages: Messages;
   /** Connections that have not said hello yet, and when they must have. In order of that. */
   readonly #silent = new Map<NativeConnection, number>();
@@ -103,14 +104,22 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, since: now, cluster });
     const following = cluster && { following: cluster.devices };
     this.#presence = new Presence({ limits, directory, deadlines, ...following });
-    this.#rooms = new Rooms({
+    const ofRooms = {
       limits,
       rules: rooms,
       deadlines,
       random: ports.random.bind(ports),
       connect: this.#sessions.connect.bind(this.#sessions),
       disconnect: this.#sessions.disconnect.bind(this.#sessions),
-    });
+    };
+    if (cluster === undefined) this.#rooms = new Rooms(ofRooms);
+    else {
+      const { nodes, devices, legs, backplane } = cluster;
+      const { now, hash } = ports;
+      const more = { limits, nodes, devices, legs, backplane, deadlines, now, hash };
+      cluster.rooms = new ClusterRooms({ rooms: ofRooms, ...more });
+      this.#rooms = cluster.rooms;
+    }
     this.#messages = new Messages({ limits, directory, rooms: this.#rooms, cluster });
   }
 
@@ -161,6 +170,12 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.settle(now);
   }
 
+  /** Gives the rooms of this node to other nodes, where there are any, and owns none from now on: it stops. */
+  handOverRooms(now: number): void {
+    this.#cluster?.rooms?.handOver(now);
+    this.settle(now);
+  }
+
   /** True when a node that drains has nothing left that another one could go on with. */
   get empty(): boolean {
     const cluster = this.#cluster;
@@ -175,6 +190,8 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   #handOver(now: number): void {
     if (this.#cluster === undefined) return;
+    // First: the sessions of their meshes end with them here.
+    this.#cluster.rooms?.handOver(now);
     for (const id of this.#sessions.ids()) this.#cluster.handover.begin(id, now);
   }
 
@@ -241,15 +258,11 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       case "send":
         return this.#messages.send(device, request, now);
       case "join":
-        return this.#rooms.join(device, request, now);
       case "leave":
-        return this.#rooms.leave(device, request, now);
       case "admit":
-        return this.#rooms.admit(device, request, now);
       case "refuse":
-        return this.#rooms.refuse(device, request, now);
       case "policy":
-        return this.#rooms.policy(device, request, now);
+        return this.#rooms.perform(device, request, now);
       case "refresh":
         this.#refresh(device, request, now);
         return undefined;
@@ -345,6 +358,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       link: linkSnapshot(link, device),
       legs: [...cluster.legs.snapshot(device), ...own],
       watches: this.#presence.watchesOf(device),
+      rooms: cluster.rooms?.membershipsOf(device) ?? [],
     };
     this.#presence.dropped(device);
     link.end();
@@ -383,7 +397,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   departed(device: Device, why: LinkEnd, now: number): void {
     this.#sessions.closed(device, why, now);
-    this.#rooms.dropped(device, now);
+    this.#rooms.dropped(device, now, why);
     this.#presence.dropped(device);
   }
 

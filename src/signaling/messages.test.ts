@@ -22,6 +22,7 @@ beforeEach(() => {
       others: (_device, room) => (room === "room:mine" ? others : undefined),
       tell: (device, room, push) => {
         told.push({ by: device.user, room, push });
+        return { ok: {} };
       },
     },
   });

@@ -8,7 +8,7 @@ import { longerThan } from "../shared/utf8.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import type { Device, Outcome } from "./device.ts";
-import { done, failed } from "./outcome.ts";
+import { failed } from "./outcome.ts";
 import { may } from "./permissions.ts";
 
 export interface MessagesOptions {
@@ -20,13 +20,14 @@ export interface MessagesOptions {
   readonly rooms: {
     /** How many other members there are; undefined when the device is not a member of that room. */
     others(device: Device, room: string): number | undefined;
-    /** Tells all other members. */
-    tell(device: Device, room: string, push: PushBody, now: number): void;
+    /** Tells all other members. Without an outcome the reply to the request of that id comes later. */
+    tell(device: Device, room: string, push: MessagePush, now: number, id: number): Outcome | undefined;
   };
   /** The other nodes, where there are any. */
   readonly cluster?: Cluster | undefined;
 }
 
+type MessagePush = Extract<PushBody, { type: "message" }>;
 type Addressee = Extract<Address, { kind: "user" | "device" }>;
 
 /** Users whose deliveries are remembered. */
@@ -62,8 +63,8 @@ export class Messages {
     if (!may(device, "send", address)) return { error: wireError("forbidden") };
     if (longerThan(JSON.stringify(body), limits.bodyBytes))
       return { error: overLimit("bodyBytes", "too_large", `body: over ${limits.bodyBytes} bytes`) };
-    const push: PushBody = { type: "message", from: device.info, to, body };
-    if (address.kind === "room") return this.#toRoom(device, to, push, now);
+    const push: MessagePush = { type: "message", from: device.info, to, body };
+    if (address.kind === "room") return this.#toRoom(device, request.id, to, push, now);
     if (cluster === undefined) return this.#told(device, address, this.#tell(device, address, push, now));
     return this.#everywhere(cluster, device, request.id, address, push, now);
   }
@@ -117,7 +118,7 @@ export class Messages {
   }
 
   /** A message to a room costs as much as it has receivers: a large room must not multiply what one member sends. */
-  #toRoom(device: Device, room: string, push: PushBody, now: number): Outcome {
+  #toRoom(device: Device, id: number, room: string, push: MessagePush, now: number): Outcome | undefined {
     const { rooms } = this.#options;
     const others = rooms.others(device, room);
     if (others === undefined) return failed("no_room");
@@ -125,7 +126,6 @@ export class Messages {
       const retryAfter = this.#deliveries.retryAfter(device.user, now, others);
       return { error: overLimit("deliveriesPerSecond", "rate_limited", undefined, retryAfter) };
     }
-    rooms.tell(device, room, push, now);
-    return done;
+    return rooms.tell(device, room, push, now, id);
   }
 }

@@ -1,5 +1,6 @@
 import { MemoryHub } from "../../src/cluster/memory.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
+import type { RoomRule } from "../../src/signaling/room-policy.ts";
 import { SimCore } from "./sim-core.ts";
 
 /** Several nodes under one simulated clock, joined by a backplane in memory. */
@@ -11,9 +12,16 @@ export class SimCluster {
   /** How far a node's clock is ahead, ms. */
   readonly #skew = new Map<string, number>();
   readonly #limits: Partial<Limits>;
+  readonly #rooms: RoomRule[];
 
-  constructor(names: readonly string[], limits: Partial<Limits> = {}, skew: Record<string, number> = {}) {
+  constructor(
+    names: readonly string[],
+    limits: Partial<Limits> = {},
+    skew: Record<string, number> = {},
+    rooms: RoomRule[] = [],
+  ) {
     this.#limits = limits;
+    this.#rooms = rooms;
     for (const [name, ms] of Object.entries(skew)) this.#skew.set(name, ms);
     for (const name of names) this.start(name);
     this.pass(3_000);
@@ -21,7 +29,7 @@ export class SimCluster {
 
   /** Starts a node, or another run of one that was killed. */
   start(name: string): SimCore {
-    const node = new SimCore(this.#limits, [], name, this.hub.node(name), this.#timeOf(name));
+    const node = new SimCore(this.#limits, this.#rooms, name, this.hub.node(name), this.#timeOf(name));
     this.nodes.set(name, node);
     return node;
   }

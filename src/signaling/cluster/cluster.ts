@@ -9,6 +9,7 @@ import type { Directory } from "../directory.ts";
 import type { LinkEnd } from "../links.ts";
 import { NativeLink } from "../native-link.ts";
 import type { Ports } from "../ports.ts";
+import type { ClusterRooms } from "./cluster-rooms.ts";
 import { ForeignLegs, outranks } from "./foreign-legs.ts";
 import { type LinkSource, LinkTransfer, type Parcel } from "./link-transfer.ts";
 import type { NodeItem } from "./node-item.ts";
@@ -76,6 +77,9 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   readonly nodes: Nodes;
   readonly devices: RemoteDevices;
   readonly legs: ForeignLegs;
+  readonly backplane: Backplane;
+  /** Set by the core, whose rooms need its sessions. */
+  rooms: ClusterRooms | undefined;
   readonly finder: SessionFinder;
   readonly transfer: LinkTransfer;
   readonly handover: SessionHandover;
@@ -87,6 +91,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.#options = options;
     const { node, boot, ports, deadlines, directory, host } = options;
     const backplane = new SettlingBackplane(options.backplane, deadlines, ports.now);
+    this.backplane = backplane;
     this.nodes = new Nodes({ node, boot, backplane, deadlines, now: ports.now, events: this });
     this.devices = new RemoteDevices({
       nodes: this.nodes,
@@ -113,7 +118,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         thaw: (link, now) => host.thaw(link, now),
         owners: (link) => {
           const device = host.localByLink(link);
-          return device === undefined ? [] : this.legs.owners(device);
+          if (device === undefined) return [];
+          return [...new Set([...this.legs.owners(device), ...(this.rooms?.ownersOf(device) ?? [])])];
         },
       },
     });
@@ -184,15 +190,19 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   /** The link of the device has gone over to that node, as one that has part in these sessions of this node. */
   gaveAway(device: Device, to: string, sessions: readonly string[]): void {
-    this.legs.tell(device, { t: "moved", link: device.link.id, to });
+    const moved = { t: "moved", link: device.link.id, to } as const;
+    const owners = new Set([...this.legs.owners(device), ...(this.rooms?.ownersOf(device) ?? [])]);
+    for (const owner of owners) this.nodes.send(owner, moved);
     this.legs.dropped(device);
     this.devices.gaveAway(device, to, sessions);
+    this.rooms?.gaveAway(device);
   }
 
   /** A link has come from another node. */
   adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
     const foreign = parcel.legs.filter(({ owner }) => owner !== this.nodes.name);
     this.legs.restore(device, foreign);
+    this.rooms?.adoptMemberships(device, parcel.rooms, now);
     // Which sessions of this node it has part in is known here without words.
     for (const item of held)
       if (item.t !== "bound" && item.t !== "unbound") this.#fromOwner(this.nodes.name, item, now);
@@ -263,6 +273,12 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       case "gap":
         this.#fromOwner(from, item, now);
         break;
+      case "room":
+      case "room-rules":
+      case "room-lost":
+      case "room-moved":
+        this.rooms?.item(from, item, now);
+        break;
       case "forward":
         this.item(item.from, item.item, now);
         break;
@@ -317,6 +333,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   }
 
   up(node: string, again: boolean, _now: number): void {
+    this.rooms?.up(again);
     if (!again) return;
     this.nodes.send(node, { t: "resync" });
     this.devices.resync(node);
@@ -342,6 +359,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       this.#fenced(id);
     }
     this.devices.nodeGone(node, now);
+    this.rooms?.gone(node, now);
   }
 
   // RemoteDevicesEvents
@@ -439,6 +457,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     else if (item.t === "gap") device.link.close("lostFrames", now);
     else if (item.t !== "reply") return;
     else if (item.silent === true) this.#refused(device, item.id, item.outcome, now);
+    else if (item.room !== undefined)
+      this.rooms?.answered(from, item.room, device, item.id, item.outcome, now);
     else {
       this.legs.replied(device, item.id, item.outcome);
       device.link.reply(item.id, item.outcome, now);
@@ -465,6 +485,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       this.#stale(from, device, push.session);
       return;
     }
+    if (this.rooms?.heard(from, device, push, now) === false) return;
     const { maxSessions } = device.capabilities;
     // Its node alone knows all the sessions that it has.
     if (
@@ -477,6 +498,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       return;
     }
     device.link.deliver(push, now);
+    if (push.type === "session" && push.room !== undefined) this.legs.meshed(device, push.session, push.room);
     if (push.type !== "incoming" || push.from.device === undefined) return;
     this.legs.rung(device, push.session, push.from);
     const caller = this.#options.directory.device(push.from.user, push.from.device);

@@ -12,6 +12,8 @@ export interface ForeignLeg {
   readonly session: string;
   owner: string;
   epoch: number;
+  /** The room to whose mesh the session belongs. */
+  room?: string;
   /** Whose call rings there, while it does. */
   caller: { readonly user: string; readonly device?: string } | undefined;
   /** When it is given up, while its owner is gone. */
@@ -184,6 +186,20 @@ export class ForeignLegs {
     }
     this.#nodes.send(leg.owner, { t: "ask", link: device.link.id, request });
     return undefined;
+  }
+
+  /** The session belongs to the mesh of a room. */
+  meshed(device: Device, session: string, room: string): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg !== undefined) leg.room = room;
+  }
+
+  /** The device's sessions in the mesh of a room that other nodes than that one own. */
+  meshesElsewhere(device: Device, room: string, owner: string): { session: string; owner: string }[] {
+    const found: { session: string; owner: string }[] = [];
+    for (const leg of this.#legs.get(device)?.values() ?? [])
+      if (leg.room === room && leg.owner !== owner) found.push({ session: leg.session, owner: leg.owner });
+    return found;
   }
 
   /** A session of another node rings the device. */

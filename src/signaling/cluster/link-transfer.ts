@@ -7,6 +7,7 @@ import type { NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 import type { RemoteDevices } from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
+import type { MembershipRecord } from "./room-memberships.ts";
 
 /** What a client shows to go on with its link at another node. */
 export interface PullRequest {
@@ -28,6 +29,7 @@ export interface Parcel {
   readonly link: LinkSnapshot;
   readonly legs: readonly LegSnapshot[];
   readonly watches: readonly string[];
+  readonly rooms: readonly MembershipRecord[];
 }
 
 export type PullAnswer =

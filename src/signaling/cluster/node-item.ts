@@ -1,9 +1,12 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
-import type { Request } from "../../protocol/requests.ts";
+import type { Request, RequestOf } from "../../protocol/requests.ts";
 import type { Capabilities } from "../../protocol/values.ts";
 import type { Outcome } from "../device.ts";
 import type { LinkEnd } from "../links.ts";
+import type { SetRules } from "../room.ts";
+import type { FormerSeat } from "../room-member.ts";
+import type { RoomRequest } from "../rooms.ts";
 import type { SessionSnapshot } from "../session-snapshot.ts";
 import type { Participant } from "./session-handover.ts";
 
@@ -37,6 +40,22 @@ export interface DeviceList {
   readonly closed?: readonly Closed[];
 }
 
+/** What a device asks of a room, as its node asks it of the room's owner. */
+export interface RoomAsk {
+  /** Id 0: its node asks by itself, and nobody waits for a reply. */
+  readonly request: RoomRequest | RequestOf<"send">;
+  /** With `join`: its token lets it moderate the room. */
+  readonly moderator?: boolean;
+  /** With `join`: it was a member before, under another owner. */
+  readonly former?: FormerSeat;
+  /** The rules that the room had there. */
+  readonly rules?: SetRules;
+  /** Nobody owns the room: the node that is asked owns it from now on. */
+  readonly own?: boolean;
+  /** With `join`: the user's devices at the node that asks, for the owner may not know the device. */
+  readonly list?: DeviceList;
+}
+
 /** What one node tells another by their channel: in order, each once. `link` names the device that it is about. */
 export type NodeItem =
   /** The devices of a user, as an answer to `who`. */
@@ -56,6 +75,8 @@ export type NodeItem =
       readonly outcome: Outcome;
       /** To a request that is replied to only when it fails. */
       readonly silent?: boolean;
+      /** The room that the request was about, where it was about one. */
+      readonly room?: string;
     }
   | { readonly t: "shut"; readonly link: string; readonly why: CloseName }
   /** To the owner of a session: my device has (still, or again) this part in it. */
@@ -91,4 +112,21 @@ export type NodeItem =
   /** To the owner of a session: what one of its devices asks, and how its link is. */
   | { readonly t: "ask"; readonly link: string; readonly request: Request }
   | { readonly t: "link"; readonly link: string; readonly state: "live" | "suspended" }
-  | { readonly t: "closed"; readonly link: string; readonly why: LinkEnd };
+  | { readonly t: "closed"; readonly link: string; readonly why: LinkEnd }
+  /** To the owner of a room. `term` counts how often the node that asks has found an owner for it. */
+  | { readonly t: "room"; readonly link: string; readonly term: number; readonly ask: RoomAsk }
+  /** From the owner of a room: what its moderators have set, for a later owner. */
+  | { readonly t: "room-rules"; readonly room: string; readonly rules: SetRules }
+  /** This device has no seat in my room any more: if you still have it, it comes back. */
+  | { readonly t: "room-lost"; readonly room: string; readonly link: string }
+  /**
+   * I own it no longer, and have not done what you asked me in this term since. It is that other node's, which owns it
+   * already or (`own`) is to; or nobody's that I know.
+   */
+  | {
+      readonly t: "room-moved";
+      readonly room: string;
+      readonly term: number;
+      readonly to?: string;
+      readonly own?: boolean;
+    };

@@ -78,6 +78,10 @@ export class Nodes {
     return this.#options.node;
   }
 
+  now(): number {
+    return this.#options.now();
+  }
+
   /** Whether the others can be reached at all. */
   get reachable(): boolean {
     return this.#options.backplane.state === "up";
@@ -145,6 +149,12 @@ export class Nodes {
       if (peer.live) this.#lose(node, peer, peer.epoch + 1, now);
       else if (now - peer.heardAt > 20 * goneAfter) this.#peers.delete(node);
     }
+  }
+
+  /** This node takes on nothing that could be another's from now on: the others hear it at once. */
+  drain(now: number): void {
+    this.draining = true;
+    this.#beat("beat", now);
   }
 
   /** Tells the others that this node is leaving for good. */

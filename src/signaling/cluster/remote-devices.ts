@@ -213,6 +213,18 @@ export class RemoteDevices {
     if (following !== undefined) this.#take(following, { ...list, node: from }, now);
   }
 
+  /** The devices of the user at this node. */
+  list(user: string): DeviceList {
+    return this.#list(this.#following(user));
+  }
+
+  /** A node shows a device that may not be known here yet, by its list; it stays known for a while. */
+  introduced(from: string, list: DeviceList, now: number): void {
+    const following = this.#following(list.user);
+    this.#take(following, { ...list, node: from }, now);
+    this.#rest(following);
+  }
+
   /** Another node asks which of these users have devices here. */
   asked(from: string, users: readonly string[]): void {
     for (const user of users) {
@@ -385,7 +397,7 @@ export class RemoteDevices {
       following.asking = false;
       if (this.#users.get(following.user) !== following) return;
       if (answer.kind === "no_responders") {
-        for (const node of [...following.lists.keys()])
+        for (const node of [...following.lists.keys()].filter((one) => !following.answered.has(one)))
           this.#take(following, this.#nothing(following, node), now);
         this.#completed(following, true, now);
       } else if (answer.kind === "reply") {

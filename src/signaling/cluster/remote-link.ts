@@ -53,6 +53,11 @@ export class RemoteLink implements DeviceLink {
     this.#send({ t: "reply", link: this.id, id, outcome, silent: true });
   }
 
+  /** Replies to a request about a room. */
+  replyOfRoom(id: number, room: string, outcome: Outcome): void {
+    this.#send({ t: "reply", link: this.id, id, outcome, room });
+  }
+
   close(why: CloseName, _now: number): void {
     this.#send({ t: "shut", link: this.id, why });
   }
