@@ -109,8 +109,8 @@ export class ForeignLegs {
     if (owner !== known.owner && !outranks({ epoch, owner }, known)) return false;
     const { held } = known;
     known.held = undefined;
-    if (held !== undefined && known.owner !== owner) {
-      // It was handed over with all that it had been asked.
+    if (held !== undefined) {
+      // It was handed over with all that it had been asked. The node that gave it away knows its new owner already.
       for (const request of held) this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
     } else if (known.owner !== owner) {
       // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
