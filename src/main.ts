@@ -7,7 +7,7 @@ import { joinCluster } from "./cluster-service.ts";
 import { loadSettings } from "./config/load.ts";
 import { withKeyText } from "./config/public-key.ts";
 import type { Settings, SettingsInput } from "./config/schema.ts";
-import { readCertificate, watchCertificate } from "./net/certificate-files.ts";
+import { type CertificatePair, readCertificate, watchCertificate } from "./net/certificate-files.ts";
 import { every, now, until } from "./net/clock.ts";
 import type { Client } from "./net/http-server.ts";
 import { listen } from "./net/listen.ts";
@@ -125,7 +125,11 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     if (now() >= core.nextDeadline) core.tick(now());
   };
   const stopTicking = every(tickInterval, tick, (error) => fault("tick", error));
-  const stopWatching = certificate && watchCertificate(tls, certificateInterval, server, log);
+  const useCertificate = (pair: CertificatePair): void => {
+    server.useCertificate(pair);
+    turn.useCertificate(pair);
+  };
+  const stopWatching = certificate && watchCertificate(tls, certificateInterval, { useCertificate }, log);
   return {
     port: server.port,
     turnUrls: turn.urls,

@@ -34,7 +34,7 @@ export function corePorts(rules: PortRules, now: () => number, emit: (event: Cor
         })
         .catch((error: unknown) => emit({ type: "fault", where: "verify", error }));
     },
-    iceServers: (user, device, at) => iceServersFor(rules.ice, user, device, at),
+    iceServers: (device, at) => iceServersFor(rules.ice, device, at),
     random,
     jitter: Math.random,
     hash: sha256,

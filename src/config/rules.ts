@@ -1,6 +1,7 @@
 import { TrustedProxies } from "../net/client-address.ts";
 import { isId } from "../protocol/address.ts";
 import { isAddressPattern } from "../protocol/address-pattern.ts";
+import { parseIceUrl } from "../turn/shell/ice-url.ts";
 import { parseNatsUrl } from "./nats-url.ts";
 import type { Settings } from "./schema.ts";
 
@@ -45,6 +46,10 @@ function checkTurn({ turn, iceServers }: Settings): string | undefined {
     return "setting turn.secret: missing, though turn.external is set";
   const wrongTurn = turn.external.find((url) => !/^turns?:\S+$/.test(url));
   if (wrongTurn !== undefined) return `setting turn.external: ${wrongTurn} is no turn: or turns: URL`;
+  const wrongStun = turn.stunServers.find(
+    (url) => parseIceUrl(url)?.scheme !== "stun" || /^stuns/i.test(url),
+  );
+  if (wrongStun !== undefined) return `setting turn.stunServers: ${wrongStun} is no stun: URL`;
   if (turn.relayFirstPort < 1 || turn.relayFirstPort > turn.relayLastPort)
     return "setting turn.relayLastPort: must not be below turn.relayFirstPort, which must be at least 1";
   const wrongIce = iceServers.flatMap(({ urls }) => urls).find((url) => !/^(stun|turn)s?:\S+$/.test(url));

@@ -40,6 +40,7 @@ export interface DeviceOptions {
   readonly capabilities: Capabilities;
   readonly link: DeviceLink;
   readonly grants: Grants;
+  readonly guest?: boolean;
 }
 
 /**
@@ -57,6 +58,8 @@ export class Device {
   grants: Grants;
   /** Cluster time at which the link was opened. */
   stamp = 0;
+  /** Its token is a guest's. */
+  guest: boolean;
   status: string | undefined;
   /** False once it was silent for `limits.offlineAfter`, though its link may still be resumed. */
   online = true;
@@ -69,6 +72,7 @@ export class Device {
     this.capabilities = options.capabilities;
     this.link = options.link;
     this.grants = options.grants;
+    this.guest = options.guest ?? false;
   }
 
   /** How others are told of this device. */

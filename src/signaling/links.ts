@@ -336,6 +336,7 @@ export class Links implements LinkKeeper {
       capabilities: hello.device?.capabilities ?? noCapabilities,
       link,
       grants: identity.grants,
+      guest: identity.guest ?? false,
     });
     device.stamp = stamp;
     const entry = { link, device };
@@ -388,6 +389,7 @@ export class Links implements LinkKeeper {
   #authorize(entry: LinkEntry, identity: Identity): void {
     entry.link.expires = identity.expires;
     entry.device.grants = identity.grants;
+    entry.device.guest = identity.guest ?? false;
   }
 
   /** Renews the token of a live link. */
@@ -407,7 +409,7 @@ export class Links implements LinkKeeper {
     const { ports, node } = this.#options;
     const secret = ports.random(32);
     link.secretHash = ports.hash(secret);
-    const ice = ports.iceServers(device.user, device.id, now);
+    const ice = ports.iceServers(device, now);
     link.renewAt = ice.renewAt ?? Number.POSITIVE_INFINITY;
     const welcome = {
       ...welcomeFrame(link, device, node, this.#told, now),

@@ -10,6 +10,8 @@ export interface Identity {
   /** The only device that the token is for, where it names one. */
   readonly device?: string;
   readonly grants: Grants;
+  /** The token is a guest's: anybody may get one, so that its relays are bounded more tightly. */
+  readonly guest?: boolean;
   /** Unix time in ms. */
   readonly expires: number;
   readonly issuedAt: number;
@@ -39,8 +41,7 @@ export interface Ports {
   verify(token: string, done: (result: Result<Identity, WireError>, now: number) => void): void;
   /** ICE servers for a device; `renewAt` (Unix ms) where the credentials expire. */
   iceServers(
-    user: string,
-    device: string,
+    device: { readonly user: string; readonly id: string; readonly guest: boolean },
     now: number,
   ): { readonly servers: IceServer[]; readonly renewAt?: number };
   /** An unguessable text of this many random bytes, base64url. */

@@ -1,11 +1,15 @@
+import { machine } from "./report.ts";
 import { cell, count, median, ms, type Results, share } from "./table.ts";
 
 /** What was to be reached across nodes. ms */
 const goals = { setupP99: 15, resumeP99: 50, failover: 2_000 };
 
-/** The figures across nodes as Markdown; nothing where none were measured. */
-export function clusterReport(results: Results): string[] {
-  const lines: string[] = [];
+/** The figures across nodes as Markdown. */
+export function clusterReport(results: Results, how: { runs: number; measure: number }): string {
+  const lines = [
+    `${new Date().toISOString().slice(0, 10)}, ${machine()}. Medians of ${how.runs} interleaved runs of ${how.measure} s each (least–most); failover: 3 kills in each run. The nodes, nats-server and the generator share the machine.`,
+    "",
+  ];
   const relays = results["relay-nodes"];
   if (relays !== undefined)
     lines.push(
@@ -48,11 +52,12 @@ export function clusterReport(results: Results): string[] {
       ...rows,
       "",
     );
-  return lines;
+  lines.push("### Goals across nodes", "", ...verdicts(results));
+  return lines.join("\n");
 }
 
 /** Whether the goals across nodes were reached. */
-export function clusterVerdicts(results: Results): string[] {
+function verdicts(results: Results): string[] {
   const lines: string[] = [];
   const judge = (what: string, reached: boolean) =>
     lines.push(`- ${what}: ${reached ? "reached" : "**missed**"}`);

@@ -1,7 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
-import { clusterReport, clusterVerdicts } from "./cluster-report.ts";
 import type { BenchTimes, Figures } from "./scenarios.ts";
 import { bytes, cell, count, median, megabytes, ms, type Results, share } from "./table.ts";
 
@@ -40,8 +39,7 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
   });
   if (rows.length > 0)
     lines.push("### Times", "", "| | p50 | p99 | server CPU |", "|---|---|---|---|", ...rows, "");
-  lines.push(...clusterReport(results));
-  lines.push("### Goals", "", ...verdicts(results), ...clusterVerdicts(results));
+  lines.push("### Goals", "", ...verdicts(results));
   return lines.join("\n");
 }
 
@@ -108,7 +106,8 @@ function perCpuSecond(run: Figures): number {
   return (run.messagesPerSecond ?? 0) / (run.serverCpu ?? 1);
 }
 
-function machine(): string {
+/** The machine and its programs. */
+export function machine(): string {
   const memory = /MemTotal:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1] ?? "0";
   const node = execFileSync("node", ["--version"], { encoding: "utf8" }).trim();
   const { length } = cpus();

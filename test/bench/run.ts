@@ -1,8 +1,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { clusterReport } from "./cluster-report.ts";
 import { failover } from "./failover.ts";
 import { report } from "./report.ts";
 import { across, type Figures, fanout, idle, relay, resume, setup } from "./scenarios.ts";
+import { benchTurn } from "./turn.ts";
+import { turnReport } from "./turn-report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -14,10 +17,10 @@ const { values } = parseArgs({
   },
 });
 if (values.help) {
-  console.log(`Measures the server beside the PeerJS server: npm run bench -- [options]
+  console.log(`Measures the server beside the PeerJS server, and its TURN beside coturn: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, memory, setup, fanout, resume; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, turn; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
@@ -65,17 +68,31 @@ for (const [name, servers] of Object.entries(plan)) {
     }
 }
 
-const text = report(results, { runs, ...times });
-console.log(`\n${text}`);
-if (values.record) {
+/** Shows the figures, and with --record writes them between the marks of this name. */
+function show(name: string, text: string): void {
+  console.log(`\n${text}`);
+  if (!values.record) return;
   const path = new URL("../../docs/benchmarks.md", import.meta.url);
-  const before = readFileSync(path, "utf8");
-  const after = before.replace(
-    /<!-- results -->[\s\S]*<!-- end -->/,
-    () => `<!-- results -->\n${text}\n<!-- end -->`,
+  const marks = new RegExp(`<!-- ${name} -->[\\s\\S]*?<!-- end -->`);
+  writeFileSync(
+    path,
+    readFileSync(path, "utf8").replace(marks, () => `<!-- ${name} -->\n${text}\n<!-- end -->`),
   );
-  writeFileSync(path, after);
   console.log("wrote docs/benchmarks.md");
+}
+
+const measured = Object.keys(results);
+if (measured.some((name) => !acrossNodes().includes(name)))
+  show("results", report(results, { runs, ...times }));
+if (measured.some((name) => acrossNodes().includes(name)))
+  show("nodes", clusterReport(results, { runs, ...times }));
+if (values.only === "" || only.includes("turn")) {
+  const size = values.quick
+    ? { rounds: 1, messages: 300, allocations: 300 }
+    : { rounds: Math.max(5, runs), messages: 1_000, allocations: 1_000 };
+  const figures = await benchTurn(size);
+  if (figures === undefined) console.log("turn: skipped, Debian's package coturn is missing");
+  else show("turn", turnReport(figures, size));
 }
 
 function acrossNodes(): string[] {

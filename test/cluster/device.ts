@@ -216,8 +216,9 @@ export class Device {
     // Another transport is on its way already.
     if (wasCurrent && this.#opening !== undefined) return;
     const action = closeAction(code);
+    // Neither of these ever happens to who keeps the rules.
+    if (action !== "resume") this.#options.journal.write({ what: "stopped", device: this.name, code });
     if (action === "stop") {
-      this.#options.journal.write({ what: "stopped", device: this.name, code });
       this.#end(4000);
       return;
     }
