@@ -94,7 +94,7 @@ export class NativeConnection {
 
   #hello(text: string): void {
     if (this.#host.draining) {
-      this.#transport.send('{"type":"goodbye","action":"reconnect","after":1000,"reason":"drain"}');
+      this.#transport.send('{"type":"goodbye","action":"resume","after":1000,"reason":"drain"}');
       this.refuse("drain");
       return;
     }

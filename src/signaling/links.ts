@@ -356,6 +356,8 @@ export class Links implements LinkKeeper {
       hooks.closed(old, reason, now);
     }
     this.#welcome(entry, false, refusal, found, now);
+    // What its sessions have told it while they were found again.
+    link.replay(0, now);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: link.id });
     hooks.changed(device.user, now);
     hooks.opened(device, now);
@@ -419,6 +421,7 @@ export class Links implements LinkKeeper {
     };
     link.silent = 0;
     link.sendUncounted(JSON.stringify(welcome), now);
+    link.greeted = true;
   }
 
   // LinkKeeper

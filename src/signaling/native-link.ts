@@ -48,6 +48,8 @@ export class NativeLink implements DeviceLink {
   /** Silent requests since the last acknowledgement to the client. */
   silent = 0;
   lastHeard: number;
+  /** Welcome was sent. What is said to the device before it waits for that, for nothing may come first (L14). */
+  greeted = false;
   pingSent = false;
   suspendedAt = 0;
   /** Unix ms at which the token expires; at which the ICE credentials are to be renewed. */
@@ -193,7 +195,7 @@ export class NativeLink implements DeviceLink {
     const frame = `{"seq":${this.log.last + 1},${body.slice(1)}`;
     if (!this.log.append(frame, this.#keeper.limits, this.#keeper.budget))
       this.#keeper.overflowed("logFrames");
-    if (this.transport !== undefined) this.#send(frame, now);
+    if (this.transport !== undefined && this.greeted) this.#send(frame, now);
   }
 
   #send(frame: string, now: number): void {

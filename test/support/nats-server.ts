@@ -31,6 +31,10 @@ export class NatsServer {
     return `nats://127.0.0.1:${this.port}`;
   }
 
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   /** Starts it again after {@link stop} or {@link kill}. */
   async start(): Promise<void> {
     const args = ["-a", "127.0.0.1", "-p", String(this.port), ...this.#flags];

@@ -110,6 +110,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       nodes: this.nodes,
       devices: this.devices,
       backplane,
+      deadlines,
       now: ports.now,
       source: {
         freeze: (request, now) => host.freeze(request, now),
@@ -458,10 +459,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     else if (item.silent === true) this.#refused(device, item.id, item.outcome, now);
     else if (item.room !== undefined)
       this.rooms?.answered(from, item.room, device, item.id, item.outcome, now);
-    else {
-      this.legs.replied(device, item.id, item.outcome);
-      device.link.reply(item.id, item.outcome, now);
-    }
+    else if (this.legs.replied(device, item.id, item.outcome)) device.link.reply(item.id, item.outcome, now);
   }
 
   /** A node speaks of a session that another one owns by now. */

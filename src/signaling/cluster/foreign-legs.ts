@@ -57,6 +57,9 @@ export class ForeignLegs {
   readonly #legs = new Map<Device, Map<string, ForeignLeg>>();
   readonly #ended = new Map<string, string>();
 
+  /** Requests that the device was told an unknown outcome of: the owner may only have been frozen, and reply yet. */
+  readonly #givenUp = new WeakMap<Device, Set<number>>();
+
   /** `detachedTimeout`: how long a connected call may be without an owner, ms. */
   constructor(nodes: Nodes, deadlines: Deadlines, detachedTimeout: number) {
     this.#nodes = nodes;
@@ -109,8 +112,8 @@ export class ForeignLegs {
     if (owner !== known.owner && !outranks({ epoch, owner }, known)) return false;
     const { held } = known;
     known.held = undefined;
-    if (held !== undefined && known.owner !== owner) {
-      // It was handed over with all that it had been asked.
+    if (held !== undefined) {
+      // It was handed over with all that it had been asked. The node that gave it away knows its new owner already.
       for (const request of held) this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
     } else if (known.owner !== owner) {
       // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
@@ -215,16 +218,18 @@ export class ForeignLegs {
     return undefined;
   }
 
-  /** The owner has replied. */
-  replied(device: Device, id: number, outcome: Outcome): void {
+  /** The owner has replied. False: too late, the device was told that the outcome is unknown. */
+  replied(device: Device, id: number, outcome: Outcome): boolean {
+    if (this.#givenUp.get(device)?.delete(id) === true) return false;
     for (const leg of this.#legs.get(device)?.values() ?? []) {
       const request = leg.open.get(id);
       if (request === undefined) continue;
       leg.open.delete(id);
       // It has answered the call: nothing rings here any more.
       if (request.type === "accept" && "ok" in outcome) leg.caller = undefined;
-      return;
+      return true;
     }
+    return true;
   }
 
   /** The nodes that own sessions of the device. */
@@ -279,7 +284,12 @@ export class ForeignLegs {
   ownerGone(node: string, now: number): void {
     for (const leg of [...this.ownedBy(node)]) {
       const { device, session, open } = leg;
-      for (const id of open.keys()) device.link.reply(id, { error: wireError("outcome_unknown") }, now);
+      const givenUp = this.#givenUp.get(device) ?? new Set();
+      for (const id of open.keys()) {
+        device.link.reply(id, { error: wireError("outcome_unknown") }, now);
+        givenUp.add(id);
+      }
+      if (givenUp.size > 0) this.#givenUp.set(device, givenUp);
       open.clear();
       leg.held = undefined;
       if (leg.caller !== undefined) this.#end(leg, now);

@@ -1,4 +1,5 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
+import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
 import type { LinkSnapshot } from "../link-snapshot.ts";
 import type { LegSnapshot } from "./foreign-legs.ts";
@@ -54,6 +55,7 @@ export interface LinkTransferOptions {
   readonly nodes: Nodes;
   readonly devices: RemoteDevices;
   readonly backplane: Backplane;
+  readonly deadlines: Deadlines;
   readonly source: LinkSource;
   now(): number;
 }
@@ -61,6 +63,8 @@ export interface LinkTransferOptions {
 /** How long a client's welcome may wait for its link. The giver gives up first, so that no link is in between. */
 const pullTimeout = 1_000;
 const giveTimeout = 700;
+/** How long a home that takes nothing is waited for before it is asked at all. */
+const flushTimeout = 700;
 /** What comes for a link after it was given away is sent on for this long. */
 const forwardFor = 120_000;
 const maxGiven = 100_000;
@@ -83,7 +87,7 @@ export class LinkTransfer {
 
   /** Asks a link of the node that has it, and calls back once. After a parcel {@link arrived} must be called. */
   pull(home: string, request: PullRequest, done: (answer: PullAnswer, now: number) => void): void {
-    const { nodes, devices, backplane, now } = this.#options;
+    const { nodes, devices, backplane, deadlines, now } = this.#options;
     const { link } = request;
     const refused = (answer: PullAnswer): void => {
       this.#coming.delete(link);
@@ -106,8 +110,21 @@ export class LinkTransfer {
         if ("parcel" in said) done(said, now());
         else refused(said);
       });
-    if (mirrored === undefined) ask();
-    else nodes.flushed(home, ask);
+    if (mirrored === undefined) {
+      ask();
+      return;
+    }
+    // A home that died without a word takes nothing until it is given up, which is far too late for its devices.
+    let waiting = true;
+    const late = deadlines.add(now() + flushTimeout, () => {
+      waiting = false;
+      refused({ refusal: "unreachable" });
+    });
+    nodes.flushed(home, () => {
+      if (!waiting) return;
+      late.cancel();
+      ask();
+    });
   }
 
   /** The link is there: answers what came for it meanwhile. */
