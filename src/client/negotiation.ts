@@ -4,7 +4,7 @@ import type { Candidate, Description } from "../protocol/values.ts";
 export interface Signal {
   readonly generation: number;
   readonly description?: Description;
-  readonly candidates?: readonly Candidate[];
+  readonly candidates?: Candidate[];
   readonly endOfCandidates?: boolean;
 }
 
@@ -110,7 +110,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   resync(): void {
     this.#queue(async () => {
       if (this.#unanswered) this.send(this.#unanswered);
-      if (this.#gathered.length > 0) this.send({ generation: this.#local, candidates: this.#gathered });
+      if (this.#gathered.length > 0) this.send({ generation: this.#local, candidates: [...this.#gathered] });
     });
   }
 
