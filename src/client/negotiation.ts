@@ -134,8 +134,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
 
   async #offer(options?: RTCOfferOptions): Promise<void> {
     await this.#step(async () => {
-      if (this.pc.signalingState === "have-local-offer")
-        await this.pc.setLocalDescription({ type: "rollback" });
+      // In the place of an unanswered one, if need be: a rollback of that would close channels that it was to open.
       const offer = await this.pc.createOffer(options);
       await this.#apply(offer);
       // What createOffer gave, not pc.localDescription: that one grows candidates.
