@@ -56,6 +56,8 @@ export class Device {
   /** Another one, of the same conversation, where that goes over to another node. */
   link: DeviceLink;
   grants: Grants;
+  /** The node that held its former link, where that was another one: it may remember what the device has asked. */
+  cameFrom: string | undefined;
   /** Cluster time at which the link was opened. */
   stamp = 0;
   /** Its token is a guest's. */

@@ -27,7 +27,10 @@ test("the only server is killed and starts again: the call, moved before, is fou
   await renegotiates(call, theirs);
   const { id } = call;
   await kill();
-  await until(() => alice.state === "reconnecting" && desktop.state === "reconnecting", "the loss to be seen");
+  await until(
+    () => alice.state === "reconnecting" && desktop.state === "reconnecting",
+    "the loss to be seen",
+  );
   await Promise.all([frames(call.remote), frames(theirs.remote)]);
   await single(port);
   await back(alice, desktop);

@@ -21,7 +21,7 @@ import {
   type SessionClaim,
 } from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
-import { SessionFinder } from "./session-finder.ts";
+import { type KeyedCallElsewhere, SessionFinder } from "./session-finder.ts";
 import { type HandoverHost, SessionHandover } from "./session-handover.ts";
 import { SettlingBackplane } from "./settling-backplane.ts";
 
@@ -46,6 +46,8 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   rung(device: Device, caller: Device, session: string, now: number): void;
   /** True when this node owns the session, and the leg of that number can be found again. */
   owns(session: string, leg: number): boolean;
+  /** The call that this node has taken under the user's key. */
+  keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined;
   /** The epoch of a session that this node owns. */
   epochOf(session: string): number | undefined;
   /** A device of another node comes back to its part in a session of this one. False: it has none. */
@@ -106,6 +108,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     const { detachedTimeout, ticketTtl } = options.limits;
     this.legs = new ForeignLegs(this.nodes, deadlines, detachedTimeout);
     const owns = host.owns.bind(host);
+    const keyed = (user: string, key: string) => host.keyed(user, key, ports.now());
     this.transfer = new LinkTransfer({
       nodes: this.nodes,
       devices: this.devices,
@@ -125,7 +128,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     });
     const { nodes, devices, legs } = this;
     this.handover = new SessionHandover({ nodes, devices, legs, host });
-    this.finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns });
+    this.finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns, keyed });
   }
 
   tick(now: number): void {
@@ -147,6 +150,13 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   /** True when nothing waits for another node. */
   get idle(): boolean {
     return this.nodes.backlog === 0 && this.handover.size === 0;
+  }
+
+  /** Other nodes that may remember what the device, or another one of its user, has asked before. */
+  nodesThatKnew({ user, cameFrom }: Device): string[] {
+    const nodes = new Set(this.devices.holders(user));
+    if (cameFrom !== undefined) nodes.add(cameFrom);
+    return [...nodes].filter((node) => node !== this.nodes.name && this.nodes.isLive(node));
   }
 
   // What happens to devices of this node
