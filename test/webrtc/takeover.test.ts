@@ -73,6 +73,35 @@ test("who hangs up while the server is dead is heard when it is back", async () 
   await told;
 });
 
+test("the server dies while a call rings: it rings again, as the same call, and is answered", async () => {
+  const { port, kill } = await single();
+  const url = `http://127.0.0.1:${port}`;
+  const [alice, phone, desktop] = await devices(url);
+  const rung = [phone, desktop].map((client) => client.next("incoming"));
+  const call = alice.call("bob", { media: await camera() });
+  const rings = await Promise.all(rung);
+  await until(() => call.ringing.length === 2, "the caller to hear of both");
+  const { id } = call;
+  await kill();
+  await single(port);
+  for (const client of [alice, phone, desktop]) client.retry();
+  await until(() => [alice, phone, desktop].every(({ state }) => state === "online"), "all to be back");
+  expect(await Promise.all(rings.map(({ ended }) => ended))).toMatchObject([
+    { reason: "lost" },
+    { reason: "lost" },
+  ]);
+  await until(() => phone.rings.size === 1 && desktop.rings.size === 1, "the rings");
+  const [ring] = phone.rings;
+  const elsewhere = [...desktop.rings][0]?.ended;
+  const theirs = await ring?.accept({ media: await camera() });
+  if (!theirs) throw new Error("no ring");
+  await Promise.all([frames(call.remote), frames(theirs.remote)]);
+  expect(await elsewhere).toMatchObject({ reason: "answered_elsewhere", device: "phone" });
+  expect([call.id, theirs.id]).toEqual([id, id]);
+  await theirs.hangup();
+  expect((await call.ended).reason).toBe("hangup");
+});
+
 test.skipIf(!hasNats)("of two nodes the caller's is killed: the call goes on at the other one", async () => {
   const { first, url } = await twoNodes();
   // In turn: laptop and desktop at the first, the phone at the second.
