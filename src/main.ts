@@ -30,6 +30,8 @@ export interface Switchboard {
   readonly url: string;
   /** What the embedded TURN server is told by: a list for each of its threads; empty where there is none. */
   readonly turnUrls: readonly (readonly string[])[];
+  /** Resolves when an operator asks for the drain over HTTP. */
+  readonly drainRequested: Promise<void>;
   /** Sends every device elsewhere; resolves when the last has left, or after `settings.drain`. */
   drain(): Promise<void>;
   /** Ends everything at once. */
@@ -107,7 +109,11 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
       access.answerStranger(request, client) ?? poll.fetch(request, client) ?? app(request),
   }).catch(failed);
   started.push(() => server.stop());
-  const pageless = createApp({ ...shown, pageFolder: undefined });
+  let drainAsked = (): void => {};
+  const drainRequested = new Promise<void>((resolve) => {
+    drainAsked = resolve;
+  });
+  const pageless = createApp({ ...shown, pageFolder: undefined, beginDrain: drainAsked });
   const operators = {
     ...http,
     ...settings.admin,
@@ -133,6 +139,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   return {
     port: server.port,
     turnUrls: turn.urls,
+    drainRequested,
     url: serverUrl(certificate !== undefined, host, server.port),
     drain: () => {
       core.drain(now(), settings.drain);

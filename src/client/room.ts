@@ -92,7 +92,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     const member = this.#member({ member: push.member ?? "", index: 1, device: "", ...push.peer });
     const call = new MediaCall(this.#hub, push.offer ? "out" : "in", push.peer, member.remote);
     call.use(this.#media, false);
-    call.become(push.session, push.ticket);
+    call.become(push.session);
     this.#hub.began(call);
     call.begin(push);
     member.call = call;
@@ -239,9 +239,7 @@ class RoomMember implements Member {
   }
 }
 
-/** True for the pushes that speak of a room. */
+/** True for the pushes that speak of a room itself, not of a session in it. */
 export function isRoomPush(push: Push): push is RoomPush {
-  return (
-    push.type === "room" || push.type === "admitted" || push.type === "knock" || push.type === "room_ended"
-  );
+  return "room" in push && !("session" in push);
 }

@@ -29,6 +29,7 @@ export async function serve(settings: Settings): Promise<number> {
     for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve(name));
     // A worker does not outlive who started it.
     process.once("disconnect", () => resolve("disconnect"));
+    void server.drainRequested.then(() => resolve("POST /admin/drain"));
   });
   const address = settings.dev ? server.url.replace("127.0.0.1", "localhost") : server.url;
   const hint = settings.dev ? " (development mode: for this machine only)" : "";

@@ -106,7 +106,7 @@ export const Settings = Type.Object({
     {
       port: port(
         0,
-        "Port that answers `/health` and `/metrics`; the n-th worker has the n-th from it. 0: none.",
+        "Port that answers `/health`, `/metrics` and `POST /admin/drain`; the n-th worker has the n-th from it. 0: none.",
       ),
       host: text("127.0.0.1", "Address that it listens on."),
     },

@@ -25,6 +25,8 @@ export interface RunningServer {
   readonly logs: string[];
   /** Ends it, at once if it does not drain within a second. */
   stop(): Promise<void>;
+  /** Ends it as a crash does: nobody is told. */
+  kill(): Promise<void>;
 }
 
 const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
@@ -85,6 +87,10 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       const kill = setTimeout(() => child.kill("SIGKILL"), 1_000);
       await exited;
       clearTimeout(kill);
+    },
+    kill: async () => {
+      child.kill("SIGKILL");
+      await exited;
     },
   };
 }
