@@ -418,6 +418,10 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     return this.#sessions.keyed(user, key, now);
   }
 
+  legNumber(session: string, device: Device): number | undefined {
+    return this.#sessions.legNumber(session, device);
+  }
+
   participants(session: string): Device[] {
     return this.#sessions.participants(session);
   }

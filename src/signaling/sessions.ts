@@ -323,6 +323,11 @@ export class Sessions implements SessionHost {
     return this.#sessions.get(id)?.devices() ?? [];
   }
 
+  /** The number of the device's leg in a session of this node. */
+  legNumber(id: string, device: Device): number | undefined {
+    return this.#sessions.get(id)?.legOf(device)?.id;
+  }
+
   epochOf(id: string): number | undefined {
     return this.#sessions.get(id)?.epoch;
   }
@@ -349,6 +354,7 @@ export class Sessions implements SessionHost {
       session: id,
       owner,
       epoch,
+      leg: leg.id,
       ...(state === "ringing" && leg.side === "callee" ? { caller: caller.identity } : {}),
       open: [],
     }));
@@ -413,11 +419,11 @@ export class Sessions implements SessionHost {
     });
   }
 
-  bound(device: Device, session: Session): void {
+  bound(device: Device, session: Session, leg: number): void {
     const sessions = this.#byDevice.get(device);
     if (sessions === undefined) this.#byDevice.set(device, new Set([session]));
     else sessions.add(session);
-    device.link.bound?.(session.id, session.epoch);
+    device.link.bound?.(session.id, session.epoch, leg);
   }
 
   unbound(device: Device, session: Session, goesOn = false): void {

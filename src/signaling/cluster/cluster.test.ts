@@ -209,7 +209,7 @@ describe("a node that dies", () => {
 describe("an owner that dies", () => {
   const dead = (cluster: SimCluster, client: SimClient, node: string) => {
     resumeAt(cluster, client, node, { sessions: client.tickets });
-    cluster.pass(3_000);
+    cluster.pass(4_000);
     expect(client.welcome).toMatchObject({ resumed: false });
   };
 

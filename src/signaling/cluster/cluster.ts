@@ -8,6 +8,7 @@ import type { Device, Outcome } from "../device.ts";
 import type { Directory } from "../directory.ts";
 import type { LinkEnd } from "../links.ts";
 import { NativeLink } from "../native-link.ts";
+import { failed } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import type { ClusterRooms } from "./cluster-rooms.ts";
 import { ForeignLegs, outranks } from "./foreign-legs.ts";
@@ -46,6 +47,8 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   rung(device: Device, caller: Device, session: string, now: number): void;
   /** True when this node owns the session, and the leg of that number can be found again. */
   owns(session: string, leg: number): boolean;
+  /** The number of the device's leg in a session of this node. */
+  legNumber(session: string, device: Device): number | undefined;
   /** The call that this node has taken under the user's key. */
   keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined;
   /** The epoch of a session that this node owns. */
@@ -331,7 +334,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       case "closed": {
         const device = this.devices.byLink(item.link);
         if (device === undefined) break;
-        if (item.t === "ask") this.#asked(device, item.request, now);
+        if (item.t === "ask") this.#asked(device, item.request, item.leg, now);
         else if (item.t === "closed") this.devices.ended(device, item.why, now);
         else this.#linkChanged(device, item.state, now);
       }
@@ -458,7 +461,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   #fromOwnerTo(device: Device, from: string, item: NodeItem, now: number): void {
     if (item.t === "bound") {
-      if (!this.legs.bound(device, item.session, from, item.epoch)) this.#stale(from, device, item.session);
+      if (!this.legs.bound(device, item.session, from, item.epoch, item.leg))
+        this.#stale(from, device, item.session);
       else if (device.link.state === "suspended")
         this.nodes.send(from, { t: "link", link: item.link, state: "suspended" });
     } else if (item.t === "unbound") this.legs.unbound(device, item.session, from);
@@ -518,11 +522,15 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     link.reply(id, outcome, now);
   }
 
-  #asked(device: Device, request: Request, now: number): void {
+  #asked(device: Device, request: Request, leg: number | undefined, now: number): void {
     const { host, ports } = this.#options;
     let outcome: Outcome | undefined;
     try {
-      outcome = host.perform(device, request, now);
+      const legNow = "session" in request ? host.legNumber(request.session, device) : undefined;
+      // What was asked for a leg that is over, such as an answer to a ring, is not for the one that came after it.
+      if (leg !== undefined && legNow !== undefined && leg !== legNow)
+        outcome = failed(request.type === "accept" ? "answered_elsewhere" : "no_session");
+      else outcome = host.perform(device, request, now);
     } catch (error) {
       ports.emit({ type: "fault", where: request.type, error });
       outcome = { error: wireError("internal") };
