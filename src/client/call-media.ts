@@ -29,6 +29,8 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
   protected readonly hub: Hub;
   #current: Pair | undefined;
   #next: Pair | undefined;
+  /** The pair in use was opened while it still rang. */
+  #early = false;
   #closesMedia = false;
   #unfollow = () => {};
   #recoveryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -129,24 +131,48 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     for (const { pc } of this.#pairs) pc.setConfiguration(config);
   }
 
+  /** Closes a pair that was opened while it rang, for another call goes on. */
+  #unprepare(): void {
+    if (!this.#early) return;
+    for (const line of this.lines.values()) line.detach();
+    this.#current?.close();
+    this.#current = undefined;
+  }
+
   /** Opens a pair: the first one is in use at once, a later one once the server says `moved`. */
   protected open({
     pair: number,
     generation,
     offer,
   }: Pick<PushOf<"pair">, "pair" | "generation" | "offer">): void {
+    // The one that a ring wanted early, unless the call turned out to be another.
+    const early = offer && this.#early;
+    if (!early) this.#unprepare();
+    this.#early = false;
+    const pair = early && this.#current ? this.#current : this.#open(number, generation, offer);
+    if (pair === this.#current) {
+      this.#recovery.start(Date.now());
+      this.#schedule();
+    } else if (this.#current) {
+      this.#next?.close();
+      this.#next = pair;
+    }
+    if (!early) pair.begin(this.lines.size);
+  }
+
+  /** Opens the first pair while it still rings, so that its offer can ring devices that need one. */
+  protected prepare({ pair: number, generation }: Pick<PushOf<"offer_wanted">, "pair" | "generation">): void {
+    if (this.#current) return;
+    this.#early = true;
+    this.#open(number, generation, true).begin(this.lines.size);
+  }
+
+  #open(number: number, generation: number, offer: boolean): Pair {
     const pair = new Pair(number, generation, offer, this.hub.newPeerConnection(this as never), this);
     pair.attach(this.media);
     if (this.held) pair.hold(true);
-    if (this.#current) {
-      this.#next?.close();
-      this.#next = pair;
-    } else {
-      this.#use(pair);
-      this.#recovery.start(Date.now());
-      this.#schedule();
-    }
-    pair.begin(this.lines.size);
+    if (!this.#current) this.#use(pair);
+    return pair;
   }
 
   /** Something from the server for one of the pairs. */

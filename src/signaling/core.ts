@@ -6,6 +6,7 @@ import type { Backplane } from "./backplane.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
+import { GatewayPort } from "./gateway-port.ts";
 import { drainLinks, sweepLinks } from "./link-upkeep.ts";
 import { type LinkEnd, type LinkHooks, Links } from "./links.ts";
 import { Messages } from "./messages.ts";
@@ -96,6 +97,22 @@ export class Core implements ConnectionHost, LinkHooks {
       disconnect: this.#sessions.disconnect.bind(this.#sessions),
     });
     this.#messages = new Messages({ limits, directory, rooms: this.#rooms });
+  }
+
+  /** The entrance for devices of another protocol. Callers are asked for their offer early from then on, where it is needed. */
+  gateway(): GatewayPort {
+    this.#sessions.asksOffers = true;
+    return new GatewayPort({
+      limits: this.#limits,
+      ports: this.ports,
+      deadlines: this.#deadlines,
+      directory: this.#directory,
+      hooks: this,
+      draining: () => this.draining,
+      stale: (identity, now) => this.links.stale(identity, now),
+      perform: this.perform.bind(this),
+      settle: this.settle.bind(this),
+    });
   }
 
   /** Speaks the native protocol over a new transport. */

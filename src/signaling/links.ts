@@ -115,8 +115,7 @@ export class Links implements LinkKeeper {
     const wanted = hello.device?.id;
     if (identity.device !== undefined && wanted !== undefined && wanted !== identity.device)
       return { close: "forbidden", reason: "the token is for another device" };
-    if (identity.expires <= now || identity.issuedAt < (this.#notBefore.get(identity.user) ?? 0))
-      return { close: "unauthorized", reason: "token_expired" };
+    if (this.stale(identity, now)) return { close: "unauthorized", reason: "token_expired" };
     const id = identity.device ?? wanted ?? `d_${this.#options.ports.random(9)}`;
     const { resume } = hello;
     const entry = resume === undefined ? undefined : this.#links.get(resume.link);
@@ -335,6 +334,11 @@ export class Links implements LinkKeeper {
   setOnline(device: Device, online: boolean, now: number): void {
     device.online = online;
     this.#options.hooks.changed(device, now);
+  }
+
+  /** True when the token has expired, or was issued before its user was kicked. */
+  stale({ user, expires, issuedAt }: Identity, now: number): boolean {
+    return expires <= now || issuedAt < (this.#notBefore.get(user) ?? 0);
   }
 
   /** Ends the links of a user, or of one device of it, and refuses the tokens that were issued until now. */

@@ -47,6 +47,8 @@ export class Sessions implements SessionHost {
   /** Session → the users that had part in it, for hang-ups that cross its end. */
   readonly #recentlyEnded = new Map<string, readonly string[]>();
   active = 0;
+  /** Devices may attach that need an offer to ring. */
+  asksOffers = false;
   /** Signals that were taken since the start. */
   signals = 0;
 
@@ -320,6 +322,9 @@ export class Sessions implements SessionHost {
   #ring(session: Session, now: number): void {
     if (session.state !== "ringing") return;
     for (const device of this.#options.directory.devices(session.wish.user)) session.ringDevice(device, now);
+    // Who may not know which devices there are must not learn it by being asked.
+    if (this.asksOffers && !may(session.caller.device ?? noDevice, "watch", session.wish.user))
+      session.ring.wantOffer(now);
     session.ring.settle(now);
     this.#cross(session, now);
   }
@@ -358,3 +363,5 @@ export class Sessions implements SessionHost {
     return legs;
   }
 }
+
+const noDevice = { user: "", grants: {} };
