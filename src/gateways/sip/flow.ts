@@ -10,7 +10,10 @@ export interface Flow {
   readonly transport: string;
   /** False where messages may be lost, so that they are sent again (UDP). */
   readonly reliable: boolean;
-  /** The client's address, and that of which limits count it. */
+  /** What we call ourselves on it, in Via and Contact. */
+  readonly host: string;
+  readonly port: number | undefined;
+  /** The client's address. */
   readonly address: string;
   readonly open: boolean;
   /** Sends one message; nothing happens once the flow is closed. */

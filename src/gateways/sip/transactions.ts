@@ -3,7 +3,7 @@ import { type ClientTransaction, type ClientUser, InviteClient, NonInviteClient 
 import type { Flow } from "./flow.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { InviteServer, NonInviteServer, type ServerTransaction } from "./server-transaction.ts";
-import { branchCookie, type Via } from "./via.ts";
+import { branchCookie } from "./via.ts";
 
 /** What the transaction layer hands up. */
 export interface TransactionUser {
@@ -106,15 +106,4 @@ function serverKey({ via, callId, cseq, from }: SipRequest, method: string): str
   return via.branch.startsWith(branchCookie)
     ? `${via.branch} ${place} ${method}`
     : `${callId} ${cseq.sequence} ${from.parameters.get("tag")} ${place} ${method}`;
-}
-
-/** The Via of a request of ours over that flow. */
-export function ownVia(flow: Flow, host: string, branch: string): Via {
-  return {
-    transport: flow.transport,
-    host,
-    port: undefined,
-    parameters: new Map([["branch", branch]]),
-    branch,
-  };
 }
