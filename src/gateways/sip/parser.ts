@@ -33,7 +33,8 @@ export function parseMessage(input: string | Uint8Array): Result<SipMessage, Par
   const firstEnd = lineEnd(head, 0);
   const start = parseStartLine(head.slice(0, firstEnd));
   const trouble = readHeaders(head, firstEnd + 2, headers);
-  const answerable = !isStatusLine(head) && !head.startsWith("ACK ") && canBeAnswered(headers);
+  // A response goes back the way that the Vias tell; one with a From, To or Call-ID too few is still an answer (RFC 4475 §3.3.1).
+  const answerable = !isStatusLine(head) && !head.startsWith("ACK ") && headers.has("Via");
   const refuse = (reason: string, status = 400) =>
     fail({ reason, status: answerable ? status : undefined, headers });
   if (start.kind === "bad") return refuse(start.reason, start.status);
@@ -101,11 +102,6 @@ function readHeaders(head: string, at: number, headers: Headers): string | undef
     }
   }
   return trouble;
-}
-
-/** A response says whom it is for, and which request it answers. */
-function canBeAnswered(headers: Headers): boolean {
-  return ["Via", "From", "To", "Call-ID", "CSeq"].every((name) => headers.has(name));
 }
 
 function lineEnd(head: string, at: number): number {

@@ -35,7 +35,10 @@ function requestLine(line: string): StartLine | BadStartLine {
       ? bad("version is not 2.0", 505)
       : bad("no version at the end of the request line", 400);
   const uri = parseUri(line.slice(first + 1, last));
-  return uri === undefined ? bad("Request-URI is wrong", 400) : { kind: "request", method, uri };
+  if (uri === undefined) return bad("Request-URI is wrong", 400);
+  // A Request-URI has no headers (RFC 3261 §19.1.1).
+  if ("headers" in uri && uri.headers !== undefined) return bad("Request-URI has headers", 400);
+  return { kind: "request", method, uri };
 }
 
 function statusLine(line: string): StartLine | BadStartLine {
