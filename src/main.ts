@@ -13,6 +13,7 @@ import { listen } from "./net/listen.ts";
 import { nodeName, packageVersion, pageFolder, serverUrl } from "./place.ts";
 import { Core } from "./signaling/core.ts";
 import type { CoreEvent } from "./signaling/events.ts";
+import { startSipService } from "./sip-service.ts";
 import { AccessPolicy } from "./transports/access-policy.ts";
 import { Admission } from "./transports/admission.ts";
 import { HttpPoll } from "./transports/http-poll.ts";
@@ -70,6 +71,11 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const served = { version: packageVersion, pageFolder: settings.page ? pageFolder : undefined };
   const turn = await startTurnService(settings, host, log);
   if (turn.report) metrics.watchTurn(turn.report);
+  const sip = await startSipService(settings, host, core, door, log).catch(async (error: unknown) => {
+    await turn.stop();
+    throw error;
+  });
+  if (sip.numbers) metrics.watchGateway("sip", sip.numbers);
   const app = createApp({ ...settings, ...served, core, backplane, metrics, turn });
 
   const server = await listen({
@@ -81,12 +87,12 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     messageBytes: limits.frameBytes * 2,
     bufferedBytes: limits.sendBuffer * 2,
     bodyBytes: limits.frameBytes * 8,
-    sockets: [websocketRoute(door)],
+    sockets: [websocketRoute(door), ...sip.routes],
     fetch: (request, client) =>
       access.answerStranger(request, client) ?? poll.fetch(request, client) ?? app(request),
     fault,
   }).catch(async (error: unknown) => {
-    await turn.stop();
+    await Promise.all([turn.stop(), sip.stop()]);
     throw error;
   });
   const tick = (): void => {
@@ -103,7 +109,10 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     },
     stop: () => {
       for (const stop of [stopTicking, stopWatching, poll.stop]) stop?.();
-      return Promise.all([server.stop(), turn.stop()]).then(() => {});
+      return sip
+        .stop()
+        .then(() => Promise.all([server.stop(), turn.stop()]))
+        .then(() => {});
     },
   };
 }

@@ -2,6 +2,7 @@ import { type Static, type TInteger, Type } from "typebox";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import { IceServer, RoomPolicy } from "../protocol/values.ts";
 import { flag, milliseconds, port, secret, text, texts } from "./leaf.ts";
+import { SipSettings } from "./sip-schema.ts";
 import { TurnSettings } from "./turn-schema.ts";
 
 const RoomRule = Type.Object(
@@ -67,6 +68,7 @@ export const Settings = Type.Object({
       "STUN and TURN servers that every device is told, as `RTCIceServer` objects with `urls` as a list.",
   }),
   turn: TurnSettings,
+  sip: SipSettings,
   rooms: Type.Array(RoomRule, {
     default: [],
     description:

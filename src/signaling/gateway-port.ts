@@ -64,9 +64,13 @@ export class GatewayPort {
 
   /**
    * Signs a device in. It must not be there already: a gateway detaches the older one of its own first, and never takes the
-   * place of a device of another protocol.
+   * place of a device of another protocol. `made` hears of the device before anything is delivered to it.
    */
-  attach(options: DeviceOptions, now: number): Result<Device, WireError> {
+  attach(
+    options: DeviceOptions,
+    now: number,
+    made: (device: Device) => void = () => {},
+  ): Result<Device, WireError> {
     const { directory, limits, hooks, ports } = this.#host;
     if (this.draining) return fail(wireError("temporary"));
     if (directory.device(options.user, options.id) !== undefined)
@@ -75,6 +79,7 @@ export class GatewayPort {
       return fail(this.#full("devicesPerUser", "too_many_devices"));
     if (directory.deviceCount >= limits.links) return fail(this.#full("links", "temporary"));
     const device = new Device(options);
+    made(device);
     this.#attached.add(device);
     directory.add(device);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: device.link.id });

@@ -7,11 +7,6 @@ import type { Transactions } from "./transactions.ts";
 import { makeSipUri, type SipUri } from "./uri.ts";
 import { branchCookie, type Via } from "./via.ts";
 
-/** Whoever takes requests inside of dialogs: calls and subscriptions. */
-export interface DialogUser<Transaction> {
-  receive(transaction: Transaction, now: number): void;
-}
-
 /** What calls and registrations share. */
 export interface Agent {
   readonly core: GatewayPort;
@@ -20,12 +15,15 @@ export interface Agent {
   readonly settings: SipSettings;
   /** An unguessable token of this many random bytes. */
   random(bytes: number): string;
+  /** The time as a Date header says it. */
+  date(now: number): string;
   /** A number from 0 to 1. */
   jitter(): number;
 }
 
 /** The methods that we know. */
-export const methods = "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, PRACK, REGISTER";
+const methods =
+  "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, PRACK, REGISTER";
 
 export const allow: HeaderEntry = ["Allow", methods];
 

@@ -12,6 +12,7 @@ import { type Agent, allow, newVia, ownContact } from "./agent.ts";
 import type { ClientUser } from "./client-transaction.ts";
 import type { Dialog } from "./dialog.ts";
 import { digitsBody, parseDigits } from "./digits.ts";
+import { fallbackAnswer } from "./fallback-answer.ts";
 import { FarMedia } from "./far-media.ts";
 import type { Flow } from "./flow.ts";
 import {
@@ -24,7 +25,6 @@ import {
   type SipRequest,
   type SipResponse,
 } from "./message.ts";
-import { fallbackAnswer } from "./fallback-answer.ts";
 import type { Phone, PhoneCall } from "./phone.ts";
 import { reasonHeader } from "./reasons.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
@@ -34,7 +34,7 @@ import { giveUp, t1, t2 } from "./timers.ts";
 /** What a call tells who keeps the calls. */
 export interface CallKeeper {
   /** The dialog is there: requests in it belong to the call. */
-  opened(call: Call, dialog: Dialog): void;
+  dialogOpened(call: Call, dialog: Dialog): void;
   /** The call is over; its dialog stays known for late requests. */
   over(call: Call, now: number): void;
 }
@@ -143,7 +143,7 @@ export abstract class Call implements PhoneCall {
   protected abstract firstDescribed(type: "offer" | "answer", now: number): void;
 
   /** The far end moves to another device: that one offers to the phone, which goes on with it. */
-  protected pairOpened(push: PushOf<"pair">, _now: number): void {
+  protected pairOpened(push: Omit<PushOf<"pair">, "seq">, _now: number): void {
     this.pair = push.pair;
     this.generation = push.generation;
     this.far.restart();
@@ -157,11 +157,12 @@ export abstract class Call implements PhoneCall {
   /** The phone is gone for good. */
   gone(now: number): void {
     if (this.ended) return;
-    if (this.session !== "") this.phone.ask("hangup", { session: this.session, reason: "failed", detail: "signaling lost" }, now);
+    if (this.session !== "")
+      this.phone.ask("hangup", { session: this.session, reason: "failed", detail: "signaling lost" }, now);
     this.close(now);
   }
 
-  #signaled(push: PushOf<"signal">, now: number): void {
+  #signaled(push: Omit<PushOf<"signal">, "seq">, now: number): void {
     if (push.pair !== this.pair || push.generation !== this.generation) return;
     const { description, candidates = [], endOfCandidates = false } = push;
     if (description !== undefined) {
@@ -172,7 +173,8 @@ export abstract class Call implements PhoneCall {
     }
     if (candidates.length === 0 && !endOfCandidates) return;
     this.far.gather(candidates, endOfCandidates, now);
-    if (this.active && this.trickles && this.dialog !== undefined) this.#trickle(candidates, endOfCandidates, now);
+    if (this.active && this.trickles && this.dialog !== undefined)
+      this.#trickle(candidates, endOfCandidates, now);
   }
 
   #restarted(generation: number): void {
@@ -371,10 +373,15 @@ export abstract class Call implements PhoneCall {
     const { flow, dialog } = this;
     if (flow === undefined || dialog === undefined) return;
     let done = false;
-    const request = this.inDialog("INVITE", flow, [ownContact(flow, this.tag), allow, ["Supported", "timer"]], {
-      type: sdpType,
-      content: sdp,
-    });
+    const request = this.inDialog(
+      "INVITE",
+      flow,
+      [ownContact(flow, this.tag), allow, ["Supported", "timer"]],
+      {
+        type: sdpType,
+        content: sdp,
+      },
+    );
     const user: ClientUser = {
       response: (response, later) => {
         if (response.status < 200) return;
@@ -413,9 +420,7 @@ export abstract class Call implements PhoneCall {
 
   /** An offer is on its way, or an answer is to be acknowledged. */
   protected get busy(): boolean {
-    return (
-      this.#nearOffer !== undefined || this.#farOffer !== undefined || this.unacknowledged !== undefined
-    );
+    return this.#nearOffer !== undefined || this.#farOffer !== undefined || this.unacknowledged !== undefined;
   }
 
   // Requests of the phone
@@ -468,7 +473,9 @@ export abstract class Call implements PhoneCall {
     } else if (request.body.length === 0) {
       if (request.method === "INVITE") {
         // An offer of ours in the 200 would need one of the far end's making.
-        this.respond(transaction, 488, now, [["Warning", '399 switchboard "an INVITE must bring its offer"']]);
+        this.respond(transaction, 488, now, [
+          ["Warning", '399 switchboard "an INVITE must bring its offer"'],
+        ]);
         return;
       }
       this.dialog?.refresh(request);
@@ -495,7 +502,10 @@ export abstract class Call implements PhoneCall {
       this.respond(transaction, 200, now);
       this.digits(digits.digit, digits.duration, now);
     } else if (type === undefined) this.respond(transaction, 200, now);
-    else this.respond(transaction, 415, now, [["Accept", `application/dtmf-relay, application/dtmf, ${fragmentType}`]]);
+    else
+      this.respond(transaction, 415, now, [
+        ["Accept", `application/dtmf-relay, application/dtmf, ${fragmentType}`],
+      ]);
   }
 
   /** The phone pressed a key: the other device is told. */
@@ -513,7 +523,13 @@ export abstract class Call implements PhoneCall {
   /** Sends a description of the phone, with its candidates in it, once the session is active. */
   protected tell(description: { type: "offer" | "answer"; sdp: string }, now: number): void {
     const { session, pair, generation } = this;
-    const fields = { session, pair, generation, description, ...(this.trickles ? {} : { endOfCandidates: true }) };
+    const fields = {
+      session,
+      pair,
+      generation,
+      description,
+      ...(this.trickles ? {} : { endOfCandidates: true }),
+    };
     this.phone.ask("signal", fields, now, (outcome, later) => this.#untold(outcome, later));
   }
 
@@ -538,11 +554,13 @@ export abstract class Call implements PhoneCall {
   }
 
   /** A description without its candidates, and these. */
-  protected stripped(sdp: string): {
-    readonly description: SessionDescription;
-    readonly sdp: string;
-    readonly candidates: readonly TrickleCandidate[];
-  } | undefined {
+  protected stripped(sdp: string):
+    | {
+        readonly description: SessionDescription;
+        readonly sdp: string;
+        readonly candidates: readonly TrickleCandidate[];
+      }
+    | undefined {
     const parsed = parseDescription(sdp);
     if (parsed === undefined || parsed.media.length === 0) return undefined;
     const { description, candidates } = stripCandidates(parsed);
@@ -560,13 +578,23 @@ export abstract class Call implements PhoneCall {
     transaction.respond(makeResponse(transaction.request, status, { toTag: this.tag, headers }), now);
   }
 
-  protected inDialog(method: string, flow: Flow, headers: readonly HeaderEntry[], body?: Content): SipRequest {
+  protected inDialog(
+    method: string,
+    flow: Flow,
+    headers: readonly HeaderEntry[],
+    body?: Content,
+  ): SipRequest {
     const via = newVia(this.agent, flow);
     return this.dialog!.request(method, { via, headers, ...(body === undefined ? {} : { body }) });
   }
 
   /** Sends a request whose outcome matters only in that a dialog that the phone does not know is over. */
-  protected send(request: SipRequest, flow: Flow, now: number, done?: (response: SipResponse, now: number) => void): void {
+  protected send(
+    request: SipRequest,
+    flow: Flow,
+    now: number,
+    done?: (response: SipResponse, now: number) => void,
+  ): void {
     const user: ClientUser = {
       response: (response, later) => {
         if (response.status < 200) return;
@@ -605,7 +633,12 @@ export abstract class Call implements PhoneCall {
     const parsed = this.far.plain === undefined ? undefined : parseDescription(this.far.plain);
     const [section] = parsed?.media ?? [];
     const credentials = parsed && section && iceCredentials(parsed, section);
-    const content = formatFragment({ candidates, complete, ufrag: credentials?.ufrag, pwd: credentials?.pwd });
+    const content = formatFragment({
+      candidates,
+      complete,
+      ufrag: credentials?.ufrag,
+      pwd: credentials?.pwd,
+    });
     const headers: HeaderEntry[] = [
       ["Info-Package", "trickle-ice"],
       ["Content-Disposition", "Info-Package"],
@@ -617,7 +650,8 @@ export abstract class Call implements PhoneCall {
   protected noteAbilities({ headers }: SipMessage): void {
     if (headers.has("Allow")) this.#offersUpdate = headers.includes("Allow", "UPDATE");
     if (headers.has("Supported"))
-      this.trickles = headers.includes("Supported", "trickle-ice") && headers.includes("Recv-Info", "trickle-ice");
+      this.trickles =
+        headers.includes("Supported", "trickle-ice") && headers.includes("Recv-Info", "trickle-ice");
   }
 
   // The end

@@ -1,6 +1,6 @@
 import {
-  contact,
   type Content,
+  contact,
   fromTag,
   type HeaderEntry,
   makeRequest,

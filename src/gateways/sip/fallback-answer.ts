@@ -1,9 +1,5 @@
 import { formatMediaLine, isRejected, mediaLine, mid } from "../../wire/sdp/attributes.ts";
-import {
-  formatDescription,
-  type MediaSection,
-  type SessionDescription,
-} from "../../wire/sdp/description.ts";
+import { formatDescription, type MediaSection, type SessionDescription } from "../../wire/sdp/description.ts";
 import { holdAnswer } from "../../wire/sdp/local-answer.ts";
 
 /**

@@ -4,18 +4,20 @@ import type { ReplyOf } from "../../protocol/replies.ts";
 import type { MediaWanted } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
+import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
 import type { SessionDescription } from "../../wire/sdp/description.ts";
 import { type Agent, allow, ownContact } from "./agent.ts";
 import { Call, type CallKeeper, sdpType } from "./call.ts";
 import { Dialog } from "./dialog.ts";
 import type { Flow } from "./flow.ts";
-import { bodyText, contentType, type HeaderEntry, headerNumber, makeResponse, type SipRequest } from "./message.ts";
+import { type HeaderEntry, headerNumber, makeResponse, type SipRequest } from "./message.ts";
+import { sessionDescription } from "./multipart.ts";
 import type { Phone } from "./phone.ts";
 import { type Refusal, refusalOf, refusalOfError } from "./reasons.ts";
+import { acceptObjection, contentObjection } from "./sanity.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { minSe, tooSmall } from "./session-timer.ts";
 import { giveUp, t1 } from "./timers.ts";
-import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
 
 /** A 1xx that waits for its PRACK (RFC 3262 §3). */
 interface Reliable {
@@ -53,13 +55,13 @@ export class IncomingCall extends Call {
   /** Begins: refuses, or rings. */
   start(now: number): void {
     const { request } = this.#transaction;
-    const text = bodyText(request);
-    const type = contentType(request);
+    const wrong =
+      contentObjection(request, [sdpType, "multipart/mixed"]) ?? acceptObjection(request, sdpType);
     if (tooSmall(request)) this.#refuseWith({ status: 422 }, now, [["Min-SE", String(minSe)]]);
-    else if (request.body.length > 0 && type !== sdpType)
-      this.#refuseWith({ status: 415 }, now, [["Accept", sdpType]]);
+    else if (wrong !== undefined) this.#refuseWith(wrong, now, wrong.headers);
     else {
-      const offer = text === undefined || text === "" ? undefined : this.stripped(text);
+      const text = sessionDescription(request);
+      const offer = text === undefined ? undefined : this.stripped(text);
       this.dialog = Dialog.ofServer(request, this.tag);
       if (offer === undefined) this.#refuseWith({ status: 488 }, now);
       else if (this.dialog === undefined) this.#refuseWith({ status: 400 }, now);
@@ -67,7 +69,7 @@ export class IncomingCall extends Call {
         this.near = offer.description;
         this.#candidates = offer.candidates;
         this.noteAbilities(request);
-        this.keeper.opened(this, this.dialog);
+        this.keeper.dialogOpened(this, this.dialog);
         const seconds = headerNumber(request, "Expires");
         const timeout = seconds === undefined ? undefined : Math.min(Math.max(seconds, 1), 600) * 1_000;
         const fields = {
@@ -128,7 +130,8 @@ export class IncomingCall extends Call {
   /** §13.3.1.1: again each minute, so that nobody on the way gives up. */
   #ringing(now: number, headers: readonly HeaderEntry[] = []): void {
     this.#respond(180, now, [ownContact(this.#transaction.flow, this.tag), allow, ...headers]);
-    if (headers.length === 0) this.#rang = this.agent.clock.after(60_000, now, (later) => this.#ringing(later));
+    if (headers.length === 0)
+      this.#rang = this.agent.clock.after(60_000, now, (later) => this.#ringing(later));
   }
 
   #ringReliably(now: number): void {
@@ -206,12 +209,19 @@ export class IncomingCall extends Call {
 
   protected override digits(digit: string, duration: number, now: number): void {
     const { user, device } = this.#peer ?? {};
-    if (device !== undefined) this.phone.ask("send", { to: `${user}/${device}`, body: { digit, duration, session: this.session } }, now);
+    if (device !== undefined)
+      this.phone.ask(
+        "send",
+        { to: `${user}/${device}`, body: { digit, duration, session: this.session } },
+        now,
+      );
   }
 }
 
 function mediaOf(offer: SessionDescription): MediaWanted {
-  const kinds = offer.media.filter((section) => !isRejected(section)).map((section) => mediaLine(section).kind);
+  const kinds = offer.media
+    .filter((section) => !isRejected(section))
+    .map((section) => mediaLine(section).kind);
   return {
     audio: kinds.includes("audio"),
     video: kinds.includes("video"),

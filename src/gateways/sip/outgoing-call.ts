@@ -2,7 +2,7 @@ import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
-import { addressOfRecord, type Agent, allow, newVia, ownContact } from "./agent.ts";
+import { type Agent, addressOfRecord, allow, newVia, ownContact } from "./agent.ts";
 import { Call, type CallKeeper, sdpType } from "./call.ts";
 import type { ClientTransaction } from "./client-transaction.ts";
 import { Dialog } from "./dialog.ts";
@@ -30,18 +30,18 @@ export class OutgoingCall extends Call {
   #accepted = false;
   #candidates: readonly TrickleCandidate[] = [];
 
-  constructor(
-    agent: Agent,
-    keeper: CallKeeper,
-    phone: Phone,
-    incoming: Omit<PushOf<"incoming">, "seq">,
-    now: number,
-  ) {
+  constructor(agent: Agent, keeper: CallKeeper, phone: Phone, incoming: Omit<PushOf<"incoming">, "seq">) {
     super(agent, keeper, phone);
     this.#incoming = incoming;
     this.session = incoming.session;
     this.pair = incoming.pair;
     this.generation = incoming.generation;
+  }
+
+  /** Rings, as soon as there is an offer. */
+  begin(now: number): void {
+    const { agent, phone } = this;
+    const incoming = this.#incoming;
     const { offerTimeout } = agent.settings.limits;
     this.#offerTimer = agent.clock.after(offerTimeout, now, (later) => this.#decline("incompatible", later));
     if (incoming.description !== undefined) {
@@ -148,7 +148,7 @@ export class OutgoingCall extends Call {
       this.bye(this.#cancelled ?? "cancelled", now);
       return;
     }
-    this.keeper.opened(this, this.dialog);
+    this.keeper.dialogOpened(this, this.dialog);
     this.noteAbilities(response);
     this.timer.agreed(response, now);
     const text = bodyText(response);
@@ -238,7 +238,12 @@ export class OutgoingCall extends Call {
 
   protected override digits(digit: string, duration: number, now: number): void {
     const { user, device } = this.#incoming.from;
-    if (device !== undefined) this.phone.ask("send", { to: `${user}/${device}`, body: { digit, duration, session: this.session } }, now);
+    if (device !== undefined)
+      this.phone.ask(
+        "send",
+        { to: `${user}/${device}`, body: { digit, duration, session: this.session } },
+        now,
+      );
   }
 
   protected override pushed(_push: PushBody, _now: number): void {}

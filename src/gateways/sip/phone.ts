@@ -87,7 +87,11 @@ export class Phone implements DeviceLink {
     this.#asked += 1;
     const id = this.#asked;
     this.#waiting.set(id, done);
-    const outcome = this.#agent.core.perform(this.#device, { ...fields, id, type } as Request & { type: T }, now);
+    const outcome = this.#agent.core.perform(
+      this.#device,
+      { ...fields, id, type } as unknown as Request,
+      now,
+    );
     if (outcome === undefined) return;
     this.#waiting.delete(id);
     done(outcome, now);

@@ -80,7 +80,10 @@ export function refusalOfError({ code, retryAfter }: WireError): Refusal {
 }
 
 /** What a refusal of a phone means to the core. Users of JsSIP and SIP.js decline with 480, which ends only that leg. */
-export function declineOf(status: number): { readonly reason: "declined" | "busy" | "incompatible"; readonly everywhere: boolean } {
+export function declineOf(status: number): {
+  readonly reason: "declined" | "busy" | "incompatible";
+  readonly everywhere: boolean;
+} {
   if (status === 600) return { reason: "busy", everywhere: true };
   if (status === 486) return { reason: "busy", everywhere: false };
   if ([406, 415, 488, 606].includes(status)) return { reason: "incompatible", everywhere: status === 606 };

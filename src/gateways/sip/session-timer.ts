@@ -15,12 +15,12 @@ export interface SessionTimerUser {
 }
 
 /** `Session-Expires: 90;refresher=uac` (RFC 4028 §4). */
-export interface SessionExpires {
+interface SessionExpires {
   readonly seconds: number;
   readonly refresher: "uac" | "uas" | undefined;
 }
 
-export function sessionExpires(message: SipMessage): SessionExpires | undefined {
+function sessionExpires(message: SipMessage): SessionExpires | undefined {
   const [count = "", ...parameters] = (message.headers.get("Session-Expires") ?? "").split(";");
   const seconds = parseCount(count.trim());
   if (seconds === undefined) return undefined;

@@ -1,5 +1,10 @@
+import {
+  type ClientTransaction,
+  type ClientUser,
+  InviteClient,
+  NonInviteClient,
+} from "./client-transaction.ts";
 import type { Clock } from "./clock.ts";
-import { type ClientTransaction, type ClientUser, InviteClient, NonInviteClient } from "./client-transaction.ts";
 import type { Flow } from "./flow.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { InviteServer, NonInviteServer, type ServerTransaction } from "./server-transaction.ts";
@@ -18,7 +23,10 @@ export class Transactions {
   readonly #clock: Clock;
   readonly #user: TransactionUser;
   /** Transactions of one flow, bounded: see {@link full}. */
-  readonly #flows = new Map<Flow, { servers: Map<string, ServerTransaction>; clients: Map<string, ClientTransaction> }>();
+  readonly #flows = new Map<
+    Flow,
+    { servers: Map<string, ServerTransaction>; clients: Map<string, ClientTransaction> }
+  >();
   readonly #most: number;
 
   /** At most `most` transactions of each direction on one flow. */
