@@ -338,7 +338,11 @@ class SipJsPeer extends Base implements Peer {
           void message.accept();
         },
         onConnect: () => {
-          if (this.#registerer !== undefined) void this.#registerer.register();
+          // It says no change of state when it was registered before.
+          const onAccept = () => {
+            this.registered = true;
+          };
+          void this.#registerer?.register({ requestDelegate: { onAccept } });
         },
         onDisconnect: () => {
           this.registered = false;

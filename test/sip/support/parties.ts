@@ -56,7 +56,7 @@ export async function pageParty(
   await page.addScriptTag({ content: await pageBundle(), type: "module" });
   await page.waitForFunction(() => "makePeer" in window);
   const server = `${url.replace("http", "ws")}/sip`;
-  const all: PeerOptions = { kind, user, server, password: `dev:${user}`, ...options };
+  const all: PeerOptions = { kind, user, server, password: `dev:${options.user ?? user}`, ...options };
   await page.evaluate(async (made) => {
     const kept = window as unknown as KeptWindow;
     kept.makePeer(made);
