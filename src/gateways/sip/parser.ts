@@ -80,14 +80,15 @@ function readHeaders(head: string, at: number, headers: Headers): string | undef
   const seen = new Set<string>();
   for (let here = at; here < head.length; ) {
     let end = lineEnd(head, here);
-    let line = head.slice(here, end);
+    const pieces = [head.slice(here, end)];
     // A line that begins with a blank goes on with the one before (RFC 3261 §7.3.1).
-    while (isBlank(head.charCodeAt(end + 2)) && line.length <= messageLimits.line) {
+    while (isBlank(head.charCodeAt(end + 2))) {
       const next = lineEnd(head, end + 2);
-      line = `${line.trimEnd()} ${head.slice(end + 2, next).trimStart()}`;
+      pieces.push(head.slice(end + 2, next));
       end = next;
     }
     here = end + 2;
+    const line = pieces.length === 1 ? (pieces[0] ?? "") : pieces.map((piece) => piece.trim()).join(" ");
     const colon = line.indexOf(":");
     const name = line.slice(0, colon).trimEnd();
     if (headers.size === messageLimits.headers) return trouble ?? "too many headers";

@@ -1,7 +1,6 @@
 import {
   attribute,
   attributes,
-  bundle,
   formatMediaLine,
   iceCredentials,
   isRejected,
@@ -49,8 +48,8 @@ export interface Aggregated {
 }
 
 /**
- * Puts trickled candidates into a description for a peer that knows no trickle. Those of bundled sections go to the first of the
- * bundle. With `complete` it says that no more come.
+ * Puts trickled candidates under the sections that they name, for a peer that knows no trickle. With `complete` it says that no
+ * more come (RFC 8838 §14).
  */
 export function addCandidates(
   description: SessionDescription,
@@ -81,23 +80,19 @@ export function addCandidates(
   }
   const media = description.media.map((section, index) => {
     const lines = [...section.lines, ...(added[index] ?? [])];
-    const gathers = complete && isGathered(description, section) && !lines.includes(endOfCandidates);
-    return { lines: gathers ? [...lines, endOfCandidates] : lines };
+    const ends = complete && lines.some((line) => line.startsWith("a=candidate:"));
+    return { lines: ends && !lines.includes(endOfCandidates) ? [...lines, endOfCandidates] : lines };
   });
   return { description: { session: description.session, media }, dropped };
 }
 
 /**
- * Sets `c=` and the port of `m=` to the default candidate (RFC 8839 §4.2.1.2: relayed before reflexive before host; UDP,
- * component 1), which is what peers without ICE, and some with, send to. Bundled sections without candidates take the first's.
+ * Sets `c=` and the port of `m=` to the default candidate (RFC 8839 §4.2.1.2), which is where peers without ICE send to: relayed
+ * before reflexive before host, UDP, component 1, IPv4 where there is a choice. Bundled sections without candidates are left alone.
  */
 export function withDefaultCandidates(description: SessionDescription): SessionDescription {
-  const bundled = bundle(description);
-  const first = description.media.find((section) => mid(section) === bundled[0]);
   const media = description.media.map((section) => {
-    if (mediaLine(section).port === "0") return section;
-    const inBundle = bundled.includes(mid(section) ?? "");
-    const chosen = defaultCandidate(section) ?? (inBundle && first ? defaultCandidate(first) : undefined);
+    const chosen = isRejected(section) ? undefined : defaultCandidate(section);
     return chosen === undefined ? section : withAddress(section, chosen);
   });
   return { session: description.session, media };
@@ -110,26 +105,15 @@ function isCandidateLine(line: string): boolean {
   return line.startsWith("a=candidate:") || line === endOfCandidates;
 }
 
-/** Which section a candidate goes to: the one it names, or the first of the bundle that this is in. */
+/** Which section a candidate is of: the one of its mid, else that of its index. */
 function sectionOf(description: SessionDescription, one: TrickleCandidate): number | undefined {
   const { media } = description;
-  const byMid = one.sdpMid == null ? -1 : media.findIndex((section) => mid(section) === one.sdpMid);
-  const index = byMid >= 0 ? byMid : one.sdpMid == null ? (one.sdpMLineIndex ?? -1) : -1;
+  const index =
+    one.sdpMid == null
+      ? (one.sdpMLineIndex ?? -1)
+      : media.findIndex((section) => mid(section) === one.sdpMid);
   const section = media[index];
-  if (section === undefined) return undefined;
-  const bundled = bundle(description);
-  if (bundled.includes(mid(section) ?? "")) {
-    const first = media.findIndex((other) => mid(other) === bundled[0]);
-    return first < 0 ? index : first;
-  }
-  return isRejected(section) ? undefined : index;
-}
-
-/** True for sections that have candidates of their own: not those that another one of the bundle stands for. */
-function isGathered(description: SessionDescription, section: MediaSection): boolean {
-  const bundled = bundle(description);
-  const name = mid(section) ?? "";
-  return bundled.includes(name) ? bundled[0] === name : !isRejected(section);
+  return section === undefined || isRejected(section) ? undefined : index;
 }
 
 function defaultCandidate(section: MediaSection): CandidateFields | undefined {
@@ -139,7 +123,6 @@ function defaultCandidate(section: MediaSection): CandidateFields | undefined {
     // The names of mDNS mean nothing to a peer that takes this address for a place to send to.
     if (one === undefined || one.component !== 1 || one.transport !== "udp" || one.address.endsWith(".local"))
       continue;
-    const rank = (fields: CandidateFields) => preference.indexOf(fields.type);
     if (
       best === undefined ||
       rank(one) > rank(best) ||
@@ -148,6 +131,11 @@ function defaultCandidate(section: MediaSection): CandidateFields | undefined {
       best = one;
   }
   return best;
+}
+
+/** A type outweighs a family. */
+function rank({ type, address }: CandidateFields): number {
+  return preference.indexOf(type) * 2 + (address.includes(":") ? 0 : 1);
 }
 
 function withAddress(section: MediaSection, { address, port }: CandidateFields): MediaSection {

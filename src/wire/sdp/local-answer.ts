@@ -18,8 +18,8 @@ const mirrored: Readonly<Record<Direction, Direction>> = {
 
 /**
  * Answers an offer that changes directions only, in the name of a peer that can't be asked: what it said last, with each
- * direction cut down to what the offer leaves of it, and a higher version (RFC 3264 §6.1, §8). `last` is the peer's last
- * description, be it an offer or an answer; `role` the DTLS role that it has, or undefined to keep what it said.
+ * direction cut down to what the offer leaves of it, and a higher version (RFC 3264 §6.1, §8). `last` is what the peer itself said
+ * last, be it an offer or an answer, and never what was answered for it; `role` the DTLS role that it has, where that was an offer.
  */
 export function holdAnswer(
   offer: SessionDescription,
@@ -30,8 +30,9 @@ export function holdAnswer(
   const media = last.media.map((section, index) => {
     const offered = offer.media[index];
     if (offered === undefined) return section;
-    const allowed = mirrored[direction(offer, offered)];
-    return withRole(withDirection(section, both(allowed, direction(last, section))), role);
+    const before = direction(last, section);
+    const after = both(mirrored[direction(offer, offered)], before);
+    return withRole(after === before ? section : withDirection(section, after), role);
   });
   return { session: withVersion(withRole({ lines: last.session }, role).lines, version), media };
 }
