@@ -2,7 +2,6 @@ import type { SocketRoute } from "../../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../../net/tcp.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
 import type { Door } from "../../transports/door.ts";
-import type { Agent } from "./agent.ts";
 import type { Clock } from "./clock.ts";
 import type { Flow } from "./flow.ts";
 import { refusal } from "./parse-error.ts";
@@ -11,7 +10,6 @@ import type { SipSettings } from "./settings.ts";
 import { socketRoute } from "./shell/socket-flow.ts";
 import { acceptStream } from "./shell/stream-flow.ts";
 import type { SignInPorts } from "./sign-in.ts";
-import { Transactions } from "./transactions.ts";
 import { type AgentNumbers, UserAgent } from "./user-agent.ts";
 
 export interface SipGatewayOptions extends SignInPorts {
@@ -50,26 +48,7 @@ export class SipGateway {
       after: (ms, from, due) =>
         core.deadlines.add(from + ms, (later) => this.#guarded("timer", () => due(later))),
     };
-    let userAgent: UserAgent | undefined;
-    const transactions = new Transactions(
-      clock,
-      {
-        request: (transaction, at) => userAgent?.request(transaction, at),
-        acknowledged: (request, flow, at) => userAgent?.acknowledged(request, flow, at),
-      },
-      settings.limits.transactions,
-    );
-    const agent: Agent = {
-      core,
-      clock,
-      transactions,
-      settings,
-      random: (bytes) => core.ports.random(bytes),
-      jitter: () => core.ports.jitter(),
-      date: (at) => new Date(at).toUTCString(),
-    };
-    userAgent = new UserAgent(agent, options);
-    this.#agent = userAgent;
+    this.#agent = new UserAgent({ ...options, clock, date: (at) => new Date(at).toUTCString() });
   }
 
   get numbers(): GatewayNumbers {

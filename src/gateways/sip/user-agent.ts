@@ -1,7 +1,9 @@
 import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import { TokenBucket } from "../../shared/token-bucket.ts";
+import type { GatewayPort } from "../../signaling/gateway-port.ts";
 import { type Agent, addressOfRecord, allow, newVia } from "./agent.ts";
 import type { Call, CallKeeper } from "./call.ts";
+import type { Clock } from "./clock.ts";
 import { type Dialog, dialogOf } from "./dialog.ts";
 import type { Flow } from "./flow.ts";
 import { IncomingCall } from "./incoming-call.ts";
@@ -21,17 +23,27 @@ import { refusalOfError } from "./reasons.ts";
 import { Registrar, type RegistrarUser } from "./registrar.ts";
 import { type Abilities, objection } from "./sanity.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
+import type { SipSettings } from "./settings.ts";
 import { SignIn, type SignInPorts } from "./sign-in.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { addressOf, userOf } from "./target.ts";
 import { giveUp } from "./timers.ts";
-import type { TransactionUser } from "./transactions.ts";
+import { Transactions, type TransactionUser } from "./transactions.ts";
 
 const abilities: Abilities = {
   methods: allow[1].split(", "),
   extensions: ["100rel", "timer", "outbound", "path", "gruu"],
 };
 const messageTypes = ["text/plain", "application/json"];
+
+/** What the stack is given. */
+export interface World extends SignInPorts {
+  readonly core: GatewayPort;
+  readonly clock: Clock;
+  readonly settings: SipSettings;
+  /** The time as a Date header says it. */
+  date(now: number): string;
+}
 
 /** What is shown of the gateway. */
 export interface AgentNumbers {
@@ -55,12 +67,20 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
   readonly #rates = new Map<Flow, TokenBucket>();
   #calls = 0;
 
-  /** `agent` gets its transactions from who makes both. */
-  constructor(agent: Agent, ports: SignInPorts) {
+  constructor({ core, clock, settings, date, ...ports }: World) {
+    const agent: Agent = {
+      core,
+      clock,
+      settings,
+      date,
+      transactions: new Transactions(clock, this, settings.limits.transactions),
+      random: (bytes) => core.ports.random(bytes),
+      jitter: () => core.ports.jitter(),
+    };
     this.#agent = agent;
     this.#registrar = new Registrar(agent, this);
     this.#subscriptions = new Subscriptions(agent);
-    this.#signIn = new SignIn(agent.core, agent.settings, ports);
+    this.#signIn = new SignIn(core, settings, ports);
   }
 
   get numbers(): AgentNumbers {
