@@ -111,14 +111,14 @@ export class MediaCall extends CallMedia implements Call, Session {
         this.#rings(push.device);
         break;
       case "offer_wanted":
-        if (this.state === "ringing") this.prepare(push);
+        if (this.state === "ringing") this.open(push, true);
         break;
       case "accepted":
         if (this.state !== "ringing") break;
         this.peer = push.peer;
         void this.hub.say("confirm", { session: push.session, device: push.device });
         this.begin({ ...push, offer: true });
-        if (push.description) this.signaled({ ...push, type: "signal" });
+        this.signaled(push);
         break;
       case "signal":
       case "restart":

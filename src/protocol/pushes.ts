@@ -87,7 +87,7 @@ export const pushes = {
   offer_wanted: push(
     "offer_wanted",
     "To the caller, while it rings: send the offer now, by `signal` and without candidates; a device may need it to ring.",
-    { session: SessionId, pair: Pair, generation: Generation },
+    { session: SessionId, pair: Pair, generation: Generation, offer: Offer },
   ),
   signal: push("signal", "What the other end sent.", {
     session: SessionId,

@@ -101,7 +101,7 @@ export class Ring {
     if (this.#offer !== undefined || this.#asked) return;
     this.#asked = true;
     const push = { type: "offer_wanted", session: this.#host.session, pair: 1, generation: 1 } as const;
-    this.#host.caller().deliver(push, now);
+    this.#host.caller().deliver({ ...push, offer: true }, now);
   }
 
   /** The offer came after the call: who waited for it hears it now, who comes later with the ring. */
