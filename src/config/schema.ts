@@ -1,6 +1,7 @@
 import { type Static, type TInteger, Type } from "typebox";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import { IceServer, RoomPolicy } from "../protocol/values.ts";
+import { CredentialSettings } from "./credentials-schema.ts";
 import { flag, milliseconds, port, secret, text, texts } from "./leaf.ts";
 import { SipSettings } from "./sip-schema.ts";
 import { TurnSettings } from "./turn-schema.ts";
@@ -46,6 +47,7 @@ export const Settings = Type.Object({
     },
     { description: "Who may sign in. At least one key, or development mode." },
   ),
+  credentials: CredentialSettings,
   allowedOrigins: texts(
     ["self"],
     "Origins whose pages may connect, such as `https://app.example.com`; `self`: pages of this server, `*`: any.",

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { report } from "./report.ts";
 import { type Figures, fanout, idle, relay, resume, setup } from "./scenarios.ts";
+import { sipParse, sipParsers } from "./sip-parse.ts";
 
 const { values } = parseArgs({
   options: {
@@ -16,7 +17,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only NAME   relay-a, relay-b, memory, setup, fanout or resume
+  --only NAME   relay-a, relay-b, memory, setup, fanout, resume or sip-parse
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
   process.exit(0);
@@ -28,13 +29,14 @@ const times = values.quick
 const runs = values.quick ? 1 : Number(values.runs);
 
 /** Each scenario's runs: ours, PeerJS, ours, PeerJS … so that what the machine does meanwhile hits both. */
-const plan: Record<string, (() => Promise<Figures>)[]> = {
+const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   "relay-a": [() => relay("switchboard", 1_000, 1, times), () => relay("peerjs", 1_000, 1, times)],
   "relay-b": [() => relay("switchboard", 200, 8, times), () => relay("peerjs", 200, 8, times)],
   memory: [() => idle("switchboard", times), () => idle("peerjs", times)],
   setup: [() => setup(times)],
   fanout: [() => fanout(times)],
   resume: [() => resume(times)],
+  "sip-parse": sipParsers.map((name) => () => sipParse(name, times)),
 };
 
 const results: Record<string, Figures[][]> = {};
@@ -47,7 +49,8 @@ for (const [name, servers] of Object.entries(plan)) {
       const figures = await measure();
       all[index]?.push(figures);
       const text = Object.entries(figures).map(([key, value]) => `${key} ${value.toPrecision(4)}`);
-      console.log(`${name} ${index === 0 ? "switchboard" : "peerjs"} run ${run + 1}: ${text.join(", ")}`);
+      const subject = name === "sip-parse" ? sipParsers[index] : index === 0 ? "switchboard" : "peerjs";
+      console.log(`${name} ${subject} run ${run + 1}: ${text.join(", ")}`);
     }
 }
 

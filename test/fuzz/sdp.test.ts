@@ -9,7 +9,7 @@ import { offerChange } from "../../src/wire/sdp/offer-change.ts";
 import { mutatedText } from "./mutation.ts";
 import { Random } from "./random.ts";
 
-const numRuns = Number(process.env.FUZZ_RUNS ?? 1_500);
+const numRuns = Number(process.env.FUZZ_RUNS ?? 600);
 const folder = new URL("../support/sdp/", import.meta.url);
 const valid = readdirSync(folder)
   .filter((name) => name.endsWith(".sdp"))

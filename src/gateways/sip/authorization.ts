@@ -18,7 +18,7 @@ export interface DigestAuthorization {
 }
 
 /** A token that is carried whole (RFC 8898). */
-export interface BearerAuthorization {
+interface BearerAuthorization {
   readonly scheme: "bearer";
   readonly token: string;
 }
@@ -40,7 +40,7 @@ export function parseAuthorization(value: string): Authorization | undefined {
 }
 
 /** `name=value, name="value"`, names in lower case; undefined when it is something else or a name comes twice. */
-export function parseAuthParameters(text: string): ReadonlyMap<string, string> | undefined {
+function parseAuthParameters(text: string): ReadonlyMap<string, string> | undefined {
   const found = new Map<string, string>();
   for (let at = skipBlanks(text, 0); at < text.length; ) {
     const equals = text.indexOf("=", at);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { keepAlive } from "./keep-alive.ts";
+import { keepAlive, pong } from "./keep-alive.ts";
 import { type StreamFault, StreamFraming } from "./stream-framing.ts";
 
 const encoder = new TextEncoder();
@@ -76,7 +76,7 @@ describe("stream framing", () => {
 test("keep-alives of a WebSocket", () => {
   expect(keepAlive("\r\n\r\n")).toBe("ping");
   expect(keepAlive(encoder.encode("\r\n\r\n"))).toBe("ping");
-  expect(keepAlive("\r\n")).toBe("pong");
+  expect(keepAlive(pong)).toBe("pong");
   for (const other of ["", "\n\r", "\r\n\r", "\r\n\r\n\r\n", "BYE "])
     expect(keepAlive(other)).toBeUndefined();
 });

@@ -26,7 +26,7 @@ export interface SipUri {
 }
 
 /** A `tel:` URI (RFC 3966). */
-export interface TelUri {
+interface TelUri {
   readonly scheme: "tel";
   readonly text: string;
   /** Without visual separators; global numbers begin with `+`. */
@@ -34,7 +34,7 @@ export interface TelUri {
 }
 
 /** Any other, which is not looked into. */
-export interface OtherUri {
+interface OtherUri {
   readonly scheme: "other";
   readonly text: string;
 }
@@ -66,7 +66,7 @@ export function makeSipUri(user: string | undefined, host: string, parameters = 
 }
 
 /** Without escapes; undefined where they are no UTF-8. */
-export function unescaped(text: string): string | undefined {
+function unescaped(text: string): string | undefined {
   if (!text.includes("%")) return text;
   try {
     return decodeURIComponent(text);

@@ -21,7 +21,7 @@ export interface CandidateFields {
 }
 
 /** Characters of one candidate. */
-export const longestCandidate = 512;
+const longestCandidate = 512;
 
 /** `candidate:…`, whatever of `a=` and `candidate:` stood in front of it. */
 export function candidateText(written: string): string {

@@ -13,7 +13,7 @@ export interface SessionDescription {
   readonly media: readonly MediaSection[];
 }
 
-export const descriptionLimits = {
+const descriptionLimits = {
   /** Characters. */
   text: 65_536,
   media: 32,

@@ -52,7 +52,7 @@ export function rejectAll(offer: SessionDescription, sessionId: string): Session
 }
 
 /** The same session lines with this version in `o=` (RFC 8866 §5.2). */
-export function withVersion(session: readonly string[], version: number): string[] {
+function withVersion(session: readonly string[], version: number): string[] {
   return session.map((line) => {
     if (!line.startsWith("o=")) return line;
     const [name, id, , ...rest] = line.split(" ");

@@ -13,7 +13,7 @@ import {
 import { parseCandidate, type TrickleCandidate } from "./candidate.ts";
 import { addCandidates, stripCandidates, withDefaultCandidates } from "./candidates.ts";
 import { formatDescription, parseDescription, type SessionDescription } from "./description.ts";
-import { formatFragment, parseFragment } from "./fragment.ts";
+import { formatFragment, fragmentType, parseFragment } from "./fragment.ts";
 import { holdAnswer, rejectAll } from "./local-answer.ts";
 import { offerChange } from "./offer-change.ts";
 
@@ -308,7 +308,7 @@ describe("answers in the name of a peer", () => {
   });
 });
 
-describe("trickle-ice-sdpfrag", () => {
+describe(fragmentType, () => {
   test("what sections and the session say", () => {
     const fragment = parseFragment(
       "a=group:BUNDLE 1 2\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\na=ice-ufrag:8hhY\r\n" +
