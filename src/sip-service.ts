@@ -1,9 +1,8 @@
-import { developmentIdentity } from "./admin/development-token.ts";
+import { Credentials } from "./admin/credentials.ts";
+import { parseGrants } from "./admin/grant-claims.ts";
 import type { Logger } from "./admin/log.ts";
 import type { Settings } from "./config/schema.ts";
-import { digestHash } from "./gateways/sip/digest.ts";
 import { type GatewayNumbers, SipGateway } from "./gateways/sip/gateway.ts";
-import type { Known } from "./gateways/sip/sign-in.ts";
 import type { SocketRoute } from "./net/http-server.ts";
 import { stunCrypto } from "./net/stun-crypto.ts";
 import { listenTcp, type TcpListener } from "./net/tcp.ts";
@@ -25,14 +24,15 @@ export async function startSipService(
   door: Door,
   log: Logger,
 ): Promise<RunningSip> {
-  const { sip, dev } = settings;
+  const { sip } = settings;
   if (!sip.enabled && !sip.tcp.enabled) return { routes: [], numbers: undefined, stop: async () => {} };
+  const credentials = credentialsOf(settings);
   const gateway = new SipGateway({
     core: core.gateway(),
-    settings: sip,
+    settings: { ...sip, realm: settings.credentials.realm },
     now: door.now,
     crypto: stunCrypto,
-    identify: (username, realm, now) => (dev ? developer(username, realm, now) : undefined),
+    identify: (username, at) => credentials.find(username, at),
   });
   const listener = sip.tcp.enabled ? await listenSip(settings, host, gateway, log) : undefined;
   return {
@@ -66,15 +66,18 @@ async function listenSip(
   return listener;
 }
 
-/** In development mode `dev:alice` is alice's password; the username may name a device: `alice/desk`. */
-function developer(username: string, realm: string, now: number): Known | undefined {
-  const [name = ""] = username.split("@");
-  const [user = "", device] = name.split("/");
-  const password = `dev:${user}`;
-  const identity = developmentIdentity(password, now);
-  if (!identity.ok) return undefined;
-  return {
-    identity: device === undefined ? identity.value : { ...identity.value, device },
-    ha1: (algorithm) => [digestHash(algorithm, `${username}:${realm}:${password}`, stunCrypto)],
+/** The secrets of devices that have no token. The settings were checked: every grant can be read. */
+function credentialsOf({ credentials, dev }: Settings): Credentials {
+  const grants = (texts: readonly string[]) => {
+    const parsed = parseGrants(texts);
+    return parsed.ok ? parsed.value : {};
   };
+  return new Credentials({
+    realm: credentials.realm,
+    keys: [credentials.key, credentials.formerKey].filter((key) => key !== ""),
+    versions: new Map(credentials.versions.map(({ login, version }) => [login, version])),
+    grants: grants(credentials.grants),
+    stored: credentials.stored.map((one) => ({ ...one, grants: grants(one.grants) })),
+    dev,
+  });
 }

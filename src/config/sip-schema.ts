@@ -37,7 +37,6 @@ export const SipSettings = Type.Object(
   {
     enabled: flag(true, "Serves SIP over WebSocket at `/sip`."),
     domain: text("", "Domain of SIP addresses. Empty: whichever a client uses."),
-    realm: text("switchboard", "Realm of the digest challenges; credentials are bound to it."),
     tcp: Type.Object(
       {
         enabled: flag(false, "Serves SIP over TCP as well, without TLS: for desk phones of the own network."),

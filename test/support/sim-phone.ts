@@ -15,7 +15,7 @@ import { stunCrypto } from "../../src/net/stun-crypto.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
 import { SimCore } from "./sim-core.ts";
 
-export const realm = "sim";
+const realm = "sim";
 
 /** A core with the gateway's pure stack, under one simulated clock. Passwords are `secret of USER`. */
 export class SimSip {
@@ -32,7 +32,7 @@ export class SimSip {
       settings: { realm, domain: "", limits: { ...defaultSipLimits, ...limits } },
       date: (now) => new Date(now).toUTCString(),
       crypto: stunCrypto,
-      identify: (username, _realm, now) => {
+      identify: (username, now) => {
         const [user = "", device] = username.split("/");
         return {
           identity: {

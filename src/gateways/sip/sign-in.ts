@@ -10,7 +10,7 @@ import type { ServerTransaction } from "./server-transaction.ts";
 import type { SipSettings } from "./settings.ts";
 
 /** Who a username of the digest is. */
-export interface Known {
+interface Known {
   readonly identity: Identity;
   /** Hex of `username:realm:password` hashed; several while one is replaced. */
   ha1(algorithm: DigestAlgorithm): readonly string[];
@@ -19,7 +19,7 @@ export interface Known {
 export interface SignInPorts {
   readonly crypto: DigestCrypto;
   /** Undefined for nobody. */
-  identify(username: string, realm: string, now: number): Known | undefined;
+  identify(username: string, now: number): Known | undefined;
 }
 
 /** Addresses whose failures are remembered. */
@@ -28,7 +28,6 @@ const rememberedAddresses = 10_000;
 /** Proves who sends a request: a digest, or a token that is carried whole (RFC 8898). */
 export class SignIn {
   readonly #core: GatewayPort;
-  readonly #settings: SipSettings;
   readonly #ports: SignInPorts;
   readonly #authenticator: Authenticator;
   readonly #failures: TokenBuckets;
@@ -38,7 +37,6 @@ export class SignIn {
   constructor(core: GatewayPort, settings: SipSettings, ports: SignInPorts) {
     const { realm, limits } = settings;
     this.#core = core;
-    this.#settings = settings;
     this.#ports = ports;
     this.#authenticator = new Authenticator({ realm, key: ports.crypto.random(32) }, ports.crypto);
     this.#failures = new TokenBuckets(
@@ -70,7 +68,7 @@ export class SignIn {
         this.#core.settle(later);
       });
     else {
-      const known = this.#ports.identify(authorization.username, this.#settings.realm, now);
+      const known = this.#ports.identify(authorization.username, now);
       const verdict = this.#authenticator.check(
         request,
         authorization,

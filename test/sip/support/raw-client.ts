@@ -86,13 +86,7 @@ export class RawClient {
 }
 
 /** The Authorization header for a challenge: MD5, as JsSIP and SIP.js have it. */
-export function authorize(
-  method: string,
-  uri: string,
-  user: string,
-  password: string,
-  challenge: string,
-): string {
+function authorize(method: string, uri: string, user: string, password: string, challenge: string): string {
   const nonce = /nonce="([^"]+)"/.exec(challenge)?.[1] ?? "";
   const realm = /realm="([^"]+)"/.exec(challenge)?.[1] ?? "";
   const md5 = (text: string) => createHash("md5").update(text).digest("hex");
