@@ -46,6 +46,8 @@ interface NearOffer {
   readonly timer: Deadline;
   /** What the phone had said before. */
   readonly before: SessionDescription | undefined;
+  /** The far end has answered; its candidates are waited for. */
+  answered: boolean;
 }
 
 /** An offer of the far end on its way to the phone. */
@@ -168,8 +170,10 @@ export abstract class Call implements PhoneCall {
     if (description !== undefined) {
       this.far.describe(description);
       if (description.type === "answer") this.#farAnswered(now);
-      else if (!this.active) this.firstDescribed("offer", now);
-      else this.#farOffered(now);
+      else if (this.active) this.#farOffered(now);
+      else if (this.ownsCallId) this.firstDescribed("offer", now);
+      // It has answered, and goes on before the phone knows.
+      else this.#farOffer = { phase: "waiting" };
     }
     if (candidates.length === 0 && !endOfCandidates) return;
     this.far.gather(candidates, endOfCandidates, now);
@@ -207,7 +211,7 @@ export abstract class Call implements PhoneCall {
       this.respond(transaction, 500, later, [["Retry-After", "1"]]);
     });
     const before = this.near;
-    this.#nearOffer = { transaction, sdp, timer, before };
+    this.#nearOffer = { transaction, sdp, timer, before, answered: false };
     this.near = offer;
     const restart = before !== undefined && offerChange(before, offer) === "ice-restart";
     if (!restart) {
@@ -241,12 +245,16 @@ export abstract class Call implements PhoneCall {
   #farAnswered(now: number): void {
     if (!this.active) this.firstDescribed("answer", now);
     if (this.#nearOffer === undefined) return;
+    this.#nearOffer.answered = true;
+    // While its candidates are gathered the far end may go on to an offer of its own.
+    const answer = this.far.description;
     this.far.whenGathered(now, (later) => {
       const transaction = this.#dropNearOffer();
-      const sdp = this.far.whole;
+      const sdp = this.far.whole(answer);
       if (transaction === undefined || sdp === undefined) return;
       this.dialog?.refresh(transaction.request);
       this.accept(transaction, sdp, later);
+      if (this.unacknowledged === undefined && this.#farOffer !== undefined) this.#sendFarOffer(later);
     });
   }
 
@@ -298,6 +306,10 @@ export abstract class Call implements PhoneCall {
   // Offers of the far end
 
   #farOffered(now: number): void {
+    if (this.#nearOffer?.answered === true) {
+      this.#farOffer = { phase: "waiting" };
+      return;
+    }
     if (this.#nearOffer !== undefined) {
       // A polite far end takes its offer back by itself when it hears of the phone's.
       if (this.farIsPolite) return;
@@ -320,7 +332,7 @@ export abstract class Call implements PhoneCall {
   }
 
   #sendFarOffer(now: number): void {
-    const sdp = this.far.whole;
+    const sdp = this.far.whole();
     const offer = this.#farOffer;
     if (sdp === undefined || offer === undefined || this.ended) return;
     if (this.unacknowledged !== undefined || this.flow === undefined) {
@@ -623,8 +635,12 @@ export abstract class Call implements PhoneCall {
       this.send(this.inDialog("UPDATE", flow, headers), flow, now, (response, later) =>
         this.timer.agreed(response, later),
       );
-    } else if (this.far.whole !== undefined && this.#farOffer === undefined && this.#nearOffer === undefined)
-      this.reinvite(this.far.whole, now, { answered: () => {}, refused: () => {} });
+    } else if (
+      this.far.whole() !== undefined &&
+      this.#farOffer === undefined &&
+      this.#nearOffer === undefined
+    )
+      this.reinvite(this.far.whole(), now, { answered: () => {}, refused: () => {} });
   }
 
   #trickle(candidates: readonly TrickleCandidate[], complete: boolean, now: number): void {

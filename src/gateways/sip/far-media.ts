@@ -86,9 +86,14 @@ export class FarMedia {
     return this.#description?.sdp;
   }
 
-  /** The description with the candidates so far; as it was sent where it is not understood. */
-  get whole(): string | undefined {
-    const sdp = this.#description?.sdp;
+  /** The last description, as it was sent. */
+  get description(): Description | undefined {
+    return this.#description;
+  }
+
+  /** A description with the candidates so far, by default the last one; as it was sent where it is not understood. */
+  whole(description = this.#description): string | undefined {
+    const sdp = description?.sdp;
     const parsed = sdp === undefined ? undefined : parseDescription(sdp);
     if (parsed === undefined) return sdp;
     return formatDescription(

@@ -1,7 +1,7 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { ReplyOf } from "../../protocol/replies.ts";
-import type { MediaWanted } from "../../protocol/values.ts";
+import type { Description, MediaWanted } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
 import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
@@ -32,6 +32,7 @@ export class IncomingCall extends Call {
   #candidates: readonly TrickleCandidate[] = [];
   #peer: { readonly user: string; readonly device?: string | undefined } | undefined;
   #reliable: Reliable | undefined;
+  #farAnswer: Description | undefined;
   /** The answer is whole, but for a PRACK that is still to come. */
   #answerWaits = false;
   #rang: Deadline | undefined;
@@ -170,11 +171,13 @@ export class IncomingCall extends Call {
 
   /** The far end's answer came: its candidates complete it. */
   protected override firstDescribed(type: "offer" | "answer", now: number): void {
-    if (type === "answer") this.far.whenGathered(now, (later) => this.#answer(later));
+    if (type !== "answer") return;
+    this.#farAnswer = this.far.description;
+    this.far.whenGathered(now, (later) => this.#answer(later));
   }
 
   #answer(now: number): void {
-    const sdp = this.far.whole;
+    const sdp = this.far.whole(this.#farAnswer);
     if (this.active || this.ended || sdp === undefined) return;
     // RFC 3262 §3: no 2xx while a reliable provisional response is unacknowledged.
     this.#answerWaits = this.#reliable !== undefined;

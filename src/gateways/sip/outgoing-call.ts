@@ -73,7 +73,7 @@ export class OutgoingCall extends Call {
   #start(now: number): void {
     const { flow, phone } = this;
     const moves = this.#incoming.movedFrom !== undefined;
-    const sdp = moves ? this.far.whole : this.far.plain;
+    const sdp = moves ? this.far.whole() : this.far.plain;
     if (flow === undefined || sdp === undefined || this.#invite !== undefined || this.ended) return;
     this.#offerTimer?.cancel();
     const { from, expires } = this.#incoming;
@@ -188,7 +188,7 @@ export class OutgoingCall extends Call {
   #completeOffer(now: number): void {
     if (this.trickles) return;
     this.far.whenGathered(now, (later) => {
-      const sdp = this.far.whole;
+      const sdp = this.far.whole();
       if (!this.far.hasCandidates || sdp === undefined || this.busy || this.ended) return;
       this.reinvite(sdp, later, { answered: () => {}, refused: () => {} });
     });

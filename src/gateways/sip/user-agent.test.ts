@@ -109,6 +109,38 @@ describe("a phone calls", () => {
     expect(alice.statuses("INVITE")).toEqual([100, 200]);
   });
 
+  test("an offer that follows the answer before its candidates are all there waits for the ACK", () => {
+    const world = new SimSip();
+    const alice = world.phone("alice");
+    alice.register();
+    const bob = world.sim.client("bob", "laptop").connect();
+    alice.call("bob");
+    const { session } = bob.last("incoming");
+    bob.ask("accept", { session });
+    world.pass(0);
+    const say = (type: string, sdp: string, more = {}) =>
+      bob.ask("signal", { session, pair: 1, generation: 1, description: { type, sdp: bare(sdp) }, ...more });
+    say("answer", answer());
+    say("offer", offer("far", "recvonly"));
+    bob.ask("signal", { session, pair: 1, generation: 1, candidates: [candidate], endOfCandidates: true });
+    world.pass(0);
+    expect(alice.last("INVITE")?.status).toBe(200);
+    expect(alice.sdp).toContain("a=setup:active");
+    expect(alice.request("INVITE")).toBeUndefined();
+    alice.acknowledge();
+    expect(alice.sdp).toContain("a=recvonly");
+    alice.respond(alice.request("INVITE"), 200, { body: answer("near") });
+    // The same in an exchange that the phone began.
+    alice.ask("INVITE", { body: offer("other") });
+    world.pass(0);
+    say("answer", answer("anew"), { generation: 2 });
+    say("offer", offer("anew", "sendonly"), { generation: 2 });
+    world.pass(2_100);
+    expect(alice.sdp).toContain("a=setup:active");
+    alice.acknowledge();
+    expect(alice.sdp).toContain("a=sendonly");
+  });
+
   test("gives up: 200 to the CANCEL, 487 to the INVITE", () => {
     const world = new SimSip();
     const alice = world.phone("alice");
