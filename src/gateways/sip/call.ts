@@ -635,12 +635,10 @@ export abstract class Call implements PhoneCall {
       this.send(this.inDialog("UPDATE", flow, headers), flow, now, (response, later) =>
         this.timer.agreed(response, later),
       );
-    } else if (
-      this.far.whole() !== undefined &&
-      this.#farOffer === undefined &&
-      this.#nearOffer === undefined
-    )
-      this.reinvite(this.far.whole(), now, { answered: () => {}, refused: () => {} });
+      return;
+    }
+    const sdp = this.far.whole();
+    if (sdp !== undefined && !this.busy) this.reinvite(sdp, now, { answered: () => {}, refused: () => {} });
   }
 
   #trickle(candidates: readonly TrickleCandidate[], complete: boolean, now: number): void {
