@@ -88,7 +88,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
 
   sendDigits(tones: string): void {
     const dtmf = this.#current?.sender("audio")?.dtmf;
-    if (!dtmf) throw new SwitchboardError("unsupported", "no audio");
+    if (!dtmf) throw new SwitchboardError("unsupported", "audio");
     dtmf.insertDTMF(tones);
   }
 

@@ -15,7 +15,16 @@ const CallReply = Type.Object(
   { additionalProperties: true, description: "The ringing session." },
 );
 const AcceptReply = Type.Object(
-  { session: SessionId, pair: Pair, generation: Generation },
+  {
+    session: SessionId,
+    pair: Pair,
+    generation: Generation,
+    offer: Type.Optional(
+      Type.Boolean({
+        description: "True: this end makes the first offer after all, for the other one can't (in a move).",
+      }),
+    ),
+  },
   { additionalProperties: true, description: "This device won, and the caller confirmed." },
 );
 const RestartReply = Type.Object(

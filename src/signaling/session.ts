@@ -282,10 +282,17 @@ export class Session {
     const peer = leg === this.caller ? callee : this.caller;
     const to = target === device ? leg : this.#leg(leg.side, target);
     const reply = { device, id: request.id };
-    const plan = { from: leg, to, peer, pair: this.pairs.open(peer, to), reply };
+    const plan = { from: leg, to, peer, pair: this.#openNext(peer, to), reply };
     this.move = new Move(this, this.#host, plan, now);
     this.move.start(now);
     return undefined;
+  }
+
+  /** The end that stays offers, unless it is one that answers offers only; the one that comes does so then. */
+  #openNext(stays: Leg, comes: Leg) {
+    return stays.device?.capabilities.needsOffer === true
+      ? this.pairs.open(comes, stays)
+      : this.pairs.open(stays, comes);
   }
 
   /** The move is done: the new pair is the session's, and the old device's leg ends. */

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { chromiumPath } from "../browser/support/browser.ts";
 import { type Cutter, openCutter } from "../browser/support/cutter.ts";
-import { device } from "../webrtc/support/parties.ts";
+import { camera, device } from "../webrtc/support/parties.ts";
 import { bothEnd, connectParties, eventually, mediaFlows } from "./support/parties.ts";
 import { useRig } from "./support/rig.ts";
 
@@ -112,6 +112,24 @@ describe.skipIf(chromiumPath === null)("calls of SIP clients", () => {
     await phone.hangup();
     await bothEnd(peer, phone);
   });
+
+  for (const kind of ["jssip", "sipjs"] as const)
+    test(`the peer of ${kind} goes to another of its devices, and the phone with it`, async () => {
+      const phone = await rig.party(kind, `${kind}-patient`);
+      const laptop = device(rig.server.url, `${kind}-mover`, "laptop");
+      await laptop.ready;
+      const tablet = await rig.party("node", `${kind}-mover`, { device: "tablet" });
+      await phone.call(`${kind}-mover%2Flaptop`);
+      const call = await (await laptop.next("incoming")).accept({ media: await camera() });
+      await call.connected;
+      const moved = call.move("tablet");
+      await eventually("the tablet to ring", async () => (await tablet.state()).rings > 0);
+      await tablet.answer();
+      await moved;
+      await mediaFlows(phone, tablet);
+      await tablet.hangup();
+      await bothEnd(phone, tablet);
+    });
 
   test("a provisional response that must be acknowledged is (100rel)", async () => {
     const caller = await rig.party("sipjs", "careful", { reliable: true });

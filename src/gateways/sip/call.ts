@@ -92,6 +92,8 @@ export abstract class Call implements PhoneCall {
   #farOffer: FarOffer | undefined;
   /** Why the call ended before the phone acknowledged that it had begun. */
   #byeWaits: WireReason | undefined;
+  /** What was so before a move, which may fail. */
+  #before: { readonly pair: number; readonly generation: number; readonly farIsPolite: boolean } | undefined;
   #offersUpdate = false;
   /** The next generation was asked for by the phone's own offer. */
   #restarting: (() => void) | undefined;
@@ -127,7 +129,12 @@ export abstract class Call implements PhoneCall {
         if (this.#nearOffer !== undefined) this.tell({ type: "offer", sdp: this.#nearOffer.sdp }, now);
         break;
       case "pair":
-        this.pairOpened(push, now);
+        this.#before = { pair: this.pair, generation: this.generation, farIsPolite: this.farIsPolite };
+        this.#pairOpened(push);
+        break;
+      case "move_failed":
+        // The far end is where it was; it restarts ICE there when it sees that nothing comes any more.
+        if (push.pair === this.pair && this.#before !== undefined) Object.assign(this, this.#before);
         break;
       case "ended":
         this.farEnded(push.reason, now);
@@ -144,10 +151,13 @@ export abstract class Call implements PhoneCall {
   /** The far end's answer to the phone's first offer is whole; or its offer that the phone is to ring with came. */
   protected abstract firstDescribed(type: "offer" | "answer", now: number): void;
 
-  /** The far end moves to another device: that one offers to the phone, which goes on with it. */
-  protected pairOpened(push: Omit<PushOf<"pair">, "seq">, _now: number): void {
+  /** The far end moves to another device, which offers to the phone: its one connection goes over to that. */
+  #pairOpened(push: Omit<PushOf<"pair">, "seq">): void {
     this.pair = push.pair;
     this.generation = push.generation;
+    this.farIsPolite = push.offer;
+    this.#farOffer?.retry?.cancel();
+    this.#farOffer = undefined;
     this.far.restart();
   }
 

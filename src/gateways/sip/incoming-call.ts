@@ -109,6 +109,7 @@ export class IncomingCall extends Call {
 
   protected override pushed(push: PushBody, now: number): void {
     if (push.type === "ringing") this.#ring(now);
+    else if (push.type === "moved") this.#peer = push.peer;
     else if (push.type === "accepted") {
       this.#peer = push.peer;
       const { session, device, description } = push;

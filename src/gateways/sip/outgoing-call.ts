@@ -21,6 +21,7 @@ interface Invite {
 /** A call to the phone: the core rings it, and we send the INVITE (RFC 3261 §13.2). */
 export class OutgoingCall extends Call {
   readonly #incoming: Omit<PushOf<"incoming">, "seq">;
+  #peer: PushOf<"incoming">["from"];
   #invite: Invite | undefined;
   #offerTimer: Deadline | undefined;
   /** Why it was given up before the phone said anything: a CANCEL waits for a provisional response (§9.1). */
@@ -33,6 +34,7 @@ export class OutgoingCall extends Call {
   constructor(agent: Agent, keeper: CallKeeper, phone: Phone, incoming: Omit<PushOf<"incoming">, "seq">) {
     super(agent, keeper, phone);
     this.#incoming = incoming;
+    this.#peer = incoming.from;
     this.session = incoming.session;
     this.pair = incoming.pair;
     this.generation = incoming.generation;
@@ -237,7 +239,7 @@ export class OutgoingCall extends Call {
   }
 
   protected override digits(digit: string, duration: number, now: number): void {
-    const { user, device } = this.#incoming.from;
+    const { user, device } = this.#peer;
     if (device !== undefined)
       this.phone.ask(
         "send",
@@ -246,5 +248,7 @@ export class OutgoingCall extends Call {
       );
   }
 
-  protected override pushed(_push: PushBody, _now: number): void {}
+  protected override pushed(push: PushBody, _now: number): void {
+    if (push.type === "moved") this.#peer = push.peer;
+  }
 }
