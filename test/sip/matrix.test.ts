@@ -28,6 +28,12 @@ describe.skipIf(chromiumPath === null)("every ordered pair", () => {
         await connectParties(caller, callee);
         expect((await caller.state()).alerting).toBe(true);
         await mediaFlows(caller, callee);
+        if (!sip(from) && !sip(to)) {
+          // The rest of these is in the tests of the SDK.
+          await callee.hangup();
+          await bothEnd(caller, callee);
+          return;
+        }
 
         for (const [holder, held] of [
           [caller, callee],
