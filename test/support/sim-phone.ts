@@ -258,7 +258,10 @@ export class SimPhone implements Flow {
     this.dialog = {
       callId: response.callId,
       to: response.headers.get("To") ?? "",
-      target: /<([^>]+)>/.exec(response.headers.get("Contact") ?? "")?.[1] ?? this.dialog?.target ?? "",
+      target:
+        /<([^>]+)>/.exec(response.headers.get("Contact") ?? "")?.[1] ??
+        this.dialog?.target ??
+        "sip:gone@gateway.invalid",
     };
     this.ask("ACK", { sequence: response.cseq.sequence });
   }
