@@ -10,7 +10,7 @@ export interface Sample {
 }
 
 /** What the wire's `report` says of a connection. Times in ms, rates in bit/s, losses from 0 to 1. */
-export interface Summary {
+interface Summary {
   readonly path: "direct" | "relay" | undefined;
   readonly rtt: number | undefined;
   readonly jitter: number | undefined;
