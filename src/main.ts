@@ -14,6 +14,7 @@ import { listen } from "./net/listen.ts";
 import { nodeName, packageVersion, pageFolder, serverUrl } from "./place.ts";
 import { Core } from "./signaling/core.ts";
 import type { CoreEvent } from "./signaling/events.ts";
+import { startSipService } from "./sip-service.ts";
 import { AccessPolicy } from "./transports/access-policy.ts";
 import { Admission } from "./transports/admission.ts";
 import { HttpPoll } from "./transports/http-poll.ts";
@@ -85,6 +86,9 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const turn = await startTurnService(settings, host, log).catch(failed);
   started.push(turn.stop);
   if (turn.report) metrics.watchTurn(turn.report);
+  const sip = await startSipService(settings, host, core, door, log).catch(failed);
+  started.push(sip.stop);
+  if (sip.numbers) metrics.watchGateway("sip", sip.numbers);
   // A connection to a port that is shared may reach a process that has no TURN.
   const stun = settings.reusePort ? undefined : turn.accept;
   const shown = { ...settings, version: packageVersion, core, backplane, metrics, turn };
@@ -106,7 +110,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     reusePort: settings.reusePort,
     tls: certificate,
     ...(stun && { stun }),
-    sockets: [websocketRoute(door)],
+    sockets: [websocketRoute(door), ...sip.routes],
     fetch: (request, client) =>
       access.answerStranger(request, client) ?? poll.fetch(request, client) ?? app(request),
   }).catch(failed);
@@ -154,6 +158,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     },
     stop: async () => {
       for (const stop of [stopTicking, stopWatching, poll.stop]) stop?.();
+      await sip.stop();
       await Promise.all([server.stop(), admin?.stop(), turn.stop()]);
       core.leave(now());
       // Last: what ends with the connections is for the other nodes to hear.

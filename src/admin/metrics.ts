@@ -21,6 +21,15 @@ export interface TurnNumbers {
   readonly refused: Readonly<Record<string, number>>;
 }
 
+/** What is shown of a gateway to another protocol. */
+export interface GatewayNumbers {
+  readonly phones: number;
+  readonly calls: number;
+  readonly connections: number;
+  /** By what became of them, all of a fixed set. */
+  readonly messages: Readonly<Record<string, number>>;
+}
+
 /** What Prometheus scrapes. Labels come from closed lists only: never a user, a device or an address. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -104,6 +113,28 @@ export class Metrics {
     this.#copied("turn_refused_total", "What TURN refused or dropped.", ["rule"], (set) => {
       for (const [rule, count] of Object.entries(report().refused)) set(count, { rule });
     });
+  }
+
+  /** Shows a gateway as well. */
+  watchGateway(name: string, report: () => GatewayNumbers): void {
+    const labels = { gateway: name };
+    this.#gauge("gateway_devices", "Devices that are signed in by a gateway.", ["gateway"], (set) =>
+      set(report().phones, labels),
+    );
+    this.#gauge("gateway_calls", "Legs of calls at a gateway.", ["gateway"], (set) =>
+      set(report().calls, labels),
+    );
+    this.#gauge("gateway_connections", "Connections of a gateway's clients.", ["gateway"], (set) =>
+      set(report().connections, labels),
+    );
+    this.#copied(
+      "gateway_messages_total",
+      "Messages of a gateway's protocol.",
+      ["gateway", "kind"],
+      (set) => {
+        for (const [kind, count] of Object.entries(report().messages)) set(count, { ...labels, kind });
+      },
+    );
   }
 
   /** Counts what happened. */

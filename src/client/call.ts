@@ -113,11 +113,15 @@ export class MediaCall extends CallMedia implements Call, Session {
       case "ringing":
         this.#rings(push.device);
         break;
+      case "offer_wanted":
+        if (this.state === "ringing") this.open(push, true);
+        break;
       case "accepted":
         if (this.state !== "ringing") break;
         this.peer = push.peer;
         void this.hub.say("confirm", { session: push.session, device: push.device });
         this.begin({ ...push, offer: true });
+        this.signaled(push);
         break;
       case "signal":
       case "restart":

@@ -97,7 +97,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
       call.use(source.media, source.owned);
       const done = (reply: ReplyOf<"accept">) => {
         this.#won(call);
-        call.begin({ ...reply, offer: false });
+        call.begin({ offer: false, ...reply });
         // Some callers ring with their offer.
         if (this.#offer) call.push({ ...reply, type: "signal", seq: 0, description: this.#offer });
       };

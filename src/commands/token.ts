@@ -1,11 +1,10 @@
 import { SignJWT } from "jose";
-import { allGrants, readGrants } from "../admin/grant-claims.ts";
+import { allGrants, parseGrants } from "../admin/grant-claims.ts";
 import type { CommandLine } from "../config/flags.ts";
 import { loadSettings } from "../config/load.ts";
 import { now } from "../net/clock.ts";
 import { isId } from "../protocol/address.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
-import { type GrantName, grantNames } from "../signaling/grants.ts";
 
 const ownFlags = ["user", "device", "guest", "grant", "grants", "expires"] as const;
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
@@ -59,15 +58,8 @@ function grantsOf(flags: CommandLine["flags"]): Result<object, string> {
   const all = flags.get("grants")?.at(-1);
   if (all !== undefined)
     return all === "all" ? ok(allGrants) : fail("--grants takes only all; use --grant call=bob");
-  const grants: { [name in GrantName]?: string[] } = {};
-  for (const text of flags.get("grant") ?? []) {
-    const [name = "", pattern = ""] = String(text).split("=", 2);
-    if (!(grantNames as readonly string[]).includes(name) || pattern === "")
-      return fail(`--grant ${text}: write NAME=PATTERN, with NAME one of ${grantNames.join(", ")}`);
-    grants[name as GrantName] = [...(grants[name as GrantName] ?? []), ...pattern.split(",")];
-  }
-  const checked = readGrants(grants);
-  return checked.ok ? ok(grants) : fail(checked.error.replace("The token's grants.", "--grant "));
+  const grants = parseGrants((flags.get("grant") ?? []).map(String));
+  return grants.ok ? grants : fail(`--grant ${grants.error}`);
 }
 
 function duration(text: string | true): number | undefined {

@@ -1,6 +1,7 @@
 import { TrustedProxies } from "../net/client-address.ts";
-import { isId } from "../protocol/address.ts";
+import { isId, parseAddress } from "../protocol/address.ts";
 import { isAddressPattern } from "../protocol/address-pattern.ts";
+import { grantNames } from "../signaling/grants.ts";
 import { parseIceUrl } from "../turn/shell/ice-url.ts";
 import { parseNatsUrl } from "./nats-url.ts";
 import type { Settings } from "./schema.ts";
@@ -11,6 +12,7 @@ const secretLength = 32;
 export function checkTogether(settings: Settings): string | undefined {
   return (
     checkTokens(settings) ??
+    checkCredentials(settings) ??
     checkTls(settings) ??
     checkTurn(settings) ??
     checkOrigins(settings) ??
@@ -33,6 +35,29 @@ function checkTokens({ tokens }: Settings): string | undefined {
   if (tokens.issuer === "") return "setting tokens.issuer: must not be empty";
   if (tokens.audience === "") return "setting tokens.audience: must not be empty";
   return undefined;
+}
+
+function checkCredentials({ credentials }: Settings): string | undefined {
+  const { key, formerKey, realm, grants, stored, versions } = credentials;
+  for (const [name, one] of Object.entries({ key, formerKey }))
+    if (one !== "" && one.length < secretLength)
+      return `setting credentials.${name}: must have at least ${secretLength} characters`;
+  if (/["\\\p{C}]/u.test(realm) || realm === "")
+    return "setting credentials.realm: must not be empty, or hold quotes and backslashes";
+  const wrongGrant = [...grants, ...stored.flatMap((one) => one.grants)].find((one) => !isGrantText(one));
+  if (wrongGrant !== undefined)
+    return `setting credentials: ${wrongGrant} is no grant; write it like call=bob or call=*`;
+  const wrong = [...stored, ...versions].find(({ login }) => !/^[^:]+$/.test(login) || !parseAddress(login));
+  if (wrong !== undefined) return `setting credentials: ${wrong.login} is no user, and no device of one`;
+  const logins = stored.map(({ login }) => login);
+  const twice = logins.find((login, index) => logins.indexOf(login) !== index);
+  return twice === undefined ? undefined : `setting credentials.stored: ${twice} is there twice`;
+}
+
+function isGrantText(text: string): boolean {
+  const equals = text.indexOf("=");
+  const names: readonly string[] = grantNames;
+  return names.includes(text.slice(0, equals)) && isAddressPattern(text.slice(equals + 1));
 }
 
 function checkTls({ tls }: Settings): string | undefined {

@@ -1,7 +1,9 @@
 import { type Static, type TInteger, Type } from "typebox";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import { IceServer, RoomPolicy } from "../protocol/values.ts";
+import { CredentialSettings } from "./credentials-schema.ts";
 import { flag, milliseconds, port, secret, secretTexts, text, texts } from "./leaf.ts";
+import { SipSettings } from "./sip-schema.ts";
 import { TurnSettings } from "./turn-schema.ts";
 
 const RoomRule = Type.Object(
@@ -45,6 +47,7 @@ export const Settings = Type.Object({
     },
     { description: "Who may sign in. At least one key, or development mode." },
   ),
+  credentials: CredentialSettings,
   allowedOrigins: texts(
     ["self"],
     "Origins whose pages may connect, such as `https://app.example.com`; `self`: pages of this server, `*`: any.",
@@ -74,6 +77,7 @@ export const Settings = Type.Object({
       "STUN and TURN servers that every device is told, as `RTCIceServer` objects with `urls` as a list.",
   }),
   turn: TurnSettings,
+  sip: SipSettings,
   nats: Type.Object(
     {
       url: secretTexts(

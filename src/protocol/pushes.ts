@@ -84,6 +84,11 @@ export const pushes = {
       survivor: SessionId,
     },
   ),
+  offer_wanted: push(
+    "offer_wanted",
+    "To the caller, while it rings: send the offer now, by `signal` and without candidates; a device may need it to ring.",
+    { session: SessionId, pair: Pair, generation: Generation, offer: Offer },
+  ),
   signal: push("signal", "What the other end sent.", {
     session: SessionId,
     pair: Pair,

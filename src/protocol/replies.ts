@@ -17,7 +17,17 @@ const CallReply = Type.Object(
   { additionalProperties: true, description: "The ringing session." },
 );
 const AcceptReply = Type.Object(
-  { session: SessionId, pair: Pair, generation: Generation, ticket: Fresh },
+  {
+    session: SessionId,
+    pair: Pair,
+    generation: Generation,
+    ticket: Fresh,
+    offer: Type.Optional(
+      Type.Boolean({
+        description: "True: this end makes the first offer after all, for the other one can't (in a move).",
+      }),
+    ),
+  },
   { additionalProperties: true, description: "This device won, and the caller confirmed." },
 );
 const ConfirmReply = Type.Object(

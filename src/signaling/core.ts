@@ -13,6 +13,7 @@ import type { KeyedCallElsewhere } from "./cluster/session-finder.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
+import { GatewayPort } from "./gateway-port.ts";
 import { linkSnapshot } from "./link-snapshot.ts";
 import { drainLinks, sweepLinks } from "./link-upkeep.ts";
 import { type LinkEnd, type LinkHooks, Links, type Places } from "./links.ts";
@@ -122,6 +123,22 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       this.#rooms = cluster.rooms;
     }
     this.#messages = new Messages({ limits, directory, rooms: this.#rooms, cluster });
+  }
+
+  /** The entrance for devices of another protocol. Callers are asked for their offer early from then on, where it is needed. */
+  gateway(): GatewayPort {
+    this.#sessions.asksOffers = true;
+    return new GatewayPort({
+      limits: this.#limits,
+      ports: this.ports,
+      deadlines: this.#deadlines,
+      directory: this.#directory,
+      hooks: this,
+      draining: () => this.draining,
+      stale: (identity, now) => this.links.stale(identity, now),
+      perform: this.perform.bind(this),
+      settle: this.settle.bind(this),
+    });
   }
 
   /** Speaks the native protocol over a new transport. */

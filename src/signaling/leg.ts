@@ -28,6 +28,8 @@ export class Leg {
   info: PeerInfo;
   /** The device said that it is alerting its person. */
   alerting = false;
+  /** The device was told the caller's offer while it rang. */
+  offered = false;
   stats: Stats | undefined;
   /** When a detached leg is given up. */
   lostAt: Deadline | undefined;

@@ -501,6 +501,11 @@ export class Links implements LinkKeeper {
     this.#options.hooks.changed(device.user, now);
   }
 
+  /** True when the token has expired, or was issued before its user was kicked. */
+  stale({ user, expires, issuedAt }: Identity, now: number): boolean {
+    return expires <= now || issuedAt < (this.#notBefore.get(user) ?? 0);
+  }
+
   /** Ends the links of a user, or of one device of it, and refuses the tokens that were issued until now. */
   kick(user: string, id: string | undefined, now: number): number {
     if (id === undefined) {

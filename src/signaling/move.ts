@@ -59,7 +59,7 @@ export class Move {
   start(now: number): void {
     const { from, to, peer, pair } = this.#plan;
     if (from === to) {
-      to.deliver(this.#opened(peer, false), now);
+      to.deliver(this.#opened(peer, pair.offerer === to), now);
       this.#connect(now);
       return;
     }
@@ -85,9 +85,10 @@ export class Move {
   /** The new device takes the call over. */
   accept(now: number): Outcome | undefined {
     if (this.#phase !== "ringing") return { error: wireError("wrong_state") };
-    const { pair } = this.#plan;
+    const { pair, to } = this.#plan;
     this.#connectSoon(now);
-    return { ok: { session: this.#session.id, pair: pair.number, generation: pair.generation } };
+    const reply = { session: this.#session.id, pair: pair.number, generation: pair.generation };
+    return { ok: pair.offerer === to ? { ...reply, offer: true } : reply };
   }
 
   decline(now: number): Outcome {
@@ -158,7 +159,7 @@ export class Move {
     this.#phase = "connecting";
     const { peer, to, pair } = this.#plan;
     pair.opens(now);
-    peer.deliver(this.#opened(to, true), now);
+    peer.deliver(this.#opened(to, pair.offerer === peer), now);
   }
 
   #opened(other: Leg, offer: boolean): PushBody {

@@ -80,7 +80,9 @@ export class Pairs {
     const pair = this.of(leg, request.pair);
     if (pair === undefined) return failed("stale_pair");
     if (!pair.open) return failed("wrong_state");
-    const offerer = pair.restartOfferer();
+    // Who can't be asked to restart asks for it with the offer at hand.
+    const brings = leg.device?.capabilities.iceRestart === false;
+    const offerer = brings ? leg : pair.restartOfferer();
     const told = (end: Leg) => ({ ...pair.position, offer: end === offerer, ticket: ticket(end) });
     if (request.generation === pair.generation - 1) return { ok: told(leg) };
     if (request.generation !== pair.generation)

@@ -1,7 +1,7 @@
 import type { WireReason } from "../protocol/end-reasons.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { RequestOf } from "../protocol/requests.ts";
-import type { MediaWanted } from "../protocol/values.ts";
+import type { MediaNotes, MediaWanted } from "../protocol/values.ts";
 import { type Deadline, dueIn } from "../shared/deadlines.ts";
 import type { Device } from "./device.ts";
 import type { Leg } from "./leg.ts";
@@ -52,6 +52,9 @@ export class Ring {
   /** Links of devices that will not answer: they are not asked again, wherever the ring goes on. */
   readonly #refusing = new Set<string>();
   #offer: Wish["description"];
+  /** Notes on the media of an offer that came after the call. */
+  #notes: MediaNotes | undefined;
+  #asked = false;
   #refusal: WireReason | undefined;
   #end: Deadline | undefined;
   #unreachable: Deadline | undefined;
@@ -92,6 +95,44 @@ export class Ring {
     this.#unreachable = undefined;
     if (this.rung.length < maxRung) this.rung.push(device.id);
     leg.deliver(this.#incoming(leg, now), now);
+    if (device.capabilities.needsOffer !== true) return;
+    if (this.#offer === undefined) this.wantOffer(now);
+    else this.tellOffer(leg, now);
+  }
+
+  /** The caller was asked for its offer, and has not sent it. */
+  get awaitsOffer(): boolean {
+    return this.#asked && this.#offer === undefined;
+  }
+
+  /** Asks the caller for the offer, once, unless it came with the call. */
+  wantOffer(now: number): void {
+    if (this.#offer !== undefined || this.#asked) return;
+    this.#asked = true;
+    const push = { type: "offer_wanted", session: this.#host.session, pair: 1, generation: 1 } as const;
+    this.#host.caller().deliver({ ...push, offer: true }, now);
+  }
+
+  /** The offer came after the call: who waited for it hears it now, who comes later with the ring. */
+  offered(offer: NonNullable<Wish["description"]>, media: MediaNotes | undefined, now: number): void {
+    this.#offer = offer;
+    this.#notes = media;
+    for (const [device, leg] of this.#legs)
+      if (device.capabilities.needsOffer === true) this.tellOffer(leg, now);
+  }
+
+  tellOffer(leg: Leg, now: number): void {
+    if (this.#offer === undefined || leg.offered) return;
+    leg.offered = true;
+    const push: PushBody = {
+      type: "signal",
+      session: this.#host.session,
+      pair: 1,
+      generation: 1,
+      description: this.#offer,
+    };
+    if (this.#notes !== undefined) push.media = this.#notes;
+    leg.deliver(push, now);
   }
 
   /** A leg leaves the ring: it answered, declined, or its device is gone. False when it was none of the ring's. */
@@ -191,7 +232,10 @@ export class Ring {
       offer: false,
     };
     if (media !== undefined) push.media = media;
-    if (this.#offer !== undefined) push.description = this.#offer;
+    if (this.wish.description !== undefined && this.#offer !== undefined) {
+      push.description = this.#offer;
+      leg.offered = true;
+    }
     if (data !== undefined) push.data = data;
     return push;
   }

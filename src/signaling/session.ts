@@ -218,6 +218,7 @@ export class Session {
     this.#confirmEnd?.cancel();
     this.#state = { name: "active", callee: winner };
     this.#tellWon(winner, state.reply, now);
+    this.ring.tellOffer(winner, now);
     this.ring.stop("answered_elsewhere", { device: winner.deviceId }, now);
     this.pairs.current.opens(now);
     if (this.#offerLost)
@@ -275,9 +276,31 @@ export class Session {
   }
 
   signal(leg: Leg, request: RequestOf<"signal">, now: number): Outcome {
-    if (this.#state.name === "ringing" && (leg.side === "callee" || request.description !== undefined))
+    const { name } = this.#state;
+    const { description } = request;
+    const early =
+      leg === this.caller && this.ring.awaitsOffer && (name === "ringing" || name === "answering");
+    if (description !== undefined && early) return this.#earlyOffer(leg, description, request, now);
+    if (name === "ringing" && (leg.side === "callee" || description !== undefined))
       return failed("wrong_state", "a description is sent with the call, or after the accept");
     return this.pairs.signal(leg, request, now);
+  }
+
+  /** The offer of a caller that was asked for it: it goes to who needs it to ring, and to who answers. */
+  #earlyOffer(
+    leg: Leg,
+    description: NonNullable<RequestOf<"signal">["description"]>,
+    request: RequestOf<"signal">,
+    now: number,
+  ): Outcome {
+    if (request.pair !== 1 || request.generation !== 1) return failed("stale_pair");
+    if (description.type !== "offer") return failed("wrong_state", "it is an offer that was asked for");
+    const refusal = this.pairs.current.refusal(leg, description);
+    if (refusal !== undefined) return { error: refusal };
+    this.pairs.current.described(leg);
+    this.ring.offered(description, request.media, now);
+    const { description: _, media: _notes, ...rest } = request;
+    return this.pairs.signal(leg, rest, now);
   }
 
   startMove(
@@ -297,10 +320,17 @@ export class Session {
     const peer = leg === this.caller ? callee : this.caller;
     const to = target === device ? leg : this.#leg(leg.side, target);
     const reply = { device, id: request.id };
-    const plan = { from: leg, to, peer, pair: this.pairs.open(peer, to), reply };
+    const plan = { from: leg, to, peer, pair: this.#openNext(peer, to), reply };
     this.move = new Move(this, this.#host, plan, now);
     this.move.start(now);
     return undefined;
+  }
+
+  /** The end that stays offers, unless it is one that answers offers only; the one that comes does so then. */
+  #openNext(stays: Leg, comes: Leg) {
+    return stays.device?.capabilities.needsOffer === true
+      ? this.pairs.open(comes, stays)
+      : this.pairs.open(stays, comes);
   }
 
   /** The move is done: the new pair is the session's, and the old device's leg ends. */

@@ -59,6 +59,8 @@ export class Sessions implements SessionHost {
   readonly #recentlyEnded = new Map<string, readonly string[]>();
   readonly #since: number;
   active = 0;
+  /** Devices may attach that need an offer to ring. */
+  asksOffers = false;
   /** Signals that were taken since the start. */
   signals = 0;
 
@@ -544,6 +546,9 @@ export class Sessions implements SessionHost {
     if (session.state !== "ringing") return;
     const { user } = session.wish;
     for (const device of directory.devices(user)) session.ringDevice(device, now);
+    // Who may not know which devices there are must not learn it by being asked.
+    if (this.asksOffers && !may(session.caller.device ?? noDevice, "watch", user))
+      session.ring.wantOffer(now);
     this.#cross(session, now);
     if (cluster === undefined) session.ring.settle(now);
     // Those that are not known yet arrive, and are rung then. Only when all are known may the ring be given up.
@@ -614,6 +619,8 @@ export class Sessions implements SessionHost {
     return legs;
   }
 }
+
+const noDevice = { user: "", grants: {} };
 
 /** Of two calls that cross the one with the lower id survives. */
 function crossedPush(one: string, other: string) {

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import type { BenchTimes, Figures } from "./scenarios.ts";
+import { sipParsers } from "./sip-parse.ts";
 import { bytes, cell, count, median, megabytes, ms, type Results, share } from "./table.ts";
 
 /** What was to be reached (docs/benchmarks.md says why). */
@@ -39,6 +40,8 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
   });
   if (rows.length > 0)
     lines.push("### Times", "", "| | p50 | p99 | server CPU |", "|---|---|---|---|", ...rows, "");
+  const parsing = results["sip-parse"];
+  if (parsing !== undefined) lines.push("### Parsing one INVITE", "", ...parseTable(parsing), "");
   lines.push("### Goals", "", ...verdicts(results));
   return lines.join("\n");
 }
@@ -73,6 +76,15 @@ function memoryTable(both: readonly (readonly Figures[])[], links: number): stri
     return `| ${index === 0 ? "Switchboard" : "PeerJS server"} | ${cells.join(" | ")} |`;
   });
   return [`| | per link | RSS before | with ${links} links |`, "|---|---|---|---|", ...rows];
+}
+
+function parseTable(all: readonly (readonly Figures[])[]): string[] {
+  const own = median(all[0] ?? [], "microseconds");
+  const rows = all.map((runs, index) => {
+    const ratio = median(runs, "microseconds") / own;
+    return `| ${sipParsers[index]} | ${cell(runs, "microseconds", (value) => `${value.toFixed(1)} µs`)} | ${ratio.toFixed(2)} × |`;
+  });
+  return ["| | CPU | beside ours |", "|---|---|---|", ...rows];
 }
 
 function verdicts(results: Results): string[] {

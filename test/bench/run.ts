@@ -4,6 +4,7 @@ import { clusterReport } from "./cluster-report.ts";
 import { failover } from "./failover.ts";
 import { report } from "./report.ts";
 import { across, type Figures, fanout, idle, relay, resume, setup } from "./scenarios.ts";
+import { sipParse, sipParsers } from "./sip-parse.ts";
 import { benchTurn } from "./turn.ts";
 import { turnReport } from "./turn-report.ts";
 
@@ -20,7 +21,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, and its TURN beside coturn: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, turn; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, turn; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
@@ -39,13 +40,14 @@ const fanoutAcross = { scenario: "fanout", devices: 160, rate: 25, warmUp, measu
 const resumeAcross = { scenario: "resume", devices: 200, rate: 50, warmUp, measure } as const;
 
 /** Each scenario's runs: ours, PeerJS, ours, PeerJS … so that what the machine does meanwhile hits both. */
-const plan: Record<string, (() => Promise<Figures>)[]> = {
+const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   "relay-a": [() => relay("switchboard", 1_000, 1, times), () => relay("peerjs", 1_000, 1, times)],
   "relay-b": [() => relay("switchboard", 200, 8, times), () => relay("peerjs", 200, 8, times)],
   memory: [() => idle("switchboard", times), () => idle("peerjs", times)],
   setup: [() => setup(times)],
   fanout: [() => fanout(times)],
   resume: [() => resume(times)],
+  "sip-parse": sipParsers.map((name) => () => sipParse(name, times)),
   "relay-nodes": [() => across(1, relayAcross), () => across(2, relayAcross)],
   "setup-nodes": [() => across(1, setupAcross), () => across(2, setupAcross)],
   "fanout-nodes": [() => across(1, fanoutAcross), () => across(3, fanoutAcross)],
@@ -101,5 +103,6 @@ function acrossNodes(): string[] {
 
 /** What is measured side by side. */
 function subjects(name: string): readonly string[] {
+  if (name === "sip-parse") return sipParsers;
   return acrossNodes().includes(name) ? ["one node", "several"] : ["switchboard", "peerjs"];
 }

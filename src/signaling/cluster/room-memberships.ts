@@ -507,13 +507,7 @@ export class RoomMemberships {
   #bind(tie: Tie, owner: string, own: boolean, now: number): void {
     this.#terms += 1;
     tie.term = this.#terms;
-    const former = tie.owner;
     tie.owner = owner;
-    // What it was asked may still reach one that did not answer, long after nobody here means it any more.
-    if (former !== undefined && former !== owner && former !== this.#options.nodes.name) {
-      const asking = [...tie.open.values()].map(({ device }) => device);
-      for (const device of new Set([...tie.members.keys(), ...asking])) this.disown(former, device, tie.room);
-    }
     tie.dead = undefined;
     tie.again?.cancel();
     tie.again = undefined;

@@ -57,6 +57,19 @@ describe("a start that can't be", () => {
     });
 });
 
+test("credential: a secret, and what of it the settings take", () => {
+  const { code, out, err } = command(["credential", "--user", "alice", "--device", "desk"]);
+  expect([code, err]).toEqual([0, expect.stringContaining("shown this once")]);
+  const { login, secret: shown, stored } = JSON.parse(out);
+  expect(login).toBe("alice/desk");
+  expect(JSON.stringify(stored)).not.toContain(shown);
+  const checked = command(["check-config", "--dev"], {
+    SWITCHBOARD_CREDENTIALS_STORED: JSON.stringify([stored]),
+  });
+  expect([checked.code, checked.err]).toEqual([0, ""]);
+  expect(command(["credential", "--user", "a/b"])).toMatchObject({ code: 2 });
+});
+
 describe("token", () => {
   test("is taken by a server with the same secret, and says what it was made for", async () => {
     const { code, out } = command(
