@@ -158,13 +158,13 @@ async function single(port = 0): Promise<RunningServer> {
   return server;
 }
 
-/** Two nodes behind a load balancer. */
+/** Two nodes behind a load balancer. They drain for long enough that a client may be sent to a leaving one again, last of all. */
 async function twoNodes(): Promise<{ first: RunningServer; url: string }> {
   const nats = await NatsServer.start();
   running.push(nats);
   const start = async (node: string) => {
     const env = { NATS_URL: nats.url, NODE_ID: node };
-    const server = await startServer({ config: { ticketKey, drain: 4_000 }, env });
+    const server = await startServer({ config: { ticketKey, drain: 8_000 }, env });
     running.push(server);
     return server;
   };
