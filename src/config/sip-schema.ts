@@ -10,6 +10,7 @@ const meanings: { readonly [name in keyof SipLimits]: string } = {
   failuresPerMinute: "Refused credentials a minute of one address.",
   failuresBurst: "The burst above that.",
   registerTimeout: "How long a connection may be without a registered device.",
+  pingAfter: "Quiet after which a client is asked whether it is still there (OPTIONS).",
   subscriptions: "Presence subscriptions of one device.",
   expiresMin: "Shortest registration, seconds.",
   expires: "The registration that a client gets unasked, seconds.",

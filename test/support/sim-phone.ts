@@ -17,7 +17,7 @@ import { SimCore } from "./sim-core.ts";
 
 const realm = "sim";
 
-/** A core with the gateway's pure stack, under one simulated clock. Passwords are `secret of USER`. */
+/** A core with the gateway's pure stack, under one simulated clock; unless asked for, no phone is pinged. Passwords are `secret of USER`. */
 export class SimSip {
   readonly sim: SimCore;
   readonly agent: UserAgent;
@@ -29,7 +29,7 @@ export class SimSip {
     this.agent = new UserAgent({
       core,
       clock: { after: (ms, now, due) => core.deadlines.add(now + ms, due) },
-      settings: { realm, domain: "", limits: { ...defaultSipLimits, ...limits } },
+      settings: { realm, domain: "", limits: { ...defaultSipLimits, pingAfter: 86_400_000, ...limits } },
       date: (now) => new Date(now).toUTCString(),
       crypto: stunCrypto,
       identify: (username, now) => {
@@ -258,7 +258,10 @@ export class SimPhone implements Flow {
     this.dialog = {
       callId: response.callId,
       to: response.headers.get("To") ?? "",
-      target: /<([^>]+)>/.exec(response.headers.get("Contact") ?? "")?.[1] ?? this.dialog?.target ?? "",
+      target:
+        /<([^>]+)>/.exec(response.headers.get("Contact") ?? "")?.[1] ??
+        this.dialog?.target ??
+        "sip:gone@gateway.invalid",
     };
     this.ask("ACK", { sequence: response.cseq.sequence });
   }

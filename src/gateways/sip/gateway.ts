@@ -20,10 +20,10 @@ export interface SipGatewayOptions extends SignInPorts {
 }
 
 /** Numbers for metrics. */
-export interface GatewayNumbers extends AgentNumbers {
+export interface GatewayNumbers extends Omit<AgentNumbers, "unauthorized" | "limited"> {
   readonly connections: number;
   /** Messages since the start, by what became of them. */
-  readonly messages: Readonly<Record<"taken" | "malformed" | "sent", number>>;
+  readonly messages: Readonly<Record<"taken" | "malformed" | "sent" | "unauthorized" | "limited", number>>;
 }
 
 /**
@@ -52,7 +52,9 @@ export class SipGateway {
   }
 
   get numbers(): GatewayNumbers {
-    return { ...this.#agent.numbers, connections: this.#flows.size, messages: this.#messages };
+    const { unauthorized, limited, ...numbers } = this.#agent.numbers;
+    const messages = { ...this.#messages, unauthorized, limited };
+    return { ...numbers, connections: this.#flows.size, messages };
   }
 
   /** Where WebSocket clients connect: `/sip`, subprotocol `sip` (RFC 7118). */

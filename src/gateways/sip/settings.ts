@@ -21,6 +21,8 @@ export const defaultSipLimits = {
   failuresBurst: 20,
   /** How long a connection may be without a registered device. */
   registerTimeout: 30_000,
+  /** Quiet after which a registered client is asked whether it is there; without an answer its connection is closed. */
+  pingAfter: 30_000,
   /** Presence subscriptions of one device. */
   subscriptions: 200,
   /** Shortest, default and longest registration. s */

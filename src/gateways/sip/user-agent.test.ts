@@ -490,6 +490,22 @@ describe("registration", () => {
     }
   });
 
+  test("a connection that broke without a word is closed when it leaves an OPTIONS unanswered", () => {
+    for (const answers of [true, false]) {
+      const world = new SimSip({ pingAfter: 30_000 });
+      const phone = world.phone("alice");
+      phone.register();
+      world.pass(60_100);
+      expect(phone.requests.length).toBeGreaterThanOrEqual(1);
+      for (let n = 0; n < 5; n++) {
+        if (answers) for (const request of phone.requests) phone.respond(request, 200);
+        world.pass(20_000);
+      }
+      expect(phone.open).toBe(answers);
+      expect(world.agent.numbers.phones).toBe(answers ? 1 : 0);
+    }
+  });
+
   test("a kick ends it", () => {
     const world = new SimSip();
     world.phone("alice").register();

@@ -9,6 +9,7 @@ import type { Flow } from "./flow.ts";
 import { IncomingCall } from "./incoming-call.ts";
 import {
   bodyText,
+  type Content,
   contentType,
   type HeaderEntry,
   makeRequest,
@@ -16,7 +17,7 @@ import {
   type SipMessage,
   type SipRequest,
 } from "./message.ts";
-import { nameAddress } from "./name-address.ts";
+import { type NameAddress, nameAddress, withTag } from "./name-address.ts";
 import { OutgoingCall } from "./outgoing-call.ts";
 import type { Phone } from "./phone.ts";
 import { refusalOfError } from "./reasons.ts";
@@ -45,11 +46,20 @@ export interface World extends SignInPorts {
   date(now: number): string;
 }
 
+/** What is known of a connection beside its phones. */
+interface Connection {
+  readonly rate: TokenBucket;
+  heardAt: number;
+}
+
 /** What is shown of the gateway. */
 export interface AgentNumbers {
   readonly phones: number;
   readonly calls: number;
   readonly subscriptions: number;
+  /** Credentials that were refused, and requests over a limit, since the start. */
+  readonly unauthorized: number;
+  readonly limited: number;
 }
 
 /**
@@ -64,7 +74,8 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
   /** Dialogs of calls; ended ones for a while, so that late requests are answered by the one that they are for. */
   readonly #dialogs = new Map<string, Call>();
   readonly #ringing = new Map<ServerTransaction, IncomingCall>();
-  readonly #rates = new Map<Flow, TokenBucket>();
+  readonly #connections = new Map<Flow, Connection>();
+  #limited = 0;
   #calls = 0;
 
   constructor({ core, clock, settings, date, ...ports }: World) {
@@ -84,40 +95,73 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
   }
 
   get numbers(): AgentNumbers {
-    return { phones: this.#registrar.size, calls: this.#calls, subscriptions: this.#subscriptions.size };
+    return {
+      phones: this.#registrar.size,
+      calls: this.#calls,
+      subscriptions: this.#subscriptions.size,
+      unauthorized: this.#signIn.refused,
+      limited: this.#limited,
+    };
   }
 
   /** A connection opened. It has some time to bring a phone. */
   opened(flow: Flow, now: number): void {
     const { requestsPerSecond, requestsBurst, registerTimeout } = this.#agent.settings.limits;
-    this.#rates.set(flow, new TokenBucket(requestsPerSecond, requestsBurst, now));
+    const rate = new TokenBucket(requestsPerSecond, requestsBurst, now);
+    this.#connections.set(flow, { rate, heardAt: now });
+    this.#askLater(flow, now);
     this.#agent.clock.after(registerTimeout, now, () => {
       if (flow.open && this.#registrar.phones(flow).size === 0) flow.close("nobody has registered");
     });
   }
 
   closed(flow: Flow, now: number): void {
-    this.#rates.delete(flow);
+    this.#connections.delete(flow);
     this.#registrar.flowClosed(flow, now);
     this.#agent.transactions.closed(flow, now);
   }
 
   /** A message that could be parsed. */
   receive(message: SipMessage, flow: Flow, now: number): void {
+    const connection = this.#connections.get(flow);
+    if (connection !== undefined) connection.heardAt = now;
     if (message.kind === "response") {
       this.#agent.transactions.receiveResponse(message, flow, now);
       return;
     }
-    const rate = this.#rates.get(flow);
-    if (rate !== undefined && !rate.take(now)) {
-      const seconds = Math.max(1, Math.ceil(rate.retryAfter(now) / 1_000));
-      this.#stateless(message, flow, 503, [["Retry-After", String(seconds)]]);
+    if (connection?.rate.take(now) === false) {
+      const seconds = Math.max(1, Math.ceil(connection.rate.retryAfter(now) / 1_000));
+      this.#limit(message, flow, seconds);
       return;
     }
     const wrong = objection(message, abilities);
     if (wrong !== undefined) this.#stateless(message, flow, wrong.status, wrong.headers);
-    else if (!this.#agent.transactions.receiveRequest(message, flow, now))
-      this.#stateless(message, flow, 503, [["Retry-After", "1"]]);
+    else if (!this.#agent.transactions.receiveRequest(message, flow, now)) this.#limit(message, flow, 1);
+  }
+
+  #limit(request: SipRequest, flow: Flow, seconds: number): void {
+    this.#limited += 1;
+    this.#stateless(request, flow, 503, [["Retry-After", String(seconds)]]);
+  }
+
+  /** A connection that broke without a word is found out: whoever is registered there answers an OPTIONS, or is gone. */
+  #askLater(flow: Flow, now: number): void {
+    this.#agent.clock.after(this.#agent.settings.limits.pingAfter, now, (later) => {
+      const connection = this.#connections.get(flow);
+      const [phone] = this.#registrar.phones(flow);
+      if (connection === undefined || !flow.open) return;
+      if (phone !== undefined && later - connection.heardAt >= this.#agent.settings.limits.pingAfter)
+        this.#send(
+          phone,
+          flow,
+          "OPTIONS",
+          nameAddress(addressOfRecord(phone.user, phone.domain)),
+          undefined,
+          later,
+          () => flow.close("silent"),
+        );
+      this.#askLater(flow, later);
+    });
   }
 
   /** Answers without a transaction; an ACK is never answered. */
@@ -251,18 +295,34 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
       typeof body === "string"
         ? { type: "text/plain", content: body }
         : { type: "application/json", content: JSON.stringify(body) };
-    const sender = addressOfRecord(from.user, phone.domain);
+    const sender = nameAddress(addressOfRecord(from.user, phone.domain), {}, from.name);
+    this.#send(phone, flow, "MESSAGE", sender, content, now);
+  }
+
+  /** Sends a phone a request that begins no dialog. */
+  #send(
+    phone: Phone,
+    flow: Flow,
+    method: string,
+    from: NameAddress,
+    body: Content | undefined,
+    now: number,
+    unanswered: () => void = () => {},
+  ): void {
     const request = makeRequest({
-      method: "MESSAGE",
+      method,
       uri: phone.contact,
       via: newVia(this.#agent, flow),
-      from: nameAddress(sender, { tag: this.#agent.random(9) }, from.name),
+      from: withTag(from, this.#agent.random(9)),
       to: nameAddress(addressOfRecord(phone.user, phone.domain)),
       callId: this.#agent.random(18),
       sequence: 1,
-      body: content,
+      ...(body === undefined ? {} : { body }),
     });
-    this.#agent.transactions.send(request, flow, { response: () => {}, failed: () => {} }, now);
+    const failed = (why: "timeout" | "transport"): void => {
+      if (why === "timeout") unanswered();
+    };
+    this.#agent.transactions.send(request, flow, { response: () => {}, failed }, now);
   }
 
   // RegistrarUser
