@@ -1,6 +1,6 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
-import { parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
+import { formatDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import { type Agent, allow, newVia, ownContact } from "./agent.ts";
 import type { ClientUser } from "./client-transaction.ts";
 import type { Dialog } from "./dialog.ts";
@@ -15,6 +15,7 @@ import {
   type SipResponse,
 } from "./message.ts";
 import type { Phone } from "./phone.ts";
+import { phoneDescription } from "./phone-description.ts";
 import { reasonHeader } from "./reasons.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { SessionTimer } from "./session-timer.ts";
@@ -123,11 +124,12 @@ export abstract class CallDialog {
         dialog.refresh(response);
         this.timer.agreed(response, later);
         const answer = bodyText(response);
-        const parsed = answer === undefined ? undefined : parseDescription(answer);
-        if (answer === undefined || parsed === undefined) then.refused(488, later);
+        const parsed =
+          answer === undefined ? undefined : phoneDescription(answer, { offer: sdp, before: this.near });
+        if (parsed === undefined) then.refused(488, later);
         else {
           this.near = parsed;
-          then.answered(answer, later);
+          then.answered(formatDescription(parsed), later);
         }
       },
       failed: (why, later) => {
