@@ -1,4 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { NatsCounts } from "../cluster/nats.ts";
+import type { Backplane } from "../signaling/backplane.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 
@@ -71,6 +73,24 @@ export class Metrics {
     this.#gauge("rooms", "Rooms.", [], (set) => set(stats().rooms));
     this.#gauge("transports_open", "Transports that are open.", [], (set) => set(stats().transportsOpen));
     this.#gauge("log_bytes", "Bytes that links keep for replay.", [], (set) => set(stats().logBytes));
+  }
+
+  /** Shows what joins this node to others as well. */
+  watchBackplane(backplane: Pick<Backplane, "state">, counts: () => NatsCounts): void {
+    this.#gauge("backplane_up", "1 while the backplane is up.", [], (set) =>
+      set(backplane.state === "up" ? 1 : 0),
+    );
+    this.#copied("backplane_messages_total", "Messages to and from other nodes.", ["direction"], (set) => {
+      set(counts().sent, { direction: "sent" });
+      set(counts().received, { direction: "received" });
+    });
+    this.#copied("backplane_dropped_total", "Messages that were lost here.", ["reason"], (set) => {
+      set(counts().dropped, { reason: "not_sent" });
+      set(counts().unreadable, { reason: "unreadable" });
+    });
+    this.#copied("backplane_requests_total", "Requests to other nodes.", ["outcome"], (set) => {
+      for (const [outcome, count] of Object.entries(counts().requests)) set(count, { outcome });
+    });
   }
 
   /** Shows the embedded TURN server as well. */

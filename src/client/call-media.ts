@@ -110,20 +110,8 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
   }
 
   stats(): Promise<CallStats> {
-    return quiet(
-      this.active().then(async () => {
-        const {
-          path,
-          rtt,
-          jitter,
-          lossIn = 0,
-          lossOut = 0,
-          bitrateIn = 0,
-          bitrateOut = 0,
-        } = (await this.#current?.stats()) ?? {};
-        return { path, rtt, jitter, loss: [lossIn, lossOut], bitrate: [bitrateIn, bitrateOut] };
-      }),
-    );
+    const none: CallStats = { path: undefined, loss: [0, 0], bitrate: [0, 0] };
+    return quiet(this.active().then(async () => (await this.#current?.stats())?.stats ?? none));
   }
 
   /** ICE servers are new. */
@@ -180,15 +168,17 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     this.onState(next);
   }
 
-  /** The next pair is given up. */
-  protected drop(number: number): void {
+  /** The next pair is given up: this one, or any. */
+  protected drop(number = this.#next?.number): void {
     if (this.#next?.number !== number) return;
-    this.#next.close();
+    this.#next?.close();
     this.#next = undefined;
   }
 
-  /** The server found the session again: both ends say once more what may have been lost. */
+  /** The server found the session again, in this pair: both ends say once more what may have been lost. */
   protected found({ session, pair, generation, offer }: PushOf<"session">): void {
+    this.commit(pair);
+    this.drop();
     this.#current?.restart(generation, offer);
     void this.hub.say("resync", { session, pair, generation });
     this.#current?.resync();
@@ -206,7 +196,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     if (!pair || pair.state === "new" || !this.id) return;
     const session = this.id;
     const { state, number } = pair;
-    const stats = { pair: number, state, ...(await pair.stats().catch(() => undefined)) };
+    const stats = { pair: number, state, ...(await pair.stats().catch(() => undefined))?.summary };
     if (session === this.id) void this.hub.say("report", { session, stats: stats as Stats });
   }
 
@@ -223,9 +213,8 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     return type === "channel" ? [...this.lines.values()].filter((line) => !line.init) : [];
   }
 
-  onSignal({ number: pair }: Pair, { candidates, ...signal }: PairSignal): void {
-    const fields = { pair, ...signal, candidates: candidates && [...candidates] };
-    if (this.id) void this.hub.say("signal", { session: this.id, ...fields });
+  onSignal({ number: pair }: Pair, signal: PairSignal): void {
+    if (this.id) void this.hub.say("signal", { session: this.id, pair, ...signal });
   }
 
   onState(pair: Pair): void {

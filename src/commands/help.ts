@@ -3,7 +3,7 @@ import { options } from "../config/option.ts";
 const usage = `Switchboard: the server that WebRTC applications need beside the browser.
 
   switchboard serve [settings]         runs the server; without token keys only with --dev
-  switchboard token --user alice [--device phone] [--grant call=bob --grant join=room:* | --grants all] [--expires 1h]
+  switchboard token --user alice [--device phone] [--guest] [--grant call=bob --grant join=room:* | --grants all] [--expires 1h]
                                        prints a token signed with tokens.secret
   switchboard credential --user alice [--device desk] [--grant call=bob] [--secret-version 2] [--store]
                                        prints a device's secret: derived from credentials.key, or new with what to store of it

@@ -6,7 +6,7 @@ import { now } from "../net/clock.ts";
 import { isId } from "../protocol/address.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 
-const ownFlags = ["user", "device", "grant", "grants", "expires"] as const;
+const ownFlags = ["user", "device", "guest", "grant", "grants", "expires"] as const;
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** Prints a token signed with the configured shared secret. */
@@ -38,7 +38,11 @@ async function makeToken({ flags }: CommandLine): Promise<Result<string, string>
   if (!grants.ok) return grants;
 
   const issuedAt = Math.floor(now() / 1_000);
-  const claims = { grants: grants.value, ...(device === undefined ? {} : { device }) };
+  const claims = {
+    grants: grants.value,
+    ...(device === undefined ? {} : { device }),
+    ...(flags.has("guest") ? { guest: true } : {}),
+  };
   const token = await new SignJWT(claims)
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .setSubject(user)

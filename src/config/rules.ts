@@ -1,7 +1,9 @@
 import { TrustedProxies } from "../net/client-address.ts";
-import { parseAddress } from "../protocol/address.ts";
+import { isId, parseAddress } from "../protocol/address.ts";
 import { isAddressPattern } from "../protocol/address-pattern.ts";
 import { grantNames } from "../signaling/grants.ts";
+import { parseIceUrl } from "../turn/shell/ice-url.ts";
+import { parseNatsUrl } from "./nats-url.ts";
 import type { Settings } from "./schema.ts";
 
 const secretLength = 32;
@@ -15,7 +17,8 @@ export function checkTogether(settings: Settings): string | undefined {
     checkTurn(settings) ??
     checkOrigins(settings) ??
     checkProxies(settings) ??
-    checkRooms(settings)
+    checkRooms(settings) ??
+    checkCluster(settings)
   );
 }
 
@@ -68,6 +71,10 @@ function checkTurn({ turn, iceServers }: Settings): string | undefined {
     return "setting turn.secret: missing, though turn.external is set";
   const wrongTurn = turn.external.find((url) => !/^turns?:\S+$/.test(url));
   if (wrongTurn !== undefined) return `setting turn.external: ${wrongTurn} is no turn: or turns: URL`;
+  const wrongStun = turn.stunServers.find(
+    (url) => parseIceUrl(url)?.scheme !== "stun" || /^stuns/i.test(url),
+  );
+  if (wrongStun !== undefined) return `setting turn.stunServers: ${wrongStun} is no stun: URL`;
   if (turn.relayFirstPort < 1 || turn.relayFirstPort > turn.relayLastPort)
     return "setting turn.relayLastPort: must not be below turn.relayFirstPort, which must be at least 1";
   const wrongIce = iceServers.flatMap(({ urls }) => urls).find((url) => !/^(stun|turn)s?:\S+$/.test(url));
@@ -97,6 +104,31 @@ function checkProxies({ trustedProxies }: Settings): string | undefined {
 function checkRooms({ rooms }: Settings): string | undefined {
   const wrong = rooms.find(({ match }) => !isAddressPattern(match));
   return wrong === undefined ? undefined : `setting rooms: ${wrong.match} is no address pattern of rooms`;
+}
+
+function checkCluster({ node, nats, ticketKey, workers }: Settings): string | undefined {
+  if (node !== "" && !isId(node))
+    return "setting node: must have 1 to 128 characters, none of them white space, / : or *";
+  // A URL may hold a password: it is not shown.
+  const wrong = nats.url.findIndex((url) => parseNatsUrl(url) === undefined);
+  if (wrong >= 0)
+    return `setting nats.url: the ${ordinal(wrong)} is no nats: or tls: URL, such as nats://10.0.0.5:4222`;
+  if (!/^[\w-]{1,64}$/.test(nats.prefix))
+    return "setting nats.prefix: must have 1 to 64 letters, digits, _ or -";
+  if (nats.tls.cert !== "" && nats.tls.key === "")
+    return "setting nats.tls.key: missing, though nats.tls.cert is set";
+  if (nats.tls.key !== "" && nats.tls.cert === "")
+    return "setting nats.tls.cert: missing, though nats.tls.key is set";
+  if (workers > 1 && nats.url.length === 0)
+    return "setting workers: needs nats.url (NATS_URL): workers reach each other over NATS, see docs/cluster.md";
+  // The workers of one machine are given one.
+  if (nats.url.length > 0 && ticketKey === "" && workers === 1)
+    return "setting ticketKey: missing, though nats.url is set: every node needs the same; `openssl rand -base64 32` makes one";
+  return undefined;
+}
+
+function ordinal(index: number): string {
+  return ["first", "second", "third"][index] ?? `${index + 1}th`;
 }
 
 function isSafeUrl(text: string): boolean {

@@ -83,7 +83,7 @@ export class GatewayPort {
     this.#attached.add(device);
     directory.add(device);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: device.link.id });
-    hooks.changed(device, now);
+    hooks.changed(device.user, now);
     hooks.opened(device, now);
     return ok(device);
   }
@@ -95,7 +95,7 @@ export class GatewayPort {
     directory.remove(device);
     ports.emit({ type: "link_closed", user: device.user, device: device.id, reason: why });
     hooks.closed(device, why, now);
-    hooks.changed(device, now);
+    hooks.changed(device.user, now);
   }
 
   /** The device's connection was lost, and it may come back; its peers are told, and it is shown offline. */
@@ -110,7 +110,7 @@ export class GatewayPort {
     });
     device.online = false;
     hooks.suspended(device, now);
-    hooks.changed(device, now);
+    hooks.changed(device.user, now);
   }
 
   /** The device is back. */
@@ -126,7 +126,7 @@ export class GatewayPort {
     });
     device.online = true;
     hooks.resumed(device, now);
-    hooks.changed(device, now);
+    hooks.changed(device.user, now);
   }
 
   /** Performs a request of the device. Without an outcome the reply comes later, through the device's link. */

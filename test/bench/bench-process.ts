@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../support/free-port.ts";
+import { NatsServer } from "../support/nats-server.ts";
 import type { Job, Line } from "./generator.ts";
 import { benchSecret } from "./switchboard-device.ts";
 
@@ -31,7 +33,7 @@ export interface BenchServer {
 }
 
 /** Starts our server as `npm start` does, on Bun, with tokens; its log goes to a file. */
-export async function startOurs(): Promise<BenchServer> {
+export async function startOurs(settings: object = {}): Promise<BenchServer> {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-bench-"));
   const port = await freePort();
   const config = join(folder, "switchboard.json");
@@ -43,6 +45,7 @@ export async function startOurs(): Promise<BenchServer> {
       tokens: { secret: benchSecret },
       log: { format: "json" },
       limits,
+      ...settings,
     }),
   );
   const log = openSync(join(folder, "log"), "w");
@@ -53,6 +56,30 @@ export async function startOurs(): Promise<BenchServer> {
   return {
     ...server,
     stop: () => server.stop().then(() => rmSync(folder, { recursive: true, force: true })),
+  };
+}
+
+export interface BenchCluster {
+  readonly nodes: readonly BenchServer[];
+  stop(): Promise<void>;
+}
+
+/** Starts so many nodes of ours on a NATS of their own; one node stands alone, without it. */
+export async function startCluster(count: number): Promise<BenchCluster> {
+  const nats = count > 1 ? await NatsServer.start() : undefined;
+  const nodes: BenchServer[] = [];
+  for (let n = 1; n <= count; n++) {
+    const joined = nats && { node: `n${n}`, nats: { url: [nats.url] }, ticketKey: benchSecret };
+    nodes.push(await startOurs({ turn: { embedded: false }, ...joined }));
+  }
+  // Until each has heard the others.
+  if (nats !== undefined) await Bun.sleep(2_500);
+  return {
+    nodes,
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()));
+      await nats?.kill();
+    },
   };
 }
 
@@ -141,15 +168,5 @@ function answers(port: number): Promise<boolean> {
       resolve(true);
     });
     socket.once("error", () => resolve(false));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
   });
 }

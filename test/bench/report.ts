@@ -3,11 +3,10 @@ import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import type { BenchTimes, Figures } from "./scenarios.ts";
 import { sipParsers } from "./sip-parse.ts";
+import { bytes, cell, count, median, megabytes, ms, type Results, share } from "./table.ts";
 
 /** What was to be reached (docs/benchmarks.md says why). */
 const goals = { relay: 2.5, bytesPerLink: 4_096, setupP99: 10 };
-
-type Results = Readonly<Record<string, readonly (readonly Figures[])[]>>;
 
 /** The figures as Markdown: medians of the runs, and the least and most in brackets. */
 export function report(results: Results, how: BenchTimes & { runs: number }): string {
@@ -119,27 +118,8 @@ function perCpuSecond(run: Figures): number {
   return (run.messagesPerSecond ?? 0) / (run.serverCpu ?? 1);
 }
 
-function cell(runs: readonly Figures[], name: string, format: (value: number) => string): string {
-  const sorted = runs.map((run) => run[name] ?? 0).sort((a, b) => a - b);
-  const [least = 0, most = 0] = [sorted[0], sorted.at(-1)];
-  const middle = format(median(runs, name));
-  return runs.length === 1 ? middle : `${middle} (${format(least)}–${format(most)})`;
-}
-
-function median(runs: readonly Figures[], name: string): number {
-  const sorted = runs.map((run) => run[name] ?? 0).sort((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  const upper = sorted[half] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? 0) + upper) / 2;
-}
-
-const count = (value: number) => Math.round(value).toLocaleString("en-US");
-const ms = (value: number) => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
-const share = (value: number) => `${Math.round(value * 100)} %`;
-const bytes = (value: number) => `${(value / 1_024).toFixed(2)} KB`;
-const megabytes = (value: number) => `${(value / 1_048_576).toFixed(0)} MB`;
-
-function machine(): string {
+/** The machine and its programs. */
+export function machine(): string {
   const memory = /MemTotal:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1] ?? "0";
   const node = execFileSync("node", ["--version"], { encoding: "utf8" }).trim();
   const { length } = cpus();

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { chromiumPath } from "../browser/support/browser.ts";
-import { type Cutter, openCutter } from "../browser/support/cutter.ts";
+import { type Cutter, openCutter } from "../support/cutter.ts";
 import { camera, device } from "../webrtc/support/parties.ts";
 import { bothEnd, connectParties, eventually, mediaFlows } from "./support/parties.ts";
 import { useRig } from "./support/rig.ts";

@@ -113,6 +113,15 @@ describe("token", () => {
     ]);
   });
 
+  test("for a guest, whose TURN credentials say so", async () => {
+    const { out } = command(["token", "--user", "visitor-7", "--device", "tab", "--guest"], env);
+    const turn = { embedded: true, udpPort: 0, tcpPort: 0, listen: ["127.0.0.1"] };
+    const server = await startServer({ config: { dev: false, tokens: { secret }, turn } });
+    const { welcome } = await signIn(server, out.trim(), "tab");
+    expect(welcome.iceServers?.[0]?.username).toMatch(/^\d+:visitor-7\/tab\/guest$/);
+    await server.stop();
+  });
+
   const wrong: [string[], Record<string, string>, RegExp][] = [
     [["token", "--user", "alice"], {}, /tokens\.secret/],
     [["token"], env, /--user/],
