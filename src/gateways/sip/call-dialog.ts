@@ -86,7 +86,12 @@ export abstract class CallDialog {
       });
     };
     again(t1, now);
-    timers[1] = this.agent.clock.after(giveUp, now, (later) => this.hangUp("failed", "no ACK", later));
+    timers[1] = this.agent.clock.after(giveUp, now, (later) => {
+      // §13.3.1.4: the dialog stands all the same, and is ended by BYE.
+      timers[0]?.cancel();
+      this.unacknowledged = undefined;
+      this.neverAcknowledged(later);
+    });
     this.unacknowledged = { sequence: response.cseq.sequence, timers };
   }
 
@@ -186,6 +191,9 @@ export abstract class CallDialog {
     };
     this.agent.transactions.send(request, flow, user, now);
   }
+
+  /** No ACK came in all the time that there is for one. */
+  protected abstract neverAcknowledged(now: number): void;
 
   /** The phone knows the dialog no more, or is deaf. */
   protected abstract dialogLost(now: number): void;

@@ -141,8 +141,13 @@ export abstract class NegotiatedCall extends CallDialog {
       return;
     }
     const sdp = formatDescription(offer);
+    // Two of its own are no glare (RFC 3261 §14.2, RFC 3311 §5.2).
+    if (this.#nearOffer !== undefined) {
+      this.respond(transaction, 500, now, [["Retry-After", "1"]]);
+      return;
+    }
     const farFirst = this.#farOffer !== undefined && (this.#farOffer.phase === "sent" || !this.farIsPolite);
-    if (this.#nearOffer !== undefined || farFirst || this.unacknowledged !== undefined) {
+    if (farFirst || this.unacknowledged !== undefined) {
       this.respond(transaction, 491, now);
       return;
     }
