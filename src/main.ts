@@ -23,6 +23,8 @@ import { startTurnService } from "./turn-service.ts";
 
 /** How often the core's deadlines and the certificate's files are looked at. ms */
 const [tickInterval, certificateInterval] = [25, 1_000];
+/** How long a node of a cluster stays after its last device has left. ms */
+const lingerFor = 1_500;
 
 /** A running server. */
 export interface Switchboard {
@@ -147,7 +149,12 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     url: serverUrl(certificate !== undefined, host, server.port),
     drain: () => {
       core.drain(now(), settings.drain);
-      return until(() => core.empty, now() + settings.drain, tickInterval);
+      const end = now() + settings.drain;
+      const emptied = (): Promise<void> => until(() => core.empty, end, tickInterval);
+      // What others have said to a link that has just left may still be on its way through here.
+      const lastWords = (): Promise<void> =>
+        until(() => false, Math.min(end, now() + lingerFor), tickInterval);
+      return backplane === undefined ? emptied() : emptied().then(lastWords).then(emptied);
     },
     stop: async () => {
       for (const stop of [stopTicking, stopWatching, poll.stop]) stop?.();

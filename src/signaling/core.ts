@@ -9,6 +9,7 @@ import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts
 import type { NodeItem } from "./cluster/node-item.ts";
 import type { LocalDevice } from "./cluster/remote-devices.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
+import type { KeyedCallElsewhere } from "./cluster/session-finder.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
@@ -428,6 +429,14 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   owns(session: string, leg: number): boolean {
     return this.#sessions.owns(session, leg);
+  }
+
+  keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined {
+    return this.#sessions.keyed(user, key, now);
+  }
+
+  legNumber(session: string, device: Device): number | undefined {
+    return this.#sessions.legNumber(session, device);
   }
 
   participants(session: string): Device[] {

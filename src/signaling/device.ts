@@ -28,7 +28,7 @@ export interface DeviceLink {
   /** Ends the conversation from the server's side; its legs end or detach as the core decides. */
   close(why: CloseName, now: number): void;
   /** The device has part in this session, or no longer, for who must tell another node. `goesOn`: that one is told by another. */
-  bound?(session: string, epoch: number): void;
+  bound?(session: string, epoch: number, leg: number): void;
   unbound?(session: string, goesOn: boolean): void;
 }
 
@@ -56,6 +56,8 @@ export class Device {
   /** Another one, of the same conversation, where that goes over to another node. */
   link: DeviceLink;
   grants: Grants;
+  /** The node that held its former link, where that was another one: it may remember what the device has asked. */
+  cameFrom: string | undefined;
   /** Cluster time at which the link was opened. */
   stamp = 0;
   /** Its token is a guest's. */

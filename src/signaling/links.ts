@@ -182,6 +182,9 @@ export class Links implements LinkKeeper {
     const { directory, hooks } = this.#options;
     const link = new NativeLink(snapshot.id, snapshot.instance, snapshot.attempt, this, now);
     const known = cluster.devices.tookOver(snapshot.id);
+    const rival = directory
+      .devices(snapshot.user)
+      .find((one) => one.id === snapshot.device && one.link.id !== snapshot.id && this.#byDevice.has(one));
     const device = known?.device ?? deviceOf(snapshot, link);
     device.link = link;
     link.restore(snapshot);
@@ -193,6 +196,8 @@ export class Links implements LinkKeeper {
     this.#authorize(entry, identity);
     hooks.adopted(device, parcel, known?.held ?? [], now);
     this.#resume(entry, transport, hello, identity, hello.resume?.seq ?? 0, now);
+    // While the link was on its way another run of the device has come: the later one stays.
+    if (rival !== undefined) this.displace(rival.stamp > device.stamp ? device : rival, "replaced", now);
     return link;
   }
 
@@ -339,6 +344,7 @@ export class Links implements LinkKeeper {
       guest: identity.guest ?? false,
     });
     device.stamp = stamp;
+    if (hello.resume?.home !== this.#options.node) device.cameFrom = hello.resume?.home;
     const entry = { link, device };
     if (oldLink instanceof NativeLink && old !== undefined) this.#displace(oldLink, old, hello.instance);
     // Its node hears of this one, and ends it there.

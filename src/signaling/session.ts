@@ -36,7 +36,7 @@ export interface SessionHost {
   /** How many sessions the device has part in. */
   load(device: Device): number;
   ticket(session: Session, leg: Leg, now: number): string;
-  bound(device: Device, session: Session): void;
+  bound(device: Device, session: Session, leg: number): void;
   /** `goesOn`: at another node, which tells the device's own. */
   unbound(device: Device, session: Session, goesOn?: boolean): void;
   activated(session: Session, now: number): void;
@@ -416,7 +416,7 @@ export class Session {
     if (this.move?.joins(leg)) this.move.fail(now);
     if (leg.device !== undefined) this.#host.unbound(leg.device, this);
     leg.bind(device);
-    this.#host.bound(device, this);
+    this.#host.bound(device, this, leg.id);
   }
 
   /** Tells a device of the session that its ticket found again. */
@@ -526,7 +526,7 @@ export class Session {
     if (move !== undefined) session.#restoreMove(move, legs, find, now);
     const lostIn = new Map(snapshot.legs.map((leg) => [leg.id, leg.lostIn]));
     for (const leg of session.#allLegs())
-      if (leg.device !== undefined) host.bound(leg.device, session);
+      if (leg.device !== undefined) host.bound(leg.device, session, leg.id);
       else if (leg === session.caller || leg === session.answered)
         session.#awaitReturn(leg, lostIn.get(leg.id) ?? host.limits.detachedTimeout, now);
     // Once who keeps the session knows it.
@@ -675,7 +675,7 @@ export class Session {
 
   #leg(side: Side, device: Device): Leg {
     this.#legs += 1;
-    this.#host.bound(device, this);
+    this.#host.bound(device, this, this.#legs);
     return new Leg(this.#legs, side, device, device);
   }
 }

@@ -1,4 +1,5 @@
-import { parseAddress } from "../protocol/address.ts";
+import { type Address, parseAddress } from "../protocol/address.ts";
+import type { WireReason } from "../protocol/end-reasons.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf } from "../protocol/requests.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
@@ -7,7 +8,7 @@ import { CallKeys } from "./call-keys.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { type LegSnapshot, outranks } from "./cluster/foreign-legs.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
-import type { Place } from "./cluster/session-finder.ts";
+import type { KeyedCallElsewhere, Place } from "./cluster/session-finder.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import type { SessionRecord } from "./events.ts";
@@ -84,7 +85,8 @@ export class Sessions implements SessionHost {
 
   // Requests
 
-  call(device: Device, request: RequestOf<"call">, now: number): Outcome {
+  /** Undefined: the outcome comes later, as a reply. */
+  call(device: Device, request: RequestOf<"call">, now: number): Outcome | undefined {
     const address = parseAddress(request.to);
     if (address === undefined || (address.kind !== "user" && address.kind !== "device"))
       return failed("bad_request", "to: a call rings a user or a device");
@@ -94,10 +96,32 @@ export class Sessions implements SessionHost {
       return failed("bad_request", "to: a device can't call itself");
     const refusal = this.#gate.malformed(request);
     if (refusal !== undefined) return refusal;
-    if (request.key !== undefined) {
-      const known = this.#again(device, request.key, now);
-      if (known !== undefined) return known;
-    }
+    const { key } = request;
+    if (key === undefined) return this.#place(device, request, address, now);
+    const known = this.#again(device, key, now);
+    if (known !== undefined) return known;
+    const { cluster } = this.#options;
+    const nodes = cluster?.nodesThatKnew(device) ?? [];
+    if (cluster === undefined || nodes.length === 0) return this.#place(device, request, address, now);
+    cluster.finder.findKey(nodes, { user: device.user, key }, (found, later) => {
+      const outcome =
+        found === undefined
+          ? // It may have been asked a second time meanwhile.
+            (this.#again(device, key, later) ?? this.#place(device, request, address, later))
+          : this.#takenElsewhere(device, found.call, found.node, later);
+      device.link.reply(request.id, outcome, later);
+    });
+    return undefined;
+  }
+
+  /** Rings. */
+  #place(
+    device: Device,
+    request: RequestOf<"call">,
+    address: Extract<Address, { kind: "user" | "device" }>,
+    now: number,
+  ): Outcome {
+    const only = address.kind === "device" ? address.device : undefined;
     const full = this.#gate.full(device, this.#ringing.get(address.user), this, now);
     if (full !== undefined) return full;
     if (this.#unreachable(device, address.user)) return failed("temporary");
@@ -301,6 +325,11 @@ export class Sessions implements SessionHost {
     return this.#sessions.get(id)?.devices() ?? [];
   }
 
+  /** The number of the device's leg in a session of this node. */
+  legNumber(id: string, device: Device): number | undefined {
+    return this.#sessions.get(id)?.legOf(device)?.id;
+  }
+
   epochOf(id: string): number | undefined {
     return this.#sessions.get(id)?.epoch;
   }
@@ -327,6 +356,7 @@ export class Sessions implements SessionHost {
       session: id,
       owner,
       epoch,
+      leg: leg.id,
       ...(state === "ringing" && leg.side === "callee" ? { caller: caller.identity } : {}),
       open: [],
     }));
@@ -391,11 +421,11 @@ export class Sessions implements SessionHost {
     });
   }
 
-  bound(device: Device, session: Session): void {
+  bound(device: Device, session: Session, leg: number): void {
     const sessions = this.#byDevice.get(device);
     if (sessions === undefined) this.#byDevice.set(device, new Set([session]));
     else sessions.add(session);
-    device.link.bound?.(session.id, session.epoch);
+    device.link.bound?.(session.id, session.epoch, leg);
   }
 
   unbound(device: Device, session: Session, goesOn = false): void {
@@ -453,12 +483,7 @@ export class Sessions implements SessionHost {
     if (known === undefined) return undefined;
     if (known.device !== device.id) return failed("wrong_state", "key: another device has used it");
     const session = this.#sessions.get(known.session);
-    if (session === undefined) {
-      const push = { type: "ended", session: known.session, reason: known.reason ?? "closed" } as const;
-      this.deadlines.add(now, (later) => device.link.deliver(push, later));
-      // Nothing is left that a ticket could find; the reply keeps its shape.
-      return { ok: { session: known.session, ticket: "" } };
-    }
+    if (session === undefined) return this.#overAlready(device, known.session, known.reason, now);
     if (session.caller.device !== device && session.caller.deviceId === device.id) {
       session.rebind(session.caller, device, now);
       this.deadlines.add(now, (later) => {
@@ -467,6 +492,32 @@ export class Sessions implements SessionHost {
       });
     }
     return { ok: { session: session.id, ticket: this.ticket(session, session.caller, now) } };
+  }
+
+  /** The call of that key is another node's. */
+  #takenElsewhere(device: Device, call: KeyedCallElsewhere, node: string, now: number): Outcome {
+    const { session, ticket } = call;
+    if (call.device !== device.id) return failed("wrong_state", "key: another device has used it");
+    if (ticket === "") return this.#overAlready(device, session, call.reason, now);
+    this.deadlines.add(now, () => this.#options.cluster?.rejoin(device, session, node));
+    return { ok: { session, ticket } };
+  }
+
+  #overAlready(device: Device, session: string, reason: WireReason | undefined, now: number): Outcome {
+    const push = { type: "ended", session, reason: reason ?? "closed" } as const;
+    this.deadlines.add(now, (later) => device.link.deliver(push, later));
+    // Nothing is left that a ticket could find; the reply keeps its shape.
+    return { ok: { session, ticket: "" } };
+  }
+
+  /** The call that this node has taken under the user's key, for another node. */
+  keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined {
+    const known = this.#keys.get(user, key, now);
+    if (known === undefined) return undefined;
+    const { session: id, device, reason } = known;
+    const session = this.#sessions.get(id);
+    const ticket = session === undefined ? "" : this.ticket(session, session.caller, now);
+    return { session: id, device, ticket, ...(reason === undefined ? {} : { reason }) };
   }
 
   #add(session: Session): void {

@@ -137,15 +137,26 @@ export class Phone implements DeviceEvents {
     if (reply.ok === undefined) return;
     const { pair, generation } = reply.ok;
     const peer = name(frame.from);
+    const now = this.talks.get(session);
+    if (now !== undefined && now !== talk) {
+      // The ring was over when the accept arrived: it has taken the move that rings by now.
+      this.#takesOver(now, pair, generation, peer);
+      return;
+    }
     if (frame.movedFrom === undefined) {
       this.#journal.write({ what: "won", device: this.device.name, session });
       talk.stand({ pair, generation, peer });
       return;
     }
+    this.#takesOver(talk, pair, generation, peer);
+  }
+
+  /** The call moves to this device: the next pair is built with the other end. */
+  #takesOver(talk: Talk, pair: number, generation: number, peer: string): void {
     talk.peer = peer;
     talk.pair = pair;
     talk.describe(pair, generation);
-    this.device.fire("report", { session, stats: { pair, state: "connected" } });
+    this.device.fire("report", { session: talk.session, stats: { pair, state: "connected" } });
   }
 
   async #accepted(frame: Frame): Promise<void> {

@@ -54,7 +54,8 @@ export function call(world: World, client: ModelClient, to: string, key: string 
   client.ask("call", { to, ...description, ...(key === undefined ? {} : { key }) }, ({ ok }: Frame) => {
     if (ok === undefined) return;
     world.ledger.heardOf(ok.session);
-    if (key !== undefined)
+    // Nodes that can't hear each other can't know what the other one was asked.
+    if (key !== undefined && !world.lagged)
       world.ledger.keyed(client.user, key, ok.session, asked, world.limits.keyTtl - 1_000);
     client.beliefs.calling(ok.session, ok.ticket, to);
   });

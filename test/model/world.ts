@@ -86,6 +86,11 @@ export class World {
     );
   }
 
+  /** Nodes could not hear each other for a time. */
+  get lagged(): boolean {
+    return this.#lagged;
+  }
+
   get backplaneLags(): boolean {
     return this.#backplaneLags;
   }

@@ -32,7 +32,7 @@ test("the only server is killed and starts again: the call, moved before, is fou
     "the loss to be seen",
   );
   await Promise.all([frames(call.remote), frames(theirs.remote)]);
-  await single(port);
+  const next = await single(port);
   await back(alice, desktop);
   expect([call.id, theirs.id]).toEqual([id, id]);
   await renegotiates(call, theirs);
@@ -42,7 +42,7 @@ test("the only server is killed and starts again: the call, moved before, is fou
     break;
   }
   // What the new server knows now was said by the restart: its end finds it again too.
-  await (await single.last).kill();
+  await next.kill();
   await single(port);
   await back(alice, desktop);
   await renegotiates(theirs, call);
@@ -73,15 +73,39 @@ test("who hangs up while the server is dead is heard when it is back", async () 
   await told;
 });
 
+test("the server dies while a call rings: it rings again, as the same call, and is answered", async () => {
+  const { port, kill } = await single();
+  const url = `http://127.0.0.1:${port}`;
+  const [alice, phone, desktop] = await devices(url);
+  const rung = [phone, desktop].map((client) => client.next("incoming"));
+  const call = alice.call("bob", { media: await camera() });
+  const rings = await Promise.all(rung);
+  await until(() => call.ringing.length === 2, "the caller to hear of both");
+  const { id } = call;
+  await kill();
+  await single(port);
+  for (const client of [alice, phone, desktop]) client.retry();
+  await until(() => [alice, phone, desktop].every(({ state }) => state === "online"), "all to be back");
+  expect(await Promise.all(rings.map(({ ended }) => ended))).toMatchObject([
+    { reason: "lost" },
+    { reason: "lost" },
+  ]);
+  await until(() => phone.rings.size === 1 && desktop.rings.size === 1, "the rings");
+  const [ring] = phone.rings;
+  const elsewhere = [...desktop.rings][0]?.ended;
+  const theirs = await ring?.accept({ media: await camera() });
+  if (!theirs) throw new Error("no ring");
+  await Promise.all([frames(call.remote), frames(theirs.remote)]);
+  expect(await elsewhere).toMatchObject({ reason: "answered_elsewhere", device: "phone" });
+  expect([call.id, theirs.id]).toEqual([id, id]);
+  await theirs.hangup();
+  expect((await call.ended).reason).toBe("hangup");
+});
+
 test.skipIf(!hasNats)("of two nodes the caller's is killed: the call goes on at the other one", async () => {
-  const nats = await NatsServer.start();
-  running.push(nats);
-  const [first, second] = await Promise.all(["n1", "n2"].map((node) => startNode(node, nats.url)));
-  if (!first || !second) throw new Error("no nodes");
-  const balancer = await startBalancer([first.port, second.port]);
-  running.push(balancer);
+  const { first, url } = await twoNodes();
   // In turn: laptop and desktop at the first, the phone at the second.
-  const [alice, phone, desktop] = await devices(balancer.url);
+  const [alice, phone, desktop] = await devices(url);
   const homes = [alice, phone, desktop].map(home);
   const { call, theirs } = await talk(alice, phone);
   const { id } = call;
@@ -99,18 +123,55 @@ test.skipIf(!hasNats)("of two nodes the caller's is killed: the call goes on at 
   expect((await call.ended).reason).toBe("hangup");
 });
 
+test.skipIf(!hasNats)(
+  "a node is drained: its clients resume at the other, even if sent to it again",
+  async () => {
+    const { first, url } = await twoNodes();
+    const [alice, phone, desktop] = await devices(url);
+    const { call, theirs } = await talk(alice, phone);
+    const welcomes: unknown[] = [];
+    let goodbyes = 0;
+    for (const client of [alice, desktop])
+      client.on("frame", ({ frame }) => {
+        if (frame.type === "welcome") welcomes.push([frame.home, frame.resumed]);
+        if (frame.type === "goodbye") goodbyes++;
+      });
+    process.kill(first.pid, "SIGTERM");
+    await until(() => welcomes.length === 2, "both to be elsewhere");
+    expect(welcomes).toEqual([
+      ["n2", true],
+      ["n2", true],
+    ]);
+    // The balancer sent one of them to the first node again.
+    expect(goodbyes).toBe(3);
+    await until(() => first.logs.some((line) => line.includes('"stopped"')), "the node to end by itself");
+    await renegotiates(call, theirs);
+    await theirs.hangup();
+    expect((await call.ended).reason).toBe("hangup");
+  },
+);
+
 /** One server on its own; at the port of an earlier one, where it is given. */
 async function single(port = 0): Promise<RunningServer> {
-  single.last = startServer({ config: { port, ticketKey } });
-  running.push(await single.last);
-  return single.last;
-}
-single.last = undefined as unknown as Promise<RunningServer>;
-
-async function startNode(node: string, nats: string): Promise<RunningServer> {
-  const server = await startServer({ config: { ticketKey }, env: { NATS_URL: nats, NODE_ID: node } });
+  const server = await startServer({ config: { port, ticketKey } });
   running.push(server);
   return server;
+}
+
+/** Two nodes behind a load balancer. They drain for long enough that a client may be sent to a leaving one again, last of all. */
+async function twoNodes(): Promise<{ first: RunningServer; url: string }> {
+  const nats = await NatsServer.start();
+  running.push(nats);
+  const start = async (node: string) => {
+    const env = { NATS_URL: nats.url, NODE_ID: node };
+    const server = await startServer({ config: { ticketKey, drain: 8_000 }, env });
+    running.push(server);
+    return server;
+  };
+  const [first, second] = await Promise.all([start("n1"), start("n2")]);
+  const balancer = await startBalancer([first.port, second.port]);
+  running.push(balancer);
+  return { first, url: balancer.url };
 }
 
 /** Alice's laptop, bob's phone and bob's desktop, online one after the other. */

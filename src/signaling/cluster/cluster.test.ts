@@ -209,7 +209,7 @@ describe("a node that dies", () => {
 describe("an owner that dies", () => {
   const dead = (cluster: SimCluster, client: SimClient, node: string) => {
     resumeAt(cluster, client, node, { sessions: client.tickets });
-    cluster.pass(3_000);
+    cluster.pass(4_000);
     expect(client.welcome).toMatchObject({ resumed: false });
   };
 
@@ -337,5 +337,43 @@ describe("an owner that dies", () => {
     cluster.pass(5_000);
     expect(cluster.node("n1").core.stats()).toMatchObject({ sessionsActive: 0, devices: 0 });
     goesOn(cluster, alice, bob, session);
+  });
+});
+
+describe("a call's key", () => {
+  test("is one device's, wherever the others of its user are", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const phone = signIn(cluster, "n2", "alice/phone");
+    alice.ask("call", { to: "bob", key: "k" });
+    phone.ask("call", { to: "bob", key: "k" });
+    const [one, other] = [alice.lastId, phone.lastId];
+    cluster.flow();
+    const replies = [alice.replyTo(one), phone.replyTo(other)];
+    expect(replies.filter(({ ok }) => ok !== undefined).length).toBeGreaterThan(0);
+    phone.ask("call", { to: "bob", key: "k2" });
+    cluster.flow();
+    alice.ask("call", { to: "bob", key: "k2" });
+    cluster.flow();
+    expect(alice.replyTo(alice.lastId).error.code).toBe("wrong_state");
+  });
+
+  test("asked again by a link that another node has not resumed", () => {
+    const cluster = new SimCluster(three, { logFrames: 4 });
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const { session } = alice.ask("call", { to: "bob", key: "k" }).ok;
+    cluster.flow();
+    // So much comes that its log is over the bound.
+    for (let n = 0; n < 8; n++) bob.ask("send", { to: "alice", body: n });
+    cluster.flow();
+    alice.lastSeq = 0;
+    resumeAt(cluster, alice, "n3", { sessions: alice.tickets });
+    expect(alice.welcome).toMatchObject({ resumed: false, reason: "gap" });
+    alice.ask("call", { to: "bob", key: "k" });
+    const asked = alice.lastId;
+    cluster.flow();
+    expect(alice.replyTo(asked).ok.session).toBe(session);
+    expect(bob.pushes("incoming")).toHaveLength(1);
   });
 });

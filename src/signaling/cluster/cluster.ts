@@ -8,6 +8,7 @@ import type { Device, Outcome } from "../device.ts";
 import type { Directory } from "../directory.ts";
 import type { LinkEnd } from "../links.ts";
 import { NativeLink } from "../native-link.ts";
+import { failed } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import type { ClusterRooms } from "./cluster-rooms.ts";
 import { ForeignLegs, outranks } from "./foreign-legs.ts";
@@ -21,7 +22,7 @@ import {
   type SessionClaim,
 } from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
-import { SessionFinder } from "./session-finder.ts";
+import { type KeyedCallElsewhere, SessionFinder } from "./session-finder.ts";
 import { type HandoverHost, SessionHandover } from "./session-handover.ts";
 import { SettlingBackplane } from "./settling-backplane.ts";
 
@@ -46,6 +47,10 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   rung(device: Device, caller: Device, session: string, now: number): void;
   /** True when this node owns the session, and the leg of that number can be found again. */
   owns(session: string, leg: number): boolean;
+  /** The number of the device's leg in a session of this node. */
+  legNumber(session: string, device: Device): number | undefined;
+  /** The call that this node has taken under the user's key. */
+  keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined;
   /** The epoch of a session that this node owns. */
   epochOf(session: string): number | undefined;
   /** A device of another node comes back to its part in a session of this one. False: it has none. */
@@ -106,6 +111,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     const { detachedTimeout, ticketTtl } = options.limits;
     this.legs = new ForeignLegs(this.nodes, deadlines, detachedTimeout);
     const owns = host.owns.bind(host);
+    const keyed = (user: string, key: string) => host.keyed(user, key, ports.now());
     this.transfer = new LinkTransfer({
       nodes: this.nodes,
       devices: this.devices,
@@ -125,7 +131,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     });
     const { nodes, devices, legs } = this;
     this.handover = new SessionHandover({ nodes, devices, legs, host });
-    this.finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns });
+    this.finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns, keyed });
   }
 
   tick(now: number): void {
@@ -147,6 +153,13 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   /** True when nothing waits for another node. */
   get idle(): boolean {
     return this.nodes.backlog === 0 && this.handover.size === 0;
+  }
+
+  /** Other nodes that may remember what the device, or another one of its user, has asked before. */
+  nodesThatKnew({ user, cameFrom }: Device): string[] {
+    const nodes = new Set(this.devices.holders(user));
+    if (cameFrom !== undefined) nodes.add(cameFrom);
+    return [...nodes].filter((node) => node !== this.nodes.name && this.nodes.isLive(node));
   }
 
   // What happens to devices of this node
@@ -321,7 +334,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       case "closed": {
         const device = this.devices.byLink(item.link);
         if (device === undefined) break;
-        if (item.t === "ask") this.#asked(device, item.request, now);
+        if (item.t === "ask") this.#asked(device, item.request, item.leg, now);
         else if (item.t === "closed") this.devices.ended(device, item.why, now);
         else this.#linkChanged(device, item.state, now);
       }
@@ -448,7 +461,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   #fromOwnerTo(device: Device, from: string, item: NodeItem, now: number): void {
     if (item.t === "bound") {
-      if (!this.legs.bound(device, item.session, from, item.epoch)) this.#stale(from, device, item.session);
+      if (!this.legs.bound(device, item.session, from, item.epoch, item.leg))
+        this.#stale(from, device, item.session);
       else if (device.link.state === "suspended")
         this.nodes.send(from, { t: "link", link: item.link, state: "suspended" });
     } else if (item.t === "unbound") this.legs.unbound(device, item.session, from);
@@ -508,11 +522,15 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     link.reply(id, outcome, now);
   }
 
-  #asked(device: Device, request: Request, now: number): void {
+  #asked(device: Device, request: Request, leg: number | undefined, now: number): void {
     const { host, ports } = this.#options;
     let outcome: Outcome | undefined;
     try {
-      outcome = host.perform(device, request, now);
+      const legNow = "session" in request ? host.legNumber(request.session, device) : undefined;
+      // What was asked for a leg that is over, such as an answer to a ring, is not for the one that came after it.
+      if (leg !== undefined && legNow !== undefined && leg !== legNow)
+        outcome = failed(request.type === "accept" ? "answered_elsewhere" : "no_session");
+      else outcome = host.perform(device, request, now);
     } catch (error) {
       ports.emit({ type: "fault", where: request.type, error });
       outcome = { error: wireError("internal") };

@@ -12,6 +12,8 @@ export interface ForeignLeg {
   readonly session: string;
   owner: string;
   epoch: number;
+  /** Its number in the session; undefined until a new owner has said it. */
+  leg: number | undefined;
   /** The room to whose mesh the session belongs. */
   room?: string;
   /** Whose call rings there, while it does. */
@@ -39,6 +41,7 @@ export interface LegSnapshot {
   readonly session: string;
   readonly owner: string;
   readonly epoch: number;
+  readonly leg?: number | undefined;
   readonly caller?: { readonly user: string; readonly device?: string };
   readonly open: readonly Request[];
 }
@@ -89,7 +92,7 @@ export class ForeignLegs {
   }
 
   /** The device has part in a session of that owner. False: in a newer epoch it has another owner. */
-  bound(device: Device, session: string, owner: string, epoch: number): boolean {
+  bound(device: Device, session: string, owner: string, epoch: number, number?: number): boolean {
     let legs = this.#legs.get(device);
     if (legs === undefined) {
       legs = new Map();
@@ -102,6 +105,7 @@ export class ForeignLegs {
         session,
         owner,
         epoch,
+        leg: number,
         caller: undefined,
         lostAt: undefined,
         held: undefined,
@@ -110,21 +114,26 @@ export class ForeignLegs {
       return true;
     }
     if (owner !== known.owner && !outranks({ epoch, owner }, known)) return false;
-    const { held } = known;
+    const { held, owner: former } = known;
     known.held = undefined;
-    if (held !== undefined) {
-      // It was handed over with all that it had been asked. The node that gave it away knows its new owner already.
-      for (const request of held) this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
-    } else if (known.owner !== owner) {
-      // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
-      for (const request of known.open.values())
-        this.#nodes.send(owner, { t: "ask", link: device.link.id, request });
-    }
     known.lostAt?.cancel();
     known.lostAt = undefined;
     known.owner = owner;
     known.epoch = epoch;
+    if (number !== undefined || former !== owner) known.leg = number;
+    if (held !== undefined) {
+      // It was handed over with all that it had been asked. The node that gave it away knows its new owner already.
+      for (const request of held) this.#ask(known, request);
+    } else if (former !== owner) {
+      // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
+      for (const request of known.open.values()) this.#ask(known, request);
+    }
     return true;
+  }
+
+  #ask({ device, owner, leg }: ForeignLeg, request: Request): void {
+    const item = { t: "ask", link: device.link.id, request } as const;
+    this.#nodes.send(owner, leg === undefined ? item : { ...item, leg });
   }
 
   /** The session is about to leave its owner: what the device asks waits for the next one. */
@@ -187,7 +196,7 @@ export class ForeignLegs {
       leg.held.push(request);
       return undefined;
     }
-    this.#nodes.send(leg.owner, { t: "ask", link: device.link.id, request });
+    this.#ask(leg, request);
     return undefined;
   }
 
@@ -240,19 +249,22 @@ export class ForeignLegs {
   }
 
   snapshot(device: Device): LegSnapshot[] {
-    return [...(this.#legs.get(device)?.values() ?? [])].map(({ session, owner, epoch, caller, open }) => ({
-      session,
-      owner,
-      epoch,
-      ...(caller === undefined ? {} : { caller }),
-      open: [...open.values()],
-    }));
+    return [...(this.#legs.get(device)?.values() ?? [])].map(
+      ({ session, owner, epoch, leg, caller, open }) => ({
+        session,
+        owner,
+        epoch,
+        leg,
+        ...(caller === undefined ? {} : { caller }),
+        open: [...open.values()],
+      }),
+    );
   }
 
   /** Takes over what another node had of the device's legs. */
   restore(device: Device, legs: readonly LegSnapshot[]): void {
-    for (const { session, owner, epoch, caller, open } of legs) {
-      this.bound(device, session, owner, epoch);
+    for (const { session, owner, epoch, leg: number, caller, open } of legs) {
+      this.bound(device, session, owner, epoch, number);
       const leg = this.#legs.get(device)?.get(session);
       if (leg?.owner !== owner) continue;
       leg.caller = caller;

@@ -20,8 +20,9 @@ export interface PullRequest {
   readonly attempt: number;
   /** The last frame that it has. */
   readonly seq: number;
-  /** The node that asks. */
+  /** The node that asks, and how long it waits. */
   readonly by: string;
+  readonly patience: "beating" | "silent";
 }
 
 /** A link with all that hangs on it. */
@@ -61,9 +62,9 @@ export interface LinkTransferOptions {
 }
 
 /** How long a client's welcome may wait for its link. The giver gives up first, so that no link is in between. */
-const pullTimeout = 1_000;
-const giveTimeout = 700;
-/** How long a home that takes nothing is waited for before it is asked at all. */
+const pullTimeout = { beating: 2_000, silent: 1_000 };
+const giveTimeout = { beating: 1_500, silent: 700 };
+/** How long a home that takes nothing is waited for before it is asked at all; one that has left NATS is not. */
 const flushTimeout = 700;
 /** What comes for a link after it was given away is sent on for this long. */
 const forwardFor = 120_000;
@@ -86,9 +87,16 @@ export class LinkTransfer {
   }
 
   /** Asks a link of the node that has it, and calls back once. After a parcel {@link arrived} must be called. */
-  pull(home: string, request: PullRequest, done: (answer: PullAnswer, now: number) => void): void {
+  pull(
+    home: string,
+    asked: Omit<PullRequest, "patience">,
+    done: (answer: PullAnswer, now: number) => void,
+  ): void {
     const { nodes, devices, backplane, deadlines, now } = this.#options;
-    const { link } = request;
+    const { link } = asked;
+    // A machine that is busy takes its time, and says all the while that it is there; one that stands still does not.
+    const patience = nodes.beats(home, now()) ? "beating" : "silent";
+    const request: PullRequest = { ...asked, patience };
     const refused = (answer: PullAnswer): void => {
       this.#coming.delete(link);
       const mirrored = devices.byLink(link)?.link;
@@ -104,13 +112,13 @@ export class LinkTransfer {
     const mirrored = devices.byLink(link)?.link;
     if (mirrored instanceof RemoteLink) mirrored.hold();
     const ask = (): void =>
-      backplane.request(`l.${home}`, request, pullTimeout, (answer) => {
+      backplane.request(`l.${home}`, request, pullTimeout[patience], (answer) => {
         const said: PullAnswer =
           answer.kind === "reply" ? (answer.reply as PullAnswer) : { refusal: "unreachable" };
         if ("parcel" in said) done(said, now());
         else refused(said);
       });
-    if (mirrored === undefined) {
+    if (mirrored === undefined || nodes.failing(home)) {
       ask();
       return;
     }
@@ -177,7 +185,7 @@ export class LinkTransfer {
       if (open > 0) return;
       const then = now();
       // Nobody waits for the answer any more: a link that left now would be lost.
-      const parcel = then - asked < giveTimeout ? source.give(request, then) : undefined;
+      const parcel = then - asked < giveTimeout[request.patience] ? source.give(request, then) : undefined;
       if (parcel === undefined) {
         source.thaw(link, then);
         answer({ refusal: "unreachable" });

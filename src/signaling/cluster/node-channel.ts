@@ -80,6 +80,11 @@ export class NodeChannel {
     return this.#put - this.#arrived;
   }
 
+  /** True when the last attempt got no answer. */
+  get failing(): boolean {
+    return this.#failures > 0;
+  }
+
   /** False when a request to this peer would only wait. */
   responsive(now: number): boolean {
     return this.#silentSince === undefined || now - this.#silentSince < patience;

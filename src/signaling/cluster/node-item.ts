@@ -65,7 +65,13 @@ export type NodeItem =
   /** I may have missed something: ask me again as well. */
   | { readonly t: "resync" }
   /** To the node of a device: it has part in this session of mine; no longer. */
-  | { readonly t: "bound"; readonly link: string; readonly session: string; readonly epoch: number }
+  | {
+      readonly t: "bound";
+      readonly link: string;
+      readonly session: string;
+      readonly epoch: number;
+      readonly leg: number;
+    }
   | { readonly t: "unbound"; readonly link: string; readonly session: string }
   | { readonly t: "push"; readonly links: string[]; readonly push: PushBody }
   | {
@@ -110,7 +116,13 @@ export type NodeItem =
   /** To a former owner: the session has another owner, in a newer epoch. */
   | { readonly t: "stale"; readonly session: string; readonly epoch: number; readonly owner: string }
   /** To the owner of a session: what one of its devices asks, and how its link is. */
-  | { readonly t: "ask"; readonly link: string; readonly request: Request }
+  | {
+      readonly t: "ask";
+      readonly link: string;
+      readonly request: Request;
+      /** The leg that it is meant for: the device may have had another one in that session, and have another one by now. */
+      readonly leg?: number;
+    }
   | { readonly t: "link"; readonly link: string; readonly state: "live" | "suspended" }
   | { readonly t: "closed"; readonly link: string; readonly why: LinkEnd }
   /** To the owner of a room. `term` counts how often the node that asks has found an owner for it. */

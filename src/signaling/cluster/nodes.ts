@@ -106,6 +106,17 @@ export class Nodes {
     return peer?.live === true && this.reachable && peer.channel.responsive(now);
   }
 
+  /** True when the peer has said lately that it is there. */
+  beats(node: string, now: number): boolean {
+    const peer = this.#peers.get(node);
+    return peer?.live === true && now - peer.heardAt < 2.5 * beatEvery;
+  }
+
+  /** True when what was sent to the peer last did not arrive. */
+  failing(node: string): boolean {
+    return this.#peers.get(node)?.channel.failing === true;
+  }
+
   /** Items that wait for peers. */
   get backlog(): number {
     let sum = 0;

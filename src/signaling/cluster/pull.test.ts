@@ -147,7 +147,7 @@ describe("a link that goes on at another node", () => {
     const session = connected(cluster, alice, bob);
     cluster.freeze("n2");
     resumeAt(cluster, bob, "n3", { sessions: bob.tickets });
-    cluster.pass(2_500);
+    cluster.pass(4_000);
     expect(bob.welcome).toMatchObject({ resumed: false, reason: "unreachable", sessions: [session] });
     cluster.pass(17_000);
     cluster.thaw("n2");

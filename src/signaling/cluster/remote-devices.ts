@@ -133,6 +133,12 @@ export class RemoteDevices {
     this.#rest(following);
   }
 
+  /** The other nodes that hold devices of the user. */
+  holders(user: string): string[] {
+    const lists = this.#users.get(user)?.lists ?? [];
+    return [...lists].filter(([, { devices }]) => devices.size > 0).map(([node]) => node);
+  }
+
   /** Calls back when the user's devices are known, or after `within` ms, and follows it for a while. */
   know(user: string, ready: Ready, within?: number): void {
     const following = this.#following(user);

@@ -62,10 +62,10 @@ export class RemoteLink implements DeviceLink {
     this.#send({ t: "shut", link: this.id, why });
   }
 
-  bound(session: string, epoch: number): void {
+  bound(session: string, epoch: number, leg: number): void {
     if (this.#sessions.size === 0) this.#host.used(this, true);
     this.#sessions.add(session);
-    this.#send({ t: "bound", link: this.id, session, epoch });
+    this.#send({ t: "bound", link: this.id, session, epoch, leg });
   }
 
   unbound(session: string, goesOn: boolean): void {

@@ -165,7 +165,7 @@ export class RoomMemberships {
       // It may have been said before it came back.
       if (membership.returning)
         this.#ask(tie, device, { request: { id: 0, type: "leave", room: tie.room } }, now);
-      this.#remove(tie, device);
+      this.#leave(tie, device);
       return true;
     }
     if (push.type !== "admitted" && membership.returning) return false;

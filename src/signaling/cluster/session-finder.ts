@@ -1,3 +1,4 @@
+import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { Backplane } from "../backplane.ts";
 import type { Ticket } from "../tickets.ts";
 
@@ -11,10 +12,26 @@ export interface SessionFinderOptions {
   readonly ticketTtl: number;
   /** True when this node owns the session, and the leg of that number can be found again. */
   owns(session: string, leg: number): boolean;
+  /** The call that this node has taken under the user's key. */
+  keyed(user: string, key: string): KeyedCallElsewhere | undefined;
 }
 
 interface Question {
   readonly legs: readonly (readonly [session: string, leg: number])[];
+}
+
+interface KeyQuestion {
+  readonly user: string;
+  readonly key: string;
+}
+
+/** A call that a node has taken under a key: where it is, or how it ended. */
+export interface KeyedCallElsewhere {
+  readonly session: string;
+  readonly device: string;
+  readonly reason?: WireReason;
+  /** For its caller; empty when it is over. */
+  readonly ticket: string;
 }
 
 interface Answer {
@@ -40,6 +57,11 @@ export class SessionFinder {
     this.#options = options;
     this.#since = options.now();
     options.backplane.subscribe(`q.${options.node}`, (question, answer) => {
+      if ("key" in (question as Question | KeyQuestion)) {
+        const { user, key } = question as KeyQuestion;
+        answer?.(options.keyed(user, key) ?? {});
+        return;
+      }
       const has = (question as Question).legs.filter(([id, leg]) => options.owns(id, leg)).map(([id]) => id);
       answer?.({ has, since: this.#since } satisfies Answer);
     });
@@ -86,6 +108,29 @@ export class SessionFinder {
       else this.#ask(owner, theirs, place);
     }
     settled();
+  }
+
+  /** Asks these nodes for the call of that key, and calls back once, with the node that has it. */
+  findKey(
+    nodes: readonly string[],
+    question: KeyQuestion,
+    done: (
+      found: { readonly node: string; readonly call: KeyedCallElsewhere } | undefined,
+      now: number,
+    ) => void,
+  ): void {
+    const { backplane, now } = this.#options;
+    let open = nodes.length;
+    for (const node of nodes)
+      backplane.request(`q.${node}`, question, timeout, (answer) => {
+        open -= 1;
+        const call = answer.kind === "reply" ? (answer.reply as Partial<KeyedCallElsewhere>) : {};
+        if (open < 0) return;
+        if (call.session !== undefined) {
+          open = 0;
+          done({ node, call: call as KeyedCallElsewhere }, now());
+        } else if (open === 0) done(undefined, now());
+      });
   }
 
   #ask(owner: string, tickets: readonly Ticket[], place: (session: string, at: Place) => void): void {
