@@ -185,7 +185,8 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   answer(device: Device, room: string, id: number, outcome: Outcome, now: number): void {
     const { link } = device;
     if (link instanceof RemoteLink) link.replyOfRoom(id, room, outcome);
-    else if (this.#memberships.replied(this.#options.nodes.name, device, id, outcome)) link.reply(id, outcome, now);
+    else if (this.#memberships.replied(this.#options.nodes.name, device, id, outcome))
+      link.reply(id, outcome, now);
   }
 
   moved(node: string, room: string, term: number, owner: NewOwner, now: number): void {

@@ -120,7 +120,8 @@ export class OwnedRooms {
     for (const [device, by] of [...owned.by]) {
       const { link } = device;
       // One that has gone on at another node meanwhile is that node's to speak for.
-      if (by.node !== from || by.term === term || !(link instanceof RemoteLink) || link.node !== from) continue;
+      if (by.node !== from || by.term === term || !(link instanceof RemoteLink) || link.node !== from)
+        continue;
       owned.by.delete(device);
       this.#options.rooms.leave(device, { room: name }, now);
     }
@@ -190,7 +191,13 @@ export class OwnedRooms {
 
   #begin(name: string, now: number): OwnedRoom {
     const { owners, host } = this.#options;
-    const owned: OwnedRoom = { waiting: undefined, opens: undefined, opening: false, terms: new Map(), by: new Map() };
+    const owned: OwnedRoom = {
+      waiting: undefined,
+      opens: undefined,
+      opening: false,
+      terms: new Map(),
+      by: new Map(),
+    };
     this.#rooms.set(name, owned);
     this.#gather(name, owned, gatherFor, now);
     owners.claim(name);

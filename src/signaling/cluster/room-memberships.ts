@@ -254,7 +254,7 @@ export class RoomMemberships {
       const moderator = may(device, "moderate", room);
       if (moderator === membership.moderator) continue;
       membership.moderator = moderator;
-      this.#ask(tie, device, { request: joinAgain(room, membership), moderator }, now);
+      this.#ask(tie, device, { request: this.#joinAsked(tie, device, membership), moderator }, now);
     }
   }
 
@@ -385,7 +385,7 @@ export class RoomMemberships {
       if (tie.owner === undefined) this.#seek(tie);
       // Its owner hears where it is now, and what it is to be there.
       else if (same && (tie.marked || former === undefined))
-        this.#ask(tie, device, { request: joinAgain(room, membership), moderator }, now);
+        this.#ask(tie, device, { request: this.#joinAsked(tie, device, membership), moderator }, now);
       else {
         this.#comeBack(tie, device, membership, false, now);
         if (!same) for (const ask of open) this.#send(tie, tie.owner, device, ask, now);
@@ -475,9 +475,22 @@ export class RoomMemberships {
 
   /** The device has asked to come in, and has not been replied to. */
   #joins(tie: Tie, device: Device): boolean {
-    for (const id of this.#open.get(device)?.keys() ?? [])
-      if (tie.open.get(keyOf(device, id))?.ask.request.type === "join") return true;
-    return false;
+    return this.#lastJoin(tie, device) !== undefined;
+  }
+
+  /** What it has asked for last to come in, and has not been replied to. */
+  #lastJoin(tie: Tie, device: Device): RequestOf<"join"> | undefined {
+    let last: RequestOf<"join"> | undefined;
+    for (const id of this.#open.get(device)?.keys() ?? []) {
+      const request = tie.open.get(keyOf(device, id))?.ask.request;
+      if (request?.type === "join") last = request;
+    }
+    return last;
+  }
+
+  /** A join by which nothing of the wish that it last asked for changes: without a reply it would not hear of it. */
+  #joinAsked(tie: Tie, device: Device, membership: Membership): RequestOf<"join"> {
+    return joinAgain(tie.room, this.#lastJoin(tie, device) ?? membership.join);
   }
 
   #joined(tie: Tie, membership: Membership, request: RequestOf<"join">, reply: ReplyOf<"join">): void {
@@ -559,7 +572,7 @@ export class RoomMemberships {
     const { moderator, former } = membership;
     if (owner === undefined || former === undefined) return;
     membership.returning = former.state === "joined" && owner !== this.#options.nodes.name;
-    const request = joinAgain(room, membership);
+    const request = joinAgain(room, membership.join);
     const ask = { request, moderator, former, ...(rules === undefined ? {} : { rules }) };
     this.#send(tie, owner, device, own ? { ...ask, own } : ask, now);
   }
@@ -673,8 +686,7 @@ function formerSeat(member: string, state: FormerSeat["state"], members: readonl
   return index === undefined ? { member, state } : { member, index, state };
 }
 
-function joinAgain(room: string, { join }: Membership): RequestOf<"join"> {
-  const { mode, data } = join;
+function joinAgain(room: string, { mode, data }: Membership["join"]): RequestOf<"join"> {
   return {
     id: 0,
     type: "join",
