@@ -162,6 +162,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   }
 
   gone(node: string, now: number): void {
+    this.#owned.gone(node);
     this.#memberships.gone(node, now);
   }
 

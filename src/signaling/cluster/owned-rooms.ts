@@ -133,6 +133,11 @@ export class OwnedRooms {
     if (owned?.waiting !== undefined) owned.waiting = owned.waiting.filter((one) => one.device !== device);
   }
 
+  /** That run of a node is gone: the terms of its next one have nothing to do with those that it had. */
+  gone(node: string): void {
+    for (const { terms } of this.#rooms.values()) terms.delete(node);
+  }
+
   /** Another node owns the room, and longer. */
   handOver(name: string, owner: NewOwner, now: number): void {
     const owned = this.#rooms.get(name);
