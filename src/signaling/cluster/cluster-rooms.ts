@@ -29,7 +29,10 @@ export interface ClusterRoomsOptions {
   hash(text: string): string;
 }
 
-type RoomItem = Extract<NodeItem, { t: "room" | "room-rules" | "room-lost" | "room-moved" }>;
+type RoomItem = Extract<
+  NodeItem,
+  { t: "room" | "room-since" | "room-term" | "room-rules" | "room-lost" | "room-moved" }
+>;
 
 /**
  * The rooms of the cluster: each has one owner, and members at any node. This joins the two sides of it, the rooms that
@@ -123,6 +126,8 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
 
   item(from: string, item: RoomItem, now: number): void {
     if (item.t === "room") this.#asked(from, item, now);
+    else if (item.t === "room-since") this.#owned.since(from, item.room, item.term, now);
+    else if (item.t === "room-term") this.#memberships.marked(from, item.room, item.term);
     else if (item.t === "room-lost") this.#memberships.lost(from, item.room, item.link, now);
     else if (item.t === "room-rules") this.#memberships.rulesHeard(from, item.room, item.rules);
     else this.#memberships.moved(from, item.room, item.term, item, now);
@@ -141,9 +146,9 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     }
   }
 
-  /** A reply for a device here. One that another owner, or this node, has given by now counts no more. */
+  /** A reply for a device here. One of an owner of another term, or that was given by now, counts no more. */
   answered(from: string, room: string, device: Device, id: number, outcome: Outcome, now: number): void {
-    if (this.#memberships.replied(device, id, outcome)) device.link.reply(id, outcome, now);
+    if (this.#memberships.replied(from, device, id, outcome)) device.link.reply(id, outcome, now);
     else this.#memberships.disown(from, device, room);
   }
 
@@ -157,6 +162,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   }
 
   gone(node: string, now: number): void {
+    this.#owned.gone(node);
     this.#memberships.gone(node, now);
   }
 
@@ -167,7 +173,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   }
 
   left(device: Device, room: string): void {
-    this.#owned.left(device);
+    this.#owned.left(device, room);
     this.#memberships.left(device, room);
   }
 
@@ -180,7 +186,8 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   answer(device: Device, room: string, id: number, outcome: Outcome, now: number): void {
     const { link } = device;
     if (link instanceof RemoteLink) link.replyOfRoom(id, room, outcome);
-    else if (this.#memberships.replied(device, id, outcome)) link.reply(id, outcome, now);
+    else if (this.#memberships.replied(this.#options.nodes.name, device, id, outcome))
+      link.reply(id, outcome, now);
   }
 
   moved(node: string, room: string, term: number, owner: NewOwner, now: number): void {

@@ -311,6 +311,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         break;
       case "room":
       case "room-rules":
+      case "room-since":
+      case "room-term":
       case "room-lost":
       case "room-moved":
         this.rooms?.item(from, item, now);

@@ -127,6 +127,10 @@ export type NodeItem =
   | { readonly t: "closed"; readonly link: string; readonly why: LinkEnd }
   /** To the owner of a room. `term` counts how often the node that asks has found an owner for it. */
   | { readonly t: "room"; readonly link: string; readonly term: number; readonly ask: RoomAsk }
+  /** To the owner of a room: what I have asked in any other term counts no more, and who has a seat by that leaves it. */
+  | { readonly t: "room-since"; readonly room: string; readonly term: number }
+  /** From the owner of a room: what I say of it from here on comes after the first that you asked in that term. */
+  | { readonly t: "room-term"; readonly room: string; readonly term: number }
   /** From the owner of a room: what its moderators have set, for a later owner. */
   | { readonly t: "room-rules"; readonly room: string; readonly rules: SetRules }
   /** This device has no seat in my room any more: if you still have it, it comes back. */

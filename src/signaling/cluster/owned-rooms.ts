@@ -52,6 +52,7 @@ const flushFor = 3_000;
 
 interface Waiting {
   readonly from: string;
+  readonly term: number;
   readonly device: Device;
   readonly ask: RoomAsk;
 }
@@ -63,6 +64,8 @@ interface OwnedRoom {
   opening: boolean;
   /** Node → the term of its latest ask. */
   readonly terms: Map<string, number>;
+  /** Device of another node → the node and term that it asked to come in by last. */
+  readonly by: Map<Device, { readonly node: string; readonly term: number }>;
 }
 
 /**
@@ -95,23 +98,44 @@ export class OwnedRooms {
         return undefined;
       }
       owned = this.#begin(name, now);
-      owned.terms.set(from, term);
-      owned.waiting?.push({ from, device, ask });
+      this.#asked(name, owned, from, term, device, ask);
+      owned.waiting?.push({ from, term, device, ask });
       this.#openSoon(name, owned);
       return undefined;
     }
-    owned.terms.set(from, Math.max(term, owned.terms.get(from) ?? 0));
+    this.#asked(name, owned, from, term, device, ask);
     if (ask.former !== undefined && owned.waiting === undefined) this.#gather(name, owned, gatherMore, now);
     if (owned.waiting === undefined) return this.#perform(name, from, device, ask, now);
     if (owned.waiting.length >= maxWaiting && ask.former === undefined) return failed("temporary");
-    owned.waiting.push({ from, device, ask });
+    owned.waiting.push({ from, term, device, ask });
     return undefined;
+  }
+
+  /** What that node has asked in other terms counts no more: it had given this owner up, or found it anew. */
+  since(from: string, name: string, term: number, now: number): void {
+    const owned = this.#rooms.get(name);
+    if (owned === undefined) return;
+    if (owned.waiting !== undefined)
+      owned.waiting = owned.waiting.filter((one) => one.from !== from || one.term === term);
+    for (const [device, by] of [...owned.by]) {
+      const { link } = device;
+      // One that has gone on at another node meanwhile is that node's to speak for.
+      if (by.node !== from || by.term === term || !(link instanceof RemoteLink) || link.node !== from)
+        continue;
+      owned.by.delete(device);
+      this.#options.rooms.leave(device, { room: name }, now);
+    }
   }
 
   /** What waits of the device is not to be done. */
   withdraw(device: Device, name: string): void {
     const owned = this.#rooms.get(name);
     if (owned?.waiting !== undefined) owned.waiting = owned.waiting.filter((one) => one.device !== device);
+  }
+
+  /** That run of a node is gone: the terms of its next one have nothing to do with those that it had. */
+  gone(node: string): void {
+    for (const { terms } of this.#rooms.values()) terms.delete(node);
   }
 
   /** Another node owns the room, and longer. */
@@ -150,7 +174,10 @@ export class OwnedRooms {
     if (device.link instanceof RemoteLink) this.#keep(device);
   }
 
-  left(device: Device): void {
+  left(device: Device, name: string): void {
+    const owned = this.#rooms.get(name);
+    // What waits of it may bring it back.
+    if (owned?.waiting === undefined) owned?.by.delete(device);
     this.#letGo(device);
   }
 
@@ -169,12 +196,30 @@ export class OwnedRooms {
 
   #begin(name: string, now: number): OwnedRoom {
     const { owners, host } = this.#options;
-    const owned: OwnedRoom = { waiting: undefined, opens: undefined, opening: false, terms: new Map() };
+    const owned: OwnedRoom = {
+      waiting: undefined,
+      opens: undefined,
+      opening: false,
+      terms: new Map(),
+      by: new Map(),
+    };
     this.#rooms.set(name, owned);
     this.#gather(name, owned, gatherFor, now);
     owners.claim(name);
     host.began(name, now);
     return owned;
+  }
+
+  /** Notes in which term a node asks, and tells it from where on what it hears is of that. */
+  #asked(name: string, owned: OwnedRoom, from: string, term: number, device: Device, ask: RoomAsk): void {
+    const { nodes } = this.#options;
+    // What a node takes back has no term.
+    if (term === 0) return;
+    const known = owned.terms.get(from);
+    owned.terms.set(from, term);
+    if (from === nodes.name) return;
+    if (known !== term) nodes.send(from, { t: "room-term", room: name, term });
+    if (ask.request.type === "join") owned.by.set(device, { node: from, term });
   }
 
   /** A room that nobody was in opens at once. Else its moderators' rules come with those who were. */
@@ -208,6 +253,8 @@ export class OwnedRooms {
         host.answer(device, name, ask.request.id, outcome, now);
     }
     owned.opening = false;
+    for (const device of [...owned.by.keys()])
+      if (rooms.seatOf(device, name) === undefined) owned.by.delete(device);
     if (rooms.has(name)) return;
     this.#rooms.delete(name);
     owners.release(name);
@@ -237,6 +284,7 @@ export class OwnedRooms {
         const outcome = rooms.enter(device, joinedOf(name, ask), now);
         // Before the reply, for a later owner to hear of them from each node that has members.
         if ("ok" in outcome && from !== nodes.name) this.#tellRules(name, from);
+        if (rooms.seatOf(device, name) === undefined) this.#rooms.get(name)?.by.delete(device);
         if (!rooms.has(name)) this.over(name);
         return outcome;
       }

@@ -64,11 +64,15 @@ interface Membership {
   former: FormerSeat | undefined;
   /** It has been taken to an owner that has not told it the room yet: what that said before is not for it. */
   returning?: boolean;
+  /** It is not in, as its client knows, and the owner has said something to it: that may have a seat for it. */
+  haunted?: boolean;
 }
 
 interface Open {
   readonly device: Device;
   readonly ask: RoomAsk;
+  /** It was asked at the device's former node: its reply may come before anything else of the term does. */
+  carried?: boolean;
 }
 
 /** A room that devices of this node are in, or want to be in. */
@@ -78,6 +82,8 @@ class Tie {
   owner: string | undefined;
   /** How often an owner was found: what another term's owner says counts no more. */
   term = 0;
+  /** What the owner says is of this term by now; what it said before was to one who had given it up. */
+  marked = false;
   /** Members, as last heard. */
   count = 0;
   rules: SetRules | undefined;
@@ -144,11 +150,13 @@ export class RoomMemberships {
     return this.#ask(tie, device, { request }, now);
   }
 
-  /** The owner has replied. False: it is nothing that was asked of a room. */
-  replied(device: Device, id: number, outcome: Outcome): boolean {
+  /** An owner has replied. False: it is nothing that was asked of it, as things are now. */
+  replied(from: string, device: Device, id: number, outcome: Outcome): boolean {
     const tie = this.#open.get(device)?.get(id);
-    const ask = tie === undefined ? undefined : this.#closeOpen(tie, device, id);
-    if (tie === undefined || ask === undefined) return false;
+    const open = tie?.open.get(keyOf(device, id));
+    if (tie?.owner !== from || open === undefined || !(tie.marked || open.carried)) return false;
+    const { ask } = open;
+    this.#closeOpen(tie, device, id);
     this.#done(tie, device, ask, outcome);
     return true;
   }
@@ -161,9 +169,15 @@ export class RoomMemberships {
       if (push.type !== "room_ended") this.disown(from, device, push.room);
       return false;
     }
+    if (!tie.marked) return false;
+    if (membership.former === undefined) {
+      membership.haunted = push.type !== "room_ended";
+      return false;
+    }
     if (push.type === "room_ended") {
-      // It may have been said before it came back.
-      if (membership.returning)
+      // It may have been said before it came back, which must not be then; a join that it has asked for since counts.
+      if (membership.returning && this.#joins(tie, device)) membership.haunted = true;
+      else if (membership.returning)
         this.#ask(tie, device, { request: { id: 0, type: "leave", room: tie.room } }, now);
       this.#leave(tie, device);
       return true;
@@ -196,14 +210,20 @@ export class RoomMemberships {
   /** The owner has lost sight of a device: it comes back, if it is still here. */
   lost(from: string, room: string, link: string, now: number): void {
     const tie = this.#ties.get(room);
-    if (tie?.owner !== from) return;
+    if (tie?.owner !== from || !tie.marked) return;
     for (const [device, membership] of tie.members)
       if (device.link.id === link) this.#comeBack(tie, device, membership, false, now);
   }
 
   rulesHeard(from: string, room: string, rules: SetRules): void {
     const tie = this.#ties.get(room);
-    if (tie?.owner === from) tie.rules = rules;
+    if (tie?.owner === from && tie.marked) tie.rules = rules;
+  }
+
+  /** What that owner says from here on is of this term. */
+  marked(from: string, room: string, term: number): void {
+    const tie = this.#ties.get(room);
+    if (tie?.owner === from && tie.term === term) tie.marked = true;
   }
 
   /** The device's link is closed: it leaves every room. */
@@ -234,7 +254,7 @@ export class RoomMemberships {
       const moderator = may(device, "moderate", room);
       if (moderator === membership.moderator) continue;
       membership.moderator = moderator;
-      this.#ask(tie, device, { request: joinAgain(room, membership), moderator }, now);
+      this.#ask(tie, device, { request: this.#joinAsked(tie, device, membership), moderator }, now);
     }
   }
 
@@ -358,15 +378,17 @@ export class RoomMemberships {
         tie.term = this.#terms;
         tie.owner = owner;
         tie.count = count;
+        tie.marked = true;
       }
-      for (const ask of open) this.#keepOpen(tie, device, ask);
+      const same = tie.owner === owner;
+      for (const ask of open) this.#keepOpen(tie, device, ask, same);
       if (tie.owner === undefined) this.#seek(tie);
       // Its owner hears where it is now, and what it is to be there.
-      else if (tie.owner === owner)
-        this.#ask(tie, device, { request: joinAgain(room, membership), moderator }, now);
+      else if (same && (tie.marked || former === undefined))
+        this.#ask(tie, device, { request: this.#joinAsked(tie, device, membership), moderator }, now);
       else {
         this.#comeBack(tie, device, membership, false, now);
-        for (const ask of open) this.#send(tie, tie.owner, device, ask, now);
+        if (!same) for (const ask of open) this.#send(tie, tie.owner, device, ask, now);
       }
     }
   }
@@ -408,9 +430,9 @@ export class RoomMemberships {
     return this.#done(tie, device, ask, outcome);
   }
 
-  #keepOpen(tie: Tie, device: Device, ask: RoomAsk): void {
+  #keepOpen(tie: Tie, device: Device, ask: RoomAsk, carried = false): void {
     const { id } = ask.request;
-    tie.open.set(keyOf(device, id), { device, ask });
+    tie.open.set(keyOf(device, id), { device, ask, carried });
     const open = this.#open.get(device);
     if (open === undefined) this.#open.set(device, new Map([[id, tie]]));
     else open.set(id, tie);
@@ -441,7 +463,10 @@ export class RoomMemberships {
     const membership = tie.members.get(device);
     if (membership !== undefined && request.type === "join") {
       if ("ok" in outcome) this.#joined(tie, membership, request, outcome.ok as ReplyOf<"join">);
-      else if (membership.former === undefined && !this.#joins(tie, device)) this.#remove(tie, device);
+      else if (membership.former === undefined && !this.#joins(tie, device)) {
+        this.#remove(tie, device);
+        if (membership.haunted && tie.owner !== undefined) this.disown(tie.owner, device, tie.room);
+      }
     } else if (request.type === "leave" && ("ok" in outcome || outcome.error.code === "no_room"))
       this.#leave(tie, device);
     this.#tidy(tie);
@@ -450,9 +475,22 @@ export class RoomMemberships {
 
   /** The device has asked to come in, and has not been replied to. */
   #joins(tie: Tie, device: Device): boolean {
-    for (const id of this.#open.get(device)?.keys() ?? [])
-      if (tie.open.get(keyOf(device, id))?.ask.request.type === "join") return true;
-    return false;
+    return this.#lastJoin(tie, device) !== undefined;
+  }
+
+  /** What it has asked for last to come in, and has not been replied to. */
+  #lastJoin(tie: Tie, device: Device): RequestOf<"join"> | undefined {
+    let last: RequestOf<"join"> | undefined;
+    for (const id of this.#open.get(device)?.keys() ?? []) {
+      const request = tie.open.get(keyOf(device, id))?.ask.request;
+      if (request?.type === "join") last = request;
+    }
+    return last;
+  }
+
+  /** A join by which nothing of the wish that it last asked for changes: without a reply it would not hear of it. */
+  #joinAsked(tie: Tie, device: Device, membership: Membership): RequestOf<"join"> {
+    return joinAgain(tie.room, this.#lastJoin(tie, device) ?? membership.join);
   }
 
   #joined(tie: Tie, membership: Membership, request: RequestOf<"join">, reply: ReplyOf<"join">): void {
@@ -461,6 +499,7 @@ export class RoomMemberships {
     membership.dataBytes = request.data === undefined ? 0 : utf8Length(JSON.stringify(request.data));
     membership.moderator = moderator;
     membership.former = formerSeat(member, state, members);
+    membership.haunted = false;
     if (state === "joined") tie.count = count;
     this.#options.owners.attend(tie.room);
   }
@@ -505,9 +544,9 @@ export class RoomMemberships {
 
   /** The room has that owner from now on: who is in it comes in again there, and what is open is asked again. */
   #bind(tie: Tie, owner: string, own: boolean, now: number): void {
-    this.#terms += 1;
-    tie.term = this.#terms;
+    this.#untie(tie);
     tie.owner = owner;
+    tie.marked = owner === this.#options.nodes.name;
     tie.dead = undefined;
     tie.again?.cancel();
     tie.again = undefined;
@@ -517,11 +556,14 @@ export class RoomMemberships {
       if (tie.term !== term) return;
       this.#comeBack(tie, device, membership, own, now);
     }
-    for (const { device, ask } of [...tie.open.values()]) {
+    for (const open of [...tie.open.values()]) {
       if (tie.term !== term) return;
+      const { device, ask } = open;
+      open.carried = false;
       const outcome = this.#send(tie, owner, device, own ? { ...ask, own } : ask, now);
       if (outcome !== undefined) this.#answer(tie, device, ask, outcome, now);
     }
+    this.#since(owner, tie);
     this.#tidy(tie);
   }
 
@@ -530,7 +572,7 @@ export class RoomMemberships {
     const { moderator, former } = membership;
     if (owner === undefined || former === undefined) return;
     membership.returning = former.state === "joined" && owner !== this.#options.nodes.name;
-    const request = joinAgain(room, membership);
+    const request = joinAgain(room, membership.join);
     const ask = { request, moderator, former, ...(rules === undefined ? {} : { rules }) };
     this.#send(tie, owner, device, own ? { ...ask, own } : ask, now);
   }
@@ -542,12 +584,25 @@ export class RoomMemberships {
   }
 
   #lose(tie: Tie): void {
-    this.#terms += 1;
-    tie.term = this.#terms;
-    tie.owner = undefined;
+    this.#untie(tie);
     tie.seeking = false;
     this.#seek(tie);
     this.#tidy(tie);
+  }
+
+  /** A new term begins, without an owner yet: what the former one was asked is not meant any more, even if it is late. */
+  #untie(tie: Tie): void {
+    const { owner } = tie;
+    this.#terms += 1;
+    tie.term = this.#terms;
+    tie.owner = undefined;
+    tie.marked = false;
+    if (owner !== undefined) this.#since(owner, tie);
+  }
+
+  #since(owner: string, { room, term }: Tie): void {
+    const { nodes } = this.#options;
+    if (owner !== nodes.name && nodes.isLive(owner)) nodes.send(owner, { t: "room-since", room, term });
   }
 
   #answer(tie: Tie, device: Device, ask: RoomAsk, outcome: Outcome, now: number): void {
@@ -631,8 +686,7 @@ function formerSeat(member: string, state: FormerSeat["state"], members: readonl
   return index === undefined ? { member, state } : { member, index, state };
 }
 
-function joinAgain(room: string, { join }: Membership): RequestOf<"join"> {
-  const { mode, data } = join;
+function joinAgain(room: string, { mode, data }: Membership["join"]): RequestOf<"join"> {
   return {
     id: 0,
     type: "join",
