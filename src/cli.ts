@@ -1,5 +1,6 @@
 import { checkConfig } from "./commands/check-config.ts";
 import { printCoturnConfig } from "./commands/coturn-config.ts";
+import { printCredential } from "./commands/credential.ts";
 import { doctor } from "./commands/doctor.ts";
 import { help } from "./commands/help.ts";
 import { serve } from "./commands/serve.ts";
@@ -28,6 +29,8 @@ async function main(args: readonly string[]): Promise<number> {
       return await withSettings(line.value, printCoturnConfig);
     case "doctor":
       return await withSettings(line.value, doctor);
+    case "credential":
+      return printCredential(line.value);
     case "token":
       return await printToken(line.value);
     default:

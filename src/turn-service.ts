@@ -2,21 +2,27 @@ import type { TurnHealth } from "./admin/health.ts";
 import type { TurnService } from "./admin/ice-servers.ts";
 import type { Logger } from "./admin/log.ts";
 import type { Settings } from "./config/schema.ts";
+import { type CertificatePair, readCertificate } from "./net/certificate-files.ts";
 import { random } from "./net/crypto.ts";
 import type { StreamHandlers, StreamSocket } from "./net/tcp.ts";
 import { formatHost } from "./place.ts";
 import { coturnConfig } from "./turn/coturn-config.ts";
 import type { TurnEvent } from "./turn/events.ts";
-import type { TurnReport } from "./turn/server.ts";
+import type { TurnPorts, TurnReport } from "./turn/server.ts";
 import { startTurnFleet, type TurnFleet } from "./turn/shell/fleet.ts";
 import type { TurnOptions } from "./turn/shell/options.ts";
+import { discoverAddresses, type SeenAddress } from "./turn/shell/stun-discovery.ts";
 
 /** STUN and TURN as the rest of the server sees them: the embedded server, external ones, or none. */
 export interface RunningTurn {
   /** What devices are told; undefined where there is none. `tlsPort`: the HTTPS port that carries TURN as well. */
   service(tlsPort: number | undefined): TurnService | undefined;
+  /** What the embedded server is told by, without TLS: a list for each of its threads. */
+  readonly urls: readonly (readonly string[])[];
   /** Takes a connection of the HTTPS port that turned out to speak STUN. */
   readonly accept: ((stream: StreamSocket) => StreamHandlers | undefined) | undefined;
+  /** Takes another certificate for a TLS port of its own; nothing where there is none. */
+  useCertificate(pair: CertificatePair): void;
   /** Gauges and counters of the embedded server. */
   readonly report: (() => TurnReport) | undefined;
   health(): TurnHealth;
@@ -37,16 +43,18 @@ export async function startTurnService(settings: Settings, host: string, log: Lo
     if (result.ok) log.info({ ms: result.ms, ports: fleet.workers }, "TURN relays: tested");
     else log.error({ failure: result.failure }, "TURN does not relay: docs/turn.md says what to look at");
   });
+  const told = turn.host || formatHost(fleet.relayAddresses[0] ?? host);
   return {
-    accept: (stream) => fleet.accept(stream),
+    urls: fleet.workers.map((ports) => urlsFor(ports, told, undefined)),
+    accept: ownTls(settings) ? undefined : (stream) => fleet.accept(stream),
+    useCertificate: (pair) => fleet.useCertificate(pair),
     report: () => fleet.stats(),
     health: () => health,
     revoke: (user, device) => fleet.revoke(device === undefined ? user : `${user}/${device}`),
     stop: () => fleet.stop(),
     service: (tlsPort) => ({
       secret: fleet.secret ?? "",
-      urls: (device) =>
-        urlsFor(fleet, turn.host || formatHost(fleet.relayAddresses[0] ?? host), device, tlsPort),
+      urls: (device) => urlsFor(fleet.workers[hashOf(device) % fleet.workers.length]!, told, tlsPort),
     }),
   };
 }
@@ -66,8 +74,10 @@ export function coturnConfigFor({ turn, tls }: Settings, secret: string): string
   });
 }
 
-const nothing: Pick<RunningTurn, "accept" | "report" | "revoke" | "stop"> = {
+const nothing: Pick<RunningTurn, "urls" | "accept" | "useCertificate" | "report" | "revoke" | "stop"> = {
+  urls: [],
   accept: undefined,
+  useCertificate: () => {},
   report: undefined,
   revoke: () => {},
   stop: async () => {},
@@ -77,8 +87,24 @@ function external({ external: urls, secret }: Settings["turn"]): RunningTurn {
   return { ...nothing, service: () => ({ secret, urls: () => urls }), health: () => ({ state: "external" }) };
 }
 
-async function start({ turn, dev }: Settings, host: string, log: Logger): Promise<TurnFleet> {
-  const options: TurnOptions = {
+async function start(settings: Settings, host: string, log: Logger): Promise<TurnFleet> {
+  const { turn, dev } = settings;
+  const options: TurnOptions = { ...turnOptions(settings, host), log: (event) => logTurn(log, event) };
+  const failed = (error: Error): void => log.error({ err: error }, "a TURN worker ended");
+  try {
+    const found = await withFoundAddresses(options, turn.stunServers, log);
+    return await startTurnFleet(found, turn.workers, failed);
+  } catch (error) {
+    if (!dev) throw new Error(`setting turn: ${(error as Error).message}`);
+    // Somebody who tries it out has another one running, or a TURN server: any port will do.
+    log.warn({ reason: (error as Error).message }, "TURN takes free ports");
+    return await startTurnFleet({ ...options, udpPort: 0, tcpPort: 0 }, 1, failed);
+  }
+}
+
+/** What the embedded server is started with. `host`: where the rest of the server listens. Throws where the certificate is unusable. */
+export function turnOptions({ turn, tls, dev }: Settings, host: string): TurnOptions {
+  return {
     ...(dev ? { listen: [host] } : turn.listen.length > 0 ? { listen: turn.listen } : {}),
     udpPort: turn.udpPort,
     tcpPort: turn.tcpPort,
@@ -94,26 +120,49 @@ async function start({ turn, dev }: Settings, host: string, log: Logger): Promis
     allowPeers: turn.allowPeers,
     denyPeers: turn.denyPeers,
     strictExpiry: turn.strictExpiry,
-    log: (event) => logTurn(log, event),
+    oldChannelNumbers: turn.oldChannelNumbers,
+    followClientFamily: turn.followClientFamily,
+    ...(ownTls({ turn, tls }) && {
+      tls: { port: turn.tlsPort, certificate: readCertificate(tls.cert, tls.key) },
+    }),
   };
-  const failed = (error: Error): void => log.error({ err: error }, "a TURN worker ended");
-  try {
-    return await startTurnFleet(options, turn.workers, failed);
-  } catch (error) {
-    if (!dev) throw new Error(`setting turn: ${(error as Error).message}`);
-    // Somebody who tries it out has another one running, or a TURN server: any port will do.
-    log.warn({ reason: (error as Error).message }, "TURN takes free ports");
-    return await startTurnFleet({ ...options, udpPort: 0, tcpPort: 0 }, 1, failed);
-  }
 }
 
-/** STUN, then TURN by UDP, TCP and TLS, of the worker that this device belongs to. */
-function urlsFor(fleet: TurnFleet, host: string, device: string, tlsPort: number | undefined): string[] {
-  const { udp, tcp } = fleet.workers[hashOf(device) % fleet.workers.length]!;
+/** TURN over TLS has a port of its own, and that of HTTPS doesn't carry it. */
+function ownTls({ turn, tls }: Pick<Settings, "turn" | "tls">): boolean {
+  return turn.tlsPort > 0 && tls.cert !== "";
+}
+
+/** Asks STUN servers for the addresses that aren't configured. Where none answers, those of the interfaces must do. */
+async function withFoundAddresses(
+  options: TurnOptions,
+  servers: readonly string[],
+  log: Logger,
+): Promise<TurnOptions> {
+  if (servers.length === 0) return options;
+  const { seen, failures } = await discoverAddresses(options, servers);
+  for (const failure of failures) log.warn({ failure }, "a STUN server did not tell this machine's address");
+  for (const { address, server, samePort } of seen) {
+    log.info({ address, server }, "this machine's address, as a STUN server sees it");
+    if (!samePort) log.warn({ address }, "NAT changes port numbers: nobody will find the relays behind it");
+  }
+  return { ...options, publicAddresses: completed(options.publicAddresses ?? [], seen) };
+}
+
+/** Those that are configured, and for other families those that were found. */
+export function completed(configured: readonly string[], seen: readonly SeenAddress[]): string[] {
+  const six = (text: string): boolean => text.includes(":");
+  const missing = seen.filter(({ address }) => !configured.some((text) => six(text) === six(address)));
+  return [...configured, ...missing.map(({ address }) => address)];
+}
+
+/** STUN, then TURN by UDP, TCP and TLS, of one worker. */
+function urlsFor(ports: TurnPorts, host: string, tlsPort: number | undefined): string[] {
+  const { udp, tcp, tls = tlsPort } = ports;
   return [
     ...(udp === undefined ? [] : [`stun:${host}:${udp}`, `turn:${host}:${udp}?transport=udp`]),
     ...(tcp === undefined ? [] : [`turn:${host}:${tcp}?transport=tcp`]),
-    ...(tlsPort === undefined ? [] : [`turns:${host}:${tlsPort}?transport=tcp`]),
+    ...(tls === undefined ? [] : [`turns:${host}:${tls}?transport=tcp`]),
   ];
 }
 

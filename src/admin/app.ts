@@ -10,13 +10,15 @@ import { StaticFiles } from "./static-files.ts";
 export interface AppParts {
   readonly version: string;
   readonly core: Pick<Core, "draining" | "stats">;
-  readonly backplane: Pick<Backplane, "state">;
+  readonly backplane: Pick<Backplane, "state"> | undefined;
   readonly turn: { health(): TurnHealth };
   readonly metrics: Metrics;
   /** Asked for by `/metrics`; empty: nobody is asked. */
   readonly metricsToken: string;
   /** Where the built page is; undefined where none is to be served. */
   readonly pageFolder: string | undefined;
+  /** Begins the drain; only where operators ask. */
+  readonly beginDrain?: () => void;
 }
 
 /** Everything that is answered over HTTP beside the native protocol. */
@@ -38,6 +40,15 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
     const { body, contentType } = await parts.metrics.text();
     return context.body(body, 200, { "Content-Type": contentType });
   });
+  const { beginDrain } = parts;
+  if (beginDrain !== undefined)
+    app.post("/admin/drain", (context) => {
+      // A page in an operator's browser may send this as well, without being asked; it can't leave its origin out.
+      if (context.req.header("origin") !== undefined || context.req.header("sec-fetch-site") !== undefined)
+        return context.json({ error: "forbidden" }, 403);
+      beginDrain();
+      return context.json({ status: "draining" }, 202);
+    });
   if (parts.pageFolder !== undefined) {
     const files = new StaticFiles(parts.pageFolder);
     app.get("*", (context) => files.answer(context.req.raw));

@@ -19,6 +19,7 @@ export function corePorts(rules: PortRules, now: () => number, emit: (event: Cor
   const tokens = new TokenVerifier(rules.tokens);
   const sealer = new Sealer(rules.ticketKey || random(32));
   return {
+    now,
     verify: (token, done) => {
       if (rules.dev && isDevelopmentToken(token)) {
         done(developmentIdentity(token, now()), now());
@@ -33,7 +34,7 @@ export function corePorts(rules: PortRules, now: () => number, emit: (event: Cor
         })
         .catch((error: unknown) => emit({ type: "fault", where: "verify", error }));
     },
-    iceServers: (user, device, at) => iceServersFor(rules.ice, user, device, at),
+    iceServers: (device, at) => iceServersFor(rules.ice, device, at),
     random,
     jitter: Math.random,
     hash: sha256,

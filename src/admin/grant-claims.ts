@@ -32,3 +32,16 @@ export function readGrants(claim: unknown): Result<Grants, string> {
   }
   return ok(grants);
 }
+
+/** The grants of texts like `call=bob` and `call=*`; what follows a name may be several patterns with commas between. */
+export function parseGrants(texts: readonly string[]): Result<Grants, string> {
+  const grants: { [name in GrantName]?: string[] } = {};
+  for (const text of texts) {
+    const [name = "", pattern = ""] = text.split("=", 2);
+    if (!(grantNames as readonly string[]).includes(name) || pattern === "")
+      return fail(`${text}: write NAME=PATTERN, with NAME one of ${grantNames.join(", ")}`);
+    grants[name as GrantName] = [...(grants[name as GrantName] ?? []), ...pattern.split(",")];
+  }
+  const checked = readGrants(grants);
+  return checked.ok ? ok(grants) : fail(checked.error.replace("The token's grants.", ""));
+}

@@ -10,7 +10,8 @@ export type TurnHealth =
 
 export interface Readiness {
   readonly status: "ready" | "degraded" | "draining";
-  readonly backplane: "up" | "down";
+  /** `none`: this node is not one of a cluster. */
+  readonly backplane: "up" | "down" | "none";
   readonly links: number;
   readonly sessions: number;
   readonly turn: TurnHealth;
@@ -18,14 +19,14 @@ export interface Readiness {
 
 export function readiness(
   core: Pick<Core, "draining" | "stats">,
-  backplane: Pick<Backplane, "state">,
+  backplane: Pick<Backplane, "state"> | undefined,
   turn: TurnHealth,
 ): Readiness {
   const { linksLive, linksSuspended, sessionsActive, sessionsRinging } = core.stats();
-  const whole = backplane.state === "up" && turn.state !== "failed";
+  const whole = backplane?.state !== "down" && turn.state !== "failed";
   return {
     status: core.draining ? "draining" : whole ? "ready" : "degraded",
-    backplane: backplane.state,
+    backplane: backplane?.state ?? "none",
     links: linksLive + linksSuspended,
     sessions: sessionsActive + sessionsRinging,
     turn,

@@ -21,19 +21,20 @@ const renewAfter = 0.75;
 
 /**
  * ICE servers for one device. TURN credentials follow draft-uberti-behave-turn-rest-00 §2.2: the user name is the
- * expiry and who it is for, the password its HMAC-SHA1 by the secret that the TURN server knows as well.
+ * expiry and who it is for, the password its HMAC-SHA1 by the secret that the TURN server knows as well. A guest's name ends in
+ * `/guest`, by which our TURN server knows what it may take.
  */
 export function iceServersFor(
   { iceServers, ttl, turn }: IceRules,
-  user: string,
-  device: string,
+  { user, id, guest }: { readonly user: string; readonly id: string; readonly guest: boolean },
   now: number,
 ): { readonly servers: IceServer[]; readonly renewAt?: number } {
   const servers = [...iceServers];
   const service = turn();
   if (service === undefined) return { servers };
-  const username = `${Math.floor((now + ttl) / 1_000)}:${user}/${device}`;
-  const urls = [...service.urls(`${user}/${device}`)];
+  const device = `${user}/${id}`;
+  const username = `${Math.floor((now + ttl) / 1_000)}:${device}${guest ? "/guest" : ""}`;
+  const urls = [...service.urls(device)];
   servers.push({ urls, username, credential: hmacSha1(service.secret, username) });
   return { servers, renewAt: now + ttl * renewAfter };
 }

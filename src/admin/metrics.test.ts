@@ -47,8 +47,23 @@ const events: CoreEvent[] = [
   { type: "fault", where: "here", error: new Error("x") },
 ];
 
+const counts = {
+  sent: 1,
+  received: 2,
+  dropped: 3,
+  unreadable: 4,
+  requests: { reply: 5, no_responders: 6, timeout: 7, down: 8, too_large: 9 },
+};
+
+const cluster = { peers: 2, devices: 5, users: 4, sessions: 1, backlog: 0 };
+
 async function text(): Promise<string> {
   const metrics = new Metrics(() => stats);
+  metrics.watchBackplane(
+    { state: "up" },
+    () => counts,
+    () => cluster,
+  );
   for (const event of events) metrics.observe(event);
   return (await metrics.text()).body;
 }
@@ -83,6 +98,13 @@ test("what happened is counted", async () => {
     "switchboard_connect_seconds_sum 0.4",
     "switchboard_session_seconds_sum 60",
     "switchboard_faults_total 1",
+    "switchboard_backplane_up 1",
+    'switchboard_backplane_messages_total{direction="sent"} 1',
+    'switchboard_backplane_messages_total{direction="received"} 2',
+    'switchboard_backplane_dropped_total{reason="not_sent"} 3',
+    'switchboard_backplane_dropped_total{reason="unreadable"} 4',
+    'switchboard_backplane_requests_total{outcome="reply"} 5',
+    'switchboard_backplane_requests_total{outcome="too_large"} 9',
   ])
     expect(lines).toContain(line);
 });

@@ -1,4 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { NatsCounts } from "../cluster/nats.ts";
+import type { Backplane } from "../signaling/backplane.ts";
+import type { ClusterStats } from "../signaling/cluster/cluster.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 
@@ -17,6 +20,15 @@ export interface TurnNumbers {
   readonly toClientBytes: number;
   /** By rule, all of a fixed set. */
   readonly refused: Readonly<Record<string, number>>;
+}
+
+/** What is shown of a gateway to another protocol. */
+export interface GatewayNumbers {
+  readonly phones: number;
+  readonly calls: number;
+  readonly connections: number;
+  /** By what became of them, all of a fixed set. */
+  readonly messages: Readonly<Record<string, number>>;
 }
 
 /** What Prometheus scrapes. Labels come from closed lists only: never a user, a device or an address. */
@@ -64,6 +76,38 @@ export class Metrics {
     this.#gauge("log_bytes", "Bytes that links keep for replay.", [], (set) => set(stats().logBytes));
   }
 
+  /** Shows what joins this node to others as well. */
+  watchBackplane(
+    backplane: Pick<Backplane, "state">,
+    counts: () => NatsCounts,
+    stats: () => ClusterStats | undefined,
+  ): void {
+    this.#gauge("cluster_peers", "Other nodes that are there.", [], (set) => set(stats()?.peers ?? 0));
+    this.#gauge("cluster_known", "What is known of other nodes.", ["what"], (set) => {
+      const { devices = 0, users = 0, sessions = 0 } = stats() ?? {};
+      set(devices, { what: "devices" });
+      set(users, { what: "users" });
+      set(sessions, { what: "sessions" });
+    });
+    this.#gauge("cluster_backlog", "What waits to reach other nodes.", [], (set) =>
+      set(stats()?.backlog ?? 0),
+    );
+    this.#gauge("backplane_up", "1 while the backplane is up.", [], (set) =>
+      set(backplane.state === "up" ? 1 : 0),
+    );
+    this.#copied("backplane_messages_total", "Messages to and from other nodes.", ["direction"], (set) => {
+      set(counts().sent, { direction: "sent" });
+      set(counts().received, { direction: "received" });
+    });
+    this.#copied("backplane_dropped_total", "Messages that were lost here.", ["reason"], (set) => {
+      set(counts().dropped, { reason: "not_sent" });
+      set(counts().unreadable, { reason: "unreadable" });
+    });
+    this.#copied("backplane_requests_total", "Requests to other nodes.", ["outcome"], (set) => {
+      for (const [outcome, count] of Object.entries(counts().requests)) set(count, { outcome });
+    });
+  }
+
   /** Shows the embedded TURN server as well. */
   watchTurn(report: () => TurnNumbers): void {
     this.#gauge("turn_allocations", "Live TURN allocations.", [], (set) => set(report().allocations));
@@ -84,6 +128,28 @@ export class Metrics {
     this.#copied("turn_refused_total", "What TURN refused or dropped.", ["rule"], (set) => {
       for (const [rule, count] of Object.entries(report().refused)) set(count, { rule });
     });
+  }
+
+  /** Shows a gateway as well. */
+  watchGateway(name: string, report: () => GatewayNumbers): void {
+    const labels = { gateway: name };
+    this.#gauge("gateway_devices", "Devices that are signed in by a gateway.", ["gateway"], (set) =>
+      set(report().phones, labels),
+    );
+    this.#gauge("gateway_calls", "Legs of calls at a gateway.", ["gateway"], (set) =>
+      set(report().calls, labels),
+    );
+    this.#gauge("gateway_connections", "Connections of a gateway's clients.", ["gateway"], (set) =>
+      set(report().connections, labels),
+    );
+    this.#copied(
+      "gateway_messages_total",
+      "Messages of a gateway's protocol.",
+      ["gateway", "kind"],
+      (set) => {
+        for (const [kind, count] of Object.entries(report().messages)) set(count, { ...labels, kind });
+      },
+    );
   }
 
   /** Counts what happened. */

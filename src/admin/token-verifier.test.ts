@@ -47,11 +47,12 @@ describe("claims", () => {
     const grants = { call: ["bob", "room*"], join: ["room:x"], flying: ["*"] };
     const identity = await verify(
       verifier,
-      await sign({ ...good(), exp, iat: 1_000, device: "phone", grants }),
+      await sign({ ...good(), exp, iat: 1_000, device: "phone", guest: true, grants }),
     );
     expect(identity).toEqual({
       user: "alice",
       device: "phone",
+      guest: true,
       grants: { call: ["bob", "room*"], join: ["room:x"] },
       expires: exp * 1_000,
       issuedAt: 1_000_000,
@@ -90,6 +91,7 @@ describe("claims", () => {
     ["a sub with a control character", () => ({ ...good(), sub: "al\u0007ice" }), "sub"],
     ["an empty sub", () => ({ ...good(), sub: "" }), "sub"],
     ["a device that is none", () => ({ ...good(), device: "a b" }), "device"],
+    ["a guest that is neither true nor false", () => ({ ...good(), guest: "yes" }), "guest"],
     ["a device that is no text", () => ({ ...good(), device: 7 }), "device"],
     ["grants that are a list", () => ({ ...good(), grants: ["call"] }), "grants"],
     ["a grant that is no list", () => ({ ...good(), grants: { call: "*" } }), "grants.call"],

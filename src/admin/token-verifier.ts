@@ -70,17 +70,20 @@ export class TokenVerifier {
 }
 
 function identity(claims: JWTPayload): Result<Identity, WireError> {
-  const { sub, exp, iat, device } = claims;
+  const { sub, exp, iat, device, guest } = claims;
   if (sub === undefined || !isId(sub)) return refused("The token's sub is no user id.");
   if (exp === undefined) return refused("The token has no exp.");
   if (device !== undefined && (typeof device !== "string" || !isId(device)))
     return refused("The token's device is no device id.");
+  if (guest !== undefined && typeof guest !== "boolean")
+    return refused("The token's guest is neither true nor false.");
   const grants = readGrants(claims.grants);
   if (!grants.ok) return refused(grants.error);
   return ok({
     user: sub,
     ...(device === undefined ? {} : { device }),
     grants: grants.value,
+    ...(guest === true ? { guest } : {}),
     expires: exp * 1_000,
     issuedAt: (iat ?? 0) * 1_000,
   });

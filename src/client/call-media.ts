@@ -29,6 +29,8 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
   protected readonly hub: Hub;
   #current: Pair | undefined;
   #next: Pair | undefined;
+  /** The pair in use was opened while it still rang. */
+  #early: true | undefined;
   #closesMedia = false;
   #unfollow = () => {};
   #recoveryTimer: ReturnType<typeof setTimeout> | undefined;
@@ -86,15 +88,14 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
 
   sendDigits(tones: string): void {
     const dtmf = this.#current?.sender("audio")?.dtmf;
-    if (!dtmf) throw new SwitchboardError("unsupported", "no microphone");
+    if (!dtmf) throw new SwitchboardError("unsupported", "audio");
     dtmf.insertDTMF(tones);
   }
 
   /** Compare-and-set to the next ICE generation; whoever loses the race has what it wanted. */
   restartIce(): Promise<void> {
     const restart = async (session: string) => {
-      const pair = this.#current;
-      if (!pair) return;
+      const pair = this.#current as Pair;
       const { number, generation } = pair;
       await this.hub.ask(
         "restart",
@@ -109,19 +110,8 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
   }
 
   stats(): Promise<CallStats> {
-    return quiet(
-      this.active().then(async () => {
-        const { path, rtt, jitter, lossIn, lossOut, bitrateIn, bitrateOut } =
-          (await this.#current?.stats()) ?? {};
-        return {
-          path,
-          rtt,
-          jitter,
-          loss: [lossIn ?? 0, lossOut ?? 0],
-          bitrate: [bitrateIn ?? 0, bitrateOut ?? 0],
-        };
-      }),
-    );
+    const none: CallStats = { path: undefined, loss: [0, 0], bitrate: [0, 0] };
+    return quiet(this.active().then(async () => (await this.#current?.stats())?.stats ?? none));
   }
 
   /** ICE servers are new. */
@@ -129,32 +119,41 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     for (const { pc } of this.#pairs) pc.setConfiguration(config);
   }
 
-  /** Opens a pair: the first one is in use at once, a later one once the server says `moved`. */
-  protected open({
-    pair: number,
-    generation,
-    offer,
-  }: Pick<PushOf<"pair">, "pair" | "generation" | "offer">): void {
-    const pair = new Pair(number, generation, offer, this.hub.newPeerConnection(this as never), this);
-    pair.attach(this.media);
-    if (this.held) pair.hold(true);
-    if (this.#current) {
-      this.#next?.close();
-      this.#next = pair;
-    } else {
-      this.#use(pair);
-      this.#recovery.start(Date.now());
-      this.#schedule();
+  /**
+   * Opens a pair: the first one is in use at once, a later one once the server says `moved`. `early`: while it still rings, so
+   * that its offer can ring devices that need one.
+   */
+  protected open(
+    { pair: number, generation, offer }: Pick<PushOf<"pair">, "pair" | "generation" | "offer">,
+    early?: true,
+  ): void {
+    const there = this.#early && offer;
+    // The call turned out to be another, in which the other end offers.
+    if (this.#early && !there) this.#current = this.#current?.close() as undefined;
+    this.#early = early;
+    if (!there) {
+      const pair = new Pair(number, generation, offer, this.hub.newPeerConnection(this as never), this);
+      pair.attach(this.media);
+      if (this.held) pair.hold(true);
+      if (this.#current) {
+        this.#next?.close();
+        this.#next = pair;
+      } else this.#use(pair);
+      pair.begin(this.lines.size);
     }
-    pair.begin(this.lines.size);
+    if (early || this.#next) return;
+    this.#recovery.start(Date.now());
+    this.#schedule();
   }
 
   /** Something from the server for one of the pairs. */
-  protected signaled(push: PushOf<"signal"> | PushOf<"restart"> | PushOf<"resync">): void {
+  protected signaled(
+    push: PushOf<"signal"> | PushOf<"accepted"> | PushOf<"restart"> | PushOf<"resync">,
+  ): void {
     const pair = this.#pairs.find(({ number }) => number === push.pair);
-    if (push.type === "signal") pair?.receive(push as PairSignal);
-    else if (push.type === "restart") pair?.restart(push.generation, push.offer);
-    else pair?.resync();
+    if (push.type === "restart") pair?.restart(push.generation, push.offer);
+    else if (push.type === "resync") pair?.resync();
+    else pair?.receive(push as PairSignal);
   }
 
   /** The pair is the call's from now on; the older one closes. */
@@ -163,22 +162,23 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     if (next?.number !== number) return;
     this.#next = undefined;
     const old = this.#current;
-    for (const line of this.lines.values()) line.detach();
     this.#use(next);
     this.onReceived(next);
     old?.close();
     this.onState(next);
   }
 
-  /** The next pair is given up. */
-  protected drop(number: number): void {
+  /** The next pair is given up: this one, or any. */
+  protected drop(number = this.#next?.number): void {
     if (this.#next?.number !== number) return;
-    this.#next.close();
+    this.#next?.close();
     this.#next = undefined;
   }
 
-  /** The server found the session again: both ends say once more what may have been lost. */
+  /** The server found the session again, in this pair: both ends say once more what may have been lost. */
   protected found({ session, pair, generation, offer }: PushOf<"session">): void {
+    this.commit(pair);
+    this.drop();
     this.#current?.restart(generation, offer);
     void this.hub.say("resync", { session, pair, generation });
     this.#current?.resync();
@@ -196,7 +196,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     if (!pair || pair.state === "new" || !this.id) return;
     const session = this.id;
     const { state, number } = pair;
-    const stats = { pair: number, state, ...(await pair.stats().catch(() => undefined)) };
+    const stats = { pair: number, state, ...(await pair.stats().catch(() => undefined))?.summary };
     if (session === this.id) void this.hub.say("report", { session, stats: stats as Stats });
   }
 
@@ -213,9 +213,8 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     return type === "channel" ? [...this.lines.values()].filter((line) => !line.init) : [];
   }
 
-  onSignal({ number: pair }: Pair, { candidates, ...signal }: PairSignal): void {
-    const fields = { pair, ...signal, candidates: candidates && [...candidates] };
-    if (this.id) void this.hub.say("signal", { session: this.id, ...fields });
+  onSignal({ number: pair }: Pair, signal: PairSignal): void {
+    if (this.id) void this.hub.say("signal", { session: this.id, pair, ...signal });
   }
 
   onState(pair: Pair): void {
@@ -247,7 +246,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
   }
 
   onFailure(pair: Pair, error: unknown): void {
-    this.hub.log("warn", "negotiation failed", { error });
+    this.hub.log("warn", "negotiation_failed", { error });
     if (pair === this.#current) this.fail(toError(error, "negotiation_failed"));
     else this.drop(pair.number);
   }
@@ -258,7 +257,10 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
 
   #use(pair: Pair): void {
     this.#current = pair;
-    for (const line of this.lines.values()) if (line.init) line.open(pair.pc);
+    for (const line of this.lines.values()) {
+      line.detach();
+      if (line.init) line.open(pair.pc);
+    }
   }
 
   #line(label: string, init: RTCDataChannelInit | undefined): Line {
@@ -278,13 +280,13 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     const help = () => {
       const step = this.#recovery.tick(Date.now());
       if (step === "fail") {
-        this.fail(new SwitchboardError("negotiation_failed", "no path"));
+        this.fail(new SwitchboardError("negotiation_failed"));
         return;
       }
       if (step) void this.restartIce();
       this.#schedule();
     };
-    this.#recoveryTimer = setTimeout(help, Math.max(0, at - Date.now()));
+    this.#recoveryTimer = setTimeout(help, at - Date.now());
   }
 }
 

@@ -22,7 +22,6 @@ export class MediaCall extends CallMedia implements Call, Session {
   state: Call["state"] = "ringing";
   ringing: readonly Peer[] = [];
   peerLink: Call["peerLink"] = "live";
-  readonly lasting = true;
   readonly #connected = deferred<void>();
   /** This call crossed another one and is about to become it. */
   #crossing = false;
@@ -33,6 +32,10 @@ export class MediaCall extends CallMedia implements Call, Session {
     this.peer = peer;
   }
 
+  get lasting(): boolean {
+    return this.state !== "ended";
+  }
+
   get connected(): Promise<void> {
     return this.#connected.promise;
   }
@@ -40,8 +43,8 @@ export class MediaCall extends CallMedia implements Call, Session {
   /** Media first, then the ring. */
   async dial(to: string, { media, data, timeout, signal }: CallOptions): Promise<void> {
     void this.ended.then(onAbort(signal, () => void this.hangup()));
-    const done = ({ session, ticket }: ReplyOf<"call">) => {
-      if (this.state !== "ended") this.become(session, ticket);
+    const done = ({ session }: ReplyOf<"call">) => {
+      if (this.state !== "ended") this.become(session);
       else void this.hub.say("cancel", { session });
     };
     try {
@@ -59,10 +62,9 @@ export class MediaCall extends CallMedia implements Call, Session {
   }
 
   /** The session that this call is; a crossing gives it another one. */
-  become(session: string, ticket: string | undefined): void {
+  become(session: string): void {
     this.hub.leave(this.id, this);
     this.id = session;
-    this.ticket = ticket;
     this.hub.enter(session, this);
     this.changed();
   }
@@ -91,12 +93,12 @@ export class MediaCall extends CallMedia implements Call, Session {
    * Two call each other: the other one's call survives, and this one has lost. It answers that one with the media that it
    * has, and is that call from then on.
    */
-  async cross(survivor: string, ticket: string | undefined, from: Peer = this.peer): Promise<void> {
+  async cross(survivor: string, from: Peer = this.peer): Promise<void> {
     const loser = this.id;
     if (!loser || this.#crossing) return;
     this.#crossing = true;
     const done = (reply: ReplyOf<"accept">) => {
-      this.become(survivor, ticket);
+      this.become(survivor);
       this.peer = from;
       void this.hub.say("cancel", { session: loser });
       this.begin({ ...reply, offer: false });
@@ -106,15 +108,20 @@ export class MediaCall extends CallMedia implements Call, Session {
   }
 
   push(push: Push): void {
+    if (this.state === "ended") return;
     switch (push.type) {
       case "ringing":
         this.#rings(push.device);
+        break;
+      case "offer_wanted":
+        if (this.state === "ringing") this.open(push, true);
         break;
       case "accepted":
         if (this.state !== "ringing") break;
         this.peer = push.peer;
         void this.hub.say("confirm", { session: push.session, device: push.device });
         this.begin({ ...push, offer: true });
+        this.signaled(push);
         break;
       case "signal":
       case "restart":
@@ -140,24 +147,28 @@ export class MediaCall extends CallMedia implements Call, Session {
         this.changed();
         break;
       case "session":
-        this.ticket = push.ticket;
-        if (this.state !== "ringing") this.found(push);
+        if (this.state === "ringing") break;
+        // It may have moved while this end was away.
+        if (push.peer.device !== this.peer.device) this.push({ ...push, type: "moved" });
+        this.found(push);
         break;
       case "ended":
         if (!this.#crossing || push.reason !== "merged") this.over(toEnded(push));
     }
   }
 
-  over(ended: Ended): void {
+  /** `told`: what it waits for before it lets go of the session. */
+  over(ended: Ended, told = Promise.resolve()): void {
     if (this.state === "ended") return;
     this.state = "ended";
     this.closeMedia();
-    this.hub.leave(this.id, this);
+    void told.then(() => this.hub.leave(this.id, this));
     this.#connected.reject(ended.error ?? new SwitchboardError("closed", ended.reason));
     this.hub.done(this);
     this.finish(ended);
   }
 
+  /** A link to the server, of this end or the other one, went up or down. */
   refresh(): void {
     this.links(this.hub.state === "online" && this.peerLink === "live");
   }
@@ -169,15 +180,10 @@ export class MediaCall extends CallMedia implements Call, Session {
   }
 
   async hangup(reason?: string): Promise<void> {
-    const by = this.hub.self;
-    if (this.state === "ringing") {
-      this.over({ reason: "cancelled", by });
-      if (this.id) await this.hub.say("cancel", { session: this.id });
-    } else if (this.state !== "ended") {
-      // A last report, if it is to be had at once: who hangs up does not wait for numbers.
-      await Promise.race([this.report(), new Promise((resolve) => setTimeout(resolve, 200))]);
-      await this.#give({ reason: "hangup", by, detail: reason });
-    }
+    const rings = this.state === "ringing";
+    // A last report, if it is to be had at once: who hangs up does not wait for numbers.
+    if (!rings) await Promise.race([this.report(), new Promise((resolve) => setTimeout(resolve, 200))]);
+    await this.#give({ reason: rings ? "cancelled" : "hangup", by: this.hub.self, detail: reason });
   }
 
   [dispose](): Promise<void> {
@@ -212,12 +218,16 @@ export class MediaCall extends CallMedia implements Call, Session {
     this.changed();
   }
 
-  /** Ends the call here and tells the server. */
+  /** Ends the call here and tells the server; it may have to be found there again for that. */
   async #give(ended: Ended): Promise<void> {
-    if (this.state === "ended") return;
-    this.over(ended);
-    const reason = ended.reason === "failed" ? "failed" : "hangup";
-    if (this.id) await this.hub.say("hangup", { session: this.id, reason, detail: ended.detail });
+    const { id: session, state } = this;
+    if (state === "ended") return;
+    const { reason, detail } = ended;
+    const fields = { reason: reason === "failed" ? reason : "hangup", detail } as const;
+    // Of a call that rings the server takes it for a cancel.
+    const told = session ? this.hub.say("hangup", { session, ...fields }) : undefined;
+    this.over(ended, told);
+    await told;
   }
 }
 

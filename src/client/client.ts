@@ -33,6 +33,8 @@ import { randomId } from "./random.ts";
 import { isRoomPush, JoinedRoom } from "./room.ts";
 import { Watches } from "./watches.ts";
 
+/** What frames of sessions may have in common. */
+type Ticketed = { readonly session?: string; readonly ticket?: string };
 type ClientEvents = { incoming: IncomingCall; message: Message; presence: Presence; frame: Frame };
 
 /** What the closes from 4300 on mean, which are not to be undone. */
@@ -53,7 +55,7 @@ export function connect(options: ConnectOptions): Client {
 class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, ConnectionEvents {
   state: Client["state"] = "connecting";
   self: Peer | undefined;
-  readonly calls = new Set<Call>();
+  readonly calls = new Set<MediaCall>();
   readonly rings = new Set<Ring>();
   readonly #options: ConnectOptions;
   readonly #connection: Connection;
@@ -184,14 +186,13 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
     const { kind = typeof document === "undefined" ? "service" : "browser", ...more } =
       this.#options.device ?? {};
     const device = { ...more, id, kind } as NonNullable<Introduction["device"]>;
-    const sessions = new Set(this.#device.tickets);
-    for (const { ticket } of this.#sessions.values()) if (ticket) sessions.add(ticket);
+    const sessions = new Set([...this.#device.tickets, ...this.#tickets(() => true)]);
     return { device, sessions: [...sessions].slice(0, 64) };
   }
 
   entered(state: Client["state"]): void {
     this.state = state;
-    for (const session of this.#sessions.values()) session.refresh();
+    for (const call of this.calls) call.refresh();
     this.changed();
   }
 
@@ -225,6 +226,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
       if (session) session.push(push);
       else if (push.type === "session") this.#session(push);
     }
+    this.#fresh(push as Ticketed);
   }
 
   #message({ from, to, body }: PushOf<"message">): void {
@@ -234,10 +236,8 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
   }
 
   #incoming(push: PushOf<"incoming">): void {
-    const known = this.#sessions.get(push.session);
-    if (known) return;
-    if (this.#crossed.has(push.session)) return;
-    this.#ring(new Ring(this, push));
+    if (!this.#sessions.has(push.session) && !this.#crossed.has(push.session))
+      this.#ring(new Ring(this, push));
   }
 
   #ring(ring: Ring): void {
@@ -264,7 +264,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
       this.#crossed.add(survivor);
       const ring = theirs instanceof Ring ? theirs : undefined;
       ring?.over({ reason: "accepted" });
-      void mine.cross(survivor, ring?.ticket, ring?.from);
+      void mine.cross(survivor, ring?.from);
     } else {
       this.#crossed.add(session);
       if (theirs instanceof Ring) theirs.over({ reason: "merged" });
@@ -274,17 +274,27 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
   #useIceServers(servers: readonly RTCIceServer[]): void {
     this.#iceServers = servers;
     const config = this.#config();
-    for (const session of this.#sessions.values())
-      if (session instanceof MediaCall) session.configure(config);
+    for (const call of this.calls) call.configure(config);
   }
 
   #config(): RTCConfiguration {
     return { bundlePolicy: "max-bundle", iceServers: [...this.#iceServers], ...this.#options.rtc?.config };
   }
 
+  /** Any frame of a session may bring its newest ticket. */
+  #fresh({ session: id = "", ticket }: Ticketed): void {
+    const session = this.#sessions.get(id);
+    if (!session || !ticket) return;
+    session.ticket = ticket;
+    this.#keepTickets();
+  }
+
+  #tickets(which: (session: Session) => boolean): string[] {
+    return [...this.#sessions.values()].filter(which).flatMap(({ ticket }) => ticket ?? []);
+  }
+
   #keepTickets(): void {
-    const lasting = [...this.#sessions.values()].filter((session) => session.lasting);
-    this.#device.tickets = lasting.flatMap(({ ticket }) => ticket ?? []);
+    this.#device.tickets = this.#tickets(({ lasting }) => lasting);
   }
 
   stopped(code: number, reason: string): void {
@@ -309,8 +319,12 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
     this.#options.log?.(level, text, data);
   }
 
-  ask<T extends RequestType>(type: T, fields: Fields<T>, options?: AskOptions<T>): Promise<ReplyOf<T>> {
-    return this.#connection.ask(type, fields, options);
+  ask<T extends RequestType>(type: T, fields: Fields<T>, options: AskOptions<T> = {}): Promise<ReplyOf<T>> {
+    const done = (reply: ReplyOf<T>) => {
+      options.done?.(reply);
+      this.#fresh({ ...fields, ...reply } as Ticketed);
+    };
+    return this.#connection.ask(type, fields, { ...options, done });
   }
 
   async say<T extends RequestType>(type: T, fields: Fields<T>): Promise<void> {
@@ -341,7 +355,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
   }
 
   began(call: Call): void {
-    this.calls.add(call);
+    this.calls.add(call as MediaCall);
     this.changed();
   }
 

@@ -52,10 +52,7 @@ export class Connection implements LinkShell {
     clearTimeout(this.#timer);
     const wait = this.#link.nextDeadline - Date.now();
     if (wait < Number.POSITIVE_INFINITY)
-      this.#timer = setTimeout(
-        () => this.tell((link, now) => link.tick(now)),
-        Math.min(Math.max(0, wait), longest),
-      );
+      this.#timer = setTimeout(() => this.tell((link, now) => link.tick(now)), Math.min(wait, longest));
   }
 
   /** Asks the server; waits while there is no link. Rejects with a {@link SwitchboardError}. */

@@ -38,12 +38,11 @@ export interface Hub {
 
 /** Whoever holds a leg of a session: a call or a ring. */
 export interface Session {
-  readonly ticket: string | undefined;
+  /** The newest of any frame of the session. */
+  ticket?: string | undefined;
   /** A reload may find it again: not a ring that only rings. */
   readonly lasting: boolean;
   push(push: Push): void;
   /** The session is over, whoever says so. */
   over(ended: Ended): void;
-  /** A link to the server went up or down. */
-  refresh(): void;
 }

@@ -11,7 +11,7 @@ import { resolveMedia } from "./media.ts";
 /** A ring at this device, or (`resumed`) a session that a reload left behind. */
 export class Ring extends Emitter<object> implements IncomingCall, Session {
   readonly id: string;
-  readonly ticket: string;
+  ticket: string | undefined;
   readonly from: Peer;
   readonly wants: Flags;
   readonly data: unknown;
@@ -28,7 +28,6 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     super();
     this.#hub = hub;
     this.id = push.session;
-    this.ticket = push.ticket;
     this.wants = { audio: push.media?.audio ?? false, video: push.media?.video ?? false };
     this.resumed = push.type === "session";
     const ring = push as Partial<PushOf<"incoming">>;
@@ -80,8 +79,6 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     this.finish(ended);
   }
 
-  refresh(): void {}
-
   [dispose](): Promise<void> {
     return this.decline();
   }
@@ -100,7 +97,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
       call.use(source.media, source.owned);
       const done = (reply: ReplyOf<"accept">) => {
         this.#won(call);
-        call.begin({ ...reply, offer: false });
+        call.begin({ offer: false, ...reply });
         // Some callers ring with their offer.
         if (this.#offer) call.push({ ...reply, type: "signal", seq: 0, description: this.#offer });
       };
@@ -118,7 +115,8 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
   /** The session is the call's now. */
   #won(call: MediaCall): void {
     this.over({ reason: "accepted", by: this.#hub.self });
-    call.become(this.id, this.ticket);
+    call.ticket = this.ticket;
+    call.become(this.id);
     this.#hub.began(call);
   }
 }

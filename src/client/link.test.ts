@@ -140,6 +140,24 @@ describe("hello and welcome", () => {
     }
     expect(dials).toEqual(["open 1", "open 2", "open 3 http", "open 4", "open 5"]);
   });
+
+  test("once it was online over HTTP, it tries a WebSocket first, once: the server may just have been away", () => {
+    const party = setup();
+    party.link.connect();
+    const dials: string[] = [];
+    for (let n = 1; n < 6; n++) {
+      party.link.token(true, party.now);
+      const dial = party.took()[0].find((what) => what.startsWith("open")) ?? "";
+      dials.push(dial);
+      if (dial.endsWith("http")) {
+        party.link.opened(n, { token: "t" }, party.now);
+        party.link.frame(n, { ...welcome }, party.now);
+      }
+      party.link.closed(n, 1006, "", party.now);
+      party.wait();
+    }
+    expect(dials).toEqual(["open 1", "open 2", "open 3 http", "open 4", "open 5 http"]);
+  });
 });
 
 describe("a live link", () => {

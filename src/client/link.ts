@@ -232,7 +232,8 @@ export class Link {
     this.#resume = { link, secret, home };
     this.#window = limits.requestsInFlight ?? this.#window;
     this.#silence = limits.silence ?? this.#silence;
-    if (!this.#http) this.#socketFailures = 0;
+    // Over HTTP only because the server was away just then? The next time a WebSocket is tried once more.
+    this.#socketFailures = this.#http ? 1 : 0;
     this.#url = undefined;
     this.#liveSince = now;
     this.#enter("live", now + this.#silence);

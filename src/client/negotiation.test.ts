@@ -154,6 +154,24 @@ test("a restart: new credentials at both ends; an offer of the older generation 
   expect([...one.errors, ...other.errors]).toEqual([]);
 });
 
+test("a restart while the first channel is being offered: the channel opens, and it is offered once more, not for ever", async () => {
+  const { one, other } = join();
+  one.pc.addTrack(track());
+  one.negotiation.start();
+  await settled(one, other);
+  one.holds = true;
+  const channel = one.pc.createDataChannel("x");
+  await until(() => one.held.some(({ description }) => description), "an offer that is lost");
+  one.held.length = 0;
+  one.holds = false;
+  one.negotiation.restart(2, true);
+  other.negotiation.restart(2, false);
+  await until(() => channel.readyState === "open", "the channel");
+  await settled(one, other);
+  expect(one.descriptions()).toEqual(["offer", "offer", "offer"]);
+  expect([...one.errors, ...other.errors]).toEqual([]);
+});
+
 test("resync: what the other end missed comes again", async () => {
   const { one, other } = join();
   one.pc.createDataChannel("x");

@@ -4,7 +4,7 @@ import type { Candidate, Description } from "../protocol/values.ts";
 export interface Signal {
   readonly generation: number;
   readonly description?: Description;
-  readonly candidates?: readonly Candidate[];
+  readonly candidates?: Candidate[];
   readonly endOfCandidates?: boolean;
 }
 
@@ -110,7 +110,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   resync(): void {
     this.#queue(async () => {
       if (this.#unanswered) this.send(this.#unanswered);
-      if (this.#gathered.length > 0) this.send({ generation: this.#local, candidates: this.#gathered });
+      if (this.#gathered.length > 0) this.send({ generation: this.#local, candidates: [...this.#gathered] });
     });
   }
 
@@ -134,8 +134,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
 
   async #offer(options?: RTCOfferOptions): Promise<void> {
     await this.#step(async () => {
-      if (this.pc.signalingState === "have-local-offer")
-        await this.pc.setLocalDescription({ type: "rollback" });
+      // In the place of an unanswered one, if need be: a rollback of that would close channels that it was to open.
       const offer = await this.pc.createOffer(options);
       await this.#apply(offer);
       // What createOffer gave, not pc.localDescription: that one grows candidates.

@@ -3,7 +3,7 @@ import type { Flags } from "./api.ts";
 import type { SourceMedia } from "./local-media.ts";
 import { Negotiation, type Signal } from "./negotiation.ts";
 import { isScreen, type Slot, slots } from "./slots.ts";
-import type { Sample, Summary } from "./stats.ts";
+import type { Sample, Summed } from "./stats.ts";
 
 /** A signal, and the notes on media that go with it. */
 export type PairSignal = Signal & { readonly media?: MediaNotes };
@@ -133,12 +133,12 @@ export class Pair extends Negotiation<RTCPeerConnection> {
   }
 
   /** Sums up `getStats` since the last time. */
-  async stats(): Promise<Summary> {
+  async stats(): Promise<Summed> {
     // A file of its own: the first report comes when the call is up, and nobody waits for it.
     const { summarize } = await import("./stats.ts");
-    const { summary, sample } = summarize(await this.pc.getStats(), this.#sample);
-    this.#sample = sample;
-    return summary;
+    const summed = summarize(await this.pc.getStats(), this.#sample);
+    this.#sample = summed.sample;
+    return summed;
   }
 
   override close(): void {

@@ -76,11 +76,9 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     if (push.type === "room_ended") this.over({ reason: push.reason });
     else if (push.type === "knock") this.#knock(push);
     else if (push.type === "admitted") {
-      this.#own = push.member;
-      this.#version = push.version;
-      this.count = push.count;
-      this.#list(push.members);
-      this.#enter("joined");
+      // Who still knocks is told anew.
+      this.knocking.clear();
+      this.#joined({ ...this, ...push, state: "joined" });
     } else if (push.version > this.#version) this.#delta(push);
   }
 
@@ -94,7 +92,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     const member = this.#member({ member: push.member ?? "", index: 1, device: "", ...push.peer });
     const call = new MediaCall(this.#hub, push.offer ? "out" : "in", push.peer, member.remote);
     call.use(this.#media, false);
-    call.become(push.session, push.ticket);
+    call.become(push.session);
     this.#hub.began(call);
     call.begin(push);
     member.call = call;
@@ -165,12 +163,8 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     this.moderator = reply.moderator;
     this.policy = reply.policy;
     this.#list(reply.members);
-    this.#enter(reply.state);
-  }
-
-  #enter(state: "lobby" | "joined"): void {
-    this.state = state;
-    if (state === "joined") this.#ready.resolve();
+    this.state = reply.state;
+    if (reply.state === "joined") this.#ready.resolve();
     this.changed();
   }
 
@@ -245,9 +239,7 @@ class RoomMember implements Member {
   }
 }
 
-/** True for the pushes that speak of a room. */
+/** True for the pushes that speak of a room itself, not of a session in it. */
 export function isRoomPush(push: Push): push is RoomPush {
-  return (
-    push.type === "room" || push.type === "admitted" || push.type === "knock" || push.type === "room_ended"
-  );
+  return "room" in push && !("session" in push);
 }

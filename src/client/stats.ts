@@ -1,3 +1,5 @@
+import type { CallStats } from "./api.ts";
+
 /** The counters of one `getStats`, from which the next one's rates are counted. */
 export interface Sample {
   readonly at: number;
@@ -8,7 +10,7 @@ export interface Sample {
 }
 
 /** What the wire's `report` says of a connection. Times in ms, rates in bit/s, losses from 0 to 1. */
-export interface Summary {
+interface Summary {
   readonly path: "direct" | "relay" | undefined;
   readonly rtt: number | undefined;
   readonly jitter: number | undefined;
@@ -21,10 +23,17 @@ export interface Summary {
   readonly remote: string | undefined;
 }
 
+/** The statistics of one moment: for the wire, for the application, and for the next ones. */
+export interface Summed {
+  readonly summary: Summary;
+  readonly stats: CallStats;
+  readonly sample: Sample;
+}
+
 type Entry = Readonly<Record<string, unknown>>;
 
 /** Sums up a report of `getStats`; rates are over the time since `before`. What an implementation lacks is undefined or 0. */
-export function summarize(report: RTCStatsReport, before?: Sample): { summary: Summary; sample: Sample } {
+export function summarize(report: RTCStatsReport, before?: Sample): Summed {
   const all = [...(report as unknown as Map<string, Entry>).values()];
   const of = (type: string) => all.filter((entry) => entry.type === type);
   const byId = (id: unknown) => all.find((entry) => entry.id === id);
@@ -47,20 +56,21 @@ export function summarize(report: RTCStatsReport, before?: Sample): { summary: S
   const rate = (bytes: number) => (seconds > 0 ? (bytes * 8) / seconds : 0);
   const lost = since("lost");
   const rtt = pair?.currentRoundTripTime;
-  return {
-    sample,
-    summary: {
-      path: local ? (local === "relay" || remote === "relay" ? "relay" : "direct") : undefined,
-      rtt: typeof rtt === "number" ? rtt * 1_000 : undefined,
-      jitter: inbound.length > 0 ? most(inbound, "jitter") * 1_000 : undefined,
-      lossIn: lost / (since("packets") + lost || 1),
-      lossOut: Math.min(1, most(of("remote-inbound-rtp"), "fractionLost")),
-      bitrateIn: rate(since("bytesIn")),
-      bitrateOut: rate(since("bytesOut")),
-      local,
-      remote,
-    },
+  const summary: Summary = {
+    path: local ? (local === "relay" || remote === "relay" ? "relay" : "direct") : undefined,
+    rtt: typeof rtt === "number" ? rtt * 1_000 : undefined,
+    jitter: inbound.length > 0 ? most(inbound, "jitter") * 1_000 : undefined,
+    lossIn: lost / (since("packets") + lost || 1),
+    lossOut: Math.min(1, most(of("remote-inbound-rtp"), "fractionLost")),
+    bitrateIn: rate(since("bytesIn")),
+    bitrateOut: rate(since("bytesOut")),
+    local,
+    remote,
   };
+  const { path, jitter, lossIn, lossOut, bitrateIn, bitrateOut } = summary;
+  const loss = [lossIn, lossOut] as const;
+  const stats: CallStats = { path, rtt: summary.rtt, jitter, loss, bitrate: [bitrateIn, bitrateOut] };
+  return { summary, stats, sample };
 }
 
 function number(value: unknown): number {

@@ -1,11 +1,19 @@
 import { type Deadline, Deadlines } from "../shared/deadlines.ts";
-import type { Backplane, BackplaneAnswer } from "../signaling/backplane.ts";
+import { longerThan } from "../shared/utf8.ts";
+import {
+  type Backplane,
+  type BackplaneAnswer,
+  type BackplaneState,
+  maxMessageBytes,
+} from "../signaling/backplane.ts";
 
 type Hear = (message: unknown, answer?: (reply: unknown) => void) => void;
 
 interface Subscription {
   readonly node: Node;
   readonly hear: Hear;
+  /** It was taken back; what is on its way to it is heard by nobody. */
+  over: boolean;
 }
 
 interface Question {
@@ -35,6 +43,7 @@ export class MemoryHub {
   readonly #subjects = new Map<string, Set<Subscription>>();
   readonly #questions = new Set<Question>();
   readonly #deadlines = new Deadlines();
+  readonly #asleep = new Map<Node, (() => void)[]>();
   #queue: (() => void)[] = [];
   #now: number;
 
@@ -56,14 +65,40 @@ export class MemoryHub {
   down(name: string): void {
     const node = this.#nodes.get(name);
     if (node === undefined) return;
-    node.state = "down";
+    node.become("down");
     for (const question of [...this.#questions])
       if (question.by === node) this.#settle(question, { kind: "down" });
   }
 
+  /** The node is gone for good, with its subscriptions. */
+  remove(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    this.down(name);
+    this.#nodes.delete(name);
+    for (const [subject, subscriptions] of [...this.#subjects]) {
+      for (const one of [...subscriptions]) if (one.node === node) subscriptions.delete(one);
+      if (subscriptions.size === 0) this.#subjects.delete(subject);
+    }
+  }
+
+  /** The node stands still: what is sent to it waits until it wakes. */
+  sleep(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node !== undefined && !this.#asleep.has(node)) this.#asleep.set(node, []);
+  }
+
+  wake(name: string): void {
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    const waiting = this.#asleep.get(node) ?? [];
+    this.#asleep.delete(node);
+    for (const delivery of waiting) this.#send(node, delivery);
+  }
+
   up(name: string): void {
     const node = this.#nodes.get(name);
-    if (node !== undefined) node.state = "up";
+    node?.become("up");
   }
 
   /** Delivers what waits, with all that it brings about, and runs the timeouts up to `now`. */
@@ -83,10 +118,11 @@ export class MemoryHub {
 
   publish(from: Node, subject: string, message: unknown): void {
     if (from.state === "down") return;
-    const text = JSON.stringify(message);
-    for (const { node, hear } of this.#others(subject, from))
-      this.#send(() => {
-        if (node.state === "up") hear(JSON.parse(text));
+    const text = textOf(message);
+    if (text === undefined) return;
+    for (const to of this.#others(subject, from))
+      this.#send(to.node, () => {
+        if (to.node.state === "up" && !to.over) to.hear(JSON.parse(text));
       });
   }
 
@@ -98,12 +134,17 @@ export class MemoryHub {
     done: (answer: BackplaneAnswer) => void,
   ): void {
     if (from.state === "down") {
-      this.#send(() => done({ kind: "down" }));
+      this.#send(from, () => done({ kind: "down" }));
       return;
     }
-    const [to] = this.#others(subject, from);
-    if (to === undefined) {
-      this.#send(() => done({ kind: "no_responders" }));
+    const text = textOf(message);
+    if (text === undefined) {
+      this.#send(from, () => done({ kind: "too_large" }));
+      return;
+    }
+    const others = this.#others(subject, from);
+    if (others.length === 0) {
+      this.#send(from, () => done({ kind: "no_responders" }));
       return;
     }
     const question: Question = {
@@ -112,18 +153,19 @@ export class MemoryHub {
       timeout: this.#deadlines.add(this.#now + timeout, () => this.#settle(question, { kind: "timeout" })),
     };
     this.#questions.add(question);
-    const text = JSON.stringify(message);
-    this.#send(() => {
-      if (to.node.state === "up")
-        to.hear(JSON.parse(text), (reply) => this.#answer(to.node, question, reply));
-    });
+    for (const to of others)
+      this.#send(to.node, () => {
+        if (to.node.state === "up" && !to.over)
+          to.hear(JSON.parse(text), (reply) => this.#answer(to.node, question, reply));
+      });
   }
 
   subscribe(node: Node, subject: string, hear: Hear): () => void {
-    const subscription = { node, hear };
+    const subscription: Subscription = { node, hear, over: false };
     const subscriptions = this.#subjects.get(subject) ?? new Set();
     this.#subjects.set(subject, subscriptions.add(subscription));
     return () => {
+      subscription.over = true;
       subscriptions.delete(subscription);
       if (subscriptions.size === 0 && this.#subjects.get(subject) === subscriptions)
         this.#subjects.delete(subject);
@@ -132,8 +174,11 @@ export class MemoryHub {
 
   #answer(by: Node, question: Question, reply: unknown): void {
     if (by.state === "down") return;
-    const text = JSON.stringify(reply);
-    this.#send(() => this.#settle(question, { kind: "reply", reply: JSON.parse(text) }));
+    const text = textOf(reply);
+    this.#send(question.by, () => {
+      const answer = { kind: "reply", reply: text === undefined ? undefined : JSON.parse(text) } as const;
+      this.#settle(question, text === undefined ? { kind: "too_large" } : answer);
+    });
   }
 
   #settle(question: Question, answer: BackplaneAnswer): void {
@@ -147,8 +192,10 @@ export class MemoryHub {
     return [...all].filter(({ node }) => node !== from && node.state === "up");
   }
 
-  #send(delivery: () => void): void {
-    if (this.#immediate) delivery();
+  #send(to: Node, delivery: () => void): void {
+    const asleep = this.#asleep.get(to);
+    if (asleep !== undefined) asleep.push(delivery);
+    else if (this.#immediate) delivery();
     else this.#queue.push(delivery);
   }
 
@@ -162,8 +209,9 @@ export class MemoryHub {
 }
 
 class Node implements Backplane {
-  state: "up" | "down" = "up";
+  state: BackplaneState = "up";
   readonly #hub: MemoryHub;
+  readonly #listeners = new Set<{ readonly hear: (state: BackplaneState) => void }>();
 
   constructor(hub: MemoryHub) {
     this.#hub = hub;
@@ -180,4 +228,22 @@ class Node implements Backplane {
   subscribe(subject: string, hear: Hear): () => void {
     return this.#hub.subscribe(this, subject, hear);
   }
+
+  onState(hear: (state: BackplaneState) => void): () => void {
+    const listener = { hear };
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  become(state: BackplaneState): void {
+    if (state === this.state) return;
+    this.state = state;
+    for (const { hear } of [...this.#listeners]) hear(state);
+  }
+}
+
+/** Undefined for a message that is too large. */
+function textOf(message: unknown): string | undefined {
+  const text = JSON.stringify(message) ?? "null";
+  return longerThan(text, maxMessageBytes) ? undefined : text;
 }

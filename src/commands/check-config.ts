@@ -7,7 +7,12 @@ export function checkConfig(settings: Settings): number {
     const value = path
       .split(".")
       .reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], settings);
-    const shown = schema.secret === true ? (value === "" ? "(none)" : "(set)") : JSON.stringify(value);
+    const shown =
+      schema.secret === true
+        ? value === "" || (Array.isArray(value) && value.length === 0)
+          ? "(none)"
+          : "(set)"
+        : JSON.stringify(value);
     console.log(`${path} = ${shown}`);
   }
   return 0;

@@ -1,22 +1,21 @@
 import { X509Certificate } from "node:crypto";
+import { createLog } from "../admin/log.ts";
 import { TokenVerifier } from "../admin/token-verifier.ts";
+import { joinCluster } from "../cluster-service.ts";
 import { withKeyText } from "../config/public-key.ts";
 import { hasKeys } from "../config/rules.ts";
 import type { Settings } from "../config/schema.ts";
 import { readCertificate } from "../net/certificate-files.ts";
 import { now } from "../net/clock.ts";
 import { listen } from "../net/listen.ts";
-
-/** What was looked at, and what to do where it is not well. */
-interface Finding {
-  readonly state: "ok" | "look" | "wrong";
-  readonly text: string;
-}
+import type { Finding } from "./finding.ts";
+import { diagnoseTurn } from "./turn-diagnosis.ts";
 
 /** Nothing where the settings give nothing to look at. */
-type Check = (settings: Settings) => Finding | undefined | Promise<Finding | undefined>;
+type Found = Finding | readonly Finding[] | undefined;
+type Check = (settings: Settings) => Found | Promise<Found>;
 
-const checks: readonly Check[] = [keys, publicKey, jwks, port, tls, clock, memory, turn];
+const checks: readonly Check[] = [keys, publicKey, jwks, port, tls, clock, memory, diagnoseTurn, nats];
 const marks = { ok: "ok   ", look: "look ", wrong: "WRONG" };
 const day = 86_400_000;
 const jwksTimeout = 5_000;
@@ -25,10 +24,10 @@ const builtAfter = Date.UTC(2026, 0, 1);
 
 /** Tries out what the settings name, and says what would keep the server from working. Exit code 1 if something would. */
 export async function doctor(settings: Settings): Promise<number> {
-  const findings = await Promise.all(checks.map((check) => check(settings)));
-  for (const finding of findings)
-    if (finding !== undefined) console.log(`${marks[finding.state]} ${finding.text}`);
-  return findings.some((finding) => finding?.state === "wrong") ? 1 : 0;
+  const found = await Promise.all(checks.map((check) => check(settings)));
+  const findings = found.flatMap((one) => one ?? []);
+  for (const { state, text } of findings) console.log(`${marks[state]} ${text}`);
+  return findings.some(({ state }) => state === "wrong") ? 1 : 0;
 }
 
 function keys(settings: Settings): Finding {
@@ -113,11 +112,22 @@ function memory({ limits }: Settings): Finding {
   return { state: "ok", text: `links may keep ${mib} MiB for replay at most (limits.logBytesTotal)` };
 }
 
-function turn({ turn: { external, embedded }, iceServers, dev }: Settings): Finding {
-  if (external.length > 0 || embedded || iceServers.length > 0 || dev)
-    return { state: "ok", text: "ICE servers: as configured" };
-  return {
-    state: "look",
-    text: "no ICE servers: devices behind different NATs will not reach each other; set iceServers or turn",
-  };
+async function nats(settings: Settings): Promise<Finding | undefined> {
+  if (settings.nats.url.length === 0) return undefined;
+  let reason = "it does not answer";
+  try {
+    const log = createLog({ level: "silent", format: "json" });
+    log.warn = (facts: { reason?: string }) => {
+      reason = facts.reason ?? reason;
+    };
+    const cluster = joinCluster(settings, "doctor", log, () => {});
+    await cluster.settled();
+    const state = cluster.backplane?.state;
+    await cluster.close();
+    return state === "up"
+      ? { state: "ok", text: "NATS lets us in" }
+      : { state: "wrong", text: `NATS can't be reached: ${reason}` };
+  } catch (error) {
+    return { state: "wrong", text: (error as Error).message };
+  }
 }

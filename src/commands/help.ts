@@ -3,8 +3,10 @@ import { options } from "../config/option.ts";
 const usage = `Switchboard: the server that WebRTC applications need beside the browser.
 
   switchboard serve [settings]         runs the server; without token keys only with --dev
-  switchboard token --user alice [--device phone] [--grant call=bob --grant join=room:* | --grants all] [--expires 1h]
+  switchboard token --user alice [--device phone] [--guest] [--grant call=bob --grant join=room:* | --grants all] [--expires 1h]
                                        prints a token signed with tokens.secret
+  switchboard credential --user alice [--device desk] [--grant call=bob] [--secret-version 2] [--store]
+                                       prints a device's secret: derived from credentials.key, or new with what to store of it
   switchboard check-config [settings]  checks the settings and prints them
   switchboard coturn-config [settings] prints a hardened turnserver.conf for coturn in place of the embedded TURN server
   switchboard doctor [settings]        looks for what would keep the server from working

@@ -4,6 +4,7 @@ import type { Settings } from "../config/schema.ts";
 import { startSwitchboard } from "../main.ts";
 import { runtime } from "../net/listen.ts";
 import { packageVersion } from "../place.ts";
+import { runWorkers, type WorkerReady } from "./workers.ts";
 
 const noKeys =
   "there is no key to verify tokens with: set tokens.secret, tokens.publicKey or tokens.jwksUrl, or start with --dev to try it out on this machine";
@@ -14,6 +15,7 @@ export async function serve(settings: Settings): Promise<number> {
     console.error(`switchboard: ${noKeys}`);
     return 2;
   }
+  if (settings.workers > 1) return await runWorkers(settings);
   const log = createLog(settings.log);
   let server: Awaited<ReturnType<typeof startSwitchboard>>;
   try {
@@ -25,10 +27,14 @@ export async function serve(settings: Settings): Promise<number> {
   // Before anybody is told that the server is there.
   const asked = new Promise<string>((resolve) => {
     for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve(name));
+    // A worker does not outlive who started it.
+    process.once("disconnect", () => resolve("disconnect"));
+    void server.drainRequested.then(() => resolve("POST /admin/drain"));
   });
   const address = settings.dev ? server.url.replace("127.0.0.1", "localhost") : server.url;
   const hint = settings.dev ? " (development mode: for this machine only)" : "";
   log.info({ version: packageVersion, runtime, url: server.url }, `Switchboard is at ${address}${hint}`);
+  process.send?.({ turn: server.turnUrls } satisfies WorkerReady);
   const signal = await asked;
   // Whoever asks a second time does not want to wait.
   for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));

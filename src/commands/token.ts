@@ -1,13 +1,12 @@
 import { SignJWT } from "jose";
-import { allGrants, readGrants } from "../admin/grant-claims.ts";
+import { allGrants, parseGrants } from "../admin/grant-claims.ts";
 import type { CommandLine } from "../config/flags.ts";
 import { loadSettings } from "../config/load.ts";
 import { now } from "../net/clock.ts";
 import { isId } from "../protocol/address.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
-import { type GrantName, grantNames } from "../signaling/grants.ts";
 
-const ownFlags = ["user", "device", "grant", "grants", "expires"] as const;
+const ownFlags = ["user", "device", "guest", "grant", "grants", "expires"] as const;
 const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** Prints a token signed with the configured shared secret. */
@@ -39,7 +38,11 @@ async function makeToken({ flags }: CommandLine): Promise<Result<string, string>
   if (!grants.ok) return grants;
 
   const issuedAt = Math.floor(now() / 1_000);
-  const claims = { grants: grants.value, ...(device === undefined ? {} : { device }) };
+  const claims = {
+    grants: grants.value,
+    ...(device === undefined ? {} : { device }),
+    ...(flags.has("guest") ? { guest: true } : {}),
+  };
   const token = await new SignJWT(claims)
     .setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .setSubject(user)
@@ -55,15 +58,8 @@ function grantsOf(flags: CommandLine["flags"]): Result<object, string> {
   const all = flags.get("grants")?.at(-1);
   if (all !== undefined)
     return all === "all" ? ok(allGrants) : fail("--grants takes only all; use --grant call=bob");
-  const grants: { [name in GrantName]?: string[] } = {};
-  for (const text of flags.get("grant") ?? []) {
-    const [name = "", pattern = ""] = String(text).split("=", 2);
-    if (!(grantNames as readonly string[]).includes(name) || pattern === "")
-      return fail(`--grant ${text}: write NAME=PATTERN, with NAME one of ${grantNames.join(", ")}`);
-    grants[name as GrantName] = [...(grants[name as GrantName] ?? []), ...pattern.split(",")];
-  }
-  const checked = readGrants(grants);
-  return checked.ok ? ok(grants) : fail(checked.error.replace("The token's grants.", "--grant "));
+  const grants = parseGrants((flags.get("grant") ?? []).map(String));
+  return grants.ok ? grants : fail(`--grant ${grants.error}`);
 }
 
 function duration(text: string | true): number | undefined {

@@ -4,6 +4,9 @@ import { Type } from "typebox";
 export const text = (fallback: string, description: string) =>
   Type.String({ default: fallback, description });
 export const secret = (description: string) => Type.String({ default: "", description, secret: true });
+/** Texts that may hold a secret. */
+export const secretTexts = (description: string) =>
+  Type.Array(Type.String({ minLength: 1 }), { default: [], description, secret: true });
 export const flag = (fallback: boolean, description: string) =>
   Type.Boolean({ default: fallback, description });
 export const texts = (fallback: readonly string[], description: string) =>

@@ -137,6 +137,13 @@ describe("a wrong setting is named with where it stands", () => {
       { flags: flags({ "trusted-proxies": "10.0.0.0/33" }) },
       ["trustedProxies", "10.0.0.0/33"],
     ],
+    ["node that is no id", { env: { NODE_ID: "a b" } }, ["node", "white space"]],
+    ["NATS of another scheme", { env: { NATS_URL: "nats://a,ws://b" } }, ["nats.url", "second"]],
+    ["NATS without ticketKey", { env: { NATS_URL: "nats://a" } }, ["ticketKey", "nats.url"]],
+    ["workers without NATS", { flags: flags({ workers: "2" }) }, ["workers", "nats.url"]],
+    ["NATS prefix of two tokens", { flags: flags({ "nats.prefix": "a.b" }) }, ["nats.prefix"]],
+    ["half of TLS to NATS", { flags: flags({ "nats.tls.cert": "a.pem" }) }, ["nats.tls.key"]],
+    ["other half of TLS to NATS", { flags: flags({ "nats.tls.key": "a.pem" }) }, ["nats.tls.cert"]],
     ["missing file", { flags: flags({ config: "/nowhere.json" }) }, ["/nowhere.json"]],
     ["object: unknown name", { object: { tls: { certificate: "x" } } }, ["unknown setting tls.certificate"]],
     ["object: wrong type", { object: { port: "8080" } }, ["port", "integer"]],
@@ -159,5 +166,6 @@ describe("a wrong setting is named with where it stands", () => {
 
   test("and no secret is shown", () => {
     expect(wrong({ env: { SWITCHBOARD_TOKENS_SECRET: "hush" } })).not.toContain("hush");
+    expect(wrong({ env: { NATS_URL: "nats://me:hush@a:b" } })).not.toContain("hush");
   });
 });

@@ -18,7 +18,12 @@ export interface Option {
 }
 
 /** Names that hosting platforms and people expect; each setting has its `SWITCHBOARD_…` too. */
-const wellKnown: Readonly<Record<string, string>> = { port: "PORT", host: "HOST", node: "NODE_ID" };
+const wellKnown: Readonly<Record<string, string>> = {
+  port: "PORT",
+  host: "HOST",
+  node: "NODE_ID",
+  "nats.url": "NATS_URL",
+};
 
 /** Every setting, in the order of the schema. */
 export const options: readonly Option[] = leaves(Settings.properties, "");

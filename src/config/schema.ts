@@ -1,7 +1,9 @@
 import { type Static, type TInteger, Type } from "typebox";
 import { defaultLimits, type Limits } from "../protocol/limits.ts";
 import { IceServer, RoomPolicy } from "../protocol/values.ts";
-import { flag, milliseconds, port, secret, text, texts } from "./leaf.ts";
+import { CredentialSettings } from "./credentials-schema.ts";
+import { flag, milliseconds, port, secret, secretTexts, text, texts } from "./leaf.ts";
+import { SipSettings } from "./sip-schema.ts";
 import { TurnSettings } from "./turn-schema.ts";
 
 const RoomRule = Type.Object(
@@ -45,6 +47,7 @@ export const Settings = Type.Object({
     },
     { description: "Who may sign in. At least one key, or development mode." },
   ),
+  credentials: CredentialSettings,
   allowedOrigins: texts(
     ["self"],
     "Origins whose pages may connect, such as `https://app.example.com`; `self`: pages of this server, `*`: any.",
@@ -52,8 +55,15 @@ export const Settings = Type.Object({
   trustedProxies: texts([], "Addresses and ranges of proxies whose `X-Forwarded-For` is believed."),
   reusePort: flag(
     false,
-    "Lets several processes listen on the port; the kernel deals connections out to them.",
+    "Lets several processes listen on the port; the kernel deals connections out to them. There is no TURN over TLS on it then.",
   ),
+  workers: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 64,
+    description:
+      "Processes that serve the port together, each a node of the cluster: docs/cluster.md. Linux only.",
+  }),
   tls: Type.Object(
     {
       cert: text("", "Path of the certificate chain (PEM). Both files are read again when they change."),
@@ -67,12 +77,47 @@ export const Settings = Type.Object({
       "STUN and TURN servers that every device is told, as `RTCIceServer` objects with `urls` as a list.",
   }),
   turn: TurnSettings,
+  sip: SipSettings,
+  nats: Type.Object(
+    {
+      url: secretTexts(
+        "NATS servers, such as `nats://10.0.0.5:4222`; `tls://` asks for TLS, and `user:password@` or `token@` may stand before the host. Empty: this node is alone.",
+      ),
+      creds: text("", "Path of a `.creds` file of NATS (JWT and seed)."),
+      nkey: text("", "Path of a file with the seed of an NKey."),
+      tls: Type.Object(
+        {
+          ca: text(
+            "",
+            "Path of the certificate authorities (PEM) that NATS is trusted by. Empty: the system's.",
+          ),
+          cert: text("", "Path of our own certificate (PEM), for servers that ask for one."),
+          key: text("", "Path of its private key (PEM)."),
+        },
+        { description: "TLS to NATS; any of these asks for it." },
+      ),
+      prefix: text("sb", "First token of every subject: two clusters on one NATS need two."),
+    },
+    { description: "What joins the nodes of a cluster: docs/cluster.md." },
+  ),
   rooms: Type.Array(RoomRule, {
     default: [],
     description:
       "Rules of rooms; the first whose `match` covers the room counts: `{match: room:visit-*, lobby, size, opens, closes}`.",
   }),
   page: flag(true, "Serves the page at `/` and the SDK at `/client.js`."),
+  admin: Type.Object(
+    {
+      port: port(
+        0,
+        "Port that answers `/health`, `/metrics` and `POST /admin/drain`; the n-th worker has the n-th from it. 0: none.",
+      ),
+      host: text("127.0.0.1", "Address that it listens on."),
+    },
+    {
+      description: "A second port for operators, for when the first is shared by several workers, or public.",
+    },
+  ),
   metricsToken: secret("If set, `/metrics` asks for it as `Authorization: Bearer …`."),
   ticketKey: secret(
     "Seals session tickets; the same on every node. Empty: random, so that tickets die with the process.",

@@ -101,7 +101,15 @@ export class BunServer implements HttpServer {
       request.headers.get("x-forwarded-for"),
     );
     const { sockets } = this.#options;
-    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
+    if (!URL.canParse(request.url)) {
+      // HTTP/1.0 has no Host header: load balancers ask so for our health. Bun then tells the path alone.
+      const address = `http://localhost${request.url}`;
+      return upgrade || !URL.canParse(address)
+        ? refusalResponse({ status: 400, body: "This is no usable request line." })
+        : this.#options.fetch(new Request(address, request), client);
+    }
+    if (!upgrade) {
       const required = upgradeRequired(sockets, new URL(request.url).pathname);
       return required === undefined ? this.#options.fetch(request, client) : refusalResponse(required);
     }

@@ -21,6 +21,7 @@ export function labelOf(frame: Wire): string | undefined {
     case "cancel":
     case "crossed":
     case "resync":
+    case "offer_wanted":
     case "goodbye":
     case "session":
     case "moved":

@@ -17,6 +17,7 @@ export const closeCodes = {
   helloTimeout: { code: 4202, text: "No hello came in time." },
   tooManyRequests: { code: 4203, text: "The client exceeded its rate by far; start anew, later." },
   overloaded: { code: 4204, text: "A limit of links was reached; try again later." },
+  lostFrames: { code: 4205, text: "What another node had for this link was lost with that; start anew." },
   stale: { code: 4300, text: "A newer transport of this link exists; this one stops." },
   replaced: { code: 4301, text: "A newer instance of this device has signed in; this one stops." },
   badResume: { code: 4302, text: "The resume secret or its subject is wrong; this transport stops." },

@@ -84,6 +84,11 @@ export const pushes = {
       survivor: SessionId,
     },
   ),
+  offer_wanted: push(
+    "offer_wanted",
+    "To the caller, while it rings: send the offer now, by `signal` and without candidates; a device may need it to ring.",
+    { session: SessionId, pair: Pair, generation: Generation, offer: Offer },
+  ),
   signal: push("signal", "What the other end sent.", {
     session: SessionId,
     pair: Pair,
@@ -98,6 +103,7 @@ export const pushes = {
     pair: Pair,
     generation: Generation,
     offer: Type.Boolean({ description: "True when this end makes the offer." }),
+    ticket: Type.Optional(Ticket),
   }),
   resync: push(
     "resync",
@@ -119,6 +125,7 @@ export const pushes = {
     session: SessionId,
     pair: Pair,
     peer: PeerInfo,
+    ticket: Type.Optional(Ticket),
   }),
   move_failed: push("move_failed", "The pair is given up; the session goes on with the older one.", {
     session: SessionId,
@@ -176,12 +183,13 @@ export const pushes = {
       Type.Boolean({ description: "The room is too large for a list; from now on only the count is told." }),
     ),
   }),
-  admitted: push("admitted", "Out of the lobby, into the room.", {
+  admitted: push("admitted", "Out of the lobby, into the room; or still in it: the room as it is now.", {
     room: RoomAddress,
     member: MemberId,
     version: Type.Integer({ minimum: 0 }),
     count: Type.Integer({ minimum: 0 }),
     members: Type.Array(Member),
+    policy: Type.Optional(RoomPolicy),
   }),
   knock: push("knock", "To moderators: somebody waits in the lobby, or no longer does.", {
     room: RoomAddress,

@@ -10,24 +10,41 @@ const Ticket = Type.String({
   description: "Sealed; finds the session again (see Tickets).",
 });
 
+const Fresh = Type.Optional(Ticket);
+
 const CallReply = Type.Object(
   { session: SessionId, ticket: Ticket },
   { additionalProperties: true, description: "The ringing session." },
 );
 const AcceptReply = Type.Object(
-  { session: SessionId, pair: Pair, generation: Generation },
+  {
+    session: SessionId,
+    pair: Pair,
+    generation: Generation,
+    ticket: Fresh,
+    offer: Type.Optional(
+      Type.Boolean({
+        description: "True: this end makes the first offer after all, for the other one can't (in a move).",
+      }),
+    ),
+  },
   { additionalProperties: true, description: "This device won, and the caller confirmed." },
+);
+const ConfirmReply = Type.Object(
+  { ticket: Fresh },
+  { additionalProperties: true, description: "The device is taken; the session is active." },
 );
 const RestartReply = Type.Object(
   {
     pair: Pair,
     generation: Generation,
     offer: Type.Boolean({ description: "True when this end makes the offer." }),
+    ticket: Fresh,
   },
   { additionalProperties: true, description: "The generation that is current now." },
 );
 const MoveReply = Type.Object(
-  { pair: Pair },
+  { pair: Pair, ticket: Fresh },
   { additionalProperties: true, description: "The move is done: this pair is the session's." },
 );
 const SendReply = Type.Object(
@@ -59,7 +76,7 @@ export const replies = {
   call: CallReply,
   ringing: empty,
   accept: AcceptReply,
-  confirm: empty,
+  confirm: ConfirmReply,
   decline: empty,
   cancel: empty,
   signal: empty,

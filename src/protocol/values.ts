@@ -93,6 +93,9 @@ export const Capabilities = Type.Object(
         description: "Which descriptions it can make. Default `both`.",
       }),
     ),
+    needsOffer: Type.Optional(
+      Type.Boolean({ description: "It can't ring before it has the caller's offer. Default false." }),
+    ),
     renegotiation: Type.Optional(
       Type.Union([Type.Literal("full"), Type.Literal("hold-only"), Type.Literal("none")], {
         description: "Default `full`.",

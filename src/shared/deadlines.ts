@@ -5,6 +5,11 @@ export interface Deadline {
   cancel(): void;
 }
 
+/** How long it is until then, in ms. */
+export function dueIn(deadline: Deadline | undefined, now: number): number | undefined {
+  return deadline === undefined ? undefined : deadline.at - now;
+}
+
 /** The most that one {@link Deadlines.run} does; what is left stays due, so that a flood can't hold the process. */
 const runLimit = 100_000;
 

@@ -45,6 +45,11 @@ export class CallKeys {
     }
   }
 
+  delete(user: string, key: string): void {
+    const keys = this.#users.get(user);
+    if (keys?.delete(key) && keys.size === 0) this.#users.delete(user);
+  }
+
   /** Forgets what has expired. Now and then. */
   sweep(now: number): void {
     for (const [user, keys] of this.#users) {

@@ -94,7 +94,7 @@ export class NativeConnection {
 
   #hello(text: string): void {
     if (this.#host.draining) {
-      this.#transport.send('{"type":"goodbye","action":"reconnect","after":1000,"reason":"drain"}');
+      this.#transport.send('{"type":"goodbye","action":"resume","after":1000,"reason":"drain"}');
       this.refuse("drain");
       return;
     }
@@ -119,8 +119,13 @@ export class NativeConnection {
   }
 
   #admit(hello: Hello, identity: Identity, now: number): void {
-    this.#host.links.admit(this.#transport, hello, identity, now, (admission) => {
-      if (this.#phase !== "verifying") return;
+    this.#host.links.admit(this.#transport, hello, identity, now, (admission, later) => {
+      if (this.#phase !== "verifying") {
+        // The client went away while another node was asked; its link is there, and can be resumed.
+        if ("link" in admission && admission.link.transport === this.#transport)
+          admission.link.lost(closeCodes.goingAway.code, later);
+        return;
+      }
       if ("close" in admission) {
         this.refuse(admission.close, admission.reason);
         return;

@@ -15,12 +15,21 @@ export interface DeviceLink {
   readonly id: string;
   /** `live`: the device hears at once. `suspended`: it hears when it resumes, if it does in time. */
   readonly state: "live" | "suspended" | "closed";
+  /**
+   * Which run of the client it is, and how often that has said hello: a newer run displaces it, wherever in the cluster.
+   * Without them each link is a run of its own.
+   */
+  readonly instance?: string;
+  readonly attempt?: number;
   /** Delivers a push: in order, each once. */
   deliver(push: PushBody, now: number): void;
   /** Replies to a request that had no outcome when it was made. */
   reply(id: number, outcome: Outcome, now: number): void;
   /** Ends the conversation from the server's side; its legs end or detach as the core decides. */
   close(why: CloseName, now: number): void;
+  /** The device has part in this session, or no longer, for who must tell another node. `goesOn`: that one is told by another. */
+  bound?(session: string, epoch: number, leg: number): void;
+  unbound?(session: string, goesOn: boolean): void;
 }
 
 export interface DeviceOptions {
@@ -31,6 +40,7 @@ export interface DeviceOptions {
   readonly capabilities: Capabilities;
   readonly link: DeviceLink;
   readonly grants: Grants;
+  readonly guest?: boolean;
 }
 
 /**
@@ -43,8 +53,15 @@ export class Device {
   readonly kind: string;
   readonly name: string | undefined;
   readonly capabilities: Capabilities;
-  readonly link: DeviceLink;
+  /** Another one, of the same conversation, where that goes over to another node. */
+  link: DeviceLink;
   grants: Grants;
+  /** The node that held its former link, where that was another one: it may remember what the device has asked. */
+  cameFrom: string | undefined;
+  /** Cluster time at which the link was opened. */
+  stamp = 0;
+  /** Its token is a guest's. */
+  guest: boolean;
   status: string | undefined;
   /** False once it was silent for `limits.offlineAfter`, though its link may still be resumed. */
   online = true;
@@ -57,6 +74,7 @@ export class Device {
     this.capabilities = options.capabilities;
     this.link = options.link;
     this.grants = options.grants;
+    this.guest = options.guest ?? false;
   }
 
   /** How others are told of this device. */

@@ -5,6 +5,13 @@ export interface LogBudget {
   bytes: number;
 }
 
+/** A log as it goes over to another node. */
+export interface LogSnapshot {
+  readonly first: number;
+  readonly last: number;
+  readonly frames: readonly string[];
+}
+
 const none: string[] = [];
 
 /**
@@ -61,6 +68,19 @@ export class FrameLog {
     this.#bytes = 0;
     this.#frames = none;
     this.first = this.last + 1;
+  }
+
+  snapshot(): LogSnapshot {
+    return { first: this.first, last: this.last, frames: this.#frames };
+  }
+
+  /** Becomes the log that another node had. Over a bound of this node it is empty, and a resume refused. */
+  restore({ first, last, frames }: LogSnapshot, limits: Limits, budget: LogBudget): void {
+    this.clear(budget);
+    this.last = first - 1;
+    this.first = first;
+    for (const frame of frames) if (!this.append(frame, limits, budget)) break;
+    this.last = last;
   }
 
   /** True when every frame after `seq` is here, so that the client misses nothing. */

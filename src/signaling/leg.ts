@@ -1,13 +1,15 @@
 import type { PushBody } from "../protocol/pushes.ts";
 import type { PeerInfo, Stats } from "../protocol/values.ts";
-import type { Deadline } from "../shared/deadlines.ts";
+import { type Deadline, dueIn } from "../shared/deadlines.ts";
 import type { Device } from "./device.ts";
+import type { LegSnapshot } from "./session-snapshot.ts";
 
 export type Side = "caller" | "callee";
 
 /** A request whose reply waits for something else. */
 export interface PendingReply {
-  readonly device: Device;
+  /** Who asked; undefined when its link has gone. */
+  readonly device: Device | undefined;
   readonly id: number;
 }
 
@@ -26,17 +28,24 @@ export class Leg {
   info: PeerInfo;
   /** The device said that it is alerting its person. */
   alerting = false;
+  /** The device was told the caller's offer while it rang. */
+  offered = false;
   stats: Stats | undefined;
   /** When a detached leg is given up. */
   lostAt: Deadline | undefined;
 
-  constructor(id: number, side: Side, device: Device) {
+  constructor(
+    id: number,
+    side: Side,
+    { user, id: deviceId, info }: Pick<Device, "user" | "id" | "info">,
+    device: Device | undefined,
+  ) {
     this.id = id;
     this.side = side;
-    this.user = device.user;
-    this.deviceId = device.id;
+    this.user = user;
+    this.deviceId = deviceId;
     this.device = device;
-    this.info = device.info;
+    this.info = info;
   }
 
   get identity(): { user: string; device: string } {
@@ -53,5 +62,11 @@ export class Leg {
     this.lostAt = undefined;
     this.device = device;
     this.info = device.info;
+  }
+
+  snapshot(now: number): LegSnapshot {
+    const { id, side, user, deviceId: device, info, alerting, stats } = this;
+    const link = this.device?.link.id;
+    return { id, side, user, device, info, alerting, stats, link, lostIn: dueIn(this.lostAt, now) };
   }
 }

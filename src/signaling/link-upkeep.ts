@@ -45,7 +45,7 @@ export function drainLinks(
 }
 
 function renewIce({ link, device }: LinkEntry, ports: Ports, now: number): void {
-  const { servers, renewAt } = ports.iceServers(device.user, device.id, now);
+  const { servers, renewAt } = ports.iceServers(device, now);
   link.renewAt = renewAt ?? Number.POSITIVE_INFINITY;
   link.deliver({ type: "ice_servers", iceServers: servers }, now);
 }

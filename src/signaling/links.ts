@@ -2,11 +2,17 @@ import { type CloseName, closeCodes } from "../protocol/close-codes.ts";
 import type { Hello, Welcome } from "../protocol/handshake.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
-import type { Backplane } from "./backplane.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
+import type { NodeItem } from "./cluster/node-item.ts";
+import { RemoteLink } from "./cluster/remote-link.ts";
+import type { Place } from "./cluster/session-finder.ts";
 import { Device } from "./device.ts";
 import type { Directory } from "./directory.ts";
+import type { LinkSnapshot } from "./link-snapshot.ts";
 import { type LinkKeeper, NativeLink } from "./native-link.ts";
 import type { Identity, Ports, Transport } from "./ports.ts";
+import { openTicket, type Ticket } from "./tickets.ts";
 import { limitsToTell, welcomeFrame } from "./welcome.ts";
 
 /** Why a link is gone for good. Only `client` means that its person left. */
@@ -15,25 +21,28 @@ export type LinkEnd = "client" | "replaced" | "renewed" | "expired" | "kicked" |
 /** What the core does when devices come and go. */
 export interface LinkHooks {
   /** Finds the sessions of these tickets again for a device with a new link. Answers their ids; tells nobody yet. */
-  recover(device: Device, tickets: readonly string[], now: number): string[];
+  recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[];
   /** A device has a new link, and has heard `welcome`. */
   opened(device: Device, now: number): void;
   resumed(device: Device, now: number): void;
+  /** A link has come from another node, with all that hangs on it; `held` is what this node had to say to it. */
+  adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void;
   suspended(device: Device, now: number): void;
   /** The link is gone for good. */
   closed(device: Device, why: LinkEnd, now: number): void;
-  /** What others may see of the device has changed. */
-  changed(device: Device, now: number): void;
+  /** What others may see of the user's devices has changed. */
+  changed(user: string, now: number): void;
 }
 
 export interface LinksOptions {
   readonly node: string;
   readonly limits: Limits;
   readonly ports: Ports;
-  readonly backplane: Backplane;
   readonly deadlines: Deadlines;
   readonly directory: Directory;
   readonly hooks: LinkHooks;
+  /** The other nodes, where there are any. */
+  readonly cluster: Cluster | undefined;
 }
 
 /** What becomes of a hello: the link that the transport speaks for, or the close that it gets. */
@@ -47,8 +56,20 @@ export interface LinkEntry {
   readonly device: Device;
 }
 
-/** How long the node that held a link may take to answer. */
-const pullTimeout = 1_000;
+/** Where the sessions of tickets are, in a cluster. */
+export type Places = ReadonlyMap<string, Place> | undefined;
+
+/** What a hello brings beside itself: why it can't go on with its link, and the tickets of sessions. */
+interface Brought {
+  readonly refusal: Welcome["reason"];
+  readonly tickets: readonly Ticket[];
+  readonly places: Places;
+}
+
+/** How long a welcome waits for nodes that may hold the user's devices. ms */
+const knowWithin = 400;
+/** A log of more characters may not fit into one message of the backplane, and stays. */
+const maxLogToMove = 300_000;
 /** Users whose older tokens are refused; the bound of what is remembered. */
 const maxNotBefore = 100_000;
 
@@ -77,6 +98,11 @@ export class Links implements LinkKeeper {
     return this.#links.get(link.id)?.device;
   }
 
+  /** The device of that link; undefined where it is none of this node. */
+  byId(link: string): Device | undefined {
+    return this.#links.get(link)?.device;
+  }
+
   /**
    * Decides what becomes of a verified hello, by the link's state table, and calls back when it is decided:
    * at once, unless another node has to be asked for the link.
@@ -89,40 +115,146 @@ export class Links implements LinkKeeper {
     done: (admission: Admission, now: number) => void,
   ): void {
     const { resume } = hello;
-    const known = resume === undefined ? undefined : this.#links.get(resume.link);
-    const home = resume?.home;
-    if (resume === undefined || known !== undefined || home === undefined || home === this.#options.node) {
-      done(this.#decide(transport, hello, identity, resume === undefined ? undefined : "expired", now), now);
-      return;
-    }
-    const question = { op: "pull", link: resume.link, attempt: hello.attempt, by: this.#options.node };
-    this.#options.backplane.request(`n.${home}`, question, pullTimeout, (answer) => {
-      const refusal = answer.kind === "reply" ? "expired" : "unreachable";
-      // The answer may come long after: time goes on with the deadlines.
-      this.#options.deadlines.add(now, (later) => {
-        done(this.#decide(transport, hello, identity, refusal, later), later);
-      });
-    });
+    const { cluster } = this.#options;
+    const elsewhere = resume?.home !== undefined && resume.home !== this.#options.node;
+    const refusal = resume === undefined ? undefined : elsewhere ? "unreachable" : "expired";
+    const known = resume !== undefined && this.#links.has(resume.link);
+    const tickets = this.#tickets(hello, identity, now);
+    const decide = (places: Places, later: number, why: Welcome["reason"] = refusal) =>
+      done(this.#decide(transport, hello, identity, { refusal: why, tickets, places }, later), later);
+    if (cluster === undefined || known) decide(undefined, now);
+    // Another node may hold the same device, and a newer run of it than this one; and others the sessions of its tickets.
+    else
+      cluster.devices.know(
+        identity.user,
+        (_complete, later) =>
+          this.#pull(cluster, transport, hello, identity, later, done, (refusal) =>
+            cluster.finder.find(tickets, (places, then) => decide(places, then, refusal)),
+          ),
+        knowWithin,
+      );
   }
 
-  #decide(
+  /** Has the link of the hello brought here by the node that holds it; `otherwise` where it does not come. */
+  #pull(
+    cluster: Cluster,
     transport: Transport,
     hello: Hello,
     identity: Identity,
-    refusal: "expired" | "unreachable" | undefined,
     now: number,
-  ): Admission {
-    const wanted = hello.device?.id;
-    if (identity.device !== undefined && wanted !== undefined && wanted !== identity.device)
-      return { close: "forbidden", reason: "the token is for another device" };
-    if (identity.expires <= now || identity.issuedAt < (this.#notBefore.get(identity.user) ?? 0))
-      return { close: "unauthorized", reason: "token_expired" };
-    const id = identity.device ?? wanted ?? `d_${this.#options.ports.random(9)}`;
+    done: (admission: Admission, now: number) => void,
+    otherwise: (refusal: Welcome["reason"]) => void,
+  ): void {
+    const { resume, instance, attempt } = hello;
+    const device = identity.device ?? hello.device?.id;
+    const home = resume?.home;
+    if (resume === undefined || device === undefined || home === undefined || home === this.#options.node) {
+      otherwise(resume && "expired");
+      return;
+    }
+    const unfit = this.#unfit(hello, identity, now);
+    if (unfit !== undefined) {
+      done(unfit, now);
+      return;
+    }
+    const secretHash = this.#options.ports.hash(resume.secret);
+    const { link, seq } = resume;
+    const { user } = identity;
+    const by = this.#options.node;
+    const request = { link, user, device, secretHash, instance, attempt, seq, by };
+    cluster.transfer.pull(home, request, (answer, later) => {
+      if ("close" in answer) done({ close: answer.close }, later);
+      else if ("refusal" in answer) otherwise(answer.refusal);
+      else done({ link: this.#adopt(cluster, answer.parcel, transport, hello, identity, later) }, later);
+    });
+  }
+
+  /** Goes on with a link that another node had. */
+  #adopt(
+    cluster: Cluster,
+    parcel: Parcel,
+    transport: Transport,
+    hello: Hello,
+    identity: Identity,
+    now: number,
+  ): NativeLink {
+    const { link: snapshot } = parcel;
+    const { directory, hooks } = this.#options;
+    const link = new NativeLink(snapshot.id, snapshot.instance, snapshot.attempt, this, now);
+    const known = cluster.devices.tookOver(snapshot.id);
+    const rival = directory
+      .devices(snapshot.user)
+      .find((one) => one.id === snapshot.device && one.link.id !== snapshot.id && this.#byDevice.has(one));
+    const device = known?.device ?? deviceOf(snapshot, link);
+    device.link = link;
+    link.restore(snapshot);
+    link.formerSecretHash = this.#options.ports.hash(hello.resume?.secret ?? "");
+    const entry = { link, device };
+    this.#links.set(link.id, entry);
+    this.#byDevice.set(device, entry);
+    if (known === undefined) directory.add(device);
+    this.#authorize(entry, identity);
+    hooks.adopted(device, parcel, known?.held ?? [], now);
+    this.#resume(entry, transport, hello, identity, hello.resume?.seq ?? 0, now);
+    // While the link was on its way another run of the device has come: the later one stays.
+    if (rival !== undefined) this.displace(rival.stamp > device.stamp ? device : rival, "replaced", now);
+    return link;
+  }
+
+  // LinkSource
+
+  freeze({ link: id, ...request }: PullRequest, now: number): PullAnswer | undefined {
+    const entry = this.#links.get(id);
+    if (entry === undefined) return { refusal: "expired" };
+    const { link, device } = entry;
+    const { secretHash } = request;
+    const known = secretHash === link.secretHash || secretHash === link.formerSecretHash;
+    if (device.user !== request.user || device.id !== request.device || !known) return { close: "badResume" };
+    if (link.instance !== request.instance) return { refusal: "expired" };
+    if (request.attempt <= link.attempt) return { close: "stale" };
+    if (!link.log.reaches(request.seq) || link.log.bytes > maxLogToMove) return { refusal: "gap" };
+    if (link.state === "live") {
+      this.live -= 1;
+      link.freeze(now);
+    }
+    return undefined;
+  }
+
+  thaw(id: string, now: number): void {
+    const entry = this.#links.get(id);
+    if (entry?.link.state === "suspended") this.#options.hooks.suspended(entry.device, now);
+  }
+
+  /** The frozen link leaves this node. Undefined: its client has come back here meanwhile. */
+  release({ link: id, attempt, seq }: PullRequest): LinkEntry | undefined {
+    const entry = this.#links.get(id);
+    if (entry === undefined || entry.link.state === "live" || entry.link.attempt >= attempt) return undefined;
+    if (!entry.link.log.reaches(seq)) return undefined;
+    this.#links.delete(id);
+    this.#byDevice.delete(entry.device);
+    return entry;
+  }
+
+  #tickets(hello: Hello, { user }: Identity, now: number): Ticket[] {
+    const tickets: Ticket[] = [];
+    for (const sealed of hello.sessions ?? []) {
+      const ticket = openTicket(this.#options.ports, sealed, now);
+      if (ticket?.user === user) tickets.push(ticket);
+    }
+    return tickets;
+  }
+
+  #decide(transport: Transport, hello: Hello, identity: Identity, brought: Brought, now: number): Admission {
+    const unfit = this.#unfit(hello, identity, now);
+    if (unfit !== undefined) return unfit;
+    const id = identity.device ?? hello.device?.id ?? `d_${this.#options.ports.random(9)}`;
     const { resume } = hello;
     const entry = resume === undefined ? undefined : this.#links.get(resume.link);
     if (entry === undefined || resume === undefined)
-      return this.#open(transport, hello, identity, id, refusal, now);
+      return this.#open(transport, hello, identity, id, brought, now);
     const { link, device } = entry;
+    const refused = (refusal: Welcome["reason"]) =>
+      this.#open(transport, hello, identity, id, { ...brought, refusal }, now);
     const presented = this.#options.ports.hash(resume.secret);
     if (
       device.user !== identity.user ||
@@ -131,12 +263,22 @@ export class Links implements LinkKeeper {
     )
       return { close: "badResume" };
     // A duplicated tab brings the secret of the tab that it was copied from: it is another instance.
-    if (link.instance !== hello.instance) return this.#open(transport, hello, identity, id, "expired", now);
+    if (link.instance !== hello.instance) return refused("expired");
     if (hello.attempt <= link.attempt) return { close: "stale" };
-    if (!link.log.reaches(resume.seq)) return this.#open(transport, hello, identity, id, "gap", now);
+    if (!link.log.reaches(resume.seq)) return refused("gap");
     link.formerSecretHash = presented;
     this.#resume(entry, transport, hello, identity, resume.seq, now);
     return { link };
+  }
+
+  /** What makes any hello with this token useless. */
+  #unfit(hello: Hello, identity: Identity, now: number): Admission | undefined {
+    const wanted = hello.device?.id;
+    if (identity.device !== undefined && wanted !== undefined && wanted !== identity.device)
+      return { close: "forbidden", reason: "the token is for another device" };
+    if (identity.expires <= now || identity.issuedAt < (this.#notBefore.get(identity.user) ?? 0))
+      return { close: "unauthorized", reason: "token_expired" };
+    return undefined;
   }
 
   #resume(
@@ -167,12 +309,15 @@ export class Links implements LinkKeeper {
     hello: Hello,
     identity: Identity,
     id: string,
-    refusal: Welcome["reason"],
+    { refusal, tickets: all, places }: Brought,
     now: number,
   ): Admission {
+    const tickets = all.filter((ticket) => ticket.device === id);
     const { directory, hooks, ports, limits } = this.#options;
     const old = directory.device(identity.user, id);
-    const oldLink = old === undefined ? undefined : this.#byDevice.get(old)?.link;
+    const oldLink = old === undefined ? undefined : displaceable(old);
+    // Later than the run that it displaces, whatever the clocks say.
+    const stamp = Math.max(this.#options.cluster?.nodes.time(now) ?? now, (old?.stamp ?? 0) + 1);
     if (oldLink !== undefined) {
       const same = oldLink.instance === hello.instance;
       if (same && hello.attempt <= oldLink.attempt) return { close: "stale" };
@@ -196,24 +341,31 @@ export class Links implements LinkKeeper {
       capabilities: hello.device?.capabilities ?? noCapabilities,
       link,
       grants: identity.grants,
+      guest: identity.guest ?? false,
     });
+    device.stamp = stamp;
+    if (hello.resume?.home !== this.#options.node) device.cameFrom = hello.resume?.home;
     const entry = { link, device };
-    if (oldLink !== undefined && old !== undefined) this.#displace(oldLink, old, hello.instance);
+    if (oldLink instanceof NativeLink && old !== undefined) this.#displace(oldLink, old, hello.instance);
+    // Its node hears of this one, and ends it there.
+    else if (old !== undefined) this.#options.cluster?.devices.forget(old);
     this.#links.set(link.id, entry);
     this.#byDevice.set(device, entry);
     directory.add(device);
     this.live += 1;
     link.attach(transport);
     this.#authorize(entry, identity);
-    const found = hooks.recover(device, hello.sessions ?? [], now);
+    const found = hooks.recover(device, tickets, places, now);
     if (oldLink !== undefined && old !== undefined) {
       const reason = oldLink.instance === hello.instance ? "renewed" : "replaced";
       ports.emit({ type: "link_closed", user: old.user, device: old.id, reason });
       hooks.closed(old, reason, now);
     }
     this.#welcome(entry, false, refusal, found, now);
+    // What its sessions have told it while they were found again.
+    link.replay(0, now);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: link.id });
-    hooks.changed(device, now);
+    hooks.changed(device.user, now);
     hooks.opened(device, now);
     return { link };
   }
@@ -243,6 +395,7 @@ export class Links implements LinkKeeper {
   #authorize(entry: LinkEntry, identity: Identity): void {
     entry.link.expires = identity.expires;
     entry.device.grants = identity.grants;
+    entry.device.guest = identity.guest ?? false;
   }
 
   /** Renews the token of a live link. */
@@ -262,7 +415,7 @@ export class Links implements LinkKeeper {
     const { ports, node } = this.#options;
     const secret = ports.random(32);
     link.secretHash = ports.hash(secret);
-    const ice = ports.iceServers(device.user, device.id, now);
+    const ice = ports.iceServers(device, now);
     link.renewAt = ice.renewAt ?? Number.POSITIVE_INFINITY;
     const welcome = {
       ...welcomeFrame(link, device, node, this.#told, now),
@@ -274,9 +427,19 @@ export class Links implements LinkKeeper {
     };
     link.silent = 0;
     link.sendUncounted(JSON.stringify(welcome), now);
+    link.greeted = true;
   }
 
   // LinkKeeper
+
+  /** A newer run of the device is at another node. */
+  displace(device: Device, why: "stale" | "replaced", now: number): void {
+    const entry = this.#byDevice.get(device);
+    if (entry === undefined) return;
+    const { code, text } = closeCodes[why];
+    entry.link.transport?.close(code, text);
+    this.#end(entry.link, why === "stale" ? "renewed" : "replaced", now);
+  }
 
   suspended(link: NativeLink, code: number, now: number): void {
     const device = this.deviceOf(link);
@@ -292,7 +455,8 @@ export class Links implements LinkKeeper {
   shut(link: NativeLink, why: CloseName, now: number): void {
     const { code, text } = closeCodes[why];
     link.transport?.close(code, text);
-    this.#end(link, "kicked", now);
+    // Nobody means the device to go: it starts anew, and finds its calls by their tickets.
+    this.#end(link, why === "lostFrames" ? "expired" : "kicked", now);
   }
 
   overflowed(limit: "logFrames" | "sendBuffer"): void {
@@ -310,7 +474,7 @@ export class Links implements LinkKeeper {
     this.#forget(link, device);
     this.#options.ports.emit({ type: "link_closed", user: device.user, device: device.id, reason: why });
     this.#options.hooks.closed(device, why, now);
-    this.#options.hooks.changed(device, now);
+    this.#options.hooks.changed(device.user, now);
   }
 
   #forget(link: NativeLink, device: Device): void {
@@ -334,7 +498,12 @@ export class Links implements LinkKeeper {
   /** Others see the device, or no longer do. */
   setOnline(device: Device, online: boolean, now: number): void {
     device.online = online;
-    this.#options.hooks.changed(device, now);
+    this.#options.hooks.changed(device.user, now);
+  }
+
+  /** True when the token has expired, or was issued before its user was kicked. */
+  stale({ user, expires, issuedAt }: Identity, now: number): boolean {
+    return expires <= now || issuedAt < (this.#notBefore.get(user) ?? 0);
   }
 
   /** Ends the links of a user, or of one device of it, and refuses the tokens that were issued until now. */
@@ -347,12 +516,28 @@ export class Links implements LinkKeeper {
         this.#notBefore.delete(oldest);
       }
     }
+    // Those of other nodes are ended there, which hears of it as well.
     const devices = this.#options.directory
       .devices(user)
-      .filter((device) => id === undefined || device.id === id);
+      .filter((device) => (id === undefined || device.id === id) && !(device.link instanceof RemoteLink));
     for (const device of devices) device.link.close("kicked", now);
     return devices.length;
   }
 }
 
 const noCapabilities = {};
+
+function deviceOf(
+  { user, device: id, kind, name, capabilities, status, stamp }: LinkSnapshot,
+  link: NativeLink,
+) {
+  const device = new Device({ user, id, kind, name, capabilities, link, grants: {} });
+  device.status = status;
+  device.stamp = stamp;
+  return device;
+}
+
+/** The link of a device that another one of the same id displaces: its own conversation, here or at another node. */
+function displaceable({ link }: Device): NativeLink | RemoteLink | undefined {
+  return link instanceof NativeLink || link instanceof RemoteLink ? link : undefined;
+}

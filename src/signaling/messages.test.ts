@@ -22,6 +22,7 @@ beforeEach(() => {
       others: (_device, room) => (room === "room:mine" ? others : undefined),
       tell: (device, room, push) => {
         told.push({ by: device.user, room, push });
+        return { ok: {} };
       },
     },
   });
@@ -36,7 +37,7 @@ describe("send", () => {
     const tv = new TestDevice("bob/tv");
     directory.add(tv);
     tv.link.state = "suspended";
-    expect(messages.send(alice, { to: "bob", body: { text: "hi" } }, 0)).toEqual({ ok: {} });
+    expect(messages.send(alice, { id: 1, to: "bob", body: { text: "hi" } }, 0)).toEqual({ ok: {} });
     for (const device of [bob, tv])
       expect(device.heard).toEqual([
         {
@@ -51,36 +52,36 @@ describe("send", () => {
 
   test("reaches one device", () => {
     directory.add(new TestDevice("bob/tv"));
-    messages.send(alice, { to: "bob/tv", body: 1 }, 0);
+    messages.send(alice, { id: 1, to: "bob/tv", body: 1 }, 0);
     expect(bob.heard).toEqual([]);
   });
 
   test("tells how many it reached only to who may watch", () => {
-    expect(messages.send(alice, { to: "bob", body: 1 }, 0)).toEqual(
-      messages.send(alice, { to: "nobody", body: 1 }, 0),
+    expect(messages.send(alice, { id: 1, to: "bob", body: 1 }, 0)).toEqual(
+      messages.send(alice, { id: 1, to: "nobody", body: 1 }, 0),
     );
-    expect(messages.send(alice, { to: "bob/nothing", body: 1 }, 0)).toEqual({ ok: {} });
+    expect(messages.send(alice, { id: 1, to: "bob/nothing", body: 1 }, 0)).toEqual({ ok: {} });
     alice.grants = { ...alice.grants, watch: ["*"] };
-    expect(messages.send(alice, { to: "bob", body: 1 }, 0)).toEqual({ ok: { delivered: 1 } });
-    expect(messages.send(alice, { to: "nobody", body: 1 }, 0)).toEqual({ ok: { delivered: 0 } });
-    expect(messages.send(alice, { to: "bob/nothing", body: 1 }, 0)).toEqual({ ok: { delivered: 0 } });
+    expect(messages.send(alice, { id: 1, to: "bob", body: 1 }, 0)).toEqual({ ok: { delivered: 1 } });
+    expect(messages.send(alice, { id: 1, to: "nobody", body: 1 }, 0)).toEqual({ ok: { delivered: 0 } });
+    expect(messages.send(alice, { id: 1, to: "bob/nothing", body: 1 }, 0)).toEqual({ ok: { delivered: 0 } });
   });
 
   test("goes to one's own other devices without a grant, never back to the sender", () => {
-    expect(messages.send(alicePhone, { to: "alice", body: 1 }, 0)).toEqual({ ok: { delivered: 1 } });
+    expect(messages.send(alicePhone, { id: 1, to: "alice", body: 1 }, 0)).toEqual({ ok: { delivered: 1 } });
     expect(alice.heard.length).toBe(1);
     expect(alicePhone.heard.length).toBe(0);
   });
 
   test("needs the grant", () => {
-    expect(codeOf(messages.send(bob, { to: "alice", body: 1 }, 0))).toBe("forbidden");
-    expect(codeOf(messages.send(bob, { to: "room:mine", body: 1 }, 0))).toBe("forbidden");
+    expect(codeOf(messages.send(bob, { id: 1, to: "alice", body: 1 }, 0))).toBe("forbidden");
+    expect(codeOf(messages.send(bob, { id: 1, to: "room:mine", body: 1 }, 0))).toBe("forbidden");
     expect(told).toEqual([]);
     expect(alice.heard).toEqual([]);
   });
 
   test("goes to a room that one is in", () => {
-    expect(messages.send(alice, { to: "room:mine", body: 1 }, 0)).toEqual({ ok: {} });
+    expect(messages.send(alice, { id: 1, to: "room:mine", body: 1 }, 0)).toEqual({ ok: {} });
     expect(told).toEqual([
       {
         by: "alice",
@@ -88,31 +89,31 @@ describe("send", () => {
         push: { type: "message", from: alice.info, to: "room:mine", body: 1 },
       },
     ]);
-    expect(codeOf(messages.send(alice, { to: "room:other", body: 1 }, 0))).toBe("no_room");
+    expect(codeOf(messages.send(alice, { id: 1, to: "room:other", body: 1 }, 0))).toBe("no_room");
   });
 
   test("costs as many deliveries as a room has others", () => {
     others = 150;
-    expect(messages.send(alice, { to: "room:mine", body: 1 }, 0)).toEqual({ ok: {} });
-    const refused = messages.send(alice, { to: "room:mine", body: 2 }, 0);
+    expect(messages.send(alice, { id: 1, to: "room:mine", body: 1 }, 0)).toEqual({ ok: {} });
+    const refused = messages.send(alice, { id: 1, to: "room:mine", body: 2 }, 0);
     expect(refused).toMatchObject({
       error: { code: "rate_limited", retryAfter: 1_000, limit: "deliveriesPerSecond" },
     });
-    expect(messages.send(alice, { to: "room:mine", body: 2 }, 1_000)).toEqual({ ok: {} });
+    expect(messages.send(alice, { id: 1, to: "room:mine", body: 2 }, 1_000)).toEqual({ ok: {} });
     // A room larger than the burst may be spoken in, slowly.
     others = 100_000;
-    expect(codeOf(messages.send(alice, { to: "room:mine", body: 3 }, 1_500))).toBe("rate_limited");
-    expect(messages.send(alice, { to: "room:mine", body: 3 }, 4_000)).toEqual({ ok: {} });
+    expect(codeOf(messages.send(alice, { id: 1, to: "room:mine", body: 3 }, 1_500))).toBe("rate_limited");
+    expect(messages.send(alice, { id: 1, to: "room:mine", body: 3 }, 4_000)).toEqual({ ok: {} });
     expect(told).toHaveLength(3);
   });
 
   test("bounds the body by its bytes", () => {
-    expect(codeOf(messages.send(alice, { to: "bob", body: "é".repeat(9) }, 0))).toBeUndefined();
-    expect(codeOf(messages.send(alice, { to: "bob", body: "é".repeat(10) }, 0))).toBe("too_large");
+    expect(codeOf(messages.send(alice, { id: 1, to: "bob", body: "é".repeat(9) }, 0))).toBeUndefined();
+    expect(codeOf(messages.send(alice, { id: 1, to: "bob", body: "é".repeat(10) }, 0))).toBe("too_large");
   });
 
   test("refuses what is no address of a device or room", () => {
     for (const to of ["", "a b", "stream:x", "bob/", "pipe:x"])
-      expect(codeOf(messages.send(alice, { to, body: 1 }, 0))).toBe("bad_request");
+      expect(codeOf(messages.send(alice, { id: 1, to, body: 1 }, 0))).toBe("bad_request");
   });
 });

@@ -6,6 +6,7 @@ import type { Device, Outcome } from "./device.ts";
 import type { Leg, PendingReply } from "./leg.ts";
 import type { Pair } from "./pair.ts";
 import type { Session, SessionHost } from "./session.ts";
+import { type MoveSnapshot, replySnapshot } from "./session-snapshot.ts";
 
 /** Who moves what where. */
 export interface MovePlan {
@@ -33,17 +34,21 @@ export class Move {
   readonly #plan: MovePlan;
   readonly #startedAt: number;
   readonly #deadline: Deadline;
-  #phase: "ringing" | "connecting" | "over" = "ringing";
+  #phase: "ringing" | "connecting" | "over";
 
-  constructor(session: Session, host: SessionHost, plan: MovePlan, now: number) {
+  /** `soFar` is there where the move began on another node. */
+  constructor(session: Session, host: SessionHost, plan: MovePlan, now: number, soFar?: MoveSnapshot) {
     this.#session = session;
     this.#host = host;
     this.#plan = plan;
     this.leg = plan.to;
     this.from = plan.from;
     this.pair = plan.pair;
-    this.#startedAt = now;
-    this.#deadline = host.deadlines.add(now + host.limits.moveTimeout, (later) => this.fail(later));
+    this.#startedAt = now - (soFar?.startedAgo ?? 0);
+    this.#phase = soFar?.phase ?? "ringing";
+    const within = soFar?.endsIn ?? host.limits.moveTimeout;
+    this.#deadline = host.deadlines.add(now + within, (later) => this.fail(later));
+    if (this.#phase === "connecting" && !plan.pair.open) this.#connectSoon(now);
   }
 
   /** True for the two ends of the pair that opens. */
@@ -54,7 +59,7 @@ export class Move {
   start(now: number): void {
     const { from, to, peer, pair } = this.#plan;
     if (from === to) {
-      to.deliver(this.#opened(peer, false), now);
+      to.deliver(this.#opened(peer, pair.offerer === to), now);
       this.#connect(now);
       return;
     }
@@ -80,9 +85,10 @@ export class Move {
   /** The new device takes the call over. */
   accept(now: number): Outcome | undefined {
     if (this.#phase !== "ringing") return { error: wireError("wrong_state") };
-    const { pair } = this.#plan;
+    const { pair, to } = this.#plan;
     this.#connectSoon(now);
-    return { ok: { session: this.#session.id, pair: pair.number, generation: pair.generation } };
+    const reply = { session: this.#session.id, pair: pair.number, generation: pair.generation };
+    return { ok: pair.offerer === to ? { ...reply, offer: true } : reply };
   }
 
   decline(now: number): Outcome {
@@ -97,11 +103,15 @@ export class Move {
     const through = (leg: Leg) => pair.connected.has(leg) || leg.device?.capabilities.reports === false;
     if (!through(peer) || !through(to)) return;
     this.#over();
-    reply.device.link.reply(reply.id, { ok: { pair: pair.number } }, now);
     this.#session.commitMove(this, now);
+    // Who has moved away holds no leg any more.
+    const ticket = from === to ? { ticket: this.#session.ticket(to, now) } : {};
+    reply.device?.link.reply(reply.id, { ok: { pair: pair.number, ...ticket } }, now);
     for (const end of from === to ? [peer] : [peer, to]) {
       const other = end === peer ? to : peer;
-      end.deliver({ type: "moved", session: this.#session.id, pair: pair.number, peer: other.info }, now);
+      const ticket = this.#session.ticket(end, now);
+      const push = { type: "moved", session: this.#session.id, pair: pair.number } as const;
+      end.deliver({ ...push, peer: other.info, ticket }, now);
       this.#session.tellPeerLink(end, now);
     }
   }
@@ -111,6 +121,11 @@ export class Move {
     if (this.#phase === "over") return;
     this.#giveUp(undefined, now);
     this.#session.abandonMove(this, this.leg.device === undefined ? undefined : "failed", now);
+  }
+
+  /** The session goes on at another node, this move with it. */
+  retire(): void {
+    this.#over();
   }
 
   /** The session itself is over. */
@@ -125,7 +140,7 @@ export class Move {
     const connecting = this.#phase === "connecting";
     this.#over();
     const message = sessionEnd === undefined ? undefined : "the call ended first";
-    reply.device.link.reply(reply.id, { error: wireError("move_failed", message) }, now);
+    reply.device?.link.reply(reply.id, { error: wireError("move_failed", message) }, now);
     if (sessionEnd !== undefined || !connecting) return;
     const push = { type: "move_failed", session: this.#session.id, pair: pair.number } as const;
     peer.deliver(push, now);
@@ -144,7 +159,7 @@ export class Move {
     this.#phase = "connecting";
     const { peer, to, pair } = this.#plan;
     pair.opens(now);
-    peer.deliver(this.#opened(to, true), now);
+    peer.deliver(this.#opened(to, pair.offerer === peer), now);
   }
 
   #opened(other: Leg, offer: boolean): PushBody {
@@ -156,6 +171,20 @@ export class Move {
       generation: pair.generation,
       peer: other.info,
       offer,
+    };
+  }
+
+  snapshot(now: number): MoveSnapshot | undefined {
+    if (this.#phase === "over") return undefined;
+    const { from, to, peer, reply } = this.#plan;
+    return {
+      phase: this.#phase,
+      from: from.id,
+      to: to.id,
+      peer: peer.id,
+      reply: replySnapshot(reply),
+      startedAgo: now - this.#startedAt,
+      endsIn: this.#deadline.at - now,
     };
   }
 

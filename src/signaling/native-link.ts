@@ -4,6 +4,7 @@ import type { Limits } from "../protocol/limits.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { DeviceLink, Outcome } from "./device.ts";
 import { FrameLog, type LogBudget } from "./frame-log.ts";
+import type { LinkSnapshot } from "./link-snapshot.ts";
 import type { Transport } from "./ports.ts";
 
 /** Acknowledge silent requests after this many; after fewer, when another frame leaves anyway and takes it along. */
@@ -48,6 +49,8 @@ export class NativeLink implements DeviceLink {
   /** Silent requests since the last acknowledgement to the client. */
   silent = 0;
   lastHeard: number;
+  /** Welcome was sent. What is said to the device before it waits for that, for nothing may come first (L14). */
+  greeted = false;
   pingSent = false;
   suspendedAt = 0;
   /** Unix ms at which the token expires; at which the ICE credentials are to be renewed. */
@@ -165,6 +168,24 @@ export class NativeLink implements DeviceLink {
     );
   }
 
+  /** Stops for now without telling anybody: the link may be about to go over to another node. */
+  freeze(now: number): void {
+    const { code, text } = closeCodes.stale;
+    this.transport?.close(code, text);
+    this.transport = undefined;
+    this.state = "suspended";
+    this.suspendedAt = now;
+  }
+
+  /** Goes on with what another node had of the link. */
+  restore(snapshot: LinkSnapshot): void {
+    this.got = snapshot.got;
+    this.inFlight = snapshot.inFlight;
+    this.secretHash = snapshot.secretHash;
+    this.formerSecretHash = snapshot.formerSecretHash;
+    this.log.restore(snapshot.log, this.#keeper.limits, this.#keeper.budget);
+  }
+
   /** For good. The log is gone with it. */
   end(): void {
     this.state = "closed";
@@ -176,6 +197,7 @@ export class NativeLink implements DeviceLink {
     const frame = `{"seq":${this.log.last + 1},${body.slice(1)}`;
     if (!this.log.append(frame, this.#keeper.limits, this.#keeper.budget))
       this.#keeper.overflowed("logFrames");
+    if (!this.greeted) return;
     if (this.silent >= ackRides) this.acknowledge(now, true);
     if (this.transport !== undefined) this.#send(frame, now);
   }

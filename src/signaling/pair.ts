@@ -7,6 +7,7 @@ import { longerThan } from "../shared/utf8.ts";
 import type { Outcome } from "./device.ts";
 import type { Leg } from "./leg.ts";
 import { done } from "./outcome.ts";
+import type { PairSnapshot, RestoredLegs } from "./session-snapshot.ts";
 
 /** One direction of a pair: what has been described, and the candidates that wait. */
 interface Flow {
@@ -44,6 +45,11 @@ export class Pair {
     this.offerer = offerer;
     this.answerer = answerer;
     this.#limits = limits;
+  }
+
+  /** Where it stands, as frames tell it. */
+  get position(): { pair: number; generation: number } {
+    return { pair: this.number, generation: this.generation };
   }
 
   has(leg: Leg): boolean {
@@ -149,6 +155,30 @@ export class Pair {
       flow.held = [];
       flow.heldEnd = false;
     }
+  }
+
+  snapshot(): PairSnapshot {
+    return {
+      number: this.number,
+      generation: this.generation,
+      offerer: this.offerer.id,
+      answerer: this.answerer?.id,
+      open: this.open,
+      connected: [...this.connected].map((leg) => leg.id),
+      fromOfferer: this.#fromOfferer,
+      fromAnswerer: this.#fromAnswerer,
+    };
+  }
+
+  static restore(snapshot: PairSnapshot, session: string, legs: RestoredLegs, limits: Limits): Pair {
+    const { number, offerer, answerer, generation, open, connected, fromOfferer, fromAnswerer } = snapshot;
+    const pair = new Pair(number, session, legs.get(offerer), legs.maybe(answerer), limits);
+    pair.generation = generation;
+    pair.open = open;
+    for (const leg of connected) pair.connected.add(legs.get(leg));
+    Object.assign(pair.#fromOfferer, fromOfferer, { held: [...fromOfferer.held] });
+    Object.assign(pair.#fromAnswerer, fromAnswerer, { held: [...fromAnswerer.held] });
+    return pair;
   }
 
   #flush(from: Leg, now: number): void {

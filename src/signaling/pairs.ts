@@ -4,6 +4,7 @@ import type { Outcome } from "./device.ts";
 import type { Leg } from "./leg.ts";
 import { done, failed } from "./outcome.ts";
 import { Pair } from "./pair.ts";
+import type { PairsSnapshot, RestoredLegs } from "./session-snapshot.ts";
 
 /** The pairs of a session: the current one, and the next one while the session moves. */
 export class Pairs {
@@ -40,6 +41,18 @@ export class Pairs {
     this.next = undefined;
   }
 
+  snapshot(): PairsSnapshot {
+    const { count, generations } = this;
+    return { current: this.current.snapshot(), next: this.next?.snapshot(), count, generations };
+  }
+
+  restore({ current, next, count, generations }: PairsSnapshot, legs: RestoredLegs): void {
+    this.current = Pair.restore(current, this.#session, legs, this.#limits);
+    this.next = next === undefined ? undefined : Pair.restore(next, this.#session, legs, this.#limits);
+    this.count = count;
+    this.generations = generations;
+  }
+
   /** The pair of that number, where the leg has part in it. */
   of(leg: Leg, number: number): Pair | undefined {
     return [this.current, this.next].find((pair) => pair?.number === number && pair.has(leg));
@@ -58,20 +71,27 @@ export class Pairs {
   }
 
   /** Compare-and-set to the next generation: of two ends that ask at once both hear the same one. */
-  restart(leg: Leg, request: RequestOf<"restart">, now: number): Outcome | undefined {
+  restart(
+    leg: Leg,
+    request: RequestOf<"restart">,
+    ticket: (leg: Leg) => string,
+    now: number,
+  ): Outcome | undefined {
     const pair = this.of(leg, request.pair);
     if (pair === undefined) return failed("stale_pair");
     if (!pair.open) return failed("wrong_state");
-    const offerer = pair.restartOfferer();
-    const told = () => ({ pair: pair.number, generation: pair.generation });
-    if (request.generation === pair.generation - 1) return { ok: { ...told(), offer: leg === offerer } };
+    // Who can't be asked to restart asks for it with the offer at hand.
+    const brings = leg.device?.capabilities.iceRestart === false;
+    const offerer = brings ? leg : pair.restartOfferer();
+    const told = (end: Leg) => ({ ...pair.position, offer: end === offerer, ticket: ticket(end) });
+    if (request.generation === pair.generation - 1) return { ok: told(leg) };
     if (request.generation !== pair.generation)
       return failed("stale_generation", `the generation is ${pair.generation}`);
     pair.restart();
     this.generations += 1;
-    leg.device?.link.reply(request.id, { ok: { ...told(), offer: leg === offerer } }, now);
+    leg.device?.link.reply(request.id, { ok: told(leg) }, now);
     for (const end of [leg, pair.other(leg)])
-      end?.deliver({ type: "restart", session: this.#session, ...told(), offer: end === offerer }, now);
+      end?.deliver({ type: "restart", session: this.#session, ...told(end) }, now);
     return undefined;
   }
 

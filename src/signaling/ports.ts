@@ -10,6 +10,8 @@ export interface Identity {
   /** The only device that the token is for, where it names one. */
   readonly device?: string;
   readonly grants: Grants;
+  /** The token is a guest's: anybody may get one, so that its relays are bounded more tightly. */
+  readonly guest?: boolean;
   /** Unix time in ms. */
   readonly expires: number;
   readonly issuedAt: number;
@@ -36,12 +38,13 @@ export interface Remote {
 
 /** What the pure core needs of the world. Every call returns at once. */
 export interface Ports {
+  /** Unix ms; for what comes by the backplane, which brings no time along. */
+  now(): number;
   /** Verifies a token and calls back, now or later, with the time of that moment. */
   verify(token: string, done: (result: Result<Identity, WireError>, now: number) => void): void;
   /** ICE servers for a device; `renewAt` (Unix ms) where the credentials expire. */
   iceServers(
-    user: string,
-    device: string,
+    device: { readonly user: string; readonly id: string; readonly guest: boolean },
     now: number,
   ): { readonly servers: IceServer[]; readonly renewAt?: number };
   /** An unguessable text of this many random bytes, base64url. */

@@ -9,11 +9,13 @@ let deadlines: Deadlines;
 let directory: Directory;
 let presence: Presence;
 
+const limits = { watches: 1_000, presenceInterval: 100 };
+
 beforeEach(() => {
   deadlines = new Deadlines();
   directory = new Directory();
   presence = new Presence({
-    limits: { watches: 1_000, presenceInterval: 100 },
+    limits,
     directory,
     deadlines,
   });
@@ -163,24 +165,26 @@ describe("Presence", () => {
     expect(alice.take("presence").map((push) => push.user)).toEqual(["carol"]);
   });
 
-  test("adds up what other nodes announce, and forgets a node that is gone", () => {
-    const alice = signIn(new TestDevice("alice/laptop", all), 0);
-    const told = (now: number) => {
-      deadlines.run(now);
-      return alice.take("presence").map((push) => push.devices.map((d) => d.device).sort());
+  test("tells nothing of a user before it is known what other nodes have of her", () => {
+    const asked: [string, (complete: boolean, now: number) => void][] = [];
+    const released: string[] = [];
+    const following = {
+      follow: (user: string, ready: (complete: boolean, now: number) => void) => asked.push([user, ready]),
+      release: (user: string) => released.push(user),
     };
+    presence = new Presence({ limits, directory, deadlines, following });
+    const alice = signIn(new TestDevice("alice/laptop", all), 0);
     presence.watch(alice, ["bob"], 0);
-    expect(told(0)).toEqual([[]]);
-    presence.announce("n2", "bob", [{ device: "phone", kind: "phone" }], 1_000);
-    expect(told(1_000)).toEqual([["phone"]]);
-    presence.announce("n3", "bob", [{ device: "tv", kind: "camera" }], 2_000);
-    expect(told(2_000)).toEqual([["phone", "tv"]]);
-    signIn(new TestDevice("bob/phone"), 3_000);
-    expect(told(3_000)).toEqual([["phone", "tv"]]);
-    presence.nodeGone("n2", 4_000);
-    expect(told(4_000)).toEqual([["phone", "tv"]]);
-    presence.announce("n3", "bob", [], 5_000);
-    expect(told(5_000)).toEqual([["phone"]]);
+    signIn(new TestDevice("bob/phone"), 1_000);
+    deadlines.run(1_000);
+    expect(alice.take("presence")).toEqual([]);
+    const [user, ready] = asked[0]!;
+    expect(user).toBe("bob");
+    ready(true, 2_000);
+    deadlines.run(2_000);
+    expect(alice.take("presence").map((push) => push.devices.map((one) => one.device))).toEqual([["phone"]]);
+    presence.unwatch(alice, ["bob"]);
+    expect(released).toEqual(["bob"]);
   });
 
   test("under any history each watcher's last word is the truth after the interval, and nothing is left behind", () => {

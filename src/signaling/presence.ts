@@ -10,9 +10,17 @@ const batch = 128;
 
 export interface PresenceOptions {
   readonly limits: Pick<Limits, "watches" | "presenceInterval">;
-  /** The devices of this node. */
+  /** The devices of this node, and those of other nodes that are followed. */
   readonly directory: { devices(user: string): readonly Device[] };
   readonly deadlines: Deadlines;
+  /** In a cluster: hears of the user's devices elsewhere, as long as somebody here watches her. */
+  readonly following?: Following;
+}
+
+interface Following {
+  /** `ready` is called when they are known, or can't be just now. */
+  follow(user: string, ready: (complete: boolean, now: number) => void): void;
+  release(user: string): void;
 }
 
 /**
@@ -28,8 +36,8 @@ export class Presence {
   readonly #watchers = new Map<Device, Watcher>();
   /** User → who watches. */
   readonly #watched = new Map<string, Set<Watcher>>();
-  /** User → node → the online devices that another node has announced. */
-  readonly #remote = new Map<string, Map<string, readonly DevicePresence[]>>();
+  /** Watched users of whom other nodes have not been heard yet. */
+  readonly #unknown = new Set<string>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -60,7 +68,7 @@ export class Presence {
     for (const user of users) {
       watcher.users.add(user);
       this.#watchersOf(user).add(watcher);
-      watcher.untold.add(user);
+      if (!this.#unknown.has(user)) watcher.untold.add(user);
     }
     this.#schedule(watcher, now);
     return { ok: {} };
@@ -75,10 +83,16 @@ export class Presence {
 
   /** A device of the user signed in or out, or its `online`, `status` or name is another. */
   changed(user: string, now: number): void {
+    if (this.#unknown.has(user)) return;
     for (const watcher of this.#watched.get(user) ?? []) {
       watcher.untold.add(user);
       this.#schedule(watcher, now);
     }
+  }
+
+  /** Whom the device watches, for its next node. */
+  watchesOf(device: Device): string[] {
+    return [...(this.#watchers.get(device)?.users ?? [])];
   }
 
   /** The device's link is live again. */
@@ -100,29 +114,13 @@ export class Presence {
     for (const user of [...watcher.users]) if (!may(device, "watch", user)) this.#forget(watcher, user);
   }
 
-  /** Another node's online devices of the user, all of them; none: it has no more. */
-  announce(node: string, user: string, devices: readonly DevicePresence[], now: number): void {
-    let nodes = this.#remote.get(user);
-    if (nodes === undefined) {
-      nodes = new Map();
-      this.#remote.set(user, nodes);
-    }
-    if (devices.length > 0) nodes.set(node, devices);
-    else nodes.delete(node);
-    if (nodes.size === 0) this.#remote.delete(user);
-    this.changed(user, now);
-  }
-
-  /** Another node is gone, with all that it announced. */
-  nodeGone(node: string, now: number): void {
-    for (const [user, nodes] of [...this.#remote]) if (nodes.has(node)) this.announce(node, user, [], now);
-  }
-
-  /** The online devices of the user, of this node and of all others. */
+  /** The online devices of the user. */
   devices(user: string): DevicePresence[] {
-    const devices = this.#options.directory.devices(user).filter(isOnline).map(devicePresence);
-    for (const remote of this.#remote.get(user)?.values() ?? [])
-      for (const one of remote) if (!devices.some((d) => d.device === one.device)) devices.push(one);
+    const devices: DevicePresence[] = [];
+    // For a moment two nodes may hold a device that has gone from one to the other.
+    for (const device of this.#options.directory.devices(user))
+      if (isOnline(device) && !devices.some((one) => one.device === device.id))
+        devices.push(devicePresence(device));
     return devices;
   }
 
@@ -131,8 +129,20 @@ export class Presence {
     if (watchers === undefined) {
       watchers = new Set();
       this.#watched.set(user, watchers);
+      this.#follow(user);
     }
     return watchers;
+  }
+
+  /** Nobody is told of a user before it is known what other nodes have of her: offline first would be a lie. */
+  #follow(user: string): void {
+    const { following } = this.#options;
+    if (following === undefined) return;
+    this.#unknown.add(user);
+    following.follow(user, (_complete, now) => {
+      this.#unknown.delete(user);
+      this.changed(user, now);
+    });
   }
 
   #forget(watcher: Watcher, user: string): void {
@@ -140,7 +150,10 @@ export class Presence {
     watcher.untold.delete(user);
     const watchers = this.#watched.get(user);
     watchers?.delete(watcher);
-    if (watchers?.size === 0) this.#watched.delete(user);
+    if (watchers?.size === 0) {
+      this.#watched.delete(user);
+      this.#options.following?.release(user);
+    }
     if (watcher.users.size > 0) return;
     watcher.deadline?.cancel();
     this.#watchers.delete(watcher.device);

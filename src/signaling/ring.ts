@@ -1,10 +1,11 @@
 import type { WireReason } from "../protocol/end-reasons.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { RequestOf } from "../protocol/requests.ts";
-import type { MediaWanted } from "../protocol/values.ts";
-import type { Deadline } from "../shared/deadlines.ts";
+import type { MediaNotes, MediaWanted } from "../protocol/values.ts";
+import { type Deadline, dueIn } from "../shared/deadlines.ts";
 import type { Device } from "./device.ts";
 import type { Leg } from "./leg.ts";
+import type { RingSnapshot } from "./session-snapshot.ts";
 
 /** What a caller asked for. */
 export interface Wish {
@@ -48,7 +49,12 @@ export class Ring {
   readonly rung: string[] = [];
   readonly #host: RingHost;
   readonly #legs = new Map<Device, Leg>();
+  /** Links of devices that will not answer: they are not asked again, wherever the ring goes on. */
+  readonly #refusing = new Set<string>();
   #offer: Wish["description"];
+  /** Notes on the media of an offer that came after the call. */
+  #notes: MediaNotes | undefined;
+  #asked = false;
   #refusal: WireReason | undefined;
   #end: Deadline | undefined;
   #unreachable: Deadline | undefined;
@@ -64,6 +70,11 @@ export class Ring {
     this.#end = this.#host.after(timeout, now, (later) => this.#host.over("no_answer", later));
   }
 
+  /** When it ends by itself. Unix ms. */
+  get endsAt(): number | undefined {
+    return this.#end?.at;
+  }
+
   legOf(device: Device): Leg | undefined {
     return this.#legs.get(device);
   }
@@ -71,10 +82,11 @@ export class Ring {
   /** Rings one device, if it is one that was asked for and does not ring already. */
   device(device: Device, now: number): void {
     const { user, device: only } = this.wish;
-    if (this.#legs.has(device) || device === this.#host.caller().device) return;
+    if (this.#legs.has(device) || this.#refusing.has(device.link.id)) return;
+    if (device === this.#host.caller().device) return;
     if (device.user !== user || (only !== undefined && only !== device.id)) return;
     if (this.#host.full(device)) {
-      this.refused("busy");
+      this.refused(device, "busy");
       return;
     }
     const leg = this.#host.legFor(device);
@@ -83,6 +95,44 @@ export class Ring {
     this.#unreachable = undefined;
     if (this.rung.length < maxRung) this.rung.push(device.id);
     leg.deliver(this.#incoming(leg, now), now);
+    if (device.capabilities.needsOffer !== true) return;
+    if (this.#offer === undefined) this.wantOffer(now);
+    else this.tellOffer(leg, now);
+  }
+
+  /** The caller was asked for its offer, and has not sent it. */
+  get awaitsOffer(): boolean {
+    return this.#asked && this.#offer === undefined;
+  }
+
+  /** Asks the caller for the offer, once, unless it came with the call. */
+  wantOffer(now: number): void {
+    if (this.#offer !== undefined || this.#asked) return;
+    this.#asked = true;
+    const push = { type: "offer_wanted", session: this.#host.session, pair: 1, generation: 1 } as const;
+    this.#host.caller().deliver({ ...push, offer: true }, now);
+  }
+
+  /** The offer came after the call: who waited for it hears it now, who comes later with the ring. */
+  offered(offer: NonNullable<Wish["description"]>, media: MediaNotes | undefined, now: number): void {
+    this.#offer = offer;
+    this.#notes = media;
+    for (const [device, leg] of this.#legs)
+      if (device.capabilities.needsOffer === true) this.tellOffer(leg, now);
+  }
+
+  tellOffer(leg: Leg, now: number): void {
+    if (this.#offer === undefined || leg.offered) return;
+    leg.offered = true;
+    const push: PushBody = {
+      type: "signal",
+      session: this.#host.session,
+      pair: 1,
+      generation: 1,
+      description: this.#offer,
+    };
+    if (this.#notes !== undefined) push.media = this.#notes;
+    leg.deliver(push, now);
   }
 
   /** A leg leaves the ring: it answered, declined, or its device is gone. False when it was none of the ring's. */
@@ -91,7 +141,8 @@ export class Ring {
   }
 
   /** Notes why a device will not answer. */
-  refused(reason: WireReason): void {
+  refused(device: Device | undefined, reason: WireReason): void {
+    if (device !== undefined && this.#end !== undefined) this.#refusing.add(device.link.id);
     if (this.#refusal === undefined || refusalRank.indexOf(reason) < refusalRank.indexOf(this.#refusal))
       this.#refusal = reason;
   }
@@ -105,17 +156,14 @@ export class Ring {
     }
     // Who may not see presence learns nothing: the call rings on and ends no_answer.
     if (!this.#host.callerMayKnow()) return;
-    const { unreachableAfter } = this.#host;
-    this.#unreachable = this.#host.after(unreachableAfter, now, (later) =>
-      this.#host.over("unreachable", later),
-    );
+    this.#expectNobody(this.#host.unreachableAfter, now);
   }
 
   /** Stops ringing; every device that still rings is told why, and what else there is to say. */
   stop(reason: WireReason, extra: object, now: number): void {
-    this.#end?.cancel();
-    this.#unreachable?.cancel();
+    this.pause();
     this.#offer = undefined;
+    this.#refusing.clear();
     for (const leg of this.#legs.values()) {
       leg.deliver({ type: "ended", session: this.#host.session, reason, ...extra }, now);
       this.#host.release(leg);
@@ -127,6 +175,46 @@ export class Ring {
   pause(): void {
     this.#end?.cancel();
     this.#unreachable?.cancel();
+    this.#end = undefined;
+    this.#unreachable = undefined;
+  }
+
+  get legs(): IterableIterator<Leg> {
+    return this.#legs.values();
+  }
+
+  snapshot(now: number): RingSnapshot {
+    return {
+      legs: [...this.#legs.values()].map((leg) => leg.id),
+      rung: this.rung,
+      refusing: [...this.#refusing],
+      refusal: this.#refusal,
+      offer: this.#offer !== undefined,
+      endIn: dueIn(this.#end, now),
+      unreachableIn: dueIn(this.#unreachable, now),
+    };
+  }
+
+  /** Goes on with a ring of another node; `legs` are those whose devices are here. */
+  restore(snapshot: RingSnapshot, legs: readonly Leg[], now: number): void {
+    const { rung, refusing, refusal, offer, endIn, unreachableIn } = snapshot;
+    for (const leg of legs) if (leg.device !== undefined) this.#legs.set(leg.device, leg);
+    this.rung.push(...rung);
+    for (const link of refusing) this.#refusing.add(link);
+    this.#refusal = refusal;
+    if (!offer) this.#offer = undefined;
+    if (endIn !== undefined) this.start(endIn, now);
+    if (unreachableIn !== undefined) this.#expectNobody(unreachableIn, now);
+  }
+
+  /** Stops without a word: the ring goes on elsewhere. */
+  retire(): void {
+    this.pause();
+    this.#legs.clear();
+  }
+
+  #expectNobody(ms: number, now: number): void {
+    this.#unreachable = this.#host.after(ms, now, (later) => this.#host.over("unreachable", later));
   }
 
   #incoming(leg: Leg, now: number): PushBody {
@@ -137,14 +225,17 @@ export class Ring {
       ticket: this.#host.ticket(leg, now),
       from: this.#host.caller().info,
       to,
-      age: now - this.#host.startedAt,
+      age: Math.max(0, now - this.#host.startedAt),
       expires: Math.max(0, (this.#end?.at ?? now) - now),
       pair: 1,
       generation: 1,
       offer: false,
     };
     if (media !== undefined) push.media = media;
-    if (this.#offer !== undefined) push.description = this.#offer;
+    if (this.wish.description !== undefined && this.#offer !== undefined) {
+      push.description = this.#offer;
+      leg.offered = true;
+    }
     if (data !== undefined) push.data = data;
     return push;
   }

@@ -10,15 +10,15 @@ export interface Seat {
   readonly name: string | undefined;
   deliver(push: PushBody, now: number): void;
   /** The member is out of the room and of its lobby, for whatever reason. */
-  left(): void;
+  left(now: number): void;
 }
 
 /** The seat of a device of this node. */
 export class DeviceSeat implements Seat {
   readonly endpoint: Device;
-  readonly left: () => void;
+  readonly left: (now: number) => void;
 
-  constructor(endpoint: Device, left: () => void) {
+  constructor(endpoint: Device, left: (now: number) => void) {
     this.endpoint = endpoint;
     this.left = left;
   }
@@ -51,6 +51,14 @@ export interface JoinWish {
   /** She wants a session with every other member who wants it too. */
   readonly mesh: boolean;
   readonly data: unknown;
+}
+
+/** What somebody was in a room when another node owned it. */
+export interface FormerSeat {
+  readonly member: string;
+  /** Unknown of a room that was too large for a list. */
+  readonly index?: number;
+  readonly state: "lobby" | "joined";
 }
 
 /** One who joined a room, or waits in its lobby. */

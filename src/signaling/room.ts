@@ -6,7 +6,7 @@ import type { RoomPolicy } from "../protocol/values.ts";
 import type { Deadline, Deadlines } from "../shared/deadlines.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import { Lobby } from "./lobby.ts";
-import { type JoinWish, RoomMember, type Seat } from "./room-member.ts";
+import { type FormerSeat, type JoinWish, RoomMember, type Seat } from "./room-member.ts";
 import { type MeshHost, RoomMesh } from "./room-mesh.ts";
 import { effectivePolicy, windowRefusal } from "./room-policy.ts";
 import { Roster } from "./roster.ts";
@@ -22,6 +22,19 @@ export interface RoomOptions {
   readonly mesh: MeshHost;
   /** An id that was never given out before. */
   readonly newId: () => string;
+}
+
+/** One who was a member before, at another owner of the room. */
+export interface Returning {
+  readonly seat: Seat;
+  readonly wish: JoinWish;
+  readonly former: FormerSeat;
+}
+
+/** The rules that moderators have set, and when: of two the later one counts. */
+export interface SetRules {
+  readonly set: RoomPolicy;
+  readonly at: number;
 }
 
 /**
@@ -40,6 +53,8 @@ export class Room {
   /** Joined and waiting, by address: a device is one member. */
   readonly #byAddress = new Map<string, RoomMember>();
   #policy: RoomPolicy;
+  /** What the moderators have set, where they have. */
+  #rules: SetRules | undefined;
   #joins = 0;
   #closing: Deadline | undefined;
 
@@ -54,6 +69,15 @@ export class Room {
 
   get empty(): boolean {
     return this.#byAddress.size === 0;
+  }
+
+  get rules(): SetRules | undefined {
+    return this.#rules;
+  }
+
+  /** All members, and whether they are in or wait. */
+  *members(): Iterable<{ readonly member: RoomMember; readonly joined: boolean }> {
+    for (const member of this.#byAddress.values()) yield { member, joined: this.#isJoined(member) };
   }
 
   /** A new seat: joins, or waits in the lobby. An older one of the same device leaves. */
@@ -79,6 +103,46 @@ export class Room {
     return ok({ member, reply: this.#reply(member) });
   }
 
+  /**
+   * Takes in who was in this room, or in its lobby, under another owner: with the ids that they had, without knocking
+   * once more, however full the room is. Each is told the room as it is now. Answers those whom it could not take:
+   * its time is over, or the lobby is full.
+   */
+  restore(returning: readonly Returning[], now: number): { members: RoomMember[]; refused: Seat[] } {
+    const members: RoomMember[] = [];
+    const refused: Seat[] = [];
+    const joined: RoomMember[] = [];
+    for (const { seat, wish, former } of returning) {
+      const index = former.index ?? this.#joins + 1;
+      const member = new RoomMember(this.#idFor(seat, former), index, seat, wish);
+      const older = this.#byAddress.get(member.address);
+      if (older !== undefined) this.leave(older, now);
+      const waits = former.state === "lobby" && this.#policy.lobby === true && !wish.moderator;
+      if ((windowRefusal(this.#policy, now) ?? (waits ? this.#lobby.fullness() : undefined)) !== undefined) {
+        refused.push(seat);
+        continue;
+      }
+      this.#joins = Math.max(this.#joins, index);
+      this.#byAddress.set(member.address, member);
+      members.push(member);
+      if (waits) this.#lobby.add(member, now);
+      else joined.push(member);
+    }
+    if (this.#closing === undefined) this.#armClosing();
+    this.#roster.add(joined, now);
+    for (const member of joined) this.#deliverState(member, now);
+    for (const member of joined) {
+      if (member.moderator) this.#lobby.addModerator(member, now);
+      if (member.mesh) this.#mesh.update(member, now);
+    }
+    return { members, refused };
+  }
+
+  /** Tells a member the whole room, as it is now. */
+  tellState(member: RoomMember, now: number): void {
+    if (this.#isJoined(member)) this.#deliverState(member, now);
+  }
+
   /** The same seat joins again: its mode and data may be others now. */
   update(member: RoomMember, wish: JoinWish, now: number): Result<ReplyOf<"join">, WireError> {
     const joined = this.#isJoined(member);
@@ -100,7 +164,7 @@ export class Room {
       this.#lobby.removeModerator(member);
       this.#roster.remove(member, now);
     } else this.#lobby.remove(member, now);
-    member.seat.left();
+    member.seat.left(now);
     if (this.empty) this.#dispose();
   }
 
@@ -126,15 +190,15 @@ export class Room {
     this.expel(member, "refused", now);
   }
 
-  /** The moderators' rules, in place of what they had set before. */
-  setPolicy(set: RoomPolicy, now: number): void {
-    const { rule, limits } = this.#options;
-    const policy = effectivePolicy(rule, set, limits.roomSize);
-    if (JSON.stringify(policy) === JSON.stringify(this.#policy)) return;
-    this.#policy = policy;
-    this.#roster.tellPolicy(policy, now);
-    this.#armClosing();
-    if (policy.lobby !== true) for (const member of this.#lobby.waiting()) this.#admit(member, now);
+  /** The moderators' rules, in place of what they had set before. `at`: the time of all nodes. */
+  setPolicy(set: RoomPolicy, now: number, at = now): void {
+    // A clock that was put back must not make these look older than those before.
+    this.#setRules({ set, at: Math.max(at, (this.#rules?.at ?? 0) + 1) }, now);
+  }
+
+  /** Rules that were set under another owner of the room: they count where they are the later ones. */
+  adopt(rules: SetRules, now: number): void {
+    if (rules.at > (this.#rules?.at ?? 0)) this.#setRules(rules, now);
   }
 
   /** The member's token says something else about moderating than before. */
@@ -154,7 +218,7 @@ export class Room {
 
   /** Tells all members but this one. */
   tell(from: RoomMember, push: PushBody, now: number): void {
-    this.#roster.tell(push, from, now);
+    this.#roster.tell(push, [from], now);
   }
 
   isJoinedModerator(member: RoomMember): boolean {
@@ -168,9 +232,28 @@ export class Room {
     this.#dispose();
     for (const member of members) {
       this.#mesh.remove(member, now);
-      member.seat.left();
+      member.seat.left(now);
       member.deliver({ type: "room_ended", room: this.#options.room, reason }, now);
     }
+  }
+
+  /** Another node owns the room from now on: here it is over, and nobody is told. Its members have no meshes here. */
+  giveUp(now: number): void {
+    for (const { member } of this.members()) this.#mesh.remove(member, now);
+    this.#byAddress.clear();
+    this.#dispose();
+  }
+
+  #setRules(rules: SetRules, now: number): void {
+    this.#rules = rules;
+    const { set } = rules;
+    const { rule, limits } = this.#options;
+    const policy = effectivePolicy(rule, set, limits.roomSize);
+    if (JSON.stringify(policy) === JSON.stringify(this.#policy)) return;
+    this.#policy = policy;
+    this.#roster.tellPolicy(policy, now);
+    this.#armClosing();
+    if (policy.lobby !== true) for (const member of this.#lobby.waiting()) this.#admit(member, now);
   }
 
   #isJoined(member: RoomMember): boolean {
@@ -178,7 +261,7 @@ export class Room {
   }
 
   #join(member: RoomMember, now: number): void {
-    this.#roster.add(member, now);
+    this.#roster.add([member], now);
     if (member.moderator) this.#lobby.addModerator(member, now);
     if (member.mesh) this.#mesh.update(member, now);
   }
@@ -188,10 +271,22 @@ export class Room {
     if (refusal !== undefined) return refusal;
     this.#lobby.remove(member, now);
     this.#join(member, now);
+    this.#deliverState(member, now);
+    return undefined;
+  }
+
+  #deliverState(member: RoomMember, now: number): void {
     const { room } = this.#options;
     const { version, count, members } = this.#roster.state();
-    member.deliver({ type: "admitted", room, member: member.id, version, count, members }, now);
-    return undefined;
+    const policy = this.#policy;
+    member.deliver({ type: "admitted", room, member: member.id, version, count, members, policy }, now);
+  }
+
+  /** The id that it had, unless another device has it. */
+  #idFor(seat: Seat, { member: id }: FormerSeat): string {
+    const holder = this.#roster.get(id) ?? this.#lobby.get(id);
+    const free = holder === undefined || holder.address === `${seat.user}/${seat.device}`;
+    return free ? id : this.#options.newId();
   }
 
   #fullness(mesh: boolean): WireError | undefined {

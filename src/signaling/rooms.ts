@@ -4,11 +4,13 @@ import type { Limits } from "../protocol/limits.ts";
 import type { PushBody, PushOf } from "../protocol/pushes.ts";
 import type { RequestOf, RequestType } from "../protocol/requests.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
-import { utf8Length } from "../shared/utf8.ts";
+import { RemoteLink } from "./cluster/remote-link.ts";
 import type { Device, Outcome } from "./device.ts";
+import { done } from "./outcome.ts";
 import { may } from "./permissions.ts";
-import { Room } from "./room.ts";
-import { DeviceSeat, type JoinWish, type RoomMember } from "./room-member.ts";
+import { type Returning, Room, type SetRules } from "./room.ts";
+import { type Joined, joinOf, overCaps } from "./room-door.ts";
+import { DeviceSeat, type FormerSeat, type RoomMember } from "./room-member.ts";
 import type { RoomRule } from "./room-policy.ts";
 import { ruleFor } from "./room-policy.ts";
 
@@ -29,9 +31,31 @@ export interface RoomsOptions {
   ) => void;
   /** Ends every session that the member has in the room's mesh, as `left`. */
   readonly disconnect: (room: string, member: string, now: number) => void;
+  /** The time that all nodes agree on. */
+  readonly time?: ((now: number) => number) | undefined;
+  readonly watch?: RoomsWatch | undefined;
 }
 
 type Asked<T extends RequestType> = Omit<RequestOf<T>, "id" | "type">;
+
+/** Requests that speak of a room. */
+export type RoomRequest = RequestOf<"join" | "leave" | "admit" | "refuse" | "policy">;
+
+/** What the other nodes have to do with the rooms of this one. */
+export interface RoomsWatch {
+  /** A device has a seat in a room of this node. */
+  seated(device: Device): void;
+  /** It has that no longer. */
+  left(device: Device, room: string, now: number): void;
+  /** A room of this node is over. */
+  over(room: string): void;
+}
+
+/** A seat, as another owner of the room is to know it. */
+export interface SeatNow {
+  readonly device: Device;
+  readonly former: FormerSeat;
+}
 
 interface Membership {
   readonly name: string;
@@ -59,18 +83,35 @@ export class Rooms {
     return this.#rooms.size;
   }
 
-  /** Enters a room, or its lobby. Again: changes mode and data, and tells the room as it is. */
-  join(device: Device, { room: name, mode, data }: Asked<"join">, now: number): Outcome {
-    const address = parseAddress(name);
-    if (address?.kind !== "room") return { error: wireError("bad_request", "room: must be room:NAME") };
-    if (!may(device, "join", address)) return { error: wireError("forbidden") };
-    if (mode === "media")
-      return { error: wireError("bad_request", "mode: this server has no media server for rooms") };
-    const dataBytes = data === undefined ? 0 : utf8Length(JSON.stringify(data));
-    const refusal = this.#overCaps(device, name, dataBytes);
-    if (refusal !== undefined) return { error: refusal };
+  has(room: string): boolean {
+    return this.#rooms.has(room);
+  }
 
-    const wish: JoinWish = { moderator: may(device, "moderate", address), mesh: mode === "mesh", data };
+  perform(device: Device, request: RoomRequest, now: number): Outcome {
+    switch (request.type) {
+      case "join":
+        return this.join(device, request, now);
+      case "leave":
+        return this.leave(device, request, now);
+      case "admit":
+        return this.admit(device, request, now);
+      case "refuse":
+        return this.refuse(device, request, now);
+      case "policy":
+        return this.policy(device, request, now);
+    }
+  }
+
+  /** Enters a room, or its lobby. Again: changes mode and data, and tells the room as it is. */
+  join(device: Device, request: Asked<"join">, now: number): Outcome {
+    const asked = joinOf(device, request);
+    if ("error" in asked) return asked;
+    const refusal = overCaps(this.#options.limits, this.#memberships.get(device), asked);
+    return refusal === undefined ? this.enter(device, asked, now) : { error: refusal };
+  }
+
+  /** The same for a device that may, as its node has checked. */
+  enter(device: Device, { name, wish, dataBytes }: Joined, now: number): Outcome {
     const membership = this.#memberships.get(device)?.get(name);
     if (membership !== undefined) {
       const updated = membership.room.update(membership.member, wish, now);
@@ -78,14 +119,88 @@ export class Rooms {
       membership.dataBytes = dataBytes;
       return { ok: updated.value };
     }
+    if (!this.#rooms.has(name) && this.#rooms.size >= this.#options.limits.roomsTotal)
+      return {
+        error: overLimit("roomsTotal", "temporary", "The server has reached its limit of rooms."),
+      };
     const room = this.#rooms.get(name) ?? this.#newRoom(name);
-    const seat = new DeviceSeat(device, () => this.#left(device, name, room));
+    const seat = new DeviceSeat(device, (then) => this.#left(device, name, room, then));
     const entered = room.enter(seat, wish, now);
     if (!entered.ok) return { error: entered.error };
     const { member, reply } = entered.value;
-    this.#rooms.set(name, room);
-    this.#membershipsOf(device).set(name, { name, room, member, dataBytes });
+    this.#seat(device, { name, room, member, dataBytes });
     return { ok: reply };
+  }
+
+  /** Takes in who was in the room under another owner, by the rules that were the last there. */
+  restore(
+    name: string,
+    returning: readonly { readonly device: Device; readonly joined: Joined; readonly former: FormerSeat }[],
+    rules: SetRules | undefined,
+    now: number,
+  ): void {
+    const room = this.#rooms.get(name) ?? this.#newRoom(name);
+    if (rules !== undefined) room.adopt(rules, now);
+    const fresh: Returning[] = [];
+    const dataBytes = new Map<string, number>();
+    for (const { device, joined, former } of returning) {
+      const known = this.#memberships.get(device)?.get(name);
+      dataBytes.set(device.link.id, joined.dataBytes);
+      if (known === undefined) {
+        const seat = new DeviceSeat(device, (then) => this.#left(device, name, room, then));
+        fresh.push({ seat, wish: joined.wish, former });
+      } else {
+        room.update(known.member, joined.wish, now);
+        room.tellState(known.member, now);
+      }
+    }
+    const { members, refused } = room.restore(fresh, now);
+    for (const member of members) {
+      const { endpoint } = member.seat as DeviceSeat;
+      this.#seat(endpoint, { name, room, member, dataBytes: dataBytes.get(endpoint.link.id) ?? 0 });
+    }
+    for (const seat of refused) seat.deliver({ type: "room_ended", room: name, reason: "closed" }, now);
+  }
+
+  /** What the device is in the room. */
+  seatOf(device: Device, room: string): FormerSeat | undefined {
+    const membership = this.#memberships.get(device)?.get(room);
+    if (membership === undefined) return undefined;
+    const { id, info } = membership.member;
+    const joined = membership.room.othersOf(membership.member) !== undefined;
+    return { member: id, index: info.index, state: joined ? "joined" : "lobby" };
+  }
+
+  /** The rooms of this node in which the device has a seat. */
+  roomsOf(device: Device): string[] {
+    return [...(this.#memberships.get(device)?.keys() ?? [])];
+  }
+
+  /** The rules that the room's moderators have set. */
+  rulesOf(room: string): SetRules | undefined {
+    return this.#rooms.get(room)?.rules;
+  }
+
+  /** The devices that are in the room or wait in its lobby. */
+  *devicesOf(room: string): Iterable<Device> {
+    for (const { member } of this.#rooms.get(room)?.members() ?? [])
+      if (member.seat instanceof DeviceSeat) yield member.seat.endpoint;
+  }
+
+  /** Another node owns the room from now on: it is dropped, and nobody is told. Answers the seats that it had. */
+  giveUp(name: string, now: number): SeatNow[] {
+    const room = this.#rooms.get(name);
+    const seats: SeatNow[] = [];
+    for (const { member, joined } of room?.members() ?? []) {
+      if (!(member.seat instanceof DeviceSeat)) continue;
+      const { id, index } = { id: member.id, index: member.info.index };
+      const { endpoint } = member.seat;
+      seats.push({ device: endpoint, former: { member: id, index, state: joined ? "joined" : "lobby" } });
+    }
+    room?.giveUp(now);
+    for (const { device } of seats) this.#forget(device, name);
+    this.#rooms.delete(name);
+    return seats;
   }
 
   leave(device: Device, { room }: Asked<"leave">, now: number): Outcome {
@@ -111,9 +226,15 @@ export class Rooms {
   /** A moderator sets the rules of the room, for as long as somebody is in it. */
   policy(device: Device, { room, policy }: Asked<"policy">, now: number): Outcome {
     return this.#moderate(device, room, (moderated) => {
-      moderated.setPolicy(policy, now);
+      moderated.setPolicy(policy, now, this.#options.time?.(now));
       return undefined;
     });
+  }
+
+  /** The device's token says something else about this room than before. */
+  setModerator(device: Device, room: string, moderator: boolean, now: number): void {
+    const membership = this.#memberships.get(device)?.get(room);
+    membership?.room.setModerator(membership.member, moderator, now);
   }
 
   /** How many others are in the room; undefined when the device is not. */
@@ -123,9 +244,10 @@ export class Rooms {
   }
 
   /** Tells all other members of a room that the device is in. */
-  tell(device: Device, room: string, push: PushBody, now: number): void {
+  tell(device: Device, room: string, push: PushBody, now: number): Outcome {
     const membership = this.#memberships.get(device)?.get(room);
     membership?.room.tell(membership.member, push, now);
+    return done;
   }
 
   /** The device's link is closed: it leaves every room. */
@@ -146,34 +268,30 @@ export class Rooms {
     for (const room of [...this.#rooms.values()]) room.end(reason, now);
   }
 
-  #left(device: Device, name: string, room: Room): void {
+  #seat(device: Device, membership: Membership): void {
+    this.#rooms.set(membership.name, membership.room);
+    this.#membershipsOf(device).set(membership.name, membership);
+    this.#options.watch?.seated(device);
+  }
+
+  #left(device: Device, name: string, room: Room, now: number): void {
+    this.#forget(device, name);
+    this.#options.watch?.left(device, name, now);
+    if (!room.empty || this.#rooms.get(name) !== room) return;
+    this.#rooms.delete(name);
+    this.#options.watch?.over(name);
+  }
+
+  #forget(device: Device, name: string): void {
     const memberships = this.#memberships.get(device);
     memberships?.delete(name);
     if (memberships?.size === 0) this.#memberships.delete(device);
-    if (room.empty) this.#rooms.delete(name);
-  }
-
-  #overCaps(device: Device, name: string, dataBytes: number): WireError | undefined {
-    const { limits } = this.#options;
-    let bytes = dataBytes;
-    for (const other of this.#memberships.get(device)?.values() ?? [])
-      if (other.name !== name) bytes += other.dataBytes;
-    if (bytes > limits.bodyBytes)
-      return overLimit(
-        "bodyBytes",
-        "too_large",
-        `data: over ${limits.bodyBytes} bytes in all rooms of this link together`,
-      );
-    const memberships = this.#memberships.get(device);
-    if (memberships !== undefined && !memberships.has(name) && memberships.size >= limits.rooms)
-      return overLimit("rooms", "too_many_rooms");
-    if (!this.#rooms.has(name) && this.#rooms.size >= limits.roomsTotal)
-      return overLimit("roomsTotal", "temporary", "The server has reached its limit of rooms.");
-    return undefined;
   }
 
   #moderate(device: Device, name: string, act: (room: Room) => WireError | undefined): Outcome {
-    if (!may(device, "moderate", name)) return { error: wireError("forbidden") };
+    // What a device of another node may is known there.
+    if (!(device.link instanceof RemoteLink) && !may(device, "moderate", name))
+      return { error: wireError("forbidden") };
     const membership = this.#memberships.get(device)?.get(name);
     if (membership === undefined || !membership.room.isJoinedModerator(membership.member))
       return { error: wireError("no_room") };

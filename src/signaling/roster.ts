@@ -60,35 +60,39 @@ export class Roster {
     };
   }
 
-  /** Adds a member, and tells the others. */
-  add(member: RoomMember, now: number): void {
-    this.#members.set(member.id, member);
-    this.#bytes += sizeOf(member.info);
-    this.#changed({ joined: [member.info] }, member, now);
+  /** Adds members, and tells the others. */
+  add(members: readonly RoomMember[], now: number): void {
+    if (members.length === 0) return;
+    for (const member of members) {
+      this.#members.set(member.id, member);
+      this.#bytes += sizeOf(member.info);
+    }
+    this.#changed({ joined: members.map(({ info }) => info) }, members, now);
   }
 
   /** A member's info became another than `before`; tells the others. */
   update(member: RoomMember, before: Member, now: number): void {
     this.#bytes += sizeOf(member.info) - sizeOf(before);
-    this.#changed({ joined: [member.info] }, member, now);
+    this.#changed({ joined: [member.info] }, [member], now);
   }
 
   /** Removes a member, and tells those who are left. */
   remove(member: RoomMember, now: number): void {
     if (!this.#members.delete(member.id)) return;
     this.#bytes -= sizeOf(member.info);
-    this.#changed({ left: [member.id] }, undefined, now);
+    this.#changed({ left: [member.id] }, [], now);
   }
 
   /** Tells everybody the room's policy, as a change of its own. */
   tellPolicy(policy: RoomPolicy, now: number): void {
     this.#version += 1;
-    this.tell(this.#delta({ policy }), undefined, now);
+    this.tell(this.#delta({ policy }), [], now);
   }
 
-  /** Delivers a push to all members but one. */
-  tell(push: PushBody, except: RoomMember | undefined, now: number): void {
-    for (const member of this.#members.values()) if (member !== except) member.deliver(push, now);
+  /** Delivers a push to all members but these. It is one object for all: to many at one node it travels once. */
+  tell(push: PushBody, except: readonly RoomMember[], now: number): void {
+    const without = new Set(except);
+    for (const member of this.#members.values()) if (!without.has(member)) member.deliver(push, now);
   }
 
   /** The room is over: takes back what was still to be told. */
@@ -97,7 +101,7 @@ export class Roster {
     this.#members.clear();
   }
 
-  #changed(fields: Partial<PushOf<"room">>, by: RoomMember | undefined, now: number): void {
+  #changed(fields: Partial<PushOf<"room">>, by: readonly RoomMember[], now: number): void {
     this.#version += 1;
     const scoped = this.#isLarge(this.#scoped ? hysteresis : 1);
     if (scoped && this.#scoped) this.#countLater(now);
@@ -105,7 +109,7 @@ export class Roster {
     else this.tell(this.#delta(fields), by, now);
   }
 
-  #rescope(scoped: boolean, by: RoomMember | undefined, now: number): void {
+  #rescope(scoped: boolean, by: readonly RoomMember[], now: number): void {
     this.#scoped = scoped;
     this.#counting?.cancel();
     this.#counting = undefined;
@@ -115,7 +119,7 @@ export class Roster {
   #countLater(now: number): void {
     this.#counting ??= this.#deadlines.add(now + countInterval, (then) => {
       this.#counting = undefined;
-      this.tell(this.#delta({}), undefined, then);
+      this.tell(this.#delta({}), [], then);
     });
   }
 

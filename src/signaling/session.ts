@@ -3,7 +3,7 @@ import type { Limits } from "../protocol/limits.ts";
 import type { PushOf } from "../protocol/pushes.ts";
 import type { RequestOf } from "../protocol/requests.ts";
 import type { PeerInfo } from "../protocol/values.ts";
-import type { Deadline, Deadlines } from "../shared/deadlines.ts";
+import { type Deadline, type Deadlines, dueIn } from "../shared/deadlines.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { SessionRecord } from "./events.ts";
 import { Leg, type PendingReply, type Side } from "./leg.ts";
@@ -15,6 +15,16 @@ import type { Ports } from "./ports.ts";
 import { Ring, type Wish } from "./ring.ts";
 import { acceptedPush, sessionPush } from "./session-pushes.ts";
 import { type SessionTimes, sessionRecord } from "./session-record.ts";
+import {
+  type FindDevice,
+  type MoveSnapshot,
+  type ReplySnapshot,
+  RestoredLegs,
+  replySnapshot,
+  restoreReply,
+  type SessionSnapshot,
+} from "./session-snapshot.ts";
+import type { Standing } from "./tickets.ts";
 
 /** What a session needs of who keeps it. */
 export interface SessionHost {
@@ -26,8 +36,9 @@ export interface SessionHost {
   /** How many sessions the device has part in. */
   load(device: Device): number;
   ticket(session: Session, leg: Leg, now: number): string;
-  bound(device: Device, session: Session): void;
-  unbound(device: Device, session: Session): void;
+  bound(device: Device, session: Session, leg: number): void;
+  /** `goesOn`: at another node, which tells the device's own. */
+  unbound(device: Device, session: Session, goesOn?: boolean): void;
   activated(session: Session, now: number): void;
   ended(session: Session, record: SessionRecord): void;
 }
@@ -59,7 +70,7 @@ export class Session {
   readonly id: string;
   readonly kind: "call" | "mesh";
   /** Rises when another node takes the session over. */
-  readonly epoch = 1;
+  readonly epoch: number;
   caller: Leg;
   readonly ring: Ring;
   readonly pairs: Pairs;
@@ -69,21 +80,34 @@ export class Session {
   members: readonly [string, string] | undefined;
   /** What the caller named the call. */
   key: string | undefined;
-  /** The session that goes on in place of this one, when two calls cross. */
-  survivor: Session | undefined;
+  /** The other call, when two cross, and which of both goes on. */
+  crossing: { readonly other: string; readonly survivor: string } | undefined;
+  /** Made anew from a ticket; other tickets may have seen more of it. */
+  revived = false;
+  /** The caller's offer was lost with an earlier owner: it is asked for it again once the call is answered. */
+  #offerLost = false;
   readonly #host: SessionHost;
   readonly #times: SessionTimes;
   #state: State = { name: "ringing" };
   #legs = 0;
   #confirmEnd: Deadline | undefined;
 
-  constructor(host: SessionHost, id: string, caller: Device, wish: Wish, now: number, room?: string) {
+  constructor(
+    host: SessionHost,
+    id: string,
+    caller: Device | Leg,
+    wish: Wish,
+    now: number,
+    room?: string,
+    epoch = 1,
+  ) {
     this.#host = host;
     this.id = id;
+    this.epoch = epoch;
     this.kind = room === undefined ? "call" : "mesh";
     this.room = room;
     this.#times = { started: now };
-    this.caller = this.#leg("caller", caller);
+    this.caller = caller instanceof Leg ? caller : this.#leg("caller", caller);
     this.pairs = new Pairs(id, this.caller, host.limits);
     if (wish.description !== undefined) this.pairs.current.described(this.caller);
     this.ring = new Ring(wish, {
@@ -132,6 +156,11 @@ export class Session {
     return [this.caller, this.answered].find((leg) => leg?.id === id);
   }
 
+  /** The leg of that device, whichever run of it holds it now. Only legs that outlive a link are found. */
+  legFor(user: string, device: string): Leg | undefined {
+    return [this.caller, this.answered].find((leg) => leg?.user === user && leg.deviceId === device);
+  }
+
   // Ringing
 
   /** Rings one device, while there is a ring that it can join. */
@@ -173,8 +202,7 @@ export class Session {
     this.ring.pause();
     this.#state = { name: "answering", leg, reply: { device, id: request.id } };
     this.#times.accepted = now;
-    const { deadlines, limits } = this.#host;
-    this.#confirmEnd = deadlines.add(now + limits.confirmTimeout, (later) => this.end("unconfirmed", later));
+    this.#awaitConfirm(this.#host.limits.confirmTimeout, now);
     this.caller.deliver(acceptedPush(this, leg, description), now);
     return undefined;
   }
@@ -183,18 +211,27 @@ export class Session {
     if (leg !== this.caller) return failed("wrong_state", "only the caller confirms");
     const state = this.#state;
     // Sent again by a caller that did not hear the reply.
-    if (state.name === "active" && state.callee.deviceId === device) return done;
+    const taken = (): Outcome => ({ ok: { ticket: this.ticket(leg, now) } });
+    if (state.name === "active" && state.callee.deviceId === device) return taken();
     if (state.name !== "answering" || state.leg.deviceId !== device) return failed("wrong_state");
     const winner = state.leg;
     this.#confirmEnd?.cancel();
     this.#state = { name: "active", callee: winner };
     this.#tellWon(winner, state.reply, now);
+    this.ring.tellOffer(winner, now);
     this.ring.stop("answered_elsewhere", { device: winner.deviceId }, now);
     this.pairs.current.opens(now);
+    if (this.#offerLost)
+      leg.deliver({ type: "resync", session: this.id, ...this.pairs.current.position }, now);
+    this.#offerLost = false;
     const after = (this.#times.accepted ?? now) - this.#times.started;
     this.#host.ports.emit({ type: "session_accepted", session: this.id, device: winner.deviceId, after });
     this.#host.activated(this, now);
-    return done;
+    return taken();
+  }
+
+  #awaitConfirm(ms: number, now: number): void {
+    this.#confirmEnd = this.#host.deadlines.add(now + ms, (later) => this.end("unconfirmed", later));
   }
 
   decline(leg: Leg, request: Pick<RequestOf<"decline">, "everywhere" | "reason">, now: number): Outcome {
@@ -205,8 +242,9 @@ export class Session {
       this.end("declined", now, { by: leg, except: leg });
       return done;
     }
+    const { device } = leg;
     this.#leaveRing(leg);
-    this.ring.refused(request.reason ?? "declined");
+    this.ring.refused(device, request.reason ?? "declined");
     if (this.#state.name !== "ringing") return done;
     // Once somebody has answered, everywhere is here: the answer is not this device's to take back.
     if (request.everywhere === true) {
@@ -219,7 +257,8 @@ export class Session {
   cancel(leg: Leg, now: number): Outcome {
     if (leg !== this.caller) return failed("wrong_state", "only the caller cancels");
     if (this.#state.name === "active") return this.hangup(leg, "hangup", undefined, now);
-    this.end(this.survivor === undefined ? "cancelled" : "merged", now, { by: leg, except: leg });
+    const merged = this.crossing !== undefined && this.crossing.survivor !== this.id;
+    this.end(merged ? "merged" : "cancelled", now, { by: leg, except: leg });
     return done;
   }
 
@@ -237,9 +276,31 @@ export class Session {
   }
 
   signal(leg: Leg, request: RequestOf<"signal">, now: number): Outcome {
-    if (this.#state.name === "ringing" && (leg.side === "callee" || request.description !== undefined))
+    const { name } = this.#state;
+    const { description } = request;
+    const early =
+      leg === this.caller && this.ring.awaitsOffer && (name === "ringing" || name === "answering");
+    if (description !== undefined && early) return this.#earlyOffer(leg, description, request, now);
+    if (name === "ringing" && (leg.side === "callee" || description !== undefined))
       return failed("wrong_state", "a description is sent with the call, or after the accept");
     return this.pairs.signal(leg, request, now);
+  }
+
+  /** The offer of a caller that was asked for it: it goes to who needs it to ring, and to who answers. */
+  #earlyOffer(
+    leg: Leg,
+    description: NonNullable<RequestOf<"signal">["description"]>,
+    request: RequestOf<"signal">,
+    now: number,
+  ): Outcome {
+    if (request.pair !== 1 || request.generation !== 1) return failed("stale_pair");
+    if (description.type !== "offer") return failed("wrong_state", "it is an offer that was asked for");
+    const refusal = this.pairs.current.refusal(leg, description);
+    if (refusal !== undefined) return { error: refusal };
+    this.pairs.current.described(leg);
+    this.ring.offered(description, request.media, now);
+    const { description: _, media: _notes, ...rest } = request;
+    return this.pairs.signal(leg, rest, now);
   }
 
   startMove(
@@ -259,10 +320,17 @@ export class Session {
     const peer = leg === this.caller ? callee : this.caller;
     const to = target === device ? leg : this.#leg(leg.side, target);
     const reply = { device, id: request.id };
-    const plan = { from: leg, to, peer, pair: this.pairs.open(peer, to), reply };
+    const plan = { from: leg, to, peer, pair: this.#openNext(peer, to), reply };
     this.move = new Move(this, this.#host, plan, now);
     this.move.start(now);
     return undefined;
+  }
+
+  /** The end that stays offers, unless it is one that answers offers only; the one that comes does so then. */
+  #openNext(stays: Leg, comes: Leg) {
+    return stays.device?.capabilities.needsOffer === true
+      ? this.pairs.open(comes, stays)
+      : this.pairs.open(stays, comes);
   }
 
   /** The move is done: the new pair is the session's, and the old device's leg ends. */
@@ -348,7 +416,7 @@ export class Session {
     if (this.move?.joins(leg)) this.move.fail(now);
     if (leg.device !== undefined) this.#host.unbound(leg.device, this);
     leg.bind(device);
-    this.#host.bound(device, this);
+    this.#host.bound(device, this, leg.id);
   }
 
   /** Tells a device of the session that its ticket found again. */
@@ -357,6 +425,15 @@ export class Session {
     this.tellPeerLink(leg, now);
     if (this.#state.name === "answering" && leg === this.caller)
       leg.deliver(acceptedPush(this, this.#state.leg), now);
+  }
+
+  /** Tells the other end what a newer ticket has told of the session; `reply` is that of an accept that waits. */
+  tellLearned(device: Device | undefined, reply: ReplySnapshot | undefined, now: number): void {
+    const leg = device === undefined ? undefined : this.legOf(device);
+    if (device === undefined || leg === undefined) return;
+    if (reply === undefined) this.tellRecovered(leg, now);
+    else
+      this.#tellWon(leg, { device: reply.link === device.link.id ? device : undefined, id: reply.id }, now);
   }
 
   /** Tells an end that is new how the other one's link is, where it is not live. */
@@ -368,27 +445,185 @@ export class Session {
   }
 
   #detach(leg: Leg, now: number): void {
-    const { deadlines, limits } = this.#host;
     this.#host.unbound(leg.device!, this);
     leg.device = undefined;
-    leg.lostAt = deadlines.add(now + limits.detachedTimeout, (later) => this.end("lost", later, { by: leg }));
+    this.#awaitReturn(leg, this.#host.limits.detachedTimeout, now);
     this.linkChanged(leg, "detached", now);
+  }
+
+  #awaitReturn(leg: Leg, ms: number, now: number): void {
+    leg.lostAt = this.#host.deadlines.add(now + ms, (later) => this.end("lost", later, { by: leg }));
+  }
+
+  // Another node
+
+  /** All there is to know of the session, to go on with it elsewhere; undefined once it has ended. */
+  snapshot(now: number): SessionSnapshot | undefined {
+    const state = this.#state;
+    if (state.name === "ended") return undefined;
+    const { id, epoch, room, members, key, crossing, wish, caller, ring, pairs, move } = this;
+    const ago = (then: number | undefined) => (then === undefined ? undefined : now - then);
+    const answering = () => {
+      const { leg, reply } = state as Extract<State, { name: "answering" }>;
+      const confirmIn = dueIn(this.#confirmEnd, now) ?? 0;
+      return { name: "answering", leg: leg.id, reply: replySnapshot(reply), confirmIn } as const;
+    };
+    return {
+      ...{ id, epoch, room, members, key, crossing, wish },
+      startedAgo: now - this.#times.started,
+      acceptedAgo: ago(this.#times.accepted),
+      connectedAgo: ago(this.#times.connected),
+      state:
+        state.name === "active"
+          ? { name: "active", callee: state.callee.id }
+          : state.name === "answering"
+            ? answering()
+            : state,
+      caller: caller.id,
+      legs: this.#allLegs().map((leg) => leg.snapshot(now)),
+      legCount: this.#legs,
+      ring: ring.snapshot(now),
+      pairs: pairs.snapshot(),
+      move: move?.snapshot(now),
+      offerLost: this.#offerLost,
+    };
+  }
+
+  /**
+   * Goes on with a session of another node, or of an earlier life of this one. A leg whose device is not found is
+   * detached: the device has `limits.detachedTimeout` to come back. Tells nobody anything.
+   */
+  static restore(
+    host: SessionHost,
+    snapshot: SessionSnapshot,
+    find: FindDevice,
+    now: number,
+    epoch: number,
+  ): Session {
+    const { wish, state, startedAgo, acceptedAgo, connectedAgo, room, move } = snapshot;
+    const legs = new RestoredLegs(snapshot.legs, find);
+    const caller = legs.get(snapshot.caller);
+    const session = new Session(host, snapshot.id, caller, wish, now - startedAgo, room, epoch);
+    session.#legs = snapshot.legCount;
+    session.members = snapshot.members;
+    session.key = snapshot.key;
+    session.crossing = snapshot.crossing;
+    session.#offerLost = snapshot.offerLost === true;
+    if (acceptedAgo !== undefined) session.#times.accepted = now - acceptedAgo;
+    if (connectedAgo !== undefined) session.#times.connected = now - connectedAgo;
+    session.pairs.restore(snapshot.pairs, legs);
+    const rings = snapshot.ring.legs.map((leg) => legs.get(leg));
+    session.ring.restore(snapshot.ring, rings, now);
+    if (state.name === "active") session.#state = { name: "active", callee: legs.get(state.callee) };
+    else if (state.name === "answering") {
+      session.#state = {
+        name: "answering",
+        leg: legs.get(state.leg),
+        reply: restoreReply(state.reply, find),
+      };
+      session.#awaitConfirm(state.confirmIn, now);
+    }
+    if (move !== undefined) session.#restoreMove(move, legs, find, now);
+    const lostIn = new Map(snapshot.legs.map((leg) => [leg.id, leg.lostIn]));
+    for (const leg of session.#allLegs())
+      if (leg.device !== undefined) host.bound(leg.device, session, leg.id);
+      else if (leg === session.caller || leg === session.answered)
+        session.#awaitReturn(leg, lostIn.get(leg.id) ?? host.limits.detachedTimeout, now);
+    // Once who keeps the session knows it.
+    host.deadlines.add(now, (later) => session.#settle(later));
+    return session;
+  }
+
+  #restoreMove(snapshot: MoveSnapshot, legs: RestoredLegs, find: FindDevice, now: number): void {
+    const { next } = this.pairs;
+    if (next === undefined) return;
+    const { from, to, peer, reply } = snapshot;
+    const plan = { from: legs.get(from), to: legs.get(to), peer: legs.get(peer), pair: next };
+    this.move = new Move(this, this.#host, { ...plan, reply: restoreReply(reply, find) }, now, snapshot);
+  }
+
+  /** Gives up what can't go on without devices that were not found. */
+  #settle(now: number): void {
+    const { move } = this;
+    if (move !== undefined && move.leg !== move.from && move.leg.device === undefined) move.fail(now);
+    if (this.#state.name === "ringing") this.ring.settle(now);
+  }
+
+  /**
+   * Goes on at another node: this copy holds no device, and does and says nothing any more. Answers the devices that
+   * had part in it.
+   */
+  retire(): Device[] {
+    const legs = this.#allLegs();
+    const devices = this.devices();
+    this.#confirmEnd?.cancel();
+    this.ring.retire();
+    this.move?.retire();
+    this.move = undefined;
+    for (const leg of legs) {
+      this.#release(leg, true);
+      leg.device = undefined;
+    }
+    this.#state = { name: "ended", reason: "lost" };
+    return devices;
+  }
+
+  /** The devices that have part in it, the caller's first. */
+  devices(): Device[] {
+    const devices = new Set<Device>();
+    for (const { device } of this.#allLegs()) if (device !== undefined) devices.add(device);
+    return [...devices];
+  }
+
+  #allLegs(): Leg[] {
+    const legs = [this.caller, this.answered, this.move?.leg, ...this.ring.legs];
+    return [...new Set(legs.filter((leg) => leg !== undefined))];
   }
 
   // What is told
 
+  ticket(leg: Leg, now: number): string {
+    return this.#host.ticket(this, leg, now);
+  }
+
+  /** Where the session stands, as the holder of this leg may find it again; undefined for one that is not its own. */
+  standing(leg: Leg, now: number): Standing | undefined {
+    const { caller, callee, wish, ring, pairs } = this;
+    const active = this.#state.name === "active";
+    const current = active ? leg === caller || leg === callee : leg !== this.move?.leg;
+    if (this.kind === "mesh" || !current) return undefined;
+    const peer = leg === caller ? this.answered : caller;
+    const { started: startedAt, accepted: acceptedAt } = this.#times;
+    return {
+      side: leg.side,
+      active,
+      direct: wish.device !== undefined,
+      peerDevice: peer?.deviceId ?? (leg === caller ? wish.device : undefined),
+      peerLeg: peer?.id,
+      pair: pairs.current.number,
+      generation: pairs.current.generation,
+      offers: pairs.current.offerer === leg,
+      described: wish.description !== undefined || this.#offerLost,
+      media: wish.media,
+      startedAt,
+      acceptedAt,
+      // While somebody answers the clock of the ring stands still.
+      ringEnds: active ? undefined : (ring.endsAt ?? now + this.#host.limits.confirmTimeout),
+    };
+  }
+
   /** The reply to the winner's accept; one whose link is another by now hears of it as a session found again. */
   #tellWon(winner: Leg, pending: PendingReply, now: number): void {
-    if (winner.device !== pending.device) {
+    if (pending.device === undefined || winner.device !== pending.device) {
       this.tellRecovered(winner, now);
       return;
     }
-    const { number: pair, generation } = this.pairs.current;
-    pending.device.link.reply(pending.id, { ok: { session: this.id, pair, generation } }, now);
+    const ok = { session: this.id, ...this.pairs.current.position, ticket: this.ticket(winner, now) };
+    pending.device.link.reply(pending.id, { ok }, now);
   }
 
   #described(leg: Leg, now: number): Omit<PushOf<"session">, "seq"> {
-    return sessionPush(this, leg, this.#host.ticket(this, leg, now));
+    return sessionPush(this, leg, this.ticket(leg, now));
   }
 
   #callerMaySee(): boolean {
@@ -404,7 +639,7 @@ export class Session {
     if (state.name === "ended") return;
     const { by, except, detail } = how;
     if (state.name === "answering")
-      state.reply.device.link.reply(state.reply.id, failed("not_confirmed"), now);
+      state.reply.device?.link.reply(state.reply.id, failed("not_confirmed"), now);
     this.move?.abort(reason, now);
     const extra: { by?: PeerInfo; detail?: string } = {};
     // A device that declines is nobody's business but its user's.
@@ -432,15 +667,15 @@ export class Session {
     this.#release(leg);
   }
 
-  #release(leg: Leg): void {
+  #release(leg: Leg, goesOn = false): void {
     leg.lostAt?.cancel();
     leg.lostAt = undefined;
-    if (leg.device !== undefined) this.#host.unbound(leg.device, this);
+    if (leg.device !== undefined) this.#host.unbound(leg.device, this, goesOn);
   }
 
   #leg(side: Side, device: Device): Leg {
     this.#legs += 1;
-    this.#host.bound(device, this);
-    return new Leg(this.#legs, side, device);
+    this.#host.bound(device, this, this.#legs);
+    return new Leg(this.#legs, side, device, device);
   }
 }

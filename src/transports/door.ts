@@ -13,7 +13,11 @@ export interface Door {
 }
 
 /** Why this client may not open a transport, or undefined. */
-export function refuseEntry(door: Door, request: Request, client: Client): Refusal | undefined {
+export function refuseEntry(
+  door: Pick<Door, "access" | "admission" | "now">,
+  request: Request,
+  client: Client,
+): Refusal | undefined {
   return (
     door.access.refuseStranger(request, client) ??
     door.access.refuseOrigin(request) ??

@@ -133,7 +133,7 @@ function readWish(machine: TurnMachine, client: Client, request: StunMessage): W
 
 /** Step 10: quotas. */
 function takeLease(machine: TurnMachine, client: Client, identity: Identity): Lease | Failure {
-  const lease = machine.quotas.take(identity.user, sourceGroupName(client.source.address));
+  const lease = machine.quotas.take(identity, sourceGroupName(client.source.address));
   return typeof lease === "string" ? { code: errorCode.allocationQuotaReached, rule: lease } : lease;
 }
 

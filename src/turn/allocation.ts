@@ -26,6 +26,8 @@ export class Allocation {
   readonly #traffic: Traffic;
   readonly #permissions = new Map<string, Permission>();
   readonly #channels = new Map<number, Channel>();
+  /** Payload bytes per second. */
+  readonly #rate: number;
   #budget: number;
 
   constructor(
@@ -43,7 +45,8 @@ export class Allocation {
     this.openedAt = now;
     this.expiresAt = now;
     this.#traffic = traffic;
-    this.#budget = traffic.rate;
+    this.#rate = identity.guest ? traffic.guestRate : traffic.rate;
+    this.#budget = this.#rate;
   }
 
   relayOf(family: Family): Relay | undefined {
@@ -190,7 +193,7 @@ export class Allocation {
 
   /** A second has passed: takes out what has expired. False when the allocation itself has. */
   sweep(now: number): boolean {
-    this.#budget = Math.min(this.#budget + this.#traffic.rate, 2 * this.#traffic.rate);
+    this.#budget = Math.min(this.#budget + this.#rate, 2 * this.#rate);
     if (this.expiresAt <= now) return false;
     for (const [number, channel] of this.#channels) {
       if (channel.expiresAt <= now && channel.permission.channels.get(channel.port) === channel)

@@ -19,6 +19,8 @@ export interface Identity {
   readonly username: string;
   /** What quotas count for. */
   readonly user: string;
+  /** It gets less. */
+  readonly guest: boolean;
   readonly key: Uint8Array;
   readonly algorithm: number;
   readonly kind: IntegrityKind;
@@ -92,11 +94,11 @@ export class Authentication {
     kind: IntegrityKind,
     algorithm: number,
     username: string,
-    { user, expiresAt, keys }: Account,
+    { user, guest, expiresAt, keys }: Account,
   ): Identity | undefined {
     for (const key of keys(algorithm))
       if (checkIntegrity(request, kind, key, this.#crypto))
-        return { username, user, key, algorithm, kind, expiresAt };
+        return { username, user, guest, key, algorithm, kind, expiresAt };
     return undefined;
   }
 

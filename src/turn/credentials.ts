@@ -24,6 +24,8 @@ export interface CredentialOptions {
 export interface Account {
   /** What quotas and revocations count for: the part behind the expiry, or the static user's name. */
   readonly user: string;
+  /** A time-limited credential of a guest: its user part is `user/device/guest`. */
+  readonly guest: boolean;
   /** Unix ms; Infinity for static users. */
   readonly expiresAt: number;
   /** The keys that would prove it, one for each secret. */
@@ -32,6 +34,7 @@ export interface Account {
 
 /** A revocation list longer than this forgets its oldest entry. */
 const mostRevocations = 10_000;
+const ofGuest = /^[^/]*\/[^/]*\/guest$/;
 
 /**
  * Static users, and time-limited credentials as of draft-uberti-behave-turn-rest-00 §2.2: the name is `expiry:user`, expiry in
@@ -80,7 +83,7 @@ export class Credentials {
         const password = base64(this.#crypto.hmacSha1(secret, [encodeText(username)]));
         return longTermKey(algorithm, username, this.#options.realm, password, this.#crypto);
       });
-    return { user: name, expiresAt, keys };
+    return { user: name, guest: ofGuest.test(name), expiresAt, keys };
   }
 
   /** The static user with this USERHASH, and its name. */
@@ -111,6 +114,6 @@ export class Credentials {
     const keys = (algorithm: number): Uint8Array[] => [
       longTermKey(algorithm, name, this.#options.realm, password, this.#crypto),
     ];
-    return { user: name, expiresAt: Number.POSITIVE_INFINITY, keys };
+    return { user: name, guest: false, expiresAt: Number.POSITIVE_INFINITY, keys };
   }
 }

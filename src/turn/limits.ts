@@ -4,11 +4,15 @@ export interface TurnLimits {
   readonly allocationsPerUser: number;
   readonly allocationsPerAddress: number;
   readonly allocations: number;
+  /** The same of one guest, and of all guests together: anybody may be one, under as many names as there are tokens. */
+  readonly allocationsPerGuest: number;
+  readonly guestAllocations: number;
   /** Of one allocation. */
   readonly permissions: number;
   readonly channels: number;
-  /** Relayed payload of one allocation, both ways together, and of the server. What is above is dropped. */
+  /** Relayed payload of one allocation, both ways together, of one of a guest's, and of the server. What is above is dropped. */
   readonly bytesPerSecond: number;
+  readonly guestBytesPerSecond: number;
   readonly totalBytesPerSecond: number;
   /** Longest life that a client can ask for, and the one that it gets unasked. Seconds. */
   readonly lifetime: number;
@@ -31,9 +35,12 @@ export const defaultTurnLimits: TurnLimits = {
   allocationsPerUser: 32,
   allocationsPerAddress: 128,
   allocations: 1_000,
+  allocationsPerGuest: 12,
+  guestAllocations: 250,
   permissions: 32,
   channels: 64,
   bytesPerSecond: 2_500_000,
+  guestBytesPerSecond: 625_000,
   totalBytesPerSecond: 125_000_000,
   lifetime: 3_600,
   defaultLifetime: 600,

@@ -93,13 +93,7 @@ export class TurnMachine {
     this.ports = ports;
     this.policy = new PeerPolicy(options.peers);
     this.quotas = new Quotas(limits);
-    this.traffic = new Traffic(
-      this.stats,
-      this.relays,
-      this.policy,
-      limits.bytesPerSecond,
-      limits.totalBytesPerSecond,
-    );
+    this.traffic = new Traffic(this.stats, this.relays, this.policy, limits);
     this.#credentials = new Credentials(options, ports.crypto);
     const features = { passwordAlgorithms: true, usernameAnonymity: this.#credentials.knowsAllNames };
     this.#nonces = new Nonces(nonceKey, limits.nonceAge, features, ports.crypto);

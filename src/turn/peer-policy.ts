@@ -85,13 +85,20 @@ export class PeerPolicy {
   readonly #special = rules(special);
   readonly #allow: readonly AddressBlock[];
   readonly #deny: readonly AddressBlock[];
+  #hostAddresses: readonly Uint8Array[];
   #exemption: Exemption | undefined;
 
   /** Throws a RangeError that names an entry which is no address and no range. */
   constructor(options: PeerPolicyOptions) {
     this.#options = options;
+    this.#hostAddresses = options.hostAddresses;
     this.#allow = options.allowPeers.map(parseBlock);
     this.#deny = options.denyPeers.map(parseBlock);
+  }
+
+  /** This machine's addresses are these now. */
+  useHostAddresses(addresses: readonly Uint8Array[]): void {
+    this.#hostAddresses = addresses;
   }
 
   /** Lets this one user reach this one peer, in place of who was exempt before. */
@@ -125,9 +132,10 @@ export class PeerPolicy {
   }
 
   #judgeOne(address: Uint8Array): PeerVerdict {
-    const { unsafeLoopback, hostAddresses } = this.#options;
+    const { unsafeLoopback } = this.#options;
     if (this.#deny.some((block) => block.contains(address))) return "configured";
-    const rule = ruleOf(this.#closed, address) ?? (hostAddresses.some((own) => same(own, address)) && "host");
+    const rule =
+      ruleOf(this.#closed, address) ?? (this.#hostAddresses.some((own) => same(own, address)) && "host");
     if (rule && unsafeLoopback && (rule === "loopback" || rule === "host")) return "direct";
     if (rule) return rule;
     if (this.#allow.some((block) => block.contains(address))) return "direct";

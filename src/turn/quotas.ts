@@ -4,19 +4,22 @@ export interface Lease {
   release(): void;
 }
 
-export type QuotaRule = "quota_user" | "quota_address" | "quota_total";
+export type QuotaRule = "quota_user" | "quota_address" | "quota_guests" | "quota_total";
 
 export interface QuotaLimits {
   readonly allocationsPerUser: number;
   readonly allocationsPerAddress: number;
   readonly allocations: number;
+  readonly allocationsPerGuest: number;
+  readonly guestAllocations: number;
 }
 
-/** Counts allocations per user, per source address and in all. What has no allocation takes no memory. */
+/** Counts allocations per user, per source address, of guests and in all. What has no allocation takes no memory. */
 export class Quotas {
   readonly #limits: QuotaLimits;
   readonly #users = new Map<string, number>();
   readonly #addresses = new Map<string, number>();
+  #guests = 0;
   #total = 0;
 
   constructor(limits: QuotaLimits) {
@@ -33,12 +36,20 @@ export class Quotas {
   }
 
   /** A lease, or the limit that is reached. */
-  take(user: string, address: string): Lease | QuotaRule {
+  take(
+    { user, guest }: { readonly user: string; readonly guest: boolean },
+    address: string,
+  ): Lease | QuotaRule {
     const limits = this.#limits;
     if (this.#total >= limits.allocations) return "quota_total";
-    if ((this.#users.get(user) ?? 0) >= limits.allocationsPerUser) return "quota_user";
+    const perUser = guest
+      ? Math.min(limits.allocationsPerGuest, limits.allocationsPerUser)
+      : limits.allocationsPerUser;
+    if ((this.#users.get(user) ?? 0) >= perUser) return "quota_user";
+    if (guest && this.#guests >= limits.guestAllocations) return "quota_guests";
     if ((this.#addresses.get(address) ?? 0) >= limits.allocationsPerAddress) return "quota_address";
     this.#total++;
+    if (guest) this.#guests++;
     change(this.#users, user, 1);
     change(this.#addresses, address, 1);
     let held = true;
@@ -47,6 +58,7 @@ export class Quotas {
         if (!held) return;
         held = false;
         this.#total--;
+        if (guest) this.#guests--;
         change(this.#users, user, -1);
         change(this.#addresses, address, -1);
       },

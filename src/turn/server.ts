@@ -29,6 +29,10 @@ import { UdpDoor } from "./udp-door.ts";
 /** Gauges and counters of a TURN server. */
 export interface TurnReport extends TurnGauges, TurnCounters {
   readonly connections: number;
+  /** UDP sources that are kept: those with an allocation, or about to get one. */
+  readonly udpClients: number;
+  /** Users and addresses that quotas are kept of. */
+  readonly quotaHolders: number;
   readonly openRelaySockets: number;
 }
 
@@ -61,6 +65,7 @@ export interface TurnServer {
 
 const receiveBuffer = 4 << 20;
 const sweepInterval = 1_000;
+const interfaceInterval = 10_000;
 /** Lines of log for denied peers, per second. */
 const deniedLines = 5;
 
@@ -106,7 +111,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
       peers: {
         allowPeers: options.allowPeers ?? [],
         denyPeers: options.denyPeers ?? [],
-        hostAddresses: interfaces.flatMap(({ address }) => parseAddress(address) ?? []),
+        hostAddresses: hostAddresses(interfaces),
         relayAddresses: told,
         unsafeLoopback: options.unsafeLoopback ?? false,
         hairpin: options.hairpin ?? true,
@@ -121,7 +126,11 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     machine.sweep(now());
     streams.sweep(now());
   });
-  const { udp, tcp, tls } = listeners;
+  // A machine gets addresses while it runs: a container's bridge, a VPN.
+  const stopLooking = every(interfaceInterval, () =>
+    machine.policy.useHostAddresses(hostAddresses(interfaceAddresses())),
+  );
+  const { udp, doors, tcp, tls } = listeners;
   return {
     ports: { udp: udp[0]?.port, tcp: tcp[0]?.port, tls: tls[0]?.port },
     relayAddresses: told.map(formatAddress),
@@ -131,6 +140,8 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
       ...machine.gauges,
       ...machine.stats.copy(),
       connections: streams.size,
+      udpClients: doors.reduce((sum, door) => sum + door.size, 0),
+      quotaHolders: machine.quotas.size,
       openRelaySockets: relays.openSockets,
     }),
     selfTest: () => runSelfTest({ machine, udp: udp[0], tcp: tcp[0], addresses, account: selfTestUser }),
@@ -143,6 +154,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     },
     stop: async () => {
       stopSweeping();
+      stopLooking();
       machine.stop();
       for (const socket of udp) socket.close();
       await Promise.all([...tcp, ...tls].map((listener) => listener.stop()));
@@ -152,6 +164,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
 
 interface Listeners {
   readonly udp: UdpSocket[];
+  readonly doors: UdpDoor[];
   readonly tcp: TcpListener[];
   readonly tls: TcpListener[];
 }
@@ -165,11 +178,15 @@ async function openListeners(
   connections: number,
 ): Promise<Listeners> {
   const { udpPort = defaultUdpPort, tcpPort = defaultUdpPort } = options;
-  const opened: Listeners = { udp: [], tcp: [], tls: [] };
+  const opened: Listeners = { udp: [], doors: [], tcp: [], tls: [] };
   try {
     for (const address of addresses) {
       // A port that was chosen for the first address is everybody's.
-      if (udpPort !== "off") opened.udp.push(await openUdp(machine, address, opened.udp[0]?.port ?? udpPort));
+      if (udpPort !== "off") {
+        const { socket, door } = await openUdp(machine, address, opened.udp[0]?.port ?? udpPort);
+        opened.udp.push(socket);
+        opened.doors.push(door);
+      }
       if (tcpPort !== "off") {
         const port = opened.tcp[0]?.port ?? tcpPort;
         const accept = (socket: StreamSocket) => streams.accept(socket, "tcp");
@@ -191,7 +208,7 @@ async function openListeners(
   return opened;
 }
 
-async function openUdp(machine: TurnMachine, address: string, port: number): Promise<UdpSocket> {
+async function openUdp(machine: TurnMachine, address: string, port: number) {
   let door: UdpDoor | undefined;
   const socket = await bindUdp({
     address,
@@ -202,7 +219,11 @@ async function openUdp(machine: TurnMachine, address: string, port: number): Pro
     },
   });
   door = new UdpDoor(socket);
-  return socket;
+  return { socket, door };
+}
+
+function hostAddresses(interfaces: readonly { readonly address: string }[]): Uint8Array[] {
+  return interfaces.flatMap(({ address }) => parseAddress(address) ?? []);
 }
 
 /** Every IPv4 address; every IPv6 one, where the machine has any. */

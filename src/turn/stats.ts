@@ -13,6 +13,7 @@ const otherRules = [
   "transport",
   "quota_user",
   "quota_address",
+  "quota_guests",
   "quota_total",
   "permissions",
   "channels",

@@ -1,15 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../support/free-port.ts";
+import { NatsServer } from "../support/nats-server.ts";
 import type { Job, Line } from "./generator.ts";
 import { benchSecret } from "./switchboard-device.ts";
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const many = 10_000_000;
+/** No bound. */
+export const many = 10_000_000;
 
 /** A load by one machine, from one address, is far over what one client may do: the limits that bound clients are off. */
 const limits = {
@@ -19,19 +22,20 @@ const limits = {
   connectsBurst: many,
   callsPerMinute: many,
   callsBurst: many,
+  ringsPerPair: many,
   linksPerAddress: 200_000,
   openTransports: 200_000,
 };
 
 export interface BenchServer {
-  readonly name: "switchboard" | "peerjs";
+  readonly name: "switchboard" | "peerjs" | "sip";
   readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;
 }
 
 /** Starts our server as `npm start` does, on Bun, with tokens; its log goes to a file. */
-export async function startOurs(): Promise<BenchServer> {
+export async function startOurs(settings: object = {}): Promise<BenchServer> {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-bench-"));
   const port = await freePort();
   const config = join(folder, "switchboard.json");
@@ -43,6 +47,7 @@ export async function startOurs(): Promise<BenchServer> {
       tokens: { secret: benchSecret },
       log: { format: "json" },
       limits,
+      ...settings,
     }),
   );
   const log = openSync(join(folder, "log"), "w");
@@ -56,14 +61,46 @@ export async function startOurs(): Promise<BenchServer> {
   };
 }
 
+export interface BenchCluster {
+  readonly nodes: readonly BenchServer[];
+  stop(): Promise<void>;
+}
+
+/** Starts so many nodes of ours on a NATS of their own; one node stands alone, without it. */
+export async function startCluster(count: number): Promise<BenchCluster> {
+  const nats = count > 1 ? await NatsServer.start() : undefined;
+  const nodes: BenchServer[] = [];
+  for (let n = 1; n <= count; n++) {
+    const joined = nats && { node: `n${n}`, nats: { url: [nats.url] }, ticketKey: benchSecret };
+    nodes.push(await startOurs({ turn: { embedded: false }, ...joined }));
+  }
+  // Until each has heard the others.
+  if (nats !== undefined) await Bun.sleep(2_500);
+  return {
+    nodes,
+    stop: async () => {
+      await Promise.all(nodes.map((node) => node.stop()));
+      await nats?.kill();
+    },
+  };
+}
+
 /** Starts the PeerJS server as its users do: its own command, on Node. */
 export async function startPeerjs(): Promise<BenchServer> {
   const port = await freePort();
   const args = [at("node_modules/peer/dist/bin/peerjs.js"), "--port", `${port}`, "--host", "127.0.0.1"];
-  const child = spawn("node", [...args, "--concurrent_limit", "50000", "--alive_timeout", "3600000"], {
-    stdio: "ignore",
-  });
-  return running("peerjs", child, port);
+  const more = ["--concurrent_limit", "50000", "--alive_timeout", "3600000"];
+  return startProgram("peerjs", "node", [...args, ...more], port);
+}
+
+/** Starts another server, which listens on this port. */
+export function startProgram(
+  name: BenchServer["name"],
+  program: string,
+  args: readonly string[],
+  port: number,
+): Promise<BenchServer> {
+  return running(name, spawn(program, args, { stdio: "ignore" }), port);
 }
 
 /** Runs the generator in a process of its own; tells when the time that counts begins and ends. */
@@ -141,15 +178,5 @@ function answers(port: number): Promise<boolean> {
       resolve(true);
     });
     socket.once("error", () => resolve(false));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
   });
 }

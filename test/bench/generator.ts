@@ -1,13 +1,15 @@
 import { Histogram } from "./histogram.ts";
 import { PeerjsDevice } from "./peerjs-device.ts";
 import { type RelayDevice, runRelay } from "./relay-load.ts";
-import { SwitchboardDevice } from "./switchboard-device.ts";
+import { SipPhone } from "./sip-phone.ts";
+import { benchSecret, SwitchboardDevice } from "./switchboard-device.ts";
 
 /** What one run of the generator is to do; its only argument, as JSON. */
 export interface Job {
-  readonly server: "switchboard" | "peerjs";
-  readonly port: number;
-  readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume";
+  readonly server: "switchboard" | "peerjs" | "sip";
+  /** Of the nodes; devices are spread over them so that they deal with each other across nodes. */
+  readonly ports: readonly number[];
+  readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume" | "sip-invite";
   /** Devices that are connected. */
   readonly devices: number;
   /** Relay: messages of each device under way at a time. */
@@ -40,8 +42,10 @@ async function connectAll<T>(count: number, connect: (n: number) => Promise<T>):
   return all;
 }
 
+const port = (n: number) => job.ports[n % job.ports.length] as number;
+/** Neighbours are at different nodes, where there are several. */
 const switchboardDevices = (count: number) =>
-  connectAll(count, (n) => SwitchboardDevice.connect(job.port, `user${n}`));
+  connectAll(count, (n) => SwitchboardDevice.connect(port(n), `user${n}`));
 
 async function relay(): Promise<void> {
   const pairs: [RelayDevice, RelayDevice][] = [];
@@ -53,7 +57,7 @@ async function relay(): Promise<void> {
       pairs.push([one, two]);
     }
   } else {
-    const devices = await connectAll(job.devices, (n) => PeerjsDevice.connect(job.port, `peer${n}`));
+    const devices = await connectAll(job.devices, (n) => PeerjsDevice.connect(port(0), `peer${n}`));
     for (let n = 0; n < devices.length; n += 2) {
       const [one, two] = [devices[n]!, devices[n + 1]!];
       one.talksTo(two);
@@ -67,13 +71,16 @@ async function relay(): Promise<void> {
 /** Connects and holds still until it is ended from outside. */
 async function idle(): Promise<void> {
   if (job.server === "switchboard") await switchboardDevices(job.devices);
-  else await connectAll(job.devices, (n) => PeerjsDevice.connect(job.port, `peer${n}`));
+  else await connectAll(job.devices, (n) => PeerjsDevice.connect(port(0), `peer${n}`));
   measuring(true);
   await new Promise(() => {});
 }
 
 /** Does something at a steady rate, whether or not the last one is done, and times each. */
-async function atRate(operate: (n: number) => Promise<number>): Promise<void> {
+async function atRate(
+  operate: (n: number) => Promise<number>,
+  more: Readonly<Record<string, () => number>> = {},
+): Promise<void> {
   const histogram = new Histogram();
   const interval = 1_000 / (job.rate ?? 100);
   const warm = Math.round((job.warmUp * 1_000) / interval);
@@ -92,7 +99,12 @@ async function atRate(operate: (n: number) => Promise<number>): Promise<void> {
   }
   await Promise.all(running);
   measuring(false);
-  result({ count: histogram.count, p50: histogram.percentile(0.5), p99: histogram.percentile(0.99) });
+  result({
+    count: histogram.count,
+    p50: histogram.percentile(0.5),
+    p99: histogram.percentile(0.99),
+    ...Object.fromEntries(Object.entries(more).map(([name, value]) => [name, value()])),
+  });
 }
 
 /** `call` to `accepted`, the callee answering at once. */
@@ -100,7 +112,8 @@ async function setup(): Promise<void> {
   const devices = await switchboardDevices(job.devices);
   const half = devices.length / 2;
   await atRate(async (n) => {
-    const [caller, callee] = [devices[n % half]!, devices[half + (n % half)]!];
+    const at = 2 * (n % half);
+    const [caller, callee] = [devices[at]!, devices[at + 1]!];
     const began = performance.now();
     const call = caller.ask("call", { to: callee.user });
     const { session } = await callee.push("incoming");
@@ -120,7 +133,7 @@ async function setup(): Promise<void> {
 async function fanout(): Promise<void> {
   const users = job.devices / 8;
   const callees = await connectAll(job.devices, (n) =>
-    SwitchboardDevice.connect(job.port, `callee${Math.floor(n / 8)}`, `device${n % 8}`),
+    SwitchboardDevice.connect(port(n % 8), `callee${Math.floor(n / 8)}`, `device${n % 8}`),
   );
   const callers = await switchboardDevices(users);
   await atRate(async (n) => {
@@ -137,14 +150,42 @@ async function fanout(): Promise<void> {
   });
 }
 
-/** A broken transport to `welcome` over the next one. */
+/** A broken transport to `welcome` over the next one; to another node, where there are several. */
 async function resume(): Promise<void> {
   const devices = await switchboardDevices(job.devices);
-  await atRate(async (n) => {
-    const began = performance.now();
-    await devices[n % devices.length]!.resume(job.port);
-    return performance.now() - began;
-  });
+  const opened = new Histogram();
+  await atRate(
+    async (n) => {
+      const began = performance.now();
+      const device = n % devices.length;
+      const hello = await devices[device]!.resume(port(device + 1 + Math.floor(n / devices.length)));
+      opened.record(performance.now() - hello);
+      return performance.now() - began;
+    },
+    { helloP50: () => opened.percentile(0.5), helloP99: () => opened.percentile(0.99) },
+  );
+}
+
+/** INVITE to 200, of as many callers as callees, each with one call at a time. */
+async function sipInvite(): Promise<void> {
+  const phones = await connectAll(job.devices, (n) => SipPhone.connect(port(0), `phone${n}`));
+  if (job.server === "switchboard") for (const phone of phones) await phone.register(benchSecret);
+  const histogram = new Histogram();
+  for (let n = 0; n < phones.length; n += 2) {
+    const caller = phones[n]!;
+    caller.onAnswered = (ms) => histogram.record(ms);
+    caller.callForEver(phones[n + 1]!.user);
+  }
+  await Bun.sleep(job.warmUp * 1_000);
+  histogram.clear();
+  measuring(true);
+  const began = performance.now();
+  await Bun.sleep(job.measure * 1_000);
+  const seconds = (performance.now() - began) / 1_000;
+  measuring(false);
+  const { count } = histogram;
+  const [p50, p99] = [histogram.percentile(0.5), histogram.percentile(0.99)];
+  result({ setupsPerSecond: count / seconds, p50, p99 });
 }
 
 process.on("uncaughtException", (error) => {
@@ -152,6 +193,6 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-const scenarios = { relay, idle, setup, fanout, resume };
+const scenarios = { relay, idle, setup, fanout, resume, "sip-invite": sipInvite };
 await scenarios[job.scenario]();
 process.exit(0);

@@ -2,11 +2,12 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import type { BenchTimes, Figures } from "./scenarios.ts";
+import { sipServers } from "./sip-invite.ts";
+import { sipParsers } from "./sip-parse.ts";
+import { bytes, cell, count, median, megabytes, ms, type Results, share } from "./table.ts";
 
 /** What was to be reached (docs/benchmarks.md says why). */
 const goals = { relay: 2.5, bytesPerLink: 4_096, setupP99: 10 };
-
-type Results = Readonly<Record<string, readonly (readonly Figures[])[]>>;
 
 /** The figures as Markdown: medians of the runs, and the least and most in brackets. */
 export function report(results: Results, how: BenchTimes & { runs: number }): string {
@@ -40,6 +41,10 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
   });
   if (rows.length > 0)
     lines.push("### Times", "", "| | p50 | p99 | server CPU |", "|---|---|---|---|", ...rows, "");
+  const parsing = results["sip-parse"];
+  if (parsing !== undefined) lines.push("### Parsing one INVITE", "", ...parseTable(parsing), "");
+  const invites = results["sip-invite"];
+  if (invites !== undefined) lines.push("### Calls by SIP", "", ...inviteTable(invites), "");
   lines.push("### Goals", "", ...verdicts(results));
   return lines.join("\n");
 }
@@ -76,6 +81,38 @@ function memoryTable(both: readonly (readonly Figures[])[], links: number): stri
   return [`| | per link | RSS before | with ${links} links |`, "|---|---|---|---|", ...rows];
 }
 
+function parseTable(all: readonly (readonly Figures[])[]): string[] {
+  const own = median(all[0] ?? [], "microseconds");
+  const rows = all.map((runs, index) => {
+    const ratio = median(runs, "microseconds") / own;
+    return `| ${sipParsers[index]} | ${cell(runs, "microseconds", (value) => `${value.toFixed(1)} µs`)} | ${ratio.toFixed(2)} × |`;
+  });
+  return ["| | CPU | beside ours |", "|---|---|---|", ...rows];
+}
+
+function inviteTable(all: readonly (readonly Figures[])[]): string[] {
+  const rows = all.map((raw, index) => {
+    const runs = raw.map((run) => ({
+      ...run,
+      perCpuSecond: (run.setupsPerSecond ?? 0) / (run.serverCpu ?? 1),
+    }));
+    const cells = [
+      cell(runs, "setupsPerSecond", count),
+      cell(runs, "perCpuSecond", count),
+      cell(runs, "p50", ms),
+      cell(runs, "p99", ms),
+      cell(runs, "serverCpu", share),
+      cell(runs, "generatorCpu", share),
+    ];
+    return `| ${sipServers[index]} | ${cells.join(" | ")} |`;
+  });
+  return [
+    "| | INVITE → 200 a second | per CPU second of the server | p50 | p99 | server CPU | generator CPU |",
+    "|---|---|---|---|---|---|---|",
+    ...rows,
+  ];
+}
+
 function verdicts(results: Results): string[] {
   const lines: string[] = [];
   const judge = (what: string, reached: boolean) =>
@@ -107,27 +144,8 @@ function perCpuSecond(run: Figures): number {
   return (run.messagesPerSecond ?? 0) / (run.serverCpu ?? 1);
 }
 
-function cell(runs: readonly Figures[], name: string, format: (value: number) => string): string {
-  const sorted = runs.map((run) => run[name] ?? 0).sort((a, b) => a - b);
-  const [least = 0, most = 0] = [sorted[0], sorted.at(-1)];
-  const middle = format(median(runs, name));
-  return runs.length === 1 ? middle : `${middle} (${format(least)}–${format(most)})`;
-}
-
-function median(runs: readonly Figures[], name: string): number {
-  const sorted = runs.map((run) => run[name] ?? 0).sort((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  const upper = sorted[half] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? 0) + upper) / 2;
-}
-
-const count = (value: number) => Math.round(value).toLocaleString("en-US");
-const ms = (value: number) => `${value < 10 ? value.toFixed(2) : value.toFixed(0)} ms`;
-const share = (value: number) => `${Math.round(value * 100)} %`;
-const bytes = (value: number) => `${(value / 1_024).toFixed(2)} KB`;
-const megabytes = (value: number) => `${(value / 1_048_576).toFixed(0)} MB`;
-
-function machine(): string {
+/** The machine and its programs. */
+export function machine(): string {
   const memory = /MemTotal:\s+(\d+)/.exec(readFileSync("/proc/meminfo", "utf8"))?.[1] ?? "0";
   const node = execFileSync("node", ["--version"], { encoding: "utf8" }).trim();
   const { length } = cpus();

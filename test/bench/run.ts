@@ -1,7 +1,13 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { clusterReport } from "./cluster-report.ts";
+import { failover } from "./failover.ts";
 import { report } from "./report.ts";
-import { type Figures, fanout, idle, relay, resume, setup } from "./scenarios.ts";
+import { across, type Figures, fanout, idle, relay, resume, setup } from "./scenarios.ts";
+import { sipInvite, sipServers } from "./sip-invite.ts";
+import { sipParse, sipParsers } from "./sip-parse.ts";
+import { benchTurn } from "./turn.ts";
+import { turnReport } from "./turn-report.ts";
 
 const { values } = parseArgs({
   options: {
@@ -13,10 +19,11 @@ const { values } = parseArgs({
   },
 });
 if (values.help) {
-  console.log(`Measures the server beside the PeerJS server: npm run bench -- [options]
+  console.log(`Measures the server beside the PeerJS server, and its TURN beside coturn: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only NAME   relay-a, relay-b, memory, setup, fanout or resume
+  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, sip-invite, turn; across nodes (with nats-server): relay-nodes,
+                setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
   process.exit(0);
@@ -27,19 +34,33 @@ const times = values.quick
   : { warmUp: 3, measure: 8, links: 10_000, settle: 12 };
 const runs = values.quick ? 1 : Number(values.runs);
 
+const { warmUp, measure } = times;
+const relayAcross = { scenario: "relay", devices: 200, inFlight: 4, warmUp, measure } as const;
+const setupAcross = { scenario: "setup", devices: 400, rate: 100, warmUp, measure } as const;
+const fanoutAcross = { scenario: "fanout", devices: 160, rate: 25, warmUp, measure } as const;
+const resumeAcross = { scenario: "resume", devices: 200, rate: 50, warmUp, measure } as const;
+
 /** Each scenario's runs: ours, PeerJS, ours, PeerJS … so that what the machine does meanwhile hits both. */
-const plan: Record<string, (() => Promise<Figures>)[]> = {
+const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   "relay-a": [() => relay("switchboard", 1_000, 1, times), () => relay("peerjs", 1_000, 1, times)],
   "relay-b": [() => relay("switchboard", 200, 8, times), () => relay("peerjs", 200, 8, times)],
   memory: [() => idle("switchboard", times), () => idle("peerjs", times)],
   setup: [() => setup(times)],
   fanout: [() => fanout(times)],
   resume: [() => resume(times)],
+  "sip-parse": sipParsers.map((name) => () => sipParse(name, times)),
+  "sip-invite": sipServers.map((name) => () => sipInvite(name, times)),
+  "relay-nodes": [() => across(1, relayAcross), () => across(2, relayAcross)],
+  "setup-nodes": [() => across(1, setupAcross), () => across(2, setupAcross)],
+  "fanout-nodes": [() => across(1, fanoutAcross), () => across(3, fanoutAcross)],
+  "resume-nodes": [() => across(1, resumeAcross), () => across(3, resumeAcross)],
+  failover: [() => failover(values.quick ? 1 : 3)],
 };
+const only = values.only.split(",").flatMap((name) => (name === "nodes" ? acrossNodes() : [name]));
 
 const results: Record<string, Figures[][]> = {};
 for (const [name, servers] of Object.entries(plan)) {
-  if (values.only !== "" && values.only !== name) continue;
+  if (values.only !== "" && !only.includes(name)) continue;
   const all: Figures[][] = servers.map(() => []);
   results[name] = all;
   for (let run = 0; run < runs; run++)
@@ -47,19 +68,44 @@ for (const [name, servers] of Object.entries(plan)) {
       const figures = await measure();
       all[index]?.push(figures);
       const text = Object.entries(figures).map(([key, value]) => `${key} ${value.toPrecision(4)}`);
-      console.log(`${name} ${index === 0 ? "switchboard" : "peerjs"} run ${run + 1}: ${text.join(", ")}`);
+      console.log(`${name} ${subjects(name)[index]} run ${run + 1}: ${text.join(", ")}`);
     }
 }
 
-const text = report(results, { runs, ...times });
-console.log(`\n${text}`);
-if (values.record) {
+/** Shows the figures, and with --record writes them between the marks of this name. */
+function show(name: string, text: string): void {
+  console.log(`\n${text}`);
+  if (!values.record) return;
   const path = new URL("../../docs/benchmarks.md", import.meta.url);
-  const before = readFileSync(path, "utf8");
-  const after = before.replace(
-    /<!-- results -->[\s\S]*<!-- end -->/,
-    () => `<!-- results -->\n${text}\n<!-- end -->`,
+  const marks = new RegExp(`<!-- ${name} -->[\\s\\S]*?<!-- end -->`);
+  writeFileSync(
+    path,
+    readFileSync(path, "utf8").replace(marks, () => `<!-- ${name} -->\n${text}\n<!-- end -->`),
   );
-  writeFileSync(path, after);
   console.log("wrote docs/benchmarks.md");
+}
+
+const measured = Object.keys(results);
+if (measured.some((name) => !acrossNodes().includes(name)))
+  show("results", report(results, { runs, ...times }));
+if (measured.some((name) => acrossNodes().includes(name)))
+  show("nodes", clusterReport(results, { runs, ...times }));
+if (values.only === "" || only.includes("turn")) {
+  const size = values.quick
+    ? { rounds: 1, messages: 300, allocations: 300 }
+    : { rounds: Math.max(5, runs), messages: 1_000, allocations: 1_000 };
+  const figures = await benchTurn(size);
+  if (figures === undefined) console.log("turn: skipped, Debian's package coturn is missing");
+  else show("turn", turnReport(figures, size));
+}
+
+function acrossNodes(): string[] {
+  return Object.keys(plan).filter((name) => name.endsWith("-nodes") || name === "failover");
+}
+
+/** What is measured side by side. */
+function subjects(name: string): readonly string[] {
+  if (name === "sip-parse") return sipParsers;
+  if (name === "sip-invite") return sipServers;
+  return acrossNodes().includes(name) ? ["one node", "several"] : ["switchboard", "peerjs"];
 }

@@ -3,6 +3,7 @@ import {
   cpuSeconds,
   generate,
   residentBytes,
+  startCluster,
   startGenerator,
   startOurs,
   startPeerjs,
@@ -21,11 +22,11 @@ export interface BenchTimes {
   readonly settle: number;
 }
 
-const start = { switchboard: startOurs, peerjs: startPeerjs };
+const start = { switchboard: () => startOurs(), peerjs: startPeerjs };
 
 /** Relay with so many devices and messages in flight: rate, latency, and what both processes cost. */
 export function relay(
-  server: BenchServer["name"],
+  server: keyof typeof start,
   devices: number,
   inFlight: number,
   times: BenchTimes,
@@ -46,10 +47,10 @@ export function resume(times: BenchTimes): Promise<Figures> {
 }
 
 /** Memory of a server with idle links, less what it held before, by link. A first load has warmed it up. */
-export async function idle(name: BenchServer["name"], times: BenchTimes): Promise<Figures> {
+export async function idle(name: keyof typeof start, times: BenchTimes): Promise<Figures> {
   const server = await start[name]();
   try {
-    const job = { server: name, port: server.port, scenario: "idle", warmUp: 0, measure: 0 } as const;
+    const job = { server: name, ports: [server.port], scenario: "idle", warmUp: 0, measure: 0 } as const;
     await hold({ ...job, devices: 200 }, () => Bun.sleep(500));
     const before = await settled(server.pid, times.settle);
     let after = 0;
@@ -62,24 +63,38 @@ export async function idle(name: BenchServer["name"], times: BenchTimes): Promis
   }
 }
 
-async function timed(job: Omit<Job, "port">): Promise<Figures> {
+async function timed(
+  job: Omit<Job, "ports" | "server"> & { readonly server: keyof typeof start },
+): Promise<Figures> {
   const server = await start[job.server]();
   try {
-    const cpu = { server: 0, generator: 0, seconds: 0 };
-    const values = await generate({ ...job, port: server.port }, (event, generatorPid) => {
-      const sign = event === "measuring" ? -1 : 1;
-      cpu.server += sign * cpuSeconds(server.pid);
-      cpu.generator += sign * cpuSeconds(generatorPid);
-      cpu.seconds += (sign * performance.now()) / 1_000;
-    });
-    return {
-      ...values,
-      serverCpu: cpu.server / cpu.seconds,
-      generatorCpu: cpu.generator / cpu.seconds,
-    };
+    return await measured({ ...job, ports: [server.port] }, [server]);
   } finally {
     await server.stop();
   }
+}
+
+/** The same across so many nodes of ours; CPU is that of all nodes. */
+export async function across(nodes: number, job: Omit<Job, "ports" | "server">): Promise<Figures> {
+  const cluster = await startCluster(nodes);
+  try {
+    const ports = cluster.nodes.map(({ port }) => port);
+    return await measured({ ...job, server: "switchboard", ports }, cluster.nodes);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Runs the generator against what listens on the ports, and takes the CPU time of both. */
+export async function measured(job: Job, servers: readonly BenchServer[]): Promise<Figures> {
+  const cpu = { server: 0, generator: 0, seconds: 0 };
+  const values = await generate(job, (event, generatorPid) => {
+    const sign = event === "measuring" ? -1 : 1;
+    for (const { pid } of servers) cpu.server += sign * cpuSeconds(pid);
+    cpu.generator += sign * cpuSeconds(generatorPid);
+    cpu.seconds += (sign * performance.now()) / 1_000;
+  });
+  return { ...values, serverCpu: cpu.server / cpu.seconds, generatorCpu: cpu.generator / cpu.seconds };
 }
 
 /** Keeps a load of idle devices while `during` runs. */

@@ -48,16 +48,18 @@ export class SwitchboardDevice implements RelayDevice {
     return device;
   }
 
-  /** Cuts the transport and comes back over another one; resolves when `welcome` is there. */
-  async resume(port: number): Promise<void> {
+  /** Cuts the transport and comes back over another one; resolves when `welcome` is there, with the time of hello. */
+  async resume(port: number): Promise<number> {
     this.socket.destroy();
     this.attempt += 1;
     this.socket = await LoadSocket.open(port, "/ws", "switchboard.v1");
     this.#listen();
     const { link, secret, home } = this.welcome;
+    const hello = performance.now();
     this.#hello({ resume: { link, secret, home, seq: this.seq } });
     this.welcome = await this.wait((frame) => frame.type === "welcome");
     if (this.welcome.resumed !== true) throw new Error(`resume was refused: ${this.welcome.reason}`);
+    return hello;
   }
 
   fire(type: string, fields: Frame): number {

@@ -1,6 +1,5 @@
 // CPU per delivered message, allocations and memory of our TURN server beside Debian's coturn, with the same commands one after the
 // other on loopback. A delivered message takes two relay hops: client → relay A → relay B → client.
-// Run it alone: bun test/bench/turn.ts [short]
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -9,11 +8,27 @@ import { bindUdp } from "../../src/net/udp.ts";
 import { TurnClient, TurnClientError } from "../../src/turn/shell/turn-client.ts";
 import { account, Coturn, coturnVersion, hasCoturn, uclient } from "../turn/support/coturn.ts";
 
-const short = process.argv[2] === "short";
-const rounds = short ? 1 : 5;
-/** Messages of each of the 40 clients. */
-const messages = short ? 300 : 1_000;
-const allocations = short ? 300 : 1_000;
+export interface TurnBenchSize {
+  /** Rounds that count, after one that warms up. */
+  readonly rounds: number;
+  /** Messages of each of the {@link relayClients}. */
+  readonly messages: number;
+  readonly allocations: number;
+}
+
+/** What one server cost. Times are µs of CPU of all threads. */
+export interface TurnFigures {
+  readonly name: string;
+  /** One number a round. */
+  readonly perMessage: readonly number[];
+  readonly lost: number;
+  readonly perAllocation: number;
+  readonly allocationsPerSecond: number;
+  /** KiB of resident memory. */
+  readonly allocationMemory: number;
+}
+
+export const relayClients = 40;
 
 /** A server in a process of its own. */
 interface Subject {
@@ -76,19 +91,18 @@ async function startCoturn(): Promise<Subject> {
   };
 }
 
-async function relay(
-  subject: Subject,
-  clients: number,
-  each: number,
-): Promise<{ cpu: number; lost: number }> {
+async function relay(subject: Subject, each: number): Promise<{ cpu: number; lost: number }> {
   const before = cpu(subject.pid);
-  const flags = `-y -c -l 172 -n ${each} -m ${clients} -z 1`.split(" ");
+  const flags = `-y -c -l 172 -n ${each} -m ${relayClients} -z 1`.split(" ");
   const { received, sent, output } = await uclient(subject.port, ...flags);
   if (received <= 0) throw new Error(`${subject.name} relayed nothing:\n${output.slice(-2_000)}`);
   return { cpu: (cpu(subject.pid) - before) / received, lost: sent - received };
 }
 
-async function allocate(subject: Subject): Promise<{ cpu: number; perSecond: number; memory: number }> {
+async function allocate(
+  subject: Subject,
+  allocations: number,
+): Promise<Pick<TurnFigures, "perAllocation" | "allocationsPerSecond" | "allocationMemory">> {
   const sockets: { close(): void }[] = [];
   const one = async (): Promise<void> => {
     let client: TurnClient | undefined;
@@ -111,52 +125,39 @@ async function allocate(subject: Subject): Promise<{ cpu: number; perSecond: num
   for (let n = 0; n < allocations; n += 20) await Promise.all(Array.from({ length: 20 }, one));
   const seconds = (performance.now() - start) / 1_000;
   const result = {
-    cpu: (cpu(subject.pid) - cpuBefore) / allocations,
-    perSecond: allocations / seconds,
-    memory: (resident(subject.pid) - memoryBefore) / allocations,
+    perAllocation: (cpu(subject.pid) - cpuBefore) / allocations,
+    allocationsPerSecond: allocations / seconds,
+    allocationMemory: (resident(subject.pid) - memoryBefore) / allocations,
   };
   for (const socket of sockets) socket.close();
   return result;
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
+/** coturn, ours with the short way inside the server, ours through relay sockets; undefined where coturn is missing. */
+export async function benchTurn(size: TurnBenchSize): Promise<TurnFigures[] | undefined> {
+  if (!hasCoturn) return undefined;
+  const subjects = [
+    await startCoturn(),
+    await startOurs("Switchboard, inside the server", true),
+    await startOurs("Switchboard, relay sockets", false),
+  ];
+  const costs = subjects.map((): number[] => []);
+  const lost = subjects.map(() => 0);
+  // In turns, so that what else the machine does meets all of them. The first round warms up.
+  for (let round = 0; round <= size.rounds; round++)
+    for (const [index, subject] of subjects.entries()) {
+      const relayed = await relay(subject, size.messages);
+      if (round > 0) costs[index]?.push(relayed.cpu);
+      lost[index] = (lost[index] ?? 0) + relayed.lost;
+    }
+  const figures: TurnFigures[] = [];
+  for (const [index, subject] of subjects.entries())
+    figures.push({
+      name: subject.name,
+      perMessage: costs[index] ?? [],
+      lost: lost[index] ?? 0,
+      ...(await allocate(subject, size.allocations)),
+    });
+  await Promise.all(subjects.map((subject) => subject.stop()));
+  return figures;
 }
-
-if (!hasCoturn) {
-  console.log("turn: skipped, Debian's package coturn is missing");
-  process.exit(0);
-}
-const subjects = [
-  await startCoturn(),
-  await startOurs("ours, inside the server", true),
-  await startOurs("ours, relay sockets", false),
-];
-const costs = subjects.map((): number[] => []);
-const lost = subjects.map(() => 0);
-// In turns, so that what else the machine does meets all of them. The first round warms up.
-for (let round = 0; round <= rounds; round++)
-  for (const [index, subject] of subjects.entries()) {
-    const relayed = await relay(subject, 40, messages);
-    if (round > 0) costs[index]?.push(relayed.cpu);
-    lost[index] = (lost[index] ?? 0) + relayed.lost;
-  }
-console.log(
-  `TURN: ${rounds} rounds of 40 clients × ${messages} messages of 172 bytes (median), ${allocations} allocations`,
-);
-const reference = median(costs[0] ?? []);
-for (const [index, subject] of subjects.entries()) {
-  const message = median(costs[index] ?? []);
-  const allocated = await allocate(subject);
-  console.log(
-    [
-      subject.name.padEnd(26),
-      `${message.toFixed(1)} µs CPU/message (${(message / reference).toFixed(2)} × coturn)`,
-      `${lost[index]} lost`,
-      `${allocated.cpu.toFixed(0)} µs CPU/allocation`,
-      `${allocated.perSecond.toFixed(0)} allocations/s`,
-      `${allocated.memory.toFixed(1)} KiB/allocation`,
-    ].join(" | "),
-  );
-}
-await Promise.all(subjects.map((subject) => subject.stop()));

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
+import { type Cutter, openCutter } from "../support/cutter.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import {
   button,
@@ -12,7 +13,6 @@ import {
   type Tab,
 } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
-import { type Cutter, openCutter } from "./support/cutter.ts";
 
 const cutFor = 10_000;
 

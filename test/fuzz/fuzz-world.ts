@@ -4,7 +4,6 @@ import { wireError } from "../../src/protocol/error-codes.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { silentRequests } from "../../src/protocol/requests.ts";
 import { longerThan } from "../../src/shared/utf8.ts";
-import type { Backplane } from "../../src/signaling/backplane.ts";
 import { Core } from "../../src/signaling/core.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
 import type { Ports } from "../../src/signaling/ports.ts";
@@ -87,7 +86,7 @@ export class FuzzWorld {
       tokens: [...identities.keys(), "forged"],
     };
     this.#core = new Core(
-      { node: "n1", limits, ports: this.#ports(), backplane: nobody, rooms: [] },
+      { node: "n1", limits, ports: this.#ports(), backplane: undefined, rooms: [] },
       this.now,
     );
     const remember = (list: string[]) => (text: string) => {
@@ -258,6 +257,7 @@ export class FuzzWorld {
   #ports(): Ports {
     const digest = (text: string) => createHash("sha256").update(text).digest("base64url");
     return {
+      now: () => this.now,
       verify: (token, done) => {
         const verdict = () => {
           const identity = identities.get(token);
@@ -285,10 +285,3 @@ export class FuzzWorld {
     };
   }
 }
-
-const nobody: Backplane = {
-  state: "up",
-  publish: () => {},
-  request: (_subject, _message, _timeout, done) => done({ kind: "no_responders" }),
-  subscribe: () => () => {},
-};

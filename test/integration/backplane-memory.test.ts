@@ -1,4 +1,5 @@
-import { expect, test } from "bun:test";
+import assert from "node:assert/strict";
+import { test } from "node:test";
 import { MemoryHub } from "../../src/cluster/memory.ts";
 import { backplaneSuite } from "./backplane-suite.ts";
 
@@ -24,19 +25,19 @@ test("pumped: nothing arrives before its time, nor at a node that went down mean
   const heard: unknown[] = [];
   hub.node("b").subscribe("s", (message) => heard.push(message));
   hub.node("a").publish("s", 1);
-  expect(heard).toEqual([]);
-  expect(hub.next).toBe(0);
+  assert.deepEqual(heard, []);
+  assert.equal(hub.next, 0);
   hub.down("b");
   hub.pump(0);
-  expect(heard).toEqual([]);
-  expect(hub.next).toBeUndefined();
+  assert.deepEqual(heard, []);
+  assert.equal(hub.next, undefined);
 });
 
 test("an open request says when its timeout is due", () => {
   const hub = new MemoryHub({ delivery: "immediate", now: 1_000 });
   hub.node("b").subscribe("s", () => {});
   hub.node("a").request("s", 1, 500, () => {});
-  expect(hub.next).toBe(1_500);
+  assert.equal(hub.next, 1_500);
   hub.pump(1_500);
-  expect(hub.next).toBeUndefined();
+  assert.equal(hub.next, undefined);
 });

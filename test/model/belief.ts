@@ -41,9 +41,15 @@ const namesItself = (frame: Frame, slot: string): boolean =>
 export class Beliefs {
   readonly #slot: string;
   readonly #all = new Map<string, Belief>();
+  /** Sessions that were found by a ticket: the next word of them says what they are, or that they are over by now. */
+  readonly #promised = new Set<string>();
 
   constructor(slot: string) {
     this.#slot = slot;
+  }
+
+  promised(session: string): void {
+    this.#promised.add(session);
   }
 
   get(session: string): Belief | undefined {
@@ -181,6 +187,7 @@ export class Beliefs {
         this.#leg(push.session, "peer").peerLink = push.link;
         break;
       case "ended":
+        if (this.#promised.delete(push.session) && !this.#all.has(push.session)) break;
         if (namesItself(push, this.#slot)) throw new Error(`${push.session}: told that it ended it itself`);
         this.#leg(push.session, "ended").state = "ended";
         break;

@@ -71,7 +71,7 @@ export function checkAgreement(world: World): void {
       expect(belief.pairs.size).toBe(1);
       expect(belief.peerLink ?? "live").toBe("live");
     }
-  expect(world.core.stats()).toMatchObject({
+  expect(world.stats()).toMatchObject({
     sessionsRinging: 0,
     sessionsActive: sessions.size,
     linksLive: world.online().length,
@@ -127,7 +127,7 @@ export function checkMesh(world: World): void {
 
 /** Nobody is left: the server has nothing left either. */
 export function checkEmpty(world: World): void {
-  expect(world.core.stats()).toMatchObject({
+  expect(world.stats()).toMatchObject({
     linksLive: 0,
     linksSuspended: 0,
     devices: 0,

@@ -28,7 +28,7 @@ test("when all have gone no object of theirs is left in the core", () => {
   for (const one of fc.sample(step, 1_500)) perform(world, one);
   const instances = countOf(mortal);
   // The count can see what it is to see.
-  expect(instances.get("Device")).toBeGreaterThanOrEqual(world.core.stats().devices);
+  expect(instances.get("Device")).toBeGreaterThanOrEqual(world.stats().devices);
   for (const client of world.clients) client.vanish(true);
   world.clients = [];
   world.current.clear();
@@ -36,7 +36,7 @@ test("when all have gone no object of theirs is left in the core", () => {
   world.pass(90_000 + 300_000 + 600_000 + 120_000);
   for (const [name, count] of countOf(mortal))
     expect({ name, left: Math.max(0, count - spared) }).toEqual({ name, left: 0 });
-  expect(world.core.stats()).toMatchObject({ linksLive: 0, sessionsActive: 0 });
+  expect(world.stats()).toMatchObject({ linksLive: 0, sessionsActive: 0 });
 }, 60_000);
 
 /** Live objects by the name of their class. */

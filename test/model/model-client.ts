@@ -5,7 +5,7 @@ import type { Ledger, Slot } from "./ledger.ts";
 import { Wire } from "./wire.ts";
 
 export interface ModelWorld {
-  readonly core: Core;
+  coreAt(node: number): Core;
   readonly ledger: Ledger;
   readonly now: number;
   /** The server has heard of this device just now. */
@@ -56,6 +56,8 @@ export class ModelClient {
   readonly presence = new Map<string, string[]>();
   state: "online" | "offline" | "stopped" = "offline";
   wire: Wire | undefined;
+  /** The number of the node that it connects to. */
+  node = 0;
   /** ms for which the server had not heard of it when it last said hello. */
   silentFor = 0;
   #heardAt: number;
@@ -96,8 +98,9 @@ export class ModelClient {
   }
 
   /** Opens a transport and says hello: goes on with its link, or presents tickets to a new one. */
-  connect(options: { lag?: boolean } = {}): void {
+  connect(options: { lag?: boolean; node?: number } = {}): void {
     if (this.state === "stopped") return;
+    if (options.node !== undefined) this.node = options.node;
     if (this.wire !== undefined) this.#older.push(this.wire);
     this.silentFor = this.#world.now - this.#heardAt;
     this.#attempt += 1;
@@ -114,7 +117,7 @@ export class ModelClient {
       ...resume,
     };
     this.state = "offline";
-    const wire = new Wire(this.#world.core, () => this.#world.now, {
+    const wire = new Wire(this.#world.coreAt(this.node), () => this.#world.now, {
       frame: (text) => this.#hear(wire, JSON.parse(text)),
       closed: (code) => this.#closed(wire, code),
       delivered: () => {
@@ -203,6 +206,7 @@ export class ModelClient {
     this.rooms.clear();
     this.mesh = false;
     this.presence.clear();
+    for (const session of frame.sessions ?? []) this.beliefs.promised(session);
     for (const belief of this.beliefs.live())
       if (!frame.sessions?.includes(belief.session)) this.beliefs.over(belief.session);
     if (this.#watches.length > 0) this.ask("watch", { users: this.#watches });

@@ -23,8 +23,10 @@ test("any history on one node: nobody hears what it must not, both ends agree af
       fc.boolean(),
       // A short log makes resumes fail: the same histories with links lost in the middle.
       fc.constantFrom({}, { logFrames: 8 }),
-      (steps, crowd, polite, limits) => {
-        const world = new World(limits);
+      // Sessions that go on as their own snapshots: nobody may notice.
+      fc.boolean(),
+      (steps, crowd, polite, limits, handsOver) => {
+        const world = new World(limits, ["n1"], handsOver);
         if (crowd) for (const slot of slots) world.start(slot);
         for (const one of steps) {
           perform(world, one);

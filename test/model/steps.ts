@@ -8,6 +8,8 @@ const targets = ["alice", "bob", "carol", "bob/1", "carol/1", "alice/2", "nobody
 
 const slot = fc.constantFrom(...slots);
 const pick = fc.nat(7);
+/** The node that a client turns to, where there are several. */
+const node = fc.nat(2);
 
 const weighted = <T>(weight: number, arbitrary: fc.Arbitrary<T>) => ({ weight, arbitrary });
 const kind = <K extends string>(name: K) => fc.constant(name);
@@ -22,9 +24,10 @@ export const step = fc.oneof(
       slot,
       second: fc.constantFrom(false, false, false, true),
       lag: fc.constantFrom(false, false, false, true),
+      node,
     }),
   ),
-  weighted(1, fc.record({ do: kind("reload"), slot })),
+  weighted(1, fc.record({ do: kind("reload"), slot, node })),
   weighted(2, fc.record({ do: kind("zombie"), slot, pick })),
   weighted(1, fc.record({ do: kind("crash"), slot, serverHears: fc.boolean() })),
   weighted(3, fc.record({ do: kind("cut"), slot, serverHears: fc.boolean() })),
@@ -54,6 +57,7 @@ export const step = fc.oneof(
   weighted(20, fc.record({ do: kind("session"), slot, act: fc.constantFrom(...sessionActs), pick })),
   weighted(8, fc.record({ do: kind("progress") })),
   weighted(2, fc.record({ do: kind("rogue"), slot, act: fc.constantFrom(...rogueActs), pick })),
+  weighted(1, fc.record({ do: kind("backplane"), lags: fc.boolean() })),
   weighted(2, fc.record({ do: kind("join"), slot, mesh: fc.boolean() })),
   weighted(1, fc.record({ do: kind("leave"), slot })),
   weighted(3, fc.record({ do: kind("wait"), for: short })),
@@ -67,6 +71,11 @@ export function perform(world: World, one: Step): void {
     world.pass(one.for);
     return;
   }
+  if (one.do === "backplane") {
+    world.backplaneLags = one.lags;
+    world.flow();
+    return;
+  }
   if (one.do === "progress") {
     for (const client of world.online())
       for (const belief of client.beliefs.live()) progress(world, client, belief);
@@ -75,8 +84,8 @@ export function perform(world: World, one: Step): void {
   }
   const client = world.current.get(one.slot);
   if (one.do === "connect") {
-    if (client === undefined || one.second) world.start(one.slot);
-    else if (!client.isOnline) client.connect({ lag: one.lag });
+    if (client === undefined || one.second) world.start(one.slot, [], one.node);
+    else if (!client.isOnline) client.connect({ lag: one.lag, node: one.node });
   } else if (one.do === "zombie") {
     // An older instance that was cut off, and never heard that it was displaced.
     const asleep = world.clients.filter((old) => old.slot === one.slot && old !== client && !old.isOnline);
@@ -88,13 +97,13 @@ export function perform(world: World, one: Step): void {
 function performOn(
   world: World,
   client: ModelClient,
-  one: Exclude<Step, { do: "wait" | "progress" | "connect" | "zombie" }>,
+  one: Exclude<Step, { do: "wait" | "progress" | "connect" | "zombie" | "backplane" }>,
 ): void {
   switch (one.do) {
     case "reload": {
       const tickets = client.beliefs.live().map((belief) => belief.ticket);
       client.vanish(true);
-      world.start(one.slot, tickets);
+      world.start(one.slot, tickets, one.node);
       break;
     }
     case "crash":

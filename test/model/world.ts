@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { MemoryHub } from "../../src/cluster/memory.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
-import { Core } from "../../src/signaling/core.ts";
+import { Core, type CoreStats } from "../../src/signaling/core.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
 import { Ledger, type Slot } from "./ledger.ts";
 import { ModelClient } from "./model-client.ts";
@@ -17,7 +18,11 @@ const watchers = new Set(["alice", "bob"]);
 /** One node, its clients, and the network between them, under one simulated clock. */
 export class World {
   now = 1_000_000_000_000;
-  readonly core: Core;
+  readonly cores: readonly Core[];
+  readonly #hub: MemoryHub | undefined;
+  /** True: what nodes say to each other waits. */
+  #backplaneLags = false;
+  #lagged = false;
   readonly ledger = new Ledger();
   readonly limits: Limits;
   /** The newest client of each slot. */
@@ -29,22 +34,32 @@ export class World {
   readonly #spokeAt = new Map<Slot, number>();
   #random = 0;
   #instances = 0;
+  readonly #handsOver: boolean;
+  #handedOver = 0;
+  #turns = 0;
 
-  constructor(limits: Partial<Limits> = {}) {
+  /**
+   * `nodes`: several are joined by a backplane in memory, and every client connects to any of them. With `handsOver`
+   * every session goes on as its own snapshot, again and again.
+   */
+  constructor(limits: Partial<Limits> = {}, nodes: readonly string[] = ["n1"], handsOver = false) {
+    this.#handsOver = handsOver;
     this.limits = { ...defaultLimits, ...limits };
+    this.#hub = nodes.length > 1 ? new MemoryHub({ delivery: "pumped", now: this.now }) : undefined;
+    this.cores = nodes.map((node) => this.#newCore(node));
+    if (nodes.length > 1) this.pass(3_000);
+  }
+
+  #newCore(node: string): Core {
     const hash = (text: string) => createHash("sha256").update(text).digest("base64url");
-    this.core = new Core(
+    return new Core(
       {
-        node: "n1",
+        node,
         limits: this.limits,
         rooms: [],
-        backplane: {
-          state: "up",
-          publish: () => {},
-          request: (_subject, _message, _timeout, done) => done({ kind: "no_responders" }),
-          subscribe: () => () => {},
-        },
+        backplane: this.#hub?.node(node),
         ports: {
+          now: () => this.now,
           verify: (user, done) =>
             done(
               {
@@ -71,13 +86,41 @@ export class World {
     );
   }
 
+  /** Nodes could not hear each other for a time. */
+  get lagged(): boolean {
+    return this.#lagged;
+  }
+
+  get backplaneLags(): boolean {
+    return this.#backplaneLags;
+  }
+
+  set backplaneLags(lags: boolean) {
+    this.#backplaneLags = lags;
+    this.#lagged ||= lags;
+  }
+
+  /** The node of that number. */
+  coreAt(node: number): Core {
+    return this.cores[node % this.cores.length] as Core;
+  }
+
+  /** What all nodes hold together. */
+  stats(): Record<keyof CoreStats, number> {
+    const sum: Record<string, number> = {};
+    for (const core of this.cores)
+      for (const [name, value] of Object.entries(core.stats())) sum[name] = (sum[name] ?? 0) + value;
+    return sum as Record<keyof CoreStats, number>;
+  }
+
   /**
    * A client was told that another instance has taken its place: only a newer one may have,
    * while the server knows this one.
    */
   displaced({ slot, index, state, silentFor }: ModelClient): void {
     const known = state === "online" || silentFor < this.limits.resumeWindow;
-    if (known && this.#newest.get(slot) === index)
+    // A client whose first hello waits for nodes that can't hear each other may well say it again.
+    if (known && !this.#lagged && this.#newest.get(slot) === index)
       throw new Error(`${slot}: an older instance displaced the newest one`);
   }
 
@@ -86,7 +129,7 @@ export class World {
   }
 
   /** Starts another client at the slot: a first one, a reload with tickets, or a second instance beside the first. */
-  start(slot: Slot, tickets: readonly string[] = []): ModelClient {
+  start(slot: Slot, tickets: readonly string[] = [], node = 0): ModelClient {
     const user = slot.split("/")[0] as string;
     this.#instances += 1;
     const client = new ModelClient(this, slot, {
@@ -98,14 +141,22 @@ export class World {
     this.current.set(slot, client);
     this.clients.push(client);
     this.#newest.set(slot, client.index);
-    client.connect();
+    client.connect({ node });
     this.flow();
     return client;
   }
 
   /** Delivers everything that does not lag, and what comes of it. */
   flow(): void {
-    for (let left = 50; left > 0; left--) for (const client of this.clients) client.flow();
+    for (let left = 50; left > 0; left--) {
+      for (const client of this.clients) {
+        client.flow();
+        this.#turns += 1;
+        // Now and then, at every kind of moment: in the middle of a conversation too.
+        if (this.#handsOver && this.#turns % 97 === 0) this.#handOver();
+      }
+      if (!this.backplaneLags) this.#hub?.pump(this.now);
+    }
     this.clients = this.clients.filter((client) => client.state !== "stopped" || client.wire?.open === true);
     for (const [slot, client] of this.current) if (client.state === "stopped") this.current.delete(slot);
   }
@@ -113,8 +164,10 @@ export class World {
   pass(ms: number): void {
     const end = this.now + ms;
     while (this.now < end) {
-      this.now = Math.min(end, Math.max(this.now, this.core.nextDeadline));
-      this.core.tick(this.now);
+      const due = this.cores.map((core) => core.nextDeadline);
+      const between = this.backplaneLags ? undefined : this.#hub?.next;
+      this.now = Math.min(end, Math.max(this.now, Math.min(between ?? end, ...due)));
+      for (const core of this.cores) core.tick(this.now);
       this.flow();
     }
   }
@@ -124,6 +177,7 @@ export class World {
    * of them stays, and nobody displaces anybody for ever.
    */
   heal(): void {
+    this.backplaneLags = false;
     for (let rounds = 0; ; rounds++) {
       if (rounds > 5) throw new Error("the clients never settle");
       for (const client of this.clients) {
@@ -142,6 +196,25 @@ export class World {
     const slots = this.online().map((client) => client.slot);
     if (new Set(slots).size < slots.length) throw new Error(`two live instances of one of ${slots}`);
     for (const client of this.online()) this.current.set(client.slot, client);
+  }
+
+  /** Another node takes every session over, as far as one core can show it. */
+  #handOver(): void {
+    const { sessions, links } = this.coreAt(0);
+    for (const id of sessions.ids()) {
+      const before = sessions.release(id, this.now);
+      const text = JSON.stringify(before);
+      this.#handedOver += 1;
+      const adopted = sessions.adopt(
+        JSON.parse(text),
+        (link) => links.byId(link),
+        1 + this.#handedOver,
+        this.now,
+      );
+      const after = JSON.stringify({ ...adopted.snapshot(this.now), epoch: before?.epoch });
+      if (after !== text) throw new Error(`${id} is another session now:\n${text}\n${after}`);
+    }
+    this.coreAt(0).tick(this.now);
   }
 
   online(): ModelClient[] {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { endWithUs } from "./end-with-us.ts";
 import { runtimePath } from "./runtimes.ts";
 
 export interface ServerOptions {
@@ -24,6 +25,8 @@ export interface RunningServer {
   readonly logs: string[];
   /** Ends it, at once if it does not drain within a second. */
   stop(): Promise<void>;
+  /** Ends it as a crash does: nobody is told. */
+  kill(): Promise<void>;
 }
 
 const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
@@ -50,7 +53,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     env: { ...process.env, ...options.env },
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  endWithUs(child.pid ?? 0, exited);
+  endWithUs(child);
   void exited.then(() => rmSync(folder, { recursive: true, force: true }));
 
   const logs: string[] = [];
@@ -85,13 +88,9 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       await exited;
       clearTimeout(kill);
     },
+    kill: async () => {
+      child.kill("SIGKILL");
+      await exited;
+    },
   };
-}
-
-/** Kills the server when this process is gone, however it went: tests are killed themselves when they hang. */
-function endWithUs(pid: number, exited: Promise<void>): void {
-  const script = `cat; kill -9 ${pid}`;
-  const guard = spawn("sh", ["-c", script], { stdio: ["pipe", "ignore", "ignore"], detached: true });
-  guard.unref();
-  void exited.then(() => guard.kill("SIGKILL"));
 }

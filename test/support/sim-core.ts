@@ -22,6 +22,8 @@ const everything: Grants = {
   view: ["stream:*"],
 };
 
+let runs = 0;
+
 /** A core with a simulated clock and fake transports. Tokens: `alice`, or `alice?{"call":["bob"]}` with grants. */
 export class SimCore {
   now = 1_000_000_000_000;
@@ -31,9 +33,19 @@ export class SimCore {
   /** Clients that have a ping to answer, which they do after the core's turn. */
   readonly pinged: SimClient[] = [];
   #random = 0;
+  /** Another run of a node makes other ids. */
+  readonly #run = runs++;
 
-  constructor(limits: Partial<Limits> = {}, rooms: RoomRule[] = []) {
+  constructor(
+    limits: Partial<Limits> = {},
+    rooms: RoomRule[] = [],
+    node = "n1",
+    backplane?: Backplane,
+    now?: number,
+  ) {
+    if (now !== undefined) this.now = now;
     const ports: Ports = {
+      now: () => this.now,
       verify: (token, done) => {
         const [user, grants] = token.split("?") as [string, string | undefined];
         if (user.startsWith("!")) done({ ok: false, error: wireError(user.slice(1) as WireCode) }, this.now);
@@ -58,7 +70,7 @@ export class SimCore {
       random: (bytes) => {
         this.#random += 1;
         return createHash("sha256")
-          .update(String(this.#random))
+          .update(`${node} ${this.#run} ${this.#random}`)
           .digest("base64url")
           .slice(0, Math.ceil((bytes * 4) / 3));
       },
@@ -74,15 +86,8 @@ export class SimCore {
         if (event.type === "fault") throw event.error;
       },
     };
-    // A node alone: nobody else ever answers.
-    const backplane: Backplane = {
-      state: "up",
-      publish: () => {},
-      request: (_subject, _message, _timeout, answered) => answered({ kind: "no_responders" }),
-      subscribe: () => () => {},
-    };
     this.core = new Core(
-      { node: "n1", limits: { ...defaultLimits, ...limits }, ports, backplane, rooms },
+      { node, limits: { ...defaultLimits, ...limits }, ports, backplane, rooms },
       this.now,
     );
   }
@@ -102,6 +107,10 @@ export class SimCore {
 
   #tick(): void {
     this.core.tick(this.now);
+    this.answerPings();
+  }
+
+  answerPings(): void {
     for (const client of this.pinged.splice(0)) if (!client.mute) client.raw('{"type":"pong"}');
   }
 
@@ -112,7 +121,8 @@ export class SimCore {
 
 /** A client that speaks raw frames and keeps what it heard. */
 export class SimClient {
-  readonly sim: SimCore;
+  /** The node that it connects to. */
+  sim: SimCore;
   readonly user: string;
   readonly device: string;
   readonly instance: string;

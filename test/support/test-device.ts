@@ -4,7 +4,7 @@ import type { Grants } from "../../src/signaling/grants.ts";
 
 /** A device whose link keeps what it was told. */
 export class TestDevice extends Device {
-  override readonly link: TestLink;
+  override link: TestLink;
 
   constructor(address: string, grants: Grants = {}) {
     const [user = "", id = "d"] = address.split("/");
@@ -47,14 +47,14 @@ export class TestLink implements DeviceLink {
   }
 }
 
-/** The code of a refused request; undefined when it was taken. */
 /** The bound that the outcome's error names. */
-export function limitOf(outcome: Outcome): string | undefined {
-  return "error" in outcome ? outcome.error.limit : undefined;
+export function limitOf(outcome: Outcome | undefined): string | undefined {
+  return outcome !== undefined && "error" in outcome ? outcome.error.limit : undefined;
 }
 
-export function codeOf(outcome: Outcome): string | undefined {
-  return "error" in outcome ? outcome.error.code : undefined;
+/** The code of a refused request; undefined when it was taken. */
+export function codeOf(outcome: Outcome | undefined): string | undefined {
+  return outcome !== undefined && "error" in outcome ? outcome.error.code : undefined;
 }
 
 /** What a request that was taken replied. */

@@ -286,6 +286,27 @@ describe("quotas", () => {
     expect(TestClient.rest(rig, { address: "192.88.0.3", port: 5 }, "c").allocate()).toBe(486);
   });
 
+  test("a guest gets less, and all guests together leave room for others", () => {
+    const rig = new Rig({ limits: { allocationsPerUser: 9, allocationsPerGuest: 2, guestAllocations: 3 } });
+    const guest = (port: number, number: number) =>
+      TestClient.rest(rig, source(port), `visitor-${number}/tab/guest`);
+    const one = guest(1, 1);
+    expect([one.allocate(), guest(2, 1).allocate(), guest(3, 1).allocate()]).toEqual([
+      "success",
+      "success",
+      486,
+    ]);
+    expect([guest(4, 2).allocate(), guest(5, 3).allocate()]).toEqual(["success", 486]);
+    expect(rig.refused()).toMatchObject({ quota_user: 1, quota_guests: 1 });
+    // Whose device is called guest is none, and takes none of the guests' room.
+    for (let port = 10; port < 15; port++)
+      expect(TestClient.rest(rig, source(port), "alice/guest").allocate()).toBe("success");
+    one.refresh(0);
+    expect(guest(5, 3).allocate()).toBe("success");
+    rig.machine.revoke("visitor-1/tab", rig.now);
+    expect([guest(6, 4).allocate(), guest(7, 5).allocate()]).toEqual(["success", 486]);
+  });
+
   test("a pair takes two places or none", () => {
     const rig = new Rig({ limits: { allocations: 1 } });
     expect(new TestClient(rig, source(1)).allocate({ even: true })).toBe(486);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type CoturnOptions, coturnConfig } from "../../src/turn/coturn-config.ts";
 import { makeCertificate, temporaryFolder } from "../support/certificates.ts";
-import { Coturn, hasCoturn, run } from "./support/coturn.ts";
+import { Coturn, freePort, hasCoturn, run } from "./support/coturn.ts";
 
 const options: CoturnOptions = {
   realm: "sb.test",
@@ -76,8 +76,8 @@ describe("turnserver.conf", () => {
     "is taken by Debian's coturn: our credentials work, its own machine is closed",
     async () => {
       const { cert, key } = makeCertificate(temporaryFolder(), "coturn");
-      const port = 20_000 + Math.floor(Math.random() * 9_000);
-      const config = coturnConfig({ ...options, port, tls: { port: port + 1, cert, key } });
+      const [port, tlsPort] = [await freePort(), await freePort()];
+      const config = coturnConfig({ ...options, port, tls: { port: tlsPort, cert, key } });
       const coturn = await Coturn.startWith(config, port);
       const flags = `-v -y -c -m 1 -n 2 -p ${port}`.split(" ");
       const ours = await run("turnutils_uclient", [...flags, "-u", "bob", "-W", options.secret, "127.0.0.1"]);

@@ -142,7 +142,7 @@ describe("forbidden peers", () => {
 });
 
 describe("configuration", () => {
-  const judge = (peer: string, options: Partial<ConstructorParameters<typeof PeerPolicy>[0]> = {}) =>
+  const policyWith = (options: Partial<ConstructorParameters<typeof PeerPolicy>[0]>) =>
     new PeerPolicy({
       allowPeers: [],
       denyPeers: [],
@@ -151,7 +151,9 @@ describe("configuration", () => {
       unsafeLoopback: false,
       hairpin: true,
       ...options,
-    }).judge(parseAddress(peer) as Uint8Array, 9, "");
+    });
+  const judge = (peer: string, options: Parameters<typeof policyWith>[0] = {}) =>
+    policyWith(options).judge(parseAddress(peer) as Uint8Array, 9, "");
 
   test("allowPeers opens private and reserved ranges, in any encoding that is translated", () => {
     const options = { allowPeers: ["10.0.0.0/8", "fd00::/8", "198.18.0.0/15"] };
@@ -193,15 +195,17 @@ describe("configuration", () => {
     expect(judge("11.22.33.55", { hairpin: false })).toBe("direct");
   });
 
+  test("addresses that this machine gets later are its own as well", () => {
+    const policy = policyWith({});
+    const address = parseAddress("9.9.9.9") as Uint8Array;
+    expect(policy.judge(address, 1, "u")).toBe("direct");
+    policy.useHostAddresses([address]);
+    expect(policy.judge(address, 1, "u")).toBe("host");
+    expect(policy.judge(parseAddress("64:ff9b::909:909") as Uint8Array, 1, "u")).toBe("host");
+  });
+
   test("the exemption is for one user and one peer", () => {
-    const policy = new PeerPolicy({
-      allowPeers: [],
-      denyPeers: [],
-      hostAddresses: [],
-      relayAddresses: [],
-      unsafeLoopback: false,
-      hairpin: true,
-    });
+    const policy = policyWith({});
     const loopback = parseAddress("127.0.0.1") as Uint8Array;
     policy.exempt({ user: "tester", address: loopback, port: 9 });
     expect(policy.judge(loopback, 9, "tester")).toBe("direct");

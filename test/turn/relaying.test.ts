@@ -224,6 +224,18 @@ describe("rates", () => {
     expect(texts()).toHaveLength(2);
   });
 
+  test("of a guest's allocation", () => {
+    const rig = new Rig({ limits: { bytesPerSecond: 100, guestBytesPerSecond: 50 } });
+    const send = (user: string, number: number): number => {
+      const client = TestClient.rest(rig, source(number), user);
+      client.allocate();
+      client.permit("8.8.8.8");
+      client.send("8.8.8.8", 9, "x".repeat(60));
+      return rig.machine.stats.refused.rate;
+    };
+    expect([send("alice/phone", 1), send("visitor/tab/guest", 2)]).toEqual([0, 1]);
+  });
+
   test("of the server", () => {
     const { rig, client } = allocated({ limits: { totalBytesPerSecond: 10 } });
     client.permit("8.8.8.8");

@@ -1,12 +1,15 @@
-import { now } from "../../net/clock.ts";
+import { after, now } from "../../net/clock.ts";
 import { connectStream } from "../../net/connect.ts";
+import { resolveHost } from "../../net/resolve.ts";
 import { bindUdp } from "../../net/udp.ts";
 import { formatAddress } from "../../shared/ip-address.ts";
+import { errorCode } from "../../wire/stun/error-code.ts";
 import { StreamSplitter } from "../../wire/stun/stream-splitter.ts";
-import { family, type TransportAddress } from "../../wire/stun/transport-address.ts";
+import { family, familyOf, type TransportAddress } from "../../wire/stun/transport-address.ts";
+import { type ProbeStep, probeAdvice } from "./probe-advice.ts";
 import { TurnClient, TurnClientError } from "./turn-client.ts";
 
-/** A TURN server as an ICE URL names it; the host is a numeric address where it is UDP. */
+/** A TURN server as an ICE URL names it. */
 export interface ProbeTarget {
   readonly host: string;
   readonly port: number;
@@ -16,35 +19,76 @@ export interface ProbeTarget {
 }
 
 export type ProbeResult =
-  | { readonly ok: true; readonly ms: number; readonly mapped: string; readonly relayed: string }
-  /** `advice`: what to look at. */
-  | { readonly ok: false; readonly failure: string; readonly advice: string };
+  | {
+      readonly ok: true;
+      readonly ms: number;
+      /** How the server sees us, and what it told for the relay. */
+      readonly mapped: string;
+      readonly relayed: string;
+      /** Data went out of the relay and came in; or the server doesn't relay to where we are, so that nothing is known. */
+      readonly data: "both ways" | "not tried";
+    }
+  | {
+      readonly ok: false;
+      readonly step: ProbeStep;
+      readonly failure: string;
+      /** The server's error, or 0. */
+      readonly code: number;
+      /** What to look at. */
+      readonly advice: string;
+    };
 
+/** Of a connection, and of data through the relay. ms */
 const timeout = 2_000;
+const again = 400;
 
-/** Asks a server for its Binding answer and for an allocation, which is given back. Never rejects. */
+/**
+ * Asks a server for its Binding answer and for a relay, sends through the relay both ways, and gives it back. What comes in proves
+ * that the relay's port is open, and that clients are told an address that leads to it. Never rejects.
+ */
 export async function probeTurn(target: ProbeTarget): Promise<ProbeResult> {
   const start = now();
+  const progress: Progress = { step: "resolve", host: undefined, relayed: undefined };
   let close = (): void => {};
   try {
-    const link = await open(target);
+    progress.host = await resolveHost(target.host);
+    progress.step = "connect";
+    const link = await open(target, progress.host);
     close = link.close;
+    progress.step = "binding";
     const mapped = await link.client.binding();
-    const { relayed } = await link.client.allocate(family.ipv4);
+    progress.step = "allocate";
+    const relayed = await allocate(link.client);
+    progress.relayed = relayed;
+    progress.step = "relay";
+    const data = await relay(link.client, mapped, relayed);
+    progress.step = "refresh";
     await link.client.refresh(0);
-    return { ok: true, ms: now() - start, mapped: text(mapped), relayed: text(relayed) };
+    return { ok: true, ms: now() - start, mapped: text(mapped), relayed: text(relayed), data };
   } catch (error) {
-    const code = error instanceof TurnClientError ? error.code : undefined;
-    return { ok: false, failure: (error as Error).message, advice: advice(target, code) };
+    const { step } = progress;
+    const code = error instanceof TurnClientError ? error.code : 0;
+    const advice = probeAdvice({ ...target, ...progress, code, error: error as Error });
+    return { ok: false, step, failure: (error as Error).message, code, advice };
   } finally {
     close();
   }
 }
 
-async function open({ host, port, transport, username, credential }: ProbeTarget) {
+interface Progress {
+  step: ProbeStep;
+  /** As it was resolved. */
+  host: string | undefined;
+  relayed: TransportAddress | undefined;
+}
+
+async function open({ host: name, port, transport, username, credential }: ProbeTarget, host: string) {
   if (transport === "udp") {
-    const address = host.includes(":") ? "::" : "0.0.0.0";
-    const socket = await bindUdp({ address, port: 0, receive: (bytes) => client.receive(bytes) });
+    const socket = await bindUdp({
+      address: anyOf(host),
+      port: 0,
+      receive: (bytes) => client.receive(bytes),
+    });
     const client = new TurnClient((bytes) => void socket.send(bytes, port, host), username, credential);
     return { client, close: () => socket.close() };
   }
@@ -53,8 +97,9 @@ async function open({ host, port, transport, username, credential }: ProbeTarget
     client.receive(message);
     return true;
   };
-  const tls = transport === "tls" ? { tls: { trustAny: false } } : {};
-  const stream = await connectStream({ host, port, timeout, ...tls }, () => ({
+  // The name, not its address: certificates are checked for it.
+  const tls = transport === "tls" ? { host: name, tls: { trustAny: false } } : { host };
+  const stream = await connectStream({ port, timeout, ...tls }, () => ({
     data: (chunk) => void splitter.push(chunk, take),
     closed: () => {},
   }));
@@ -62,16 +107,85 @@ async function open({ host, port, transport, username, credential }: ProbeTarget
   return { client, close: () => stream.destroy() };
 }
 
-function advice({ transport, port }: ProbeTarget, code: number | undefined): string {
-  if (code === 401) return "the secret differs from the server's, or a clock is wrong";
-  if (code === 486 || code === 508)
-    return "the server has no room: look at its limits and its range of relay ports";
-  if (transport === "udp")
-    return `is UDP port ${port} open in every firewall, and forwarded where there is NAT?`;
-  if (transport === "tls") return `is TCP port ${port} open, and does the certificate name this host?`;
-  return `is TCP port ${port} open in every firewall, and forwarded where there is NAT?`;
+/** IPv4, as browsers have it; IPv6 where there are no other relays. */
+async function allocate(client: TurnClient): Promise<TransportAddress> {
+  try {
+    return (await client.allocate(family.ipv4)).relayed;
+  } catch (error) {
+    if (!(error instanceof TurnClientError && error.code === errorCode.addressFamilyNotSupported))
+      throw error;
+    return (await client.allocate(family.ipv6)).relayed;
+  }
 }
 
+/** A socket of ours is the peer: it sends to the relay, and the relay answers to wherever that came from. */
+async function relay(
+  client: TurnClient,
+  mapped: TransportAddress,
+  relayed: TransportAddress,
+): Promise<"both ways" | "not tried"> {
+  // Where the relay has our own address, the server takes us for another relay of its.
+  const here = formatAddress(mapped.address);
+  if (familyOf(mapped.address) !== familyOf(relayed.address) || here === formatAddress(relayed.address))
+    return "not tried";
+  try {
+    await client.permit({ address: mapped.address, port: 0 });
+  } catch (error) {
+    if (error instanceof TurnClientError && error.code === errorCode.forbidden) return "not tried";
+    throw error;
+  }
+  let arrived = (): void => {};
+  const to = formatAddress(relayed.address);
+  const peer = await bindUdp({ address: anyOf(to), port: 0, receive: () => arrived() });
+  try {
+    const seen = await heard<TransportAddress>(
+      () => void peer.send(hello, relayed.port, to),
+      (hear) => {
+        client.onData = (_payload, from) => void (typeof from === "object" && hear(from));
+      },
+      "nothing comes in at the relay's port",
+    );
+    await heard<void>(
+      () => client.sendTo(seen, hello),
+      (hear) => {
+        arrived = hear;
+      },
+      "nothing comes out of the relay's port",
+    );
+    return "both ways";
+  } finally {
+    peer.close();
+  }
+}
+
+const hello = Uint8Array.of(0x68, 0x69);
+
+/** Says it again and again until it is heard, or the time is up: a datagram may be lost. */
+function heard<T>(say: () => void, listen: (hear: (what: T) => void) => void, failure: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = now() + timeout;
+    let cancel = (): void => {};
+    listen((what) => {
+      cancel();
+      resolve(what);
+    });
+    const step = (): void => {
+      if (now() >= end) {
+        reject(new Error(failure));
+        return;
+      }
+      cancel = after(again, step);
+      say();
+    };
+    step();
+  });
+}
+
+function anyOf(host: string): string {
+  return host.includes(":") ? "::" : "0.0.0.0";
+}
+
+/** As people write it. */
 function text({ address, port }: TransportAddress): string {
   const host = formatAddress(address);
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -45,13 +45,18 @@ const everything = new PeerPolicy({
   hairpin: false,
 });
 
+/** False for what only a network of its own can reach. */
+export function isPublicAddress(address: Uint8Array): boolean {
+  return everything.judgeHost(address, "") === "direct";
+}
+
 function bestInterface(wanted: Family, interfaces: readonly InterfaceAddress[]): Uint8Array | undefined {
   const mine = interfaces
     .map(({ address, internal }) => ({ bytes: parseAddress(address), internal }))
     .filter((one) => one.bytes !== undefined && familyOf(one.bytes) === wanted)
     .map(({ bytes, internal }) => ({ bytes: bytes as Uint8Array, internal }));
   const outside = mine.filter(({ bytes, internal }) => !internal && linkLocal?.contains(bytes) !== true);
-  const isPublic = outside.find(({ bytes }) => everything.judgeHost(bytes, "") === "direct");
+  const isPublic = outside.find(({ bytes }) => isPublicAddress(bytes));
   const best = isPublic ?? outside[0] ?? (wanted === family.ipv4 ? mine[0] : undefined);
   return best?.bytes;
 }

@@ -3,7 +3,7 @@ import { connectStream } from "../../net/connect.ts";
 import { bindUdp } from "../../net/udp.ts";
 import { parseAddress } from "../../shared/ip-address.ts";
 import { StreamSplitter } from "../../wire/stun/stream-splitter.ts";
-import { type Family, family, type TransportAddress } from "../../wire/stun/transport-address.ts";
+import { type Family, family, familyOf, type TransportAddress } from "../../wire/stun/transport-address.ts";
 import type { StaticUser } from "../credentials.ts";
 import type { TurnMachine } from "../machine.ts";
 import { reachableAddress } from "./public-address.ts";
@@ -33,7 +33,8 @@ interface Listening {
 const patience = 1_000;
 
 /**
- * Allocates, relays to a peer and back with indications and with a channel, and refreshes: all through the real sockets.
+ * Allocates, relays to a peer and back with indications and with a channel, by each family that there are relays of, and
+ * refreshes: all through the real sockets.
  * Each step is tried for about two seconds. Never rejects.
  */
 export async function runSelfTest(subject: SelfTestSubject): Promise<SelfTestResult> {
@@ -51,40 +52,56 @@ export async function runSelfTest(subject: SelfTestSubject): Promise<SelfTestRes
 }
 
 async function perform(subject: SelfTestSubject, progress: { step: string }): Promise<void> {
-  const { machine, account, addresses } = subject;
-  const one = addresses[family.ipv4] === undefined ? family.ipv6 : family.ipv4;
-  const relay = addresses[one];
-  if (relay === undefined) throw new Error("there is no address to relay from");
-  const here = reachableAddress(relay.bind);
-  const inbox = new Inbox();
-  const peer = await bindUdp({ address: here, port: 0, receive: (bytes) => inbox.put(bytes) });
+  const { account, addresses } = subject;
+  const served = [family.ipv4, family.ipv6].filter((one) => addresses[one] !== undefined);
+  const [first] = served;
+  if (first === undefined) throw new Error("there is no address to relay from");
   const link = await openLink(subject);
   try {
     const client = new TurnClient(link.send, account.name, account.password);
     link.listen((message) => client.receive(message));
-    client.onData = (payload) => inbox.put(payload);
-    const peerAddress: TransportAddress = { address: parseAddress(here) as Uint8Array, port: peer.port };
-    machine.policy.exempt({ user: account.name, ...peerAddress });
-
     progress.step = "binding";
     await client.binding();
     progress.step = "allocate";
-    const { relayed } = await client.allocate(one);
-    progress.step = "permission";
-    await client.permit(peerAddress);
-    progress.step = "relay to a peer";
-    await inbox.expect("to the peer", (text) => client.sendTo(peerAddress, text));
-    progress.step = "relay from a peer";
-    await inbox.expect("from the peer", (text) => void peer.send(text, relayed.port, here));
-    progress.step = "channel";
-    await client.bind(0x4000, peerAddress);
-    await inbox.expect("by the channel", (text) => client.sendByChannel(0x4000, text));
-    await inbox.expect("back by the channel", (text) => void peer.send(text, relayed.port, here));
+    const { relayed, others } = await client.allocate(served.length > 1 ? "additional" : first);
+    if (others.length < served.length - 1) throw new Error("no relay of the second family");
+    for (const [index, one] of [relayed, ...others].entries())
+      await relayBothWays(subject, client, one, 0x4000 + index, progress);
     progress.step = "refresh";
     await client.refresh(600);
     await client.refresh(0);
   } finally {
     link.close();
+  }
+}
+
+async function relayBothWays(
+  { machine, account, addresses }: SelfTestSubject,
+  client: TurnClient,
+  relayed: TransportAddress,
+  channel: number,
+  progress: { step: string },
+): Promise<void> {
+  const which = familyOf(relayed.address);
+  const here = reachableAddress(addresses[which]?.bind ?? "");
+  const named = which === family.ipv6 ? " by IPv6" : "";
+  const inbox = new Inbox();
+  const peer = await bindUdp({ address: here, port: 0, receive: (bytes) => inbox.put(bytes) });
+  try {
+    client.onData = (payload) => inbox.put(payload);
+    const peerAddress: TransportAddress = { address: parseAddress(here) as Uint8Array, port: peer.port };
+    machine.policy.exempt({ user: account.name, ...peerAddress });
+    progress.step = `permission${named}`;
+    await client.permit(peerAddress);
+    progress.step = `relay to a peer${named}`;
+    await inbox.expect("to the peer", (text) => client.sendTo(peerAddress, text));
+    progress.step = `relay from a peer${named}`;
+    await inbox.expect("from the peer", (text) => void peer.send(text, relayed.port, here));
+    progress.step = `channel${named}`;
+    await client.bind(channel, peerAddress);
+    await inbox.expect("by the channel", (text) => client.sendByChannel(channel, text));
+    await inbox.expect("back by the channel", (text) => void peer.send(text, relayed.port, here));
+  } finally {
     peer.close();
   }
 }

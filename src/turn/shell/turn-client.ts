@@ -26,6 +26,7 @@ import {
   decodeXorAddress,
   encodeXorAddress,
   type Family,
+  family,
   type TransportAddress,
 } from "../../wire/stun/transport-address.ts";
 import { MessageWriter } from "../../wire/stun/writer.ts";
@@ -89,15 +90,24 @@ export class TurnClient {
     return address(await this.#ask(method.binding, () => {}, false), attribute.xorMappedAddress);
   }
 
-  async allocate(
-    family?: Family,
-  ): Promise<{ readonly relayed: TransportAddress; readonly lifetime: number }> {
+  /** With `additional` an IPv6 relay beside the IPv4 one (RFC 8656 §7.1): `others` then has what the server could give. */
+  async allocate(wish?: Family | "additional"): Promise<{
+    readonly relayed: TransportAddress;
+    readonly others: readonly TransportAddress[];
+    readonly lifetime: number;
+  }> {
     const answer = await this.#request(method.allocate, (writer) => {
       writer.add(attribute.requestedTransport, encodeRequestedTransport(udp));
-      if (family !== undefined) writer.add(attribute.requestedAddressFamily, encodeAddressFamily(family));
+      if (wish === "additional")
+        writer.add(attribute.additionalAddressFamily, encodeAddressFamily(family.ipv6));
+      else if (wish !== undefined) writer.add(attribute.requestedAddressFamily, encodeAddressFamily(wish));
     });
     return {
       relayed: address(answer, attribute.xorRelayedAddress),
+      others: answer.attributes
+        .filter(({ type }) => type === attribute.xorRelayedAddress)
+        .slice(1)
+        .map(({ value }) => decodeAddressOf(value, answer)),
       lifetime: decodeLifetime(answer.value(attribute.lifetime) ?? new Uint8Array()) ?? 0,
     };
   }
@@ -206,7 +216,11 @@ class Challenge extends TurnClientError {
 }
 
 function address(answer: StunMessage, type: number): TransportAddress {
-  const found = decodeXorAddress(answer.value(type) ?? new Uint8Array(), answer.transactionId);
+  return decodeAddressOf(answer.value(type) ?? new Uint8Array(), answer);
+}
+
+function decodeAddressOf(value: Uint8Array, answer: StunMessage): TransportAddress {
+  const found = decodeXorAddress(value, answer.transactionId);
   if (found === undefined) throw new TurnClientError(0, "an answer without an address");
   return found;
 }

@@ -36,6 +36,7 @@ export const notObservable: Readonly<Record<string, string>> = {
   L26: "needs a socket that is not read: test/bad-input",
   S14: "shows in S3",
   N7: "shows in N1",
+  R9: "needs a node that dies: the tests of rooms across nodes",
   V3: "shows in N2",
   V4: "of logs",
   V5: "of storage",

@@ -236,6 +236,20 @@ describe("requests", () => {
     assert.equal((await fetch(url)).status, 200);
   });
 
+  test("HTTP/1.0 without a Host header, as a load balancer's check has it, is a request", async () => {
+    const { server, faults } = await start({
+      fetch: (request) => new Response(`${request.method} ${new URL(request.url).pathname}`),
+    });
+    const raw = await RawSocket.open(server.port);
+    raw.socket.write("GET /health/ready?x HTTP/1.0\r\n\r\n");
+    const answer = await raw.until("GET /health/ready");
+    assert.match(answer, /^HTTP\/1\.[01] 200 /);
+    const upgrade = await RawSocket.open(server.port);
+    upgrade.socket.write("GET /any HTTP/1.0\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    assert.match(await upgrade.until("\r\n\r\n"), /^HTTP\/1\.[01] 400 /);
+    assert.deepEqual(faults, []);
+  });
+
   test("an upgrade to something else than WebSocket is a plain request", async () => {
     const { server } = await start();
     const raw = await RawSocket.open(server.port);

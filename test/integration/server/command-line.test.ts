@@ -57,6 +57,19 @@ describe("a start that can't be", () => {
     });
 });
 
+test("credential: a secret, and what of it the settings take", () => {
+  const { code, out, err } = command(["credential", "--user", "alice", "--device", "desk"]);
+  expect([code, err]).toEqual([0, expect.stringContaining("shown this once")]);
+  const { login, secret: shown, stored } = JSON.parse(out);
+  expect(login).toBe("alice/desk");
+  expect(JSON.stringify(stored)).not.toContain(shown);
+  const checked = command(["check-config", "--dev"], {
+    SWITCHBOARD_CREDENTIALS_STORED: JSON.stringify([stored]),
+  });
+  expect([checked.code, checked.err]).toEqual([0, ""]);
+  expect(command(["credential", "--user", "a/b"])).toMatchObject({ code: 2 });
+});
+
 describe("token", () => {
   test("is taken by a server with the same secret, and says what it was made for", async () => {
     const { code, out } = command(
@@ -98,6 +111,15 @@ describe("token", () => {
     expect(JSON.parse(Buffer.from(out.split(".")[1] ?? "", "base64url").toString()).grants.call).toEqual([
       "*",
     ]);
+  });
+
+  test("for a guest, whose TURN credentials say so", async () => {
+    const { out } = command(["token", "--user", "visitor-7", "--device", "tab", "--guest"], env);
+    const turn = { embedded: true, udpPort: 0, tcpPort: 0, listen: ["127.0.0.1"] };
+    const server = await startServer({ config: { dev: false, tokens: { secret }, turn } });
+    const { welcome } = await signIn(server, out.trim(), "tab");
+    expect(welcome.iceServers?.[0]?.username).toMatch(/^\d+:visitor-7\/tab\/guest$/);
+    await server.stop();
   });
 
   const wrong: [string[], Record<string, string>, RegExp][] = [

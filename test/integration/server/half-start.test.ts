@@ -16,5 +16,11 @@ test("a server whose port is taken leaves no TURN behind", async () => {
   await expect(createSwitchboard({ port, dev: true, page: false, turn }, log)).rejects.toThrow();
   const again = await bindUdp({ address: "127.0.0.1", port: udpPort, receive: () => {} });
   await again.close();
+  const admin = { port, host: "127.0.0.1" };
+  await expect(createSwitchboard({ port: 0, dev: true, page: false, turn, admin }, log)).rejects.toThrow(
+    "setting admin.port",
+  );
+  const third = await bindUdp({ address: "127.0.0.1", port: udpPort, receive: () => {} });
+  await third.close();
   taken.close();
 });

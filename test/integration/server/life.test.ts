@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { createSwitchboard } from "../../../src/main.ts";
+import { freePort } from "../../support/free-port.ts";
 import { findRuntime } from "../../support/runtimes.ts";
 import { startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
@@ -42,6 +43,21 @@ for (const runtime of ["bun", "node"] as const)
       process.kill(server.pid, "SIGINT");
       await alice.expect("goodbye", ({ type }) => type === "goodbye");
       process.kill(server.pid, "SIGINT");
+      expect(await ended(server.pid)).toBe(true);
+    });
+
+    test("POST /admin/drain on the port for operators does what SIGTERM does; a page can't ask for it", async () => {
+      const port = await freePort();
+      const server = await startServer({ runtime, config: { drain: 2_000, admin: { port } } });
+      const alice = await signIn(server, "dev:alice");
+      const drain = (url: string, headers = {}) => fetch(`${url}/admin/drain`, { method: "POST", headers });
+      const operators = `http://127.0.0.1:${port}`;
+      expect((await drain(server.url)).status).toBe(404);
+      expect((await drain(operators, { Origin: operators })).status).toBe(403);
+      expect((await fetch(`${server.url}/health/ready`)).status).toBe(200);
+      const asked = await drain(operators);
+      expect([asked.status, await asked.json()]).toEqual([202, { status: "draining" }]);
+      await alice.expect("goodbye", ({ type }) => type === "goodbye");
       expect(await ended(server.pid)).toBe(true);
     });
 

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { copyFileSync } from "node:fs";
 import { connect } from "node:tls";
 import { createLog } from "../../../src/admin/log.ts";
 import { loadSettings } from "../../../src/config/load.ts";
 import { type Switchboard, startSwitchboard } from "../../../src/main.ts";
 import { probeTurn } from "../../../src/turn/shell/probe.ts";
 import { makeCertificate, temporaryFolder } from "../../support/certificates.ts";
+import { freePort } from "../../turn/support/coturn.ts";
 
 let server: Switchboard;
 
@@ -28,8 +30,11 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 /** Signs in and answers what the device is told. */
-async function iceServers(user: string): Promise<{ urls: string[]; username: string; credential: string }> {
-  const socket = new WebSocket(`${server.url.replace("http", "ws")}/ws`, {
+async function iceServers(
+  user: string,
+  at = server,
+): Promise<{ urls: string[]; username: string; credential: string }> {
+  const socket = new WebSocket(`${at.url.replace("http", "ws")}/ws`, {
     protocols: ["switchboard.v1"],
     tls: { rejectUnauthorized: false },
   } as never);
@@ -67,22 +72,62 @@ test("every device is told of STUN, and of TURN by UDP, TCP and TLS, and may rel
   }
 });
 
-test("the port of HTTPS answers STUN too", async () => {
+/** What comes back over TLS for a Binding request: type and transaction; undefined where the connection is cut. */
+function bindingOver(port: number): Promise<number[] | undefined> {
   const binding = new Uint8Array(20);
   binding.set([0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, ...Array(12).fill(7)]);
-  const answer = await new Promise<Buffer>((resolve, reject) => {
-    const socket = connect({ host: "127.0.0.1", port: server.port, rejectUnauthorized: false }, () =>
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false }, () =>
       socket.write(binding),
     );
-    socket.once("data", (bytes) => {
-      resolve(Buffer.from(bytes));
+    socket.once("data", (bytes: Buffer) => {
+      resolve([...bytes.subarray(0, 2), ...bytes.subarray(8, 20)]);
       socket.destroy();
     });
-    socket.once("error", reject);
+    socket.once("error", () => {});
+    socket.once("close", () => resolve(undefined));
   });
-  // A Binding success response (RFC 8489 §5) with the same transaction.
-  expect([...answer.subarray(0, 2), ...answer.subarray(8, 20)]).toEqual([1, 1, ...Array(12).fill(7)]);
+}
+/** A Binding success response (RFC 8489 §5) with the same transaction. */
+const answered = [1, 1, ...Array(12).fill(7)];
+
+test("the port of HTTPS answers STUN too", async () => {
+  expect(await bindingOver(server.port)).toEqual(answered);
 });
+
+test("TURN over TLS has a port of its own where one is set, and takes the new certificate with the server", async () => {
+  const folder = temporaryFolder();
+  const { cert, key } = makeCertificate(folder, "first");
+  const next = makeCertificate(folder, "second");
+  const tlsPort = await freePort();
+  const settings = loadSettings({
+    object: {
+      ...{ dev: true, port: 0, page: false, tls: { cert, key } },
+      turn: { udpPort: 0, tcpPort: 0, tlsPort },
+      log: { level: "silent", format: "json" },
+    },
+  });
+  if (!settings.ok) throw new Error(settings.error);
+  const own = await startSwitchboard(settings.value, createLog(settings.value.log));
+  const { urls } = await iceServers("alice", own);
+  expect(urls[3]).toBe(`turns:127.0.0.1:${tlsPort}?transport=tcp`);
+  expect(await bindingOver(tlsPort)).toEqual(answered);
+  expect(await bindingOver(own.port)).not.toEqual(answered);
+  copyFileSync(next.cert, cert);
+  copyFileSync(next.key, key);
+  const name = () =>
+    new Promise<string>((resolve, reject) => {
+      const socket = connect({ host: "127.0.0.1", port: tlsPort, rejectUnauthorized: false }, () => {
+        resolve(`${socket.getPeerCertificate().subject.CN}`);
+        socket.destroy();
+      });
+      socket.once("error", reject);
+    });
+  const end = Date.now() + 10_000;
+  while ((await name()) !== "second" && Date.now() < end) await Bun.sleep(100);
+  expect(await name()).toBe("second");
+  await own.stop();
+}, 20_000);
 
 test("the server's test of itself stands in its health, and its work in the metrics", async () => {
   const get = (path: string) => fetch(server.url + path, { tls: { rejectUnauthorized: false } } as never);

@@ -1,6 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { temporaryFolder } from "../../support/certificates.ts";
 
@@ -22,12 +24,17 @@ export interface Relayed {
 
 export const account = { name: "alice", password: "pw1", realm: "sb.test" };
 
-/** Runs `turnutils_uclient` with our account. */
-export async function uclient(port: number, ...flags: string[]): Promise<Relayed> {
+/** Runs `turnutils_uclient` with our account, against a server at 127.0.0.1. */
+export function uclient(port: number, ...flags: string[]): Promise<Relayed> {
+  return uclientTo("127.0.0.1", port, ...flags);
+}
+
+/** The same against a server at any address. */
+export async function uclientTo(host: string, port: number, ...flags: string[]): Promise<Relayed> {
   const output = await run("turnutils_uclient", [
     ...["-u", account.name, "-w", account.password, "-p", String(port)],
     ...flags,
-    "127.0.0.1",
+    host,
   ]);
   const last = (pattern: RegExp): number => Number([...output.matchAll(pattern)].at(-1)?.[1] ?? -1);
   return {
@@ -56,19 +63,24 @@ export function run(program: string, args: readonly string[]): Promise<string> {
 /** Debian's coturn as the reference, open to loopback as the tools need it. */
 export class Coturn {
   readonly port: number;
+  readonly tlsPort: number;
   readonly process: ChildProcess;
 
-  private constructor(port: number, process: ChildProcess) {
+  private constructor(port: number, tlsPort: number, process: ChildProcess) {
     this.port = port;
+    this.tlsPort = tlsPort;
     this.process = process;
   }
 
-  static async start(certificate?: { readonly cert: string; readonly key: string }): Promise<Coturn> {
-    const port = 20_000 + Math.floor(Math.random() * 9_000);
+  static async start(
+    certificate?: { readonly cert: string; readonly key: string },
+    addresses = ["127.0.0.1"],
+  ): Promise<Coturn> {
+    const [port, tlsPort] = [await freePort(), await freePort()];
     const tls = certificate
       ? [
           "--tls-listening-port",
-          String(port + 1),
+          String(tlsPort),
           "--cert",
           certificate.cert,
           "--pkey",
@@ -76,8 +88,9 @@ export class Coturn {
           "--no-dtls",
         ]
       : ["--no-tls", "--no-dtls"];
-    return Coturn.#launch(port, [
-      ...["-L", "127.0.0.1", "-E", "127.0.0.1", "--min-port", "54000", "--max-port", "55999", "-m", "1"],
+    return Coturn.#launch(port, tlsPort, [
+      ...addresses.flatMap((address) => ["-L", address, "-E", address]),
+      ...["--min-port", "54000", "--max-port", "55999", "-m", "1"],
       ...["-u", `${account.name}:${account.password}`, "-r", account.realm, "-a", "--allow-loopback-peers"],
       ...tls,
     ]);
@@ -87,10 +100,10 @@ export class Coturn {
   static async startWith(config: string, port: number): Promise<Coturn> {
     const path = join(temporaryFolder(), "turnserver.conf");
     writeFileSync(path, config);
-    return Coturn.#launch(port, ["-c", path, "-L", "127.0.0.1", "-E", "127.0.0.1"]);
+    return Coturn.#launch(port, 0, ["-c", path, "-L", "127.0.0.1", "-E", "127.0.0.1"]);
   }
 
-  static async #launch(port: number, flags: readonly string[]): Promise<Coturn> {
+  static async #launch(port: number, tlsPort: number, flags: readonly string[]): Promise<Coturn> {
     const folder = temporaryFolder();
     const files = [
       "--pidfile",
@@ -104,13 +117,31 @@ export class Coturn {
       stdio: "ignore",
     });
     await answering(port);
-    return new Coturn(port, child);
+    return new Coturn(port, tlsPort, child);
   }
 
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.process.once("exit", resolve));
     this.process.kill("SIGKILL");
     await ended;
+  }
+}
+
+/** A port of 127.0.0.1 that nobody has, neither for UDP nor for TCP. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const tcp = createServer().listen(0, "127.0.0.1");
+    await once(tcp, "listening");
+    const { port } = tcp.address() as AddressInfo;
+    const udp = createSocket("udp4");
+    const free = await new Promise<boolean>((resolve) => {
+      udp.once("error", () => resolve(false));
+      udp.bind(port, "127.0.0.1", () => resolve(true));
+    });
+    udp.close();
+    tcp.close();
+    await once(tcp, "close");
+    if (free) return port;
   }
 }
 

@@ -1,9 +1,14 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** A wire between a page and the server that can be cut: connections break, and new ones are refused. */
+/** A wire between a client and a server of this machine, for what networks do to connections. */
 export interface Cutter {
+  readonly port: number;
   readonly url: string;
+  /** Connections break, and new ones are refused. */
   cut(): void;
+  /** Nothing passes any more, and nobody is told: what is sent waits. New connections open, and hear nothing. */
+  hang(): void;
+  /** After either. What waited goes on where its connection is still there. */
   restore(): void;
   close(): Promise<void>;
 }
@@ -11,6 +16,7 @@ export interface Cutter {
 export async function openCutter(target: number): Promise<Cutter> {
   const open = new Set<Socket>();
   let whole = true;
+  let hanging = false;
   const server = createServer((near) => {
     if (!whole) {
       near.destroy();
@@ -22,6 +28,7 @@ export async function openCutter(target: number): Promise<Cutter> {
       [far, near],
     ] as const) {
       open.add(socket);
+      if (hanging) socket.pause();
       socket.setNoDelay(true);
       socket.on("data", (bytes) => other.write(bytes));
       socket.on("error", () => other.destroy());
@@ -38,13 +45,20 @@ export async function openCutter(target: number): Promise<Cutter> {
     for (const socket of open) socket.destroy();
   };
   return {
+    port: address.port,
     url: `http://localhost:${address.port}`,
     cut() {
       whole = false;
       sever();
     },
+    hang() {
+      hanging = true;
+      for (const socket of open) socket.pause();
+    },
     restore() {
       whole = true;
+      hanging = false;
+      for (const socket of open) socket.resume();
     },
     close: () =>
       new Promise((resolve) => {

@@ -1,0 +1,52 @@
+import type { GatewayPort } from "../../signaling/gateway-port.ts";
+import type { Clock } from "./clock.ts";
+import type { Flow } from "./flow.ts";
+import type { HeaderEntry } from "./message.ts";
+import type { SipSettings } from "./settings.ts";
+import type { Transactions } from "./transactions.ts";
+import { makeSipUri, type SipUri } from "./uri.ts";
+import { branchCookie, type Via } from "./via.ts";
+
+/** What calls and registrations share. */
+export interface Agent {
+  readonly core: GatewayPort;
+  readonly clock: Clock;
+  readonly transactions: Transactions;
+  readonly settings: SipSettings;
+  /** An unguessable token of this many random bytes. */
+  random(bytes: number): string;
+  /** The time as a Date header says it. */
+  date(now: number): string;
+  /** A number from 0 to 1. */
+  jitter(): number;
+}
+
+/** The methods that we know. */
+const methods =
+  "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, PRACK, REGISTER";
+
+export const allow: HeaderEntry = ["Allow", methods];
+
+/** The Via of a request of ours, with a branch of its own. */
+export function newVia(agent: Agent, flow: Flow): Via {
+  const branch = `${branchCookie}${agent.random(12)}`;
+  return {
+    transport: flow.transport,
+    host: flow.host,
+    port: flow.port,
+    parameters: new Map([["branch", branch]]),
+    branch,
+  };
+}
+
+/** Where a client reaches us inside of a dialog: by the connection that it has, whatever this says. */
+export function ownContact(flow: Flow, user: string): HeaderEntry {
+  const place = flow.port === undefined ? flow.host : `${flow.host}:${flow.port}`;
+  const transport = flow.transport === "TCP" || flow.transport === "TLS" ? "tcp" : "ws";
+  return ["Contact", `<sip:${user}@${place};transport=${transport}>`];
+}
+
+/** The address of a user, as the phone that is told of it would write it. */
+export function addressOfRecord(user: string, domain: string): SipUri {
+  return makeSipUri(user, domain);
+}

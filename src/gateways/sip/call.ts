@@ -1,0 +1,218 @@
+import type { WireReason } from "../../protocol/end-reasons.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
+import { fragmentType, parseFragment } from "../../wire/sdp/fragment.ts";
+import { type Agent, allow, ownContact } from "./agent.ts";
+import { sdpType } from "./call-dialog.ts";
+import type { Dialog } from "./dialog.ts";
+import { digitsBody, parseDigits } from "./digits.ts";
+import { bodyText, contentType, type SipRequest } from "./message.ts";
+import { NegotiatedCall } from "./negotiated-call.ts";
+import type { Phone, PhoneCall } from "./phone.ts";
+import type { ServerTransaction } from "./server-transaction.ts";
+import { minSe, tooSmall } from "./session-timer.ts";
+
+/** What a call tells who keeps the calls. */
+export interface CallKeeper {
+  /** The dialog is there: requests in it belong to the call. */
+  dialogOpened(call: Call, dialog: Dialog): void;
+  /** The call is over; its dialog stays known for late requests. */
+  over(call: Call, now: number): void;
+}
+
+/**
+ * One phone's leg of a session, as a back-to-back user agent: a dialog with the phone on one side, a leg of the core's session
+ * on the other. This is what both directions share: what comes from either side, and the ends.
+ */
+export abstract class Call extends NegotiatedCall implements PhoneCall {
+  protected readonly keeper: CallKeeper;
+  /** Why the call ended before the phone acknowledged that it had begun. */
+  #byeWaits: WireReason | undefined;
+
+  constructor(agent: Agent, keeper: CallKeeper, phone: Phone) {
+    super(agent, phone);
+    this.keeper = keeper;
+  }
+
+  // From the core
+
+  push(push: PushBody, now: number): void {
+    switch (push.type) {
+      case "signal":
+        this.signaled(push, now);
+        break;
+      case "restart":
+        if (push.pair === this.pair) this.restarted(push.generation);
+        break;
+      case "resync":
+        this.resync(now);
+        break;
+      case "pair":
+        this.pairOpened(push);
+        break;
+      case "move_failed":
+        this.moveFailed(push.pair);
+        break;
+      case "ended":
+        this.farEnded(push.reason, now);
+        break;
+      default:
+        this.pushed(push, now);
+    }
+  }
+
+  /** What only one direction of call hears. */
+  protected abstract pushed(push: PushBody, now: number): void;
+  /** The session is over while there is no dialog to say BYE in. */
+  protected abstract refuse(reason: WireReason, now: number): void;
+
+  // Requests of the phone
+
+  /** A request inside of the dialog. */
+  receive(transaction: ServerTransaction, now: number): void {
+    const { request } = transaction;
+    if (this.dialog?.inOrder(request) !== true) {
+      this.respond(transaction, 500, now);
+      return;
+    }
+    if (this.ended) {
+      this.respond(transaction, request.method === "BYE" ? 200 : 481, now);
+      return;
+    }
+    this.noteAbilities(request);
+    switch (request.method) {
+      case "BYE":
+        this.respond(transaction, 200, now);
+        this.phone.ask("hangup", { session: this.session }, now);
+        this.close(now);
+        break;
+      case "INVITE":
+      case "UPDATE":
+        this.#renegotiated(transaction, now);
+        break;
+      case "INFO":
+        this.#informed(transaction, now);
+        break;
+      case "OPTIONS":
+        this.respond(transaction, 200, now, [allow, ["Accept", sdpType], ["Supported", "timer"]]);
+        break;
+      case "PRACK":
+        this.respond(transaction, this.provisionallyAcknowledged(request, now) ? 200 : 481, now);
+        break;
+      default:
+        this.respond(transaction, 405, now, [allow]);
+    }
+  }
+
+  /** RFC 3262 §3: true when a provisional response waited for it. */
+  protected provisionallyAcknowledged(_request: SipRequest, _now: number): boolean {
+    return false;
+  }
+
+  #renegotiated(transaction: ServerTransaction, now: number): void {
+    const { request } = transaction;
+    if (tooSmall(request)) {
+      this.respond(transaction, 422, now, [["Min-SE", String(minSe)]]);
+    } else if (request.body.length === 0) {
+      if (request.method === "INVITE") {
+        // An offer of ours in the 200 would need one of the far end's making.
+        this.respond(transaction, 488, now, [
+          ["Warning", '399 switchboard "an INVITE must bring its offer"'],
+        ]);
+        return;
+      }
+      this.dialog?.refresh(request);
+      const headers = [ownContact(transaction.flow, this.tag), ...this.timer.answered(request, now)];
+      this.respond(transaction, 200, now, headers);
+    } else if (contentType(request) !== sdpType) {
+      this.respond(transaction, 415, now, [["Accept", sdpType]]);
+    } else if (!this.active) this.respond(transaction, 491, now);
+    else this.nearOffered(transaction, now);
+  }
+
+  #informed(transaction: ServerTransaction, now: number): void {
+    const { request } = transaction;
+    const text = bodyText(request) ?? "";
+    const type = contentType(request);
+    if (type === fragmentType) {
+      const fragment = parseFragment(text);
+      this.respond(transaction, fragment === undefined ? 400 : 200, now);
+      if (fragment !== undefined) this.tellCandidates(fragment.candidates, fragment.complete, now);
+      return;
+    }
+    const digits = type === undefined ? undefined : parseDigits(type, text);
+    if (digits !== undefined) {
+      this.respond(transaction, 200, now);
+      this.digits(digits.digit, digits.duration, now);
+    } else if (type === undefined) this.respond(transaction, 200, now);
+    else
+      this.respond(transaction, 415, now, [
+        ["Accept", `application/dtmf-relay, application/dtmf, ${fragmentType}`],
+      ]);
+  }
+
+  /** The phone pressed a key: the other device is told. */
+  protected abstract digits(digit: string, duration: number, now: number): void;
+
+  /** The other device pressed a key. */
+  sendDigit(digit: string, duration: number, now: number): void {
+    const { flow } = this;
+    if (flow === undefined || !this.active) return;
+    this.send(this.inDialog("INFO", flow, [], digitsBody(digit, duration)), flow, now);
+  }
+
+  /** The ACK of a 2xx of ours. */
+  acknowledged(request: SipRequest, now: number): void {
+    if (request.cseq.sequence !== this.unacknowledged?.sequence) return;
+    for (const timer of this.unacknowledged.timers) timer.cancel();
+    this.unacknowledged = undefined;
+    if (this.#byeWaits !== undefined) this.bye(this.#byeWaits, now);
+    if (!this.ended) this.goOn(now);
+  }
+
+  // The end
+
+  protected override neverAcknowledged(now: number): void {
+    if (this.#byeWaits !== undefined) this.bye(this.#byeWaits, now);
+    else this.hangUp("failed", "no ACK", now);
+  }
+
+  /** The phone is gone for good. */
+  gone(now: number): void {
+    if (this.ended) return;
+    if (this.session !== "")
+      this.phone.ask("hangup", { session: this.session, reason: "failed", detail: "signaling lost" }, now);
+    this.close(now);
+  }
+
+  protected override dialogLost(now: number): void {
+    if (this.ended) return;
+    this.phone.ask("hangup", { session: this.session, reason: "failed" }, now);
+    this.close(now);
+  }
+
+  /** Hangs up from this side: the phone and the core are told. */
+  protected override hangUp(reason: "hangup" | "failed", detail: string, now: number): void {
+    if (this.ended) return;
+    this.phone.ask("hangup", { session: this.session, reason, detail }, now);
+    this.farEnded(reason, now);
+  }
+
+  protected farEnded(reason: WireReason, now: number): void {
+    if (this.ended) return;
+    // RFC 3261 §15: not before the ACK.
+    if (this.unacknowledged !== undefined) this.#byeWaits = reason;
+    else if (this.active) this.bye(reason, now);
+    else this.refuse(reason, now);
+    this.close(now);
+  }
+
+  protected close(now: number): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.timer.stop();
+    this.dropOffers(now);
+    // A BYE may wait for the ACK, which the 2xx goes on to be sent again for.
+    if (this.#byeWaits === undefined) for (const timer of this.unacknowledged?.timers ?? []) timer.cancel();
+    this.keeper.over(this, now);
+  }
+}

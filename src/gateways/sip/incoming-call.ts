@@ -1,0 +1,235 @@
+import type { WireReason } from "../../protocol/end-reasons.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
+import type { ReplyOf } from "../../protocol/replies.ts";
+import type { Description, MediaWanted } from "../../protocol/values.ts";
+import type { Deadline } from "../../shared/deadlines.ts";
+import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
+import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
+import type { SessionDescription } from "../../wire/sdp/description.ts";
+import { type Agent, allow, ownContact } from "./agent.ts";
+import { Call, type CallKeeper } from "./call.ts";
+import { sdpType } from "./call-dialog.ts";
+import { Dialog } from "./dialog.ts";
+import type { Flow } from "./flow.ts";
+import { type HeaderEntry, headerNumber, makeResponse, type SipRequest } from "./message.ts";
+import { sessionDescription } from "./multipart.ts";
+import type { Phone } from "./phone.ts";
+import { type Refusal, refusalOf, refusalOfError } from "./reasons.ts";
+import { acceptObjection, contentObjection } from "./sanity.ts";
+import type { ServerTransaction } from "./server-transaction.ts";
+import { minSe, tooSmall } from "./session-timer.ts";
+import { giveUp, t1 } from "./timers.ts";
+
+/** A 1xx that waits for its PRACK (RFC 3262 §3). */
+interface Reliable {
+  readonly sequence: number;
+  timer: Deadline;
+}
+
+/** A call of the phone: it sends the INVITE, and the core rings whom it is for (RFC 3261 §13.3). */
+export class IncomingCall extends Call {
+  readonly #transaction: ServerTransaction;
+  readonly #to: string;
+  #candidates: readonly TrickleCandidate[] = [];
+  #peer: { readonly user: string; readonly device?: string | undefined } | undefined;
+  #reliable: Reliable | undefined;
+  #farAnswer: Description | undefined;
+  /** The answer is whole, but for a PRACK that is still to come. */
+  #answerWaits = false;
+  #rang: Deadline | undefined;
+
+  constructor(agent: Agent, keeper: CallKeeper, phone: Phone, transaction: ServerTransaction, to: string) {
+    super(agent, keeper, phone);
+    this.#transaction = transaction;
+    this.#to = to;
+    this.farIsPolite = true;
+  }
+
+  protected override get ownsCallId(): boolean {
+    return false;
+  }
+
+  /** The INVITE's transaction, for a CANCEL. */
+  get transaction(): ServerTransaction {
+    return this.#transaction;
+  }
+
+  /** Begins: refuses, or rings. */
+  start(now: number): void {
+    const { request } = this.#transaction;
+    const wrong =
+      contentObjection(request, [sdpType, "multipart/mixed"]) ?? acceptObjection(request, sdpType);
+    if (tooSmall(request)) this.#refuseWith({ status: 422 }, now, [["Min-SE", String(minSe)]]);
+    else if (wrong !== undefined) this.#refuseWith(wrong, now, wrong.headers);
+    else {
+      const text = sessionDescription(request);
+      const offer = text === undefined ? undefined : this.stripped(text);
+      this.dialog = Dialog.ofServer(request, this.tag);
+      if (offer === undefined) this.#refuseWith({ status: 488 }, now);
+      else if (this.dialog === undefined) this.#refuseWith({ status: 400 }, now);
+      else {
+        this.near = offer.description;
+        this.#candidates = offer.candidates;
+        this.noteAbilities(request);
+        this.keeper.dialogOpened(this, this.dialog);
+        const seconds = headerNumber(request, "Expires");
+        const timeout = seconds === undefined ? undefined : Math.min(Math.max(seconds, 1), 600) * 1_000;
+        const fields = {
+          to: this.#to,
+          media: mediaOf(offer.description),
+          description: { type: "offer", sdp: offer.sdp },
+          ...(timeout === undefined ? {} : { timeout }),
+        } as const;
+        this.phone.ask("call", fields, now, (outcome, later) => {
+          if ("error" in outcome) this.#refuseWith(refusalOfError(outcome.error), later);
+          else {
+            this.session = (outcome.ok as ReplyOf<"call">).session;
+            this.phone.calls.set(this.session, this);
+          }
+        });
+      }
+    }
+  }
+
+  /** The phone gave up (RFC 3261 §9.2). */
+  cancel(now: number): void {
+    if (this.active || this.ended) return;
+    this.#respond(487, now);
+    this.phone.ask("cancel", { session: this.session }, now);
+    this.close(now);
+  }
+
+  override moved(flow: Flow | undefined, now: number): void {
+    if (this.active) super.moved(flow, now);
+    else if (flow === undefined && !this.ended) {
+      // There is nobody left to be answered.
+      this.phone.ask("cancel", { session: this.session }, now);
+      this.close(now);
+    }
+  }
+
+  protected override pushed(push: PushBody, now: number): void {
+    if (push.type === "ringing") this.#ring(now);
+    else if (push.type === "moved") this.#peer = push.peer;
+    else if (push.type === "accepted") {
+      this.#peer = push.peer;
+      const { session, device, description } = push;
+      this.phone.ask("confirm", { session, device }, now, (outcome, later) => {
+        if (!("error" in outcome)) this.tellCandidates(this.#candidates, !this.trickles, later);
+      });
+      if (description === undefined) return;
+      this.far.describe(description);
+      this.firstDescribed("answer", now);
+    }
+  }
+
+  #ring(now: number): void {
+    if (this.#rang !== undefined || this.ended) return;
+    const { request } = this.#transaction;
+    if (request.headers.includes("Require", "100rel")) this.#ringReliably(now);
+    else this.#ringing(now);
+  }
+
+  /** §13.3.1.1: again each minute, so that nobody on the way gives up. */
+  #ringing(now: number, headers: readonly HeaderEntry[] = []): void {
+    this.#respond(180, now, [ownContact(this.#transaction.flow, this.tag), allow, ...headers]);
+    if (headers.length === 0)
+      this.#rang = this.agent.clock.after(60_000, now, (later) => this.#ringing(later));
+  }
+
+  #ringReliably(now: number): void {
+    const sequence = 1 + Math.floor(this.agent.jitter() * 1_000_000);
+    const headers: HeaderEntry[] = [
+      ["Require", "100rel"],
+      ["RSeq", String(sequence)],
+    ];
+    const started = now;
+    const again = (wait: number, from: number): Deadline =>
+      this.agent.clock.after(wait, from, (later) => {
+        if (later - started >= giveUp) {
+          this.#refuseWith({ status: 504 }, later);
+          this.phone.ask("cancel", { session: this.session }, later);
+          return;
+        }
+        this.#ringing(later, headers);
+        if (this.#reliable !== undefined) this.#reliable.timer = again(wait * 2, later);
+      });
+    this.#ringing(now, headers);
+    this.#rang = again(t1, now);
+    this.#reliable = { sequence, timer: this.#rang };
+  }
+
+  protected override provisionallyAcknowledged(request: SipRequest, now: number): boolean {
+    const [sequence, invite, method] = (request.headers.get("RAck") ?? "").split(/\s+/);
+    const waits = this.#reliable;
+    if (waits === undefined || Number(sequence) !== waits.sequence || method !== "INVITE") return false;
+    if (Number(invite) !== this.#transaction.request.cseq.sequence) return false;
+    waits.timer.cancel();
+    this.#reliable = undefined;
+    // After its own 200.
+    if (this.#answerWaits) this.agent.clock.after(0, now, (later) => this.#answer(later));
+    return true;
+  }
+
+  /** The far end's answer came: its candidates complete it. */
+  protected override firstDescribed(type: "offer" | "answer", now: number): void {
+    if (type !== "answer") return;
+    this.#farAnswer = this.far.description;
+    this.far.whenGathered(now, (later) => this.#answer(later));
+  }
+
+  #answer(now: number): void {
+    const sdp = this.far.whole(this.#farAnswer);
+    if (this.active || this.ended || sdp === undefined) return;
+    // RFC 3262 §3: no 2xx while a reliable provisional response is unacknowledged.
+    this.#answerWaits = this.#reliable !== undefined;
+    if (this.#answerWaits) return;
+    this.#rang?.cancel();
+    this.active = true;
+    this.accept(this.#transaction, sdp, now);
+  }
+
+  protected override refuse(reason: WireReason, now: number): void {
+    this.#refuseWith(refusalOf(reason), now);
+  }
+
+  #refuseWith(refusal: Refusal, now: number, more: readonly HeaderEntry[] = []): void {
+    const headers: HeaderEntry[] = [...more];
+    if (refusal.reason !== undefined) headers.push(["Reason", refusal.reason]);
+    if (refusal.retryAfter !== undefined) headers.push(["Retry-After", String(refusal.retryAfter)]);
+    this.#respond(refusal.status, now, headers);
+    this.close(now);
+  }
+
+  #respond(status: number, now: number, headers: readonly HeaderEntry[] = []): void {
+    const { request } = this.#transaction;
+    this.#transaction.respond(makeResponse(request, status, { toTag: this.tag, headers }), now);
+  }
+
+  protected override close(now: number): void {
+    this.#rang?.cancel();
+    this.#reliable?.timer.cancel();
+    super.close(now);
+  }
+
+  protected override digits(digit: string, duration: number, now: number): void {
+    const { user, device } = this.#peer ?? {};
+    if (device !== undefined)
+      this.phone.ask(
+        "send",
+        { to: `${user}/${device}`, body: { digit, duration, session: this.session } },
+        now,
+      );
+  }
+}
+
+function mediaOf(offer: SessionDescription): MediaWanted {
+  const kinds = offer.media
+    .filter((section) => !isRejected(section))
+    .map((section) => mediaLine(section).kind);
+  return {
+    audio: kinds.includes("audio"),
+    video: kinds.includes("video"),
+    data: kinds.includes("application"),
+  };
+}

@@ -1,0 +1,15 @@
+/** What is sent back for a ping. */
+export const pong = "\r\n";
+
+/**
+ * Tells the keep-alives of RFC 5626 §3.5.1 from messages, each of which is a WebSocket frame of its own (RFC 7118 §6): CRLF CRLF
+ * asks for a CRLF.
+ */
+export function keepAlive(frame: string | Uint8Array): "ping" | "pong" | undefined {
+  if (frame.length !== 2 && frame.length !== 4) return undefined;
+  for (let at = 0; at < frame.length; at++) {
+    const code = typeof frame === "string" ? frame.charCodeAt(at) : frame[at];
+    if (code !== (at % 2 === 0 ? 0x0d : 0x0a)) return undefined;
+  }
+  return frame.length === 4 ? "ping" : "pong";
+}

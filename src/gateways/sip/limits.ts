@@ -1,0 +1,11 @@
+/** What a message may take up; more is refused before it is looked at. */
+export const messageLimits = {
+  /** Bytes of a whole message. */
+  message: 65_536,
+  /** Bytes of everything before the body. */
+  head: 32_768,
+  /** Headers, a folded one counted once. */
+  headers: 128,
+  /** Characters of a header or of the start line, unfolded. */
+  line: 8_192,
+} as const;

@@ -1,0 +1,257 @@
+import type { WireReason } from "../../protocol/end-reasons.ts";
+import type { PushBody, PushOf } from "../../protocol/pushes.ts";
+import type { Deadline } from "../../shared/deadlines.ts";
+import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
+import { formatDescription } from "../../wire/sdp/description.ts";
+import { type Agent, addressOfRecord, allow, newVia, ownContact } from "./agent.ts";
+import { Call, type CallKeeper } from "./call.ts";
+import { sdpType } from "./call-dialog.ts";
+import type { ClientTransaction } from "./client-transaction.ts";
+import { Dialog } from "./dialog.ts";
+import type { Flow } from "./flow.ts";
+import { bodyText, type HeaderEntry, makeRequest, type SipRequest, type SipResponse } from "./message.ts";
+import { nameAddress } from "./name-address.ts";
+import type { Phone } from "./phone.ts";
+import { declineOf, reasonHeader } from "./reasons.ts";
+
+interface Invite {
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  transaction: ClientTransaction | undefined;
+}
+
+/** A call to the phone: the core rings it, and we send the INVITE (RFC 3261 §13.2). */
+export class OutgoingCall extends Call {
+  readonly #incoming: Omit<PushOf<"incoming">, "seq">;
+  #peer: PushOf<"incoming">["from"];
+  #invite: Invite | undefined;
+  #offerTimer: Deadline | undefined;
+  /** Why it was given up before the phone said anything: a CANCEL waits for a provisional response (§9.1). */
+  #cancelled: WireReason | undefined;
+  #rang = false;
+  /** The core was told that the phone has answered. */
+  #accepted = false;
+  #candidates: readonly TrickleCandidate[] = [];
+
+  constructor(agent: Agent, keeper: CallKeeper, phone: Phone, incoming: Omit<PushOf<"incoming">, "seq">) {
+    super(agent, keeper, phone);
+    this.#incoming = incoming;
+    this.#peer = incoming.from;
+    this.session = incoming.session;
+    this.pair = incoming.pair;
+    this.generation = incoming.generation;
+  }
+
+  /** Rings, as soon as there is an offer. */
+  begin(now: number): void {
+    const { agent, phone } = this;
+    const incoming = this.#incoming;
+    const { offerTimeout } = agent.settings.limits;
+    this.#offerTimer = agent.clock.after(offerTimeout, now, (later) => this.#decline("incompatible", later));
+    if (incoming.description !== undefined) {
+      this.far.describe(incoming.description);
+      this.#start(now);
+    } else if (incoming.movedFrom !== undefined)
+      // Its peer offers once the move is accepted; the phone rings with that.
+      phone.ask("accept", { session: this.session }, now, (outcome, later) => {
+        this.#accepted = true;
+        if ("error" in outcome) this.farEnded("failed", later);
+      });
+  }
+
+  protected override get ownsCallId(): boolean {
+    return true;
+  }
+
+  override moved(flow: Flow | undefined, now: number): void {
+    if (this.active) super.moved(flow, now);
+    else if (flow !== undefined && this.far.described) this.#start(now);
+    else this.#invite = undefined;
+  }
+
+  protected override firstDescribed(_type: "offer" | "answer", now: number): void {
+    if (this.#incoming.movedFrom === undefined) this.#start(now);
+    else this.far.whenGathered(now, (later) => this.#start(later));
+  }
+
+  #start(now: number): void {
+    const { flow, phone } = this;
+    const moves = this.#incoming.movedFrom !== undefined;
+    const sdp = moves ? this.far.whole() : this.far.plain;
+    if (flow === undefined || sdp === undefined || this.#invite !== undefined || this.ended) return;
+    this.#offerTimer?.cancel();
+    const { from, expires } = this.#incoming;
+    const caller = addressOfRecord(from.user, phone.domain);
+    const headers: HeaderEntry[] = [
+      ownContact(flow, this.tag),
+      allow,
+      ["Supported", "timer"],
+      ["Expires", String(Math.max(1, Math.ceil(expires / 1_000)))],
+      ["P-Asserted-Identity", `<${caller.text}>`],
+    ];
+    const request = makeRequest({
+      method: "INVITE",
+      uri: phone.contact,
+      via: newVia(this.agent, flow),
+      from: nameAddress(caller, { tag: this.tag }, from.name),
+      to: nameAddress(addressOfRecord(phone.user, phone.domain)),
+      callId: this.agent.random(18),
+      sequence: 1,
+      headers,
+      body: { type: sdpType, content: sdp },
+    });
+    const invite: Invite = { request, flow, transaction: undefined };
+    this.#invite = invite;
+    invite.transaction = this.agent.transactions.send(
+      request,
+      flow,
+      {
+        response: (response, later) => {
+          if (this.#invite === invite) this.#answered(response, later);
+        },
+        failed: (why, later) => {
+          if (this.#invite === invite && why === "timeout") this.#decline("incompatible", later);
+        },
+      },
+      now,
+    );
+  }
+
+  #answered(response: SipResponse, now: number): void {
+    const { status } = response;
+    if (status < 200) this.#rings(status, now);
+    else if (status < 300) this.#takes(response, now);
+    else if (!this.ended) {
+      const { reason, everywhere } = declineOf(status);
+      this.#decline(reason, now, everywhere);
+    }
+  }
+
+  #rings(status: number, now: number): void {
+    if (this.#cancelled !== undefined) this.#cancel(this.#cancelled, now);
+    else if (status > 100 && !this.#rang) {
+      this.#rang = true;
+      this.phone.ask("ringing", { session: this.session }, now);
+    }
+  }
+
+  #takes(response: SipResponse, now: number): void {
+    if (this.dialog !== undefined) {
+      this.acknowledge(response, now);
+      return;
+    }
+    const invite = this.#invite!;
+    this.dialog = Dialog.ofClient(invite.request, response);
+    if (this.dialog === undefined) {
+      this.#decline("incompatible", now);
+      return;
+    }
+    this.acknowledge(response, now);
+    if (this.ended) {
+      // It answered while it was given up.
+      this.bye(this.#cancelled ?? "cancelled", now);
+      return;
+    }
+    this.keeper.dialogOpened(this, this.dialog);
+    this.noteAbilities(response);
+    this.timer.agreed(response, now);
+    const text = bodyText(response);
+    const answer =
+      text === undefined || text === "" ? undefined : this.stripped(text, { offer: this.far.plain });
+    if (answer === undefined) {
+      this.bye("incompatible", now);
+      this.#decline("incompatible", now);
+      return;
+    }
+    this.near = answer.description;
+    this.#candidates = answer.candidates;
+    if (this.#accepted) {
+      // A move: its pair is open, and the answer goes the way of all signals.
+      this.active = true;
+      this.tell({ type: "answer", sdp: formatDescription(answer.description) }, now);
+      return;
+    }
+    const description = { type: "answer", sdp: answer.sdp } as const;
+    this.phone.ask("accept", { session: this.session, description }, now, (outcome, later) => {
+      if (this.ended) return;
+      if ("error" in outcome) {
+        const elsewhere = outcome.error.code === "answered_elsewhere";
+        this.bye(elsewhere ? "answered_elsewhere" : "cancelled", later);
+        this.close(later);
+        return;
+      }
+      this.active = true;
+      this.tellCandidates(this.#candidates, !this.trickles, later);
+      this.#completeOffer(later);
+    });
+  }
+
+  /**
+   * The phone rang with an offer without candidates, for they carry the caller's addresses. Now that it has answered it is told
+   * them: a re-INVITE with the same description and all candidates, or INFO where it trickles.
+   */
+  #completeOffer(now: number): void {
+    if (this.trickles) return;
+    this.far.whenGathered(now, (later) => {
+      const sdp = this.far.whole();
+      if (!this.far.hasCandidates || sdp === undefined || this.busy || this.ended) return;
+      this.reinvite(sdp, later, { answered: () => {}, refused: () => {} });
+    });
+  }
+
+  #decline(reason: "declined" | "busy" | "incompatible", now: number, everywhere = false): void {
+    if (this.ended) return;
+    this.phone.ask("decline", { session: this.session, reason, everywhere }, now);
+    this.close(now);
+  }
+
+  protected override farEnded(reason: WireReason, now: number): void {
+    // A phone that answered but was not confirmed has a dialog to be ended.
+    if (!this.active && this.dialog !== undefined && !this.ended) {
+      this.bye(reason, now);
+      this.close(now);
+    } else super.farEnded(reason, now);
+  }
+
+  protected override refuse(reason: WireReason, now: number): void {
+    this.#cancelled = reason;
+    if (this.#invite?.transaction?.proceeding === true) this.#cancel(reason, now);
+  }
+
+  #cancel(reason: WireReason, now: number): void {
+    const invite = this.#invite;
+    if (invite === undefined || !invite.flow.open) return;
+    const { request } = invite;
+    const text = reasonHeader(reason);
+    const cancel = makeRequest({
+      method: "CANCEL",
+      uri: request.uri,
+      via: request.via,
+      from: request.from,
+      to: request.to,
+      callId: request.callId,
+      sequence: request.cseq.sequence,
+      headers: text === undefined ? [] : [["Reason", text]],
+    });
+    this.agent.transactions.send(cancel, invite.flow, { response: () => {}, failed: () => {} }, now);
+  }
+
+  protected override close(now: number): void {
+    this.#offerTimer?.cancel();
+    super.close(now);
+  }
+
+  protected override digits(digit: string, duration: number, now: number): void {
+    const { user, device } = this.#peer;
+    if (device !== undefined)
+      this.phone.ask(
+        "send",
+        { to: `${user}/${device}`, body: { digit, duration, session: this.session } },
+        now,
+      );
+  }
+
+  protected override pushed(push: PushBody, _now: number): void {
+    if (push.type === "moved") this.#peer = push.peer;
+  }
+}

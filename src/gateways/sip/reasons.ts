@@ -1,0 +1,91 @@
+import type { WireReason } from "../../protocol/end-reasons.ts";
+import type { WireError } from "../../protocol/error-codes.ts";
+
+/** What a refusal or an end says: a status, and what stands in a Reason header (RFC 3326). */
+export interface Refusal {
+  readonly status: number;
+  readonly reason?: string;
+  /** Seconds. */
+  readonly retryAfter?: number;
+}
+
+/** Why a call was not answered, as its caller is told. */
+export function refusalOf(reason: WireReason): Refusal {
+  switch (reason) {
+    case "declined":
+    case "declined_elsewhere":
+      return { status: 603 };
+    case "busy":
+      return { status: 486 };
+    case "no_answer":
+      return { status: 480, reason: 'SIP;cause=408;text="Request Timeout"' };
+    case "cancelled":
+    case "merged":
+      return { status: 487 };
+    case "incompatible":
+      return { status: 488 };
+    case "forbidden":
+      return { status: 403 };
+    case "unconfirmed":
+    case "failed":
+      return { status: 500 };
+    default:
+      return { status: 480 };
+  }
+}
+
+/** Why a ring or a call ended, as its callee is told in the Reason of a CANCEL or BYE. */
+export function reasonHeader(reason: WireReason): string | undefined {
+  switch (reason) {
+    case "answered_elsewhere":
+      return 'SIP;cause=200;text="Call completed elsewhere"';
+    case "declined_elsewhere":
+      return 'SIP;cause=603;text="Declined elsewhere"';
+    case "moved":
+      return 'SIP;cause=200;text="Moved to another device"';
+    case "no_answer":
+      return 'SIP;cause=408;text="Request Timeout"';
+    case "failed":
+      return 'SIP;cause=408;text="RTP Timeout"';
+    case "lost":
+      return 'SIP;cause=408;text="Signaling lost"';
+    case "cancelled":
+      return 'SIP;cause=487;text="Request Terminated"';
+    default:
+      return undefined;
+  }
+}
+
+/** Why a call could not even begin. */
+export function refusalOfError({ code, retryAfter }: WireError): Refusal {
+  switch (code) {
+    case "forbidden":
+      return { status: 403 };
+    case "bad_request":
+      return { status: 404 };
+    case "too_large":
+      return { status: 413 };
+    case "too_many_rings":
+    case "too_many_sessions":
+      return { status: 486 };
+    case "rate_limited":
+      return { status: 503, retryAfter: Math.max(1, Math.ceil((retryAfter ?? 1_000) / 1_000)) };
+    case "temporary":
+      return { status: 503, retryAfter: 2 };
+    case "candidates_before_accept":
+      return { status: 488 };
+    default:
+      return { status: 500 };
+  }
+}
+
+/** What a refusal of a phone means to the core. Users of JsSIP and SIP.js decline with 480, which ends only that leg. */
+export function declineOf(status: number): {
+  readonly reason: "declined" | "busy" | "incompatible";
+  readonly everywhere: boolean;
+} {
+  if (status === 600) return { reason: "busy", everywhere: true };
+  if (status === 486) return { reason: "busy", everywhere: false };
+  if ([406, 415, 488, 606].includes(status)) return { reason: "incompatible", everywhere: status === 606 };
+  return { reason: "declined", everywhere: status >= 600 };
+}

@@ -1,0 +1,80 @@
+import type { StreamHandlers, StreamSocket } from "../../../net/tcp.ts";
+import { encodeText } from "../../../wire/stun/text.ts";
+import type { Flow } from "../flow.ts";
+import type { SipGateway } from "../gateway.ts";
+import { pong } from "../keep-alive.ts";
+import type { SipMessage } from "../message.ts";
+import { serializeBytes } from "../serializer.ts";
+import { StreamFraming } from "../stream-framing.ts";
+
+/** Bytes that may wait in a connection before it is cut as slow. */
+const sendBuffer = 1_048_576;
+const pongBytes = encodeText(pong);
+
+/** SIP over TCP (RFC 3261 §18.3): messages are told apart by their Content-Length. */
+export function acceptStream(
+  gateway: SipGateway,
+  stream: StreamSocket,
+  place: { readonly host: string; readonly port: number },
+): StreamHandlers | undefined {
+  return gateway.full ? undefined : new StreamFlow(gateway, stream, place);
+}
+
+class StreamFlow implements Flow, StreamHandlers {
+  readonly id: number;
+  readonly transport = "TCP";
+  readonly reliable = true;
+  readonly host: string;
+  readonly port: number;
+  readonly #gateway: SipGateway;
+  readonly #stream: StreamSocket;
+  readonly #framing = new StreamFraming();
+  open = true;
+
+  constructor(
+    gateway: SipGateway,
+    stream: StreamSocket,
+    place: { readonly host: string; readonly port: number },
+  ) {
+    this.id = gateway.nextFlow();
+    this.host = place.host;
+    this.port = place.port;
+    this.#gateway = gateway;
+    this.#stream = stream;
+    gateway.opened(this);
+  }
+
+  get address(): string {
+    return this.#stream.remoteAddress;
+  }
+
+  send(message: SipMessage): void {
+    if (!this.open) return;
+    this.#gateway.sent();
+    this.#stream.write(serializeBytes(message));
+    if (this.#stream.buffered > sendBuffer) this.close();
+  }
+
+  close(): void {
+    if (!this.open) return;
+    this.#stream.destroy();
+    this.closed();
+  }
+
+  data(bytes: Uint8Array): void {
+    const write = (text: string): void => this.#stream.write(encodeText(text));
+    const fault = this.#framing.push(bytes, {
+      message: (message) => this.#gateway.received(message, this, write),
+      ping: () => this.#stream.write(pongBytes),
+    });
+    if (fault === undefined) return;
+    if (fault.head !== undefined) this.#gateway.received(fault.head, this, write);
+    this.close();
+  }
+
+  closed(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.#gateway.closed(this);
+  }
+}

@@ -1,0 +1,153 @@
+import { parseCount } from "./count.ts";
+import { headerKey } from "./header-name.ts";
+import { messageLimits } from "./limits.ts";
+import { headEnd } from "./parser.ts";
+
+/** Who gets what a stream was cut into. */
+export interface StreamTaker {
+  /** A whole message: a view that is never written to again. */
+  message(bytes: Uint8Array): void;
+  /** CRLF CRLF between messages, to be answered with CRLF (RFC 5626 §3.5.1). */
+  ping(): void;
+}
+
+/** Why a stream can't be understood any more: it is to be closed. */
+export interface StreamFault {
+  readonly reason: string;
+  /** Start line and headers of the message that broke it, whole, for a 400; undefined when it has not even these. */
+  readonly head: Uint8Array | undefined;
+}
+
+/**
+ * Cuts a byte stream into messages by their Content-Length, which every message on a stream must have (RFC 3261 §18.3). It keeps at
+ * most one incomplete message, and its work is in proportion to the bytes whatever their chunks.
+ */
+export class StreamFraming {
+  /** Holds the incomplete message; its length is its capacity. */
+  #buffer: Uint8Array = none;
+  #pending = 0;
+  /** Where looking for the end of the headers goes on. */
+  #searched = 0;
+  /** Length of the incomplete message, once its headers are there. */
+  #length = 0;
+  #fault: StreamFault | undefined;
+
+  /** Bytes of the incomplete message. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** A fault is final. */
+  push(chunk: Uint8Array, taker: StreamTaker): StreamFault | undefined {
+    if (this.#fault !== undefined) return this.#fault;
+    const bytes = this.#pending === 0 ? chunk : this.#append(chunk);
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#length === 0) {
+        const start = this.#skipLineEnds(bytes, at, taker);
+        // While a lone CR or CRLF is all there is, it may become a ping.
+        if (start !== at) {
+          at = start;
+          continue;
+        }
+        if (isHalfPing(bytes, at)) break;
+        const trouble = this.#measure(bytes, at);
+        if (trouble !== undefined) return this.#fail(trouble);
+        if (this.#length === 0) break;
+      }
+      if (at + this.#length > bytes.length) break;
+      taker.message(bytes.subarray(at, at + this.#length));
+      at += this.#length;
+      this.#length = 0;
+      this.#searched = 0;
+    }
+    if (this.#pending === 0 || at > 0) this.#buffer = bytes.slice(at);
+    this.#pending = bytes.length - at;
+    return undefined;
+  }
+
+  /** Behind the pings and the stray line ends in front of a message (RFC 3261 §7.5). */
+  #skipLineEnds(bytes: Uint8Array, at: number, taker: StreamTaker): number {
+    let here = at;
+    while (here + 4 <= bytes.length && isLineEnd(bytes, here) && isLineEnd(bytes, here + 2)) {
+      taker.ping();
+      here += 4;
+    }
+    if (here + 2 < bytes.length && isLineEnd(bytes, here) && bytes[here + 2] !== 0x0d) here += 2;
+    return here;
+  }
+
+  /** Finds the length of the message at `at`, if its headers are there. */
+  #measure(bytes: Uint8Array, at: number): StreamFault | undefined {
+    const end = headEnd(bytes, at + this.#searched);
+    const head = (end < 0 ? bytes.length : end) - at;
+    if (head > messageLimits.head) return { reason: "headers too long", head: undefined };
+    if (end < 0) {
+      this.#searched = Math.max(0, head - 3);
+      return undefined;
+    }
+    const whole = bytes.subarray(at, end + 4);
+    const length = contentLength(whole);
+    if (length === undefined) return { reason: "no usable Content-Length", head: whole.slice() };
+    if (whole.length + length > messageLimits.message)
+      return { reason: "message too long", head: whole.slice() };
+    this.#length = whole.length + length;
+    return undefined;
+  }
+
+  /** What is pending and the chunk, in one piece. */
+  #append(chunk: Uint8Array): Uint8Array {
+    const length = this.#pending + chunk.length;
+    if (length > this.#buffer.length) {
+      const bigger = new Uint8Array(Math.max(length, this.#buffer.length * 2));
+      bigger.set(this.#buffer.subarray(0, this.#pending));
+      this.#buffer = bigger;
+    }
+    this.#buffer.set(chunk, this.#pending);
+    return this.#buffer.subarray(0, length);
+  }
+
+  #fail(fault: StreamFault): StreamFault {
+    this.#fault = fault;
+    this.#buffer = none;
+    this.#pending = 0;
+    return fault;
+  }
+}
+
+const none = new Uint8Array(0);
+const lengthKey = headerKey("Content-Length");
+
+function isLineEnd(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === 0x0d && bytes[at + 1] === 0x0a;
+}
+
+/** True for the beginning of a ping that ends with the bytes. */
+function isHalfPing(bytes: Uint8Array, at: number): boolean {
+  if (bytes.length - at > 3) return false;
+  for (let here = at; here < bytes.length; here++)
+    if (bytes[here] !== ((here - at) % 2 === 0 ? 0x0d : 0x0a)) return false;
+  return true;
+}
+
+/** Of a head with its empty line; undefined when there is none, a wrong one, or more than one. */
+function contentLength(head: Uint8Array): number | undefined {
+  let found: string | undefined;
+  for (let at = head.indexOf(0x0a) + 1; at < head.length - 2; ) {
+    let end = head.indexOf(0x0d, at);
+    while (end >= 0 && (head[end + 2] === 0x20 || head[end + 2] === 0x09)) end = head.indexOf(0x0d, end + 1);
+    if (end < 0) end = head.length;
+    const first = (head[at] ?? 0) | 0x20;
+    // Only names that begin with c or l can be it.
+    if ((first === 0x63 || first === 0x6c) && end - at < 256) {
+      const line = String.fromCharCode(...head.subarray(at, end));
+      const colon = line.indexOf(":");
+      if (colon > 0 && headerKey(line.slice(0, colon).trimEnd()) === lengthKey) {
+        if (found !== undefined) return undefined;
+        found = line.slice(colon + 1).trim();
+      }
+    }
+    at = end + 2;
+  }
+  return parseCount(found);
+}

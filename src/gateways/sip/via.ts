@@ -1,0 +1,59 @@
+import { isToken } from "./characters.ts";
+import { formatParameters, type Parameters, parseParameters } from "./parameters.ts";
+import { parseHostPort } from "./uri.ts";
+
+/** One hop of a Via (RFC 3261 §20.42). */
+export interface Via {
+  /** Upper case: `WS`, `WSS`, `TCP`, `TLS`, `UDP` … */
+  readonly transport: string;
+  /** Where the sender wants its responses: never to be resolved or rewritten for a WebSocket (RFC 7118 §5.2). */
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly parameters: Parameters;
+  /** Empty when there is none, as RFC 2543 had it. */
+  readonly branch: string;
+}
+
+/** The first characters of every branch of RFC 3261; a branch without them says nothing (§8.1.1.7). */
+export const branchCookie = "z9hG4bK";
+
+/** One value, of which there may be blanks around each `/` and `:`. Another version than 2.0 is no Via of ours. */
+export function parseVia(text: string): Via | undefined {
+  const first = text.indexOf("/");
+  const second = text.indexOf("/", first + 1);
+  if (first < 0 || second < 0) return undefined;
+  if (text.slice(0, first).trim().toUpperCase() !== "SIP" || text.slice(first + 1, second).trim() !== "2.0")
+    return undefined;
+  const rest = text.slice(second + 1).trimStart();
+  const blank = firstBlank(rest);
+  const transport = rest.slice(0, blank).toUpperCase();
+  if (blank === rest.length || !isToken(transport)) return undefined;
+  const semicolon = rest.indexOf(";", blank);
+  const end = semicolon < 0 ? rest.length : semicolon;
+  const where = parseHostPort(withoutBlanksAtColon(rest.slice(blank, end).trim()));
+  const parameters = parseParameters(rest, end);
+  return (
+    where &&
+    parameters && {
+      transport,
+      host: where.host,
+      port: where.port,
+      parameters,
+      branch: parameters.get("branch") ?? "",
+    }
+  );
+}
+
+export function formatVia({ transport, host, port, parameters }: Via): string {
+  return `SIP/2.0/${transport} ${host}${port === undefined ? "" : `:${port}`}${formatParameters(parameters)}`;
+}
+
+function firstBlank(text: string): number {
+  for (let at = 0; at < text.length; at++) if (text[at] === " " || text[at] === "\t") return at;
+  return text.length;
+}
+
+function withoutBlanksAtColon(text: string): string {
+  const colon = text.lastIndexOf(":");
+  return colon < 0 ? text : `${text.slice(0, colon).trimEnd()}:${text.slice(colon + 1).trimStart()}`;
+}

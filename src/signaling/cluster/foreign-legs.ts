@@ -1,0 +1,319 @@
+import { wireError } from "../../protocol/error-codes.ts";
+import { type Request, silentRequests } from "../../protocol/requests.ts";
+import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
+import type { Device, Outcome } from "../device.ts";
+import { failed } from "../outcome.ts";
+import type { NodeItem } from "./node-item.ts";
+import type { Nodes } from "./nodes.ts";
+
+/** A session that another node owns, as the node of one of its devices sees it. */
+export interface ForeignLeg {
+  readonly device: Device;
+  readonly session: string;
+  owner: string;
+  epoch: number;
+  /** Its number in the session; undefined until a new owner has said it. */
+  leg: number | undefined;
+  /** The room to whose mesh the session belongs. */
+  room?: string;
+  /** Whose call rings there, while it does. */
+  caller: { readonly user: string; readonly device?: string } | undefined;
+  /** When it is given up, while its owner is gone. */
+  lostAt: Deadline | undefined;
+  /** What the device asks while the session is on its way to another owner. */
+  held: Request[] | undefined;
+  /** Requests that the owner has not replied to. */
+  readonly open: Map<number, Request>;
+}
+
+interface Ownership {
+  readonly epoch: number;
+  readonly owner: string;
+}
+
+/** Which of two owners of one session counts: the later epoch, and of two that took it over at once the lower name. */
+export function outranks(one: Ownership, than: Ownership): boolean {
+  return one.epoch === than.epoch ? one.owner < than.owner : one.epoch > than.epoch;
+}
+
+/** A foreign leg as it goes over to another node with its device. */
+export interface LegSnapshot {
+  readonly session: string;
+  readonly owner: string;
+  readonly epoch: number;
+  readonly leg?: number | undefined;
+  readonly caller?: { readonly user: string; readonly device?: string };
+  readonly open: readonly Request[];
+}
+
+/** Ended sessions whose hang-up is still answered with ok. */
+const maxEnded = 4_096;
+
+/**
+ * The legs that devices of this node have in sessions of other nodes. The owner says which there are; what the devices
+ * ask travels to it, and its replies come back.
+ */
+export class ForeignLegs {
+  readonly #nodes: Nodes;
+  readonly #deadlines: Deadlines;
+  readonly #detachedTimeout: number;
+  readonly #legs = new Map<Device, Map<string, ForeignLeg>>();
+  readonly #ended = new Map<string, string>();
+
+  /** Requests that the device was told an unknown outcome of: the owner may only have been frozen, and reply yet. */
+  readonly #givenUp = new WeakMap<Device, Set<number>>();
+
+  /** `detachedTimeout`: how long a connected call may be without an owner, ms. */
+  constructor(nodes: Nodes, deadlines: Deadlines, detachedTimeout: number) {
+    this.#nodes = nodes;
+    this.#deadlines = deadlines;
+    this.#detachedTimeout = detachedTimeout;
+  }
+
+  /** Sessions of others that devices here have part in. */
+  get size(): number {
+    let sum = 0;
+    for (const legs of this.#legs.values()) sum += legs.size;
+    return sum;
+  }
+
+  has(device: Device, session: string): boolean {
+    return this.#legs.get(device)?.has(session) === true || this.#ended.get(session) === device.user;
+  }
+
+  /** How many sessions of others the device has part in. */
+  load(device: Device): number {
+    return this.#legs.get(device)?.size ?? 0;
+  }
+
+  /** The owner of a session in which the device has part, and its epoch. */
+  ownerOf(device: Device, session: string): { readonly owner: string; readonly epoch: number } | undefined {
+    return this.#legs.get(device)?.get(session);
+  }
+
+  /** The device has part in a session of that owner. False: in a newer epoch it has another owner. */
+  bound(device: Device, session: string, owner: string, epoch: number, number?: number): boolean {
+    let legs = this.#legs.get(device);
+    if (legs === undefined) {
+      legs = new Map();
+      this.#legs.set(device, legs);
+    }
+    const known = legs.get(session);
+    if (known === undefined) {
+      legs.set(session, {
+        device,
+        session,
+        owner,
+        epoch,
+        leg: number,
+        caller: undefined,
+        lostAt: undefined,
+        held: undefined,
+        open: new Map(),
+      });
+      return true;
+    }
+    if (owner !== known.owner && !outranks({ epoch, owner }, known)) return false;
+    const { held, owner: former } = known;
+    known.held = undefined;
+    known.lostAt?.cancel();
+    known.lostAt = undefined;
+    known.owner = owner;
+    known.epoch = epoch;
+    if (number !== undefined || former !== owner) known.leg = number;
+    if (held !== undefined) {
+      // It was handed over with all that it had been asked. The node that gave it away knows its new owner already.
+      for (const request of held) this.#ask(known, request);
+    } else if (former !== owner) {
+      // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
+      for (const request of known.open.values()) this.#ask(known, request);
+    }
+    return true;
+  }
+
+  #ask({ device, owner, leg }: ForeignLeg, request: Request): void {
+    const item = { t: "ask", link: device.link.id, request } as const;
+    this.#nodes.send(owner, leg === undefined ? item : { ...item, leg });
+  }
+
+  /** The session is about to leave its owner: what the device asks waits for the next one. */
+  hold(device: Device, session: string, owner: string): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg?.owner === owner) leg.held ??= [];
+  }
+
+  /** The session was handed over to this node. Answers what the device has asked since. */
+  takeHeld(device: Device, session: string): Request[] {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined) return [];
+    this.#remove(leg);
+    return leg.held ?? [];
+  }
+
+  /** The session is one of this node from now on. Answers what its former owner has not replied to. */
+  take(device: Device, session: string): Request[] {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined) return [];
+    this.#remove(leg);
+    return [...leg.open.values()];
+  }
+
+  #remove({ device, session, lostAt }: ForeignLeg): void {
+    lostAt?.cancel();
+    const legs = this.#legs.get(device);
+    legs?.delete(session);
+    if (legs?.size === 0) this.#legs.delete(device);
+  }
+
+  unbound(device: Device, session: string, owner: string): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg === undefined || leg.owner !== owner) return;
+    this.#remove(leg);
+    this.#ended.set(session, device.user);
+    for (const oldest of this.#ended.keys()) {
+      if (this.#ended.size <= maxEnded) break;
+      this.#ended.delete(oldest);
+    }
+  }
+
+  /**
+   * What a device asks of a session that is not this node's. Undefined: the outcome comes later, as a reply.
+   * A session in which the device has no part is answered as an unknown one.
+   */
+  perform(device: Device, request: Extract<Request, { session: string }>, now: number): Outcome | undefined {
+    const leg = this.#legs.get(device)?.get(request.session);
+    if (leg === undefined) {
+      const over = request.type === "hangup" || request.type === "cancel";
+      if (over && this.#ended.get(request.session) === device.user) return { ok: {} };
+      return failed("no_session");
+    }
+    const silent = silentRequests.has(request.type);
+    const away = silent ? !this.#nodes.isLive(leg.owner) : !this.#nodes.responsive(leg.owner, now);
+    // A signal waits for an owner that is away for a moment: candidates keep. Who waits for a reply is told at once.
+    if (away && leg.held === undefined) return { error: wireError("temporary") };
+    if (!silent) leg.open.set(request.id, request);
+    if (leg.held !== undefined) {
+      leg.held.push(request);
+      return undefined;
+    }
+    this.#ask(leg, request);
+    return undefined;
+  }
+
+  /** The session belongs to the mesh of a room. */
+  meshed(device: Device, session: string, room: string): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg !== undefined) leg.room = room;
+  }
+
+  /** The device's sessions in the mesh of a room that other nodes than that one own. */
+  meshesElsewhere(device: Device, room: string, owner: string): { session: string; owner: string }[] {
+    const found: { session: string; owner: string }[] = [];
+    for (const leg of this.#legs.get(device)?.values() ?? [])
+      if (leg.room === room && leg.owner !== owner) found.push({ session: leg.session, owner: leg.owner });
+    return found;
+  }
+
+  /** A session of another node rings the device. */
+  rung(device: Device, session: string, caller: { readonly user: string; readonly device?: string }): void {
+    const leg = this.#legs.get(device)?.get(session);
+    if (leg !== undefined) leg.caller = caller;
+  }
+
+  /** The session in which that other device rings this one. */
+  ringing(device: Device, caller: Device): string | undefined {
+    for (const leg of this.#legs.get(device)?.values() ?? [])
+      if (leg.caller?.user === caller.user && leg.caller.device === caller.id) return leg.session;
+    return undefined;
+  }
+
+  /** The owner has replied. False: too late, the device was told that the outcome is unknown. */
+  replied(device: Device, id: number, outcome: Outcome): boolean {
+    if (this.#givenUp.get(device)?.delete(id) === true) return false;
+    for (const leg of this.#legs.get(device)?.values() ?? []) {
+      const request = leg.open.get(id);
+      if (request === undefined) continue;
+      leg.open.delete(id);
+      // It has answered the call: nothing rings here any more.
+      if (request.type === "accept" && "ok" in outcome) leg.caller = undefined;
+      return true;
+    }
+    return true;
+  }
+
+  /** The nodes that own sessions of the device. */
+  owners(device: Device): string[] {
+    const owners = new Set<string>();
+    for (const { owner } of this.#legs.get(device)?.values() ?? []) owners.add(owner);
+    return [...owners];
+  }
+
+  snapshot(device: Device): LegSnapshot[] {
+    return [...(this.#legs.get(device)?.values() ?? [])].map(
+      ({ session, owner, epoch, leg, caller, open }) => ({
+        session,
+        owner,
+        epoch,
+        leg,
+        ...(caller === undefined ? {} : { caller }),
+        open: [...open.values()],
+      }),
+    );
+  }
+
+  /** Takes over what another node had of the device's legs. */
+  restore(device: Device, legs: readonly LegSnapshot[]): void {
+    for (const { session, owner, epoch, leg: number, caller, open } of legs) {
+      this.bound(device, session, owner, epoch, number);
+      const leg = this.#legs.get(device)?.get(session);
+      if (leg?.owner !== owner) continue;
+      leg.caller = caller;
+      for (const request of open) leg.open.set(request.id, request);
+    }
+  }
+
+  /** The device's link is another, or as it was: the owners of its sessions are told. */
+  tell(device: Device, item: NodeItem): void {
+    for (const owner of this.owners(device)) this.#nodes.send(owner, item);
+  }
+
+  /** The device is gone for good. */
+  dropped(device: Device): void {
+    for (const { lostAt } of this.#legs.get(device)?.values() ?? []) lostAt?.cancel();
+    this.#legs.delete(device);
+  }
+
+  /** The legs of the sessions that a node owns. */
+  *ownedBy(node: string): Iterable<ForeignLeg> {
+    for (const legs of this.#legs.values())
+      for (const leg of legs.values()) if (leg.owner === node) yield leg;
+  }
+
+  /**
+   * A node is gone: what it was asked and has not answered may or may not have been done. A call that it was ringing is
+   * over here; one that is connected goes on without it, until another node claims it or nobody does.
+   */
+  ownerGone(node: string, now: number): void {
+    for (const leg of [...this.ownedBy(node)]) {
+      const { device, session, open } = leg;
+      const givenUp = this.#givenUp.get(device) ?? new Set();
+      for (const id of open.keys()) {
+        device.link.reply(id, { error: wireError("outcome_unknown") }, now);
+        givenUp.add(id);
+      }
+      if (givenUp.size > 0) this.#givenUp.set(device, givenUp);
+      open.clear();
+      leg.held = undefined;
+      if (leg.caller !== undefined) this.#end(leg, now);
+      else if (leg.lostAt === undefined) {
+        device.link.deliver({ type: "peer", session, link: "detached" }, now);
+        leg.lostAt = this.#deadlines.add(now + this.#detachedTimeout, (later) => this.#end(leg, later));
+      }
+    }
+  }
+
+  #end(leg: ForeignLeg, now: number): void {
+    leg.device.link.deliver({ type: "ended", session: leg.session, reason: "lost" }, now);
+    this.unbound(leg.device, leg.session, leg.owner);
+  }
+}

@@ -1,0 +1,201 @@
+import type { CloseName } from "../../protocol/close-codes.ts";
+import type { Deadlines } from "../../shared/deadlines.ts";
+import type { Backplane } from "../backplane.ts";
+import type { LinkSnapshot } from "../link-snapshot.ts";
+import type { LegSnapshot } from "./foreign-legs.ts";
+import type { NodeItem } from "./node-item.ts";
+import type { Nodes } from "./nodes.ts";
+import type { RemoteDevices } from "./remote-devices.ts";
+import { RemoteLink } from "./remote-link.ts";
+import type { MembershipRecord } from "./room-memberships.ts";
+
+/** What a client shows to go on with its link at another node. */
+export interface PullRequest {
+  readonly link: string;
+  readonly user: string;
+  readonly device: string;
+  /** Hash of the secret that the client showed. */
+  readonly secretHash: string;
+  readonly instance: string;
+  readonly attempt: number;
+  /** The last frame that it has. */
+  readonly seq: number;
+  /** The node that asks, and how long it waits. */
+  readonly by: string;
+  readonly patience: "beating" | "silent";
+}
+
+/** A link with all that hangs on it. */
+export interface Parcel {
+  readonly link: LinkSnapshot;
+  readonly legs: readonly LegSnapshot[];
+  readonly watches: readonly string[];
+  readonly rooms: readonly MembershipRecord[];
+}
+
+export type PullAnswer =
+  | { readonly parcel: Parcel }
+  /** The link does not go on, a new one may begin. */
+  | { readonly refusal: "expired" | "gap" | "unreachable" }
+  /** Whoever asks must not have it. */
+  | { readonly close: CloseName };
+
+/** The giving side's part: see `LinkGiver`. */
+export interface LinkSource {
+  /** Checks who asks, and freezes the link: nothing more comes of its client here. Undefined: it may have it. */
+  freeze(request: PullRequest, now: number): PullAnswer | undefined;
+  /** Nodes that own sessions in which the device of the link has part. */
+  owners(link: string): readonly string[];
+  /** Packs the link up; from now on it is that node's. Undefined: it is in use here again. */
+  give(request: PullRequest, now: number): Parcel | undefined;
+  /** The link stays after all. */
+  thaw(link: string, now: number): void;
+}
+
+export interface LinkTransferOptions {
+  readonly nodes: Nodes;
+  readonly devices: RemoteDevices;
+  readonly backplane: Backplane;
+  readonly deadlines: Deadlines;
+  readonly source: LinkSource;
+  now(): number;
+}
+
+/** How long a client's welcome may wait for its link. The giver gives up first, so that no link is in between. */
+const pullTimeout = { beating: 2_000, silent: 1_000 };
+const giveTimeout = { beating: 1_500, silent: 700 };
+/** How long a home that takes nothing is waited for before it is asked at all; one that has left NATS is not. */
+const flushTimeout = 700;
+/** What comes for a link after it was given away is sent on for this long. */
+const forwardFor = 120_000;
+const maxGiven = 100_000;
+
+/** Brings links from node to node, whole: what was on its way to them arrives, in order. */
+export class LinkTransfer {
+  readonly #options: LinkTransferOptions;
+  /** Links that are on their way here, and what has come for them meanwhile. */
+  readonly #coming = new Map<string, { readonly from: string; readonly item: NodeItem }[]>();
+  /** Links that were given away, and where they went. */
+  readonly #given = new Map<string, { readonly to: string; readonly until: number }>();
+
+  constructor(options: LinkTransferOptions) {
+    this.#options = options;
+    const { backplane, nodes } = options;
+    backplane.subscribe(`l.${nodes.name}`, (message, answer) => {
+      if (answer !== undefined) this.#asked(message as PullRequest, answer);
+    });
+  }
+
+  /** Asks a link of the node that has it, and calls back once. After a parcel {@link arrived} must be called. */
+  pull(
+    home: string,
+    asked: Omit<PullRequest, "patience">,
+    done: (answer: PullAnswer, now: number) => void,
+  ): void {
+    const { nodes, devices, backplane, deadlines, now } = this.#options;
+    const { link } = asked;
+    // A machine that is busy takes its time, and says all the while that it is there; one that stands still does not.
+    const patience = nodes.beats(home, now()) ? "beating" : "silent";
+    const request: PullRequest = { ...asked, patience };
+    const refused = (answer: PullAnswer): void => {
+      this.#coming.delete(link);
+      const mirrored = devices.byLink(link)?.link;
+      if (mirrored instanceof RemoteLink) mirrored.release();
+      done(answer, now());
+    };
+    if (this.#coming.has(link) || !nodes.reachable) {
+      done({ refusal: "unreachable" }, now());
+      return;
+    }
+    this.#coming.set(link, []);
+    // What this node itself has said to the device must be there before the link leaves.
+    const mirrored = devices.byLink(link)?.link;
+    if (mirrored instanceof RemoteLink) mirrored.hold();
+    const ask = (): void =>
+      backplane.request(`l.${home}`, request, pullTimeout[patience], (answer) => {
+        const said: PullAnswer =
+          answer.kind === "reply" ? (answer.reply as PullAnswer) : { refusal: "unreachable" };
+        if ("parcel" in said) done(said, now());
+        else refused(said);
+      });
+    if (mirrored === undefined || nodes.failing(home)) {
+      ask();
+      return;
+    }
+    // A home that died without a word takes nothing until it is given up, which is far too late for its devices.
+    let waiting = true;
+    const late = deadlines.add(now() + flushTimeout, () => {
+      waiting = false;
+      refused({ refusal: "unreachable" });
+    });
+    nodes.flushed(home, () => {
+      if (!waiting) return;
+      late.cancel();
+      ask();
+    });
+  }
+
+  /** The link is there: answers what came for it meanwhile. */
+  arrived(link: string): { readonly from: string; readonly item: NodeItem }[] {
+    const items = this.#coming.get(link) ?? [];
+    this.#coming.delete(link);
+    this.#given.delete(link);
+    return items;
+  }
+
+  /** An item for a link that is not of this node. True: it is kept, or was sent on. */
+  diverted(from: string, link: string, item: NodeItem): boolean {
+    const coming = this.#coming.get(link);
+    if (coming !== undefined) {
+      coming.push({ from, item });
+      return true;
+    }
+    const given = this.#given.get(link);
+    if (given === undefined) return false;
+    this.#options.nodes.send(given.to, { t: "forward", from, item });
+    return true;
+  }
+
+  /** Forgets where links went long ago. */
+  sweep(now: number): void {
+    for (const [link, { until }] of this.#given) {
+      if (until > now && this.#given.size <= maxGiven) break;
+      this.#given.delete(link);
+    }
+  }
+
+  #asked(request: PullRequest, answer: (reply: PullAnswer) => void): void {
+    const { source, nodes, now } = this.#options;
+    const { link, by } = request;
+    const asked = now();
+    const given = this.#given.get(link);
+    if (given !== undefined) {
+      answer({ refusal: "expired" });
+      return;
+    }
+    const refusal = source.freeze(request, asked);
+    if (refusal !== undefined) {
+      answer(refusal);
+      return;
+    }
+    const owners = source.owners(link).filter((node) => nodes.isLive(node));
+    let open = owners.length + 1;
+    const flushed = (): void => {
+      open -= 1;
+      if (open > 0) return;
+      const then = now();
+      // Nobody waits for the answer any more: a link that left now would be lost.
+      const parcel = then - asked < giveTimeout[request.patience] ? source.give(request, then) : undefined;
+      if (parcel === undefined) {
+        source.thaw(link, then);
+        answer({ refusal: "unreachable" });
+        return;
+      }
+      this.#given.delete(link);
+      this.#given.set(link, { to: by, until: then + forwardFor });
+      answer({ parcel });
+    };
+    for (const owner of owners) nodes.flushed(owner, flushed);
+    flushed();
+  }
+}

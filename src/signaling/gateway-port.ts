@@ -1,0 +1,162 @@
+import { closeCodes } from "../protocol/close-codes.ts";
+import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
+import type { Limits } from "../protocol/limits.ts";
+import type { Request } from "../protocol/requests.ts";
+import type { Deadlines } from "../shared/deadlines.ts";
+import { fail, ok, type Result } from "../shared/result.ts";
+import { Device, type DeviceOptions, type Outcome } from "./device.ts";
+import type { Directory } from "./directory.ts";
+import type { LinkEnd, LinkHooks } from "./links.ts";
+import type { Identity, Ports } from "./ports.ts";
+
+/** What the core lends to its gateways. */
+export interface GatewayHost {
+  readonly limits: Limits;
+  readonly ports: Ports;
+  readonly deadlines: Deadlines;
+  readonly directory: Directory;
+  readonly hooks: LinkHooks;
+  readonly draining: () => boolean;
+  /** True for an identity that a kick has made void, or that has expired. */
+  stale(identity: Identity, now: number): boolean;
+  perform(device: Device, request: Request, now: number): Outcome | undefined;
+  settle(now: number): void;
+}
+
+/**
+ * The core's entrance for devices of other protocols. A gateway attaches a device with a `DeviceLink` of its own; from then on
+ * the device is in the directory, is rung and is told like every other. The gateway keeps the device's rates, and owns no
+ * timer: its deadlines are the core's.
+ */
+export class GatewayPort {
+  readonly #host: GatewayHost;
+  readonly #attached = new Set<Device>();
+
+  constructor(host: GatewayHost) {
+    this.#host = host;
+  }
+
+  get limits(): Limits {
+    return this.#host.limits;
+  }
+
+  get ports(): Ports {
+    return this.#host.ports;
+  }
+
+  get deadlines(): Deadlines {
+    return this.#host.deadlines;
+  }
+
+  get draining(): boolean {
+    return this.#host.draining();
+  }
+
+  /** Devices that are attached. */
+  get size(): number {
+    return this.#attached.size;
+  }
+
+  /** True for an identity that may not sign in: its token was issued before its user was signed out, or has expired. */
+  stale(identity: Identity, now: number): boolean {
+    return this.#host.stale(identity, now);
+  }
+
+  /**
+   * Signs a device in. It must not be there already: a gateway detaches the older one of its own first, and never takes the
+   * place of a device of another protocol. `made` hears of the device before anything is delivered to it.
+   */
+  attach(
+    options: DeviceOptions,
+    now: number,
+    made: (device: Device) => void = () => {},
+  ): Result<Device, WireError> {
+    const { directory, limits, hooks, ports } = this.#host;
+    if (this.draining) return fail(wireError("temporary"));
+    if (directory.device(options.user, options.id) !== undefined)
+      return fail(wireError("wrong_state", "the device is signed in by another protocol"));
+    if (directory.devices(options.user).length >= limits.devicesPerUser)
+      return fail(this.#full("devicesPerUser", "too_many_devices"));
+    if (directory.deviceCount >= limits.links) return fail(this.#full("links", "temporary"));
+    const device = new Device(options);
+    made(device);
+    this.#attached.add(device);
+    directory.add(device);
+    ports.emit({ type: "link_opened", user: device.user, device: device.id, link: device.link.id });
+    hooks.changed(device.user, now);
+    hooks.opened(device, now);
+    return ok(device);
+  }
+
+  /** The device is gone. Its legs end when it left by itself, and are detached otherwise. */
+  detach(device: Device, why: LinkEnd, now: number): void {
+    if (!this.#attached.delete(device)) return;
+    const { directory, hooks, ports } = this.#host;
+    directory.remove(device);
+    ports.emit({ type: "link_closed", user: device.user, device: device.id, reason: why });
+    hooks.closed(device, why, now);
+    hooks.changed(device.user, now);
+  }
+
+  /** The device's connection was lost, and it may come back; its peers are told, and it is shown offline. */
+  suspend(device: Device, now: number): void {
+    const { hooks, ports } = this.#host;
+    if (!this.#attached.has(device)) return;
+    ports.emit({
+      type: "link_suspended",
+      user: device.user,
+      device: device.id,
+      code: closeCodes.silent.code,
+    });
+    device.online = false;
+    hooks.suspended(device, now);
+    hooks.changed(device.user, now);
+  }
+
+  /** The device is back. */
+  resume(device: Device, now: number): void {
+    const { hooks, ports } = this.#host;
+    if (!this.#attached.has(device)) return;
+    ports.emit({
+      type: "link_resumed",
+      user: device.user,
+      device: device.id,
+      link: device.link.id,
+      replayed: 0,
+    });
+    device.online = true;
+    hooks.resumed(device, now);
+    hooks.changed(device.user, now);
+  }
+
+  /** Performs a request of the device. Without an outcome the reply comes later, through the device's link. */
+  perform(device: Device, request: Request, now: number): Outcome | undefined {
+    const outcome = this.#guarded(device, request, now);
+    if (outcome !== undefined && "error" in outcome) {
+      const { code, limit } = outcome.error;
+      this.ports.emit({ type: "request_failed", request: request.type, code });
+      if (limit !== undefined) this.ports.emit({ type: "limit", limit });
+    }
+    return outcome;
+  }
+
+  /** Does what an input has made due. To be called after each. */
+  settle(now: number): void {
+    this.#host.settle(now);
+  }
+
+  /** A fault of ours costs this request and nobody else. */
+  #guarded(device: Device, request: Request, now: number): Outcome | undefined {
+    try {
+      return this.#host.perform(device, request, now);
+    } catch (error) {
+      this.ports.emit({ type: "fault", where: request.type, error });
+      return { error: wireError("internal") };
+    }
+  }
+
+  #full(limit: "devicesPerUser" | "links", code: "too_many_devices" | "temporary"): WireError {
+    this.ports.emit({ type: "limit", limit });
+    return overLimit(limit, code);
+  }
+}

@@ -1,0 +1,81 @@
+import {
+  attribute,
+  type Direction,
+  direction,
+  formatMediaLine,
+  mediaLine,
+  mid,
+  withDirection,
+} from "./attributes.ts";
+import type { MediaSection, SessionDescription } from "./description.ts";
+
+const mirrored: Readonly<Record<Direction, Direction>> = {
+  sendrecv: "sendrecv",
+  sendonly: "recvonly",
+  recvonly: "sendonly",
+  inactive: "inactive",
+};
+
+/**
+ * Answers an offer that changes directions only, in the name of a peer that can't be asked: what it said last, with each
+ * direction cut down to what the offer leaves of it, and a higher version (RFC 3264 §6.1, §8). `last` is what the peer itself said
+ * last, be it an offer or an answer, and never what was answered for it; `role` the DTLS role that it has, where that was an offer.
+ */
+export function holdAnswer(
+  offer: SessionDescription,
+  last: SessionDescription,
+  version: number,
+  role?: "active" | "passive",
+): SessionDescription {
+  const media = last.media.map((section, index) => {
+    const offered = offer.media[index];
+    if (offered === undefined) return section;
+    const before = direction(last, section);
+    const after = both(mirrored[direction(offer, offered)], before);
+    return withRole(after === before ? section : withDirection(section, after), role);
+  });
+  return { session: withVersion(withRole({ lines: last.session }, role).lines, version), media };
+}
+
+/**
+ * Answers an offer by turning down every section (RFC 3264 §6): port 0, and no bundle. The call is up without media, and the next
+ * offer is the other side's.
+ */
+export function rejectAll(offer: SessionDescription, sessionId: string): SessionDescription {
+  const session = ["v=0", `o=- ${sessionId} 1 IN IP4 0.0.0.0`, "s=-", "t=0 0"];
+  const media = offer.media.map((section): MediaSection => {
+    const name = mid(section);
+    const lines = [formatMediaLine({ ...mediaLine(section), port: "0" }), "c=IN IP4 0.0.0.0", "a=inactive"];
+    return { lines: name === undefined ? lines : [...lines, `a=mid:${name}`] };
+  });
+  return { session, media };
+}
+
+/** The same session lines with this version in `o=` (RFC 8866 §5.2). */
+function withVersion(session: readonly string[], version: number): string[] {
+  return session.map((line) => {
+    if (!line.startsWith("o=")) return line;
+    const [name, id, , ...rest] = line.split(" ");
+    return [name, id, version, ...rest].join(" ");
+  });
+}
+
+function both(one: Direction, other: Direction): Direction {
+  const sends = canSend(one) && canSend(other);
+  const receives = canReceive(one) && canReceive(other);
+  return sends ? (receives ? "sendrecv" : "sendonly") : receives ? "recvonly" : "inactive";
+}
+
+function canSend(one: Direction): boolean {
+  return one === "sendrecv" || one === "sendonly";
+}
+
+function canReceive(one: Direction): boolean {
+  return one === "sendrecv" || one === "recvonly";
+}
+
+/** An answer says `active` or `passive`, never `actpass` (RFC 8842 §5.3). */
+export function withRole(section: MediaSection, role: "active" | "passive" | undefined): MediaSection {
+  if (role === undefined || attribute(section.lines, "setup") === undefined) return section;
+  return { lines: section.lines.map((line) => (line.startsWith("a=setup:") ? `a=setup:${role}` : line)) };
+}

@@ -1,0 +1,29 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { hasNats } from "../support/nats-server.ts";
+import { runLanes } from "./fault-lanes.ts";
+import { type FaultRow, table } from "./fault-run.ts";
+import { scenarios } from "./scenarios.ts";
+
+/** The longest scenario, on a machine that has other things to do. ms */
+const patience = 200_000;
+
+describe.skipIf(!hasNats)("what happens to clusters", () => {
+  const rows: FaultRow[] = [];
+  let running = new Map<string, Promise<FaultRow>>();
+
+  beforeAll(() => {
+    running = runLanes(Object.keys(scenarios), 1);
+  });
+
+  for (const [name, { title }] of Object.entries(scenarios))
+    test(`${name}: ${title}`, { timeout: patience }, async () => {
+      const row = await running.get(name);
+      if (row === undefined) throw new Error(`${name} runs in no lane`);
+      rows.push(row);
+      expect(row.findings).toEqual([]);
+    });
+
+  afterAll(() => {
+    if (rows.length > 0) console.log(`\n${table(rows)}`);
+  });
+});
