@@ -1,6 +1,6 @@
 // `npm test`: everything there is to check, from nothing, with a count at the end. `npm test -- NAME…` runs only the
 // suites whose name holds one of the words.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { attempt, bun, ensureModules, root } from "./modules.mjs";
@@ -16,27 +16,39 @@ rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
 
 const files = testFiles("test");
-const suites = [
-  { name: "check", run: () => one(attempt(process.execPath, ["scripts/check.mjs"]) === 0) },
-  // A process for each folder: a native crash in one must not hide the others.
-  { name: "unit", run: () => onBun("unit", ["src"]) },
-  ...[...new Set(files.map((path) => path.split("/")[1]))].sort().map((folder) => ({
-    name: folder,
-    run: () => onBun(folder, [`./test/${folder}/`]),
-  })),
-  { name: "node", run: () => onNode(files.filter(isPortable)) },
+// A process for each folder: a native crash in one must not hide the others.
+const folder = (name) => ({ name, run: () => onBun(name, [`./test/${name}/`]) });
+const check = {
+  name: "check",
+  run: async () => one(await finished(process.execPath, ["scripts/check.mjs"])),
+};
+const unit = { name: "unit", run: () => onBun("unit", ["src"]) };
+const node = { name: "node", run: () => onNode(files.filter(isPortable)) };
+// Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute.
+const pairs = [
+  [[check, unit, folder("fuzz"), folder("model"), folder("sim"), folder("soak")], [folder("cluster")]],
+  [[folder("browser"), folder("webrtc")], [folder("integration")]],
+  [[folder("sip")], [folder("turn")]],
+  [[folder("bad-input"), folder("conformance")], [node]],
 ];
-for (const { name, run } of suites) {
-  if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
-  console.log(`\n── ${name} ${"─".repeat(Math.max(3, 60 - name.length))}`);
-  const began = Date.now();
-  const { passed, failed, skipped } = run();
-  console.log(
-    `${name}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${Math.round((Date.now() - began) / 1_000)} s`,
-  );
-  total.passed += passed;
-  total.failed += failed;
-  total.skipped += skipped;
+const planned = new Set(pairs.flat(2).map(({ name }) => name));
+const others = [...new Set(files.map((path) => path.split("/")[1]))].filter((name) => !planned.has(name));
+pairs.push([others.sort().map(folder), []]);
+for (const lanes of pairs) await Promise.all(lanes.map(runAll));
+
+async function runAll(suites) {
+  for (const { name, run } of suites) {
+    if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
+    const began = Date.now();
+    const { passed, failed, skipped, output } = await run();
+    const seconds = Math.round((Date.now() - began) / 1_000);
+    console.log(`\n── ${name} ${"─".repeat(Math.max(3, 60 - name.length))}`);
+    if (output !== undefined) process.stdout.write(output);
+    console.log(`${name}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s`);
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped += skipped;
+  }
 }
 
 if (process.env.CI === "true" && total.skipped > 0) {
@@ -66,21 +78,38 @@ function onNode(paths) {
   return counted(report, node, ["--test", "--test-timeout=60000", ...reporters, ...junit, ...paths]);
 }
 
-function counted(report, program, args) {
-  const options = { cwd: root, stdio: "inherit", timeout: suiteTimeout, killSignal: "SIGKILL" };
-  const { status, error } = spawnSync(program, args, options);
-  if (error !== undefined) console.error(`${program}: ${error.message}`);
+async function counted(report, program, args) {
+  const { status, output } = await finished(program, args);
   const text = existsSync(report) ? readFileSync(report, "utf8") : "";
   const count = (tag) => text.match(new RegExp(`<${tag}[ />]`, "g"))?.length ?? 0;
   const skipped = count("skipped");
   const failed = count("failure") + count("error");
   // A suite that died, or failed outside of a test, is one failure more.
   const died = status !== 0 && failed === 0 ? 1 : 0;
-  return { passed: Math.max(0, count("testcase") - failed - skipped), failed: failed + died, skipped };
+  const passed = Math.max(0, count("testcase") - failed - skipped);
+  return { passed, failed: failed + died, skipped, output };
 }
 
-function one(passed) {
-  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0 };
+/** Runs a program to its end, or to the end of its time, and keeps what it prints: two suites must not speak at once. */
+function finished(program, args) {
+  return new Promise((resolve) => {
+    const options = {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: suiteTimeout,
+      killSignal: "SIGKILL",
+    };
+    const child = spawn(program, args, options);
+    const output = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => output.push(part));
+    child.on("error", (error) => output.push(Buffer.from(`${program}: ${error.message}\n`)));
+    child.on("close", (status) => resolve({ status, output: Buffer.concat(output) }));
+  });
+}
+
+function one({ status, output }) {
+  const passed = status === 0;
+  return { passed: passed ? 1 : 0, failed: passed ? 0 : 1, skipped: 0, output };
 }
 
 function testFiles(folder) {

@@ -76,7 +76,8 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));
   const door = { core, access, admission, now };
   const poll = new HttpPoll(door);
-  if (backplane && cluster.counts) metrics.watchBackplane(backplane, cluster.counts);
+  if (backplane && cluster.counts)
+    metrics.watchBackplane(backplane, cluster.counts, () => core.clusterStats());
   /** What a start that fails takes back. */
   const started: (() => Promise<void>)[] = [cluster.close];
   const failed = async (error: unknown): Promise<never> => {

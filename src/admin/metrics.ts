@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { NatsCounts } from "../cluster/nats.ts";
 import type { Backplane } from "../signaling/backplane.ts";
+import type { ClusterStats } from "../signaling/cluster/cluster.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 
@@ -76,7 +77,21 @@ export class Metrics {
   }
 
   /** Shows what joins this node to others as well. */
-  watchBackplane(backplane: Pick<Backplane, "state">, counts: () => NatsCounts): void {
+  watchBackplane(
+    backplane: Pick<Backplane, "state">,
+    counts: () => NatsCounts,
+    stats: () => ClusterStats | undefined,
+  ): void {
+    this.#gauge("cluster_peers", "Other nodes that are there.", [], (set) => set(stats()?.peers ?? 0));
+    this.#gauge("cluster_known", "What is known of other nodes.", ["what"], (set) => {
+      const { devices = 0, users = 0, sessions = 0 } = stats() ?? {};
+      set(devices, { what: "devices" });
+      set(users, { what: "users" });
+      set(sessions, { what: "sessions" });
+    });
+    this.#gauge("cluster_backlog", "What waits to reach other nodes.", [], (set) =>
+      set(stats()?.backlog ?? 0),
+    );
     this.#gauge("backplane_up", "1 while the backplane is up.", [], (set) =>
       set(backplane.state === "up" ? 1 : 0),
     );

@@ -3,7 +3,7 @@ import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf } from "../protocol/requests.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
-import { Cluster, type ClusterHost } from "./cluster/cluster.ts";
+import { Cluster, type ClusterHost, type ClusterStats } from "./cluster/cluster.ts";
 import { ClusterRooms } from "./cluster/cluster-rooms.ts";
 import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
 import type { NodeItem } from "./cluster/node-item.ts";
@@ -245,6 +245,11 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       transportsOpen: this.#silent.size + this.links.live,
       logBytes: this.links.budget.bytes,
     };
+  }
+
+  /** What this node has to do with others; undefined where there are none. */
+  clusterStats(): ClusterStats | undefined {
+    return this.#cluster?.stats();
   }
 
   // ConnectionHost

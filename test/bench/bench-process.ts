@@ -11,7 +11,8 @@ import type { Job, Line } from "./generator.ts";
 import { benchSecret } from "./switchboard-device.ts";
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const many = 10_000_000;
+/** No bound. */
+export const many = 10_000_000;
 
 /** A load by one machine, from one address, is far over what one client may do: the limits that bound clients are off. */
 const limits = {
@@ -21,12 +22,13 @@ const limits = {
   connectsBurst: many,
   callsPerMinute: many,
   callsBurst: many,
+  ringsPerPair: many,
   linksPerAddress: 200_000,
   openTransports: 200_000,
 };
 
 export interface BenchServer {
-  readonly name: "switchboard" | "peerjs";
+  readonly name: "switchboard" | "peerjs" | "sip";
   readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;
@@ -87,10 +89,18 @@ export async function startCluster(count: number): Promise<BenchCluster> {
 export async function startPeerjs(): Promise<BenchServer> {
   const port = await freePort();
   const args = [at("node_modules/peer/dist/bin/peerjs.js"), "--port", `${port}`, "--host", "127.0.0.1"];
-  const child = spawn("node", [...args, "--concurrent_limit", "50000", "--alive_timeout", "3600000"], {
-    stdio: "ignore",
-  });
-  return running("peerjs", child, port);
+  const more = ["--concurrent_limit", "50000", "--alive_timeout", "3600000"];
+  return startProgram("peerjs", "node", [...args, ...more], port);
+}
+
+/** Starts another server, which listens on this port. */
+export function startProgram(
+  name: BenchServer["name"],
+  program: string,
+  args: readonly string[],
+  port: number,
+): Promise<BenchServer> {
+  return running(name, spawn(program, args, { stdio: "ignore" }), port);
 }
 
 /** Runs the generator in a process of its own; tells when the time that counts begins and ends. */

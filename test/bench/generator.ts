@@ -1,14 +1,15 @@
 import { Histogram } from "./histogram.ts";
 import { PeerjsDevice } from "./peerjs-device.ts";
 import { type RelayDevice, runRelay } from "./relay-load.ts";
-import { SwitchboardDevice } from "./switchboard-device.ts";
+import { SipPhone } from "./sip-phone.ts";
+import { benchSecret, SwitchboardDevice } from "./switchboard-device.ts";
 
 /** What one run of the generator is to do; its only argument, as JSON. */
 export interface Job {
-  readonly server: "switchboard" | "peerjs";
+  readonly server: "switchboard" | "peerjs" | "sip";
   /** Of the nodes; devices are spread over them so that they deal with each other across nodes. */
   readonly ports: readonly number[];
-  readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume";
+  readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume" | "sip-invite";
   /** Devices that are connected. */
   readonly devices: number;
   /** Relay: messages of each device under way at a time. */
@@ -165,11 +166,33 @@ async function resume(): Promise<void> {
   );
 }
 
+/** INVITE to 200, of as many callers as callees, each with one call at a time. */
+async function sipInvite(): Promise<void> {
+  const phones = await connectAll(job.devices, (n) => SipPhone.connect(port(0), `phone${n}`));
+  if (job.server === "switchboard") for (const phone of phones) await phone.register(benchSecret);
+  const histogram = new Histogram();
+  for (let n = 0; n < phones.length; n += 2) {
+    const caller = phones[n]!;
+    caller.onAnswered = (ms) => histogram.record(ms);
+    caller.callForEver(phones[n + 1]!.user);
+  }
+  await Bun.sleep(job.warmUp * 1_000);
+  histogram.clear();
+  measuring(true);
+  const began = performance.now();
+  await Bun.sleep(job.measure * 1_000);
+  const seconds = (performance.now() - began) / 1_000;
+  measuring(false);
+  const { count } = histogram;
+  const [p50, p99] = [histogram.percentile(0.5), histogram.percentile(0.99)];
+  result({ setupsPerSecond: count / seconds, p50, p99 });
+}
+
 process.on("uncaughtException", (error) => {
   console.error(error);
   process.exit(1);
 });
 
-const scenarios = { relay, idle, setup, fanout, resume };
+const scenarios = { relay, idle, setup, fanout, resume, "sip-invite": sipInvite };
 await scenarios[job.scenario]();
 process.exit(0);

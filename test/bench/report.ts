@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import type { BenchTimes, Figures } from "./scenarios.ts";
+import { sipServers } from "./sip-invite.ts";
 import { sipParsers } from "./sip-parse.ts";
 import { bytes, cell, count, median, megabytes, ms, type Results, share } from "./table.ts";
 
@@ -42,6 +43,8 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
     lines.push("### Times", "", "| | p50 | p99 | server CPU |", "|---|---|---|---|", ...rows, "");
   const parsing = results["sip-parse"];
   if (parsing !== undefined) lines.push("### Parsing one INVITE", "", ...parseTable(parsing), "");
+  const invites = results["sip-invite"];
+  if (invites !== undefined) lines.push("### Calls by SIP", "", ...inviteTable(invites), "");
   lines.push("### Goals", "", ...verdicts(results));
   return lines.join("\n");
 }
@@ -85,6 +88,29 @@ function parseTable(all: readonly (readonly Figures[])[]): string[] {
     return `| ${sipParsers[index]} | ${cell(runs, "microseconds", (value) => `${value.toFixed(1)} µs`)} | ${ratio.toFixed(2)} × |`;
   });
   return ["| | CPU | beside ours |", "|---|---|---|", ...rows];
+}
+
+function inviteTable(all: readonly (readonly Figures[])[]): string[] {
+  const rows = all.map((raw, index) => {
+    const runs = raw.map((run) => ({
+      ...run,
+      perCpuSecond: (run.setupsPerSecond ?? 0) / (run.serverCpu ?? 1),
+    }));
+    const cells = [
+      cell(runs, "setupsPerSecond", count),
+      cell(runs, "perCpuSecond", count),
+      cell(runs, "p50", ms),
+      cell(runs, "p99", ms),
+      cell(runs, "serverCpu", share),
+      cell(runs, "generatorCpu", share),
+    ];
+    return `| ${sipServers[index]} | ${cells.join(" | ")} |`;
+  });
+  return [
+    "| | INVITE → 200 a second | per CPU second of the server | p50 | p99 | server CPU | generator CPU |",
+    "|---|---|---|---|---|---|---|",
+    ...rows,
+  ];
 }
 
 function verdicts(results: Results): string[] {

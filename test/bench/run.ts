@@ -4,6 +4,7 @@ import { clusterReport } from "./cluster-report.ts";
 import { failover } from "./failover.ts";
 import { report } from "./report.ts";
 import { across, type Figures, fanout, idle, relay, resume, setup } from "./scenarios.ts";
+import { sipInvite, sipServers } from "./sip-invite.ts";
 import { sipParse, sipParsers } from "./sip-parse.ts";
 import { benchTurn } from "./turn.ts";
 import { turnReport } from "./turn-report.ts";
@@ -21,7 +22,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, and its TURN beside coturn: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, turn; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, sip-invite, turn; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
@@ -48,6 +49,7 @@ const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   fanout: [() => fanout(times)],
   resume: [() => resume(times)],
   "sip-parse": sipParsers.map((name) => () => sipParse(name, times)),
+  "sip-invite": sipServers.map((name) => () => sipInvite(name, times)),
   "relay-nodes": [() => across(1, relayAcross), () => across(2, relayAcross)],
   "setup-nodes": [() => across(1, setupAcross), () => across(2, setupAcross)],
   "fanout-nodes": [() => across(1, fanoutAcross), () => across(3, fanoutAcross)],
@@ -104,5 +106,6 @@ function acrossNodes(): string[] {
 /** What is measured side by side. */
 function subjects(name: string): readonly string[] {
   if (name === "sip-parse") return sipParsers;
+  if (name === "sip-invite") return sipServers;
   return acrossNodes().includes(name) ? ["one node", "several"] : ["switchboard", "peerjs"];
 }

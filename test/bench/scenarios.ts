@@ -26,7 +26,7 @@ const start = { switchboard: () => startOurs(), peerjs: startPeerjs };
 
 /** Relay with so many devices and messages in flight: rate, latency, and what both processes cost. */
 export function relay(
-  server: BenchServer["name"],
+  server: keyof typeof start,
   devices: number,
   inFlight: number,
   times: BenchTimes,
@@ -47,7 +47,7 @@ export function resume(times: BenchTimes): Promise<Figures> {
 }
 
 /** Memory of a server with idle links, less what it held before, by link. A first load has warmed it up. */
-export async function idle(name: BenchServer["name"], times: BenchTimes): Promise<Figures> {
+export async function idle(name: keyof typeof start, times: BenchTimes): Promise<Figures> {
   const server = await start[name]();
   try {
     const job = { server: name, ports: [server.port], scenario: "idle", warmUp: 0, measure: 0 } as const;
@@ -63,7 +63,9 @@ export async function idle(name: BenchServer["name"], times: BenchTimes): Promis
   }
 }
 
-async function timed(job: Omit<Job, "ports">): Promise<Figures> {
+async function timed(
+  job: Omit<Job, "ports" | "server"> & { readonly server: keyof typeof start },
+): Promise<Figures> {
   const server = await start[job.server]();
   try {
     return await measured({ ...job, ports: [server.port] }, [server]);
@@ -83,7 +85,8 @@ export async function across(nodes: number, job: Omit<Job, "ports" | "server">):
   }
 }
 
-async function measured(job: Job, servers: readonly BenchServer[]): Promise<Figures> {
+/** Runs the generator against what listens on the ports, and takes the CPU time of both. */
+export async function measured(job: Job, servers: readonly BenchServer[]): Promise<Figures> {
   const cpu = { server: 0, generator: 0, seconds: 0 };
   const values = await generate(job, (event, generatorPid) => {
     const sign = event === "measuring" ? -1 : 1;

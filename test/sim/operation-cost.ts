@@ -81,6 +81,8 @@ function spread(holders: number, followers: number, spare = 0) {
     watcher.ask("watch", { users: ["alice"] });
     world.settle();
   }
+  // For a while after a user's first device came, a node hears both of her subjects.
+  world.cluster.pass(31_000);
   return { world, devices };
 }
 

@@ -86,6 +86,11 @@ describe("digest", () => {
     expect(last?.[1]).toBe(first?.[1].replace("SHA-256", "MD5"));
   });
 
+  test("over TCP MD5 stands alone, for phones that stop at a challenge of another kind", () => {
+    const offered = setUp().authenticator.challenges(401, false, start, "TCP");
+    expect(offered.map(([, value]) => /algorithm=(\S+),/.exec(value)?.[1])).toEqual(["MD5"]);
+  });
+
   test("either algorithm is accepted, and none stands for MD5", () => {
     const { check, challenge } = setUp();
     for (const one of challenge())

@@ -7,7 +7,9 @@ import { quoted } from "./parameters.ts";
 import { parseUri, type Uri } from "./uri.ts";
 
 /** Order counts: clients that know one challenge only take the last that they read, and know MD5 (RFC 8760 §2.4 has the best first). */
-const offered: readonly DigestAlgorithm[] = ["SHA-256", "MD5"];
+const known: readonly DigestAlgorithm[] = ["SHA-256", "MD5"];
+/** Phones and tools of RFC 2617 take the first challenge, or give up when there is one that they don't know. */
+const knownToAll: readonly DigestAlgorithm[] = ["MD5"];
 
 /** Hex of a nonce count, and how long a client's own nonce may be. */
 const countDigits = 8;
@@ -44,11 +46,11 @@ export class Authenticator {
     this.#crypto = crypto;
   }
 
-  /** The challenges of a 401 (WWW-Authenticate) or a 407 (Proxy-Authenticate). */
-  challenges(status: 401 | 407, stale: boolean, now: number): HeaderEntry[] {
+  /** The challenges of a 401 (WWW-Authenticate) or a 407 (Proxy-Authenticate). `transport`: by which they go. */
+  challenges(status: 401 | 407, stale: boolean, now: number, transport = "WS"): HeaderEntry[] {
     const name = status === 401 ? "WWW-Authenticate" : "Proxy-Authenticate";
     const nonce = this.#nonces.make(now);
-    return offered.map((algorithm) => [
+    return (transport === "TCP" ? knownToAll : known).map((algorithm) => [
       name,
       `Digest realm=${quoted(this.#realm)}, nonce="${nonce}", algorithm=${algorithm}, qop="auth"${stale ? ", stale=true" : ""}`,
     ]);
@@ -62,7 +64,7 @@ export class Authenticator {
     now: number,
   ): Verdict {
     const { realm, algorithm, qop, cnonce, nc, nonce, uri, response } = authorization;
-    if (realm !== this.#realm || qop !== "auth" || !isOffered(algorithm)) return "refused";
+    if (realm !== this.#realm || qop !== "auth" || !isKnown(algorithm)) return "refused";
     if (!cnonce || cnonce.length > longestCnonce || !isCount(nc)) return "refused";
     if (!isAbout(uri, request.uri)) return "refused";
     const method = request.method;
@@ -77,8 +79,8 @@ export class Authenticator {
   }
 }
 
-function isOffered(algorithm: string): algorithm is DigestAlgorithm {
-  return (offered as readonly string[]).includes(algorithm);
+function isKnown(algorithm: string): algorithm is DigestAlgorithm {
+  return (known as readonly string[]).includes(algorithm);
 }
 
 function isCount(nc: string | undefined): nc is string {

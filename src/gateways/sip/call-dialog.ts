@@ -1,6 +1,6 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
-import { parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
+import { formatDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import { type Agent, allow, newVia, ownContact } from "./agent.ts";
 import type { ClientUser } from "./client-transaction.ts";
 import type { Dialog } from "./dialog.ts";
@@ -15,6 +15,7 @@ import {
   type SipResponse,
 } from "./message.ts";
 import type { Phone } from "./phone.ts";
+import { phoneDescription } from "./phone-description.ts";
 import { reasonHeader } from "./reasons.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { SessionTimer } from "./session-timer.ts";
@@ -85,7 +86,12 @@ export abstract class CallDialog {
       });
     };
     again(t1, now);
-    timers[1] = this.agent.clock.after(giveUp, now, (later) => this.hangUp("failed", "no ACK", later));
+    timers[1] = this.agent.clock.after(giveUp, now, (later) => {
+      // §13.3.1.4: the dialog stands all the same, and is ended by BYE.
+      timers[0]?.cancel();
+      this.unacknowledged = undefined;
+      this.neverAcknowledged(later);
+    });
     this.unacknowledged = { sequence: response.cseq.sequence, timers };
   }
 
@@ -123,11 +129,12 @@ export abstract class CallDialog {
         dialog.refresh(response);
         this.timer.agreed(response, later);
         const answer = bodyText(response);
-        const parsed = answer === undefined ? undefined : parseDescription(answer);
-        if (answer === undefined || parsed === undefined) then.refused(488, later);
+        const parsed =
+          answer === undefined ? undefined : phoneDescription(answer, { offer: sdp, before: this.near });
+        if (parsed === undefined) then.refused(488, later);
         else {
           this.near = parsed;
-          then.answered(answer, later);
+          then.answered(formatDescription(parsed), later);
         }
       },
       failed: (why, later) => {
@@ -184,6 +191,9 @@ export abstract class CallDialog {
     };
     this.agent.transactions.send(request, flow, user, now);
   }
+
+  /** No ACK came in all the time that there is for one. */
+  protected abstract neverAcknowledged(now: number): void;
 
   /** The phone knows the dialog no more, or is deaf. */
   protected abstract dialogLost(now: number): void;

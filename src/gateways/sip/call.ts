@@ -171,6 +171,11 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
 
   // The end
 
+  protected override neverAcknowledged(now: number): void {
+    if (this.#byeWaits !== undefined) this.bye(this.#byeWaits, now);
+    else this.hangUp("failed", "no ACK", now);
+  }
+
   /** The phone is gone for good. */
   gone(now: number): void {
     if (this.ended) return;
@@ -206,7 +211,8 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
     this.ended = true;
     this.timer.stop();
     this.dropOffers(now);
-    for (const timer of this.unacknowledged?.timers ?? []) timer.cancel();
+    // A BYE may wait for the ACK, which the 2xx goes on to be sent again for.
+    if (this.#byeWaits === undefined) for (const timer of this.unacknowledged?.timers ?? []) timer.cancel();
     this.keeper.over(this, now);
   }
 }

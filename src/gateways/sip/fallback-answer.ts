@@ -1,6 +1,7 @@
 import { formatMediaLine, isRejected, mediaLine, mid } from "../../wire/sdp/attributes.ts";
 import { formatDescription, type MediaSection, type SessionDescription } from "../../wire/sdp/description.ts";
 import { holdAnswer } from "../../wire/sdp/local-answer.ts";
+import { roleAfter } from "./phone-description.ts";
 
 /**
  * Answers an offer that a phone refused, so that the call goes on as it was: what the phone said last, and every section that is
@@ -11,7 +12,7 @@ export function fallbackAnswer(
   last: SessionDescription | undefined,
 ): string | undefined {
   if (offer === undefined || last === undefined || offer.media.length < last.media.length) return undefined;
-  const answer = holdAnswer(offer, last, versionOf(last) + 1, roleOf(last));
+  const answer = holdAnswer(offer, last, versionOf(last) + 1, roleAfter(last));
   const added = offer.media.slice(last.media.length).map(rejected);
   const media = answer.media.map((section, index) => {
     const offered = offer.media[index];
@@ -30,10 +31,4 @@ function versionOf({ session }: SessionDescription): number {
   const origin = session.find((line) => line.startsWith("o="));
   const version = Number(origin?.split(" ")[2]);
   return Number.isSafeInteger(version) ? version : 1;
-}
-
-/** An answer keeps the role that it had; a phone that offered last is the passive one of a browser that answered. */
-function roleOf(last: SessionDescription): "active" | "passive" | undefined {
-  const offered = last.media.some(({ lines }) => lines.includes("a=setup:actpass"));
-  return offered ? "passive" : undefined;
 }

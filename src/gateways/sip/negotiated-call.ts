@@ -14,6 +14,7 @@ import { FarMedia } from "./far-media.ts";
 import type { Flow } from "./flow.ts";
 import { bodyText, type HeaderEntry } from "./message.ts";
 import type { Phone } from "./phone.ts";
+import { phoneDescription } from "./phone-description.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 
 /** An offer of the phone that the far end has not answered. */
@@ -133,14 +134,20 @@ export abstract class NegotiatedCall extends CallDialog {
 
   /** A re-INVITE or UPDATE of the phone with an offer. */
   protected nearOffered(transaction: ServerTransaction, now: number): void {
-    const sdp = bodyText(transaction.request);
-    const offer = sdp === undefined ? undefined : parseDescription(sdp);
-    if (sdp === undefined || offer === undefined) {
+    const text = bodyText(transaction.request);
+    const offer = text === undefined ? undefined : phoneDescription(text);
+    if (offer === undefined) {
       this.respond(transaction, 488, now);
       return;
     }
+    const sdp = formatDescription(offer);
+    // Two of its own are no glare (RFC 3261 §14.2, RFC 3311 §5.2).
+    if (this.#nearOffer !== undefined) {
+      this.respond(transaction, 500, now, [["Retry-After", "1"]]);
+      return;
+    }
     const farFirst = this.#farOffer !== undefined && (this.#farOffer.phase === "sent" || !this.farIsPolite);
-    if (this.#nearOffer !== undefined || farFirst || this.unacknowledged !== undefined) {
+    if (farFirst || this.unacknowledged !== undefined) {
       this.respond(transaction, 491, now);
       return;
     }
@@ -312,15 +319,18 @@ export abstract class NegotiatedCall extends CallDialog {
     if (transaction !== undefined) this.respond(transaction, 488, now);
   }
 
-  /** A description without its candidates, and these. */
-  protected stripped(sdp: string):
+  /** A description of the phone without its candidates, and these. `answered`: where it is an answer. */
+  protected stripped(
+    text: string,
+    answered?: { readonly offer: string | undefined },
+  ):
     | {
         readonly description: SessionDescription;
         readonly sdp: string;
         readonly candidates: readonly TrickleCandidate[];
       }
     | undefined {
-    const parsed = parseDescription(sdp);
+    const parsed = phoneDescription(text, answered);
     if (parsed === undefined || parsed.media.length === 0) return undefined;
     const { description, candidates } = stripCandidates(parsed);
     return { description: parsed, sdp: formatDescription(description), candidates };

@@ -2,6 +2,7 @@ import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
+import { formatDescription } from "../../wire/sdp/description.ts";
 import { type Agent, addressOfRecord, allow, newVia, ownContact } from "./agent.ts";
 import { Call, type CallKeeper } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
@@ -155,7 +156,8 @@ export class OutgoingCall extends Call {
     this.noteAbilities(response);
     this.timer.agreed(response, now);
     const text = bodyText(response);
-    const answer = text === undefined || text === "" ? undefined : this.stripped(text);
+    const answer =
+      text === undefined || text === "" ? undefined : this.stripped(text, { offer: this.far.plain });
     if (answer === undefined) {
       this.bye("incompatible", now);
       this.#decline("incompatible", now);
@@ -166,7 +168,7 @@ export class OutgoingCall extends Call {
     if (this.#accepted) {
       // A move: its pair is open, and the answer goes the way of all signals.
       this.active = true;
-      this.tell({ type: "answer", sdp: text! }, now);
+      this.tell({ type: "answer", sdp: formatDescription(answer.description) }, now);
       return;
     }
     const description = { type: "answer", sdp: answer.sdp } as const;

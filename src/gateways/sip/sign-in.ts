@@ -89,7 +89,7 @@ export class SignIn {
   }
 
   #challenge(transaction: ServerTransaction, status: 401 | 407, stale: boolean, now: number): void {
-    const headers = this.#authenticator.challenges(status, stale, now);
+    const headers = this.#authenticator.challenges(status, stale, now, transaction.flow.transport);
     transaction.respond(refusal(transaction, status, headers), now);
   }
 

@@ -81,6 +81,7 @@ describe("a phone calls", () => {
     expect(alice.statuses("INVITE").filter((status) => status === 200)).toHaveLength(3);
     world.pass(31_000);
     expect(bob.last("ended").reason).toBe("failed");
+    expect(alice.request("BYE")).toBeDefined();
     const acknowledged = phoneCalls();
     acknowledged.alice.acknowledge();
     acknowledged.world.pass(40_000);
@@ -241,7 +242,7 @@ describe("a phone calls", () => {
     alice.ask("INVITE", { body: offer("near", "sendonly") });
     expect(signals(bob).at(-1).description).toEqual({ type: "offer", sdp: offer("near", "sendonly") });
     // A second one before the first is answered.
-    expect(alice.ask("INVITE", { body: offer("near", "inactive") })?.status).toBe(491);
+    expect(alice.ask("INVITE", { body: offer("near", "inactive") })?.status).toBe(500);
     const description = { type: "answer", sdp: bare(answer("far", "recvonly")) };
     bob.ask("signal", { session, pair: 1, generation: 1, description });
     world.pass(0);
@@ -398,6 +399,16 @@ describe("a phone is called", () => {
     world.pass(0);
     expect(alice.request("BYE")).toBeUndefined();
     alice.acknowledge();
+    expect(alice.request("BYE")).toBeDefined();
+  });
+
+  test("a BYE for which no ACK comes goes out when there is no more time for one", () => {
+    const { world, alice, bob } = phoneCalls();
+    bob.ask("hangup", { session: bob.last("incoming").session });
+    world.pass(1_600);
+    expect(alice.statuses("INVITE").filter((status) => status === 200)).toHaveLength(3);
+    expect(alice.request("BYE")).toBeUndefined();
+    world.pass(31_000);
     expect(alice.request("BYE")).toBeDefined();
   });
 });

@@ -62,6 +62,19 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   kicked(user: string, device: string | undefined, now: number): void;
 }
 
+/** Gauges, for metrics. */
+export interface ClusterStats {
+  /** Other nodes that are there. */
+  readonly peers: number;
+  /** Devices of other nodes that are known here, and users that are followed. */
+  readonly devices: number;
+  readonly users: number;
+  /** Parts that devices here have in sessions of other nodes. */
+  readonly sessions: number;
+  /** What waits to reach other nodes. */
+  readonly backlog: number;
+}
+
 export interface ClusterOptions {
   readonly node: string;
   readonly boot: string;
@@ -148,6 +161,16 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   /** True when there is another node that could go on with what this one has. */
   get hasHeirs(): boolean {
     return [...this.nodes.live()].some((node) => !this.nodes.isDraining(node));
+  }
+
+  stats(): ClusterStats {
+    return {
+      peers: [...this.nodes.live()].length,
+      devices: this.devices.size,
+      users: this.devices.followed,
+      sessions: this.legs.size,
+      backlog: this.nodes.backlog,
+    };
   }
 
   /** True when nothing waits for another node. */

@@ -75,7 +75,7 @@ function canReceive(one: Direction): boolean {
 }
 
 /** An answer says `active` or `passive`, never `actpass` (RFC 8842 §5.3). */
-function withRole(section: MediaSection, role: "active" | "passive" | undefined): MediaSection {
+export function withRole(section: MediaSection, role: "active" | "passive" | undefined): MediaSection {
   if (role === undefined || attribute(section.lines, "setup") === undefined) return section;
   return { lines: section.lines.map((line) => (line.startsWith("a=setup:") ? `a=setup:${role}` : line)) };
 }

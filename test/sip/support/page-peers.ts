@@ -22,6 +22,8 @@ export interface PeerOptions {
   readonly device?: string;
   /** SIP.js only: `Require: 100rel`. */
   readonly reliable?: boolean;
+  /** A microphone without a camera. */
+  readonly audioOnly?: boolean;
 }
 
 /** What a test sees of a peer. */
@@ -51,7 +53,10 @@ export interface Peer {
   readonly pc: RTCPeerConnection | undefined;
 }
 
-const media = { audio: true, video: { width: 160, height: 120, frameRate: 15 } };
+const media: { readonly audio: true; video?: object } = {
+  audio: true,
+  video: { width: 160, height: 120, frameRate: 15 },
+};
 const domain = "switchboard.test";
 
 abstract class Base {
@@ -483,6 +488,7 @@ export interface PeersWindow {
 
 const here = window as unknown as PeersWindow;
 here.makePeer = (options) => {
+  if (options.audioOnly) delete media.video;
   const Made = { native: NativePeer, jssip: JsSipPeer, sipjs: SipJsPeer }[options.kind];
   here.peer = new Made(options);
 };

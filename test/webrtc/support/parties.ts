@@ -29,22 +29,27 @@ const height = 48;
 /** A camera that films a grey wall, 20 frames a second, with a microphone that hears nothing. */
 export async function camera(): Promise<LocalMedia> {
   const video = new RTCVideoSource();
-  const audio = new RTCAudioSource();
   const data = new Uint8Array(width * height * 1.5).fill(128);
-  const samples = new Int16Array(480);
   const film = setInterval(() => video.onFrame({ width, height, data }), 50);
+  open.push({ close: () => clearInterval(film) });
+  return await capture(new wrtc.MediaStream([video.createTrack(), audioTrack()]));
+}
+
+/** A microphone alone. */
+export async function microphone(): Promise<LocalMedia> {
+  return await capture(new wrtc.MediaStream([audioTrack()]));
+}
+
+function audioTrack(): MediaStreamTrack {
+  const audio = new RTCAudioSource();
+  const samples = new Int16Array(480);
   const hear = setInterval(
     () =>
       audio.onData({ samples, sampleRate: 48_000, bitsPerSample: 16, channelCount: 1, numberOfFrames: 480 }),
     10,
   );
-  open.push({
-    close: () => {
-      clearInterval(film);
-      clearInterval(hear);
-    },
-  });
-  return await capture(new wrtc.MediaStream([video.createTrack(), audio.createTrack()]));
+  open.push({ close: () => clearInterval(hear) });
+  return audio.createTrack();
 }
 
 /** Resolves when so many frames of the stream's video were decoded from now on, whichever track it has. */

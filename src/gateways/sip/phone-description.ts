@@ -1,0 +1,51 @@
+import { attribute, bundle, isRejected, mid } from "../../wire/sdp/attributes.ts";
+import { parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
+import { withRole } from "../../wire/sdp/local-answer.ts";
+
+/** What an answer of a phone answers, and what it had said before. */
+interface Answered {
+  readonly offer: string | undefined;
+  readonly before?: SessionDescription | undefined;
+}
+
+/**
+ * What a phone says, with what browsers can't do without and desk phones leave out: names of the sections (`a=mid`, in an answer
+ * those of the offer), a BUNDLE group where there is one section only, which is the same with and without it (RFC 8843), and the
+ * DTLS role that an answer leaves open (baresip repeats its `actpass`). Undefined for no description.
+ */
+export function phoneDescription(text: string, answered?: Answered): SessionDescription | undefined {
+  const description = parseDescription(text);
+  if (description === undefined) return undefined;
+  return answered === undefined
+    ? named(description)
+    : named(decided(description, answered.before), answered.offer);
+}
+
+function named(description: SessionDescription, offer?: string): SessionDescription {
+  if (description.media.some((section) => mid(section) !== undefined)) return description;
+  const offered = offer === undefined ? undefined : parseDescription(offer)?.media;
+  const names = description.media.map((_, index) => {
+    const section = offered?.[index];
+    return (section && mid(section)) ?? String(index);
+  });
+  const media = description.media.map(({ lines }, index) => ({ lines: [...lines, `a=mid:${names[index]}`] }));
+  const used = media.flatMap((section, index) => (isRejected(section) ? [] : [names[index]]));
+  const bundles = used.length === 1 && bundle(description).length === 0;
+  const group = bundles ? [`a=group:BUNDLE ${used[0]}`] : [];
+  return { session: [...description.session, ...group], media };
+}
+
+function decided({ session, media }: SessionDescription, before?: SessionDescription): SessionDescription {
+  const role = roleAfter(before);
+  const settled = (lines: readonly string[]) =>
+    attribute(lines, "setup") === "actpass" ? withRole({ lines }, role).lines : lines;
+  return { session: settled(session), media: media.map(({ lines }) => ({ lines: settled(lines) })) };
+}
+
+/** The DTLS role of a phone that answers: active unless it was passive before, as who offered first to a browser is (RFC 5763 §5). */
+export function roleAfter(before: SessionDescription | undefined): "active" | "passive" {
+  const said = [before?.session ?? [], ...(before?.media ?? []).map(({ lines }) => lines)]
+    .map((lines) => attribute(lines, "setup"))
+    .find((value) => value !== undefined);
+  return said === "actpass" || said === "passive" ? "passive" : "active";
+}
