@@ -338,6 +338,9 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.#sessions.live(device, now);
     this.#presence.resumed(device, now);
     this.#cluster?.resumed(device);
+    // Its token may be another than before.
+    this.#presence.recheck(device);
+    this.#rooms.recheck(device, now);
   }
 
   suspended(device: Device, now: number): void {

@@ -46,6 +46,8 @@ export interface RoomAsk {
   readonly request: RoomRequest | RequestOf<"send">;
   /** With `join`: its token lets it moderate the room. */
   readonly moderator?: boolean;
+  /** With `join`: only the seat that it has changes. Where it has none any more, it gets none. */
+  readonly seated?: boolean;
   /** With `join`: it was a member before, under another owner. */
   readonly former?: FormerSeat;
   /** The rules that the room had there. */

@@ -223,6 +223,8 @@ export class Nodes {
       this.#lose(node, peer, 0, now);
       peer.boot = boot;
     }
+    // From the first batch on: another run that took it would take the next stream's first one for a repetition.
+    peer.channel.peerBoot = boot;
     if (!peer.live) {
       const again = peer.heardAt > 0;
       peer.live = true;
@@ -259,6 +261,7 @@ export class Nodes {
     peer.epoch = epoch;
     peer.fromN = 0;
     const lost = peer.channel.abandon(epoch, now);
+    if (peer.boot !== "") peer.channel.peerBoot = peer.boot;
     if (live || lost.length > 0) this.#options.events.gone(node, lost, now);
   }
 

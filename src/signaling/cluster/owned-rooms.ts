@@ -281,7 +281,9 @@ export class OwnedRooms {
     const { request } = ask;
     switch (request.type) {
       case "join": {
-        const outcome = rooms.enter(device, joinedOf(name, ask), now);
+        const had = rooms.seatOf(device, name) !== undefined;
+        const outcome =
+          had || ask.seated !== true ? rooms.enter(device, joinedOf(name, ask), now) : failed("no_room");
         // Before the reply, for a later owner to hear of them from each node that has members.
         if ("ok" in outcome && from !== nodes.name) this.#tellRules(name, from);
         if (rooms.seatOf(device, name) === undefined) this.#rooms.get(name)?.by.delete(device);

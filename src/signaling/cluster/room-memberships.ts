@@ -254,7 +254,8 @@ export class RoomMemberships {
       const moderator = may(device, "moderate", room);
       if (moderator === membership.moderator) continue;
       membership.moderator = moderator;
-      this.#ask(tie, device, { request: this.#joinAsked(tie, device, membership), moderator }, now);
+      const request = this.#joinAsked(tie, device, membership);
+      this.#ask(tie, device, { request, moderator, seated: true }, now);
     }
   }
 

@@ -54,6 +54,8 @@ class World {
   readonly people = new Map<string, RoomPerson>();
   readonly moderates = new Set<string>(["a"]);
   readonly mesh = new Map<string, boolean>();
+  /** The token that the user's client had last: it resumes with that. */
+  readonly tokens = new Map<string, string>();
 
   /** The user's client; a new one at that node where there is none. */
   person(name: string, at: string): RoomPerson {
@@ -64,6 +66,7 @@ class World {
     if (name === "a") this.moderates.add(name);
     else this.moderates.delete(name);
     this.mesh.delete(name);
+    this.tokens.delete(name);
     this.cluster.flow();
     // Where its node could not ask the others it waits for them.
     if (client.welcome === undefined) this.cluster.pass(3_000);
@@ -136,12 +139,15 @@ test("whatever dies, is cut off or comes back: in the end every member's view is
           else if (one.do === "close") client.drop(1000);
           else if (one.do === "resume") {
             client.drop();
-            client.resume();
+            const latest = world.tokens.get(one.by);
+            client.resume(latest === undefined ? {} : { token: latest });
           } else if (one.do === "send") person.ask("send", { to: room, body: 1 });
           else if (one.do === "policy") person.ask("policy", { room, policy: { lobby: one.lobby } });
-          else if (one.do === "grants")
-            person.ask("refresh", { token: token(one.by, one.join, one.moderate) });
-          else person.ask(one.do, { room, member: people.get(one.other)?.member || "nobody" });
+          else if (one.do === "grants") {
+            const latest = token(one.by, one.join, one.moderate);
+            world.tokens.set(one.by, latest);
+            person.ask("refresh", { token: latest });
+          } else person.ask(one.do, { room, member: people.get(one.other)?.member || "nobody" });
           if (one.do === "close") {
             client.closed = { code: 1000, reason: "" };
             people.delete(one.by);
