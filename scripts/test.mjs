@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:f
 import { join } from "node:path";
 import { attempt, bun, ensureModules, root } from "./modules.mjs";
 
-const suiteTimeout = 300_000;
+const suiteTimeout = 600_000;
 const results = `${root}.cache/test-results`;
 const words = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
