@@ -344,7 +344,8 @@ export class Links implements LinkKeeper {
       guest: identity.guest ?? false,
     });
     device.stamp = stamp;
-    if (hello.resume?.home !== this.#options.node) device.cameFrom = hello.resume?.home;
+    const home = oldLink instanceof RemoteLink ? oldLink.node : hello.resume?.home;
+    if (home !== this.#options.node) device.cameFrom = home;
     const entry = { link, device };
     if (oldLink instanceof NativeLink && old !== undefined) this.#displace(oldLink, old, hello.instance);
     // Its node hears of this one, and ends it there.

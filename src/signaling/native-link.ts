@@ -74,6 +74,8 @@ export class NativeLink implements DeviceLink {
 
   deliver(push: PushBody, now: number): void {
     if (this.state === "closed") return;
+    // Not with a reply: that may be the error of a request which the acknowledgement would call done.
+    if (this.greeted && this.silent >= ackRides) this.acknowledge(now, true);
     this.#count(JSON.stringify(push), now);
   }
 
@@ -198,7 +200,6 @@ export class NativeLink implements DeviceLink {
     if (!this.log.append(frame, this.#keeper.limits, this.#keeper.budget))
       this.#keeper.overflowed("logFrames");
     if (!this.greeted) return;
-    if (this.silent >= ackRides) this.acknowledge(now, true);
     if (this.transport !== undefined) this.#send(frame, now);
   }
 
