@@ -180,7 +180,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   /** Other nodes that may remember what the device, or another one of its user, has asked before. */
   nodesThatKnew({ user, cameFrom }: Device): string[] {
-    const nodes = new Set(this.devices.holders(user));
+    const nodes = new Set(this.devices.everHeld(user));
     if (cameFrom !== undefined) nodes.add(cameFrom);
     return [...nodes].filter((node) => node !== this.nodes.name && this.nodes.isLive(node));
   }

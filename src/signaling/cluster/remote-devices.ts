@@ -133,10 +133,9 @@ export class RemoteDevices {
     this.#rest(following);
   }
 
-  /** The other nodes that hold devices of the user. */
-  holders(user: string): string[] {
-    const lists = this.#users.get(user)?.lists ?? [];
-    return [...lists].filter(([, { devices }]) => devices.size > 0).map(([node]) => node);
+  /** The other nodes that hold devices of the user, or have since she is followed here. */
+  everHeld(user: string): string[] {
+    return [...(this.#users.get(user)?.lists.keys() ?? [])];
   }
 
   /** Calls back when the user's devices are known, or after `within` ms, and follows it for a while. */
