@@ -179,7 +179,7 @@ export async function nodeParty(url: string, user: string, id = "node"): Promise
 export async function eventually(
   what: string,
   holds: () => Promise<unknown>,
-  patience = 8_000,
+  patience = 15_000,
 ): Promise<void> {
   const end = Date.now() + patience;
   for (;;) {
