@@ -9,6 +9,7 @@ const suiteTimeout = 600_000;
 const results = `${root}.cache/test-results`;
 const words = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
 
 ensureModules();
 attempt(`${root}scripts/test-peers`, []);
@@ -48,8 +49,12 @@ async function runAll(suites) {
     total.passed += passed;
     total.failed += failed;
     total.skipped += skipped;
+    if (failed > 0) failures.push(`── ${name}\n${whatFailed(output)}`);
   }
 }
+
+// Of a long log often only the end is kept or read.
+if (failures.length > 0) console.log(`\nWhat failed, again:\n${failures.join("\n")}`);
 
 if (process.env.CI === "true" && total.skipped > 0) {
   console.log(`\nIn CI everything must run: the ${total.skipped} that were skipped count as failed.`);
@@ -105,6 +110,18 @@ function finished(program, args) {
     child.on("error", (error) => output.push(Buffer.from(`${program}: ${error.message}\n`)));
     child.on("close", (status) => resolve({ status, output: Buffer.concat(output) }));
   });
+}
+
+/** The end of what was printed ahead of each failed test, with its name; of a suite that names none, its last lines. */
+function whatFailed(output) {
+  const lines = output?.toString().split("\n") ?? [];
+  const said = [];
+  let from = 0;
+  lines.forEach((line, at) => {
+    if (line.startsWith("(fail)")) said.push(...lines.slice(Math.max(from, at - 25), at + 1));
+    if (/^\((pass|fail|skip)\)/.test(line)) from = at + 1;
+  });
+  return (said.length > 0 ? said : lines.slice(-60)).slice(0, 300).join("\n");
 }
 
 function one({ status, output }) {
