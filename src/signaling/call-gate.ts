@@ -38,7 +38,7 @@ export class CallGate {
   /** Which limit one more call of this device would break; `rings` are those that the callee has already. */
   full(
     device: Device,
-    rings: ReadonlySet<Session> | undefined,
+    rings: ReadonlySet<Session>,
     sessions: { readonly size: number; load(device: Device): number },
     now: number,
   ): Outcome | undefined {
@@ -50,7 +50,6 @@ export class CallGate {
     if (sessions.size >= limits.sessions) return refused("sessions", "too_many_sessions");
     if (sessions.load(device) >= limits.sessionsPerDevice)
       return refused("sessionsPerDevice", "too_many_sessions");
-    if (rings === undefined) return undefined;
     if (rings.size >= limits.ringsPerCallee) return refused("ringsPerCallee", "too_many_rings");
     let same = 0;
     for (const ring of rings) if (ring.caller.user === device.user) same += 1;

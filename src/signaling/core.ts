@@ -86,7 +86,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   /** Connections that have not said hello yet, and when they must have. In order of that. */
   readonly #silent = new Map<NativeConnection, number>();
   /** Legs that a ticket found again, until their device has heard welcome. */
-  readonly #recovered = new Map<Device, ReturnType<Sessions["recover"]>>();
+  readonly #recovered = new Map<Device, ReturnType<Sessions["recovery"]["recover"]>>();
   #swept: number;
   #sweptSlowly: number;
 
@@ -127,7 +127,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   /** The entrance for devices of another protocol. Callers are asked for their offer early from then on, where it is needed. */
   gateway(): GatewayPort {
-    this.#sessions.asksOffers = true;
+    this.#sessions.calls.asksOffers = true;
     return new GatewayPort({
       limits: this.#limits,
       ports: this.ports,
@@ -268,7 +268,9 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.ports.emit({ type: "request", request: request.type });
     switch (request.type) {
       case "call":
-        return this.draining ? { error: wireError("temporary") } : this.#sessions.call(device, request, now);
+        return this.draining
+          ? { error: wireError("temporary") }
+          : this.#sessions.calls.call(device, request, now);
       case "watch":
         return this.#presence.watch(device, request.users, now);
       case "unwatch":
@@ -314,7 +316,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   // LinkHooks
 
   recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[] {
-    const found = this.#sessions.recover(device, tickets, places, now);
+    const found = this.#sessions.recovery.recover(device, tickets, places, now);
     if (found.length > 0) this.#recovered.set(device, found);
     const elsewhere = new Map<string, string>();
     for (const { session } of tickets) {
@@ -379,7 +381,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     const entry = cluster && this.links.release(request);
     if (cluster === undefined || entry === undefined) return undefined;
     const { link, device } = entry;
-    const own = this.#sessions.legsOf(device);
+    const own = this.#sessions.migration.legsOf(device);
     const parcel = {
       link: linkSnapshot(link, device),
       legs: [...cluster.legs.snapshot(device), ...own],
@@ -440,7 +442,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   }
 
   keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined {
-    return this.#sessions.keyed(user, key, now);
+    return this.#sessions.calls.keyed(user, key, now);
   }
 
   legNumber(session: string, device: Device): number | undefined {
@@ -452,11 +454,11 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   }
 
   release(session: string, now: number): SessionSnapshot | undefined {
-    return this.#sessions.release(session, now);
+    return this.#sessions.migration.release(session, now);
   }
 
   adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): void {
-    this.#sessions.adopt(snapshot, find, epoch, now);
+    this.#sessions.migration.adopt(snapshot, find, epoch, now);
   }
 
   epochOf(session: string): number | undefined {
@@ -464,11 +466,11 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   }
 
   rejoin(device: Device, session: string, now: number): boolean {
-    return this.#sessions.rejoin(device, session, now);
+    return this.#sessions.migration.rejoin(device, session, now);
   }
 
   surrender(session: string, epoch: number, owner: string): Device[] {
-    return this.#sessions
+    return this.#sessions.migration
       .surrender(session, epoch, owner)
       .filter(({ link }) => !(link instanceof RemoteLink));
   }

@@ -265,9 +265,8 @@ export class Session {
   // Connected
 
   /** Makes the session active at once, without a ring: both ends agreed by other means (a room's mesh). */
-  join(answerer: Device, members: readonly [string, string], now: number): void {
+  join(answerer: Device, now: number): void {
     const callee = this.#leg("callee", answerer);
-    this.members = members;
     this.pairs.current.answerer = callee;
     this.#state = { name: "active", callee };
     this.#times.accepted = now;

@@ -202,10 +202,10 @@ export class World {
   #handOver(): void {
     const { sessions, links } = this.coreAt(0);
     for (const id of sessions.ids()) {
-      const before = sessions.release(id, this.now);
+      const before = sessions.migration.release(id, this.now);
       const text = JSON.stringify(before);
       this.#handedOver += 1;
-      const adopted = sessions.adopt(
+      const adopted = sessions.migration.adopt(
         JSON.parse(text),
         (link) => links.byId(link),
         1 + this.#handedOver,

@@ -1,0 +1,72 @@
+import type { Cluster } from "./cluster/cluster.ts";
+import { type LegSnapshot, outranks } from "./cluster/foreign-legs.ts";
+import type { Device } from "./device.ts";
+import { Session } from "./session.ts";
+import type { SessionRegistry } from "./session-registry.ts";
+import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
+
+/** Sessions, and parts in them, that change their node. */
+export class SessionMigration {
+  readonly #node: string;
+  readonly #sessions: SessionRegistry;
+  readonly #cluster: Cluster | undefined;
+
+  constructor(node: string, sessions: SessionRegistry, cluster: Cluster | undefined) {
+    this.#node = node;
+    this.#sessions = sessions;
+    this.#cluster = cluster;
+  }
+
+  /** Lets go of a session, for another node to go on with; undefined when it is none of this node's. */
+  release(id: string, now: number): SessionSnapshot | undefined {
+    const session = this.#sessions.get(id);
+    const snapshot = session?.snapshot(now);
+    if (session === undefined || snapshot === undefined) return undefined;
+    if (session.key !== undefined) this.#sessions.keys.delete(session.caller.user, session.key);
+    this.#sessions.retire(session);
+    return snapshot;
+  }
+
+  /** Goes on with a session of another node. The devices that `find` knows by their links have part in it. */
+  adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): Session {
+    const session = Session.restore(this.#sessions, snapshot, find, now, epoch);
+    this.#cluster?.finder.took(session.id);
+    this.#sessions.add(session, now);
+    return session;
+  }
+
+  /** Another node owns the session in a newer epoch. Answers the devices that had part in the copy of this one. */
+  surrender(id: string, epoch: number, owner: string): Device[] {
+    const session = this.#sessions.get(id);
+    const mine = { epoch: session?.epoch ?? 0, owner: this.#node };
+    return session === undefined || !outranks({ epoch, owner }, mine) ? [] : this.#sessions.retire(session);
+  }
+
+  /** A device of another node comes back to its part in a session. False: it has none. */
+  rejoin(device: Device, id: string, now: number): boolean {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return false;
+    const leg = session.legFor(device.user, device.id);
+    if (leg === undefined) {
+      session.ringDevice(device, now);
+      return session.legOf(device) !== undefined;
+    }
+    if (leg.device !== device) session.rebind(leg, device, now);
+    session.tellRecovered(leg, now);
+    session.linkChanged(leg, device.link.state === "live" ? "live" : "suspended", now);
+    return true;
+  }
+
+  /** The device's part in sessions of this node, for its next one. */
+  legsOf(device: Device): LegSnapshot[] {
+    const owner = this.#node;
+    return this.#sessions.legsOf(device).map(([{ id, epoch, state, caller }, leg]) => ({
+      session: id,
+      owner,
+      epoch,
+      leg: leg.id,
+      ...(state === "ringing" && leg.side === "callee" ? { caller: caller.identity } : {}),
+      open: [],
+    }));
+  }
+}
