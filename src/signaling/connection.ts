@@ -8,11 +8,13 @@ import type { Device, Outcome } from "./device.ts";
 import type { Links } from "./links.ts";
 import type { NativeLink } from "./native-link.ts";
 import type { Identity, Ports, Transport } from "./ports.ts";
+import type { SignIn } from "./sign-in.ts";
 
 /** What a connection needs of its core. */
 export interface ConnectionHost {
   readonly ports: Ports;
   readonly links: Links;
+  readonly signIn: SignIn;
   readonly draining: boolean;
   /** Performs a request of a device. Without an outcome the reply comes later, through the device's link. */
   perform(device: Device, request: Request, now: number): Outcome | undefined;
@@ -119,7 +121,7 @@ export class NativeConnection {
   }
 
   #admit(hello: Hello, identity: Identity, now: number): void {
-    this.#host.links.admit(this.#transport, hello, identity, now, (admission, later) => {
+    this.#host.signIn.admit(this.#transport, hello, identity, now, (admission, later) => {
       if (this.#phase !== "verifying") {
         // The client went away while another node was asked; its link is there, and can be resumed.
         if ("link" in admission && admission.link.transport === this.#transport)

@@ -14,9 +14,11 @@ import { type ConnectionHost, NativeConnection } from "./connection.ts";
 import type { Device, Outcome } from "./device.ts";
 import { Directory } from "./directory.ts";
 import { GatewayPort } from "./gateway-port.ts";
+import type { LinkHooks, Places } from "./link-hooks.ts";
+import { LinkMigration } from "./link-migration.ts";
 import { linkSnapshot } from "./link-snapshot.ts";
 import { drainLinks, sweepLinks } from "./link-upkeep.ts";
-import { type LinkEnd, type LinkHooks, Links, type Places } from "./links.ts";
+import { type LinkEnd, Links } from "./links.ts";
 import { Messages } from "./messages.ts";
 import { may } from "./permissions.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
@@ -25,6 +27,7 @@ import type { RoomRule } from "./room-policy.ts";
 import { Rooms } from "./rooms.ts";
 import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
+import { SignIn } from "./sign-in.ts";
 import type { Ticket } from "./tickets.ts";
 
 export interface CoreOptions {
@@ -74,8 +77,10 @@ const slowSweepEvery = 60_000;
 export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   readonly ports: Ports;
   readonly links: Links;
+  readonly signIn: SignIn;
   draining = false;
   readonly #cluster: Cluster | undefined;
+  readonly #migration: LinkMigration;
   readonly #limits: Limits;
   readonly #deadlines = new Deadlines();
   readonly #directory = new Directory();
@@ -102,7 +107,11 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     const cluster =
       backplane && new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this });
     this.#cluster = cluster;
-    this.links = new Links({ node, limits, ports, deadlines, directory, hooks: this, cluster });
+    const links = new Links({ limits, ports, deadlines, directory, hooks: this });
+    this.links = links;
+    const migration = new LinkMigration({ node, ports, directory, hooks: this, links });
+    this.#migration = migration;
+    this.signIn = new SignIn({ node, ports, directory, hooks: this, links, migration, cluster });
     this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, since: now, cluster });
     const following = cluster && { following: cluster.devices };
     this.#presence = new Presence({ limits, directory, deadlines, ...following });
@@ -369,16 +378,16 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   // LinkSource
 
   freeze(request: PullRequest, now: number): PullAnswer | undefined {
-    return this.links.freeze(request, now);
+    return this.#migration.freeze(request, now);
   }
 
   thaw(link: string, now: number): void {
-    this.links.thaw(link, now);
+    this.#migration.thaw(link, now);
   }
 
   give(request: PullRequest): Parcel | undefined {
     const cluster = this.#cluster;
-    const entry = cluster && this.links.release(request);
+    const entry = cluster && this.#migration.release(request);
     if (cluster === undefined || entry === undefined) return undefined;
     const { link, device } = entry;
     const own = this.#sessions.migration.legsOf(device);

@@ -6,7 +6,8 @@ import type { Deadlines } from "../shared/deadlines.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import { Device, type DeviceOptions, type Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
-import type { LinkEnd, LinkHooks } from "./links.ts";
+import type { LinkHooks } from "./link-hooks.ts";
+import type { LinkEnd } from "./links.ts";
 import type { Identity, Ports } from "./ports.ts";
 
 /** What the core lends to its gateways. */

@@ -2,7 +2,7 @@ import type { Cluster } from "./cluster/cluster.ts";
 import type { Place } from "./cluster/session-finder.ts";
 import type { Device } from "./device.ts";
 import type { Leg } from "./leg.ts";
-import type { Places } from "./links.ts";
+import type { Places } from "./link-hooks.ts";
 import type { Session } from "./session.ts";
 import type { SessionMigration } from "./session-migration.ts";
 import type { SessionRegistry } from "./session-registry.ts";

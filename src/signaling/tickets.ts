@@ -61,6 +61,21 @@ export function openTicket(ports: Ports, sealed: string, now: number): Ticket | 
   return { session, leg, user, device, owner, epoch, peer, expires, standing };
 }
 
+/** Those of these tickets that are good, and are this user's. */
+export function openTickets(
+  ports: Ports,
+  sealed: readonly string[] | undefined,
+  user: string,
+  now: number,
+): Ticket[] {
+  const tickets: Ticket[] = [];
+  for (const one of sealed ?? []) {
+    const ticket = openTicket(ports, one, now);
+    if (ticket?.user === user) tickets.push(ticket);
+  }
+  return tickets;
+}
+
 /** Flags as digits of one text; what is absent is null. */
 function listOf(standing: Standing): readonly unknown[] {
   const { side, active, direct, offers, described, media } = standing;
