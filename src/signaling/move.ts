@@ -5,7 +5,8 @@ import type { Deadline } from "../shared/deadlines.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { Leg, PendingReply } from "./leg.ts";
 import type { Pair } from "./pair.ts";
-import type { Session, SessionHost } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { SessionHost } from "./session-host.ts";
 import { type MoveSnapshot, replySnapshot } from "./session-snapshot.ts";
 
 /** Who moves what where. */

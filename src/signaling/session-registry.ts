@@ -8,7 +8,8 @@ import type { Leg } from "./leg.ts";
 import { MeshIndex } from "./mesh-index.ts";
 import { may } from "./permissions.ts";
 import type { Ports } from "./ports.ts";
-import type { Session, SessionHost } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { SessionHost } from "./session-host.ts";
 import { sealTicket } from "./tickets.ts";
 
 export interface SessionRegistryOptions {

@@ -1,53 +1,26 @@
 import type { WireReason } from "../protocol/end-reasons.ts";
-import type { Limits } from "../protocol/limits.ts";
 import type { PushOf } from "../protocol/pushes.ts";
 import type { RequestOf } from "../protocol/requests.ts";
 import type { PeerInfo } from "../protocol/values.ts";
-import { type Deadline, type Deadlines, dueIn } from "../shared/deadlines.ts";
 import type { Device, Outcome } from "./device.ts";
-import type { SessionRecord } from "./events.ts";
 import { Leg, type PendingReply, type Side } from "./leg.ts";
 import type { LinkEnd } from "./links.ts";
 import { Move, moveRefusal } from "./move.ts";
 import { done, failed } from "./outcome.ts";
 import { Pairs } from "./pairs.ts";
-import type { Ports } from "./ports.ts";
 import { Ring, type Wish } from "./ring.ts";
+import type { SessionHost } from "./session-host.ts";
 import { acceptedPush, sessionPush } from "./session-pushes.ts";
-import { type SessionTimes, sessionRecord } from "./session-record.ts";
+import { sessionRecord } from "./session-record.ts";
 import {
   type FindDevice,
   type MoveSnapshot,
   type ReplySnapshot,
   RestoredLegs,
-  replySnapshot,
   restoreReply,
   type SessionSnapshot,
 } from "./session-snapshot.ts";
-import type { Standing } from "./tickets.ts";
-
-/** What a session needs of who keeps it. */
-export interface SessionHost {
-  readonly limits: Limits;
-  readonly ports: Ports;
-  readonly deadlines: Deadlines;
-  /** True when this device may see whether the user is there, and with which devices. */
-  maySee(device: Device, user: string): boolean;
-  /** How many sessions the device has part in. */
-  load(device: Device): number;
-  ticket(session: Session, leg: Leg, now: number): string;
-  bound(device: Device, session: Session, leg: number): void;
-  /** `goesOn`: at another node, which tells the device's own. */
-  unbound(device: Device, session: Session, goesOn?: boolean): void;
-  activated(session: Session, now: number): void;
-  ended(session: Session, record: SessionRecord): void;
-}
-
-type State =
-  | { readonly name: "ringing" }
-  | { readonly name: "answering"; readonly leg: Leg; readonly reply: PendingReply }
-  | { readonly name: "active"; callee: Leg }
-  | { readonly name: "ended"; readonly reason: WireReason };
+import { SessionState } from "./session-state.ts";
 
 /** What is said of an end beside its reason. `except` knows already. */
 interface HowEnded {
@@ -66,31 +39,11 @@ interface HowEnded {
  * The first accept is locked, the caller's confirm makes it final: there is at most one winner, and both ends agree
  * on it.
  */
-export class Session {
-  readonly id: string;
-  readonly kind: "call" | "mesh";
-  /** Rises when another node takes the session over. */
-  readonly epoch: number;
+export class Session extends SessionState {
   caller: Leg;
   readonly ring: Ring;
   readonly pairs: Pairs;
-  move: Move | undefined;
-  /** Where the session belongs to a room's mesh: the room, and the ids of the two members, caller first. */
-  readonly room: string | undefined;
-  members: readonly [string, string] | undefined;
-  /** What the caller named the call. */
-  key: string | undefined;
-  /** The other call, when two cross, and which of both goes on. */
-  crossing: { readonly other: string; readonly survivor: string } | undefined;
-  /** Made anew from a ticket; other tickets may have seen more of it. */
-  revived = false;
-  /** The caller's offer was lost with an earlier owner: it is asked for it again once the call is answered. */
-  #offerLost = false;
   readonly #host: SessionHost;
-  readonly #times: SessionTimes;
-  #state: State = { name: "ringing" };
-  #legs = 0;
-  #confirmEnd: Deadline | undefined;
 
   constructor(
     host: SessionHost,
@@ -101,12 +54,8 @@ export class Session {
     room?: string,
     epoch = 1,
   ) {
+    super(host.limits, id, epoch, room, now);
     this.#host = host;
-    this.id = id;
-    this.epoch = epoch;
-    this.kind = room === undefined ? "call" : "mesh";
-    this.room = room;
-    this.#times = { started: now };
     this.caller = caller instanceof Leg ? caller : this.#leg("caller", caller);
     this.pairs = new Pairs(id, this.caller, host.limits);
     if (wish.description !== undefined) this.pairs.current.described(this.caller);
@@ -125,53 +74,17 @@ export class Session {
     });
   }
 
-  get wish(): Wish {
-    return this.ring.wish;
-  }
-
-  get state(): State["name"] {
-    return this.#state.name;
-  }
-
-  get callee(): Leg | undefined {
-    return this.#state.name === "active" ? this.#state.callee : undefined;
-  }
-
-  /** The callee's leg that has answered, final or not. */
-  get answered(): Leg | undefined {
-    return this.#state.name === "answering" ? this.#state.leg : this.callee;
-  }
-
-  /** The device's current leg: without one, an id is no authority. */
-  legOf(device: Device): Leg | undefined {
-    if (this.caller.device === device) return this.caller;
-    const answered = this.answered;
-    if (answered?.device === device) return answered;
-    if (this.move?.leg.device === device) return this.move.leg;
-    return this.ring.legOf(device);
-  }
-
-  /** The leg of that number, for a ticket. Only legs that outlive a link are found. */
-  legById(id: number): Leg | undefined {
-    return [this.caller, this.answered].find((leg) => leg?.id === id);
-  }
-
-  /** The leg of that device, whichever run of it holds it now. Only legs that outlive a link are found. */
-  legFor(user: string, device: string): Leg | undefined {
-    return [this.caller, this.answered].find((leg) => leg?.user === user && leg.deviceId === device);
-  }
-
   // Ringing
 
   /** Rings one device, while there is a ring that it can join. */
   ringDevice(device: Device, now: number): void {
-    if (this.#state.name === "ringing") this.ring.device(device, now);
+    if (this.phase.name === "ringing") this.ring.device(device, now);
   }
 
   alerting(leg: Leg, now: number): Outcome {
-    if (this.#state.name === "active") return failed("wrong_state");
+    if (this.phase.name === "active") return failed("wrong_state");
     if (leg.side === "caller") return failed("wrong_state", "only a callee's device rings");
-    if (!leg.alerting && this.#state.name === "ringing" && this.caller.device !== undefined) {
+    if (!leg.alerting && this.phase.name === "ringing" && this.caller.device !== undefined) {
       leg.alerting = true;
       // Only a device that is there can alert: who may not see presence does not hear of it.
       if (this.#callerMaySee())
@@ -185,7 +98,7 @@ export class Session {
     if (leg.side === "caller") return failed("wrong_state", "only a callee's device accepts");
     const { device } = leg;
     if (device === undefined) return failed("no_session");
-    if (this.#state.name !== "ringing") {
+    if (this.phase.name !== "ringing") {
       if (this.answered === leg) return failed("wrong_state", "this device has already accepted");
       return failed("answered_elsewhere");
     }
@@ -200,52 +113,52 @@ export class Session {
     if (description !== undefined) pair.described(leg);
     this.ring.remove(device);
     this.ring.pause();
-    this.#state = { name: "answering", leg, reply: { device, id: request.id } };
-    this.#times.accepted = now;
-    this.#awaitConfirm(this.#host.limits.confirmTimeout, now);
+    this.phase = { name: "answering", leg, reply: { device, id: request.id } };
+    this.times.accepted = now;
+    this.#awaitConfirm(this.limits.confirmTimeout, now);
     this.caller.deliver(acceptedPush(this, leg, description), now);
     return undefined;
   }
 
   confirm(leg: Leg, device: string, now: number): Outcome {
     if (leg !== this.caller) return failed("wrong_state", "only the caller confirms");
-    const state = this.#state;
+    const state = this.phase;
     // Sent again by a caller that did not hear the reply.
     const taken = (): Outcome => ({ ok: { ticket: this.ticket(leg, now) } });
     if (state.name === "active" && state.callee.deviceId === device) return taken();
     if (state.name !== "answering" || state.leg.deviceId !== device) return failed("wrong_state");
     const winner = state.leg;
-    this.#confirmEnd?.cancel();
-    this.#state = { name: "active", callee: winner };
+    this.confirmEnd?.cancel();
+    this.phase = { name: "active", callee: winner };
     this.#tellWon(winner, state.reply, now);
     this.ring.tellOffer(winner, now);
     this.ring.stop("answered_elsewhere", { device: winner.deviceId }, now);
     this.pairs.current.opens(now);
-    if (this.#offerLost)
+    if (this.offerLost)
       leg.deliver({ type: "resync", session: this.id, ...this.pairs.current.position }, now);
-    this.#offerLost = false;
-    const after = (this.#times.accepted ?? now) - this.#times.started;
+    this.offerLost = false;
+    const after = (this.times.accepted ?? now) - this.times.started;
     this.#host.ports.emit({ type: "session_accepted", session: this.id, device: winner.deviceId, after });
     this.#host.activated(this, now);
     return taken();
   }
 
   #awaitConfirm(ms: number, now: number): void {
-    this.#confirmEnd = this.#host.deadlines.add(now + ms, (later) => this.end("unconfirmed", later));
+    this.confirmEnd = this.#host.deadlines.add(now + ms, (later) => this.end("unconfirmed", later));
   }
 
   decline(leg: Leg, request: Pick<RequestOf<"decline">, "everywhere" | "reason">, now: number): Outcome {
     if (this.move?.leg === leg && leg !== this.move.from) return this.move.decline(now);
-    if (leg.side === "caller" || this.#state.name === "active")
+    if (leg.side === "caller" || this.phase.name === "active")
       return failed("wrong_state", "nothing rings here");
-    if (this.#state.name === "answering" && this.#state.leg === leg) {
+    if (this.phase.name === "answering" && this.phase.leg === leg) {
       this.end("declined", now, { by: leg, except: leg });
       return done;
     }
     const { device } = leg;
     this.#leaveRing(leg);
     this.ring.refused(device, request.reason ?? "declined");
-    if (this.#state.name !== "ringing") return done;
+    if (this.phase.name !== "ringing") return done;
     // Once somebody has answered, everywhere is here: the answer is not this device's to take back.
     if (request.everywhere === true) {
       this.ring.stop("declined_elsewhere", { device: leg.deviceId }, now);
@@ -256,7 +169,7 @@ export class Session {
 
   cancel(leg: Leg, now: number): Outcome {
     if (leg !== this.caller) return failed("wrong_state", "only the caller cancels");
-    if (this.#state.name === "active") return this.hangup(leg, "hangup", undefined, now);
+    if (this.phase.name === "active") return this.hangup(leg, "hangup", undefined, now);
     const merged = this.crossing !== undefined && this.crossing.survivor !== this.id;
     this.end(merged ? "merged" : "cancelled", now, { by: leg, except: leg });
     return done;
@@ -268,14 +181,14 @@ export class Session {
   join(answerer: Device, now: number): void {
     const callee = this.#leg("callee", answerer);
     this.pairs.current.answerer = callee;
-    this.#state = { name: "active", callee };
-    this.#times.accepted = now;
+    this.phase = { name: "active", callee };
+    this.times.accepted = now;
     this.pairs.current.opens(now);
     for (const leg of [this.caller, callee]) leg.deliver(this.#described(leg, now), now);
   }
 
   signal(leg: Leg, request: RequestOf<"signal">, now: number): Outcome {
-    const { name } = this.#state;
+    const { name } = this.phase;
     const { description } = request;
     const early =
       leg === this.caller && this.ring.awaitsOffer && (name === "ringing" || name === "answering");
@@ -337,7 +250,7 @@ export class Session {
     this.move = undefined;
     this.pairs.commit();
     if (move.leg === move.from) return;
-    const state = this.#state;
+    const state = this.phase;
     if (state.name === "active" && state.callee === move.from) state.callee = move.leg;
     else this.caller = move.leg;
     this.#endLeg(move.from, { reason: "moved", device: move.leg.deviceId }, now);
@@ -353,7 +266,7 @@ export class Session {
 
   hangup(leg: Leg, reason: "hangup" | "failed", detail: string | undefined, now: number): Outcome {
     if (this.move?.leg === leg && leg !== this.move.from) return this.move.decline(now);
-    if (this.#state.name !== "active")
+    if (this.phase.name !== "active")
       return leg === this.caller ? this.cancel(leg, now) : this.decline(leg, {}, now);
     this.end(reason, now, { by: leg, except: leg, detail });
     return done;
@@ -366,7 +279,7 @@ export class Session {
     if (pair === undefined) return done;
     if (stats.state === "connected") {
       pair.connected.add(leg);
-      this.#times.connected ??= now;
+      this.times.connected ??= now;
       this.move?.progressed(now);
     } else if (stats.state === "failed" && pair === this.pairs.current) {
       pair.connected.delete(leg);
@@ -380,7 +293,7 @@ export class Session {
 
   /** The leg's link was lost for now, or is back. */
   linkChanged(leg: Leg, link: "live" | "suspended" | "detached", now: number): void {
-    if (this.#state.name !== "active") return;
+    if (this.phase.name !== "active") return;
     const peer = leg === this.caller ? this.callee : leg === this.callee ? this.caller : undefined;
     peer?.deliver({ type: "peer", session: this.id, link }, now);
   }
@@ -391,7 +304,7 @@ export class Session {
     if (leg.device === undefined) return;
     if (this.ring.legOf(leg.device) === leg) {
       this.#leaveRing(leg);
-      if (this.#state.name === "ringing") this.ring.settle(now);
+      if (this.phase.name === "ringing") this.ring.settle(now);
       return;
     }
     if (move !== undefined && move.leg === leg && leg !== move.from) {
@@ -400,12 +313,12 @@ export class Session {
     }
     const left = why === "client" || why === "kicked";
     // Who leaves the device behind in the middle of a move is on the way to another one.
-    if (this.#state.name === "active" && !(left && move?.from !== leg)) {
+    if (this.phase.name === "active" && !(left && move?.from !== leg)) {
       this.#detach(leg, now);
       return;
     }
     const active = why === "kicked" ? "forbidden" : "closed";
-    const reason = this.#state.name !== "active" && leg === this.caller ? "cancelled" : active;
+    const reason = this.phase.name !== "active" && leg === this.caller ? "cancelled" : active;
     this.end(reason, now, { by: leg, except: leg });
   }
 
@@ -422,8 +335,8 @@ export class Session {
   tellRecovered(leg: Leg, now: number): void {
     leg.deliver({ ...this.#described(leg, now), recovered: true }, now);
     this.tellPeerLink(leg, now);
-    if (this.#state.name === "answering" && leg === this.caller)
-      leg.deliver(acceptedPush(this, this.#state.leg), now);
+    if (this.phase.name === "answering" && leg === this.caller)
+      leg.deliver(acceptedPush(this, this.phase.leg), now);
   }
 
   /** Tells the other end what a newer ticket has told of the session; `reply` is that of an accept that waits. */
@@ -438,7 +351,7 @@ export class Session {
   /** Tells an end that is new how the other one's link is, where it is not live. */
   tellPeerLink(leg: Leg, now: number): void {
     const other = leg === this.caller ? this.callee : this.caller;
-    if (this.#state.name !== "active" || other === undefined || other.device?.link.state === "live") return;
+    if (this.phase.name !== "active" || other === undefined || other.device?.link.state === "live") return;
     const link = other.device === undefined ? "detached" : "suspended";
     leg.deliver({ type: "peer", session: this.id, link }, now);
   }
@@ -446,7 +359,7 @@ export class Session {
   #detach(leg: Leg, now: number): void {
     this.#host.unbound(leg.device!, this);
     leg.device = undefined;
-    this.#awaitReturn(leg, this.#host.limits.detachedTimeout, now);
+    this.#awaitReturn(leg, this.limits.detachedTimeout, now);
     this.linkChanged(leg, "detached", now);
   }
 
@@ -455,38 +368,6 @@ export class Session {
   }
 
   // Another node
-
-  /** All there is to know of the session, to go on with it elsewhere; undefined once it has ended. */
-  snapshot(now: number): SessionSnapshot | undefined {
-    const state = this.#state;
-    if (state.name === "ended") return undefined;
-    const { id, epoch, room, members, key, crossing, wish, caller, ring, pairs, move } = this;
-    const ago = (then: number | undefined) => (then === undefined ? undefined : now - then);
-    const answering = () => {
-      const { leg, reply } = state as Extract<State, { name: "answering" }>;
-      const confirmIn = dueIn(this.#confirmEnd, now) ?? 0;
-      return { name: "answering", leg: leg.id, reply: replySnapshot(reply), confirmIn } as const;
-    };
-    return {
-      ...{ id, epoch, room, members, key, crossing, wish },
-      startedAgo: now - this.#times.started,
-      acceptedAgo: ago(this.#times.accepted),
-      connectedAgo: ago(this.#times.connected),
-      state:
-        state.name === "active"
-          ? { name: "active", callee: state.callee.id }
-          : state.name === "answering"
-            ? answering()
-            : state,
-      caller: caller.id,
-      legs: this.#allLegs().map((leg) => leg.snapshot(now)),
-      legCount: this.#legs,
-      ring: ring.snapshot(now),
-      pairs: pairs.snapshot(),
-      move: move?.snapshot(now),
-      offerLost: this.#offerLost,
-    };
-  }
 
   /**
    * Goes on with a session of another node, or of an earlier life of this one. A leg whose device is not found is
@@ -503,19 +384,19 @@ export class Session {
     const legs = new RestoredLegs(snapshot.legs, find);
     const caller = legs.get(snapshot.caller);
     const session = new Session(host, snapshot.id, caller, wish, now - startedAgo, room, epoch);
-    session.#legs = snapshot.legCount;
+    session.legCount = snapshot.legCount;
     session.members = snapshot.members;
     session.key = snapshot.key;
     session.crossing = snapshot.crossing;
-    session.#offerLost = snapshot.offerLost === true;
-    if (acceptedAgo !== undefined) session.#times.accepted = now - acceptedAgo;
-    if (connectedAgo !== undefined) session.#times.connected = now - connectedAgo;
+    session.offerLost = snapshot.offerLost === true;
+    if (acceptedAgo !== undefined) session.times.accepted = now - acceptedAgo;
+    if (connectedAgo !== undefined) session.times.connected = now - connectedAgo;
     session.pairs.restore(snapshot.pairs, legs);
     const rings = snapshot.ring.legs.map((leg) => legs.get(leg));
     session.ring.restore(snapshot.ring, rings, now);
-    if (state.name === "active") session.#state = { name: "active", callee: legs.get(state.callee) };
+    if (state.name === "active") session.phase = { name: "active", callee: legs.get(state.callee) };
     else if (state.name === "answering") {
-      session.#state = {
+      session.phase = {
         name: "answering",
         leg: legs.get(state.leg),
         reply: restoreReply(state.reply, find),
@@ -524,7 +405,7 @@ export class Session {
     }
     if (move !== undefined) session.#restoreMove(move, legs, find, now);
     const lostIn = new Map(snapshot.legs.map((leg) => [leg.id, leg.lostIn]));
-    for (const leg of session.#allLegs())
+    for (const leg of session.allLegs())
       if (leg.device !== undefined) host.bound(leg.device, session, leg.id);
       else if (leg === session.caller || leg === session.answered)
         session.#awaitReturn(leg, lostIn.get(leg.id) ?? host.limits.detachedTimeout, now);
@@ -545,7 +426,7 @@ export class Session {
   #settle(now: number): void {
     const { move } = this;
     if (move !== undefined && move.leg !== move.from && move.leg.device === undefined) move.fail(now);
-    if (this.#state.name === "ringing") this.ring.settle(now);
+    if (this.phase.name === "ringing") this.ring.settle(now);
   }
 
   /**
@@ -553,9 +434,9 @@ export class Session {
    * had part in it.
    */
   retire(): Device[] {
-    const legs = this.#allLegs();
+    const legs = this.allLegs();
     const devices = this.devices();
-    this.#confirmEnd?.cancel();
+    this.confirmEnd?.cancel();
     this.ring.retire();
     this.move?.retire();
     this.move = undefined;
@@ -563,52 +444,14 @@ export class Session {
       this.#release(leg, true);
       leg.device = undefined;
     }
-    this.#state = { name: "ended", reason: "lost" };
+    this.phase = { name: "ended", reason: "lost" };
     return devices;
-  }
-
-  /** The devices that have part in it, the caller's first. */
-  devices(): Device[] {
-    const devices = new Set<Device>();
-    for (const { device } of this.#allLegs()) if (device !== undefined) devices.add(device);
-    return [...devices];
-  }
-
-  #allLegs(): Leg[] {
-    const legs = [this.caller, this.answered, this.move?.leg, ...this.ring.legs];
-    return [...new Set(legs.filter((leg) => leg !== undefined))];
   }
 
   // What is told
 
   ticket(leg: Leg, now: number): string {
     return this.#host.ticket(this, leg, now);
-  }
-
-  /** Where the session stands, as the holder of this leg may find it again; undefined for one that is not its own. */
-  standing(leg: Leg, now: number): Standing | undefined {
-    const { caller, callee, wish, ring, pairs } = this;
-    const active = this.#state.name === "active";
-    const current = active ? leg === caller || leg === callee : leg !== this.move?.leg;
-    if (this.kind === "mesh" || !current) return undefined;
-    const peer = leg === caller ? this.answered : caller;
-    const { started: startedAt, accepted: acceptedAt } = this.#times;
-    return {
-      side: leg.side,
-      active,
-      direct: wish.device !== undefined,
-      peerDevice: peer?.deviceId ?? (leg === caller ? wish.device : undefined),
-      peerLeg: peer?.id,
-      pair: pairs.current.number,
-      generation: pairs.current.generation,
-      offers: pairs.current.offerer === leg,
-      described: wish.description !== undefined || this.#offerLost,
-      media: wish.media,
-      startedAt,
-      acceptedAt,
-      // While somebody answers the clock of the ring stands still.
-      ringEnds: active ? undefined : (ring.endsAt ?? now + this.#host.limits.confirmTimeout),
-    };
   }
 
   /** The reply to the winner's accept; one whose link is another by now hears of it as a session found again. */
@@ -634,7 +477,7 @@ export class Session {
 
   /** Ends the session, for every leg. */
   end(reason: WireReason, now: number, how: HowEnded = {}): void {
-    const state = this.#state;
+    const state = this.phase;
     if (state.name === "ended") return;
     const { by, except, detail } = how;
     if (state.name === "answering")
@@ -649,10 +492,10 @@ export class Session {
     for (const leg of [this.caller, callee])
       if (leg !== except) leg?.deliver({ type: "ended", session: this.id, reason, ...extra }, now);
     this.ring.stop(reason, extra, now);
-    this.#confirmEnd?.cancel();
+    this.confirmEnd?.cancel();
     for (const leg of [this.caller, callee]) if (leg !== undefined) this.#release(leg);
-    const record = sessionRecord(this, this.#times, { reason, by, at: now });
-    this.#state = { name: "ended", reason };
+    const record = sessionRecord(this, this.times, { reason, by, at: now });
+    this.phase = { name: "ended", reason };
     this.#host.ended(this, record);
   }
 
@@ -673,8 +516,8 @@ export class Session {
   }
 
   #leg(side: Side, device: Device): Leg {
-    this.#legs += 1;
-    this.#host.bound(device, this, this.#legs);
-    return new Leg(this.#legs, side, device, device);
+    this.legCount += 1;
+    this.#host.bound(device, this, this.legCount);
+    return new Leg(this.legCount, side, device, device);
   }
 }
