@@ -3,32 +3,25 @@ import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf } from "../protocol/requests.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
-import { Cluster, type ClusterHost, type ClusterStats } from "./cluster/cluster.ts";
+import { Cluster, type ClusterStats } from "./cluster/cluster.ts";
 import { ClusterRooms } from "./cluster/cluster-rooms.ts";
-import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
-import type { NodeItem } from "./cluster/node-item.ts";
-import type { LocalDevice } from "./cluster/remote-devices.ts";
-import { RemoteLink } from "./cluster/remote-link.ts";
-import type { KeyedCallElsewhere } from "./cluster/session-finder.ts";
+import { ClusterDoor } from "./cluster-door.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
+import type { CoreParts } from "./core-parts.ts";
 import type { Device, Outcome } from "./device.ts";
+import { DeviceLifecycle } from "./device-lifecycle.ts";
 import { Directory } from "./directory.ts";
 import { GatewayPort } from "./gateway-port.ts";
-import type { LinkHooks, Places } from "./link-hooks.ts";
 import { LinkMigration } from "./link-migration.ts";
-import { linkSnapshot } from "./link-snapshot.ts";
 import { drainLinks, sweepLinks } from "./link-upkeep.ts";
-import { type LinkEnd, Links } from "./links.ts";
+import { Links } from "./links.ts";
 import { Messages } from "./messages.ts";
-import { may } from "./permissions.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room-policy.ts";
 import { Rooms } from "./rooms.ts";
-import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
 import { SignIn } from "./sign-in.ts";
-import type { Ticket } from "./tickets.ts";
 
 export interface CoreOptions {
   /** This node's name, unique in the cluster. */
@@ -74,75 +67,76 @@ const slowSweepEvery = 60_000;
  * The signaling core of one node. Pure: it owns no socket, and time comes in with each call (Unix ms).
  * It joins the parts, each of which knows nothing of the others: links, sessions, presence, rooms, messages.
  */
-export class Core implements ConnectionHost, LinkHooks, ClusterHost {
+export class Core implements ConnectionHost, CoreParts {
   readonly ports: Ports;
   readonly links: Links;
   readonly signIn: SignIn;
   draining = false;
-  readonly #cluster: Cluster | undefined;
-  readonly #migration: LinkMigration;
+  readonly cluster: Cluster | undefined;
+  readonly migration: LinkMigration;
+  readonly #lifecycle = new DeviceLifecycle(this);
+  readonly #door = new ClusterDoor(this, this.#lifecycle, this.perform.bind(this));
   readonly #limits: Limits;
   readonly #deadlines = new Deadlines();
-  readonly #directory = new Directory();
-  readonly #sessions: Sessions;
-  readonly #presence: Presence;
-  readonly #rooms: Rooms | ClusterRooms;
+  readonly directory = new Directory();
+  readonly sessions: Sessions;
+  readonly presence: Presence;
+  readonly rooms: Rooms | ClusterRooms;
   readonly #messages: Messages;
   /** Connections that have not said hello yet, and when they must have. In order of that. */
   readonly #silent = new Map<NativeConnection, number>();
-  /** Legs that a ticket found again, until their device has heard welcome. */
-  readonly #recovered = new Map<Device, ReturnType<Sessions["recovery"]["recover"]>>();
   #swept: number;
   #sweptSlowly: number;
 
   constructor(options: CoreOptions, now: number) {
     const { limits, ports, node, backplane, rooms } = options;
     const deadlines = this.#deadlines;
-    const directory = this.#directory;
+    const directory = this.directory;
     this.ports = ports;
     this.#limits = limits;
     this.#swept = now;
     this.#sweptSlowly = now;
     const boot = ports.random(9);
     const cluster =
-      backplane && new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this });
-    this.#cluster = cluster;
-    const links = new Links({ limits, ports, deadlines, directory, hooks: this });
+      backplane &&
+      new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this.#door });
+    this.cluster = cluster;
+    const links = new Links({ limits, ports, deadlines, directory, hooks: this.#lifecycle });
     this.links = links;
-    const migration = new LinkMigration({ node, ports, directory, hooks: this, links });
-    this.#migration = migration;
-    this.signIn = new SignIn({ node, ports, directory, hooks: this, links, migration, cluster });
-    this.#sessions = new Sessions({ node, limits, ports, deadlines, directory, since: now, cluster });
+    const migration = new LinkMigration({ node, ports, directory, hooks: this.#lifecycle, links });
+    this.migration = migration;
+    this.signIn = new SignIn({ node, ports, directory, hooks: this.#lifecycle, links, migration, cluster });
+    this.sessions = new Sessions({ node, limits, ports, deadlines, directory, since: now, cluster });
     const following = cluster && { following: cluster.devices };
-    this.#presence = new Presence({ limits, directory, deadlines, ...following });
+    this.presence = new Presence({ limits, directory, deadlines, ...following });
     const ofRooms = {
       limits,
       rules: rooms,
       deadlines,
       random: ports.random.bind(ports),
-      connect: this.#sessions.connect.bind(this.#sessions),
-      disconnect: this.#sessions.disconnect.bind(this.#sessions),
+      connect: this.sessions.connect.bind(this.sessions),
+      disconnect: this.sessions.disconnect.bind(this.sessions),
     };
-    if (cluster === undefined) this.#rooms = new Rooms(ofRooms);
+    if (cluster === undefined) this.rooms = new Rooms(ofRooms);
     else {
       const { nodes, devices, legs, backplane } = cluster;
       const { now, hash } = ports;
       const more = { limits, nodes, devices, legs, backplane, deadlines, now, hash };
       cluster.rooms = new ClusterRooms({ rooms: ofRooms, ...more });
-      this.#rooms = cluster.rooms;
+      this.rooms = cluster.rooms;
     }
-    this.#messages = new Messages({ limits, directory, rooms: this.#rooms, cluster });
+    this.#messages = new Messages({ limits, directory, rooms: this.rooms, cluster });
   }
 
   /** The entrance for devices of another protocol. Callers are asked for their offer early from then on, where it is needed. */
   gateway(): GatewayPort {
-    this.#sessions.calls.asksOffers = true;
+    this.sessions.calls.asksOffers = true;
     return new GatewayPort({
       limits: this.#limits,
       ports: this.ports,
       deadlines: this.#deadlines,
-      directory: this.#directory,
-      hooks: this,
+      directory: this.directory,
+      hooks: this.#lifecycle,
       draining: () => this.draining,
       stale: (identity, now) => this.links.stale(identity, now),
       perform: this.perform.bind(this),
@@ -165,7 +159,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     if (now - this.#swept >= sweepEvery) {
       this.#swept = now;
       sweepLinks(this.links, this.ports, now);
-      this.#cluster?.tick(now);
+      this.cluster?.tick(now);
       if (this.draining) this.#handOver(now);
       for (const [connection, by] of this.#silent) {
         if (by > now) break;
@@ -175,7 +169,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     }
     if (now - this.#sweptSlowly >= slowSweepEvery) {
       this.#sweptSlowly = now;
-      this.#sessions.sweep(now);
+      this.sessions.sweep(now);
     }
     this.settle(now);
   }
@@ -191,7 +185,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
    */
   drain(now: number, within: number): void {
     this.draining = true;
-    this.#cluster?.drain(now);
+    this.cluster?.drain(now);
     this.#handOver(now);
     drainLinks(this.links, this.#deadlines, this.ports, within, now);
     this.settle(now);
@@ -199,58 +193,47 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   /** Gives the rooms of this node to other nodes, where there are any, and owns none from now on: it stops. */
   handOverRooms(now: number): void {
-    this.#cluster?.rooms?.handOver(now);
+    this.cluster?.rooms?.handOver(now);
     this.settle(now);
   }
 
   /** True when a node that drains has nothing left that another one could go on with. */
   get empty(): boolean {
-    const cluster = this.#cluster;
+    const cluster = this.cluster;
     if (cluster === undefined || !cluster.hasHeirs) return this.links.live === 0;
-    return this.links.size === 0 && this.#sessions.size === 0 && cluster.idle;
+    return this.links.size === 0 && this.sessions.size === 0 && cluster.idle;
   }
 
   /** Tells the other nodes that this one is gone: nobody waits for it. The last thing that a node says. */
   leave(now: number): void {
-    this.#cluster?.nodes.leave(now);
+    this.cluster?.nodes.leave(now);
   }
 
   #handOver(now: number): void {
-    if (this.#cluster === undefined) return;
+    if (this.cluster === undefined) return;
     // First: the sessions of their meshes end with them here.
-    this.#cluster.rooms?.handOver(now);
-    for (const id of this.#sessions.ids()) this.#cluster.handover.begin(id, now);
+    this.cluster.rooms?.handOver(now);
+    for (const id of this.sessions.ids()) this.cluster.handover.begin(id, now);
   }
 
   /** Ends the links of a user, or of one device, and refuses the user's tokens issued before now. Answers how many. */
   kick(user: string, device: string | undefined, now: number): number {
-    const count = this.kicked(user, device, now);
-    this.#cluster?.kicked(user, device);
+    const count = this.#door.kicked(user, device, now);
+    this.cluster?.kicked(user, device);
     this.settle(now);
     return count;
-  }
-
-  /** The sessions that this node owns. */
-  get sessions(): Sessions {
-    return this.#sessions;
-  }
-
-  /** Another node was asked to. */
-  kicked(user: string, device: string | undefined, now: number): number {
-    this.ports.emit({ type: "kicked", user, ...(device === undefined ? {} : { device }) });
-    return this.links.kick(user, device, now);
   }
 
   stats(): CoreStats {
     return {
       linksLive: this.links.live,
       linksSuspended: this.links.size - this.links.live,
-      devices: this.#directory.deviceCount - (this.#cluster?.devices.size ?? 0),
-      users: this.#cluster?.devices.held ?? this.#directory.userCount,
-      sessionsRinging: this.#sessions.ringing,
-      sessionsActive: this.#sessions.active,
-      signals: this.#sessions.signals,
-      rooms: this.#rooms.size,
+      devices: this.directory.deviceCount - (this.cluster?.devices.size ?? 0),
+      users: this.cluster?.devices.held ?? this.directory.userCount,
+      sessionsRinging: this.sessions.ringing,
+      sessionsActive: this.sessions.active,
+      signals: this.sessions.signals,
+      rooms: this.rooms.size,
       transportsOpen: this.#silent.size + this.links.live,
       logBytes: this.links.budget.bytes,
     };
@@ -258,7 +241,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
 
   /** What this node has to do with others; undefined where there are none. */
   clusterStats(): ClusterStats | undefined {
-    return this.#cluster?.stats();
+    return this.cluster?.stats();
   }
 
   // ConnectionHost
@@ -273,21 +256,21 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   }
 
   perform(device: Device, request: Request, now: number): Outcome | undefined {
-    if (request.type === "signal") return this.#sessions.perform(device, request, now);
+    if (request.type === "signal") return this.sessions.perform(device, request, now);
     this.ports.emit({ type: "request", request: request.type });
     switch (request.type) {
       case "call":
         return this.draining
           ? { error: wireError("temporary") }
-          : this.#sessions.calls.call(device, request, now);
+          : this.sessions.calls.call(device, request, now);
       case "watch":
-        return this.#presence.watch(device, request.users, now);
+        return this.presence.watch(device, request.users, now);
       case "unwatch":
-        return this.#presence.unwatch(device, request.users);
+        return this.presence.unwatch(device, request.users);
       case "status":
         device.status = request.status === "" ? undefined : request.status;
-        this.#presence.changed(device.user, now);
-        this.#cluster?.altered(device.user);
+        this.presence.changed(device.user, now);
+        this.cluster?.altered(device.user);
         return done;
       case "send":
         return this.#messages.send(device, request, now);
@@ -296,12 +279,12 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       case "admit":
       case "refuse":
       case "policy":
-        return this.#rooms.perform(device, request, now);
+        return this.rooms.perform(device, request, now);
       case "refresh":
         this.#refresh(device, request, now);
         return undefined;
       default:
-        return this.#sessions.perform(device, request satisfies SessionRequest, now);
+        return this.sessions.perform(device, request satisfies SessionRequest, now);
     }
   }
 
@@ -315,180 +298,10 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       else {
         this.links.renew(device, result.value);
         reply({ ok: { expires: result.value.expires - now } });
-        this.#presence.recheck(device);
-        this.#rooms.recheck(device, now);
+        this.presence.recheck(device);
+        this.rooms.recheck(device, now);
       }
       this.settle(now);
     });
-  }
-
-  // LinkHooks
-
-  recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[] {
-    const found = this.#sessions.recovery.recover(device, tickets, places, now);
-    if (found.length > 0) this.#recovered.set(device, found);
-    const elsewhere = new Map<string, string>();
-    for (const { session } of tickets) {
-      const place = places?.get(session);
-      if (typeof place === "object") elsewhere.set(session, place.node);
-    }
-    this.#cluster?.rejoinAll(device, elsewhere);
-    return [...found.map(([session]) => session.id), ...elsewhere.keys()];
-  }
-
-  opened(device: Device, now: number): void {
-    for (const [session, leg] of this.#recovered.get(device) ?? []) {
-      session.tellRecovered(leg, now);
-      session.linkChanged(leg, "live", now);
-    }
-    this.#recovered.delete(device);
-    this.#sessions.arrived(device, now);
-  }
-
-  resumed(device: Device, now: number): void {
-    this.#sessions.live(device, now);
-    this.#presence.resumed(device, now);
-    this.#cluster?.resumed(device);
-    // Its token may be another than before.
-    this.#presence.recheck(device);
-    this.#rooms.recheck(device, now);
-  }
-
-  suspended(device: Device, now: number): void {
-    this.#sessions.suspended(device, now);
-    this.#cluster?.suspended(device);
-  }
-
-  closed(device: Device, why: LinkEnd, now: number): void {
-    this.departed(device, why, now);
-    if (!(device.link instanceof RemoteLink)) this.#cluster?.closed(device, why);
-  }
-
-  changed(user: string, now: number): void {
-    this.#presence.changed(user, now);
-    this.#cluster?.altered(user);
-  }
-
-  adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
-    const watched = parcel.watches.filter((user) => may(device, "watch", user));
-    if (watched.length > 0) this.#presence.watch(device, watched, now);
-    this.#cluster?.adopted(device, parcel, held, now);
-  }
-
-  // LinkSource
-
-  freeze(request: PullRequest, now: number): PullAnswer | undefined {
-    return this.#migration.freeze(request, now);
-  }
-
-  thaw(link: string, now: number): void {
-    this.#migration.thaw(link, now);
-  }
-
-  give(request: PullRequest): Parcel | undefined {
-    const cluster = this.#cluster;
-    const entry = cluster && this.#migration.release(request);
-    if (cluster === undefined || entry === undefined) return undefined;
-    const { link, device } = entry;
-    const own = this.#sessions.migration.legsOf(device);
-    const parcel = {
-      link: linkSnapshot(link, device),
-      legs: [...cluster.legs.snapshot(device), ...own],
-      watches: this.#presence.watchesOf(device),
-      rooms: cluster.rooms?.membershipsOf(device) ?? [],
-    };
-    this.#presence.dropped(device);
-    link.end();
-    cluster.gaveAway(
-      device,
-      request.by,
-      own.map(({ session }) => session),
-    );
-    return parcel;
-  }
-
-  // ClusterHost
-
-  localByLink(link: string): Device | undefined {
-    return this.links.byId(link);
-  }
-
-  local(user: string): LocalDevice[] {
-    const devices: LocalDevice[] = [];
-    for (const device of this.#directory.devices(user)) {
-      const { link, stamp } = device;
-      if (!(link instanceof RemoteLink))
-        devices.push({ device, stamp, instance: link.instance ?? link.id, attempt: link.attempt ?? 1 });
-    }
-    return devices;
-  }
-
-  arrived(device: Device, now: number): void {
-    this.#sessions.arrived(device, now);
-  }
-
-  remoteLink(device: Device, state: "live" | "suspended", now: number): void {
-    if (state === "live") this.#sessions.live(device, now);
-    else this.#sessions.suspended(device, now);
-  }
-
-  departed(device: Device, why: LinkEnd, now: number): void {
-    this.#sessions.closed(device, why, now);
-    this.#rooms.dropped(device, now, why);
-    this.#presence.dropped(device);
-  }
-
-  remoteChanged(user: string, now: number): void {
-    this.#presence.changed(user, now);
-  }
-
-  displace(device: Device, why: "stale" | "replaced", now: number): void {
-    this.links.displace(device, why, now);
-  }
-
-  owns(session: string, leg: number): boolean {
-    return this.#sessions.owns(session, leg);
-  }
-
-  keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined {
-    return this.#sessions.calls.keyed(user, key, now);
-  }
-
-  legNumber(session: string, device: Device): number | undefined {
-    return this.#sessions.legNumber(session, device);
-  }
-
-  participants(session: string): Device[] {
-    return this.#sessions.participants(session);
-  }
-
-  release(session: string, now: number): SessionSnapshot | undefined {
-    return this.#sessions.migration.release(session, now);
-  }
-
-  adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): void {
-    this.#sessions.migration.adopt(snapshot, find, epoch, now);
-  }
-
-  epochOf(session: string): number | undefined {
-    return this.#sessions.epochOf(session);
-  }
-
-  rejoin(device: Device, session: string, now: number): boolean {
-    return this.#sessions.migration.rejoin(device, session, now);
-  }
-
-  surrender(session: string, epoch: number, owner: string): Device[] {
-    return this.#sessions.migration
-      .surrender(session, epoch, owner)
-      .filter(({ link }) => !(link instanceof RemoteLink));
-  }
-
-  rung(device: Device, caller: Device, session: string, now: number): void {
-    this.#sessions.rungFromElsewhere(device, caller, session, now);
-  }
-
-  load(device: Device): number {
-    return this.#sessions.load(device);
   }
 }
