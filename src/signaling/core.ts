@@ -3,11 +3,12 @@ import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf } from "../protocol/requests.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
-import { Cluster, type ClusterHost, type ClusterStats } from "./cluster/cluster.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import type { ClusterHost, ClusterStats } from "./cluster/cluster-host.ts";
 import { ClusterRooms } from "./cluster/cluster-rooms.ts";
+import type { LocalDevice } from "./cluster/device-notice.ts";
 import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
 import type { NodeItem } from "./cluster/node-item.ts";
-import type { LocalDevice } from "./cluster/remote-devices.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import type { KeyedCallElsewhere } from "./cluster/session-finder.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
@@ -79,6 +80,8 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   readonly #limits: Limits;
   readonly #deadlines = new Deadlines();
   readonly #directory = new Directory();
+  /** Devices of other protocols, by the ids of their links. */
+  readonly #gatewayDevices = new Map<string, Device>();
   readonly #sessions: Sessions;
   readonly #presence: Presence;
   readonly #rooms: Rooms | ClusterRooms;
@@ -135,6 +138,8 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       directory: this.#directory,
       hooks: this,
       draining: () => this.draining,
+      attached: this.#gatewayDevices,
+      cluster: this.#cluster,
       stale: (identity, now) => this.links.stale(identity, now),
       perform: this.perform.bind(this),
       settle: this.settle.bind(this),
@@ -185,12 +190,6 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
     this.#cluster?.drain(now);
     this.#handOver(now);
     drainLinks(this.links, this.#deadlines, this.ports, within, now);
-    this.settle(now);
-  }
-
-  /** Gives the rooms of this node to other nodes, where there are any, and owns none from now on: it stops. */
-  handOverRooms(now: number): void {
-    this.#cluster?.rooms?.handOver(now);
     this.settle(now);
   }
 
@@ -321,7 +320,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
       const place = places?.get(session);
       if (typeof place === "object") elsewhere.set(session, place.node);
     }
-    this.#cluster?.rejoinAll(device, elsewhere);
+    this.#cluster?.claims.rejoinAll(device, elsewhere);
     return [...found.map(([session]) => session.id), ...elsewhere.keys()];
   }
 
@@ -399,7 +398,7 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   // ClusterHost
 
   localByLink(link: string): Device | undefined {
-    return this.links.byId(link);
+    return this.links.byId(link) ?? this.#gatewayDevices.get(link);
   }
 
   local(user: string): LocalDevice[] {
@@ -432,7 +431,8 @@ export class Core implements ConnectionHost, LinkHooks, ClusterHost {
   }
 
   displace(device: Device, why: "stale" | "replaced", now: number): void {
-    this.links.displace(device, why, now);
+    if (this.#gatewayDevices.has(device.link.id)) device.link.close(why, now);
+    else this.links.displace(device, why, now);
   }
 
   owns(session: string, leg: number): boolean {

@@ -6,7 +6,7 @@ import type { Deadlines } from "../shared/deadlines.ts";
 import { CallGate } from "./call-gate.ts";
 import { CallKeys } from "./call-keys.ts";
 import type { Cluster } from "./cluster/cluster.ts";
-import { type LegSnapshot, outranks } from "./cluster/foreign-legs.ts";
+import { type LegSnapshot, outranks } from "./cluster/foreign-leg.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import type { KeyedCallElsewhere, Place } from "./cluster/session-finder.ts";
 import type { Device, Outcome } from "./device.ts";
@@ -259,7 +259,7 @@ export class Sessions implements SessionHost {
     const find = (link: string) => (link === device.link.id ? device : undefined);
     const session = this.adopt(snapshot, find, ticket.epoch + 1, now);
     session.revived = true;
-    cluster?.claim(session.id, session.epoch, [ticket.peer, ticket.user], now);
+    cluster?.claims.claim(session.id, session.epoch, [ticket.peer, ticket.user], now);
     return session;
   }
 
@@ -499,7 +499,7 @@ export class Sessions implements SessionHost {
     const { session, ticket } = call;
     if (call.device !== device.id) return failed("wrong_state", "key: another device has used it");
     if (ticket === "") return this.#overAlready(device, session, call.reason, now);
-    this.deadlines.add(now, () => this.#options.cluster?.rejoin(device, session, node));
+    this.deadlines.add(now, () => this.#options.cluster?.claims.rejoin(device, session, node));
     return { ok: { session, ticket } };
   }
 
