@@ -12,13 +12,20 @@ export interface RunningCluster {
   readonly backplane: Backplane | undefined;
   /** Of NATS; undefined where there is none. */
   readonly counts: (() => NatsCounts) | undefined;
-  /** Resolves when the backplane is up, or after a moment: a server starts without it as well. */
+  /**
+   * Resolves when the backplane is up, or after a moment: a server starts without it as well. Rejects with an Error of one
+   * line where another node has this one's name.
+   */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** How long a start waits for NATS. ms */
 const patience = 2_000;
+
+/** What is wrong when a node finds another one of its name. */
+const twin = (node: string): string =>
+  `setting node: another node of the cluster is named "${node}"; give each its own NODE_ID`;
 
 /** Begins to join what the settings name. Throws an Error of one line where a file can't be read. */
 export function joinCluster(
@@ -33,11 +40,14 @@ export function joinCluster(
   // A file that is missing now is a mistake; later, another attempt will find it.
   identity();
   const servers = nats.url.map((url) => parseNatsUrl(url) as NatsServer);
-  const backplane = new NatsBackplane({ servers, identity, prefix: nats.prefix, log, fault });
+  const backplane = new NatsBackplane({ servers, identity, prefix: nats.prefix, node, log, fault });
   return {
     backplane,
     counts: () => backplane.counts(),
-    settled: () => backplane.settled(patience),
+    settled: async () => {
+      await backplane.settled(patience);
+      if (backplane.nameTaken) throw new Error(twin(node));
+    },
     close: () => backplane.close(),
   };
 }

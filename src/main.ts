@@ -70,6 +70,14 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const node = nodeName(settings.node);
   const cluster = joinCluster(settings, node, log, fault);
   const { backplane } = cluster;
+  /** What a start that fails takes back. */
+  const started: (() => Promise<void>)[] = [cluster.close];
+  const failed = async (error: unknown): Promise<never> => {
+    await Promise.all(started.map((stop) => stop()));
+    throw error;
+  };
+  // Before the core says anything: it would be taken for the next run of another node of its name.
+  await cluster.settled().catch(failed);
   const core = new Core({ node, limits, ports, backplane, rooms: settings.rooms }, now());
 
   const access = new AccessPolicy({ development, allowedOrigins: settings.allowedOrigins });
@@ -78,12 +86,6 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const poll = new HttpPoll(door);
   if (backplane && cluster.counts)
     metrics.watchBackplane(backplane, cluster.counts, () => core.clusterStats());
-  /** What a start that fails takes back. */
-  const started: (() => Promise<void>)[] = [cluster.close];
-  const failed = async (error: unknown): Promise<never> => {
-    await Promise.all(started.map((stop) => stop()));
-    throw error;
-  };
   const turn = await startTurnService(settings, host, log).catch(failed);
   started.push(turn.stop);
   if (turn.report) metrics.watchTurn(turn.report);
@@ -95,7 +97,6 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const shown = { ...settings, version: packageVersion, core, backplane, metrics, turn };
   const app = createApp({ ...shown, pageFolder: settings.page ? pageFolder : undefined });
 
-  await cluster.settled();
   const http = {
     // Somewhat too large is for the core to answer; far too large is cut off here.
     messageBytes: limits.frameBytes * 2,

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { NatsCounts } from "../cluster/nats.ts";
 import type { Backplane } from "../signaling/backplane.ts";
-import type { ClusterStats } from "../signaling/cluster/cluster.ts";
+import type { ClusterStats } from "../signaling/cluster/cluster-host.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 

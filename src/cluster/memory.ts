@@ -82,7 +82,7 @@ export class MemoryHub {
     }
   }
 
-  /** The node stands still: what is sent to it waits until it wakes. */
+  /** The node stands still, or hears nothing: what is sent to it waits until it wakes. What it asks can time out. */
   sleep(name: string): void {
     const node = this.#nodes.get(name);
     if (node !== undefined && !this.#asleep.has(node)) this.#asleep.set(node, []);
@@ -133,26 +133,24 @@ export class MemoryHub {
     timeout: number,
     done: (answer: BackplaneAnswer) => void,
   ): void {
+    // What a node finds out by itself waits for nobody.
     if (from.state === "down") {
-      this.#send(from, () => done({ kind: "down" }));
+      this.#put(() => done({ kind: "down" }));
       return;
     }
     const text = textOf(message);
     if (text === undefined) {
-      this.#send(from, () => done({ kind: "too_large" }));
+      this.#put(() => done({ kind: "too_large" }));
       return;
     }
     const others = this.#others(subject, from);
-    if (others.length === 0) {
-      this.#send(from, () => done({ kind: "no_responders" }));
-      return;
-    }
     const question: Question = {
       by: from,
       done,
       timeout: this.#deadlines.add(this.#now + timeout, () => this.#settle(question, { kind: "timeout" })),
     };
     this.#questions.add(question);
+    if (others.length === 0) this.#send(from, () => this.#settle(question, { kind: "no_responders" }));
     for (const to of others)
       this.#send(to.node, () => {
         if (to.node.state === "up" && !to.over)
@@ -195,7 +193,11 @@ export class MemoryHub {
   #send(to: Node, delivery: () => void): void {
     const asleep = this.#asleep.get(to);
     if (asleep !== undefined) asleep.push(delivery);
-    else if (this.#immediate) delivery();
+    else this.#put(delivery);
+  }
+
+  #put(delivery: () => void): void {
+    if (this.#immediate) delivery();
     else this.#queue.push(delivery);
   }
 

@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
-import { after, now, until } from "../net/clock.ts";
+import { after, every, now, until } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import {
   type Backplane,
@@ -7,6 +7,7 @@ import {
   type BackplaneState,
   maxMessageBytes,
 } from "../signaling/backplane.ts";
+import { NameGuard } from "./name-guard.ts";
 import { dialNats, type NatsIdentity, type NatsServer } from "./nats-dial.ts";
 import { encodeSubject } from "./subject.ts";
 
@@ -17,6 +18,8 @@ export interface NatsOptions {
   identity(): NatsIdentity;
   /** What every subject begins with. */
   readonly prefix: string;
+  /** The node's name: no two may have one. */
+  readonly node: string;
   readonly log: NatsLog;
   /** Hears what a subscriber threw. */
   fault(where: string, error: unknown): void;
@@ -56,6 +59,8 @@ interface Question {
 const [firstRetry, longestRetry] = [250, 2_000];
 /** How long {@link NatsBackplane.close} waits for what was sent to leave. ms */
 const flushTimeout = 1_000;
+/** How often it looks for another node of its name: two may have joined out of each other's hearing. ms */
+const nameCheckInterval = 10_000;
 const encoder = new TextEncoder();
 const empty = new Uint8Array(0);
 
@@ -77,17 +82,28 @@ export class NatsBackplane implements Backplane {
   #attempts = 0;
   #closed = false;
   #stopWaiting = (): void => {};
+  #guard: NameGuard | undefined;
+  /** Attempts in a row that found another node of this name. */
+  #refusals = 0;
+  readonly #boot = random(9);
+  readonly #stopChecking: () => void;
 
   constructor(options: NatsOptions) {
     // Nodes that start together shall not all begin with the same server.
     const from = Math.floor(Math.random() * options.servers.length);
     const servers = [...options.servers.slice(from), ...options.servers.slice(0, from)];
     this.#options = { ...options, servers };
+    this.#stopChecking = every(nameCheckInterval, () => void this.#checkName());
     void this.#connect();
   }
 
   get state(): BackplaneState {
     return this.#connection === undefined ? "down" : "up";
+  }
+
+  /** It is down because another node of its name is there. It joins when that has gone. */
+  get nameTaken(): boolean {
+    return this.#refusals > 0;
   }
 
   counts(): NatsCounts {
@@ -155,6 +171,7 @@ export class NatsBackplane implements Backplane {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopWaiting();
+    this.#stopChecking();
     const connection = this.#usable;
     if (connection !== undefined) {
       const late = new Promise<void>((resolve) => after(flushTimeout, resolve));
@@ -188,15 +205,49 @@ export class NatsBackplane implements Backplane {
       );
       return;
     }
-    if (this.#closed) {
+    const guard = this.#guardName(connection);
+    const free = await guard.take();
+    if (this.#closed || !free || connection.isClosed()) {
+      const taken = !free && !connection.isClosed();
       void connection.close();
+      if (taken) this.#nameRefused();
+      this.#again(Math.min(longestRetry, firstRetry * 2 ** this.#refusals));
       return;
     }
+    this.#refusals = 0;
+    this.#guard = guard;
     this.#attempts = Math.ceil(this.#attempts / servers.length) * servers.length;
     this.#joined(connection);
     this.#options.log.info({ server: at }, "the backplane is up");
     this.#tell("up");
     void this.#watch(connection);
+  }
+
+  // The node's name
+
+  #guardName(connection: NatsConnection): NameGuard {
+    const { prefix, node } = this.#options;
+    // A name that is too long for a subject is too long for all that is asked of the node.
+    const subject = this.#encode(`id.${node}`) ?? `${prefix}.id`;
+    return new NameGuard(connection, { prefix, subject, boot: this.#boot });
+  }
+
+  async #checkName(): Promise<void> {
+    const connection = this.#usable;
+    if (connection === undefined || (await this.#guard?.take()) !== false) return;
+    if (this.#connection !== connection || connection.isClosed()) return;
+    this.#nameRefused();
+    this.#lost(connection, "another node has this name");
+  }
+
+  #nameRefused(): void {
+    this.#refusals += 1;
+    const { node, log } = this.#options;
+    if (this.#refusals === 1)
+      log.warn(
+        { node },
+        "another node of this name is in the cluster: this one stays out, give it its own NODE_ID",
+      );
   }
 
   #again(longest: number): void {

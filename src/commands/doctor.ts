@@ -120,7 +120,7 @@ async function nats(settings: Settings): Promise<Finding | undefined> {
     log.warn = (facts: { reason?: string }) => {
       reason = facts.reason ?? reason;
     };
-    const cluster = joinCluster(settings, "doctor", log, () => {});
+    const cluster = joinCluster(settings, `doctor-${process.pid}`, log, () => {});
     await cluster.settled();
     const state = cluster.backplane?.state;
     await cluster.close();

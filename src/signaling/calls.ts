@@ -153,7 +153,7 @@ export class Calls {
     const { session, ticket } = call;
     if (call.device !== device.id) return failed("wrong_state", "key: another device has used it");
     if (ticket === "") return this.#overAlready(device, session, call.reason, now);
-    this.#sessions.deadlines.add(now, () => this.#options.cluster?.rejoin(device, session, node));
+    this.#sessions.deadlines.add(now, () => this.#options.cluster?.claims.rejoin(device, session, node));
     return { ok: { session, ticket } };
   }
 

@@ -1,7 +1,7 @@
 import type { Request } from "../protocol/requests.ts";
-import type { ClusterHost } from "./cluster/cluster.ts";
+import type { ClusterHost } from "./cluster/cluster-host.ts";
+import type { LocalDevice } from "./cluster/device-notice.ts";
 import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
-import type { LocalDevice } from "./cluster/remote-devices.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import type { KeyedCallElsewhere } from "./cluster/session-finder.ts";
 import type { CoreParts } from "./core-parts.ts";
@@ -26,7 +26,7 @@ export class ClusterDoor implements ClusterHost {
   // Devices
 
   localByLink(link: string): Device | undefined {
-    return this.#core.links.byId(link);
+    return this.#core.links.byId(link) ?? this.#core.gatewayDevices.get(link);
   }
 
   local(user: string): LocalDevice[] {
@@ -40,7 +40,8 @@ export class ClusterDoor implements ClusterHost {
   }
 
   displace(device: Device, why: "stale" | "replaced", now: number): void {
-    this.#core.links.displace(device, why, now);
+    if (this.#core.gatewayDevices.has(device.link.id)) device.link.close(why, now);
+    else this.#core.links.displace(device, why, now);
   }
 
   /** Another node was asked to. */

@@ -1,5 +1,6 @@
 import type { Cluster } from "./cluster/cluster.ts";
 import type { ClusterRooms } from "./cluster/cluster-rooms.ts";
+import type { Device } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import type { LinkMigration } from "./link-migration.ts";
 import type { Links } from "./links.ts";
@@ -13,6 +14,8 @@ export interface CoreParts {
   readonly ports: Ports;
   readonly directory: Directory;
   readonly links: Links;
+  /** Devices of other protocols, by the ids of their links. */
+  readonly gatewayDevices: ReadonlyMap<string, Device>;
   readonly migration: LinkMigration;
   readonly sessions: Sessions;
   readonly presence: Presence;

@@ -3,7 +3,8 @@ import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf } from "../protocol/requests.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane } from "./backplane.ts";
-import { Cluster, type ClusterStats } from "./cluster/cluster.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import type { ClusterStats } from "./cluster/cluster-host.ts";
 import { ClusterRooms } from "./cluster/cluster-rooms.ts";
 import { ClusterDoor } from "./cluster-door.ts";
 import { type ConnectionHost, NativeConnection } from "./connection.ts";
@@ -79,6 +80,7 @@ export class Core implements ConnectionHost, CoreParts {
   readonly #limits: Limits;
   readonly #deadlines = new Deadlines();
   readonly directory = new Directory();
+  readonly gatewayDevices = new Map<string, Device>();
   readonly sessions: Sessions;
   readonly presence: Presence;
   readonly rooms: Rooms | ClusterRooms;
@@ -138,6 +140,8 @@ export class Core implements ConnectionHost, CoreParts {
       directory: this.directory,
       hooks: this.#lifecycle,
       draining: () => this.draining,
+      attached: this.gatewayDevices,
+      cluster: this.cluster,
       stale: (identity, now) => this.links.stale(identity, now),
       perform: this.perform.bind(this),
       settle: this.settle.bind(this),
@@ -188,12 +192,6 @@ export class Core implements ConnectionHost, CoreParts {
     this.cluster?.drain(now);
     this.#handOver(now);
     drainLinks(this.links, this.#deadlines, this.ports, within, now);
-    this.settle(now);
-  }
-
-  /** Gives the rooms of this node to other nodes, where there are any, and owns none from now on: it stops. */
-  handOverRooms(now: number): void {
-    this.cluster?.rooms?.handOver(now);
     this.settle(now);
   }
 

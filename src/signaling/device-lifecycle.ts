@@ -27,7 +27,7 @@ export class DeviceLifecycle implements LinkHooks {
       const place = places?.get(session);
       if (typeof place === "object") elsewhere.set(session, place.node);
     }
-    this.#core.cluster?.rejoinAll(device, elsewhere);
+    this.#core.cluster?.claims.rejoinAll(device, elsewhere);
     return [...found.map(([session]) => session.id), ...elsewhere.keys()];
   }
 

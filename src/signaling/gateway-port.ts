@@ -4,6 +4,8 @@ import type { Limits } from "../protocol/limits.ts";
 import type { Request } from "../protocol/requests.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import { RemoteLink } from "./cluster/remote-link.ts";
 import { Device, type DeviceOptions, type Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
 import type { LinkHooks } from "./link-hooks.ts";
@@ -18,6 +20,10 @@ export interface GatewayHost {
   readonly directory: Directory;
   readonly hooks: LinkHooks;
   readonly draining: () => boolean;
+  /** The devices of all gateways, by the ids of their links. */
+  readonly attached: Map<string, Device>;
+  /** The other nodes, where there are any. */
+  readonly cluster: Cluster | undefined;
   /** True for an identity that a kick has made void, or that has expired. */
   stale(identity: Identity, now: number): boolean;
   perform(device: Device, request: Request, now: number): Outcome | undefined;
@@ -31,6 +37,7 @@ export interface GatewayHost {
  */
 export class GatewayPort {
   readonly #host: GatewayHost;
+  /** Those of this gateway. */
   readonly #attached = new Set<Device>();
 
   constructor(host: GatewayHost) {
@@ -65,25 +72,33 @@ export class GatewayPort {
 
   /**
    * Signs a device in. It must not be there already: a gateway detaches the older one of its own first, and never takes the
-   * place of a device of another protocol. `made` hears of the device before anything is delivered to it.
+   * place of a device of another protocol. One that a gateway of another node has is that node's no longer. `made` hears of
+   * the device before anything is delivered to it.
    */
   attach(
     options: DeviceOptions,
     now: number,
     made: (device: Device) => void = () => {},
   ): Result<Device, WireError> {
-    const { directory, limits, hooks, ports } = this.#host;
+    const { directory, limits, hooks, ports, attached, cluster } = this.#host;
     if (this.draining) return fail(wireError("temporary"));
-    if (directory.device(options.user, options.id) !== undefined)
+    const former = directory.device(options.user, options.id);
+    if (former !== undefined && !isOfGatewayElsewhere(former))
       return fail(wireError("wrong_state", "the device is signed in by another protocol"));
-    if (directory.devices(options.user).length >= limits.devicesPerUser)
+    if (former === undefined && directory.devices(options.user).length >= limits.devicesPerUser)
       return fail(this.#full("devicesPerUser", "too_many_devices"));
     if (directory.deviceCount >= limits.links) return fail(this.#full("links", "temporary"));
     const device = new Device(options);
+    // Later than the run that it takes the place of, whatever the clocks say.
+    device.stamp = Math.max(cluster?.nodes.time(now) ?? now, (former?.stamp ?? 0) + 1);
     made(device);
+    // Its node hears of this one, and ends it there.
+    if (former !== undefined) cluster?.devices.forget(former);
     this.#attached.add(device);
+    attached.set(device.link.id, device);
     directory.add(device);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: device.link.id });
+    if (former !== undefined) hooks.closed(former, "replaced", now);
     hooks.changed(device.user, now);
     hooks.opened(device, now);
     return ok(device);
@@ -92,7 +107,8 @@ export class GatewayPort {
   /** The device is gone. Its legs end when it left by itself, and are detached otherwise. */
   detach(device: Device, why: LinkEnd, now: number): void {
     if (!this.#attached.delete(device)) return;
-    const { directory, hooks, ports } = this.#host;
+    const { directory, hooks, ports, attached } = this.#host;
+    attached.delete(device.link.id);
     directory.remove(device);
     ports.emit({ type: "link_closed", user: device.user, device: device.id, reason: why });
     hooks.closed(device, why, now);
@@ -160,4 +176,9 @@ export class GatewayPort {
     this.ports.emit({ type: "limit", limit });
     return overLimit(limit, code);
   }
+}
+
+/** A native device says which run of its client it is, a gateway's does not. */
+function isOfGatewayElsewhere({ link }: Device): boolean {
+  return link instanceof RemoteLink && link.instance === link.id;
 }

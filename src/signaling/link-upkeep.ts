@@ -25,6 +25,9 @@ export function sweepLinks(links: Links, ports: Ports, now: number): void {
   }
 }
 
+/** What the last client that was told to leave needs: a transport elsewhere, and its link brought there. ms */
+const lastOnesTime = 3_000;
+
 /** Tells every client to come back elsewhere, each after a jitter of its own, and closes it then. */
 export function drainLinks(
   links: Links,
@@ -33,10 +36,10 @@ export function drainLinks(
   within: number,
   now: number,
 ): void {
+  const rest = Math.max(within / 5, Math.min(within / 2, lastOnesTime));
   for (const { link } of links.entries()) {
     if (link.state !== "live") continue;
-    // The last of the time is for the closing handshakes.
-    const after = Math.floor(ports.jitter() * within * 0.8);
+    const after = Math.floor(ports.jitter() * (within - rest));
     link.sendUncounted(JSON.stringify({ type: "goodbye", action: "resume", after, reason: "drain" }), now);
     deadlines.add(now + after, (later) => {
       if (link.state === "live") link.suspend("drain", later);

@@ -282,12 +282,26 @@ describe("the link", () => {
     const sim = new SimCore();
     const alice = sim.client("alice", "laptop").connect();
     sim.core.drain(sim.now, 10_000);
-    expect(alice.last("goodbye")).toMatchObject({ action: "resume", after: 4_000 });
+    expect(alice.last("goodbye")).toMatchObject({ action: "resume", after: 3_500 });
     expect(sim.core.empty).toBe(false);
-    sim.pass(4_000);
+    sim.pass(3_500);
     expect(alice.closed?.code).toBe(4103);
     expect(sim.core.empty).toBe(true);
     expect(sim.client("bob", "late").connect().closed?.code).toBe(4103);
+  });
+
+  test("a short drain leaves the last ones half of its time, a long one a fifth", () => {
+    for (const [within, after] of [
+      [1_000, 250],
+      [5_000, 1_250],
+      [30_000, 12_000],
+    ] as const) {
+      const sim = new SimCore();
+      const alice = sim.client("alice", "laptop").connect();
+      sim.core.drain(sim.now, within);
+      // The jitter of the test's clock is always half.
+      expect(alice.last("goodbye")).toMatchObject({ action: "resume", after });
+    }
   });
 });
 

@@ -90,7 +90,10 @@ export class Messages {
       const reached = this.#tell(device, address, push, later);
       const remote = reached.filter(({ link }) => link instanceof RemoteLink);
       if (remote.length === 0) return this.#told(device, address, reached);
-      cluster.delivered(remote, (then) => device.link.reply(id, this.#told(device, address, reached), then));
+      cluster.delivered(remote, (arrived, then) => {
+        const outcome = arrived ? this.#told(device, address, reached) : failed("outcome_unknown");
+        device.link.reply(id, outcome, then);
+      });
       return undefined;
     };
     if (devices.knows(address.user) || !nodes.reachable) return send(now);

@@ -1,5 +1,5 @@
 import type { Cluster } from "./cluster/cluster.ts";
-import { type LegSnapshot, outranks } from "./cluster/foreign-legs.ts";
+import { type LegSnapshot, outranks } from "./cluster/foreign-leg.ts";
 import type { Device } from "./device.ts";
 import { Session } from "./session.ts";
 import type { SessionRegistry } from "./session-registry.ts";

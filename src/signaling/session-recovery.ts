@@ -62,7 +62,7 @@ export class SessionRecovery {
     const find = (link: string) => (link === device.link.id ? device : undefined);
     const session = migration.adopt(snapshot, find, ticket.epoch + 1, now);
     session.revived = true;
-    cluster?.claim(session.id, session.epoch, [ticket.peer, ticket.user], now);
+    cluster?.claims.claim(session.id, session.epoch, [ticket.peer, ticket.user], now);
     return session;
   }
 

@@ -1,5 +1,5 @@
 import { machine } from "./report.ts";
-import { cell, count, median, ms, type Results, share } from "./table.ts";
+import { cell, count, median, ms, type Results, share, table, timeRow, verdict } from "./table.ts";
 
 /** What was to be reached across nodes. ms */
 const goals = { setupP99: 15, resumeP99: 50, failover: 2_000 };
@@ -15,27 +15,23 @@ export function clusterReport(results: Results, how: { runs: number; measure: nu
     lines.push(
       "### Relay: 200 devices, 4 in flight each",
       "",
-      "| | relayed/s | p50 | p99 | CPU of the nodes | generator CPU |",
-      "|---|---|---|---|---|---|",
-      ...relays.map((runs, index) => {
-        const cells = [
-          cell(runs, "messagesPerSecond", count),
-          cell(runs, "p50", ms),
-          cell(runs, "p99", ms),
-          cell(runs, "serverCpu", share),
-          cell(runs, "generatorCpu", share),
-        ];
-        return `| ${index === 0 ? "both at one node" : "at two nodes"} | ${cells.join(" | ")} |`;
-      }),
+      ...table(["both at one node", "at two nodes"], relays, [
+        ["relayed/s", "messagesPerSecond", count],
+        ["p50", "p50", ms],
+        ["p99", "p99", ms],
+        ["CPU of the nodes", "serverCpu", share],
+        ["generator CPU", "generatorCpu", share],
+      ]),
       "",
     );
+  const hello = ["helloP50", "helloP99"] as const;
   const rows = [
-    timeRow(results, "setup-nodes", 0, "`call` → `accepted`, 100/s, at one node"),
-    timeRow(results, "setup-nodes", 1, "the same, caller and callee at two nodes"),
-    timeRow(results, "fanout-nodes", 0, "`call` → the last of 8 devices rings, 25/s, at one node"),
-    timeRow(results, "fanout-nodes", 1, "the same, the devices at three nodes"),
-    timeRow(results, "resume-nodes", 0, "hello → `welcome` of a resume, 50/s, same node", "hello"),
-    timeRow(results, "resume-nodes", 1, "the same, each time another node", "hello"),
+    timeRow(results, ["setup-nodes", 0], "`call` → `accepted`, 100/s, at one node"),
+    timeRow(results, ["setup-nodes", 1], "the same, caller and callee at two nodes"),
+    timeRow(results, ["fanout-nodes", 0], "`call` → the last of 8 devices rings, 25/s, at one node"),
+    timeRow(results, ["fanout-nodes", 1], "the same, the devices at three nodes"),
+    timeRow(results, ["resume-nodes", 0], "hello → `welcome` of a resume, 50/s, same node", hello),
+    timeRow(results, ["resume-nodes", 1], "the same, each time another node", hello),
   ].flat();
   const failovers = results.failover?.[0];
   if (failovers !== undefined)
@@ -59,8 +55,7 @@ export function clusterReport(results: Results, how: { runs: number; measure: nu
 /** Whether the goals across nodes were reached. */
 function verdicts(results: Results): string[] {
   const lines: string[] = [];
-  const judge = (what: string, reached: boolean) =>
-    lines.push(`- ${what}: ${reached ? "reached" : "**missed**"}`);
+  const judge = (what: string, reached: boolean) => lines.push(verdict(what, reached));
   const setup = results["setup-nodes"]?.[1];
   if (setup !== undefined) {
     const p99 = median(setup, "p99");
@@ -81,13 +76,4 @@ function verdicts(results: Results): string[] {
     );
   }
   return lines;
-}
-
-function timeRow(results: Results, name: string, index: number, title: string, prefix = ""): string[] {
-  const runs = results[name]?.[index];
-  if (runs === undefined) return [];
-  const [p50, p99] = prefix === "" ? ["p50", "p99"] : [`${prefix}P50`, `${prefix}P99`];
-  return [
-    `| ${title} | ${cell(runs, p50, ms)} | ${cell(runs, p99, ms)} | ${cell(runs, "serverCpu", share)} |`,
-  ];
 }

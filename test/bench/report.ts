@@ -4,10 +4,23 @@ import { cpus, release } from "node:os";
 import type { BenchTimes, Figures } from "./scenarios.ts";
 import { sipServers } from "./sip-invite.ts";
 import { sipParsers } from "./sip-parse.ts";
-import { bytes, cell, count, median, megabytes, ms, type Results, share } from "./table.ts";
+import {
+  bytes,
+  cell,
+  count,
+  median,
+  megabytes,
+  ms,
+  type Results,
+  share,
+  table,
+  timeRow,
+  verdict,
+} from "./table.ts";
 
 /** What was to be reached (docs/benchmarks.md says why). */
 const goals = { relay: 2.5, bytesPerLink: 4_096, setupP99: 10 };
+const servers = ["Switchboard", "PeerJS server"] as const;
 
 /** The figures as Markdown: medians of the runs, and the least and most in brackets. */
 export function report(results: Results, how: BenchTimes & { runs: number }): string {
@@ -31,14 +44,7 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
     ["fanout", "`call` → the last of 8 devices rings, 50/s"],
     ["resume", "broken transport → `welcome` over a new one, 100/s"],
   ] as const;
-  const rows = timings.flatMap(([name, title]) => {
-    const runs = results[name]?.[0];
-    return runs === undefined
-      ? []
-      : [
-          `| ${title} | ${cell(runs, "p50", ms)} | ${cell(runs, "p99", ms)} | ${cell(runs, "serverCpu", share)} |`,
-        ];
-  });
+  const rows = timings.flatMap(([name, title]) => timeRow(results, [name, 0], title));
   if (rows.length > 0)
     lines.push("### Times", "", "| | p50 | p99 | server CPU |", "|---|---|---|---|", ...rows, "");
   const parsing = results["sip-parse"];
@@ -50,35 +56,23 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
 }
 
 function relayTable(both: readonly (readonly Figures[])[]): string[] {
-  const rows = both.map((raw, index) => {
-    const runs = raw.map((run) => ({ ...run, perCpuSecond: perCpuSecond(run) }));
-    const cells = [
-      cell(runs, "messagesPerSecond", count),
-      cell(runs, "p50", ms),
-      cell(runs, "p99", ms),
-      cell(runs, "perCpuSecond", count),
-      cell(runs, "serverCpu", share),
-      cell(runs, "generatorCpu", share),
-    ];
-    return `| ${["Switchboard", "PeerJS server", "`Bun.serve` alone"][index]} | ${cells.join(" | ")} |`;
-  });
-  return [
-    "| | relayed/s | p50 | p99 | relayed per CPU second of the server | server CPU | generator CPU |",
-    "|---|---|---|---|---|---|---|",
-    ...rows,
-  ];
+  const all = both.map((runs) => runs.map((run) => ({ ...run, perCpuSecond: perCpuSecond(run) })));
+  return table([...servers, "`Bun.serve` alone"], all, [
+    ["relayed/s", "messagesPerSecond", count],
+    ["p50", "p50", ms],
+    ["p99", "p99", ms],
+    ["relayed per CPU second of the server", "perCpuSecond", count],
+    ["server CPU", "serverCpu", share],
+    ["generator CPU", "generatorCpu", share],
+  ]);
 }
 
 function memoryTable(both: readonly (readonly Figures[])[], links: number): string[] {
-  const rows = both.map((runs, index) => {
-    const cells = [
-      cell(runs, "bytesPerLink", bytes),
-      cell(runs, "before", megabytes),
-      cell(runs, "after", megabytes),
-    ];
-    return `| ${index === 0 ? "Switchboard" : "PeerJS server"} | ${cells.join(" | ")} |`;
-  });
-  return [`| | per link | RSS before | with ${links} links |`, "|---|---|---|---|", ...rows];
+  return table(servers, both, [
+    ["per link", "bytesPerLink", bytes],
+    ["RSS before", "before", megabytes],
+    [`with ${links} links`, "after", megabytes],
+  ]);
 }
 
 function parseTable(all: readonly (readonly Figures[])[]): string[] {
@@ -90,33 +84,23 @@ function parseTable(all: readonly (readonly Figures[])[]): string[] {
   return ["| | CPU | beside ours |", "|---|---|---|", ...rows];
 }
 
-function inviteTable(all: readonly (readonly Figures[])[]): string[] {
-  const rows = all.map((raw, index) => {
-    const runs = raw.map((run) => ({
-      ...run,
-      perCpuSecond: (run.setupsPerSecond ?? 0) / (run.serverCpu ?? 1),
-    }));
-    const cells = [
-      cell(runs, "setupsPerSecond", count),
-      cell(runs, "perCpuSecond", count),
-      cell(runs, "p50", ms),
-      cell(runs, "p99", ms),
-      cell(runs, "serverCpu", share),
-      cell(runs, "generatorCpu", share),
-    ];
-    return `| ${sipServers[index]} | ${cells.join(" | ")} |`;
-  });
-  return [
-    "| | INVITE → 200 a second | per CPU second of the server | p50 | p99 | server CPU | generator CPU |",
-    "|---|---|---|---|---|---|---|",
-    ...rows,
-  ];
+function inviteTable(raw: readonly (readonly Figures[])[]): string[] {
+  const all = raw.map((runs) =>
+    runs.map((run) => ({ ...run, perCpuSecond: (run.setupsPerSecond ?? 0) / (run.serverCpu ?? 1) })),
+  );
+  return table(sipServers, all, [
+    ["INVITE → 200 a second", "setupsPerSecond", count],
+    ["per CPU second of the server", "perCpuSecond", count],
+    ["p50", "p50", ms],
+    ["p99", "p99", ms],
+    ["server CPU", "serverCpu", share],
+    ["generator CPU", "generatorCpu", share],
+  ]);
 }
 
 function verdicts(results: Results): string[] {
   const lines: string[] = [];
-  const judge = (what: string, reached: boolean) =>
-    lines.push(`- ${what}: ${reached ? "reached" : "**missed**"}`);
+  const judge = (what: string, reached: boolean) => lines.push(verdict(what, reached));
   for (const name of ["relay-a", "relay-b"]) {
     const [ours, theirs, bare] = results[name] ?? [];
     if (ours === undefined || theirs === undefined || bare === undefined) continue;

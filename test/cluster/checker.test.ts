@@ -83,6 +83,11 @@ describe("numbered streams", () => {
     expect(broken([...begin, ...some, got(0), got(2), got(3)])).toEqual([]);
   });
 
+  test("what was refused must not come: it will be sent again", () => {
+    const some = [...sent(0, "done"), ...sent(1, "refused"), ...sent(2, "unknown"), ...sent(3, "done")];
+    expect(broken([...begin, ...some, got(0), got(1), got(2), got(3)])).toEqual(["refused"]);
+  });
+
   test("an error that follows the acknowledgement counts, whichever came first", () => {
     const refused = { what: "settled", stream: "s", n: 1, outcome: "refused" } as const;
     const some = [...sent(0, "done"), ...sent(1, "done"), refused, ...sent(2, "done")];

@@ -9,6 +9,7 @@ export interface Finding {
     | "lost"
     | "doubled"
     | "reordered"
+    | "refused"
     | "winner"
     | "agreement"
     | "end"

@@ -57,7 +57,7 @@ export async function runScenario(name: string, seed: number): Promise<FaultRow>
       resumed,
       renewed: welcomes.length - resumed - load.phones.length,
       lost: count("lost"),
-      doubled: count("doubled") + count("reordered"),
+      doubled: count("doubled") + count("reordered") + count("refused"),
       findings: findings.map(({ rule, text }) => `${rule}: ${text}`),
     };
     if (findings.length === 0) return row;

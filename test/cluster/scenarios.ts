@@ -121,7 +121,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   rolling: {
     title: "SIGTERM and a new start of each node in turn, under live calls",
-    options: { load: smallLoad, drain: 10_000 },
+    options: { load: smallLoad, drain: 5_000 },
     mayLose: [],
     run: async (world) => {
       const { load } = world;

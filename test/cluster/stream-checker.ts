@@ -59,6 +59,9 @@ function* checkStream({ head, items, arrivals }: Stream, breaks: Map<string, num
   }
   const broken = breaks.get(head.to) ?? [];
   for (const [n, { sentAt, outcome }] of items) {
+    // Whoever was refused does it again.
+    if (outcome === "refused" && seen.has(n))
+      yield { rule: "refused", text: `${name}: ${n} was refused and came all the same` };
     if (seen.has(n) || outcome === "refused" || outcome === "unknown" || outcome === undefined) continue;
     if (outcome === "nobody") {
       if (broken.length === 0) yield { rule: "lost", text: `${name}: ${n} found nobody there` };

@@ -14,6 +14,7 @@ import { backplaneSuite, type Harness } from "./backplane-suite.ts";
 const skip = hasNats ? false : "nats-server is missing; scripts/test-peers provides it";
 let shared: NatsServer;
 let prefixes = 0;
+let names = 0;
 
 describe("nats", { skip }, () => {
   before(async () => {
@@ -215,6 +216,7 @@ function options(given: Partial<NatsOptions> & Pick<NatsOptions, "servers">): Na
   return {
     identity: () => ({ name: "node" }),
     prefix: "test",
+    node: `node${names++}`,
     log: { info: () => {}, warn: () => {} },
     fault: (where, error) => {
       throw new Error(`${where}: ${error}`);

@@ -15,14 +15,23 @@ const grants: Record<string, Grants> = {
 const users = Object.keys(grants);
 const watchers = new Set(["alice", "bob"]);
 
+/**
+ * A backplane from which nothing comes is down for each node once its pings have gone unanswered, at the latest 4.5 s later
+ * (src/cluster/nats-dial.ts): what waits longer than that comes out late, on a connection that is another, or never. ms
+ */
+const noticedAfter = [4_500, 3_500, 3_000] as const;
+
 /** One node, its clients, and the network between them, under one simulated clock. */
 export class World {
   now = 1_000_000_000_000;
   readonly cores: readonly Core[];
   readonly #hub: MemoryHub | undefined;
-  /** True: what nodes say to each other waits. */
-  #backplaneLags = false;
-  #lagged = false;
+  readonly #nodes: readonly string[];
+  /** Since when what nodes say to each other waits; undefined while it does not. */
+  #lagsSince: number | undefined;
+  /** Nodes that have not noticed yet, and when they do. */
+  #unnoticed: { readonly node: string; readonly at: number }[] = [];
+  #lags = 0;
   readonly ledger = new Ledger();
   readonly limits: Limits;
   /** The newest client of each slot. */
@@ -45,6 +54,7 @@ export class World {
   constructor(limits: Partial<Limits> = {}, nodes: readonly string[] = ["n1"], handsOver = false) {
     this.#handsOver = handsOver;
     this.limits = { ...defaultLimits, ...limits };
+    this.#nodes = nodes;
     this.#hub = nodes.length > 1 ? new MemoryHub({ delivery: "pumped", now: this.now }) : undefined;
     this.cores = nodes.map((node) => this.#newCore(node));
     if (nodes.length > 1) this.pass(3_000);
@@ -88,16 +98,43 @@ export class World {
 
   /** Nodes could not hear each other for a time. */
   get lagged(): boolean {
-    return this.#lagged;
+    return this.#lags > 0;
   }
 
   get backplaneLags(): boolean {
-    return this.#backplaneLags;
+    return this.#lagsSince !== undefined;
   }
 
   set backplaneLags(lags: boolean) {
-    this.#backplaneLags = lags;
-    this.#lagged ||= lags;
+    const hub = this.#hub;
+    if (lags === this.backplaneLags || hub === undefined) return;
+    if (lags) {
+      this.#lags += 1;
+      this.#lagsSince = this.now;
+      this.#unnoticed = this.#nodes.map((node, n) => ({ node, at: this.now + (noticedAfter[n] ?? 4_000) }));
+      for (const node of this.#nodes) hub.sleep(node);
+      return;
+    }
+    this.#lagsSince = undefined;
+    this.#unnoticed = [];
+    // What a node has not heard when it joins again comes late, or never.
+    const late = this.#lags % 2 === 1;
+    for (const wake of late ? [hub.up, hub.wake] : [hub.wake, hub.up])
+      for (const node of this.#nodes) wake.call(hub, node);
+  }
+
+  /**
+   * False while nodes wait for each other and have not noticed yet. A question does not time out meanwhile: shorter than
+   * that, the wait is one for a busy machine.
+   */
+  get #passes(): boolean {
+    return !this.backplaneLags || this.#unnoticed.length === 0;
+  }
+
+  /** Those who have waited in vain for long enough know that they are cut off. */
+  #notice(): void {
+    for (const { node } of this.#unnoticed.filter(({ at }) => at <= this.now)) this.#hub?.down(node);
+    this.#unnoticed = this.#unnoticed.filter(({ at }) => at > this.now);
   }
 
   /** The node of that number. */
@@ -120,7 +157,7 @@ export class World {
   displaced({ slot, index, state, silentFor }: ModelClient): void {
     const known = state === "online" || silentFor < this.limits.resumeWindow;
     // A client whose first hello waits for nodes that can't hear each other may well say it again.
-    if (known && !this.#lagged && this.#newest.get(slot) === index)
+    if (known && !this.lagged && this.#newest.get(slot) === index)
       throw new Error(`${slot}: an older instance displaced the newest one`);
   }
 
@@ -155,7 +192,7 @@ export class World {
         // Now and then, at every kind of moment: in the middle of a conversation too.
         if (this.#handsOver && this.#turns % 97 === 0) this.#handOver();
       }
-      if (!this.backplaneLags) this.#hub?.pump(this.now);
+      if (this.#passes) this.#hub?.pump(this.now);
     }
     this.clients = this.clients.filter((client) => client.state !== "stopped" || client.wire?.open === true);
     for (const [slot, client] of this.current) if (client.state === "stopped") this.current.delete(slot);
@@ -165,8 +202,12 @@ export class World {
     const end = this.now + ms;
     while (this.now < end) {
       const due = this.cores.map((core) => core.nextDeadline);
-      const between = this.backplaneLags ? undefined : this.#hub?.next;
-      this.now = Math.min(end, Math.max(this.now, Math.min(between ?? end, ...due)));
+      const noticed = this.#unnoticed.map(({ at }) => at);
+      this.now = Math.min(
+        end,
+        Math.max(this.now, Math.min((this.#passes ? this.#hub?.next : undefined) ?? end, ...noticed, ...due)),
+      );
+      this.#notice();
       for (const core of this.cores) core.tick(this.now);
       this.flow();
     }

@@ -13,18 +13,25 @@ import { defaultSipLimits, type SipLimits } from "../../src/gateways/sip/setting
 import { UserAgent } from "../../src/gateways/sip/user-agent.ts";
 import { stunCrypto } from "../../src/net/stun-crypto.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
+import type { SimCluster } from "./sim-cluster.ts";
 import { SimCore } from "./sim-core.ts";
 
 const realm = "sim";
 
-/** A core with the gateway's pure stack, under one simulated clock; unless asked for, no phone is pinged. Passwords are `secret of USER`. */
+/** A core, one of a cluster where it is named, with the gateway's pure stack, under one simulated clock; unless asked for, no phone is pinged. Passwords are `secret of USER`. */
 export class SimSip {
   readonly sim: SimCore;
   readonly agent: UserAgent;
   flows = 0;
+  readonly #cluster: SimCluster | undefined;
 
-  constructor(limits: Partial<SipLimits> = {}, coreLimits: Partial<Limits> = {}) {
-    this.sim = new SimCore(coreLimits);
+  constructor(
+    limits: Partial<SipLimits> = {},
+    coreLimits: Partial<Limits> = {},
+    at?: { readonly cluster: SimCluster; readonly node: string },
+  ) {
+    this.#cluster = at?.cluster;
+    this.sim = at?.cluster.node(at.node) ?? new SimCore(coreLimits);
     const core = this.sim.core.gateway();
     this.agent = new UserAgent({
       core,
@@ -55,7 +62,8 @@ export class SimSip {
   }
 
   pass(ms: number): void {
-    this.sim.pass(ms);
+    if (this.#cluster === undefined) this.sim.pass(ms);
+    else this.#cluster.pass(ms);
   }
 
   phone(user: string, options: { device?: string; reliable?: boolean } = {}): SimPhone {

@@ -14,7 +14,8 @@ import type { Nodes } from "./nodes.ts";
 import { type NewOwner, OwnedRooms, type OwnedRoomsHost, roomOf } from "./owned-rooms.ts";
 import type { RemoteDevices } from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
-import { type MembershipRecord, RoomMemberships, type RoomMembershipsHost } from "./room-memberships.ts";
+import type { MembershipRecord } from "./room-luggage.ts";
+import { RoomMemberships, type RoomMembershipsHost } from "./room-memberships.ts";
 import { RoomOwners, type RoomOwnersEvents } from "./room-owners.ts";
 
 export interface ClusterRoomsOptions {
@@ -103,23 +104,23 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
 
   /** The nodes that own rooms that the device is in. */
   ownersOf(device: Device): string[] {
-    return this.#memberships.ownersOf(device);
+    return this.#memberships.luggage.ownersOf(device);
   }
 
   /** What goes along with a device's link to another node. */
   membershipsOf(device: Device): MembershipRecord[] {
-    return this.#memberships.recordsOf(device);
+    return this.#memberships.luggage.recordsOf(device);
   }
 
   /** The device, a remote one by now, goes on at another node: its seats stay, and are that node's to look after. */
   gaveAway(device: Device): void {
     this.#owned.gaveAway(device, this.#rooms.roomsOf(device).length);
-    this.#memberships.release(device);
+    this.#memberships.luggage.release(device);
   }
 
   /** The device has come here with what {@link membershipsOf} said at the other node. */
   adoptMemberships(device: Device, records: readonly MembershipRecord[], now: number): void {
-    this.#memberships.adopt(device, records, now);
+    this.#memberships.luggage.adopt(device, records, now);
   }
 
   // What other nodes say

@@ -340,6 +340,42 @@ describe("an owner that dies", () => {
   });
 });
 
+describe("what is on its way to a node that dies", () => {
+  test("a message has an unknown outcome: nobody knows whether it arrived", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    signIn(cluster, "n2", "bob/phone");
+    alice.ask("send", { to: "bob/phone", body: 1 });
+    cluster.flow();
+    expect(alice.replyTo(alice.lastId)).toEqual(expect.objectContaining({ ok: { delivered: 1 } }));
+    cluster.freeze("n2");
+    alice.ask("send", { to: "bob/phone", body: 2 });
+    cluster.pass(1_000);
+    expect(alice.replyTo(alice.lastId)).toBeUndefined();
+    cluster.kill("n2");
+    cluster.pass(40_000);
+    expect(alice.replyTo(alice.lastId).error.code).toBe("outcome_unknown");
+  });
+
+  test("of two signals the one that was sent may have arrived, the one that waited behind it did not", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const session = connected(cluster, alice, bob);
+    const signal = () => {
+      bob.ask("signal", { session, pair: 1, generation: 1, description: { type: "offer", sdp: "v=0" } });
+      return bob.lastId;
+    };
+    cluster.freeze("n1");
+    const sent = signal();
+    cluster.pass(500);
+    const waited = signal();
+    cluster.pass(40_000);
+    expect(bob.replyTo(sent).error.code).toBe("outcome_unknown");
+    expect(bob.replyTo(waited).error.code).toBe("temporary");
+  });
+});
+
 describe("a call's key", () => {
   test("is one device's, wherever the others of its user are", () => {
     const cluster = new SimCluster(three);

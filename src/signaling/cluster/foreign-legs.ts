@@ -1,53 +1,11 @@
 import { wireError } from "../../protocol/error-codes.ts";
 import { type Request, silentRequests } from "../../protocol/requests.ts";
-import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
+import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
+import { EndedLegs, type ForeignLeg, type LegSnapshot, type Ownership, outranks } from "./foreign-leg.ts";
 import type { NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
-
-/** A session that another node owns, as the node of one of its devices sees it. */
-export interface ForeignLeg {
-  readonly device: Device;
-  readonly session: string;
-  owner: string;
-  epoch: number;
-  /** Its number in the session; undefined until a new owner has said it. */
-  leg: number | undefined;
-  /** The room to whose mesh the session belongs. */
-  room?: string;
-  /** Whose call rings there, while it does. */
-  caller: { readonly user: string; readonly device?: string } | undefined;
-  /** When it is given up, while its owner is gone. */
-  lostAt: Deadline | undefined;
-  /** What the device asks while the session is on its way to another owner. */
-  held: Request[] | undefined;
-  /** Requests that the owner has not replied to. */
-  readonly open: Map<number, Request>;
-}
-
-interface Ownership {
-  readonly epoch: number;
-  readonly owner: string;
-}
-
-/** Which of two owners of one session counts: the later epoch, and of two that took it over at once the lower name. */
-export function outranks(one: Ownership, than: Ownership): boolean {
-  return one.epoch === than.epoch ? one.owner < than.owner : one.epoch > than.epoch;
-}
-
-/** A foreign leg as it goes over to another node with its device. */
-export interface LegSnapshot {
-  readonly session: string;
-  readonly owner: string;
-  readonly epoch: number;
-  readonly leg?: number | undefined;
-  readonly caller?: { readonly user: string; readonly device?: string };
-  readonly open: readonly Request[];
-}
-
-/** Ended sessions whose hang-up is still answered with ok. */
-const maxEnded = 4_096;
 
 /**
  * The legs that devices of this node have in sessions of other nodes. The owner says which there are; what the devices
@@ -58,8 +16,7 @@ export class ForeignLegs {
   readonly #deadlines: Deadlines;
   readonly #detachedTimeout: number;
   readonly #legs = new Map<Device, Map<string, ForeignLeg>>();
-  readonly #ended = new Map<string, string>();
-
+  readonly #ended = new EndedLegs();
   /** Requests that the device was told an unknown outcome of: the owner may only have been frozen, and reply yet. */
   readonly #givenUp = new WeakMap<Device, Set<number>>();
 
@@ -78,7 +35,7 @@ export class ForeignLegs {
   }
 
   has(device: Device, session: string): boolean {
-    return this.#legs.get(device)?.has(session) === true || this.#ended.get(session) === device.user;
+    return this.#legs.get(device)?.has(session) === true || this.#ended.has(session, device.user);
   }
 
   /** How many sessions of others the device has part in. */
@@ -87,7 +44,7 @@ export class ForeignLegs {
   }
 
   /** The owner of a session in which the device has part, and its epoch. */
-  ownerOf(device: Device, session: string): { readonly owner: string; readonly epoch: number } | undefined {
+  ownerOf(device: Device, session: string): Ownership | undefined {
     return this.#legs.get(device)?.get(session);
   }
 
@@ -169,11 +126,7 @@ export class ForeignLegs {
     const leg = this.#legs.get(device)?.get(session);
     if (leg === undefined || leg.owner !== owner) return;
     this.#remove(leg);
-    this.#ended.set(session, device.user);
-    for (const oldest of this.#ended.keys()) {
-      if (this.#ended.size <= maxEnded) break;
-      this.#ended.delete(oldest);
-    }
+    this.#ended.add(session, device.user);
   }
 
   /**
@@ -184,7 +137,7 @@ export class ForeignLegs {
     const leg = this.#legs.get(device)?.get(request.session);
     if (leg === undefined) {
       const over = request.type === "hangup" || request.type === "cancel";
-      if (over && this.#ended.get(request.session) === device.user) return { ok: {} };
+      if (over && this.#ended.has(request.session, device.user)) return { ok: {} };
       return failed("no_session");
     }
     const silent = silentRequests.has(request.type);

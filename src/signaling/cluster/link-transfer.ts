@@ -2,12 +2,12 @@ import type { CloseName } from "../../protocol/close-codes.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
 import type { LinkSnapshot } from "../link-snapshot.ts";
-import type { LegSnapshot } from "./foreign-legs.ts";
+import type { LegSnapshot } from "./foreign-leg.ts";
 import type { NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 import type { RemoteDevices } from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
-import type { MembershipRecord } from "./room-memberships.ts";
+import type { MembershipRecord } from "./room-luggage.ts";
 
 /** What a client shows to go on with its link at another node. */
 export interface PullRequest {

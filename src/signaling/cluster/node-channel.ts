@@ -45,6 +45,12 @@ const retryAfter = [250, 1_000] as const;
 /** A peer that has not answered for this long is not waited for by new requests. */
 const patience = 3_000;
 
+/** What a peer has not acknowledged: it may have what was sent to it, and has nothing of the rest. */
+export interface Lost {
+  readonly doubtful: readonly NodeItem[];
+  readonly unsent: readonly NodeItem[];
+}
+
 interface Waiting {
   readonly upTo: number;
   readonly done: (arrived: boolean, now: number) => void;
@@ -118,11 +124,12 @@ export class NodeChannel {
     if (this.#pump !== undefined) this.#pumpAt(0);
   }
 
-  /** Ends the stream, for one of that epoch; answers what did not arrive for sure. */
-  abandon(epoch: number, now: number): NodeItem[] {
+  /** Ends the stream, for one of that epoch. */
+  abandon(epoch: number, now: number): Lost {
     this.#pump?.cancel();
     this.#pump = undefined;
-    const lost = [...(this.#outstanding?.batch.items ?? []).map((text) => JSON.parse(text)), ...this.#queue];
+    const doubtful = (this.#outstanding?.batch.items ?? []).map((text) => JSON.parse(text) as NodeItem);
+    const lost = { doubtful, unsent: this.#queue };
     const waiting = this.#waiting;
     this.#queue = [];
     this.#outstanding = undefined;

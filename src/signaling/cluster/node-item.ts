@@ -58,12 +58,18 @@ export interface RoomAsk {
   readonly list?: DeviceList;
 }
 
+/** The id of a request that a node makes for a device: nobody waits for its reply. */
+export const nobodysRequest = 0;
+
 /** What one node tells another by their channel: in order, each once. `link` names the device that it is about. */
 export type NodeItem =
   /** The devices of a user, as an answer to `who`. */
   | ({ readonly t: "devices" } & DeviceList)
-  /** Which of these users have devices with you? Asked again when either side may have missed something. */
-  | { readonly t: "who"; readonly users: readonly string[] }
+  /**
+   * Which of these users have devices with you? Asked again when either side may have missed something. `held`: they had,
+   * as far as I know; tell me if they have none any more.
+   */
+  | { readonly t: "who"; readonly users: readonly string[]; readonly held?: boolean }
   /** I may have missed something: ask me again as well. */
   | { readonly t: "resync" }
   /** To the node of a device: it has part in this session of mine; no longer. */

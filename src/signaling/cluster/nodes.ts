@@ -1,6 +1,6 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
-import { type Batch, type BatchAnswer, NodeChannel } from "./node-channel.ts";
+import { type Batch, type BatchAnswer, type Lost, NodeChannel } from "./node-channel.ts";
 import type { NodeItem } from "./node-item.ts";
 
 /** What a node tells all others, every two seconds. */
@@ -22,8 +22,8 @@ export interface NodesEvents {
   broadcast(message: Broadcast, now: number): void;
   /** A peer is there. `again`: it was before, and either side may have missed what was announced meanwhile. */
   up(node: string, again: boolean, now: number): void;
-  /** A peer is gone, or its state is: what it told before counts no more. `lost` has not reached it for sure. */
-  gone(node: string, lost: readonly NodeItem[], now: number): void;
+  /** A peer is gone, or its state is: what it told before counts no more. */
+  gone(node: string, lost: Lost, now: number): void;
 }
 
 export interface NodesOptions {
@@ -262,7 +262,7 @@ export class Nodes {
     peer.fromN = 0;
     const lost = peer.channel.abandon(epoch, now);
     if (peer.boot !== "") peer.channel.peerBoot = peer.boot;
-    if (live || lost.length > 0) this.#options.events.gone(node, lost, now);
+    if (live || lost.doubtful.length + lost.unsent.length > 0) this.#options.events.gone(node, lost, now);
   }
 
   /** Both sides begin anew: the peer is there, and all that is known of it is not. */

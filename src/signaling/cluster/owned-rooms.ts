@@ -1,14 +1,16 @@
 import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import { utf8Length } from "../../shared/utf8.ts";
 import type { Device, Outcome } from "../device.ts";
-import { done, failed } from "../outcome.ts";
+import { failed } from "../outcome.ts";
 import type { SetRules } from "../room.ts";
 import type { Joined } from "../room-door.ts";
 import type { Rooms, SeatNow } from "../rooms.ts";
+import { KeptDevices } from "./kept-devices.ts";
 import type { RoomAsk } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 import { RemoteLink } from "./remote-link.ts";
 import type { RoomOwners } from "./room-owners.ts";
+import { type Replies, RoomTelling } from "./room-telling.ts";
 
 /** Whose room it is from now on. `own`: that node does not know yet. */
 export interface NewOwner {
@@ -47,8 +49,6 @@ const gatherFor = 500;
 const gatherMore = 50;
 /** What may wait for a room to open. */
 const maxWaiting = 20_000;
-/** How long the reply to a message waits for the nodes of its receivers. */
-const flushFor = 3_000;
 
 interface Waiting {
   readonly from: string;
@@ -66,6 +66,8 @@ interface OwnedRoom {
   readonly terms: Map<string, number>;
   /** Device of another node → the node and term that it asked to come in by last. */
   readonly by: Map<Device, { readonly node: string; readonly term: number }>;
+  /** Replies to messages that are on their way to their receivers. */
+  readonly sent: Replies;
 }
 
 /**
@@ -77,14 +79,17 @@ interface OwnedRoom {
  */
 export class OwnedRooms {
   readonly #options: OwnedRoomsOptions;
+  readonly #telling: RoomTelling;
   readonly #rooms = new Map<string, OwnedRoom>();
-  /** Device of another node → how many seats it has here. */
-  readonly #kept = new Map<Device, number>();
+  readonly #kept: KeptDevices;
   /** This node stops: it owns no more rooms. */
   #leaving = false;
 
   constructor(options: OwnedRoomsOptions) {
     this.#options = options;
+    const { rooms, nodes, deadlines, host } = options;
+    this.#telling = new RoomTelling({ rooms, nodes, deadlines, answer: host.answer.bind(host) });
+    this.#kept = new KeptDevices(host.used.bind(host));
   }
 
   /** Does what the device asks. Without an outcome it comes later, as the host's `answer`. */
@@ -145,10 +150,12 @@ export class OwnedRooms {
     const { rooms, owners, nodes, host } = this.#options;
     const rules = rooms.rulesOf(name);
     owned.opens?.cancel();
+    // They were told to the room: asked of the next owner, they would be told twice.
+    for (const reply of [...owned.sent]) reply(now);
     this.#rooms.delete(name);
     owners.release(name);
     const seats = rooms.giveUp(name, now);
-    for (const { device } of seats) this.#letGo(device);
+    for (const { device } of seats) this.#kept.letGo(device);
     host.gaveUp(
       name,
       seats.filter(({ device }) => !(device.link instanceof RemoteLink)),
@@ -171,19 +178,19 @@ export class OwnedRooms {
 
   /** A device has a seat in a room here. */
   seated(device: Device): void {
-    if (device.link instanceof RemoteLink) this.#keep(device);
+    if (device.link instanceof RemoteLink) this.#kept.keep(device);
   }
 
   left(device: Device, name: string): void {
     const owned = this.#rooms.get(name);
     // What waits of it may bring it back.
     if (owned?.waiting === undefined) owned?.by.delete(device);
-    this.#letGo(device);
+    this.#kept.letGo(device);
   }
 
   /** The device goes on at another node, with as many seats here. */
   gaveAway(device: Device, seats: number): void {
-    for (let n = this.#kept.get(device) ?? 0; n < seats; n++) this.#keep(device);
+    this.#kept.atLeast(device, seats);
   }
 
   /** The last member is gone. */
@@ -202,6 +209,7 @@ export class OwnedRooms {
       opening: false,
       terms: new Map(),
       by: new Map(),
+      sent: new Set(),
     };
     this.#rooms.set(name, owned);
     this.#gather(name, owned, gatherFor, now);
@@ -272,7 +280,7 @@ export class OwnedRooms {
     if (returning.size === 0) return;
     const { rooms, host } = this.#options;
     rooms.restore(name, [...returning.values()], rules, now);
-    this.#tellRules(name);
+    this.#telling.tellRules(name);
     for (const device of returning.keys()) host.settled(device, name, now);
   }
 
@@ -285,16 +293,20 @@ export class OwnedRooms {
         const outcome =
           had || ask.seated !== true ? rooms.enter(device, joinedOf(name, ask), now) : failed("no_room");
         // Before the reply, for a later owner to hear of them from each node that has members.
-        if ("ok" in outcome && from !== nodes.name) this.#tellRules(name, from);
+        if ("ok" in outcome && from !== nodes.name) this.#telling.tellRules(name, from);
         if (rooms.seatOf(device, name) === undefined) this.#rooms.get(name)?.by.delete(device);
         if (!rooms.has(name)) this.over(name);
         return outcome;
       }
-      case "send":
-        return this.#send(name, from, device, request, now);
+      case "send": {
+        const sent = this.#rooms.get(name)?.sent;
+        return sent === undefined
+          ? failed("no_room")
+          : this.#telling.send(name, sent, from, device, request, now);
+      }
       case "policy": {
         const outcome = rooms.policy(device, request, now);
-        if ("ok" in outcome) this.#tellRules(name);
+        if ("ok" in outcome) this.#telling.tellRules(name);
         return outcome;
       }
       default:
@@ -302,68 +314,10 @@ export class OwnedRooms {
     }
   }
 
-  /** A message to a room is done when it is at the nodes of its receivers, those that answer: it outlives this node. */
-  #send(
-    name: string,
-    from: string,
-    device: Device,
-    { id, body }: { readonly id: number; readonly body: unknown },
-    now: number,
-  ): Outcome | undefined {
-    const { rooms, nodes, deadlines, host } = this.#options;
-    if (rooms.others(device, name) === undefined) return failed("no_room");
-    rooms.tell(device, name, { type: "message", from: device.info, to: name, body }, now);
-    // The reply itself goes to its sender's node after the message.
-    const receiving = [...this.#nodesOf(name)].filter((node) => node !== from && nodes.responsive(node, now));
-    let left = receiving.length;
-    if (left === 0) return done;
-    const late = deadlines.add(now + flushFor, (later) => {
-      left = 0;
-      host.answer(device, name, id, done, later);
-    });
-    for (const node of receiving)
-      nodes.flushed(node, (_arrived, later) => {
-        left -= 1;
-        if (left !== 0) return;
-        late.cancel();
-        host.answer(device, name, id, done, later);
-      });
-    return undefined;
-  }
-
-  #tellRules(name: string, node?: string): void {
-    const { rooms, nodes } = this.#options;
-    const rules = rooms.rulesOf(name);
-    if (rules === undefined) return;
-    for (const one of node === undefined ? this.#nodesOf(name) : [node])
-      nodes.send(one, { t: "room-rules", room: name, rules });
-  }
-
-  /** The other nodes with members of the room. */
-  #nodesOf(name: string): Set<string> {
-    const found = new Set<string>();
-    for (const { link } of this.#options.rooms.devicesOf(name))
-      if (link instanceof RemoteLink) found.add(link.node);
-    return found;
-  }
-
   #successor(name: string, now: number): string | undefined {
     const { owners, nodes } = this.#options;
     const next = owners.next(name, now);
     return next === nodes.name ? undefined : next;
-  }
-
-  #keep(device: Device): void {
-    this.#kept.set(device, (this.#kept.get(device) ?? 0) + 1);
-    this.#options.host.used(device.user, true);
-  }
-
-  #letGo(device: Device): void {
-    const seats = this.#kept.get(device);
-    if (seats === undefined) return;
-    if (seats === 1) this.#kept.delete(device);
-    else this.#kept.set(device, seats - 1);
-    this.#options.host.used(device.user, false);
   }
 }
 

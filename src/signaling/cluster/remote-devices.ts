@@ -1,35 +1,20 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
-import { Device } from "../device.ts";
+import type { Device } from "../device.ts";
 import type { Directory } from "../directory.ts";
 import type { LinkEnd } from "../links.ts";
+import { type LocalDevice, noticeOf } from "./device-notice.ts";
 import { Following, type Ready } from "./following.ts";
+import { type HolderQuestion, HolderSearch } from "./holder-search.ts";
+import { type MirrorEvents, MirroredDevices } from "./mirrored-devices.ts";
 import type { Closed, DeviceList, DeviceNotice, NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 import { RemoteLink } from "./remote-link.ts";
 
-/** A device of this node, as the cluster needs to know it. */
-export interface LocalDevice {
-  readonly device: Device;
-  readonly stamp: number;
-  readonly instance: string;
-  readonly attempt: number;
-}
-
 /** What happens to devices of other nodes, for the parts of the core. */
-export interface RemoteDevicesEvents {
-  /** A device of another node can be rung, and seen, from now on. */
-  arrived(device: Device, now: number): void;
-  /** It is gone for good. */
-  departed(device: Device, why: LinkEnd, now: number): void;
-  /** What others may see of the user has changed. */
-  changed(user: string, now: number): void;
-  /** Another node holds a newer run of this device. `same`: of the same instance. */
-  displaced(device: Device, same: boolean, now: number): void;
+export interface RemoteDevicesEvents extends MirrorEvents {
   /** A session in which a device of the user may have part has another owner. */
   claimed(user: string, claim: SessionClaim, now: number): void;
-  /** The link has gone over to that node. */
-  moved(link: RemoteLink, to: string, now: number): void;
 }
 
 export interface RemoteDevicesOptions {
@@ -44,24 +29,15 @@ export interface RemoteDevicesOptions {
   readonly events: RemoteDevicesEvents;
 }
 
-const askTimeout = 1_000;
-/** Asked again after a question that failed: one look-up is none. */
-const askAgain = [500, 1_000, 4_000] as const;
+/** How long a user is followed whom nobody needs to know any more. ms */
 const lingerFor = 30_000;
-/** How long both subjects of a user are heard when one takes the other's place. */
+/** How long both subjects of a user are heard when one takes the other's place. ms */
 const overlap = 30_000;
-/** How long a link may be on its way without a word of the node that it went to. */
-const confirmTimeout = 10_000;
 /** Users in one question to one node. */
 const whoChunk = 500;
 
 interface Announcement extends DeviceList {
   readonly op: "devices";
-}
-
-interface Question {
-  readonly op: "who";
-  readonly by: string;
 }
 
 /** A session has another owner than before: who has a device in it turns to that. */
@@ -82,17 +58,30 @@ export interface SessionClaim {
 export class RemoteDevices {
   readonly #options: RemoteDevicesOptions;
   readonly #users = new Map<string, Following>();
-  readonly #links = new Map<string, Device>();
+  readonly #mirror: MirroredDevices;
+  readonly #search: HolderSearch;
   #version = 0;
 
   constructor(options: RemoteDevicesOptions) {
     this.#options = options;
     this.#version = options.now();
+    this.#mirror = new MirroredDevices({
+      ...options,
+      known: (user) => this.#users.get(user),
+      following: (user) => this.#following(user),
+      announce: (user, closed) => this.announce(user, closed),
+      used: (user, used) => this.used(user, used),
+    });
+    this.#search = new HolderSearch({
+      ...options,
+      current: (following) => this.#users.get(following.user) === following,
+      none: (following, node, now) => this.#take(following, nothing(following, node), now),
+    });
   }
 
   /** Devices of other nodes that are known here. */
   get size(): number {
-    return this.#links.size;
+    return this.#mirror.size;
   }
 
   /** Users with devices of this node. */
@@ -109,7 +98,7 @@ export class RemoteDevices {
 
   /** The device of that link, where it is one of another node. */
   byLink(link: string): Device | undefined {
-    return this.#links.get(link);
+    return this.#mirror.byLink(link);
   }
 
   /** True when everything is known of the user that there is to know. */
@@ -123,7 +112,7 @@ export class RemoteDevices {
     following.refs += 1;
     following.linger?.cancel();
     following.linger = undefined;
-    if (ready !== undefined) this.#whenComplete(following, ready);
+    if (ready !== undefined) this.#search.whenComplete(following, ready);
   }
 
   release(user: string): void {
@@ -147,7 +136,7 @@ export class RemoteDevices {
       waiting = false;
       ready(complete, now);
     };
-    this.#whenComplete(following, once);
+    this.#search.whenComplete(following, once);
     this.#rest(following);
     const { deadlines, now } = this.#options;
     if (waiting && within !== undefined) deadlines.add(now() + within, (later) => once(false, later));
@@ -163,7 +152,7 @@ export class RemoteDevices {
     following.announcing ??= this.#options.deadlines.add(0, () => {
       following.announcing = undefined;
       const closed = following.closed.splice(0);
-      this.#publish(following, this.#list(following, closed.length > 0 ? closed : undefined));
+      this.#publish(following, this.#list(following.user, closed.length > 0 ? closed : undefined));
       this.#rest(following);
     });
   }
@@ -184,13 +173,13 @@ export class RemoteDevices {
    * what that has part in can go over. It is not called for a run that is itself too old.
    */
   introduce(node: string, user: string, one: DeviceNotice, now: number, met: (device: Device) => void): void {
-    const known = this.#links.get(one.link);
+    const known = this.#mirror.byLink(one.link);
     if (known !== undefined) {
       met(known);
       return;
     }
     const following = this.#following(user);
-    if (this.#takeOne(following, node, one, now, met)) this.#options.events.changed(user, now);
+    if (this.#mirror.meet(following, node, one, now, met)) this.#options.events.changed(user, now);
     this.#rest(following);
   }
 
@@ -199,10 +188,10 @@ export class RemoteDevices {
     const { link, stamp } = device;
     if (link instanceof RemoteLink) {
       const { instance, attempt } = link;
-      return notice({ device, stamp, instance, attempt });
+      return noticeOf({ device, stamp, instance, attempt });
     }
     const local = this.#options.local(device.user).find((one) => one.device === device);
-    return local && notice(local);
+    return local && noticeOf(local);
   }
 
   /** Tells all nodes that have to do with the user. */
@@ -220,7 +209,8 @@ export class RemoteDevices {
 
   /** The devices of the user at this node. */
   list(user: string): DeviceList {
-    return this.#list(this.#following(user));
+    this.#following(user);
+    return this.#list(user);
   }
 
   /** A node shows a device that may not be known here yet, by its list; it stays known for a while. */
@@ -230,25 +220,26 @@ export class RemoteDevices {
     this.#rest(following);
   }
 
-  /** Another node asks which of these users have devices here. */
-  asked(from: string, users: readonly string[]): void {
-    for (const user of users) {
-      const following = this.#users.get(user);
-      if (following?.holds === true)
-        this.#options.nodes.send(from, { t: "devices", ...this.#list(following) });
-    }
+  /** Another node asks which of these users have devices here. `held`: it wants to know as well of whom has none. */
+  asked(from: string, users: readonly string[], held: boolean): void {
+    for (const user of users)
+      if (held || this.#users.get(user)?.holds === true)
+        this.#options.nodes.send(from, { t: "devices", ...this.#list(user) });
   }
 
   /** Asks the peer for everything again that is followed here. */
   resync(node: string): void {
-    const users = [...this.#users.keys()];
-    for (let i = 0; i < users.length; i += whoChunk)
-      this.#options.nodes.send(node, { t: "who", users: users.slice(i, i + whoChunk) });
+    const held: string[] = [];
+    const others: string[] = [];
+    for (const [user, { lists }] of this.#users)
+      ((lists.get(node)?.devices.size ?? 0) > 0 ? held : others).push(user);
+    for (const users of chunks(others)) this.#options.nodes.send(node, { t: "who", users });
+    for (const users of chunks(held)) this.#options.nodes.send(node, { t: "who", users, held: true });
   }
 
   /** The backplane is up again: what was asked in vain is asked again. */
   restored(): void {
-    for (const following of this.#users.values()) if (!following.complete) this.#ask(following);
+    for (const following of this.#users.values()) if (!following.complete) this.#search.ask(following);
   }
 
   /** A node is gone, and its devices with it. */
@@ -257,7 +248,7 @@ export class RemoteDevices {
       const list = following.lists.get(node);
       if (list === undefined) continue;
       following.lists.delete(node);
-      for (const device of list.devices.values()) this.#drop(device, "expired", now);
+      for (const device of list.devices.values()) this.#mirror.drop(device, "expired", now);
       this.#options.events.changed(following.user, now);
       this.#rest(following);
     }
@@ -265,73 +256,30 @@ export class RemoteDevices {
 
   /** The node of a device says that it is gone for good. */
   ended(device: Device, why: LinkEnd, now: number): void {
-    const { link, user } = device;
-    if (!(link instanceof RemoteLink) || this.#links.get(link.id) !== device) return;
-    this.#users.get(user)?.lists.get(link.node)?.devices.delete(link.id);
-    this.#drop(device, why, now);
-    this.#options.events.changed(user, now);
+    this.#mirror.ended(device, why, now);
   }
 
   /** Forgets a remote device that a newer run displaced here. */
   forget(device: Device): void {
-    const { link } = device;
-    if (!(link instanceof RemoteLink)) return;
-    this.#users.get(device.user)?.lists.get(link.node)?.devices.delete(link.id);
-    this.#remove(device, link);
+    this.#mirror.forget(device);
   }
 
   /** The link of a remote device has gone over to that node. */
   relocated(id: string, to: string, now: number): void {
-    const device = this.#links.get(id);
-    const link = device?.link;
-    if (device === undefined || !(link instanceof RemoteLink) || link.node === to) return;
-    const following = this.#following(device.user);
-    this.#listOf(following, link.node).devices.delete(id);
-    if (to !== this.#options.nodes.name) this.#listOf(following, to).devices.set(id, device);
-    this.#awaitConfirmation(device, link, now);
-    this.#options.events.moved(link, to, now);
-  }
-
-  /** A link that its next node never speaks of is lost. */
-  #awaitConfirmation(device: Device, link: RemoteLink, now: number): void {
-    link.confirmed = false;
-    this.#options.deadlines.add(now + confirmTimeout, (later) => {
-      if (!link.confirmed) this.ended(device, "expired", later);
-    });
+    this.#mirror.relocated(id, to, now);
   }
 
   /** A local link has gone over to that node: its device goes on as one of there. */
   gaveAway(device: Device, to: string, sessions: readonly string[]): void {
-    const following = this.#following(device.user);
-    const { id: link, instance = "", attempt = 1 } = device.link;
-    const remote = this.#newLink({
-      link,
-      user: device.user,
-      node: to,
-      stamp: device.stamp,
-      instance,
-      attempt,
-    });
-    device.link = remote;
-    this.#listOf(following, to).devices.set(link, device);
-    this.#links.set(link, device);
-    remote.knownIn(sessions);
-    this.#awaitConfirmation(device, remote, this.#options.now());
-    this.announce(device.user, { link, movedTo: to });
+    this.#mirror.gaveAway(device, to, sessions);
   }
 
   /** The link of a remote device is one of this node from now on. Answers what waits to be said to it. */
   tookOver(id: string): { readonly device: Device; readonly held: NodeItem[] } | undefined {
-    const device = this.#links.get(id);
-    const link = device?.link;
-    if (device === undefined || !(link instanceof RemoteLink)) return undefined;
-    this.#users.get(device.user)?.lists.get(link.node)?.devices.delete(id);
-    this.#links.delete(id);
-    const held = link.takeHeld();
-    link.ended();
-    return { device, held };
+    return this.#mirror.tookOver(id);
   }
 
+  /** Something here has to do with the user, or no longer. */
   used(user: string, used: boolean): void {
     if (used) this.follow(user);
     else this.release(user);
@@ -345,18 +293,9 @@ export class RemoteDevices {
       following = new Following(user, this.#options.hash(user));
       this.#users.set(user, following);
       this.#subscribe(following);
-      this.#ask(following);
+      this.#search.ask(following);
     }
     return following;
-  }
-
-  #whenComplete(following: Following, ready: Ready): void {
-    if (following.complete) ready(true, this.#options.now());
-    else if (!this.#options.nodes.reachable) ready(false, this.#options.now());
-    else {
-      following.ready.push(ready);
-      if (!following.asking && following.awaited === undefined) this.#ask(following);
-    }
   }
 
   #subscribe(following: Following): void {
@@ -365,7 +304,7 @@ export class RemoteDevices {
     const before = following.subscribed;
     const { backplane, deadlines, now } = this.#options;
     const stop = backplane.subscribe(subject, (message, answer) =>
-      this.#heard(following, message as Announcement | Question | SessionClaim, answer),
+      this.#heard(following, message as Announcement | HolderQuestion | SessionClaim, answer),
     );
     following.subscribed = { subject, stop };
     // What is on its way by the other subject still counts: what was said before we turned to this one.
@@ -374,7 +313,7 @@ export class RemoteDevices {
 
   #heard(
     following: Following,
-    message: Announcement | Question | SessionClaim,
+    message: Announcement | HolderQuestion | SessionClaim,
     answer: ((reply: unknown) => void) | undefined,
   ): void {
     const { nodes, now } = this.#options;
@@ -382,71 +321,10 @@ export class RemoteDevices {
     else if (message.op === "claim") this.#options.events.claimed(following.user, message, now());
     else if (following.holds || following.complete) {
       // Who held a device until now still hears the question, and must not leave it without an answer.
-      if (following.holds) nodes.send(message.by, { t: "devices", ...this.#list(following) });
+      if (following.holds) nodes.send(message.by, { t: "devices", ...this.#list(following.user) });
       const others = [...following.lists].filter(([, { devices }]) => devices.size > 0).map(([node]) => node);
       answer?.({ holders: following.holds ? [nodes.name, ...others] : others });
     }
-  }
-
-  /** Asks all holders. The first answer names them all; each sends its list by its channel. */
-  #ask(following: Following): void {
-    const { backplane, nodes } = this.#options;
-    following.again?.cancel();
-    following.again = undefined;
-    following.asking = true;
-    following.awaited = undefined;
-    following.answered.clear();
-    const question: Question = { op: "who", by: nodes.name };
-    backplane.request(`u.${following.key}`, question, askTimeout, (answer) => {
-      const now = this.#options.now();
-      following.asking = false;
-      if (this.#users.get(following.user) !== following) return;
-      if (answer.kind === "no_responders") {
-        for (const node of [...following.lists.keys()].filter((one) => !following.answered.has(one)))
-          this.#take(following, this.#nothing(following, node), now);
-        this.#completed(following, true, now);
-      } else if (answer.kind === "reply") {
-        const { holders } = answer.reply as { holders: string[] };
-        following.awaited = new Set(
-          holders.filter((node) => node !== nodes.name && !following.answered.has(node)),
-        );
-        this.#checkComplete(following, now);
-        // A holder that was named may be one that has just died.
-        if (following.awaited !== undefined)
-          following.again = this.#options.deadlines.add(now + askTimeout, (later) =>
-            this.#failed(following, later),
-          );
-      } else this.#failed(following, now);
-    });
-  }
-
-  #failed(following: Following, now: number): void {
-    following.awaited = undefined;
-    const wait = askAgain[Math.min(following.failures, askAgain.length - 1)] as number;
-    following.failures += 1;
-    following.again?.cancel();
-    following.again = this.#options.deadlines.add(now + wait, () => {
-      following.again = undefined;
-      this.#ask(following);
-    });
-    this.#tell(following, false, now);
-  }
-
-  #checkComplete(following: Following, now: number): void {
-    if (following.awaited?.size === 0) this.#completed(following, true, now);
-  }
-
-  #completed(following: Following, complete: boolean, now: number): void {
-    following.awaited = undefined;
-    following.again?.cancel();
-    following.again = undefined;
-    following.failures = 0;
-    following.complete = complete;
-    this.#tell(following, complete, now);
-  }
-
-  #tell(following: Following, complete: boolean, now: number): void {
-    for (const ready of following.ready.splice(0)) ready(complete, now);
   }
 
   /** Follows on for a while when nobody needs it, then no more. */
@@ -464,19 +342,22 @@ export class RemoteDevices {
     following.again?.cancel();
     following.announcing?.cancel();
     this.#users.delete(following.user);
-    for (const device of following.devices()) this.#drop(device, "expired", now);
-    this.#tell(following, false, now);
+    for (const device of following.devices()) this.#mirror.drop(device, "expired", now);
+    this.#search.giveUp(following, now);
   }
 
-  #list({ user }: Following, closed?: DeviceList["closed"]): DeviceList {
+  #list(user: string, closed?: DeviceList["closed"]): DeviceList {
     this.#version += 1;
-    const devices = this.#options.local(user).map(notice);
+    const devices = this.#options.local(user).map(noticeOf);
     const list = { node: this.#options.nodes.name, user, version: this.#version, devices };
     return closed === undefined ? list : { ...list, closed };
   }
 
-  #nothing({ user }: Following, node: string): DeviceList {
-    return { node, user, version: Number.POSITIVE_INFINITY, devices: [] };
+  #take(following: Following, list: DeviceList, now: number): void {
+    const { node } = list;
+    if (node === this.#options.nodes.name) return;
+    this.#mirror.take(following, list, now);
+    this.#search.answered(following, node, now);
   }
 
   #publish({ key }: Following, list: DeviceList): void {
@@ -484,178 +365,13 @@ export class RemoteDevices {
     this.#options.backplane.publish(`u.${key}`, announcement);
     this.#options.backplane.publish(`w.${key}`, announcement);
   }
-
-  #listOf(following: Following, node: string): { version: number; readonly devices: Map<string, Device> } {
-    let list = following.lists.get(node);
-    if (list === undefined) {
-      list = { version: 0, devices: new Map() };
-      following.lists.set(node, list);
-    }
-    return list;
-  }
-
-  /** Takes a node's list of a user: what it says is what is there. */
-  #take(following: Following, list: DeviceList, now: number): void {
-    const { node, user } = list;
-    const { events, nodes } = this.#options;
-    if (node === nodes.name) return;
-    const known = this.#listOf(following, node);
-    if (list.version > known.version) {
-      known.version = Number.isFinite(list.version) ? list.version : known.version;
-      let changed = false;
-      const told = new Set(list.devices.map(({ link }) => link));
-      // Those that are gone first: one of the same name may have come in their place.
-      for (const [link, device] of [...known.devices]) {
-        if (told.has(link)) continue;
-        const closed = list.closed?.find((one) => one.link === link);
-        // It was made before the link came there.
-        if (closed === undefined && (device.link as RemoteLink).confirmed === false) continue;
-        if (closed !== undefined && "movedTo" in closed) {
-          this.relocated(link, closed.movedTo, now);
-          continue;
-        }
-        known.devices.delete(link);
-        this.#drop(device, closed?.why ?? "expired", now);
-        changed = true;
-      }
-      for (const one of list.devices) {
-        changed = this.#takeOne(following, node, one, now) || changed;
-      }
-      if (changed) events.changed(user, now);
-    }
-    following.answered.add(node);
-    following.awaited?.delete(node);
-    this.#checkComplete(following, now);
-  }
-
-  /** One device of a list. True when others see a difference. */
-  #takeOne(
-    following: Following,
-    node: string,
-    one: DeviceNotice,
-    now: number,
-    met: (device: Device) => void = () => {},
-  ): boolean {
-    const { directory, events } = this.#options;
-    const { user } = following;
-    const known = this.#links.get(one.link);
-    if (known !== undefined) {
-      const link = known.link as RemoteLink;
-      // A former node's last word may come late: whoever has the link now has heard a later hello.
-      if (one.attempt < link.attempt) return false;
-      if (link.node !== node) this.relocated(one.link, node, now);
-      link.confirmed = true;
-      link.attempt = one.attempt;
-      return update(known, one);
-    }
-    // The link is, or was until now, one of this node: it comes from here, and whoever gave it away knows.
-    const local = this.#options.local(user).find(({ device }) => device.id === one.id);
-    if (local?.device.link.id === one.link) return false;
-    if (local !== undefined) {
-      const same = local.instance === one.instance;
-      const newer = newerRun(one, node, { ...local, node: this.#options.nodes.name });
-      if (!newer) {
-        // It has not heard of ours: it will, and give way.
-        this.announce(user);
-        return false;
-      }
-      const device = this.#enter(following, node, one);
-      met(device);
-      events.displaced(local.device, same, now);
-      events.arrived(device, now);
-      return true;
-    }
-    const other = directory.devices(user).find((device) => device.id === one.id);
-    const link = other?.link instanceof RemoteLink ? other.link : undefined;
-    if (link !== undefined && !newerRun(one, node, link)) return false;
-    const device = this.#enter(following, node, one);
-    met(device);
-    if (other !== undefined && link !== undefined) {
-      this.forget(other);
-      events.departed(other, link.instance === one.instance ? "renewed" : "replaced", now);
-    }
-    events.arrived(device, now);
-    return true;
-  }
-
-  #enter(following: Following, node: string, one: DeviceNotice): Device {
-    const { directory } = this.#options;
-    const { link: id, stamp, instance, attempt, kind, name, capabilities } = one;
-    const link = this.#newLink({ link: id, user: following.user, node, stamp, instance, attempt });
-    const device = new Device({
-      user: following.user,
-      id: one.id,
-      kind,
-      name,
-      capabilities,
-      link,
-      grants: {},
-    });
-    device.stamp = stamp;
-    update(device, one);
-    this.#listOf(following, node).devices.set(id, device);
-    this.#links.set(id, device);
-    directory.add(device);
-    return device;
-  }
-
-  #newLink(of: ConstructorParameters<typeof RemoteLink>[1]): RemoteLink {
-    const { nodes } = this.#options;
-    return new RemoteLink(
-      { send: (to, item) => nodes.send(to, item), used: (link, used) => this.used(link.user, used) },
-      of,
-    );
-  }
-
-  #drop(device: Device, why: LinkEnd, now: number): void {
-    const { link } = device;
-    if (!(link instanceof RemoteLink) || this.#links.get(link.id) !== device) return;
-    this.#remove(device, link);
-    this.#options.events.departed(device, why, now);
-  }
-
-  #remove(device: Device, link: RemoteLink): void {
-    this.#links.delete(link.id);
-    this.#options.directory.remove(device);
-    link.state = "closed";
-  }
 }
 
-/** Which of two runs of one device counts: within an instance the later attempt, else the one that came later. */
-function newerRun(
-  one: { readonly instance: string; readonly attempt: number; readonly stamp: number },
-  node: string,
-  than: {
-    readonly instance: string;
-    readonly attempt: number;
-    readonly stamp: number;
-    readonly node: string;
-  },
-): boolean {
-  if (one.instance === than.instance && one.attempt !== than.attempt) return one.attempt > than.attempt;
-  return one.stamp === than.stamp ? node > than.node : one.stamp > than.stamp;
+function* chunks(users: readonly string[]): Iterable<string[]> {
+  for (let i = 0; i < users.length; i += whoChunk) yield users.slice(i, i + whoChunk);
 }
 
-function notice({ device, stamp, instance, attempt }: LocalDevice): DeviceNotice {
-  const { id, kind, name, status, online, capabilities, link } = device;
-  return {
-    id,
-    link: link.id,
-    kind,
-    ...(name === undefined ? {} : { name }),
-    ...(status === undefined ? {} : { status }),
-    online,
-    capabilities,
-    stamp,
-    instance,
-    attempt,
-  };
-}
-
-/** True when others see a difference. */
-function update(device: Device, { online, status }: DeviceNotice): boolean {
-  const before = `${device.online} ${device.status}`;
-  device.online = online;
-  device.status = status;
-  return before !== `${online} ${status}`;
+/** A list later than all that the node has sent. */
+function nothing({ user }: Following, node: string): DeviceList {
+  return { node, user, version: Number.POSITIVE_INFINITY, devices: [] };
 }

@@ -75,6 +75,12 @@ class World {
     return person;
   }
 
+  /** That node, or another that takes new links; undefined where none does. */
+  entrance(at: string | undefined): string | undefined {
+    const open = [...this.cluster.nodes].filter(([, { core }]) => !core.draining).map(([name]) => name);
+    return at !== undefined && open.includes(at) ? at : open[0];
+  }
+
   inside(): RoomPerson[] {
     return this.alive().filter(({ state }) => state === "joined");
   }
@@ -126,10 +132,12 @@ test("whatever dies, is cut off or comes back: in the end every member's view is
           else cluster.hub.up(one.at);
         } else if (one.do === "handOver") {
           const sim = cluster.nodes.get(one.at);
-          sim?.core.handOverRooms(sim.now);
+          // Its clients stay as long as the test lasts.
+          sim?.core.drain(sim.now, 1e9);
         } else {
-          const at = "at" in one && cluster.nodes.has(one.at) ? one.at : (live()[0] as string);
-          const person = one.do === "join" ? world.person(one.by, at) : people.get(one.by);
+          const at = world.entrance("at" in one ? one.at : undefined);
+          const person =
+            one.do === "join" && at !== undefined ? world.person(one.by, at) : people.get(one.by);
           if (person === undefined || !world.alive().includes(person)) continue;
           const { client } = person;
           if (one.do === "join") {
@@ -138,6 +146,7 @@ test("whatever dies, is cut off or comes back: in the end every member's view is
           } else if (one.do === "leave") person.ask("leave", { room });
           else if (one.do === "close") client.drop(1000);
           else if (one.do === "resume") {
+            if (client.sim.core.draining) continue;
             client.drop();
             const latest = world.tokens.get(one.by);
             client.resume(latest === undefined ? {} : { token: latest });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { resumeAt } from "../../../test/support/cluster-steps.ts";
 import { RoomPerson } from "../../../test/support/room-person.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
 import type { Limits } from "../../protocol/limits.ts";
@@ -363,7 +364,7 @@ describe("an owner that is lost", () => {
     const [waiting] = together(cluster, "n1 walt") as [RoomPerson];
     const [owner] = ownerOf(cluster) as [string];
     const node = cluster.node(owner);
-    node.core.handOverRooms(node.now);
+    node.core.drain(node.now, 60_000);
     cluster.pass(1_000);
     expect(ownerOf(cluster)).toHaveLength(1);
     expect(ownerOf(cluster)).not.toEqual([owner]);
@@ -375,6 +376,34 @@ describe("an owner that is lost", () => {
     all[0]?.ask("admit", { room, member: waiting.member });
     cluster.flow();
     agree([...all, waiting]);
+  });
+
+  test("a message that has been told and not replied to when the room is handed over comes once", () => {
+    for (const moves of [false, true]) {
+      const cluster = new SimCluster([...three, "n4"]);
+      const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
+      const [owner] = ownerOf(cluster) as [string];
+      const [sender, hearer] = all.filter(({ client }) => client.sim !== cluster.node(owner)) as [
+        RoomPerson,
+        RoomPerson,
+      ];
+      const still = three.find((name) => cluster.node(name) === hearer.client.sim) as string;
+      cluster.freeze(still);
+      sender.ask("send", { to: room, body: "x" });
+      cluster.flow();
+      expect(sender.reply()).toBeUndefined();
+      const asked = sender.client.lastId;
+      if (moves) resumeAt(cluster, sender.client, "n4");
+      const { core, now } = cluster.node(owner);
+      core.drain(now, 60_000);
+      cluster.flow();
+      cluster.thaw(still);
+      cluster.pass(2_000);
+      expect(ownerOf(cluster)).not.toEqual([owner]);
+      expect(sender.client.replyTo(asked)).toMatchObject({ ok: {} });
+      expect(hearer.client.pushes("message").map(({ body }) => body)).toEqual(["x"]);
+      agree(all);
+    }
   });
 });
 

@@ -1,9 +1,10 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { command } from "../../support/command.ts";
 import { hasNats, NatsServer } from "../../support/nats-server.ts";
 import { findRuntime } from "../../support/runtimes.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
+import { until } from "../../support/until.ts";
 
 async function ask(server: RunningServer, path: string): Promise<{ status: number; text: string }> {
   const response = await fetch(server.url + path);
@@ -17,7 +18,7 @@ async function metric(server: RunningServer, line: string): Promise<number> {
 }
 
 async function becomes(server: RunningServer, status: string): Promise<object> {
-  for (let left = 600; left > 0; left--) {
+  for (let left = 1_000; left > 0; left--) {
     const { text } = await ask(server, "/health/ready");
     if (JSON.parse(text).status === status) return JSON.parse(text);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -78,4 +79,49 @@ test.skipIf(!hasNats)("doctor tries NATS; check-config does not show its passwor
   expect(out).toContain("nats.url = (set)");
   expect(found.out + out).not.toContain("hush");
   await nats.stop();
+});
+
+describe.skipIf(!hasNats)("two nodes of one name", () => {
+  const config = { ticketKey: "t".repeat(32), node: "n1" };
+
+  test("the later one does not start, and says why; what the first one has goes on", async () => {
+    const nats = await NatsServer.start();
+    const env = { NATS_URL: nats.url };
+    const [first, other] = await Promise.all([
+      startServer({ config, env }),
+      startServer({ config: { ...config, node: "n2" }, env }),
+    ]);
+    const [alice, bob] = [await signIn(first, "dev:alice", "a"), await signIn(other, "dev:bob", "b")];
+    const later = command(
+      ["serve", "--dev", "--port", "0", "--turn.embedded", "false", "--ticket-key", "t".repeat(32)],
+      { ...env, NODE_ID: "n1" },
+    );
+    expect([later.code, later.err]).toEqual([
+      2,
+      expect.stringMatching(/^switchboard: setting node: .*"n1".*NODE_ID\n$/),
+    ]);
+    await alice.ok("send", { to: "bob/b", body: 1 });
+    await bob.push("message", { body: 1 }, 15_000);
+    expect(JSON.parse((await ask(first, "/health/ready")).text).status).toBe("ready");
+    await Promise.all([first.stop(), other.stop()]);
+    await nats.stop();
+  });
+
+  test("one that finds the other when NATS comes stays out of the cluster until that has gone", async () => {
+    const nats = await NatsServer.start();
+    await nats.kill();
+    const env = { NATS_URL: nats.url };
+    const both = await Promise.all([startServer({ config, env }), startServer({ config, env })]);
+    await nats.start();
+    const warned = (server: RunningServer) =>
+      server.logs.some((line) => line.includes("give it its own NODE_ID"));
+    await until(() => both.some(warned), 15_000);
+    const [winner, loser] = both.toSorted((one, other) => Number(warned(one)) - Number(warned(other)));
+    await becomes(winner!, "ready");
+    expect(await becomes(loser!, "degraded")).toMatchObject({ backplane: "down" });
+    await winner!.stop();
+    await becomes(loser!, "ready");
+    await loser!.stop();
+    await nats.stop();
+  });
 });

@@ -10,7 +10,11 @@ export class RawClient {
   #count = 0;
   readonly name = Math.random().toString(36).slice(2, 10);
 
-  constructor(url: string, protocol = "sip") {
+  readonly #parameters: string;
+
+  /** `parameters`: what its Contact says beside where it is, such as `+sip.instance="<urn:uuid:…>"`. */
+  constructor(url: string, protocol = "sip", parameters = "") {
+    this.#parameters = parameters === "" ? "" : `;${parameters}`;
     this.#socket = new WebSocket(`${url.replace("http", "ws")}/sip`, protocol);
     this.#socket.onmessage = ({ data }) => this.heard.push(String(data));
     this.#socket.onclose = ({ code }) => {
@@ -59,7 +63,7 @@ export class RawClient {
   }
 
   get contact(): string {
-    return `Contact: <sip:${this.name}@${this.name}.invalid;transport=ws>`;
+    return `Contact: <sip:${this.name}@${this.name}.invalid;transport=ws>${this.#parameters}`;
   }
 
   /** Registers, and answers with the Authorization that it proved itself with. */

@@ -1,0 +1,80 @@
+import type { Msg, NatsConnection } from "@nats-io/transport-node";
+import { after } from "../net/clock.ts";
+import { random } from "../net/crypto.ts";
+
+export interface NameGuardOptions {
+  /** What every subject begins with. */
+  readonly prefix: string;
+  /** The name's subject, as NATS takes it. */
+  readonly subject: string;
+  /** Random: this run of the node. */
+  readonly boot: string;
+}
+
+/** Who has the name, or (not `held`) is about to take it. */
+interface Answer {
+  readonly boot: string;
+  readonly held: boolean;
+}
+
+/** How long a node of the same name may take to answer. One that stands still is found when it goes on. ms */
+const answerWithin = 500;
+const encoder = new TextEncoder();
+
+/** Keeps two nodes from having one name, over one connection to NATS: each asks before it takes it, and answers for it. */
+export class NameGuard {
+  readonly #connection: NatsConnection;
+  readonly #options: NameGuardOptions;
+  #held = false;
+
+  constructor(connection: NatsConnection, options: NameGuardOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    const { subject, boot } = options;
+    connection.subscribe(subject, {
+      callback: (error, { reply }) => {
+        if (error !== null || !reply) return;
+        const answer: Answer = { boot, held: this.#held };
+        connection.publish(reply, encoder.encode(JSON.stringify(answer)));
+      },
+    });
+  }
+
+  /** Resolves to true where the name is this node's from now on (or still): nobody else has it, or a better claim to it. */
+  async take(): Promise<boolean> {
+    const { prefix, subject } = this.#options;
+    const connection = this.#connection;
+    if (connection.isClosed()) return false;
+    this.#held = await new Promise<boolean>((resolve) => {
+      const reply = `${prefix}.reply.${random(12)}`;
+      const settle = (free: boolean): void => {
+        stop();
+        answers.unsubscribe();
+        resolve(free);
+      };
+      const stop = after(answerWithin, () => settle(true));
+      const callback = (error: Error | null, message: Msg): void => {
+        if (error !== null) return;
+        // Nobody hears the question.
+        if (message.data.length === 0) settle(true);
+        else if (this.#yieldsTo(message)) settle(false);
+      };
+      const answers = connection.subscribe(reply, { callback });
+      connection.publish(subject, undefined, { reply });
+    });
+    return this.#held;
+  }
+
+  #yieldsTo(message: Msg): boolean {
+    const { boot } = this.#options;
+    let other: Partial<Answer>;
+    try {
+      other = message.json<Partial<Answer>>();
+    } catch {
+      return false;
+    }
+    // A former connection of this same process may answer yet.
+    if (typeof other.boot !== "string" || other.boot === boot) return false;
+    return other.held === this.#held ? other.boot < boot : other.held === true;
+  }
+}
