@@ -20,7 +20,7 @@ import {
 
 /** What was to be reached (docs/benchmarks.md says why). */
 const goals = { relay: 2.5, bytesPerLink: 4_096, setupP99: 10 };
-const servers = ["Switchboard", "PeerJS server"] as const;
+const servers = ["Switchboard", "PeerJS server", "`Bun.serve` alone"] as const;
 
 /** The figures as Markdown: medians of the runs, and the least and most in brackets. */
 export function report(results: Results, how: BenchTimes & { runs: number }): string {

@@ -49,14 +49,12 @@ export const rogueActs = [
 /** Calls somebody, and believes what is replied. */
 export function call(world: World, client: ModelClient, to: string, key: string | undefined): void {
   const description = world.ledger.sessions.length % 2 === 0 ? { description: offer } : {};
-  // The reply may come late: the server remembers the key from before it.
-  const asked = world.now;
   client.ask("call", { to, ...description, ...(key === undefined ? {} : { key }) }, ({ ok }: Frame) => {
     if (ok === undefined) return;
     world.ledger.heardOf(ok.session);
     // Nodes that can't hear each other can't know what the other one was asked.
     if (key !== undefined && !world.lagged)
-      world.ledger.keyed(client.user, key, ok.session, asked, world.limits.keyTtl - 1_000);
+      world.ledger.keyed(client.user, key, ok.session, world.now, world.limits.keyTtl);
     client.beliefs.calling(ok.session, ok.ticket, to);
   });
 }

@@ -15,7 +15,8 @@ export class Ledger {
   readonly #accepted = new Map<string, Slot>();
   /** Session → the device that the caller's confirm took. */
   readonly #confirmed = new Map<string, string>();
-  readonly #keys = new Map<string, { session: string; until: number }>();
+  readonly #keys = new Map<string, string>();
+  readonly #began = new Map<string, number>();
   readonly #candidates: (SentCandidate & { delivered: boolean })[] = [];
   /** Every session id that anybody has heard of. */
   readonly sessions: string[] = [];
@@ -46,13 +47,20 @@ export class Ledger {
       throw new Error(`${session}: ${accepted} was told that it won, the caller that ${confirmed} did`);
   }
 
-  /** A call with a key was answered. */
+  /** A server has begun this session. */
+  began(session: string, now: number): void {
+    this.#began.set(session, now);
+  }
+
+  /**
+   * A call with a key was answered, and heard of `now`. The key counts from when the session began, which may be long before:
+   * the reply of an earlier request was lost then.
+   */
   keyed(user: string, key: string, session: string, now: number, ttl: number): void {
     const known = this.#keys.get(`${user} ${key}`);
-    if (known === undefined || known.until <= now)
-      this.#keys.set(`${user} ${key}`, { session, until: now + ttl });
-    else if (known.session !== session)
-      throw new Error(`key ${key} of ${user} made ${known.session} and ${session}`);
+    if (known !== undefined && known !== session && now < (this.#began.get(known) ?? 0) + ttl)
+      throw new Error(`key ${key} of ${user} made ${known} and ${session}`);
+    this.#keys.set(`${user} ${key}`, session);
   }
 
   /** Makes a candidate that can be told from all others. */

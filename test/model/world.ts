@@ -89,6 +89,7 @@ export class World {
           unseal: (sealed) => Buffer.from(sealed, "base64url").toString(),
           emit: (event) => {
             if (event.type === "fault") throw event.error;
+            if (event.type === "session_started") this.ledger.began(event.session, this.now);
           },
         },
       },

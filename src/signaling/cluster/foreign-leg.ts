@@ -47,10 +47,12 @@ const maxEnded = 4_096;
 
 /** Sessions that have ended lately, and whose they were. */
 export class EndedLegs {
-  readonly #ended = new Map<string, string>();
+  readonly #ended = new Map<string, { readonly user: string; readonly links: Set<string> }>();
 
-  add(session: string, user: string): void {
-    this.#ended.set(session, user);
+  add(session: string, { user, link }: Device): void {
+    const known = this.#ended.get(session);
+    if (known === undefined) this.#ended.set(session, { user, links: new Set([link.id]) });
+    else known.links.add(link.id);
     for (const oldest of this.#ended.keys()) {
       if (this.#ended.size <= maxEnded) break;
       this.#ended.delete(oldest);
@@ -58,6 +60,11 @@ export class EndedLegs {
   }
 
   has(session: string, user: string): boolean {
-    return this.#ended.get(session) === user;
+    return this.#ended.get(session)?.user === user;
+  }
+
+  /** This very device had part in it. */
+  of(session: string, { link }: Device): boolean {
+    return this.#ended.get(session)?.links.has(link.id) === true;
   }
 }

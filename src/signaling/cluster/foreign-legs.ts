@@ -38,6 +38,11 @@ export class ForeignLegs {
     return this.#legs.get(device)?.has(session) === true || this.#ended.has(session, device.user);
   }
 
+  /** The device's part in the session is over, as it has heard. */
+  isOver(device: Device, session: string): boolean {
+    return this.#legs.get(device)?.has(session) !== true && this.#ended.of(session, device);
+  }
+
   /** How many sessions of others the device has part in. */
   load(device: Device): number {
     return this.#legs.get(device)?.size ?? 0;
@@ -126,7 +131,7 @@ export class ForeignLegs {
     const leg = this.#legs.get(device)?.get(session);
     if (leg === undefined || leg.owner !== owner) return;
     this.#remove(leg);
-    this.#ended.add(session, device.user);
+    this.#ended.add(session, device);
   }
 
   /**

@@ -95,6 +95,8 @@ export class OwnerInbox {
       claims.stale(from, device, push.session);
       return;
     }
+    // Asked for its part once more while the end was on its way, the owner says it a second time.
+    if (push.type === "ended" && legs.isOver(device, push.session)) return;
     if (this.#options.rooms()?.heard(from, device, push, now) === false) return;
     const { maxSessions } = device.capabilities;
     // Its node alone knows all the sessions that it has.
