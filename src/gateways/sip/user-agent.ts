@@ -1,7 +1,7 @@
 import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import { TokenBucket } from "../../shared/token-bucket.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
-import { type Agent, addressOfRecord, allow, newVia } from "./agent.ts";
+import { type Agent, addressOfRecord, allow, newVia, recvInfo } from "./agent.ts";
 import type { Call, CallKeeper } from "./call.ts";
 import type { Clock } from "./clock.ts";
 import { type Dialog, dialogOf } from "./dialog.ts";
@@ -33,7 +33,7 @@ import { Transactions, type TransactionUser } from "./transactions.ts";
 
 const abilities: Abilities = {
   methods: allow[1].split(", "),
-  extensions: ["100rel", "timer", "outbound", "path", "gruu"],
+  extensions: ["100rel", "timer", "outbound", "path", "gruu", "trickle-ice"],
 };
 const messageTypes = ["text/plain", "application/json"];
 
@@ -185,7 +185,8 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
       this.#respond(transaction, 200, now, [
         allow,
         ["Accept", "application/sdp"],
-        ["Supported", "timer, outbound"],
+        ["Supported", "timer, outbound, trickle-ice"],
+        recvInfo,
       ]);
     else if (["INVITE", "MESSAGE", "SUBSCRIBE"].includes(request.method)) this.#asked(transaction, now);
     else this.#respond(transaction, 481, now);
