@@ -6,11 +6,14 @@ import { type Agent, abilities, allow, ownContact, recvInfo } from "./agent.ts";
 import { sdpType } from "./call-dialog.ts";
 import type { Dialog } from "./dialog.ts";
 import { digitsBody, parseDigits } from "./digits.ts";
-import { bodyText, contentType, type SipRequest } from "./message.ts";
+import { bodyText, contentType, type HeaderEntry, type SipRequest } from "./message.ts";
 import { NegotiatedCall } from "./negotiated-call.ts";
 import type { Phone, PhoneCall } from "./phone.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { minSe, tooSmall } from "./session-timer.ts";
+
+/** An offer of ours, in the 200, would need one of the far end's making: who is called answers offers, and so does who is not asked for one. */
+export const delayedOffer: HeaderEntry = ["Warning", '399 switchboard "an INVITE must bring its offer"'];
 
 /** What a call tells who keeps the calls. */
 export interface CallKeeper {
@@ -115,10 +118,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
       this.respond(transaction, 422, now, [["Min-SE", String(minSe)]]);
     } else if (request.body.length === 0) {
       if (request.method === "INVITE") {
-        // An offer of ours in the 200 would need one of the far end's making.
-        this.respond(transaction, 488, now, [
-          ["Warning", '399 switchboard "an INVITE must bring its offer"'],
-        ]);
+        this.respond(transaction, 488, now, [delayedOffer]);
         return;
       }
       this.dialog?.refresh(request);

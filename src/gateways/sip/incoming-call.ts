@@ -6,7 +6,7 @@ import type { Deadline } from "../../shared/deadlines.ts";
 import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
 import type { SessionDescription } from "../../wire/sdp/description.ts";
 import { type Agent, abilities, ownContact } from "./agent.ts";
-import { Call, type CallKeeper, capabilitiesOf } from "./call.ts";
+import { Call, type CallKeeper, capabilitiesOf, delayedOffer } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
 import { Dialog } from "./dialog.ts";
 import type { Flow } from "./flow.ts";
@@ -63,6 +63,7 @@ export class IncomingCall extends Call {
       contentObjection(request, [sdpType, "multipart/mixed"]) ?? acceptObjection(request, sdpType);
     if (tooSmall(request)) this.#refuseWith({ status: 422 }, now, [["Min-SE", String(minSe)]]);
     else if (wrong !== undefined) this.#refuseWith(wrong, now, wrong.headers);
+    else if (request.body.length === 0) this.#refuseWith({ status: 488 }, now, [delayedOffer]);
     else {
       const text = sessionDescription(request);
       const offer = text === undefined ? undefined : this.stripped(text);

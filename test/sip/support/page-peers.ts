@@ -24,6 +24,8 @@ export interface PeerOptions {
   readonly reliable?: boolean;
   /** A microphone without a camera. */
   readonly audioOnly?: boolean;
+  /** The network lets no WebSocket through. */
+  readonly socketless?: boolean;
 }
 
 /** What a test sees of a peer. */
@@ -493,6 +495,13 @@ class SipJsPeer extends Base implements Peer {
   }
 }
 
+/** One that goes nowhere: no browser connects to this port. */
+class BlockedSocket extends WebSocket {
+  constructor() {
+    super("ws://localhost:1/");
+  }
+}
+
 export interface PeersWindow {
   peer: Peer;
   makePeer(options: PeerOptions): void;
@@ -502,6 +511,7 @@ export interface PeersWindow {
 const here = window as unknown as PeersWindow;
 here.makePeer = (options) => {
   if (options.audioOnly) delete media.video;
+  if (options.socketless) window.WebSocket = BlockedSocket;
   const Made = { native: NativePeer, jssip: JsSipPeer, sipjs: SipJsPeer }[options.kind];
   here.peer = new Made(options);
 };
