@@ -5,9 +5,10 @@ import type { LinkEnd } from "../../signaling/links.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import type { Agent } from "./agent.ts";
 import type { Flow } from "./flow.ts";
-import { addresses, type HeaderEntry, headerNumber, makeResponse, type SipRequest } from "./message.ts";
+import { addresses, type HeaderEntry, makeResponse, type SipRequest } from "./message.ts";
 import { formatNameAddress, type NameAddress } from "./name-address.ts";
 import { Phone, phoneCapabilities } from "./phone.ts";
+import { registrationOf } from "./registration.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { userOf } from "./target.ts";
 
@@ -31,9 +32,6 @@ interface Binding {
   /** It unregistered in the middle of a call: it goes when that is over. */
   leaving: boolean;
 }
-
-/** Contacts that one REGISTER may bring. */
-const mostContacts = 4;
 
 /**
  * Who is registered, and by which connection each is reached (RFC 3261 §10, RFC 5626). A binding lives as long as its
@@ -79,33 +77,17 @@ export class Registrar {
       refuse(403);
       return;
     }
-    const star = request.headers.values("Contact").includes("*");
-    const fallback = headerNumber(request, "Expires");
-    if (star) {
-      if (fallback !== 0 || request.headers.values("Contact").length > 1) {
-        refuse(400);
-        return;
-      }
+    const registration = registrationOf(request, limits);
+    if (registration.kind === "refused") {
+      refuse(registration.status, registration.headers);
+      return;
+    }
+    if (registration.kind === "all") {
       for (const binding of this.#of(identity)) this.#unregister(binding, now);
       this.#ok(transaction, identity, undefined, now);
       return;
     }
-    const contacts = addresses(request, "Contact");
-    if (contacts === undefined || contacts.length > mostContacts) {
-      refuse(400);
-      return;
-    }
-    const wishes = contacts.map((contact) => {
-      const asked = Number(contact.parameters.get("expires") ?? fallback ?? limits.expires);
-      return {
-        contact,
-        seconds: Number.isSafeInteger(asked) ? Math.min(asked, limits.expiresMax) : limits.expires,
-      };
-    });
-    if (wishes.some(({ seconds }) => seconds > 0 && seconds < limits.expiresMin)) {
-      refuse(423, [["Min-Expires", String(limits.expiresMin)]]);
-      return;
-    }
+    const { wishes } = registration;
     for (const { contact, seconds } of wishes) {
       const id = this.#deviceId(contact, identity);
       const known = this.#bindings.get(keyOf(identity.user, id));
@@ -124,7 +106,7 @@ export class Registrar {
         return;
       }
     }
-    this.#ok(transaction, identity, contacts[0], now);
+    this.#ok(transaction, identity, wishes[0]?.contact, now);
   }
 
   /** A phone for somebody who calls without having registered: for as long as the connection lasts. */
