@@ -63,8 +63,20 @@ export function canStandIn(offer: SessionDescription, last: SessionDescription):
   });
 }
 
+/** Answers in the place of an end of a call, each time with a higher version (RFC 3264 §8). */
+export class StandIn {
+  #version = 0;
+
+  /** See `answerFor`. */
+  answer(offer: SessionDescription | undefined, last: SessionDescription | undefined): string | undefined {
+    if (last === undefined) return undefined;
+    this.#version = Math.max(this.#version, versionOf(last)) + 1;
+    return answerFor(offer, last, this.#version);
+  }
+}
+
 /** The number of the last version that was said (`o=`, RFC 8866 §5.2). */
-export function versionOf({ session }: SessionDescription): number {
+function versionOf({ session }: SessionDescription): number {
   const origin = session.find((line) => line.startsWith("o="));
   const version = Number(origin?.split(" ")[2]);
   return Number.isSafeInteger(version) ? version : 1;
