@@ -1,6 +1,7 @@
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
 import { type Agent, allow, recvInfo } from "./agent.ts";
+import { Bindings, type BindingsUser } from "./bindings.ts";
 import { Calls } from "./calls.ts";
 import type { Clock } from "./clock.ts";
 import { Connections } from "./connections.ts";
@@ -9,7 +10,7 @@ import type { Flow } from "./flow.ts";
 import { type HeaderEntry, makeResponse, type SipMessage, type SipRequest } from "./message.ts";
 import { deliverMessage, sendMessage } from "./messages.ts";
 import type { Phone } from "./phone.ts";
-import { Registrar, type RegistrarUser } from "./registrar.ts";
+import { Registrar } from "./registrar.ts";
 import { type Abilities, objection } from "./sanity.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import type { SipSettings } from "./settings.ts";
@@ -46,8 +47,9 @@ export interface AgentNumbers {
  * What a request is about: registration, a call, a message, presence, or a dialog that there is already; and who may ask for it.
  * Nothing but REGISTER and OPTIONS is done for somebody who has not proven who it is, and nobody reaches another's dialog.
  */
-export class UserAgent implements TransactionUser, RegistrarUser {
+export class UserAgent implements TransactionUser, BindingsUser {
   readonly #agent: Agent;
+  readonly #bindings: Bindings;
   readonly #registrar: Registrar;
   readonly #subscriptions: Subscriptions;
   readonly #signIn: SignIn;
@@ -66,16 +68,17 @@ export class UserAgent implements TransactionUser, RegistrarUser {
       jitter: () => core.ports.jitter(),
     };
     this.#agent = agent;
-    this.#registrar = new Registrar(agent, this);
-    this.#calls = new Calls(agent, (phone, now) => this.#registrar.callEnded(phone, now));
-    this.#connections = new Connections(agent, (flow) => this.#registrar.phones(flow));
+    this.#bindings = new Bindings(agent, this);
+    this.#registrar = new Registrar(agent, this.#bindings);
+    this.#calls = new Calls(agent, (phone, now) => this.#bindings.callEnded(phone, now));
+    this.#connections = new Connections(agent, (flow) => this.#bindings.phones(flow));
     this.#subscriptions = new Subscriptions(agent);
     this.#signIn = new SignIn(core, settings, ports);
   }
 
   get numbers(): AgentNumbers {
     return {
-      phones: this.#registrar.size,
+      phones: this.#bindings.size,
       calls: this.#calls.size,
       subscriptions: this.#subscriptions.size,
       unauthorized: this.#signIn.refused,
@@ -90,7 +93,7 @@ export class UserAgent implements TransactionUser, RegistrarUser {
 
   closed(flow: Flow, now: number): void {
     this.#connections.closed(flow);
-    this.#registrar.flowClosed(flow, now);
+    this.#bindings.flowClosed(flow, now);
     this.#agent.transactions.closed(flow, now);
   }
 
@@ -165,7 +168,7 @@ export class UserAgent implements TransactionUser, RegistrarUser {
     };
     // A foreign dialog looks like none; who has not said who it is learns nothing of either.
     if (phone !== undefined && this.#owns(flow, phone)) act(now);
-    else if (this.#registrar.phones(flow).size > 0) this.#respond(transaction, 481, now);
+    else if (this.#bindings.phones(flow).size > 0) this.#respond(transaction, 481, now);
     else
       this.#signIn.prove(transaction, 407, now, ({ user, device }, later) => {
         const its = phone?.user === user && (device === undefined || device === phone.device?.id);
@@ -175,7 +178,7 @@ export class UserAgent implements TransactionUser, RegistrarUser {
   }
 
   #owns(flow: Flow, phone: Phone): boolean {
-    return this.#registrar.phones(flow).has(phone);
+    return this.#bindings.phones(flow).has(phone);
   }
 
   /** A request that begins something: only in one's own name. */
@@ -183,9 +186,9 @@ export class UserAgent implements TransactionUser, RegistrarUser {
     const { request, flow } = transaction;
     const user = userOf(request.from.uri, this.#agent.settings.domain);
     if (request.method === "INVITE") transaction.respond(makeResponse(request, 100), now);
-    const known = user === undefined ? undefined : this.#registrar.phoneOf(flow, user);
+    const known = user === undefined ? undefined : this.#bindings.phoneOf(flow, user);
     if (known !== undefined) this.#perform(transaction, known, now);
-    else if (this.#registrar.phones(flow).size > 0) this.#respond(transaction, 403, now);
+    else if (this.#bindings.phones(flow).size > 0) this.#respond(transaction, 403, now);
     else
       this.#signIn.prove(transaction, 407, now, (identity, later) => {
         const phone =
@@ -207,7 +210,7 @@ export class UserAgent implements TransactionUser, RegistrarUser {
     else this.#subscriptions.subscribe(transaction, phone, to, now);
   }
 
-  // RegistrarUser
+  // BindingsUser
 
   pushed(phone: Phone, push: PushBody, now: number): void {
     switch (push.type) {
