@@ -2,6 +2,7 @@ import { closeCodes } from "../protocol/close-codes.ts";
 import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Request } from "../protocol/requests.ts";
+import type { Capabilities } from "../protocol/values.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import type { Cluster } from "./cluster/cluster.ts";
@@ -68,6 +69,11 @@ export class GatewayPort {
   /** True for an identity that may not sign in: its token was issued before its user was signed out, or has expired. */
   stale(identity: Identity, now: number): boolean {
     return this.#host.stale(identity, now);
+  }
+
+  /** What may be asked of a device, as it said itself; undefined for one that this node does not follow. */
+  capabilities(user: string, device: string): Capabilities | undefined {
+    return this.#host.directory.device(user, device)?.capabilities;
   }
 
   /**

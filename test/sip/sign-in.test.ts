@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { connect } from "node:net";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { strict, token } from "../webrtc/support/tokens.ts";
 import { eventually } from "./support/parties.ts";
 import { RawClient } from "./support/raw-client.ts";
+
+setDefaultTimeout(90_000);
 
 const key = "a key of which device secrets are derived";
 const secretOf = (login: string) => createHmac("sha256", key).update(`${login}:1`).digest("base64url");

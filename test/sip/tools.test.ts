@@ -1,10 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import type { Call, IncomingCall } from "../../src/client/index.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { closeAll, device, microphone } from "../webrtc/support/parties.ts";
 import { eventually } from "./support/parties.ts";
 import { type RunningScenario, type Scenario, startSipp } from "./support/sipp.ts";
+
+setDefaultTimeout(90_000);
 
 describe.skipIf(Bun.which("sipp") === null)("sipp", () => {
   const server = useTcpServer();

@@ -27,6 +27,12 @@ const methods =
 
 export const allow: HeaderEntry = ["Allow", methods];
 
+/** What INFO may be about (RFC 6086 §5.2.1). */
+export const recvInfo: HeaderEntry = ["Recv-Info", "trickle-ice"];
+
+/** What each end of a dialog tells the other that it can do; candidates by INFO only to who says the same (RFC 8840 §5). */
+export const abilities: readonly HeaderEntry[] = [allow, ["Supported", "timer, trickle-ice"], recvInfo];
+
 /** The Via of a request of ours, with a branch of its own. */
 export function newVia(agent: Agent, flow: Flow): Via {
   const branch = `${branchCookie}${agent.random(12)}`;

@@ -1,7 +1,7 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { formatDescription, type SessionDescription } from "../../wire/sdp/description.ts";
-import { type Agent, allow, newVia, ownContact } from "./agent.ts";
+import { type Agent, abilities, newVia, ownContact } from "./agent.ts";
 import type { ClientUser } from "./client-transaction.ts";
 import type { Dialog } from "./dialog.ts";
 import type { Flow } from "./flow.ts";
@@ -64,8 +64,7 @@ export abstract class CallDialog {
     const { request, flow } = transaction;
     const headers: HeaderEntry[] = [
       ownContact(flow, this.tag),
-      allow,
-      ["Supported", "timer"],
+      ...abilities,
       ...this.timer.answered(request, now),
     ];
     const response = makeResponse(request, 200, {
@@ -107,15 +106,10 @@ export abstract class CallDialog {
     const { flow, dialog } = this;
     if (flow === undefined || dialog === undefined) return;
     let done = false;
-    const request = this.inDialog(
-      "INVITE",
-      flow,
-      [ownContact(flow, this.tag), allow, ["Supported", "timer"]],
-      {
-        type: sdpType,
-        content: sdp,
-      },
-    );
+    const request = this.inDialog("INVITE", flow, [ownContact(flow, this.tag), ...abilities], {
+      type: sdpType,
+      content: sdp,
+    });
     const user: ClientUser = {
       response: (response, later) => {
         if (response.status < 200) return;
@@ -172,12 +166,13 @@ export abstract class CallDialog {
     return this.dialog!.request(method, { via, headers, ...(body === undefined ? {} : { body }) });
   }
 
-  /** Sends a request whose outcome matters only in that a dialog that the phone does not know is over. */
+  /** Sends a request. Its dialog is over where the phone does not know it; `undelivered`: the connection was lost. */
   protected send(
     request: SipRequest,
     flow: Flow,
     now: number,
     done?: (response: SipResponse, now: number) => void,
+    undelivered?: (now: number) => void,
   ): void {
     const user: ClientUser = {
       response: (response, later) => {
@@ -187,6 +182,7 @@ export abstract class CallDialog {
       },
       failed: (why, later) => {
         if (why === "timeout") this.dialogLost(later);
+        else undelivered?.(later);
       },
     };
     this.agent.transactions.send(request, flow, user, now);
@@ -203,7 +199,7 @@ export abstract class CallDialog {
     const { flow } = this;
     if (flow === undefined || this.dialog === undefined || this.unacknowledged !== undefined) return;
     if (this.#offersUpdate) {
-      const headers: HeaderEntry[] = [ownContact(flow, this.tag), ["Supported", "timer"]];
+      const headers: HeaderEntry[] = [ownContact(flow, this.tag), ...abilities];
       this.send(this.inDialog("UPDATE", flow, headers), flow, now, (response, later) =>
         this.timer.agreed(response, later),
       );

@@ -1,15 +1,19 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
+import type { Capabilities } from "../../protocol/values.ts";
 import { fragmentType, parseFragment } from "../../wire/sdp/fragment.ts";
-import { type Agent, allow, ownContact } from "./agent.ts";
+import { type Agent, abilities, allow, ownContact, recvInfo } from "./agent.ts";
 import { sdpType } from "./call-dialog.ts";
 import type { Dialog } from "./dialog.ts";
 import { digitsBody, parseDigits } from "./digits.ts";
-import { bodyText, contentType, type SipRequest } from "./message.ts";
+import { bodyText, contentType, type HeaderEntry, type SipRequest } from "./message.ts";
 import { NegotiatedCall } from "./negotiated-call.ts";
 import type { Phone, PhoneCall } from "./phone.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { minSe, tooSmall } from "./session-timer.ts";
+
+/** An offer of ours, in the 200, would need one of the far end's making: who is called answers offers, and so does who is not asked for one. */
+export const delayedOffer: HeaderEntry = ["Warning", '399 switchboard "an INVITE must bring its offer"'];
 
 /** What a call tells who keeps the calls. */
 export interface CallKeeper {
@@ -93,7 +97,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
         this.#informed(transaction, now);
         break;
       case "OPTIONS":
-        this.respond(transaction, 200, now, [allow, ["Accept", sdpType], ["Supported", "timer"]]);
+        this.respond(transaction, 200, now, [...abilities, ["Accept", sdpType]]);
         break;
       case "PRACK":
         this.respond(transaction, this.provisionallyAcknowledged(request, now) ? 200 : 481, now);
@@ -114,10 +118,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
       this.respond(transaction, 422, now, [["Min-SE", String(minSe)]]);
     } else if (request.body.length === 0) {
       if (request.method === "INVITE") {
-        // An offer of ours in the 200 would need one of the far end's making.
-        this.respond(transaction, 488, now, [
-          ["Warning", '399 switchboard "an INVITE must bring its offer"'],
-        ]);
+        this.respond(transaction, 488, now, [delayedOffer]);
         return;
       }
       this.dialog?.refresh(request);
@@ -133,10 +134,16 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
     const { request } = transaction;
     const text = bodyText(request) ?? "";
     const type = contentType(request);
+    const about = request.headers.get("Info-Package")?.split(";")[0]?.trim().toLowerCase();
+    if (about !== undefined && about !== "trickle-ice") {
+      // RFC 6086 §4.2.2
+      this.respond(transaction, 469, now, [recvInfo]);
+      return;
+    }
     if (type === fragmentType) {
       const fragment = parseFragment(text);
       this.respond(transaction, fragment === undefined ? 400 : 200, now);
-      if (fragment !== undefined) this.tellCandidates(fragment.candidates, fragment.complete, now);
+      if (fragment !== undefined) this.trickled(fragment, now);
       return;
     }
     const digits = type === undefined ? undefined : parseDigits(type, text);
@@ -215,4 +222,12 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
     if (this.#byeWaits === undefined) for (const timer of this.unacknowledged?.timers ?? []) timer.cancel();
     this.keeper.over(this, now);
   }
+}
+
+/** What may be asked of the other end's device. */
+export function capabilitiesOf(
+  { core }: Agent,
+  peer: { readonly user: string; readonly device?: string | undefined } | undefined,
+): Capabilities {
+  return (peer?.device === undefined ? undefined : core.capabilities(peer.user, peer.device)) ?? {};
 }

@@ -17,6 +17,7 @@ export class FarMedia {
   #description: Description | undefined;
   #candidates: Candidate[] = [];
   #complete = false;
+  #generation = 0;
   #waiting: { readonly done: (now: number) => void; readonly timer: Deadline } | undefined;
 
   /** `gatherTimeout`: how long candidates are waited for after their description, in ms. */
@@ -38,14 +39,21 @@ export class FarMedia {
     return this.#candidates;
   }
 
+  /** True when there are no more. */
   get complete(): boolean {
     return this.#complete;
+  }
+
+  /** Counts the restarts. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** Another generation, or another far end: what was gathered is void. */
   restart(): void {
     this.#candidates = [];
     this.#complete = false;
+    this.#generation += 1;
     this.cancel();
   }
 
@@ -91,13 +99,16 @@ export class FarMedia {
     return this.#description;
   }
 
-  /** A description with the candidates so far, by default the last one; as it was sent where it is not understood. */
-  whole(description = this.#description): string | undefined {
+  /**
+   * A description with the candidates so far, by default the last one; as it was sent where it is not understood. `complete`: it
+   * says that there are no more.
+   */
+  whole(description = this.#description, complete = true): string | undefined {
     const sdp = description?.sdp;
     const parsed = sdp === undefined ? undefined : parseDescription(sdp);
     if (parsed === undefined) return sdp;
     return formatDescription(
-      withDefaultCandidates(addCandidates(parsed, this.#candidates, true).description),
+      withDefaultCandidates(addCandidates(parsed, this.#candidates, complete).description),
     );
   }
 

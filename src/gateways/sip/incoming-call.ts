@@ -1,13 +1,12 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { ReplyOf } from "../../protocol/replies.ts";
-import type { Description, MediaWanted } from "../../protocol/values.ts";
+import type { Capabilities, Description, MediaWanted } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
-import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
 import type { SessionDescription } from "../../wire/sdp/description.ts";
-import { type Agent, allow, ownContact } from "./agent.ts";
-import { Call, type CallKeeper } from "./call.ts";
+import { type Agent, abilities, ownContact } from "./agent.ts";
+import { Call, type CallKeeper, capabilitiesOf, delayedOffer } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
 import { Dialog } from "./dialog.ts";
 import type { Flow } from "./flow.ts";
@@ -30,7 +29,6 @@ interface Reliable {
 export class IncomingCall extends Call {
   readonly #transaction: ServerTransaction;
   readonly #to: string;
-  #candidates: readonly TrickleCandidate[] = [];
   #peer: { readonly user: string; readonly device?: string | undefined } | undefined;
   #reliable: Reliable | undefined;
   #farAnswer: Description | undefined;
@@ -49,6 +47,10 @@ export class IncomingCall extends Call {
     return false;
   }
 
+  protected override get farCapabilities(): Capabilities {
+    return capabilitiesOf(this.agent, this.#peer);
+  }
+
   /** The INVITE's transaction, for a CANCEL. */
   get transaction(): ServerTransaction {
     return this.#transaction;
@@ -61,6 +63,7 @@ export class IncomingCall extends Call {
       contentObjection(request, [sdpType, "multipart/mixed"]) ?? acceptObjection(request, sdpType);
     if (tooSmall(request)) this.#refuseWith({ status: 422 }, now, [["Min-SE", String(minSe)]]);
     else if (wrong !== undefined) this.#refuseWith(wrong, now, wrong.headers);
+    else if (request.body.length === 0) this.#refuseWith({ status: 488 }, now, [delayedOffer]);
     else {
       const text = sessionDescription(request);
       const offer = text === undefined ? undefined : this.stripped(text);
@@ -69,8 +72,8 @@ export class IncomingCall extends Call {
       else if (this.dialog === undefined) this.#refuseWith({ status: 400 }, now);
       else {
         this.near = offer.description;
-        this.#candidates = offer.candidates;
         this.noteAbilities(request);
+        this.nearCandidates.add(offer.candidates, !this.trickles);
         this.keeper.dialogOpened(this, this.dialog);
         const seconds = headerNumber(request, "Expires");
         const timeout = seconds === undefined ? undefined : Math.min(Math.max(seconds, 1), 600) * 1_000;
@@ -115,7 +118,7 @@ export class IncomingCall extends Call {
       this.#peer = push.peer;
       const { session, device, description } = push;
       this.phone.ask("confirm", { session, device }, now, (outcome, later) => {
-        if (!("error" in outcome)) this.tellCandidates(this.#candidates, !this.trickles, later);
+        if (!("error" in outcome)) this.tellCandidates(later);
       });
       if (description === undefined) return;
       this.far.describe(description);
@@ -132,7 +135,7 @@ export class IncomingCall extends Call {
 
   /** §13.3.1.1: again each minute, so that nobody on the way gives up. */
   #ringing(now: number, headers: readonly HeaderEntry[] = []): void {
-    this.#respond(180, now, [ownContact(this.#transaction.flow, this.tag), allow, ...headers]);
+    this.#respond(180, now, [ownContact(this.#transaction.flow, this.tag), ...abilities, ...headers]);
     if (headers.length === 0)
       this.#rang = this.agent.clock.after(60_000, now, (later) => this.#ringing(later));
   }
@@ -175,11 +178,11 @@ export class IncomingCall extends Call {
   protected override firstDescribed(type: "offer" | "answer", now: number): void {
     if (type !== "answer") return;
     this.#farAnswer = this.far.description;
-    this.far.whenGathered(now, (later) => this.#answer(later));
+    this.whenTellable(now, (later) => this.#answer(later));
   }
 
   #answer(now: number): void {
-    const sdp = this.far.whole(this.#farAnswer);
+    const sdp = this.farDescription(this.#farAnswer);
     if (this.active || this.ended || sdp === undefined) return;
     // RFC 3262 §3: no 2xx while a reliable provisional response is unacknowledged.
     this.#answerWaits = this.#reliable !== undefined;

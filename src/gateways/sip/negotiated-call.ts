@@ -1,21 +1,19 @@
 import type { PushOf } from "../../protocol/pushes.ts";
+import type { Capabilities } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Outcome } from "../../signaling/device.ts";
-import { iceCredentials } from "../../wire/sdp/attributes.ts";
-import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
-import { stripCandidates } from "../../wire/sdp/candidates.ts";
 import { formatDescription, parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
-import { formatFragment, fragmentType } from "../../wire/sdp/fragment.ts";
-import { offerChange } from "../../wire/sdp/offer-change.ts";
-import type { Agent } from "./agent.ts";
-import { CallDialog } from "./call-dialog.ts";
-import { fallbackAnswer } from "./fallback-answer.ts";
-import { FarMedia } from "./far-media.ts";
-import type { Flow } from "./flow.ts";
+import { type OfferChange, offerChange } from "../../wire/sdp/offer-change.ts";
+import { FarOffers } from "./far-offers.ts";
 import { bodyText, type HeaderEntry } from "./message.ts";
-import type { Phone } from "./phone.ts";
 import { phoneDescription } from "./phone-description.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
+import { canStandIn, courseOf } from "./stand-in.ts";
+
+const cannotBeAsked: HeaderEntry = [
+  "Warning",
+  '399 switchboard "the other device can not change this in a call"',
+];
 
 /** An offer of the phone that the far end has not answered. */
 interface NearOffer {
@@ -28,52 +26,31 @@ interface NearOffer {
   answered: boolean;
 }
 
-/** An offer of the far end on its way to the phone. */
-interface FarOffer {
-  phase: "gathering" | "sent" | "waiting";
-  /** A later one came meanwhile. */
-  again?: boolean;
-  retry?: Deadline;
-}
-
 /**
  * Offers and answers of a call: between the phone's dialog and the pair of the core's session.
  *
  * One offer is on its way at a time. Where two cross, the core's rule of politeness holds (the session's offerer is the
  * impolite one): an impolite far end's offer makes the phone's be refused with 491, a polite one's gives way to it.
  */
-export abstract class NegotiatedCall extends CallDialog {
-  readonly far: FarMedia;
-  session = "";
-  protected active = false;
-  protected pair = 1;
-  protected generation = 1;
-  /** The far end gives way where offers cross. */
-  protected farIsPolite = false;
+export abstract class NegotiatedCall extends FarOffers {
   #nearOffer: NearOffer | undefined;
-  #farOffer: FarOffer | undefined;
   /** What was so before a move, which may fail. */
   #before: { readonly pair: number; readonly generation: number; readonly farIsPolite: boolean } | undefined;
   /** The next generation was asked for by the phone's own offer. */
   #restarting: (() => void) | undefined;
 
-  constructor(agent: Agent, phone: Phone) {
-    super(agent, phone);
-    this.far = new FarMedia(agent.clock, agent.settings.limits.gatherTimeout);
-  }
-
   /** The far end's answer to the phone's first offer came; or its offer that the phone is to ring with. */
   protected abstract firstDescribed(type: "offer" | "answer", now: number): void;
-  /** True for the end that sent the first INVITE. */
-  protected abstract get ownsCallId(): boolean;
+  /** What may be asked of the far end; nothing is known of one that another node keeps. */
+  protected abstract get farCapabilities(): Capabilities;
 
   /** An offer is on its way, or an answer is to be acknowledged. */
   protected get busy(): boolean {
-    return this.#nearOffer !== undefined || this.#farOffer !== undefined || this.unacknowledged !== undefined;
+    return this.#nearOffer !== undefined || this.farOffer !== undefined || this.unacknowledged !== undefined;
   }
 
   protected override get unchanged(): string | undefined {
-    return this.busy ? undefined : this.far.whole();
+    return this.busy ? undefined : this.farDescription();
   }
 
   // What the core says of the pair
@@ -84,15 +61,14 @@ export abstract class NegotiatedCall extends CallDialog {
     if (description !== undefined) {
       this.far.describe(description);
       if (description.type === "answer") this.#farAnswered(now);
-      else if (this.active) this.#farOffered(now);
+      else if (this.active) this.farOffered(now);
       else if (this.ownsCallId) this.firstDescribed("offer", now);
       // It has answered, and goes on before the phone knows.
-      else this.#farOffer = { phase: "waiting" };
+      else this.farOffer = { phase: "waiting" };
     }
     if (candidates.length === 0 && !endOfCandidates) return;
     this.far.gather(candidates, endOfCandidates, now);
-    if (this.active && this.trickles && this.dialog !== undefined)
-      this.#trickle(candidates, endOfCandidates, now);
+    this.trickle(now);
   }
 
   protected restarted(generation: number): void {
@@ -114,20 +90,13 @@ export abstract class NegotiatedCall extends CallDialog {
     this.pair = push.pair;
     this.generation = push.generation;
     this.farIsPolite = push.offer;
-    this.#farOffer?.retry?.cancel();
-    this.#farOffer = undefined;
+    this.dropFarOffer();
     this.far.restart();
   }
 
   /** The far end is where it was; it restarts ICE there when it sees that nothing comes any more. */
   protected moveFailed(pair: number): void {
     if (pair === this.pair && this.#before !== undefined) Object.assign(this, this.#before);
-  }
-
-  /** The phone's connection is lost, or it has another one. */
-  moved(flow: Flow | undefined, now: number): void {
-    if (flow !== undefined) this.goOn(now);
-    else if (this.#farOffer !== undefined) this.#farOffer.phase = "waiting";
   }
 
   // Offers of the phone
@@ -146,22 +115,22 @@ export abstract class NegotiatedCall extends CallDialog {
       this.respond(transaction, 500, now, [["Retry-After", "1"]]);
       return;
     }
-    const farFirst = this.#farOffer !== undefined && (this.#farOffer.phase === "sent" || !this.farIsPolite);
+    const farFirst = this.farOffer !== undefined && (this.farOffer.phase === "sent" || !this.farIsPolite);
     if (farFirst || this.unacknowledged !== undefined) {
       this.respond(transaction, 491, now);
       return;
     }
-    this.#farOffer?.retry?.cancel();
-    this.#farOffer = undefined;
+    const before = this.near;
+    const change = before === undefined ? "media-change" : offerChange(before, offer);
+    if (this.#answersInStead(transaction, offer, change, now)) return;
+    this.dropFarOffer();
     const timer = this.agent.clock.after(this.agent.settings.limits.answerTimeout, now, (later) => {
       this.#takeNearOfferBack();
       this.respond(transaction, 500, later, [["Retry-After", "1"]]);
     });
-    const before = this.near;
     this.#nearOffer = { transaction, sdp, timer, before, answered: false };
     this.near = offer;
-    const restart = before !== undefined && offerChange(before, offer) === "ice-restart";
-    if (!restart) {
+    if (change !== "ice-restart") {
       this.tell({ type: "offer", sdp }, now);
       return;
     }
@@ -174,6 +143,32 @@ export abstract class NegotiatedCall extends CallDialog {
       const refused = this.#takeNearOfferBack();
       if (refused !== undefined) this.respond(refused, 491, later);
     });
+  }
+
+  /** Answers, or refuses, an offer to a far end that can't be asked. False where it is to be asked. */
+  #answersInStead(
+    transaction: ServerTransaction,
+    offer: SessionDescription,
+    change: OfferChange,
+    now: number,
+  ): boolean {
+    const text = this.far.whole();
+    const last = text === undefined ? undefined : parseDescription(text);
+    // Sections that were turned down for it are news to it.
+    const known = last?.media.length === offer.media.length;
+    const asks = change === "direction-only" && !known ? "media-change" : change;
+    const course = courseOf(this.farCapabilities, asks);
+    if (course === "ask") return false;
+    const stands = course === "answer" && last !== undefined && canStandIn(offer, last);
+    const sdp = stands ? this.standIn.answer(offer, last) : undefined;
+    if (sdp === undefined) {
+      this.respond(transaction, 488, now, [cannotBeAsked]);
+      return true;
+    }
+    this.near = offer;
+    this.dialog?.refresh(transaction.request);
+    this.accept(transaction, sdp, now);
+    return true;
   }
 
   /** The phone's offer came to nothing. */
@@ -195,163 +190,45 @@ export abstract class NegotiatedCall extends CallDialog {
     this.#nearOffer.answered = true;
     // While its candidates are gathered the far end may go on to an offer of its own.
     const answer = this.far.description;
-    this.far.whenGathered(now, (later) => {
+    this.whenTellable(now, (later) => {
       const transaction = this.#dropNearOffer();
-      const sdp = this.far.whole(answer);
+      const sdp = this.farDescription(answer);
       if (transaction === undefined || sdp === undefined) return;
       this.dialog?.refresh(transaction.request);
       this.accept(transaction, sdp, later);
-      if (this.unacknowledged === undefined && this.#farOffer !== undefined) this.#sendFarOffer(later);
+      if (this.unacknowledged === undefined && this.farOffer !== undefined) this.sendFarOffer(later);
     });
-  }
-
-  /** An exchange is over: a far offer that waited for it goes on. */
-  protected goOn(now: number): void {
-    if (this.#farOffer?.phase === "waiting") this.#sendFarOffer(now);
   }
 
   /** The call is over, and with it all exchanges. */
   protected dropOffers(now: number): void {
     this.far.cancel();
-    this.#farOffer?.retry?.cancel();
+    this.farOffer?.retry?.cancel();
     const open = this.#dropNearOffer();
     if (open !== undefined) this.respond(open, 487, now);
   }
 
   // Offers of the far end
 
-  #farOffered(now: number): void {
-    if (this.#nearOffer?.answered === true) {
-      this.#farOffer = { phase: "waiting" };
-      return;
-    }
-    if (this.#nearOffer !== undefined) {
-      // A polite far end takes its offer back by itself when it hears of the phone's.
-      if (this.farIsPolite) return;
-      const transaction = this.#takeNearOfferBack();
-      if (transaction !== undefined) this.respond(transaction, 491, now);
-    }
-    const waits = this.#farOffer;
-    waits?.retry?.cancel();
-    // The phone has not answered the one before: this one follows it.
-    if (waits?.phase === "sent") {
-      waits.again = true;
-      return;
-    }
-    this.#farOffer = { phase: "gathering" };
-    this.far.whenGathered(now, (later) => this.#sendFarOffer(later));
+  protected override nearGivesWay(now: number): "gives way" | "goes on" | "ends first" {
+    if (this.#nearOffer === undefined) return "gives way";
+    if (this.#nearOffer.answered) return "ends first";
+    // A polite far end takes its offer back by itself when it hears of the phone's.
+    if (this.farIsPolite) return "goes on";
+    const transaction = this.#takeNearOfferBack();
+    if (transaction !== undefined) this.respond(transaction, 491, now);
+    return "gives way";
   }
 
-  #sendFarOffer(now: number): void {
-    const sdp = this.far.whole();
-    const offer = this.#farOffer;
-    if (sdp === undefined || offer === undefined || this.ended) return;
-    if (this.unacknowledged !== undefined || this.flow === undefined) {
-      offer.phase = "waiting";
-      return;
-    }
-    offer.phase = "sent";
-    this.reinvite(sdp, now, {
-      answered: (answer, later) => {
-        this.#farOffer = undefined;
-        if (offer.again === true) this.#farOffered(later);
-        else this.tell({ type: "answer", sdp: answer }, later);
-      },
-      refused: (status, later) => this.#farOfferRefused(status, later),
-    });
-  }
-
-  #farOfferRefused(status: number, now: number): void {
-    const offer = this.#farOffer;
-    if (offer === undefined) return;
-    if (status === 0) {
-      // It goes out again when the phone is back.
-      offer.phase = "waiting";
-      return;
-    }
-    if (status === 491 || status === 500) {
-      // RFC 3261 §14.1: who made the Call-ID waits longer.
-      const wait = this.ownsCallId ? 2_100 + this.agent.jitter() * 1_900 : this.agent.jitter() * 2_000;
-      offer.phase = "waiting";
-      offer.retry = this.agent.clock.after(wait, now, (later) => this.#sendFarOffer(later));
-      return;
-    }
-    this.#farOffer = undefined;
-    const offered = this.far.plain === undefined ? undefined : parseDescription(this.far.plain);
-    const answer = status === 408 || status === 481 ? undefined : fallbackAnswer(offered, this.near);
-    // The call goes on as it was where that can be said; a far end without an answer could never offer again.
-    if (answer === undefined) this.hangUp("failed", `refused: ${status}`, now);
-    else this.tell({ type: "answer", sdp: answer }, now);
-  }
-
-  // To the core
-
-  /** Sends a description of the phone, with its candidates in it, once the session is active. */
-  protected tell(description: { type: "offer" | "answer"; sdp: string }, now: number): void {
-    const { session, pair, generation } = this;
-    const fields = {
-      session,
-      pair,
-      generation,
-      description,
-      ...(this.trickles ? {} : { endOfCandidates: true }),
-    };
-    this.phone.ask("signal", fields, now, (outcome, later) => this.#untold(outcome, later));
-  }
-
-  protected tellCandidates(candidates: readonly TrickleCandidate[], end: boolean, now: number): void {
-    if (candidates.length === 0 && !end) return;
-    const { session, pair, generation } = this;
-    const fields = {
-      session,
-      pair,
-      generation,
-      ...(candidates.length > 0 && { candidates: [...candidates] }),
-      ...(end && { endOfCandidates: true }),
-    };
-    this.phone.ask("signal", fields, now);
+  /** The core does not know the generation of the phone's offer yet. */
+  protected override get candidatesWait(): boolean {
+    return this.#restarting !== undefined;
   }
 
   /** The core took no description: where the phone waits, it hears so. */
-  #untold(outcome: Outcome, now: number): void {
+  protected override told(outcome: Outcome, now: number): void {
     if (!("error" in outcome)) return;
     const transaction = this.#takeNearOfferBack();
     if (transaction !== undefined) this.respond(transaction, 488, now);
-  }
-
-  /** A description of the phone without its candidates, and these. `answered`: where it is an answer. */
-  protected stripped(
-    text: string,
-    answered?: { readonly offer: string | undefined },
-  ):
-    | {
-        readonly description: SessionDescription;
-        readonly sdp: string;
-        readonly candidates: readonly TrickleCandidate[];
-      }
-    | undefined {
-    const parsed = phoneDescription(text, answered);
-    if (parsed === undefined || parsed.media.length === 0) return undefined;
-    const { description, candidates } = stripCandidates(parsed);
-    return { description: parsed, sdp: formatDescription(description), candidates };
-  }
-
-  #trickle(candidates: readonly TrickleCandidate[], complete: boolean, now: number): void {
-    const { flow } = this;
-    if (flow === undefined) return;
-    const parsed = this.far.plain === undefined ? undefined : parseDescription(this.far.plain);
-    const [section] = parsed?.media ?? [];
-    const credentials = parsed && section && iceCredentials(parsed, section);
-    const content = formatFragment({
-      candidates,
-      complete,
-      ufrag: credentials?.ufrag,
-      pwd: credentials?.pwd,
-    });
-    const headers: HeaderEntry[] = [
-      ["Info-Package", "trickle-ice"],
-      ["Content-Disposition", "Info-Package"],
-    ];
-    this.send(this.inDialog("INFO", flow, headers, { type: fragmentType, content }), flow, now);
   }
 }

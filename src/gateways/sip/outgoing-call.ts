@@ -1,10 +1,10 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody, PushOf } from "../../protocol/pushes.ts";
+import type { Capabilities } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
-import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
 import { formatDescription } from "../../wire/sdp/description.ts";
-import { type Agent, addressOfRecord, allow, newVia, ownContact } from "./agent.ts";
-import { Call, type CallKeeper } from "./call.ts";
+import { type Agent, abilities, addressOfRecord, newVia, ownContact } from "./agent.ts";
+import { Call, type CallKeeper, capabilitiesOf } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
 import type { ClientTransaction } from "./client-transaction.ts";
 import { Dialog } from "./dialog.ts";
@@ -20,6 +20,9 @@ interface Invite {
   transaction: ClientTransaction | undefined;
 }
 
+/** How much longer a phone may ring by itself, in s: that nobody answers is for the core to say, with a CANCEL. */
+const expiresMargin = 5;
+
 /** A call to the phone: the core rings it, and we send the INVITE (RFC 3261 §13.2). */
 export class OutgoingCall extends Call {
   readonly #incoming: Omit<PushOf<"incoming">, "seq">;
@@ -31,7 +34,6 @@ export class OutgoingCall extends Call {
   #rang = false;
   /** The core was told that the phone has answered. */
   #accepted = false;
-  #candidates: readonly TrickleCandidate[] = [];
 
   constructor(agent: Agent, keeper: CallKeeper, phone: Phone, incoming: Omit<PushOf<"incoming">, "seq">) {
     super(agent, keeper, phone);
@@ -63,6 +65,10 @@ export class OutgoingCall extends Call {
     return true;
   }
 
+  protected override get farCapabilities(): Capabilities {
+    return capabilitiesOf(this.agent, this.#peer);
+  }
+
   override moved(flow: Flow | undefined, now: number): void {
     if (this.active) super.moved(flow, now);
     else if (flow !== undefined && this.far.described) this.#start(now);
@@ -84,9 +90,8 @@ export class OutgoingCall extends Call {
     const caller = addressOfRecord(from.user, phone.domain);
     const headers: HeaderEntry[] = [
       ownContact(flow, this.tag),
-      allow,
-      ["Supported", "timer"],
-      ["Expires", String(Math.max(1, Math.ceil(expires / 1_000)))],
+      ...abilities,
+      ["Expires", String(Math.ceil(expires / 1_000) + expiresMargin)],
       ["P-Asserted-Identity", `<${caller.text}>`],
     ];
     const request = makeRequest({
@@ -164,7 +169,7 @@ export class OutgoingCall extends Call {
       return;
     }
     this.near = answer.description;
-    this.#candidates = answer.candidates;
+    this.nearCandidates.add(answer.candidates, !this.trickles);
     if (this.#accepted) {
       // A move: its pair is open, and the answer goes the way of all signals.
       this.active = true;
@@ -181,7 +186,7 @@ export class OutgoingCall extends Call {
         return;
       }
       this.active = true;
-      this.tellCandidates(this.#candidates, !this.trickles, later);
+      this.tellCandidates(later);
       this.#completeOffer(later);
     });
   }
@@ -191,9 +196,12 @@ export class OutgoingCall extends Call {
    * them: a re-INVITE with the same description and all candidates, or INFO where it trickles.
    */
   #completeOffer(now: number): void {
-    if (this.trickles) return;
+    if (this.trickles) {
+      this.trickle(now);
+      return;
+    }
     this.far.whenGathered(now, (later) => {
-      const sdp = this.far.whole();
+      const sdp = this.farDescription();
       if (!this.far.hasCandidates || sdp === undefined || this.busy || this.ended) return;
       this.reinvite(sdp, later, { answered: () => {}, refused: () => {} });
     });

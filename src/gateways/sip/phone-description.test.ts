@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { formatDescription } from "../../wire/sdp/description.ts";
-import { fallbackAnswer } from "./fallback-answer.ts";
 import { phoneDescription } from "./phone-description.ts";
+import { answerFor } from "./stand-in.ts";
 
 const session = ["v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "t=0 0"];
 const text = (...lines: readonly string[]) => [...session, ...lines, ""].join("\r\n");
@@ -52,5 +52,5 @@ test("several sections that are not bundled stay so; who names its sections is l
 test("who refuses an offer is answered for in the role that it has, wherever it said so", () => {
   const said = phoneDescription(text("a=setup:actpass", "m=audio 5000 RTP/SAVPF 96"));
   const offer = phoneDescription(text("a=setup:actpass", "m=audio 9 RTP/SAVPF 96"));
-  expect(fallbackAnswer(offer, said)).toContain("a=setup:passive");
+  expect(answerFor(offer, said, 2)).toContain("a=setup:passive");
 });

@@ -1,68 +1,23 @@
 import { isId } from "../../protocol/address.ts";
-import type { PushBody } from "../../protocol/pushes.ts";
-import type { Deadline } from "../../shared/deadlines.ts";
-import type { LinkEnd } from "../../signaling/links.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import type { Agent } from "./agent.ts";
+import type { Bindings } from "./bindings.ts";
 import type { Flow } from "./flow.ts";
-import { addresses, type HeaderEntry, headerNumber, makeResponse, type SipRequest } from "./message.ts";
+import { addresses, type HeaderEntry, makeResponse, type SipRequest } from "./message.ts";
 import { formatNameAddress, type NameAddress } from "./name-address.ts";
-import { Phone, phoneCapabilities } from "./phone.ts";
+import type { Phone } from "./phone.ts";
+import { registrationOf } from "./registration.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { userOf } from "./target.ts";
 
-/** What happens to phones, for who owns their calls. */
-export interface RegistrarUser {
-  pushed(phone: Phone, push: PushBody, now: number): void;
-  /** The phone is gone: its subscriptions end. Its calls were told. */
-  gone(phone: Phone, now: number): void;
-}
-
-/** Where a phone is reached (RFC 3261 §10.2.1), and until when. */
-interface Binding {
-  readonly phone: Phone;
-  contact: NameAddress;
-  callId: string;
-  sequence: number;
-  expiresAt: number;
-  expiry: Deadline | undefined;
-  /** After its flow was lost. */
-  grace: Deadline | undefined;
-  /** It unregistered in the middle of a call: it goes when that is over. */
-  leaving: boolean;
-}
-
-/** Contacts that one REGISTER may bring. */
-const mostContacts = 4;
-
-/**
- * Who is registered, and by which connection each is reached (RFC 3261 §10, RFC 5626). A binding lives as long as its
- * connection; where that is lost in a call, the call waits for the device to register again.
- */
+/** Does what a REGISTER asks for (RFC 3261 §10.3), for who has proven who it is. */
 export class Registrar {
   readonly #agent: Agent;
-  readonly #user: RegistrarUser;
-  readonly #bindings = new Map<string, Binding>();
-  readonly #flows = new Map<Flow, Set<Phone>>();
+  readonly #bindings: Bindings;
 
-  constructor(agent: Agent, user: RegistrarUser) {
+  constructor(agent: Agent, bindings: Bindings) {
     this.#agent = agent;
-    this.#user = user;
-  }
-
-  get size(): number {
-    return this.#bindings.size;
-  }
-
-  /** The phones that are reached by this connection. */
-  phones(flow: Flow): ReadonlySet<Phone> {
-    return this.#flows.get(flow) ?? none;
-  }
-
-  /** The phone of a user on this connection. */
-  phoneOf(flow: Flow, user: string): Phone | undefined {
-    for (const phone of this.phones(flow)) if (phone.user === user) return phone;
-    return undefined;
+    this.#bindings = bindings;
   }
 
   /** A REGISTER of somebody who has proven who it is. */
@@ -79,52 +34,36 @@ export class Registrar {
       refuse(403);
       return;
     }
-    const star = request.headers.values("Contact").includes("*");
-    const fallback = headerNumber(request, "Expires");
-    if (star) {
-      if (fallback !== 0 || request.headers.values("Contact").length > 1) {
-        refuse(400);
-        return;
-      }
-      for (const binding of this.#of(identity)) this.#unregister(binding, now);
+    const registration = registrationOf(request, limits);
+    if (registration.kind === "refused") {
+      refuse(registration.status, registration.headers);
+      return;
+    }
+    if (registration.kind === "all") {
+      for (const binding of this.#bindings.of(identity)) this.#bindings.unregister(binding, now);
       this.#ok(transaction, identity, undefined, now);
       return;
     }
-    const contacts = addresses(request, "Contact");
-    if (contacts === undefined || contacts.length > mostContacts) {
-      refuse(400);
-      return;
-    }
-    const wishes = contacts.map((contact) => {
-      const asked = Number(contact.parameters.get("expires") ?? fallback ?? limits.expires);
-      return {
-        contact,
-        seconds: Number.isSafeInteger(asked) ? Math.min(asked, limits.expiresMax) : limits.expires,
-      };
-    });
-    if (wishes.some(({ seconds }) => seconds > 0 && seconds < limits.expiresMin)) {
-      refuse(423, [["Min-Expires", String(limits.expiresMin)]]);
-      return;
-    }
+    const { wishes } = registration;
     for (const { contact, seconds } of wishes) {
       const id = this.#deviceId(contact, identity);
-      const known = this.#bindings.get(keyOf(identity.user, id));
+      const known = this.#bindings.find(identity.user, id);
       if (known !== undefined && known.callId === request.callId && known.sequence >= request.cseq.sequence) {
         refuse(500);
         return;
       }
       if (seconds === 0) {
-        if (known !== undefined) this.#unregister(known, now);
+        if (known !== undefined) this.#bindings.unregister(known, now);
         continue;
       }
       const until = Math.min(now + seconds * 1_000, identity.expires);
-      const failed = this.#bind(id, contact, request, flow, identity, until, now);
+      const failed = this.#bindings.bind({ id, contact, request, flow, identity, until }, now);
       if (failed !== undefined) {
         refuse(failed);
         return;
       }
     }
-    this.#ok(transaction, identity, contacts[0], now);
+    this.#ok(transaction, identity, wishes[0]?.contact, now);
   }
 
   /** A phone for somebody who calls without having registered: for as long as the connection lasts. */
@@ -133,172 +72,14 @@ export class Registrar {
     if (contact === undefined) return undefined;
     const id = this.#deviceId(contact, identity);
     const until = Math.min(now + this.#agent.settings.limits.expiresMax * 1_000, identity.expires);
-    this.#bind(id, contact, request, flow, identity, until, now);
-    return this.#bindings.get(keyOf(identity.user, id))?.phone;
-  }
-
-  /** The connection is gone. */
-  flowClosed(flow: Flow, now: number): void {
-    for (const phone of [...this.phones(flow)]) this.#lost(phone, now);
-    this.#flows.delete(flow);
-  }
-
-  /** One of the phone's calls is over. */
-  callEnded(phone: Phone, now: number): void {
-    const binding = this.#bindings.get(keyOf(phone.user, phone.device?.id ?? ""));
-    if (binding === undefined || binding.phone !== phone || phone.calls.size > 0) return;
-    if (binding.leaving) this.#remove(binding, "client", now);
-    else if (phone.flow === undefined) this.#remove(binding, "expired", now);
-  }
-
-  /** Kicked, from the core's side. */
-  shut(phone: Phone, now: number): void {
-    for (const binding of this.#bindings.values())
-      if (binding.phone === phone) {
-        this.#remove(binding, "kicked", now);
-        return;
-      }
-  }
-
-  /** 403 or 503 when the core does not take the device. */
-  #bind(
-    id: string,
-    contact: NameAddress,
-    request: SipRequest,
-    flow: Flow,
-    identity: Identity,
-    until: number,
-    now: number,
-  ): number | undefined {
-    const key = keyOf(identity.user, id);
-    const known = this.#bindings.get(key);
-    let binding = known;
-    if (binding === undefined) {
-      const made = this.#attach(id, contact, request, identity, now);
-      if (typeof made === "number") return made;
-      binding = made;
-      this.#bindings.set(key, binding);
-    }
-    binding.contact = contact;
-    binding.callId = request.callId;
-    binding.sequence = request.cseq.sequence;
-    binding.leaving = false;
-    binding.expiresAt = until;
-    binding.expiry?.cancel();
-    const later = binding;
-    binding.expiry = this.#agent.clock.after(until - now, now, (then) => this.#unregister(later, then));
-    this.#reach(binding, flow, now);
-    if (binding.phone.device !== undefined) binding.phone.device.grants = identity.grants;
-    return undefined;
-  }
-
-  #attach(
-    id: string,
-    contact: NameAddress,
-    request: SipRequest,
-    identity: Identity,
-    now: number,
-  ): Binding | number {
-    const { uri, display } = request.from;
-    const phone = new Phone(
-      this.#agent,
-      { pushed: this.#user.pushed.bind(this.#user), shut: this.shut.bind(this) },
-      {
-        id: `sip_${this.#agent.random(9)}`,
-        user: identity.user,
-        domain: uri.scheme === "sip" || uri.scheme === "sips" ? uri.host : "invalid",
-        contact: contact.uri,
-      },
-    );
-    const attached = this.#agent.core.attach(
-      {
-        user: identity.user,
-        id,
-        kind: "phone",
-        name: display === undefined || display === "" ? undefined : display.slice(0, 128),
-        capabilities: phoneCapabilities,
-        link: phone,
-        grants: identity.grants,
-      },
-      now,
-      (device) => phone.attached(device),
-    );
-    if (!attached.ok) return attached.error.temporary ? 503 : 403;
-    return {
-      phone,
-      contact,
-      callId: request.callId,
-      sequence: request.cseq.sequence,
-      expiresAt: now,
-      expiry: undefined,
-      grace: undefined,
-      leaving: false,
-    };
-  }
-
-  /** The phone is reached by this connection from now on. */
-  #reach(binding: Binding, flow: Flow, now: number): void {
-    const { phone } = binding;
-    phone.contact = binding.contact.uri;
-    if (phone.flow === flow) return;
-    const before = phone.flow;
-    if (before !== undefined) this.#flows.get(before)?.delete(phone);
-    phone.flow = flow;
-    const there = this.#flows.get(flow);
-    if (there === undefined) this.#flows.set(flow, new Set([phone]));
-    else there.add(phone);
-    binding.grace?.cancel();
-    binding.grace = undefined;
-    if (phone.state === "suspended") {
-      phone.state = "live";
-      if (phone.device !== undefined) this.#agent.core.resume(phone.device, now);
-    }
-    for (const call of [...phone.calls.values()]) call.moved(flow, now);
-  }
-
-  /** Its connection is gone: without a call so is the phone. */
-  #lost(phone: Phone, now: number): void {
-    const binding = this.#bindings.get(keyOf(phone.user, phone.device?.id ?? ""));
-    if (binding === undefined || binding.phone !== phone) return;
-    phone.flow = undefined;
-    for (const call of [...phone.calls.values()]) call.moved(undefined, now);
-    if (this.#bindings.get(keyOf(phone.user, phone.device?.id ?? "")) !== binding) return;
-    if (phone.calls.size === 0) {
-      this.#remove(binding, "expired", now);
-      return;
-    }
-    phone.state = "suspended";
-    if (phone.device !== undefined) this.#agent.core.suspend(phone.device, now);
-    const { graceTimeout } = this.#agent.settings.limits;
-    binding.grace = this.#agent.clock.after(graceTimeout, now, (later) =>
-      this.#remove(binding, "expired", later),
-    );
-  }
-
-  #unregister(binding: Binding, now: number): void {
-    if (binding.phone.calls.size > 0) binding.leaving = true;
-    else this.#remove(binding, "client", now);
-  }
-
-  #remove(binding: Binding, why: LinkEnd, now: number): void {
-    const { phone } = binding;
-    const key = keyOf(phone.user, phone.device?.id ?? "");
-    if (this.#bindings.get(key) !== binding) return;
-    this.#bindings.delete(key);
-    binding.expiry?.cancel();
-    binding.grace?.cancel();
-    for (const call of [...phone.calls.values()]) call.gone(now);
-    phone.state = "closed";
-    if (phone.flow !== undefined) this.#flows.get(phone.flow)?.delete(phone);
-    phone.flow = undefined;
-    if (phone.device !== undefined) this.#agent.core.detach(phone.device, why, now);
-    this.#user.gone(phone, now);
+    this.#bindings.bind({ id, contact, request, flow, identity, until }, now);
+    return this.#bindings.find(identity.user, id)?.phone;
   }
 
   #ok(transaction: ServerTransaction, identity: Identity, own: NameAddress | undefined, now: number): void {
     const { request } = transaction;
     const headers: HeaderEntry[] = [];
-    for (const binding of this.#of(identity)) {
+    for (const binding of this.#bindings.of(identity)) {
       if (binding.leaving) continue;
       const seconds = Math.max(0, Math.round((binding.expiresAt - now) / 1_000));
       const parameters = new Map([...binding.contact.parameters, ["expires", String(seconds)] as const]);
@@ -311,12 +92,6 @@ export class Registrar {
       headers.push(["Require", "outbound"]);
     headers.push(["Date", this.#agent.date(now)]);
     transaction.respond(makeResponse(request, 200, { toTag: this.#agent.random(6), headers }), now);
-  }
-
-  #of({ user, device }: Identity): Binding[] {
-    return [...this.#bindings.values()].filter(
-      ({ phone }) => phone.user === user && (device === undefined || phone.device?.id === device),
-    );
   }
 
   /**
@@ -332,10 +107,4 @@ export class Registrar {
     const id = `sip-${this.#agent.core.ports.hash(name).slice(0, 12)}`;
     return isId(id) ? id : "sip";
   }
-}
-
-const none: ReadonlySet<Phone> = new Set();
-
-function keyOf(user: string, device: string): string {
-  return `${user}/${device}`;
 }

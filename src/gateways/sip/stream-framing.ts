@@ -1,3 +1,4 @@
+import { StreamBuffer } from "../../shared/stream-buffer.ts";
 import { parseCount } from "./count.ts";
 import { headerKey } from "./header-name.ts";
 import { messageLimits } from "./limits.ts";
@@ -23,9 +24,7 @@ export interface StreamFault {
  * most one incomplete message, and its work is in proportion to the bytes whatever their chunks.
  */
 export class StreamFraming {
-  /** Holds the incomplete message; its length is its capacity. */
-  #buffer: Uint8Array = none;
-  #pending = 0;
+  readonly #buffer = new StreamBuffer();
   /** Where looking for the end of the headers goes on. */
   #searched = 0;
   /** Length of the incomplete message, once its headers are there. */
@@ -34,13 +33,13 @@ export class StreamFraming {
 
   /** Bytes of the incomplete message. */
   get pending(): number {
-    return this.#pending;
+    return this.#buffer.length;
   }
 
   /** A fault is final. */
   push(chunk: Uint8Array, taker: StreamTaker): StreamFault | undefined {
     if (this.#fault !== undefined) return this.#fault;
-    const bytes = this.#pending === 0 ? chunk : this.#append(chunk);
+    const bytes = this.#buffer.with(chunk);
     let at = 0;
     while (at < bytes.length) {
       if (this.#length === 0) {
@@ -61,8 +60,7 @@ export class StreamFraming {
       this.#length = 0;
       this.#searched = 0;
     }
-    if (this.#pending === 0 || at > 0) this.#buffer = bytes.slice(at);
-    this.#pending = bytes.length - at;
+    this.#buffer.keep(bytes, at);
     return undefined;
   }
 
@@ -95,27 +93,13 @@ export class StreamFraming {
     return undefined;
   }
 
-  /** What is pending and the chunk, in one piece. */
-  #append(chunk: Uint8Array): Uint8Array {
-    const length = this.#pending + chunk.length;
-    if (length > this.#buffer.length) {
-      const bigger = new Uint8Array(Math.max(length, this.#buffer.length * 2));
-      bigger.set(this.#buffer.subarray(0, this.#pending));
-      this.#buffer = bigger;
-    }
-    this.#buffer.set(chunk, this.#pending);
-    return this.#buffer.subarray(0, length);
-  }
-
   #fail(fault: StreamFault): StreamFault {
     this.#fault = fault;
-    this.#buffer = none;
-    this.#pending = 0;
+    this.#buffer.clear();
     return fault;
   }
 }
 
-const none = new Uint8Array(0);
 const lengthKey = headerKey("Content-Length");
 
 function isLineEnd(bytes: Uint8Array, at: number): boolean {

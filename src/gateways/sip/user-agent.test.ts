@@ -296,6 +296,23 @@ describe("a phone calls", () => {
     expect(alice.sdp).not.toContain("198.51.100.7");
   });
 
+  test("an INVITE that leaves the offer to us is 488 with a Warning, in a call as well, which goes on", () => {
+    const { world, alice, bob } = phoneCalls();
+    const warning = () => alice.last("INVITE")?.headers.get("Warning");
+    alice.acknowledge();
+    expect(alice.ask("INVITE")?.status).toBe(488);
+    expect(warning()).toContain("must bring its offer");
+    alice.acknowledge();
+    alice.ask("INVITE", { body: offer("near", "sendonly") });
+    world.pass(0);
+    expect(signals(bob).at(-1).description.sdp).toContain("a=sendonly");
+    const carol = world.phone("carol");
+    carol.register();
+    expect(carol.ask("INVITE", { uri: "sip:bob@sim.test" })?.status).toBe(488);
+    expect(carol.last("INVITE")?.headers.get("Warning")).toContain("must bring its offer");
+    expect(bob.pushes("incoming")).toHaveLength(1);
+  });
+
   test("an offer that is never answered is refused after a while, and the next one is taken", () => {
     const { world, alice, bob } = phoneCalls();
     alice.acknowledge();

@@ -1,41 +1,28 @@
-import type { PushBody, PushOf } from "../../protocol/pushes.ts";
-import { TokenBucket } from "../../shared/token-bucket.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
-import { type Agent, addressOfRecord, allow, newVia } from "./agent.ts";
-import type { Call, CallKeeper } from "./call.ts";
+import { type Agent, allow, recvInfo } from "./agent.ts";
+import { Bindings, type BindingsUser } from "./bindings.ts";
+import { Calls } from "./calls.ts";
 import type { Clock } from "./clock.ts";
-import { type Dialog, dialogOf } from "./dialog.ts";
+import { Connections } from "./connections.ts";
+import { dialogOf } from "./dialog.ts";
 import type { Flow } from "./flow.ts";
-import { IncomingCall } from "./incoming-call.ts";
-import {
-  bodyText,
-  type Content,
-  contentType,
-  type HeaderEntry,
-  makeRequest,
-  makeResponse,
-  type SipMessage,
-  type SipRequest,
-} from "./message.ts";
-import { type NameAddress, nameAddress, withTag } from "./name-address.ts";
-import { OutgoingCall } from "./outgoing-call.ts";
+import { type HeaderEntry, makeResponse, type SipMessage, type SipRequest } from "./message.ts";
+import { deliverMessage, sendMessage } from "./messages.ts";
 import type { Phone } from "./phone.ts";
-import { refusalOfError } from "./reasons.ts";
-import { Registrar, type RegistrarUser } from "./registrar.ts";
+import { Registrar } from "./registrar.ts";
 import { type Abilities, objection } from "./sanity.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import type { SipSettings } from "./settings.ts";
 import { SignIn, type SignInPorts } from "./sign-in.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { addressOf, userOf } from "./target.ts";
-import { giveUp } from "./timers.ts";
 import { Transactions, type TransactionUser } from "./transactions.ts";
 
 const abilities: Abilities = {
   methods: allow[1].split(", "),
-  extensions: ["100rel", "timer", "outbound", "path", "gruu"],
+  extensions: ["100rel", "timer", "outbound", "path", "gruu", "trickle-ice"],
 };
-const messageTypes = ["text/plain", "application/json"];
 
 /** What the stack is given. */
 export interface World extends SignInPorts {
@@ -44,12 +31,6 @@ export interface World extends SignInPorts {
   readonly settings: SipSettings;
   /** The time as a Date header says it. */
   date(now: number): string;
-}
-
-/** What is known of a connection beside its phones. */
-interface Connection {
-  readonly rate: TokenBucket;
-  heardAt: number;
 }
 
 /** What is shown of the gateway. */
@@ -66,17 +47,15 @@ export interface AgentNumbers {
  * What a request is about: registration, a call, a message, presence, or a dialog that there is already; and who may ask for it.
  * Nothing but REGISTER and OPTIONS is done for somebody who has not proven who it is, and nobody reaches another's dialog.
  */
-export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
+export class UserAgent implements TransactionUser, BindingsUser {
   readonly #agent: Agent;
+  readonly #bindings: Bindings;
   readonly #registrar: Registrar;
   readonly #subscriptions: Subscriptions;
   readonly #signIn: SignIn;
-  /** Dialogs of calls; ended ones for a while, so that late requests are answered by the one that they are for. */
-  readonly #dialogs = new Map<string, Call>();
-  readonly #ringing = new Map<ServerTransaction, IncomingCall>();
-  readonly #connections = new Map<Flow, Connection>();
+  readonly #connections: Connections;
+  readonly #calls: Calls;
   #limited = 0;
-  #calls = 0;
 
   constructor({ core, clock, settings, date, ...ports }: World) {
     const agent: Agent = {
@@ -89,49 +68,45 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
       jitter: () => core.ports.jitter(),
     };
     this.#agent = agent;
-    this.#registrar = new Registrar(agent, this);
+    this.#bindings = new Bindings(agent, this);
+    this.#registrar = new Registrar(agent, this.#bindings);
+    this.#calls = new Calls(agent, (phone, now) => this.#bindings.callEnded(phone, now));
+    this.#connections = new Connections(agent, (flow) => this.#bindings.phones(flow));
     this.#subscriptions = new Subscriptions(agent);
     this.#signIn = new SignIn(core, settings, ports);
   }
 
   get numbers(): AgentNumbers {
     return {
-      phones: this.#registrar.size,
-      calls: this.#calls,
+      phones: this.#bindings.size,
+      calls: this.#calls.size,
       subscriptions: this.#subscriptions.size,
       unauthorized: this.#signIn.refused,
       limited: this.#limited,
     };
   }
 
-  /** A connection opened. It has some time to bring a phone. */
+  /** A connection opened. */
   opened(flow: Flow, now: number): void {
-    const { requestsPerSecond, requestsBurst, registerTimeout } = this.#agent.settings.limits;
-    const rate = new TokenBucket(requestsPerSecond, requestsBurst, now);
-    this.#connections.set(flow, { rate, heardAt: now });
-    this.#askLater(flow, now);
-    this.#agent.clock.after(registerTimeout, now, () => {
-      if (flow.open && this.#registrar.phones(flow).size === 0) flow.close("nobody has registered");
-    });
+    this.#connections.opened(flow, now);
   }
 
   closed(flow: Flow, now: number): void {
-    this.#connections.delete(flow);
-    this.#registrar.flowClosed(flow, now);
+    this.#connections.closed(flow);
+    this.#bindings.flowClosed(flow, now);
     this.#agent.transactions.closed(flow, now);
   }
 
   /** A message that could be parsed. */
   receive(message: SipMessage, flow: Flow, now: number): void {
-    const connection = this.#connections.get(flow);
-    if (connection !== undefined) connection.heardAt = now;
+    this.#connections.heard(flow, now);
     if (message.kind === "response") {
       this.#agent.transactions.receiveResponse(message, flow, now);
       return;
     }
-    if (connection?.rate.take(now) === false) {
-      const seconds = Math.max(1, Math.ceil(connection.rate.retryAfter(now) / 1_000));
-      this.#limit(message, flow, seconds);
+    const wait = this.#connections.overRate(flow, now);
+    if (wait !== undefined) {
+      this.#limit(message, flow, wait);
       return;
     }
     const wrong = objection(message, abilities);
@@ -142,26 +117,6 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
   #limit(request: SipRequest, flow: Flow, seconds: number): void {
     this.#limited += 1;
     this.#stateless(request, flow, 503, [["Retry-After", String(seconds)]]);
-  }
-
-  /** A connection that broke without a word is found out: whoever is registered there answers an OPTIONS, or is gone. */
-  #askLater(flow: Flow, now: number): void {
-    this.#agent.clock.after(this.#agent.settings.limits.pingAfter, now, (later) => {
-      const connection = this.#connections.get(flow);
-      const [phone] = this.#registrar.phones(flow);
-      if (connection === undefined || !flow.open) return;
-      if (phone !== undefined && later - connection.heardAt >= this.#agent.settings.limits.pingAfter)
-        this.#send(
-          phone,
-          flow,
-          "OPTIONS",
-          nameAddress(addressOfRecord(phone.user, phone.domain)),
-          undefined,
-          later,
-          () => flow.close("silent"),
-        );
-      this.#askLater(flow, later);
-    });
   }
 
   /** Answers without a transaction; an ACK is never answered. */
@@ -185,26 +140,27 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
       this.#respond(transaction, 200, now, [
         allow,
         ["Accept", "application/sdp"],
-        ["Supported", "timer, outbound"],
+        ["Supported", "timer, outbound, trickle-ice"],
+        recvInfo,
       ]);
     else if (["INVITE", "MESSAGE", "SUBSCRIBE"].includes(request.method)) this.#asked(transaction, now);
     else this.#respond(transaction, 481, now);
   }
 
   acknowledged(request: SipRequest, flow: Flow, now: number): void {
-    const call = this.#dialogs.get(dialogOf(request) ?? "");
+    const call = this.#calls.of(dialogOf(request));
     if (call !== undefined && this.#owns(flow, call.phone)) call.acknowledged(request, now);
   }
 
   #cancelled(transaction: ServerTransaction, now: number): void {
     const invite = this.#agent.transactions.cancelled(transaction.request, transaction.flow);
     this.#respond(transaction, invite === undefined ? 481 : 200, now);
-    if (invite !== undefined) this.#ringing.get(invite)?.cancel(now);
+    if (invite !== undefined) this.#calls.cancelled(invite, now);
   }
 
   #inDialog(key: string, transaction: ServerTransaction, now: number): void {
     const { flow } = transaction;
-    const call = this.#dialogs.get(key);
+    const call = this.#calls.of(key);
     const phone = call?.phone ?? this.#subscriptions.phoneOf(key);
     const act = (later: number): void => {
       if (call !== undefined) call.receive(transaction, later);
@@ -212,7 +168,7 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
     };
     // A foreign dialog looks like none; who has not said who it is learns nothing of either.
     if (phone !== undefined && this.#owns(flow, phone)) act(now);
-    else if (this.#registrar.phones(flow).size > 0) this.#respond(transaction, 481, now);
+    else if (this.#bindings.phones(flow).size > 0) this.#respond(transaction, 481, now);
     else
       this.#signIn.prove(transaction, 407, now, ({ user, device }, later) => {
         const its = phone?.user === user && (device === undefined || device === phone.device?.id);
@@ -222,7 +178,7 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
   }
 
   #owns(flow: Flow, phone: Phone): boolean {
-    return this.#registrar.phones(flow).has(phone);
+    return this.#bindings.phones(flow).has(phone);
   }
 
   /** A request that begins something: only in one's own name. */
@@ -230,9 +186,9 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
     const { request, flow } = transaction;
     const user = userOf(request.from.uri, this.#agent.settings.domain);
     if (request.method === "INVITE") transaction.respond(makeResponse(request, 100), now);
-    const known = user === undefined ? undefined : this.#registrar.phoneOf(flow, user);
+    const known = user === undefined ? undefined : this.#bindings.phoneOf(flow, user);
     if (known !== undefined) this.#perform(transaction, known, now);
-    else if (this.#registrar.phones(flow).size > 0) this.#respond(transaction, 403, now);
+    else if (this.#bindings.phones(flow).size > 0) this.#respond(transaction, 403, now);
     else
       this.#signIn.prove(transaction, 407, now, (identity, later) => {
         const phone =
@@ -248,99 +204,24 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
     if (to === undefined) this.#respond(transaction, 404, now);
     else if (request.headers.has("Route") && request.headers.values("Route").length > 1)
       this.#respond(transaction, 403, now);
-    else if (request.method === "INVITE") this.#call(transaction, phone, to, now);
-    else if (request.method === "MESSAGE") this.#message(transaction, phone, to, now);
+    else if (request.method === "INVITE") this.#calls.incoming(transaction, phone, to, now);
+    else if (request.method === "MESSAGE") sendMessage(this.#agent, transaction, phone, to, now);
     else if (to.includes("/")) this.#respond(transaction, 404, now);
     else this.#subscriptions.subscribe(transaction, phone, to, now);
   }
 
-  #call(transaction: ServerTransaction, phone: Phone, to: string, now: number): void {
-    const call = new IncomingCall(this.#agent, this, phone, transaction, to);
-    this.#ringing.set(transaction, call);
-    this.#calls += 1;
-    call.start(now);
-  }
-
-  // Messages
-
-  #message(transaction: ServerTransaction, phone: Phone, to: string, now: number): void {
-    const { request } = transaction;
-    const type = contentType(request) ?? "";
-    const text = bodyText(request);
-    if (!messageTypes.includes(type) || text === undefined) {
-      this.#respond(transaction, 415, now, [["Accept", messageTypes.join(", ")]]);
-      return;
-    }
-    const body = type === "application/json" ? parsed(text) : text;
-    if (body === undefined) {
-      this.#respond(transaction, 400, now);
-      return;
-    }
-    phone.ask("send", { to, body }, now, (outcome, later) => {
-      if (!("error" in outcome)) this.#respond(transaction, 200, later);
-      else this.#respond(transaction, refusalOfError(outcome.error).status, later);
-    });
-  }
-
-  #deliver(phone: Phone, { from, body }: Omit<PushOf<"message">, "seq">, now: number): void {
-    const { flow } = phone;
-    const key = digitOf(body);
-    if (key !== undefined) {
-      const call = phone.calls.get(key.session);
-      if (call !== undefined && "sendDigit" in call) (call as Call).sendDigit(key.digit, key.duration, now);
-      return;
-    }
-    if (flow === undefined) return;
-    const content =
-      typeof body === "string"
-        ? { type: "text/plain", content: body }
-        : { type: "application/json", content: JSON.stringify(body) };
-    const sender = nameAddress(addressOfRecord(from.user, phone.domain), {}, from.name);
-    this.#send(phone, flow, "MESSAGE", sender, content, now);
-  }
-
-  /** Sends a phone a request that begins no dialog. */
-  #send(
-    phone: Phone,
-    flow: Flow,
-    method: string,
-    from: NameAddress,
-    body: Content | undefined,
-    now: number,
-    unanswered: () => void = () => {},
-  ): void {
-    const request = makeRequest({
-      method,
-      uri: phone.contact,
-      via: newVia(this.#agent, flow),
-      from: withTag(from, this.#agent.random(9)),
-      to: nameAddress(addressOfRecord(phone.user, phone.domain)),
-      callId: this.#agent.random(18),
-      sequence: 1,
-      ...(body === undefined ? {} : { body }),
-    });
-    const failed = (why: "timeout" | "transport"): void => {
-      if (why === "timeout") unanswered();
-    };
-    this.#agent.transactions.send(request, flow, { response: () => {}, failed }, now);
-  }
-
-  // RegistrarUser
+  // BindingsUser
 
   pushed(phone: Phone, push: PushBody, now: number): void {
     switch (push.type) {
-      case "incoming": {
-        const call = new OutgoingCall(this.#agent, this, phone, push);
-        this.#calls += 1;
-        phone.calls.set(push.session, call);
-        call.begin(now);
+      case "incoming":
+        this.#calls.outgoing(phone, push, now);
         break;
-      }
       case "presence":
         this.#subscriptions.told(phone, push, now);
         break;
       case "message":
-        this.#deliver(phone, push, now);
+        deliverMessage(this.#agent, phone, push, now);
         break;
       default:
         if ("session" in push) phone.calls.get(push.session)?.push(push, now);
@@ -349,25 +230,6 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
 
   gone(phone: Phone): void {
     this.#subscriptions.gone(phone);
-  }
-
-  // CallKeeper
-
-  dialogOpened(call: Call, dialog: Dialog): void {
-    this.#dialogs.set(dialog.key, call);
-  }
-
-  over(call: Call, now: number): void {
-    this.#calls -= 1;
-    if (call instanceof IncomingCall) this.#ringing.delete(call.transaction);
-    if (call.session !== "" && call.phone.calls.get(call.session) === call)
-      call.phone.calls.delete(call.session);
-    const key = call.dialog?.key;
-    if (key !== undefined)
-      this.#agent.clock.after(giveUp, now, () => {
-        if (this.#dialogs.get(key) === call) this.#dialogs.delete(key);
-      });
-    this.#registrar.callEnded(call.phone, now);
   }
 
   #respond(
@@ -379,23 +241,4 @@ export class UserAgent implements TransactionUser, CallKeeper, RegistrarUser {
     const response = makeResponse(transaction.request, status, { toTag: this.#agent.random(6), headers });
     transaction.respond(response, now);
   }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** A key that a phone pressed comes as a message between the devices of a call. */
-function digitOf(
-  body: unknown,
-): { readonly digit: string; readonly duration: number; readonly session: string } | undefined {
-  if (typeof body !== "object" || body === null) return undefined;
-  const { digit, duration = 250, session } = body as Record<string, unknown>;
-  if (typeof digit !== "string" || typeof session !== "string" || typeof duration !== "number")
-    return undefined;
-  return /^[0-9A-D*#]$/.test(digit) ? { digit, duration, session } : undefined;
 }

@@ -37,18 +37,11 @@ export function holdAnswer(
   return { session: withVersion(withRole({ lines: last.session }, role).lines, version), media };
 }
 
-/**
- * Answers an offer by turning down every section (RFC 3264 §6): port 0, and no bundle. The call is up without media, and the next
- * offer is the other side's.
- */
-export function rejectAll(offer: SessionDescription, sessionId: string): SessionDescription {
-  const session = ["v=0", `o=- ${sessionId} 1 IN IP4 0.0.0.0`, "s=-", "t=0 0"];
-  const media = offer.media.map((section): MediaSection => {
-    const name = mid(section);
-    const lines = [formatMediaLine({ ...mediaLine(section), port: "0" }), "c=IN IP4 0.0.0.0", "a=inactive"];
-    return { lines: name === undefined ? lines : [...lines, `a=mid:${name}`] };
-  });
-  return { session, media };
+/** The answer to a section that is turned down: port 0 (RFC 3264 §6). */
+export function turnedDown(section: MediaSection): MediaSection {
+  const name = mid(section);
+  const lines = [formatMediaLine({ ...mediaLine(section), port: "0" }), "c=IN IP4 0.0.0.0", "a=inactive"];
+  return { lines: name === undefined ? lines : [...lines, `a=mid:${name}`] };
 }
 
 /** The same session lines with this version in `o=` (RFC 8866 §5.2). */

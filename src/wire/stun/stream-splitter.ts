@@ -1,3 +1,4 @@
+import { StreamBuffer } from "../../shared/stream-buffer.ts";
 import { channelHeaderBytes, isChannelData } from "./channel-data.ts";
 import { headerBytes, magicCookie, readU16, readU32 } from "./message.ts";
 
@@ -9,14 +10,12 @@ const longest = headerBytes + 0xffff;
  * cut off). It keeps at most one incomplete message, and its work is in proportion to the bytes whatever their chunks.
  */
 export class StreamSplitter {
-  /** Holds the incomplete message; its length is its capacity. */
-  #buffer: Uint8Array = none;
-  #pending = 0;
+  readonly #buffer = new StreamBuffer();
   #broken = false;
 
   /** Bytes of the incomplete message. */
   get pending(): number {
-    return this.#pending;
+    return this.#buffer.length;
   }
 
   /**
@@ -25,7 +24,7 @@ export class StreamSplitter {
    */
   push(chunk: Uint8Array, take: (message: Uint8Array) => boolean): boolean {
     if (this.#broken) return false;
-    const bytes = this.#pending === 0 ? chunk : this.#append(chunk);
+    const bytes = this.#buffer.with(chunk);
     let at = 0;
     while (at < bytes.length) {
       const size = messageSize(bytes, at);
@@ -35,32 +34,16 @@ export class StreamSplitter {
       if (!take(bytes.subarray(at, at + length))) return this.#fail();
       at += padded;
     }
-    if (this.#pending === 0 || at > 0) this.#buffer = bytes.slice(at);
-    this.#pending = bytes.length - at;
+    this.#buffer.keep(bytes, at);
     return true;
-  }
-
-  /** What is pending and the chunk, in one piece. */
-  #append(chunk: Uint8Array): Uint8Array {
-    const length = this.#pending + chunk.length;
-    if (length > this.#buffer.length) {
-      const bigger = new Uint8Array(Math.max(length, this.#buffer.length * 2));
-      bigger.set(this.#buffer.subarray(0, this.#pending));
-      this.#buffer = bigger;
-    }
-    this.#buffer.set(chunk, this.#pending);
-    return this.#buffer.subarray(0, length);
   }
 
   #fail(): boolean {
     this.#broken = true;
-    this.#buffer = none;
-    this.#pending = 0;
+    this.#buffer.clear();
     return false;
   }
 }
-
-const none = new Uint8Array(0);
 
 /** Size of the message that starts here; zeros while that can't be told; undefined when it is none. */
 function messageSize(

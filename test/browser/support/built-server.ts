@@ -10,10 +10,14 @@ export function startBuiltServer(config: object = {}): Promise<RunningServer> {
   return startServer({ config });
 }
 
-/** Builds the page into dist/page. */
+let built = false;
+
+/** Builds the page into dist/page, once for all tests of a process: it takes seconds. */
 export function buildPage(): void {
+  if (built) return;
   const { status, stderr } = spawnSync(process.execPath, [build], { encoding: "utf8" });
   if (status !== 0) throw new Error(`the page does not build:\n${stderr}`);
+  built = true;
 }
 
 /** The address that a person would type: cameras need https or localhost. */

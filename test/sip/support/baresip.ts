@@ -18,9 +18,9 @@ export class Baresip {
   #control: Socket | undefined;
 
   /** Starts it; resolves when it has registered as `user` of development mode. */
-  static async start(sipPort: number, user: string): Promise<Baresip> {
+  static async start(sipPort: number, user: string, answers: "auto" | "manual" = "auto"): Promise<Baresip> {
     const controlPort = await freePort();
-    const phone = new Baresip(sipPort, user, controlPort);
+    const phone = new Baresip(sipPort, user, controlPort, answers);
     try {
       await eventually("baresip", () => phone.#reach(controlPort));
       await eventually("baresip to register", async () => phone.log.includes("200 OK"));
@@ -31,13 +31,13 @@ export class Baresip {
     return phone;
   }
 
-  private constructor(sipPort: number, user: string, controlPort: number) {
+  private constructor(sipPort: number, user: string, controlPort: number, answers: "auto" | "manual") {
     this.#folder = mkdtempSync(join(tmpdir(), "switchboard-baresip-"));
     const write = (name: string, lines: readonly string[]) =>
       writeFileSync(join(this.#folder, name), `${lines.join("\n")}\n`);
     const domain = `127.0.0.1:${sipPort}`;
     write("accounts", [
-      `<sip:${user}@${domain};transport=tcp>;auth_user=${user};auth_pass=dev:${user};outbound="sip:${domain};transport=tcp";mediaenc=dtls_srtp;medianat=ice;regint=600;answermode=auto`,
+      `<sip:${user}@${domain};transport=tcp>;auth_user=${user};auth_pass=dev:${user};outbound="sip:${domain};transport=tcp";mediaenc=dtls_srtp;medianat=ice;regint=600;answermode=${answers}`,
     ]);
     write("contacts", []);
     write("config", [
@@ -64,6 +64,10 @@ export class Baresip {
 
   call(to: string): void {
     this.#command("dial", `sip:${to}@invalid`);
+  }
+
+  accept(): void {
+    this.#command("accept");
   }
 
   hangup(): void {

@@ -24,6 +24,8 @@ export interface PeerOptions {
   readonly reliable?: boolean;
   /** A microphone without a camera. */
   readonly audioOnly?: boolean;
+  /** The network lets no WebSocket through. */
+  readonly socketless?: boolean;
 }
 
 /** What a test sees of a peer. */
@@ -40,7 +42,8 @@ export interface PeerState {
 export interface Peer {
   readonly state: PeerState;
   start(): Promise<void>;
-  call(to: string): void;
+  /** `timeout`: how long it rings, in seconds; by default as long as the server lets it. */
+  call(to: string, timeout?: number): void;
   answer(): void;
   decline(): void;
   hangup(): void;
@@ -58,6 +61,11 @@ const media: { readonly audio: true; video?: object } = {
   video: { width: 160, height: 120, frameRate: 15 },
 };
 const domain = "switchboard.test";
+
+/** How long an INVITE rings (RFC 3261 §13.2.1). */
+function expires(seconds: number | undefined): string[] {
+  return seconds === undefined ? [] : [`Expires: ${seconds}`];
+}
 
 abstract class Base {
   registered = false;
@@ -112,13 +120,17 @@ class NativePeer extends Base implements Peer {
       });
     });
     this.#client.on("message", ({ body }) => this.messages.push(JSON.stringify(body)));
+    this.#client.on("change", () => {
+      this.registered = this.#client?.state === "online";
+    });
     await this.#client.ready;
     this.registered = true;
   }
 
-  call(to: string) {
+  call(to: string, timeout?: number) {
     this.fresh();
-    this.#follow(this.#client!.call(to, { media }));
+    const limit = timeout === undefined ? {} : { timeout: timeout * 1_000 };
+    this.#follow(this.#client!.call(to, { media, ...limit }));
   }
 
   answer() {
@@ -222,9 +234,10 @@ class JsSipPeer extends Base implements Peer {
     await registered;
   }
 
-  call(to: string) {
+  call(to: string, timeout?: number) {
     this.fresh();
-    this.#follow(this.#ua!.call(`sip:${to}@${domain}`, { mediaConstraints: media }));
+    const extraHeaders = expires(timeout);
+    this.#follow(this.#ua!.call(`sip:${to}@${domain}`, { mediaConstraints: media, extraHeaders }));
   }
 
   answer() {
@@ -243,6 +256,7 @@ class JsSipPeer extends Base implements Peer {
     const session = this.#session!;
     return new Promise<void>((resolve, reject) => {
       const done = () => resolve();
+      session.on("ended", () => reject(new Error("the call ended")));
       const taken = on ? session.hold({}, done) : session.unhold({}, done);
       if (!taken) reject(new Error("not ready to hold"));
     });
@@ -252,6 +266,7 @@ class JsSipPeer extends Base implements Peer {
     const session = this.#session!;
     return new Promise<void>((resolve, reject) => {
       const options = { rtcOfferConstraints: { iceRestart: true } };
+      session.on("ended", () => reject(new Error("the call ended")));
       if (!session.renegotiate(options, () => resolve())) reject(new Error("not ready to restart"));
     });
   }
@@ -376,13 +391,13 @@ class SipJsPeer extends Base implements Peer {
     });
   }
 
-  call(to: string) {
+  call(to: string, timeout?: number) {
     this.fresh();
     const target = UserAgent.makeURI(`sip:${to}@${domain}`);
     if (target === undefined) throw new Error("no target");
     const inviter = new Inviter(this.#ua!, target, {
       sessionDescriptionHandlerOptions: { constraints: media },
-      ...(this.#options.reliable === true ? { extraHeaders: ["Require: 100rel"] } : {}),
+      extraHeaders: [...expires(timeout), ...(this.#options.reliable === true ? ["Require: 100rel"] : [])],
     });
     this.#follow(inviter);
     void inviter.invite({
@@ -480,6 +495,13 @@ class SipJsPeer extends Base implements Peer {
   }
 }
 
+/** One that goes nowhere: no browser connects to this port. */
+class BlockedSocket extends WebSocket {
+  constructor() {
+    super("ws://localhost:1/");
+  }
+}
+
 export interface PeersWindow {
   peer: Peer;
   makePeer(options: PeerOptions): void;
@@ -489,6 +511,7 @@ export interface PeersWindow {
 const here = window as unknown as PeersWindow;
 here.makePeer = (options) => {
   if (options.audioOnly) delete media.video;
+  if (options.socketless) window.WebSocket = BlockedSocket;
   const Made = { native: NativePeer, jssip: JsSipPeer, sipjs: SipJsPeer }[options.kind];
   here.peer = new Made(options);
 };

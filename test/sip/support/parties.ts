@@ -13,7 +13,8 @@ export interface Party {
   readonly user: string;
   state(): Promise<PeerState>;
   counts(): Promise<{ packets: number; frames: number }>;
-  call(to: string): Promise<void>;
+  /** `timeout`: how long it rings, in seconds; by default as long as the server lets it. */
+  call(to: string, timeout?: number): Promise<void>;
   answer(): Promise<void>;
   decline(): Promise<void>;
   hangup(): Promise<void>;
@@ -76,7 +77,11 @@ export async function pageParty(
     page,
     state: () => page.evaluate(() => (window as unknown as KeptWindow).peer.state),
     counts: () => page.evaluate(() => (window as unknown as KeptWindow).mediaCounts()),
-    call: (to) => run((kept, target) => kept.peer.call(target), to),
+    call: (to, timeout) =>
+      run((kept, [target, limit]) => kept.peer.call(target, limit ?? undefined), [
+        to,
+        timeout ?? null,
+      ] as const),
     answer: () => run((kept) => kept.peer.answer(), null),
     decline: () => run((kept) => kept.peer.decline(), null),
     hangup: () => run((kept) => kept.peer.hangup(), null),
@@ -141,6 +146,9 @@ export async function nodeParty(url: string, user: string, id = "node"): Promise
     });
   });
   client.on("message", ({ body }) => messages.push(JSON.stringify(body)));
+  client.on("change", () => {
+    state.registered = client.state === "online";
+  });
   await client.ready;
   return {
     kind: "node",
@@ -156,9 +164,9 @@ export async function nodeParty(url: string, user: string, id = "node"): Promise
       });
       return { packets, frames };
     },
-    call: async (to) => {
+    call: async (to, timeout) => {
       fresh();
-      follow(client.call(to, { media }));
+      follow(client.call(to, { media, ...(timeout === undefined ? {} : { timeout: timeout * 1_000 }) }));
     },
     answer: async () => void ring!.accept({ media }).then(follow),
     decline: async () => void ring!.decline(),
@@ -179,7 +187,7 @@ export async function nodeParty(url: string, user: string, id = "node"): Promise
 export async function eventually(
   what: string,
   holds: () => Promise<unknown>,
-  patience = 15_000,
+  patience = 30_000,
 ): Promise<void> {
   const end = Date.now() + patience;
   for (;;) {

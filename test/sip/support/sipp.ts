@@ -44,7 +44,7 @@ export function startSipp(
     "sipp",
     [
       ...["-sf", file(name), ...(calls === undefined ? [] : ["-oocsf", file(calls)])],
-      ...["-t", "t1", "-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "15s", "-timeout_error"],
+      ...["-t", "t1", "-i", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "60s", "-timeout_error"],
       ...["-key", "user", user, "-s", to, "-au", user, "-ap", password],
       // What the digest is about: the URI that the scenarios ask for.
       ...["-auth_uri", calls === undefined && to !== user ? `${to}@${target}` : target],

@@ -1,0 +1,140 @@
+import type { Outcome } from "../../signaling/device.ts";
+import { attribute } from "../../wire/sdp/attributes.ts";
+import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
+import { stripCandidates } from "../../wire/sdp/candidates.ts";
+import { formatDescription, type SessionDescription } from "../../wire/sdp/description.ts";
+import type { Fragment } from "../../wire/sdp/fragment.ts";
+import type { Agent } from "./agent.ts";
+import { CallDialog } from "./call-dialog.ts";
+import { CandidateInfo, candidateHeaders } from "./candidate-info.ts";
+import { FarMedia } from "./far-media.ts";
+import { NearCandidates } from "./near-candidates.ts";
+import type { Phone } from "./phone.ts";
+import { phoneDescription } from "./phone-description.ts";
+
+/** A description of a phone as it is passed on. */
+export interface Stripped {
+  readonly description: SessionDescription;
+  readonly sdp: string;
+  readonly candidates: readonly TrickleCandidate[];
+}
+
+/** What both ends of a call say of their media, and how candidates go between them: in descriptions, or by INFO (RFC 8840). */
+export abstract class MediaCall extends CallDialog {
+  readonly far: FarMedia;
+  session = "";
+  /** Both ends know that the call has begun. */
+  protected active = false;
+  protected pair = 1;
+  protected generation = 1;
+  protected readonly nearCandidates = new NearCandidates();
+  /** What the phone's candidates are of. */
+  #nearUfrag: string | undefined;
+  readonly #info: CandidateInfo;
+
+  constructor(agent: Agent, phone: Phone) {
+    super(agent, phone);
+    this.far = new FarMedia(agent.clock, agent.settings.limits.gatherTimeout);
+    this.#info = new CandidateInfo(this.far);
+  }
+
+  // To the core
+
+  /** Sends a description of the phone, with its candidates in it, once the session is active. */
+  protected tell(description: { type: "offer" | "answer"; sdp: string }, now: number): void {
+    const { session, pair, generation } = this;
+    this.#followNear();
+    const end = this.trickles ? {} : { endOfCandidates: true };
+    const fields = { session, pair, generation, description, ...end };
+    this.phone.ask("signal", fields, now, (outcome, later) => this.told(outcome, later));
+    this.tellCandidates(now);
+  }
+
+  /** What became of a description. */
+  protected abstract told(outcome: Outcome, now: number): void;
+
+  /** The phone's candidates are of a generation that the core does not know yet. */
+  protected abstract get candidatesWait(): boolean;
+
+  /** Sends the phone's candidates that the core has not heard. */
+  protected tellCandidates(now: number): void {
+    const unheard = this.nearCandidates.take();
+    if (unheard === undefined) return;
+    const { session, pair, generation } = this;
+    const candidates = [...unheard.candidates];
+    const fields = {
+      session,
+      pair,
+      generation,
+      ...(candidates.length > 0 && { candidates }),
+      ...(unheard.end && { endOfCandidates: true }),
+    };
+    this.phone.ask("signal", fields, now);
+  }
+
+  /** The phone's candidates came by INFO; those of another generation than its description's are late. */
+  protected trickled({ candidates, complete, ufrag }: Fragment, now: number): void {
+    this.#followNear();
+    if (ufrag !== undefined && ufrag !== this.#nearUfrag) return;
+    this.nearCandidates.add(candidates, complete);
+    if (!this.candidatesWait) this.tellCandidates(now);
+  }
+
+  /** A new generation begins with the phone's description of it. */
+  #followNear(): void {
+    const ufrag = this.near && ufragOf(this.near);
+    if (this.#nearUfrag !== undefined && this.#nearUfrag !== ufrag) this.nearCandidates.restart();
+    this.#nearUfrag = ufrag;
+  }
+
+  // To the phone
+
+  /** Calls back once a description can go to the phone: with all its candidates, unless they can follow it. */
+  protected whenTellable(now: number, done: (now: number) => void): void {
+    if (this.trickles) done(now);
+    else this.far.whenGathered(now, done);
+  }
+
+  /** A description of the far end for the phone, by default its last one, with the candidates that there are. */
+  protected farDescription(description = this.far.description): string | undefined {
+    if (this.trickles) this.#info.described();
+    return this.far.whole(description, !this.trickles || this.far.complete);
+  }
+
+  /** Tells a phone that trickles what it has not heard, once it is known to be in the dialog (RFC 8840 §4.3.1). */
+  protected trickle(now: number): void {
+    const { flow, dialog } = this;
+    if (!this.trickles || !this.active || this.ended) return;
+    if (flow === undefined || dialog === undefined || this.unacknowledged !== undefined) return;
+    const info = this.#info.next();
+    if (info === undefined) return;
+    const answered = (later: number, arrived: boolean): void => {
+      info.done(arrived);
+      if (arrived) this.trickle(later);
+    };
+    const request = this.inDialog("INFO", flow, candidateHeaders, info.body);
+    this.send(
+      request,
+      flow,
+      now,
+      (_, later) => answered(later, true),
+      (later) => answered(later, false),
+    );
+  }
+
+  /** A description of the phone without its candidates, and these. `answered`: where it is an answer. */
+  protected stripped(text: string, answered?: { readonly offer: string | undefined }): Stripped | undefined {
+    const parsed = phoneDescription(text, answered);
+    if (parsed === undefined || parsed.media.length === 0) return undefined;
+    const { description, candidates } = stripCandidates(parsed);
+    return { description: parsed, sdp: formatDescription(description), candidates };
+  }
+}
+
+function ufragOf({ session, media }: SessionDescription): string | undefined {
+  for (const lines of [...media.map((section) => section.lines), session]) {
+    const ufrag = attribute(lines, "ice-ufrag");
+    if (ufrag !== undefined) return ufrag;
+  }
+  return undefined;
+}

@@ -1,0 +1,80 @@
+import type { PushOf } from "../../protocol/pushes.ts";
+import { type Agent, addressOfRecord } from "./agent.ts";
+import { Call } from "./call.ts";
+import { bodyText, contentType, type HeaderEntry, makeResponse } from "./message.ts";
+import { nameAddress } from "./name-address.ts";
+import type { Phone } from "./phone.ts";
+import { refusalOfError } from "./reasons.ts";
+import type { ServerTransaction } from "./server-transaction.ts";
+import { sendSingle } from "./single-request.ts";
+
+const messageTypes = ["text/plain", "application/json"];
+
+/** MESSAGE (RFC 3428): what a phone sends is `send`, of a text or of JSON. `to`: an address of the core. */
+export function sendMessage(
+  agent: Agent,
+  transaction: ServerTransaction,
+  phone: Phone,
+  to: string,
+  now: number,
+): void {
+  const { request } = transaction;
+  const respond = (status: number, at: number, headers: readonly HeaderEntry[] = []): void =>
+    transaction.respond(makeResponse(request, status, { toTag: agent.random(6), headers }), at);
+  const type = contentType(request) ?? "";
+  const text = bodyText(request);
+  if (!messageTypes.includes(type) || text === undefined) {
+    respond(415, now, [["Accept", messageTypes.join(", ")]]);
+    return;
+  }
+  const body = type === "application/json" ? parsed(text) : text;
+  if (body === undefined) {
+    respond(400, now);
+    return;
+  }
+  phone.ask("send", { to, body }, now, (outcome, later) =>
+    respond("error" in outcome ? refusalOfError(outcome.error).status : 200, later),
+  );
+}
+
+/** What was sent to a phone: a MESSAGE, or a key that was pressed in one of its calls. */
+export function deliverMessage(
+  agent: Agent,
+  phone: Phone,
+  { from, body }: Omit<PushOf<"message">, "seq">,
+  now: number,
+): void {
+  const { flow } = phone;
+  const key = digitOf(body);
+  if (key !== undefined) {
+    const call = phone.calls.get(key.session);
+    if (call instanceof Call) call.sendDigit(key.digit, key.duration, now);
+    return;
+  }
+  if (flow === undefined) return;
+  const content =
+    typeof body === "string"
+      ? { type: "text/plain", content: body }
+      : { type: "application/json", content: JSON.stringify(body) };
+  const sender = nameAddress(addressOfRecord(from.user, phone.domain), {}, from.name);
+  sendSingle(agent, phone, flow, { method: "MESSAGE", from: sender, body: content }, now);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A key that a phone pressed comes as a message between the devices of a call. */
+function digitOf(
+  body: unknown,
+): { readonly digit: string; readonly duration: number; readonly session: string } | undefined {
+  if (typeof body !== "object" || body === null) return undefined;
+  const { digit, duration = 250, session } = body as Record<string, unknown>;
+  if (typeof digit !== "string" || typeof session !== "string" || typeof duration !== "number")
+    return undefined;
+  return /^[0-9A-D*#]$/.test(digit) ? { digit, duration, session } : undefined;
+}

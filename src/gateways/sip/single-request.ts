@@ -1,0 +1,35 @@
+import { type Agent, addressOfRecord, newVia } from "./agent.ts";
+import type { Flow } from "./flow.ts";
+import { type Content, makeRequest } from "./message.ts";
+import { type NameAddress, nameAddress, withTag } from "./name-address.ts";
+import type { Phone } from "./phone.ts";
+
+/** A request to a phone that begins no dialog. */
+export interface Single {
+  readonly method: "MESSAGE" | "OPTIONS";
+  /** Default: the phone's own user. */
+  readonly from?: NameAddress;
+  readonly body?: Content;
+  /** No response came. */
+  unanswered?(): void;
+}
+
+/** Sends a phone a request that begins no dialog, by the connection `flow`. */
+export function sendSingle(agent: Agent, phone: Phone, flow: Flow, single: Single, now: number): void {
+  const to = nameAddress(addressOfRecord(phone.user, phone.domain));
+  const { method, from = to, body } = single;
+  const request = makeRequest({
+    method,
+    uri: phone.contact,
+    via: newVia(agent, flow),
+    from: withTag(from, agent.random(9)),
+    to,
+    callId: agent.random(18),
+    sequence: 1,
+    ...(body === undefined ? {} : { body }),
+  });
+  const failed = (why: "timeout" | "transport"): void => {
+    if (why === "timeout") single.unanswered?.();
+  };
+  agent.transactions.send(request, flow, { response: () => {}, failed }, now);
+}
