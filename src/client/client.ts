@@ -219,11 +219,12 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
     else if (push.type === "message") this.#message(push);
     else if (push.type === "ice_servers") this.#useIceServers(push.iceServers);
     else if (isRoomPush(push)) this.#rooms.get(push.room)?.push(push);
-    else if (push.type === "incoming") this.#incoming(push);
     else if (push.type === "crossed") this.#cross(push);
     else {
       const session = this.#sessions.get(push.session);
-      if (session) session.push(push);
+      if (push.type === "incoming") {
+        if (!session && !this.#crossed.has(push.session)) this.#ring(new Ring(this, push));
+      } else if (session) session.push(push);
       else if (push.type === "session") this.#session(push);
     }
     this.#fresh(push as Ticketed);
@@ -233,11 +234,6 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
     const message = { from, to, body };
     this.#rooms.get(to)?.told(message);
     this.emit("message", message);
-  }
-
-  #incoming(push: PushOf<"incoming">): void {
-    if (!this.#sessions.has(push.session) && !this.#crossed.has(push.session))
-      this.#ring(new Ring(this, push));
   }
 
   #ring(ring: Ring): void {

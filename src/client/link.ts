@@ -89,7 +89,7 @@ export class Link {
   /** When {@link tick} is due; infinity for never. */
   get nextDeadline(): number {
     const all = [this.#until, this.#ackAt, this.#renewAt, this.#leaveAt];
-    return Math.min(...all.map((at) => at ?? Number.POSITIVE_INFINITY));
+    return Math.min(...all.filter((at) => at !== undefined));
   }
 
   connect(): void {
@@ -159,7 +159,7 @@ export class Link {
   wake(now: number): void {
     if (this.#status === "live") {
       this.#shell.send({ type: "ping" });
-      this.#until = Math.min(this.#until ?? Number.POSITIVE_INFINITY, now + 2_000);
+      this.#until = Math.min(this.#until as number, now + 2_000);
     } else if (this.#status === "waiting" && this.#leaveAt === undefined) this.#begin();
   }
 

@@ -130,6 +130,58 @@ test("glare: both offer at once, the polite one gives way, and both get what the
   }
 });
 
+test("glare at the first channel: the polite end's waits for its turn, opens, and is offered twice, not for ever", async () => {
+  const { one, other } = join();
+  one.pc.addTrack(track());
+  one.negotiation.start();
+  await settled(one, other);
+  one.holds = true;
+  other.holds = true;
+  one.pc.addTrack(track());
+  const channel = other.pc.createDataChannel("x");
+  await until(
+    () => [one, other].every(({ held }) => held.some(({ description }) => description)),
+    "both offers",
+  );
+  // What joins while its offer is on the way is not lost either.
+  other.pc.addTrack(track());
+  one.release();
+  other.release();
+  await until(() => channel.readyState === "open", "the channel");
+  await until(() => videos(one.pc) === 1 && videos(other.pc) === 2, "all tracks");
+  await settled(one, other);
+  expect(one.descriptions()).toEqual(["offer", "offer", "answer"]);
+  expect(other.descriptions()).toEqual(["answer", "offer", "answer", "offer"]);
+  expect([...one.errors, ...other.errors]).toEqual([]);
+});
+
+test("both open the first channel at once, or one restarts meanwhile: both channels open", async () => {
+  for (const restarts of [false, true]) {
+    const { one, other } = join();
+    one.pc.addTrack(track());
+    one.negotiation.start();
+    await settled(one, other);
+    one.holds = true;
+    other.holds = true;
+    const channels = [other.pc.createDataChannel("x")];
+    if (!restarts) channels.push(one.pc.createDataChannel("y"));
+    await until(() => other.held.some(({ description }) => description), "the polite offer");
+    if (restarts) {
+      // The server refuses what is of an older generation: it never comes.
+      other.held.length = 0;
+      one.negotiation.restart(2, true);
+      other.negotiation.restart(2, false);
+    }
+    await until(() => one.held.some(({ description }) => description), "the impolite offer");
+    one.release();
+    other.release();
+    await until(() => channels.every(({ readyState }) => readyState === "open"), "the channels");
+    await settled(one, other);
+    expect(other.descriptions().filter((type) => type === "offer").length).toBe(restarts ? 2 : 1);
+    expect([...one.errors, ...other.errors]).toEqual([]);
+  }
+});
+
 test("a restart: new credentials at both ends; an offer of the older generation gives way to it, polite or not", async () => {
   const { one, other } = join();
   one.pc.createDataChannel("x");

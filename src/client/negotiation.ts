@@ -12,6 +12,7 @@ export interface Signal {
 export type Negotiable = Pick<
   RTCPeerConnection,
   | "signalingState"
+  | "sctp"
   | "createOffer"
   | "createAnswer"
   | "setLocalDescription"
@@ -76,7 +77,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
    */
   needed(): void {
     const steps = this.#steps;
-    if (steps === 0 || this.#deaf || this.pc.signalingState !== "stable") return;
+    if (steps === 0 || this.#deaf || this.#unanswered || this.pc.signalingState !== "stable") return;
     this.#queue(async () => {
       if (steps === this.#steps) await this.#offer();
     });
@@ -136,22 +137,21 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     await this.#step(async () => {
       // In the place of an unanswered one, if need be: a rollback of that would close channels that it was to open.
       const offer = await this.pc.createOffer(options);
-      await this.#apply(offer);
+      // The polite end's first data channel: libwebrtc can't offer it again once it was rolled back. Its answer comes first.
+      if (!this.#polite || this.pc.sctp || !offer.sdp?.includes("m=app")) await this.#apply(offer);
       // What createOffer gave, not pc.localDescription: that one grows candidates.
       this.#unanswered = { generation: this.#generation, description: plain(offer) };
+      this.send(this.#unanswered);
     });
-    if (this.#unanswered) this.send(this.#unanswered);
   }
 
   async #answer(signal: Signal, offer: Description): Promise<void> {
     const { pc } = this;
-    const glare = pc.signalingState === "have-local-offer";
-    if (glare && !this.#polite && this.#unanswered?.generation === signal.generation) return;
+    if (!this.#polite && this.#unanswered?.generation === signal.generation) return;
+    const glare = pc.signalingState !== "stable";
     // One after the other would let a browser say negotiationneeded in between.
     await this.#step(() =>
-      glare
-        ? Promise.all([pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)])
-        : pc.setRemoteDescription(offer),
+      Promise.all([glare && pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)]),
     );
     this.#unanswered = undefined;
     await this.#described(signal.generation);
@@ -161,21 +161,21 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     this.applied();
   }
 
-  async #step(step: () => Promise<unknown>): Promise<void> {
+  #step(step: () => Promise<unknown>): Promise<unknown> {
     this.#steps++;
     this.#deaf = true;
-    try {
-      await step();
-    } finally {
+    return step().finally(() => {
       this.#deaf = false;
-    }
+    });
   }
 
   async #answered(signal: Signal, answer: Description): Promise<void> {
-    if (this.pc.signalingState !== "have-local-offer") return;
-    if (this.#unanswered?.generation !== signal.generation) return;
-    await this.pc.setRemoteDescription(answer);
+    const offer = this.#unanswered;
+    if (offer?.generation !== signal.generation) return;
+    // Before the state is stable again, for what is needed next is said then.
     this.#unanswered = undefined;
+    if (this.pc.signalingState === "stable") await this.#apply(offer.description as Description);
+    await this.pc.setRemoteDescription(answer);
     await this.#described(signal.generation);
     this.applied();
   }

@@ -41,7 +41,7 @@ export class Recovery {
 
   get nextDeadline(): number | undefined {
     if (this.#since === undefined || !this.#links) return undefined;
-    return Math.min(this.#restarts[0] ?? Number.POSITIVE_INFINITY, this.#since + patience);
+    return Math.min(...this.#restarts, this.#since + patience);
   }
 
   /** To be called when the deadline came. */

@@ -70,6 +70,29 @@ test("both ends open the same channel at once, and nothing is lost or overtaken"
   expect(await read(mine, 50)).toEqual(Array.from({ length: 50 }, (_, n) => `b${n}`));
 });
 
+test("the callee opens the first channel while the caller adds a camera: both come, and the offers come to an end", async () => {
+  const [alice, bob] = [device(server.url, "alice", "laptop"), device(server.url, "bob", "phone")];
+  await bob.ready;
+  const ring = bob.next("incoming");
+  const call = alice.call("bob", { media: false });
+  const theirs = await (await ring).accept({ media: false });
+  await Promise.all([call.connected, theirs.connected]);
+  let offers = 0;
+  for (const client of [alice, bob])
+    client.on("frame", ({ out, frame }) => {
+      if (out && (frame.description as { type?: string } | undefined)?.type === "offer") offers++;
+    });
+  const chat = theirs.channel("chat");
+  await Promise.all([call.setMedia(await camera()), chat.send("hello")]);
+  expect(await read(await call.next("channel"), 1)).toEqual(["hello"]);
+  await frames(theirs.remote);
+  const before = offers;
+  expect(before).toBeLessThanOrEqual(5);
+  await chat.send("more");
+  await frames(theirs.remote, 10);
+  expect(offers).toBe(before);
+});
+
 test("a channel that one end closes ends at the other, and a new one of its name begins", async () => {
   const { call, theirs } = await talk({ media: false });
   const out = call.channel("note");
