@@ -47,7 +47,14 @@ export function audit(page: Page): Promise<string[]> {
     }
 
     const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const mixed = new Map<string, number[]>();
     const rgb = (color: string, under: readonly number[]): number[] => {
+      const key = `${color} on ${under}`;
+      const known = mixed.get(key) ?? mix(color, under);
+      mixed.set(key, known);
+      return known;
+    };
+    const mix = (color: string, under: readonly number[]): number[] => {
       if (canvas === null) return [0, 0, 0];
       canvas.fillStyle = `rgb(${under.join(" ")})`;
       canvas.fillRect(0, 0, 1, 1);
