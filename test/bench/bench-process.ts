@@ -28,7 +28,7 @@ const limits = {
 };
 
 export interface BenchServer {
-  readonly name: "switchboard" | "peerjs" | "sip";
+  readonly name: "switchboard" | "peerjs" | "bare" | "sip";
   readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;
@@ -91,6 +91,12 @@ export async function startPeerjs(): Promise<BenchServer> {
   const args = [at("node_modules/peer/dist/bin/peerjs.js"), "--port", `${port}`, "--host", "127.0.0.1"];
   const more = ["--concurrent_limit", "50000", "--alive_timeout", "3600000"];
   return startProgram("peerjs", "node", [...args, ...more], port);
+}
+
+/** Starts what stands for the floor: Bun's server without a protocol. */
+export async function startBare(): Promise<BenchServer> {
+  const port = await freePort();
+  return startProgram("bare", process.execPath, [at("test/bench/bare-relay.ts"), `${port}`], port);
 }
 
 /** Starts another server, which listens on this port. */

@@ -6,7 +6,7 @@ import { benchSecret, SwitchboardDevice } from "./switchboard-device.ts";
 
 /** What one run of the generator is to do; its only argument, as JSON. */
 export interface Job {
-  readonly server: "switchboard" | "peerjs" | "sip";
+  readonly server: "switchboard" | "peerjs" | "bare" | "sip";
   /** Of the nodes; devices are spread over them so that they deal with each other across nodes. */
   readonly ports: readonly number[];
   readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume" | "sip-invite";

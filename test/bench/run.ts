@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { clusterReport } from "./cluster-report.ts";
 import { failover } from "./failover.ts";
 import { report } from "./report.ts";
-import { across, type Figures, fanout, idle, relay, resume, setup } from "./scenarios.ts";
+import { across, type Figures, fanout, idle, relay, relayServers, resume, setup } from "./scenarios.ts";
 import { sipInvite, sipServers } from "./sip-invite.ts";
 import { sipParse, sipParsers } from "./sip-parse.ts";
 import { benchTurn } from "./turn.ts";
@@ -42,8 +42,8 @@ const resumeAcross = { scenario: "resume", devices: 200, rate: 50, warmUp, measu
 
 /** Each scenario's runs: ours, PeerJS, ours, PeerJS … so that what the machine does meanwhile hits both. */
 const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
-  "relay-a": [() => relay("switchboard", 1_000, 1, times), () => relay("peerjs", 1_000, 1, times)],
-  "relay-b": [() => relay("switchboard", 200, 8, times), () => relay("peerjs", 200, 8, times)],
+  "relay-a": relayServers.map((name) => () => relay(name, 1_000, 1, times)),
+  "relay-b": relayServers.map((name) => () => relay(name, 200, 8, times)),
   memory: [() => idle("switchboard", times), () => idle("peerjs", times)],
   setup: [() => setup(times)],
   fanout: [() => fanout(times)],
@@ -99,6 +99,9 @@ if (values.only === "" || only.includes("turn")) {
   else show("turn", turnReport(figures, size));
 }
 
+// A server that was stopped may have left a timer or a pipe that would keep this process.
+process.exit(0);
+
 function acrossNodes(): string[] {
   return Object.keys(plan).filter((name) => name.endsWith("-nodes") || name === "failover");
 }
@@ -107,5 +110,5 @@ function acrossNodes(): string[] {
 function subjects(name: string): readonly string[] {
   if (name === "sip-parse") return sipParsers;
   if (name === "sip-invite") return sipServers;
-  return acrossNodes().includes(name) ? ["one node", "several"] : ["switchboard", "peerjs"];
+  return acrossNodes().includes(name) ? ["one node", "several"] : relayServers;
 }

@@ -3,6 +3,7 @@ import {
   cpuSeconds,
   generate,
   residentBytes,
+  startBare,
   startCluster,
   startGenerator,
   startOurs,
@@ -22,7 +23,10 @@ export interface BenchTimes {
   readonly settle: number;
 }
 
-const start = { switchboard: () => startOurs(), peerjs: startPeerjs };
+const start = { switchboard: () => startOurs(), peerjs: startPeerjs, bare: startBare };
+
+/** Whose relaying is measured, in turns. */
+export const relayServers = ["switchboard", "peerjs", "bare"] as const;
 
 /** Relay with so many devices and messages in flight: rate, latency, and what both processes cost. */
 export function relay(
