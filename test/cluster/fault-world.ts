@@ -89,7 +89,7 @@ export class FaultWorld {
     await sleep(calm);
     await load.finishLongCalls();
     await load.stop();
-    load.leave();
+    await load.leave();
     const empty = async () => {
       const all = await Promise.all(this.nodes.map((node) => node.health()));
       return all.map((health) => ({ links: health?.links ?? -1, sessions: health?.sessions ?? -1 }));

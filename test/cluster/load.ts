@@ -132,8 +132,18 @@ export class Load {
     await sleep(300);
   }
 
-  leave(): void {
-    for (const { device } of [...this.watchers, ...this.phones]) device.close();
+  /**
+   * Everybody leaves, each while it is online: who closes a transport that has not been welcomed leaves a link behind, which its
+   * node keeps for as long as it could be resumed.
+   */
+  async leave(): Promise<void> {
+    const all = new Set([...this.watchers, ...this.phones]);
+    await Promise.all(
+      [...all].map(async ({ device }) => {
+        await until(() => device.state !== "away", patience);
+        device.close();
+      }),
+    );
   }
 
   #populate(): void {
