@@ -28,10 +28,13 @@ const node = { name: "node", run: () => onNode(files.filter(isPortable)) };
 // Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute, and both
 // lanes take about the same time.
 const lanes = [
-  [folder("cluster"), folder("browser"), folder("turn"), folder("bad-input"), folder("conformance"), node],
+  [
+    ...[folder("cluster"), folder("browser"), folder("turn"), folder("webrtc")],
+    ...[folder("bad-input"), folder("conformance"), node],
+  ],
   [
     ...[check, unit, folder("fuzz"), folder("model"), folder("sim"), folder("soak")],
-    ...[folder("integration"), folder("webrtc"), folder("sip")],
+    ...[folder("integration"), folder("sip")],
   ],
 ];
 const planned = new Set(lanes.flat().map(({ name }) => name));
