@@ -26,7 +26,7 @@ export interface NodeHealth {
 }
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const startTimeout = 20_000;
+const startTimeout = 60_000;
 const many = 1_000_000;
 
 /** All load comes from one address: what bounds a single client is off. */

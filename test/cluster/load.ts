@@ -133,17 +133,13 @@ export class Load {
   }
 
   /**
-   * Everybody leaves, each while it is online: who closes a transport that has not been welcomed leaves a link behind, which its
-   * node keeps for as long as it could be resumed.
+   * Everybody leaves, at a moment at which all are online: who closes a transport that has not been welcomed leaves a link behind,
+   * which its node keeps for as long as it could be resumed.
    */
   async leave(): Promise<void> {
-    const all = new Set([...this.watchers, ...this.phones]);
-    await Promise.all(
-      [...all].map(async ({ device }) => {
-        await until(() => device.state !== "away", patience);
-        device.close();
-      }),
-    );
+    const all = [...this.watchers, ...this.phones];
+    await until(() => all.every(({ device }) => device.state !== "away"), patience);
+    for (const { device } of all) device.close();
   }
 
   #populate(): void {
