@@ -178,6 +178,11 @@ export class ForeignLegs {
     if (leg !== undefined) leg.caller = caller;
   }
 
+  /** True while the device rings for that session, whoever owns it by now. */
+  rings(device: Device, session: string): boolean {
+    return this.#legs.get(device)?.get(session)?.caller !== undefined;
+  }
+
   /** The session in which that other device rings this one. */
   ringing(device: Device, caller: Device): string | undefined {
     for (const leg of this.#legs.get(device)?.values() ?? [])

@@ -105,7 +105,9 @@ export class OwnerInbox {
       nodes.send(from, { t: "ask", link: device.link.id, request });
       return;
     }
-    device.link.deliver(push, now);
+    // A new owner makes the ring anew, and does not know who rings already.
+    const again = push.type === "incoming" && legs.rings(device, push.session);
+    if (!again) device.link.deliver(push, now);
     if (push.type === "session" && push.room !== undefined) legs.meshed(device, push.session, push.room);
     if (push.type !== "incoming" || push.from.device === undefined) return;
     legs.rung(device, push.session, push.from);

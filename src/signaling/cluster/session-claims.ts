@@ -58,8 +58,9 @@ export class SessionClaims {
         this.rejoin(device, session, owner);
         continue;
       }
+      const rings = legs.rings(device, session);
       const open = legs.take(device, session);
-      host.rejoin(device, session, now);
+      host.rejoin(device, session, now, rings);
       for (const request of open) {
         const outcome = host.perform(device, request, now);
         if (outcome !== undefined) device.link.reply(request.id, outcome, now);
@@ -70,8 +71,11 @@ export class SessionClaims {
   /** Gives up a copy of a session that another node owns in a newer epoch; its devices here turn to that. */
   surrender(session: string, owner: string, epoch: number): void {
     const { legs, host } = this.#options;
+    const callers = new Map(host.participants(session).map((one) => [one, host.rungBy(session, one)]));
     for (const device of host.surrender(session, epoch, owner)) {
       legs.bound(device, session, owner, epoch);
+      const caller = callers.get(device);
+      if (caller !== undefined) legs.rung(device, session, caller);
       this.rejoin(device, session, owner);
     }
   }
