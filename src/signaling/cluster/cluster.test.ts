@@ -353,6 +353,27 @@ describe("an owner that dies", () => {
     goesOn(cluster, alice, bob, session);
   });
 
+  test("while it rings at an owner that was cut off: what that says to devices of the next one counts no more", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const { session } = alice.ask("call", { to: "bob" }).ok;
+    cluster.flow();
+    cluster.hub.down("n1");
+    dead(cluster, alice, "n2");
+    expect(alice.welcome.sessions).toEqual([session]);
+    // It hears that the caller is elsewhere, takes its call for cancelled, and says so.
+    cluster.hub.up("n1");
+    cluster.pass(5_000);
+    expect(cluster.node("n1").core.stats()).toMatchObject({ sessionsRinging: 0 });
+    expect(bob.pushes("ended")).toEqual([]);
+    bob.ask("accept", { session });
+    cluster.flow();
+    alice.ask("confirm", { session, device: "phone" });
+    cluster.flow();
+    goesOn(cluster, alice, bob, session);
+  });
+
   test("nobody comes back: the other end is told that the call is lost, in the end", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n1", "alice/web");

@@ -73,6 +73,7 @@ export class OwnerInbox {
   #heardBy(device: Device, from: string, item: NodeItem, now: number): void {
     const { nodes, legs, claims } = this.#options;
     if (item.t === "bound") {
+      if (claims.isMine(item.session, from, item.epoch)) return;
       if (!legs.bound(device, item.session, from, item.epoch, item.leg))
         claims.stale(from, device, item.session);
       else if (device.link.state === "suspended")
@@ -95,6 +96,7 @@ export class OwnerInbox {
       claims.stale(from, device, push.session);
       return;
     }
+    if (owner === undefined && "session" in push && claims.isMine(push.session, from)) return;
     // Asked for its part once more while the end was on its way, the owner says it a second time.
     if (push.type === "ended" && legs.isOver(device, push.session)) return;
     if (this.#options.rooms()?.heard(from, device, push, now) === false) return;

@@ -80,6 +80,19 @@ export class SessionClaims {
     }
   }
 
+  /**
+   * True when this node owns the session of which that one speaks, in its own copy of `epoch` if it says so: a former owner,
+   * which is told.
+   */
+  isMine(session: string, from: string, epoch = 0): boolean {
+    const { nodes, host } = this.#options;
+    const mine = from === nodes.name ? undefined : host.epochOf(session);
+    if (mine === undefined || outranks({ epoch, owner: from }, { epoch: mine, owner: nodes.name }))
+      return false;
+    nodes.send(from, { t: "stale", session, epoch: mine, owner: nodes.name });
+    return true;
+  }
+
   /** That node speaks of a session that another one owns by now. */
   stale(to: string, device: Device, session: string): void {
     const { nodes, legs } = this.#options;
