@@ -374,6 +374,28 @@ describe("an owner that dies", () => {
     goesOn(cluster, alice, bob, session);
   });
 
+  test("while it rings at an owner that stood still: it answers too late what the next one was asked", () => {
+    for (const node of ["n2", "n3"]) {
+      const cluster = new SimCluster(three);
+      const alice = signIn(cluster, "n1", "alice/web");
+      const bob = signIn(cluster, node, "bob/phone");
+      const { session } = alice.ask("call", { to: "bob" }).ok;
+      cluster.flow();
+      cluster.freeze("n1");
+      bob.ask("ringing", { session });
+      const asked = bob.lastId;
+      dead(cluster, alice, "n2");
+      expect(alice.welcome.sessions).toEqual([session]);
+      // The caller hears of the session before it hears what came of what was asked in vain.
+      expect(
+        alice.heard.map(({ type }) => type).filter((type) => type === "session" || type === "ringing"),
+      ).toEqual(["session", "ringing"]);
+      cluster.thaw("n1");
+      cluster.pass(5_000);
+      expect(bob.heard.filter(({ re }) => re === asked)).toHaveLength(1);
+    }
+  });
+
   test("nobody comes back: the other end is told that the call is lost, in the end", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n1", "alice/web");

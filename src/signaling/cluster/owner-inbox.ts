@@ -86,7 +86,7 @@ export class OwnerInbox {
     else if (item.silent === true) this.#refused(device, item.id, item.outcome, now);
     else if (item.room !== undefined)
       this.#options.rooms()?.answered(from, item.room, device, item.id, item.outcome, now);
-    else if (legs.replied(device, item.id, item.outcome)) device.link.reply(item.id, item.outcome, now);
+    else if (legs.replied(device, from, item.id, item.outcome)) device.link.reply(item.id, item.outcome, now);
   }
 
   #push(from: string, device: Device, push: PushBody, now: number): void {

@@ -1,3 +1,4 @@
+import type { Request } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device } from "../device.ts";
 import type { ClusterHost } from "./cluster-host.ts";
@@ -44,7 +45,7 @@ export class SessionClaims {
 
   /** A node owns the session: devices here that have part in it turn to that node. */
   claimed(user: string, { session, owner, epoch }: SessionClaim, now: number): void {
-    const { nodes, legs, host } = this.#options;
+    const { nodes, legs, host, deadlines } = this.#options;
     const here = owner === nodes.name;
     if (!here) this.surrender(session, owner, epoch);
     // Of two that took it over at once this one stays: the other has not heard of it yet.
@@ -61,10 +62,15 @@ export class SessionClaims {
       const rings = legs.rings(device, session);
       const open = legs.take(device, session);
       host.rejoin(device, session, now, rings);
-      for (const request of open) {
-        const outcome = host.perform(device, request, now);
-        if (outcome !== undefined) device.link.reply(request.id, outcome, now);
-      }
+      if (open.length > 0) deadlines.add(now, (later) => this.#performAgain(device, open, later));
+    }
+  }
+
+  /** What a former owner has not answered; once who brought the session here has heard of it. */
+  #performAgain(device: Device, open: readonly Request[], now: number): void {
+    for (const request of open) {
+      const outcome = this.#options.host.perform(device, request, now);
+      if (outcome !== undefined) device.link.reply(request.id, outcome, now);
     }
   }
 
