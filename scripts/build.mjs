@@ -1,5 +1,5 @@
 // Builds the page and the SDK into dist/page: hashed names, minified, gzipped beside. `npm run build`; npm start runs it
-// when a source is newer.
+// when a source is newer, and so do the tests: `--if-stale`.
 import { spawnSync } from "node:child_process";
 import {
   existsSync,
@@ -43,6 +43,7 @@ export function build() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.argv.includes("--if-stale") && !isStale()) process.exit(0);
   if (process.versions.bun === undefined) process.exit(build());
   await bundle();
 }

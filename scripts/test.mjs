@@ -25,17 +25,19 @@ const check = {
 };
 const unit = { name: "unit", run: () => onBun("unit", ["src"]) };
 const node = { name: "node", run: () => onNode(files.filter(isPortable)) };
-// Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute.
-const pairs = [
-  [[check, unit, folder("fuzz"), folder("model"), folder("sim"), folder("soak")], [folder("cluster")]],
-  [[folder("browser"), folder("webrtc")], [folder("integration")]],
-  [[folder("sip")], [folder("turn")]],
-  [[folder("bad-input"), folder("conformance")], [node]],
+// Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute, and both
+// lanes take about the same time.
+const lanes = [
+  [folder("cluster"), folder("browser"), folder("turn"), folder("bad-input"), folder("conformance"), node],
+  [
+    ...[check, unit, folder("fuzz"), folder("model"), folder("sim"), folder("soak")],
+    ...[folder("integration"), folder("webrtc"), folder("sip")],
+  ],
 ];
-const planned = new Set(pairs.flat(2).map(({ name }) => name));
+const planned = new Set(lanes.flat().map(({ name }) => name));
 const others = [...new Set(files.map((path) => path.split("/")[1]))].filter((name) => !planned.has(name));
-pairs.push([others.sort().map(folder), []]);
-for (const lanes of pairs) await Promise.all(lanes.map(runAll));
+lanes[0].push(...others.sort().map(folder));
+await Promise.all(lanes.map(runAll));
 
 async function runAll(suites) {
   for (const { name, run } of suites) {

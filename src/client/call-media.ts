@@ -286,7 +286,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
       if (step) void this.restartIce();
       this.#schedule();
     };
-    this.#recoveryTimer = setTimeout(help, at - Date.now());
+    this.#recoveryTimer = setTimeout(help, Math.max(0, at - Date.now()));
   }
 }
 

@@ -71,8 +71,8 @@ function RowView({ row, peer }: { row: Row; peer: string }) {
         }}
       >
         <span class="sr">{row.out ? "You to server: " : "Server to you: "}</span>
-        <span class="rung-label">
-          {row.label}
+        <span class="rung-label" title={row.label}>
+          <span>{row.label}</span>
           {row.mark !== undefined && <em> {row.mark}</em>}
         </span>
       </button>
@@ -81,7 +81,7 @@ function RowView({ row, peer }: { row: Row; peer: string }) {
           <>
             <span class="sr">{row.out ? `Server to ${who}: ` : `${who} to server: `}</span>
             <span class="rung-label">
-              {far.label}
+              <span>{far.label}</span>
               {far.ms !== undefined && <em> {Math.round(far.ms)} ms</em>}
             </span>
             {far.ms === undefined && <span class="sr"> (inferred)</span>}

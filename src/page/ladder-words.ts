@@ -1,8 +1,5 @@
 import type { Phase, PhaseName, Wire } from "./ladder.ts";
 
-/** The most characters that a label of the ladder may have, its mark included. */
-export const labelLength = 18;
-
 /** What a frame is called on its rung; undefined for those that say nothing of a call. */
 export function labelOf(frame: Wire): string | undefined {
   switch (frame.type) {
@@ -41,15 +38,10 @@ export function labelOf(frame: Wire): string | undefined {
     case "hangup":
       return "hang up";
     case "ended":
-      return endedLabel(String(frame.reason).replaceAll("_", " "));
+      return `ended, ${String(frame.reason).replaceAll("_", " ")}`;
     default:
       return undefined;
   }
-}
-
-function endedLabel(reason: string): string {
-  const label = `ended, ${reason}`;
-  return label.length > labelLength ? reason : label;
 }
 
 function signalLabel(frame: Wire): string {

@@ -1,5 +1,5 @@
 import { FarEnd } from "./ladder-far.ts";
-import { labelLength, labelOf, sentence } from "./ladder-words.ts";
+import { labelOf, sentence } from "./ladder-words.ts";
 import { SetUp } from "./set-up.ts";
 
 /** A frame of the wire, as the SDK tells it. */
@@ -36,7 +36,7 @@ export interface Row {
   readonly key: number;
   readonly out: boolean;
   readonly label: string;
-  /** How the request ended: `✓ 8 ms`, or `✗ busy`. Label and mark have 18 characters at most. */
+  /** How the request ended: `✓ 8 ms`, `✗` or `anew`. */
   readonly mark?: string;
   readonly failed: boolean;
   readonly far?: FarHalf;
@@ -178,7 +178,7 @@ class Walk {
       recount(home, frame);
       return;
     }
-    const row: Draft = { key, at, out, label: short(label), failed: false, frames: [frame] };
+    const row: Draft = { key, at, out, label, failed: false, frames: [frame] };
     if (far !== undefined) row.far = far;
     if (bare) recount(row, frame);
     rows.push(row);
@@ -215,7 +215,7 @@ class Walk {
     row.failed = error !== undefined;
     row.mark = row.failed ? "✗" : `✓ ${Math.max(0, Math.round(at - row.at))} ms`;
     if (request?.resume !== undefined && frame.resumed === false) row.mark = "anew";
-    row.label = short(error?.code ?? row.label, row.mark.length + 1);
+    row.label = error?.code ?? row.label;
   }
 
   /** Media flows: a restart whose answer has come is over, though its report may be seconds away. */
@@ -242,9 +242,4 @@ function recount(row: Draft, { candidates }: Wire): void {
   const what = row.candidates === 0 ? "end" : `${row.candidates} cand.`;
   row.label = `signal ${what}`;
   if (row.far !== undefined) row.far = { ...row.far, label: what };
-}
-
-function short(label: string, mark = 0): string {
-  const room = labelLength - mark;
-  return label.length <= room ? label : `${label.slice(0, Math.max(0, room - 1))}…`;
 }

@@ -5,7 +5,7 @@ import { camera, closeAll, device, frames, until } from "./support/parties.ts";
 
 let server: RunningServer;
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ config: { limits: { unreachableAfter: 500 } } });
 });
 afterAll(() => server.stop());
 afterEach(closeAll);

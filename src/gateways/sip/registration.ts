@@ -3,7 +3,7 @@ import type { NameAddress } from "./name-address.ts";
 import type { SipLimits } from "./settings.ts";
 
 /** One contact of a REGISTER, and for how long it wishes to be reached there; 0 takes it back. */
-export interface Wish {
+interface Wish {
   readonly contact: NameAddress;
   readonly seconds: number;
 }

@@ -30,6 +30,9 @@ export function audit(page: Page): Promise<string[]> {
     for (const id of ids)
       if (ids.filter((one) => one === id).length > 1) problems.push(`two have the id ${id}`);
     if (document.documentElement.scrollWidth > innerWidth) problems.push("the page scrolls sideways");
+    const wide = innerWidth >= 720 && document.querySelector(".desk") !== null;
+    if (wide && document.documentElement.scrollHeight > innerHeight)
+      problems.push("the desk is higher than the window");
 
     for (const element of root.querySelectorAll(
       "button, a, input, textarea, video, [role=img], [role=group], section, nav",
@@ -47,7 +50,14 @@ export function audit(page: Page): Promise<string[]> {
     }
 
     const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    const mixed = new Map<string, number[]>();
     const rgb = (color: string, under: readonly number[]): number[] => {
+      const key = `${color} on ${under}`;
+      const known = mixed.get(key) ?? mix(color, under);
+      mixed.set(key, known);
+      return known;
+    };
+    const mix = (color: string, under: readonly number[]): number[] => {
       if (canvas === null) return [0, 0, 0];
       canvas.fillStyle = `rgb(${under.join(" ")})`;
       canvas.fillRect(0, 0, 1, 1);

@@ -12,10 +12,10 @@ export function startBuiltServer(config: object = {}): Promise<RunningServer> {
 
 let built = false;
 
-/** Builds the page into dist/page, once for all tests of a process: it takes seconds. */
+/** Builds the page into dist/page, unless it stands there as its sources are now; looked at once in a process. */
 export function buildPage(): void {
   if (built) return;
-  const { status, stderr } = spawnSync(process.execPath, [build], { encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, [build, "--if-stale"], { encoding: "utf8" });
   if (status !== 0) throw new Error(`the page does not build:\n${stderr}`);
   built = true;
 }
