@@ -129,8 +129,12 @@ export class ClusterDoor implements ClusterHost {
     this.#core.sessions.rungFromElsewhere(device, caller, session, now);
   }
 
-  rejoin(device: Device, session: string, now: number): boolean {
-    return this.#core.sessions.migration.rejoin(device, session, now);
+  rungBy(session: string, device: Device): { user: string; device: string } | undefined {
+    return this.#core.sessions.rungBy(session, device);
+  }
+
+  rejoin(device: Device, session: string, now: number, rings?: boolean): boolean {
+    return this.#core.sessions.migration.rejoin(device, session, now, rings);
   }
 
   release(session: string, now: number): SessionSnapshot | undefined {

@@ -79,8 +79,11 @@ export class Ring {
     return this.#legs.get(device);
   }
 
-  /** Rings one device, if it is one that was asked for and does not ring already. */
-  device(device: Device, now: number): void {
+  /**
+   * Rings one device, if it is one that was asked for and does not ring already. `rings`: it does, by a former owner of the
+   * session, and hears nothing of this one.
+   */
+  device(device: Device, now: number, rings = false): void {
     const { user, device: only } = this.wish;
     if (this.#legs.has(device) || this.#refusing.has(device.link.id)) return;
     if (device === this.#host.caller().device) return;
@@ -94,7 +97,7 @@ export class Ring {
     this.#unreachable?.cancel();
     this.#unreachable = undefined;
     if (this.rung.length < maxRung) this.rung.push(device.id);
-    leg.deliver(this.#incoming(leg, now), now);
+    if (!rings) leg.deliver(this.#incoming(leg, now), now);
     if (device.capabilities.needsOffer !== true) return;
     if (this.#offer === undefined) this.wantOffer(now);
     else this.tellOffer(leg, now);

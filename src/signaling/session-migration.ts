@@ -42,13 +42,13 @@ export class SessionMigration {
     return session === undefined || !outranks({ epoch, owner }, mine) ? [] : this.#sessions.retire(session);
   }
 
-  /** A device of another node comes back to its part in a session. False: it has none. */
-  rejoin(device: Device, id: string, now: number): boolean {
+  /** A device comes back to its part in a session. `rings`: it rings for it already. False: it has none. */
+  rejoin(device: Device, id: string, now: number, rings = false): boolean {
     const session = this.#sessions.get(id);
     if (session === undefined) return false;
     const leg = session.legFor(device.user, device.id);
     if (leg === undefined) {
-      session.ringDevice(device, now);
+      session.ringDevice(device, now, rings);
       return session.legOf(device) !== undefined;
     }
     if (leg.device !== device) session.rebind(leg, device, now);
@@ -60,13 +60,11 @@ export class SessionMigration {
   /** The device's part in sessions of this node, for its next one. */
   legsOf(device: Device): LegSnapshot[] {
     const owner = this.#node;
-    return this.#sessions.legsOf(device).map(([{ id, epoch, state, caller }, leg]) => ({
-      session: id,
-      owner,
-      epoch,
-      leg: leg.id,
-      ...(state === "ringing" && leg.side === "callee" ? { caller: caller.identity } : {}),
-      open: [],
-    }));
+    return this.#sessions.legsOf(device).map(([session, leg]) => {
+      const { id, epoch } = session;
+      const caller = session.rungBy(leg);
+      const known = { session: id, owner, epoch, leg: leg.id, open: [] };
+      return caller === undefined ? known : { ...known, caller };
+    });
   }
 }

@@ -3,8 +3,9 @@ import type { Standing, Ticket } from "./tickets.ts";
 
 /**
  * The session of a ticket made anew, after its owner has died with it: as the ticket has it, `link` at its holder's end.
- * The other end is detached until it comes with its own ticket. A ring goes on for the rest of its time, and rings
- * the callee's devices again; what the call said to them (`data`, the offer) was in the lost owner only.
+ * The other end is detached until it comes with its own ticket. A ring goes on for the rest of its time, and takes
+ * the callee's devices in again (one that rings already hears nothing of that); what the call said to them (`data`, the
+ * offer) was in the lost owner only.
  * Undefined where the ticket does not say enough, or the ring is over.
  */
 export function revivalSnapshot(ticket: Ticket, link: string, now: number): SessionSnapshot | undefined {

@@ -90,6 +90,12 @@ export abstract class SessionState {
     return [this.caller, this.answered].find((leg) => leg?.user === user && leg.deviceId === device);
   }
 
+  /** Whose call rings at this leg, until the answer is final. */
+  rungBy(leg: Leg): { user: string; device: string } | undefined {
+    const rings = this.phase.name === "ringing" || this.phase.name === "answering";
+    return rings && leg.side === "callee" ? this.caller.identity : undefined;
+  }
+
   /** The devices that have part in it, the caller's first. */
   devices(): Device[] {
     const devices = new Set<Device>();

@@ -76,9 +76,9 @@ export class Session extends SessionState {
 
   // Ringing
 
-  /** Rings one device, while there is a ring that it can join. */
-  ringDevice(device: Device, now: number): void {
-    if (this.phase.name === "ringing") this.ring.device(device, now);
+  /** Rings one device, while there is a ring that it can join; `rings`: it rings already. */
+  ringDevice(device: Device, now: number, rings = false): void {
+    if (this.phase.name === "ringing") this.ring.device(device, now, rings);
   }
 
   alerting(leg: Leg, now: number): Outcome {

@@ -192,6 +192,13 @@ export class Sessions {
     return this.#sessions.get(id)?.legOf(device)?.id;
   }
 
+  /** Whose call rings the device in a session of this node. */
+  rungBy(id: string, device: Device): { user: string; device: string } | undefined {
+    const session = this.#sessions.get(id);
+    const leg = session?.legOf(device);
+    return leg && session?.rungBy(leg);
+  }
+
   epochOf(id: string): number | undefined {
     return this.#sessions.get(id)?.epoch;
   }

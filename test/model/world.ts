@@ -233,6 +233,9 @@ export class World {
         if (!client.isOnline) client.connect();
         this.flow();
       }
+      // Nodes that were cut off until now find each other first, and a hello waits for that: no client says it again at once.
+      if (this.clients.some(({ state, wire }) => state === "offline" && wire?.open === true))
+        this.pass(5_000);
     }
     this.pass(1_000);
     const slots = this.online().map((client) => client.slot);

@@ -183,6 +183,32 @@ describe("a node is lost", () => {
     empty(cluster);
   });
 
+  test("that of the device, while the phone rings: it rings on, with one INVITE, and picks up", () => {
+    for (const node of ["n1", "n3"]) {
+      const { cluster, n1 } = build();
+      const phone = registered(n1, "bob");
+      const alice = signIn(cluster, "n2", "alice/web");
+      const session = rings(cluster, alice, "bob");
+      phone.respond(phone.request("INVITE"), 180);
+      cluster.kill("n2");
+      alice.sim = cluster.node(node);
+      alice.resume({ sessions: alice.tickets.slice(-1) });
+      cluster.pass(3_000);
+      expect(alice.welcome).toMatchObject({ resumed: false, sessions: [session] });
+      // Its offer was lost with its node.
+      expect(alice.last("offer_wanted")).toMatchObject({ session });
+      const description = { type: "offer", sdp: bare(offer("native")) };
+      alice.ask("signal", { session, pair: 1, generation: 1, description, endOfCandidates: true });
+      cluster.flow();
+      expect(phone.heard.filter((one) => "method" in one && one.method === "INVITE")).toHaveLength(1);
+      picksUp(cluster, phone, alice, session);
+      alice.ask("hangup", { session });
+      cluster.flow();
+      expect(phone.request("BYE")).toBeDefined();
+      empty(cluster);
+    }
+  });
+
   test("that of the device, which does not come back: the phone gets its BYE", () => {
     const { cluster, n1 } = build();
     const phone = registered(n1, "bob");

@@ -33,8 +33,8 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined;
   /** The epoch of a session that this node owns. */
   epochOf(session: string): number | undefined;
-  /** A device of another node comes back to its part in a session of this one. False: it has none. */
-  rejoin(device: Device, session: string, now: number): boolean;
+  /** A device comes back to its part in a session of this node. `rings`: it rings for it already. False: it has none. */
+  rejoin(device: Device, session: string, now: number, rings?: boolean): boolean;
   /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers its local devices. */
   surrender(session: string, epoch: number, owner: string): Device[];
   /** How many sessions the device has part in, here and elsewhere. */

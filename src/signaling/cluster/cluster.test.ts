@@ -313,6 +313,89 @@ describe("an owner that dies", () => {
     goesOn(cluster, alice, bob, session);
   });
 
+  test("while it rings: devices that ring already, at the next owner and elsewhere, hear nothing of that", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const phones = ["n2", "n3"].map((node, i) => signIn(cluster, node, `bob/${i}`));
+    const { session } = alice.ask("call", { to: "bob" }).ok;
+    cluster.flow();
+    cluster.kill("n1");
+    dead(cluster, alice, "n3");
+    expect(alice.welcome.sessions).toEqual([session]);
+    const late = signIn(cluster, "n2", "bob/late");
+    for (const phone of [...phones, late]) expect(phone.pushes("incoming")).toHaveLength(1);
+    phones[1]?.ask("accept", { session });
+    cluster.flow();
+    alice.ask("confirm", { session, device: "1" });
+    cluster.flow();
+    for (const phone of [phones[0], late])
+      expect(phone?.last("ended")).toMatchObject({ session, reason: "answered_elsewhere" });
+    goesOn(cluster, alice, phones[1] as SimClient, session);
+  });
+
+  test("while it rings at an owner that was only away: its own devices hear nothing of the next one", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n1", "bob/phone");
+    const { session } = alice.ask("call", { to: "bob" }).ok;
+    cluster.flow();
+    cluster.freeze("n1");
+    dead(cluster, alice, "n3");
+    expect(alice.welcome.sessions).toEqual([session]);
+    cluster.thaw("n1");
+    cluster.pass(3_000);
+    expect(cluster.node("n1").core.stats()).toMatchObject({ sessionsRinging: 0 });
+    expect(bob.pushes("incoming")).toHaveLength(1);
+    bob.ask("accept", { session });
+    cluster.flow();
+    alice.ask("confirm", { session, device: "phone" });
+    cluster.flow();
+    goesOn(cluster, alice, bob, session);
+  });
+
+  test("while it rings at an owner that was cut off: what that says to devices of the next one counts no more", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n2", "bob/phone");
+    const { session } = alice.ask("call", { to: "bob" }).ok;
+    cluster.flow();
+    cluster.hub.down("n1");
+    dead(cluster, alice, "n2");
+    expect(alice.welcome.sessions).toEqual([session]);
+    // It hears that the caller is elsewhere, takes its call for cancelled, and says so.
+    cluster.hub.up("n1");
+    cluster.pass(5_000);
+    expect(cluster.node("n1").core.stats()).toMatchObject({ sessionsRinging: 0 });
+    expect(bob.pushes("ended")).toEqual([]);
+    bob.ask("accept", { session });
+    cluster.flow();
+    alice.ask("confirm", { session, device: "phone" });
+    cluster.flow();
+    goesOn(cluster, alice, bob, session);
+  });
+
+  test("while it rings at an owner that stood still: it answers too late what the next one was asked", () => {
+    for (const node of ["n2", "n3"]) {
+      const cluster = new SimCluster(three);
+      const alice = signIn(cluster, "n1", "alice/web");
+      const bob = signIn(cluster, node, "bob/phone");
+      const { session } = alice.ask("call", { to: "bob" }).ok;
+      cluster.flow();
+      cluster.freeze("n1");
+      bob.ask("ringing", { session });
+      const asked = bob.lastId;
+      dead(cluster, alice, "n2");
+      expect(alice.welcome.sessions).toEqual([session]);
+      // The caller hears of the session before it hears what came of what was asked in vain.
+      expect(
+        alice.heard.map(({ type }) => type).filter((type) => type === "session" || type === "ringing"),
+      ).toEqual(["session", "ringing"]);
+      cluster.thaw("n1");
+      cluster.pass(5_000);
+      expect(bob.heard.filter(({ re }) => re === asked)).toHaveLength(1);
+    }
+  });
+
   test("nobody comes back: the other end is told that the call is lost, in the end", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n1", "alice/web");

@@ -17,8 +17,11 @@ export class ForeignLegs {
   readonly #detachedTimeout: number;
   readonly #legs = new Map<Device, Map<string, ForeignLeg>>();
   readonly #ended = new EndedLegs();
-  /** Requests that the device was told an unknown outcome of: the owner may only have been frozen, and reply yet. */
-  readonly #givenUp = new WeakMap<Device, Set<number>>();
+  /**
+   * Owners that are not to reply to a request any more, each with the request: the device was told that its outcome is unknown,
+   * or another owner was asked. Such an owner may only have been frozen, and reply yet.
+   */
+  readonly #givenUp = new WeakMap<Device, Set<string>>();
 
   /** `detachedTimeout`: how long a connected call may be without an owner, ms. */
   constructor(nodes: Nodes, deadlines: Deadlines, detachedTimeout: number) {
@@ -88,9 +91,18 @@ export class ForeignLegs {
       for (const request of held) this.#ask(known, request);
     } else if (former !== owner) {
       // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
+      this.#giveUp(known, former);
       for (const request of known.open.values()) this.#ask(known, request);
     }
     return true;
+  }
+
+  /** What the owner was asked and has not replied to, it need not any more. */
+  #giveUp({ device, open }: ForeignLeg, owner: string): void {
+    if (open.size === 0) return;
+    const givenUp = this.#givenUp.get(device) ?? new Set();
+    for (const id of open.keys()) givenUp.add(`${owner} ${id}`);
+    this.#givenUp.set(device, givenUp);
   }
 
   #ask({ device, owner, leg }: ForeignLeg, request: Request): void {
@@ -117,6 +129,7 @@ export class ForeignLegs {
     const leg = this.#legs.get(device)?.get(session);
     if (leg === undefined) return [];
     this.#remove(leg);
+    this.#giveUp(leg, leg.owner);
     return [...leg.open.values()];
   }
 
@@ -178,6 +191,11 @@ export class ForeignLegs {
     if (leg !== undefined) leg.caller = caller;
   }
 
+  /** True while the device rings for that session, whoever owns it by now. */
+  rings(device: Device, session: string): boolean {
+    return this.#legs.get(device)?.get(session)?.caller !== undefined;
+  }
+
   /** The session in which that other device rings this one. */
   ringing(device: Device, caller: Device): string | undefined {
     for (const leg of this.#legs.get(device)?.values() ?? [])
@@ -185,9 +203,9 @@ export class ForeignLegs {
     return undefined;
   }
 
-  /** The owner has replied. False: too late, the device was told that the outcome is unknown. */
-  replied(device: Device, id: number, outcome: Outcome): boolean {
-    if (this.#givenUp.get(device)?.delete(id) === true) return false;
+  /** An owner has replied. False: too late, nobody waits for its reply any more. */
+  replied(device: Device, owner: string, id: number, outcome: Outcome): boolean {
+    if (this.#givenUp.get(device)?.delete(`${owner} ${id}`) === true) return false;
     for (const leg of this.#legs.get(device)?.values() ?? []) {
       const request = leg.open.get(id);
       if (request === undefined) continue;
@@ -254,12 +272,8 @@ export class ForeignLegs {
   ownerGone(node: string, now: number): void {
     for (const leg of [...this.ownedBy(node)]) {
       const { device, session, open } = leg;
-      const givenUp = this.#givenUp.get(device) ?? new Set();
-      for (const id of open.keys()) {
-        device.link.reply(id, { error: wireError("outcome_unknown") }, now);
-        givenUp.add(id);
-      }
-      if (givenUp.size > 0) this.#givenUp.set(device, givenUp);
+      for (const id of open.keys()) device.link.reply(id, { error: wireError("outcome_unknown") }, now);
+      this.#giveUp(leg, node);
       open.clear();
       leg.held = undefined;
       if (leg.caller !== undefined) this.#end(leg, now);

@@ -73,6 +73,7 @@ export class OwnerInbox {
   #heardBy(device: Device, from: string, item: NodeItem, now: number): void {
     const { nodes, legs, claims } = this.#options;
     if (item.t === "bound") {
+      if (claims.isMine(item.session, from, item.epoch)) return;
       if (!legs.bound(device, item.session, from, item.epoch, item.leg))
         claims.stale(from, device, item.session);
       else if (device.link.state === "suspended")
@@ -85,7 +86,7 @@ export class OwnerInbox {
     else if (item.silent === true) this.#refused(device, item.id, item.outcome, now);
     else if (item.room !== undefined)
       this.#options.rooms()?.answered(from, item.room, device, item.id, item.outcome, now);
-    else if (legs.replied(device, item.id, item.outcome)) device.link.reply(item.id, item.outcome, now);
+    else if (legs.replied(device, from, item.id, item.outcome)) device.link.reply(item.id, item.outcome, now);
   }
 
   #push(from: string, device: Device, push: PushBody, now: number): void {
@@ -95,6 +96,7 @@ export class OwnerInbox {
       claims.stale(from, device, push.session);
       return;
     }
+    if (owner === undefined && "session" in push && claims.isMine(push.session, from)) return;
     // Asked for its part once more while the end was on its way, the owner says it a second time.
     if (push.type === "ended" && legs.isOver(device, push.session)) return;
     if (this.#options.rooms()?.heard(from, device, push, now) === false) return;
@@ -105,7 +107,9 @@ export class OwnerInbox {
       nodes.send(from, { t: "ask", link: device.link.id, request });
       return;
     }
-    device.link.deliver(push, now);
+    // A new owner makes the ring anew, and does not know who rings already.
+    const again = push.type === "incoming" && legs.rings(device, push.session);
+    if (!again) device.link.deliver(push, now);
     if (push.type === "session" && push.room !== undefined) legs.meshed(device, push.session, push.room);
     if (push.type !== "incoming" || push.from.device === undefined) return;
     legs.rung(device, push.session, push.from);

@@ -1,3 +1,4 @@
+import type { Request } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device } from "../device.ts";
 import type { ClusterHost } from "./cluster-host.ts";
@@ -44,7 +45,7 @@ export class SessionClaims {
 
   /** A node owns the session: devices here that have part in it turn to that node. */
   claimed(user: string, { session, owner, epoch }: SessionClaim, now: number): void {
-    const { nodes, legs, host } = this.#options;
+    const { nodes, legs, host, deadlines } = this.#options;
     const here = owner === nodes.name;
     if (!here) this.surrender(session, owner, epoch);
     // Of two that took it over at once this one stays: the other has not heard of it yet.
@@ -58,22 +59,44 @@ export class SessionClaims {
         this.rejoin(device, session, owner);
         continue;
       }
+      const rings = legs.rings(device, session);
       const open = legs.take(device, session);
-      host.rejoin(device, session, now);
-      for (const request of open) {
-        const outcome = host.perform(device, request, now);
-        if (outcome !== undefined) device.link.reply(request.id, outcome, now);
-      }
+      host.rejoin(device, session, now, rings);
+      if (open.length > 0) deadlines.add(now, (later) => this.#performAgain(device, open, later));
+    }
+  }
+
+  /** What a former owner has not answered; once who brought the session here has heard of it. */
+  #performAgain(device: Device, open: readonly Request[], now: number): void {
+    for (const request of open) {
+      const outcome = this.#options.host.perform(device, request, now);
+      if (outcome !== undefined) device.link.reply(request.id, outcome, now);
     }
   }
 
   /** Gives up a copy of a session that another node owns in a newer epoch; its devices here turn to that. */
   surrender(session: string, owner: string, epoch: number): void {
     const { legs, host } = this.#options;
+    const callers = new Map(host.participants(session).map((one) => [one, host.rungBy(session, one)]));
     for (const device of host.surrender(session, epoch, owner)) {
       legs.bound(device, session, owner, epoch);
+      const caller = callers.get(device);
+      if (caller !== undefined) legs.rung(device, session, caller);
       this.rejoin(device, session, owner);
     }
+  }
+
+  /**
+   * True when this node owns the session of which that one speaks, in its own copy of `epoch` if it says so: a former owner,
+   * which is told.
+   */
+  isMine(session: string, from: string, epoch = 0): boolean {
+    const { nodes, host } = this.#options;
+    const mine = from === nodes.name ? undefined : host.epochOf(session);
+    if (mine === undefined || outranks({ epoch, owner: from }, { epoch: mine, owner: nodes.name }))
+      return false;
+    nodes.send(from, { t: "stale", session, epoch: mine, owner: nodes.name });
+    return true;
   }
 
   /** That node speaks of a session that another one owns by now. */

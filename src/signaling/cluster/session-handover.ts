@@ -18,6 +18,8 @@ export interface Participant {
 export interface HandoverHost {
   /** The devices that have part in the session, the caller's first. */
   participants(session: string): Device[];
+  /** Whose call rings the device in the session. */
+  rungBy(session: string, device: Device): { user: string; device: string } | undefined;
   /** Lets go of the session. */
   release(session: string, now: number): SessionSnapshot | undefined;
   /** Goes on with the session of another node. */
@@ -119,6 +121,7 @@ export class SessionHandover {
     this.#leaving.delete(session);
     const { host, nodes, legs, devices } = this.#options;
     const ends = host.participants(session);
+    const callers = new Map(ends.map((one) => [one, host.rungBy(session, one)]));
     const participants: Participant[] = [];
     for (const device of ends) {
       const { link, user } = device;
@@ -133,6 +136,8 @@ export class SessionHandover {
     for (const device of ends)
       if (!(device.link instanceof RemoteLink)) {
         legs.bound(device, session, to, epoch);
+        const caller = callers.get(device);
+        if (caller !== undefined) legs.rung(device, session, caller);
         legs.hold(device, session, to);
       }
     // What was said to the ends must be there before the next owner says anything.
