@@ -320,4 +320,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   moved(link: RemoteLink, to: string): void {
     this.#fences.moved(link, to);
   }
+
+  reached(link: RemoteLink): void {
+    this.transfer.reached(link);
+  }
 }

@@ -135,6 +135,14 @@ export class LinkTransfer {
     });
   }
 
+  /**
+   * Something can be said to the link from now on. If it is on its way here that waits: sent to its former node it would come
+   * back after what is said once the link is here.
+   */
+  reached(link: RemoteLink): void {
+    if (this.#coming.has(link.id)) link.hold();
+  }
+
   /** The link is there: answers what came for it meanwhile. */
   arrived(link: string): { readonly from: string; readonly item: NodeItem }[] {
     const items = this.#coming.get(link) ?? [];

@@ -19,6 +19,8 @@ export interface MirrorEvents {
   displaced(device: Device, same: boolean, now: number): void;
   /** The link has gone over to that node. */
   moved(link: RemoteLink, to: string, now: number): void;
+  /** From now on something can be said to the link by way of its node. */
+  reached(link: RemoteLink): void;
 }
 
 export interface MirroredDevicesOptions {
@@ -223,6 +225,7 @@ export class MirroredDevices {
     const { directory } = this.#options;
     const { link: id, stamp, instance, attempt, kind, name, capabilities } = one;
     const link = this.#newLink({ link: id, user: following.user, node, stamp, instance, attempt });
+    this.#options.events.reached(link);
     const device = new Device({
       user: following.user,
       id: one.id,
