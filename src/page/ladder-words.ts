@@ -112,7 +112,7 @@ export function sentence(name: PhaseName, phase: Phase, peer: string, me: string
       );
       return phase.cord === undefined
         ? "You both say what you can send and where you can be reached; the server carries it."
-        : `The server carried ${count(told, "message")}; the media took ${phase.cord.relayed ? "a TURN relay" : "a direct path"} and never touches it.`;
+        : `The server carried ${count(told, "message")}; the media ${phase.cord.relayed ? "goes through a TURN relay, which can't read it" : "took a direct path and never touches it"}.`;
     }
     case "Reset":
       return resetSentence(phase, has, peer);
