@@ -82,6 +82,7 @@ export interface Extra {
   readonly branch?: string;
   readonly sequence?: number;
   readonly uri?: string;
+  readonly maxForwards?: number;
 }
 
 let phones = 0;
@@ -184,7 +185,7 @@ export class SimPhone implements Flow {
     const lines = [
       `${method} ${uri} SIP/2.0`,
       `Via: SIP/2.0/WS ${this.name}.invalid;branch=${extra.branch ?? `z9hG4bK-${this.name}-${this.#sequence}`}`,
-      "Max-Forwards: 70",
+      `Max-Forwards: ${extra.maxForwards ?? 70}`,
       `From: <sip:${extra.from ?? this.user}@sim.test>;tag=${this.name}`,
       `To: ${extra.to ?? dialog?.to ?? `<${uri}>`}`,
       `Call-ID: ${extra.callId ?? dialog?.callId ?? `${this.name}-${this.#sequence}`}`,

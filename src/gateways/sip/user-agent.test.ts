@@ -614,6 +614,8 @@ describe("nobody speaks for another", () => {
     expect(ask("INVITE", { body: offer(), headers: ["Accept: text/plain"] })?.status).toBe(406);
     expect(ask("INVITE", { body: "v=0\r\n" })?.status).toBe(488);
     expect(ask("INVITE", { uri: "tel:+4912345", body: offer() })?.status).toBe(416);
+    expect(ask("INVITE", { body: offer(), maxForwards: 0 })?.status).toBe(483);
+    expect(ask("MESSAGE", { body: "x", type: "text/plain", maxForwards: 0 })?.status).toBe(483);
     expect(ask("REFER")?.status).toBe(405);
     expect(ask("DANCE")?.status).toBe(501);
     expect(ask("BYE")?.status).toBe(481);
