@@ -32,11 +32,13 @@ test("the media's path dies: the call says so, restarts ICE by itself, and media
       "both to see it",
       25_000,
     );
-    await until(() => call.state === "connected" && theirs.state === "connected", "the new path");
+    const again = () => call.state === "connected" && theirs.state === "connected";
+    // A restart that a busy machine misses is followed by another.
+    await until(again, "the new path", 40_000);
     expect(generations.length).toBeGreaterThan(0);
     await Promise.all([frames(call.remote), frames(theirs.remote)]);
     expect(call.remote).toBe(remote);
   } finally {
     path.stop();
   }
-}, 60_000);
+}, 100_000);
