@@ -25,22 +25,19 @@ const check = {
 };
 const unit = { name: "unit", run: () => onBun("unit", ["src"]) };
 const node = { name: "node", run: () => onNode(files.filter(isPortable)) };
-// Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute, and both
-// lanes take about the same time.
-const lanes = [
-  [
-    ...[folder("cluster"), folder("browser"), folder("turn"), folder("webrtc")],
-    ...[folder("bad-input"), folder("conformance"), node],
-  ],
-  [
-    ...[check, unit, folder("fuzz"), folder("model"), folder("sim"), folder("soak")],
-    ...[folder("integration"), folder("sip")],
-  ],
+// Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute.
+const pairs = [
+  [[check, unit, folder("fuzz"), folder("model"), folder("sim"), folder("soak")], [folder("cluster")]],
+  [[folder("browser"), folder("webrtc")], [folder("integration")]],
+  [[folder("sip")], [folder("turn")]],
+  [[folder("bad-input"), folder("conformance")], [node]],
 ];
-const planned = new Set(lanes.flat().map(({ name }) => name));
+/** Only where they are named: they need what is large to install. */
+const onDemand = words.includes("firefox") ? [] : ["firefox"];
+const planned = new Set([...pairs.flat(2).map(({ name }) => name), ...onDemand]);
 const others = [...new Set(files.map((path) => path.split("/")[1]))].filter((name) => !planned.has(name));
-lanes[0].push(...others.sort().map(folder));
-await Promise.all(lanes.map(runAll));
+pairs.push([others.sort().map(folder), []]);
+for (const lanes of pairs) await Promise.all(lanes.map(runAll));
 
 async function runAll(suites) {
   for (const { name, run } of suites) {

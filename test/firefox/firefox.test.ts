@@ -1,9 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
+import {
+  button,
+  chromiumPath,
+  launch,
+  sees,
+  seesVideo,
+  signIn,
+  type Tab,
+} from "../browser/support/browser.ts";
+import { pageUrl, startBuiltServer } from "../browser/support/built-server.ts";
+import { firefoxPath, launchFirefox } from "../browser/support/firefox.ts";
 import type { RunningServer } from "../support/server.ts";
-import { button, chromiumPath, launch, sees, seesVideo, signIn, type Tab } from "./support/browser.ts";
-import { pageUrl, startBuiltServer } from "./support/built-server.ts";
-import { firefoxPath, launchFirefox } from "./support/firefox.ts";
 
 describe.skipIf(chromiumPath === null || firefoxPath === null)("Firefox and Chromium", () => {
   let server: RunningServer;
