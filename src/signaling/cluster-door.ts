@@ -26,7 +26,7 @@ export class ClusterDoor implements ClusterHost {
   // Devices
 
   localByLink(link: string): Device | undefined {
-    return this.#core.links.byId(link) ?? this.#core.gatewayDevices.get(link);
+    return this.#core.links.get(link)?.device ?? this.#core.gatewayDevices.get(link);
   }
 
   local(user: string): LocalDevice[] {

@@ -1,6 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import { SimCore } from "../../test/support/sim-core.ts";
 
+/** Alice and bob in a call. */
+function call() {
+  const sim = new SimCore();
+  const alice = sim.client("alice", "a").connect();
+  const bob = sim.client("bob", "b").connect();
+  const { session } = alice.ask("call", { to: "bob" }).ok;
+  bob.ask("accept", { session });
+  alice.ask("confirm", { session, device: "b" });
+  return { sim, alice, bob, session };
+}
+
 describe("the link", () => {
   test("welcomes, counts requests and replies", () => {
     const sim = new SimCore();
@@ -84,12 +95,7 @@ describe("the link", () => {
   });
 
   test("silent requests are acknowledged by the sixteenth, or within a second", () => {
-    const sim = new SimCore();
-    const alice = sim.client("alice", "a").connect();
-    const bob = sim.client("bob", "b").connect();
-    const { session } = alice.ask("call", { to: "bob" }).ok;
-    bob.ask("accept", { session });
-    alice.ask("confirm", { session, device: "b" });
+    const { sim, alice, bob, session } = call();
     const media = { "0": { muted: true } };
     for (let i = 0; i < 16; i++) alice.ask("signal", { session, pair: 1, generation: 1, media });
     expect(alice.last("ack")).toEqual({ type: "ack", id: 18 });
@@ -100,12 +106,7 @@ describe("the link", () => {
   });
 
   test("an acknowledgement that is nearly due leaves together with the next push", () => {
-    const sim = new SimCore();
-    const alice = sim.client("alice", "a").connect();
-    const bob = sim.client("bob", "b").connect();
-    const { session } = alice.ask("call", { to: "bob" }).ok;
-    bob.ask("accept", { session });
-    alice.ask("confirm", { session, device: "b" });
+    const { sim, alice, bob, session } = call();
     const signal = { session, pair: 1, generation: 1, media: { "0": { muted: true } } };
     for (let i = 0; i < 11; i++) alice.ask("signal", signal);
     bob.ask("signal", signal);

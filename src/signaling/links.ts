@@ -49,11 +49,7 @@ export class Links implements LinkKeeper {
     return this.#links.get(link.id)?.device;
   }
 
-  /** The device of that link; undefined where it is none of this node. */
-  byId(link: string): Device | undefined {
-    return this.#links.get(link)?.device;
-  }
-
+  /** That link and its device; undefined where it is none of this node. */
   get(link: string): LinkEntry | undefined {
     return this.#links.get(link);
   }

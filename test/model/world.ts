@@ -252,7 +252,7 @@ export class World {
       this.#handedOver += 1;
       const adopted = sessions.migration.adopt(
         JSON.parse(text),
-        (link) => links.byId(link),
+        (link) => links.get(link)?.device,
         1 + this.#handedOver,
         this.now,
       );

@@ -92,15 +92,14 @@ export class LinkTransfer {
     asked: Omit<PullRequest, "patience">,
     done: (answer: PullAnswer, now: number) => void,
   ): void {
-    const { nodes, devices, backplane, deadlines, now } = this.#options;
+    const { nodes, backplane, deadlines, now } = this.#options;
     const { link } = asked;
     // A machine that is busy takes its time, and says all the while that it is there; one that stands still does not.
     const patience = nodes.beats(home, now()) ? "beating" : "silent";
     const request: PullRequest = { ...asked, patience };
     const refused = (answer: PullAnswer): void => {
       this.#coming.delete(link);
-      const mirrored = devices.byLink(link)?.link;
-      if (mirrored instanceof RemoteLink) mirrored.release();
+      this.#mirrored(link)?.release();
       done(answer, now());
     };
     if (this.#coming.has(link) || !nodes.reachable) {
@@ -109,8 +108,8 @@ export class LinkTransfer {
     }
     this.#coming.set(link, []);
     // What this node itself has said to the device must be there before the link leaves.
-    const mirrored = devices.byLink(link)?.link;
-    if (mirrored instanceof RemoteLink) mirrored.hold();
+    const mirrored = this.#mirrored(link);
+    mirrored?.hold();
     const ask = (): void =>
       backplane.request(`l.${home}`, request, pullTimeout[patience], (answer) => {
         const said: PullAnswer =
@@ -170,6 +169,11 @@ export class LinkTransfer {
       if (until > now && this.#given.size <= maxGiven) break;
       this.#given.delete(link);
     }
+  }
+
+  #mirrored(id: string): RemoteLink | undefined {
+    const link = this.#options.devices.byLink(id)?.link;
+    return link instanceof RemoteLink ? link : undefined;
   }
 
   #asked(request: PullRequest, answer: (reply: PullAnswer) => void): void {
