@@ -81,6 +81,15 @@ const videos = (pc: RTCPeerConnection) =>
     .length;
 const track = () => new wrtc.nonstandard.RTCVideoSource().createTrack();
 
+/** Both, one of which sends a track already. */
+async function sending() {
+  const { one, other } = join();
+  one.pc.addTrack(track());
+  one.negotiation.start();
+  await settled(one, other);
+  return { one, other };
+}
+
 test("one round connects; what was attached before it asks for no other", async () => {
   const { one, other } = join();
   one.pc.addTrack(track());
@@ -131,10 +140,7 @@ test("glare: both offer at once, the polite one gives way, and both get what the
 });
 
 test("glare at the first channel: the polite end's waits for its turn, opens, and is offered twice, not for ever", async () => {
-  const { one, other } = join();
-  one.pc.addTrack(track());
-  one.negotiation.start();
-  await settled(one, other);
+  const { one, other } = await sending();
   one.holds = true;
   other.holds = true;
   one.pc.addTrack(track());
@@ -157,10 +163,7 @@ test("glare at the first channel: the polite end's waits for its turn, opens, an
 
 test("both open the first channel at once, or one restarts meanwhile: both channels open", async () => {
   for (const restarts of [false, true]) {
-    const { one, other } = join();
-    one.pc.addTrack(track());
-    one.negotiation.start();
-    await settled(one, other);
+    const { one, other } = await sending();
     one.holds = true;
     other.holds = true;
     const channels = [other.pc.createDataChannel("x")];
@@ -207,10 +210,7 @@ test("a restart: new credentials at both ends; an offer of the older generation 
 });
 
 test("a restart while the first channel is being offered: the channel opens, and it is offered once more, not for ever", async () => {
-  const { one, other } = join();
-  one.pc.addTrack(track());
-  one.negotiation.start();
-  await settled(one, other);
+  const { one, other } = await sending();
   one.holds = true;
   const channel = one.pc.createDataChannel("x");
   await until(() => one.held.some(({ description }) => description), "an offer that is lost");

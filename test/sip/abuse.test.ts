@@ -1,24 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { type RunningServer, startServer } from "../support/server.ts";
+import { offer } from "../support/sim-phone.ts";
 import { closeAll, device } from "../webrtc/support/parties.ts";
 import { eventually } from "./support/parties.ts";
 import { RawClient } from "./support/raw-client.ts";
 
 setDefaultTimeout(90_000);
 
-const sdp = [
-  "v=0",
-  "o=- 1 1 IN IP4 127.0.0.1",
-  "s=-",
-  "t=0 0",
-  "m=audio 9 UDP/TLS/RTP/SAVPF 111",
-  "c=IN IP4 0.0.0.0",
-  "a=mid:0",
-  "a=ice-ufrag:abcd",
-  "a=ice-pwd:abcdefghijklmnopqrstuvwx",
-  "a=candidate:1 1 udp 1 192.0.2.1 5000 typ host",
-  "",
-].join("\r\n");
+const sdp = offer("abcd");
 
 describe("what a SIP client may not do", () => {
   let server: RunningServer;

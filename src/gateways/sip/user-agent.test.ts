@@ -5,15 +5,22 @@ import { bodyText } from "./message.ts";
 
 const candidate = { candidate: "candidate:7 1 udp 9 198.51.100.7 6000 typ host", sdpMid: "0" };
 
-/** A phone and a native device in a call that the phone started. */
-function phoneCalls(world = new SimSip()) {
+/** A phone calls a native device, which has accepted and not yet described itself. */
+function phoneIsAccepted(world = new SimSip(), headers: readonly string[] = []) {
   const alice = world.phone("alice");
   expect(alice.register()?.status).toBe(200);
   const bob = world.sim.client("bob", "laptop").connect();
-  alice.call("bob", { headers: ["Supported: timer", "Allow: INVITE,ACK,BYE,UPDATE"] });
+  alice.call("bob", { headers });
   const { session } = bob.last("incoming");
   bob.ask("accept", { session });
   world.pass(0);
+  return { world, alice, bob, session: session as string };
+}
+
+/** A phone and a native device in a call that the phone started. */
+function phoneCalls(world = new SimSip()) {
+  const headers = ["Supported: timer", "Allow: INVITE,ACK,BYE,UPDATE"];
+  const { alice, bob, session } = phoneIsAccepted(world, headers);
   bob.ask("signal", {
     session,
     pair: 1,
@@ -23,7 +30,7 @@ function phoneCalls(world = new SimSip()) {
     endOfCandidates: true,
   });
   world.pass(0);
-  return { world, alice, bob, session: session as string };
+  return { world, alice, bob, session };
 }
 
 /** A native device and a phone in a call that the device started. */
@@ -90,14 +97,7 @@ describe("a phone calls", () => {
   });
 
   test("a native device that never says that its candidates are all is waited for two seconds", () => {
-    const world = new SimSip();
-    const alice = world.phone("alice");
-    alice.register();
-    const bob = world.sim.client("bob", "laptop").connect();
-    alice.call("bob");
-    const { session } = bob.last("incoming");
-    bob.ask("accept", { session });
-    world.pass(0);
+    const { world, alice, bob, session } = phoneIsAccepted();
     bob.ask("signal", {
       session,
       pair: 1,
@@ -111,14 +111,7 @@ describe("a phone calls", () => {
   });
 
   test("an offer that follows the answer before its candidates are all there waits for the ACK", () => {
-    const world = new SimSip();
-    const alice = world.phone("alice");
-    alice.register();
-    const bob = world.sim.client("bob", "laptop").connect();
-    alice.call("bob");
-    const { session } = bob.last("incoming");
-    bob.ask("accept", { session });
-    world.pass(0);
+    const { world, alice, bob, session } = phoneIsAccepted();
     const say = (type: string, sdp: string, more = {}) =>
       bob.ask("signal", { session, pair: 1, generation: 1, description: { type, sdp: bare(sdp) }, ...more });
     say("answer", answer());
