@@ -9,6 +9,8 @@ const config = {
 const one = new PeerConnection("one", config);
 const other = new PeerConnection("other", config);
 const kinds = new Set();
+/** node-datachannel closes what is collected as garbage: whatever is to go on has to be held. */
+const held = [one, other];
 for (const [here, there] of [
   [one, other],
   [other, one],
@@ -21,6 +23,7 @@ for (const [here, there] of [
 }
 const done = new Promise((resolve) => {
   other.onDataChannel((channel) => {
+    held.push(channel);
     let count = 0;
     channel.onMessage(() => {
       if (++count === 20) resolve();
@@ -28,12 +31,13 @@ const done = new Promise((resolve) => {
   });
 });
 const channel = one.createDataChannel("test");
+held.push(channel);
 channel.onOpen(() => {
   // Of a size that no two share a packet.
   for (let n = 0; n < 20; n++) channel.sendMessage(`message ${n} ${"x".repeat(900)}`);
 });
 setTimeout(() => {
-  console.log("timeout", one.state(), [...kinds]);
+  console.log("timeout", one.state(), other.state(), held.length, [...kinds]);
   process.exit(1);
 }, 15_000);
 await done;
