@@ -38,10 +38,7 @@ export class BunServer implements HttpServer {
           ws.data.failed();
         }
       },
-      message: (ws, message) => {
-        this.#outbox.hearing(ws.data);
-        ws.data.received(message);
-      },
+      message: (ws, message) => ws.data.received(message),
       close: (ws, code) => ws.data.vanished(code),
       error: (error, ws) => {
         options.fault("socket", error);
@@ -70,6 +67,7 @@ export class BunServer implements HttpServer {
   }
 
   async stop(): Promise<void> {
+    this.#outbox.flush();
     await Promise.all(this.#servers.map((server) => server.stop(true)));
   }
 
@@ -126,47 +124,39 @@ export class BunServer implements HttpServer {
 
 type Message = string | Uint8Array<ArrayBuffer>;
 
+/** How many sockets may have something to send before it leaves, whatever else there is to do. */
+const socketsDue = 64;
+
 /**
- * Messages that leave together. Those that came by one read are handled one after the other, and often go to the same
- * socket: all but the first of them are collected until another socket is heard or the event loop turns, and leave
- * by one system call. Under load those are most of what relaying a message costs. What comes alone is sent at once.
+ * What waits for the event loop to turn, to leave together. Messages that came by one read often go to the same socket: they
+ * leave by one system call. And a system call after another is cheaper than each between two pieces of work: whoever
+ * receives, on this machine or behind its network card, is woken for many at once.
  */
 class Outbox {
   /** Most bytes that may wait in one socket. */
   readonly limit: number;
-  collecting = false;
-  #sender: BunSocket | undefined;
   #due: BunSocket[] = [];
   #scheduled = false;
+  readonly #turn = (): void => {
+    this.#scheduled = false;
+    this.flush();
+  };
 
   constructor(limit: number) {
     this.limit = limit;
   }
 
-  /** A message of this socket is about to be handled. */
-  hearing(sender: BunSocket): void {
-    this.collecting = sender === this.#sender;
-    this.#sender = sender;
-    if (!this.collecting) {
-      if (this.#due.length > 0) this.#flush();
-    } else if (!this.#scheduled) {
+  /** This socket has something to send. */
+  add(socket: BunSocket): void {
+    this.#due.push(socket);
+    if (this.#due.length >= socketsDue) this.flush();
+    else if (!this.#scheduled) {
       this.#scheduled = true;
-      setImmediate(() => this.#turn());
+      setImmediate(this.#turn);
     }
   }
 
-  add(socket: BunSocket): void {
-    this.#due.push(socket);
-  }
-
-  #turn(): void {
-    this.#scheduled = false;
-    this.collecting = false;
-    this.#sender = undefined;
-    this.#flush();
-  }
-
-  #flush(): void {
+  flush(): void {
     const due = this.#due;
     this.#due = [];
     for (const socket of due) socket.flush();
@@ -195,24 +185,15 @@ class BunSocket implements Socket {
     return this.#queued + (this.#pressed ? (this.#ws?.getBufferedAmount() ?? 0) : 0);
   }
 
-  send(message: Message, more = false): boolean {
-    const ws = this.#ws;
-    if (ws === undefined || this.buffered > this.#outbox.limit) return false;
+  send(message: Message): boolean {
+    if (this.#ws === undefined || this.buffered > this.#outbox.limit) return false;
     const queue = this.#queue;
-    const waits = more || this.#outbox.collecting;
-    if (queue === undefined && !waits) {
-      // 0: dropped; -1: waits in the socket's buffer.
-      const sent = ws.send(message);
-      this.#pressed = sent < 0;
-      return sent !== 0;
-    }
     this.#queued += message.length;
     if (queue === undefined) {
       this.#queue = message;
-      if (this.#outbox.collecting) this.#outbox.add(this);
+      this.#outbox.add(this);
     } else if (Array.isArray(queue)) queue.push(message);
     else this.#queue = [queue, message];
-    if (!waits) this.flush();
     return true;
   }
 
@@ -224,12 +205,17 @@ class BunSocket implements Socket {
     this.#queued = 0;
     if (ws === undefined || queue === undefined) return;
     let taken = true;
-    if (Array.isArray(queue))
+    if (Array.isArray(queue)) {
       ws.cork(() => {
         for (const message of queue) taken = taken && ws.send(message) !== 0;
       });
-    else taken = ws.send(queue) !== 0;
-    this.#pressed = ws.getBufferedAmount() > 0;
+      this.#pressed = ws.getBufferedAmount() > 0;
+    } else {
+      // 0: dropped; -1: waits in the socket's buffer.
+      const sent = ws.send(queue);
+      taken = sent !== 0;
+      this.#pressed = sent < 0;
+    }
     if (!taken) ws.terminate();
   }
 

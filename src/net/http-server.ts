@@ -12,11 +12,8 @@ export interface Client {
 /** One WebSocket connection, seen from the server. */
 export interface Socket {
   readonly client: Client;
-  /**
-   * Sends one message. False when it was not taken: the socket is closed, or too many bytes are waiting. `more`: another follows
-   * at once, and this one may wait for it.
-   */
-  send(message: string | Uint8Array<ArrayBuffer>, more?: boolean): boolean;
+  /** Sends one message. False when it was not taken: the socket is closed, or too many bytes are waiting. */
+  send(message: string | Uint8Array<ArrayBuffer>): boolean;
   /** Starts the closing handshake. The handlers hear nothing after it. */
   close(code: number, reason: string): void;
   /** Bytes that were sent and have not left this process. */

@@ -75,7 +75,7 @@ export class NativeLink implements DeviceLink {
   deliver(push: PushBody, now: number): void {
     if (this.state === "closed") return;
     // Not with a reply: that may be the error of a request which the acknowledgement would call done.
-    if (this.greeted && this.silent >= ackRides) this.acknowledge(now, true);
+    if (this.greeted && this.silent >= ackRides) this.acknowledge(now);
     this.#count(JSON.stringify(push), now);
   }
 
@@ -101,8 +101,8 @@ export class NativeLink implements DeviceLink {
   }
 
   /** Sends what is outside the count: it speaks of the transport, and is not kept. */
-  sendUncounted(frame: string, now: number, more = false): void {
-    if (this.transport !== undefined && !this.transport.send(frame, more)) this.#stalled(now);
+  sendUncounted(frame: string, now: number): void {
+    if (this.transport !== undefined && !this.transport.send(frame)) this.#stalled(now);
   }
 
   /** Sends again what the client has not seen. */
@@ -144,10 +144,9 @@ export class NativeLink implements DeviceLink {
     if (this.silent >= ackEvery) this.acknowledge(now);
   }
 
-  /** `more`: another frame follows at once. */
-  acknowledge(now: number, more = false): void {
+  acknowledge(now: number): void {
     this.silent = 0;
-    this.sendUncounted(`{"type":"ack","id":${this.got}}`, now, more);
+    this.sendUncounted(`{"type":"ack","id":${this.got}}`, now);
   }
 
   /** Takes one request from the link's rate. The error is there when it has none left. */

@@ -55,7 +55,9 @@ export class Pairs {
 
   /** The pair of that number, where the leg has part in it. */
   of(leg: Leg, number: number): Pair | undefined {
-    return [this.current, this.next].find((pair) => pair?.number === number && pair.has(leg));
+    // Asked for every signal: the current one in nearly all cases.
+    const pair = this.current.number === number ? this.current : this.next;
+    return pair?.number === number && pair.has(leg) ? pair : undefined;
   }
 
   signal(leg: Leg, request: RequestOf<"signal">, now: number): Outcome {

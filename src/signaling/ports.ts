@@ -19,11 +19,8 @@ export interface Identity {
 
 /** One connection to a client, whatever carries it. Owned by a shell; the core only sends and closes. */
 export interface Transport {
-  /**
-   * Sends one text frame. False when it was not taken (back-pressure); the core then closes the transport. `more`: another frame
-   * follows at once, and this one may wait for it.
-   */
-  send(text: string, more?: boolean): boolean;
+  /** Sends one text frame. False when it was not taken (back-pressure); the core then closes the transport. */
+  send(text: string): boolean;
   /** Closes it; nothing is sent afterwards. `closed` of the connection need not be called for it. */
   close(code: number, reason: string): void;
   /** Bytes that were sent and have not left this process. */

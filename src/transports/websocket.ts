@@ -36,8 +36,8 @@ class WebSocketTransport implements Transport, SocketHandlers {
     return this.#socket.buffered;
   }
 
-  send(text: string, more?: boolean): boolean {
-    return this.#socket.send(text, more);
+  send(text: string): boolean {
+    return this.#socket.send(text);
   }
 
   close(code: number, reason: string): void {
