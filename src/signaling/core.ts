@@ -195,9 +195,10 @@ export class Core implements ConnectionHost, CoreParts {
     this.settle(now);
   }
 
-  /** True when a node that drains has nothing left that another one could go on with. */
+  /** True when a node that drains has nothing left that another one could go on with, and no gateway's device is in a call. */
   get empty(): boolean {
     const cluster = this.cluster;
+    for (const device of this.gatewayDevices.values()) if (this.sessions.load(device) > 0) return false;
     if (cluster === undefined || !cluster.hasHeirs) return this.links.live === 0;
     return this.links.size === 0 && this.sessions.size === 0 && cluster.idle;
   }

@@ -114,8 +114,8 @@ async function check(flags: readonly string[], { good, bad, reason }: Ways): Pro
   const at = `127.0.0.1:${nats.port}`;
   const [welcome, stranger] = [joined(good(at)), joined(bad(at))];
   try {
-    await until(() => welcome.cluster.backplane?.state === "up", 5_000);
-    await until(() => stranger.logs.length > 0, 5_000);
+    await until(() => welcome.cluster.backplane?.state === "up", 15_000);
+    await until(() => stranger.logs.length > 0, 15_000);
     assert.match(stranger.logs.join("\n"), reason);
     assert.equal(stranger.cluster.backplane?.state, "down");
     assert.deepEqual(welcome.logs, []);

@@ -30,7 +30,7 @@ async function tcpClient(turn: TurnServer, user: string) {
     return true;
   };
   const stream = await connectStream(
-    { host: "127.0.0.1", port: turn.ports.tcp ?? 0, timeout: 2_000 },
+    { host: "127.0.0.1", port: turn.ports.tcp ?? 0, timeout: 10_000 },
     () => ({
       data: (chunk) => void splitter.push(chunk, take),
       closed: () => {

@@ -167,7 +167,7 @@ async function turnOverTls(port: number) {
     client?.receive(message);
     return true;
   };
-  const options = { host: "127.0.0.1", port, tls: { trustAny: true }, timeout: 2_000 };
+  const options = { host: "127.0.0.1", port, tls: { trustAny: true }, timeout: 10_000 };
   const stream = await connectStream(options, () => ({
     data: (chunk) => void splitter.push(chunk, take),
     closed: () => {},

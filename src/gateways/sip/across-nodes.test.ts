@@ -235,6 +235,46 @@ describe("a node is lost", () => {
   });
 });
 
+describe("a node that drains", () => {
+  test("stays for a phone's call, which goes on, until that is over", () => {
+    for (const caller of ["phone", "device"])
+      for (const end of ["phone", "device"]) {
+        const { cluster, n1 } = build();
+        const phone = registered(n1, "bob");
+        const alice = signIn(cluster, "n2", "alice/web");
+        let session: string;
+        if (caller === "device") {
+          session = rings(cluster, alice, "bob");
+          picksUp(cluster, phone, alice, session);
+        } else {
+          phone.call("alice");
+          session = alice.last("incoming").session;
+          alice.ask("accept", { session });
+          cluster.flow();
+          const description = { type: "answer", sdp: bare(answer()) };
+          alice.ask("signal", { session, pair: 1, generation: 1, description, endOfCandidates: true });
+          cluster.flow();
+          phone.acknowledge();
+        }
+        const { core } = cluster.node("n1");
+        core.drain(cluster.now, 60_000);
+        cluster.pass(20_000);
+        expect(core.empty).toBe(false);
+        expect(phone.request("BYE")).toBeUndefined();
+        expect(alice.pushes("ended")).toEqual([]);
+        // A new registration is for another node.
+        expect(phone.register()?.status).toBe(503);
+        if (end === "phone") phone.ask("BYE");
+        else alice.ask("hangup", { session });
+        cluster.pass(1_000);
+        if (end === "phone") expect(alice.last("ended")).toMatchObject({ reason: "hangup" });
+        else expect(phone.request("BYE")).toBeDefined();
+        expect(core.empty).toBe(true);
+        empty(cluster);
+      }
+  });
+});
+
 describe("a phone that registers at another node", () => {
   test("is there from then on, and at the former one no more", () => {
     const { cluster, n1, n2 } = build();

@@ -95,7 +95,7 @@ for (const runtime of ["bun", "node"] as const)
 
         const last = children(server.pid);
         process.kill(server.pid, "SIGTERM");
-        await until(() => !runs(server.pid) && !last.some(runs), 5_000);
+        await until(() => !runs(server.pid) && !last.some(runs), 15_000);
         expect(server.logs.filter((line) => line.includes("stopped")).length).toBe(2);
         await nats.stop();
       });
@@ -113,7 +113,7 @@ for (const runtime of ["bun", "node"] as const)
         );
         const workers = children(server.pid);
         process.kill(server.pid, "SIGKILL");
-        await until(() => !workers.some(runs), 5_000);
+        await until(() => !workers.some(runs), 15_000);
         await nats.stop();
       });
 
