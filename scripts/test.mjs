@@ -27,11 +27,8 @@ const unit = { name: "unit", run: () => onBun("unit", ["src"]) };
 const node = { name: "node", run: () => onNode(files.filter(isPortable)) };
 // Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute.
 const pairs = [
-  [
-    [check, unit, folder("fuzz"), folder("model"), folder("sim"), folder("soak")],
-    [folder("cluster"), folder("webrtc")],
-  ],
-  [[folder("browser")], [folder("integration")]],
+  [[check, unit, folder("fuzz"), folder("model"), folder("sim"), folder("soak")], [folder("cluster")]],
+  [[folder("browser"), folder("webrtc")], [folder("integration")]],
   [[folder("sip")], [folder("turn")]],
   [[folder("bad-input"), folder("conformance")], [node]],
 ];

@@ -39,7 +39,7 @@ channel.onOpen(() => {
 setTimeout(() => {
   console.log("timeout", one.state(), other.state(), held.length, [...kinds]);
   process.exit(1);
-}, 15_000);
+}, 9_000);
 await done;
 console.log("delivered", [...kinds].join());
 process.exit(0);
