@@ -74,7 +74,7 @@ describe("nats", { skip }, () => {
     await end(a, b, nats);
   });
 
-  test("a server that freezes is noticed by its silence, long before what was asked is over, and found again when it goes on", async () => {
+  test("a server that freezes is noticed within 5 s, and found again when it goes on", async () => {
     const nats = await NatsServer.start();
     const { a, b } = pair(nats);
     await bothUp(a, b);
@@ -83,9 +83,11 @@ describe("nats", { skip }, () => {
     const answers: BackplaneAnswer[] = [];
     a.request("mute", 1, 60_000, (answer) => answers.push(answer));
     nats.freeze();
+    const began = Date.now();
     // More than every buffer on the way takes.
     for (let n = 0; n < 100; n++) a.publish("mute", "x".repeat(100_000));
-    await until(() => a.state === "down" && b.state === "down", 15_000);
+    await until(() => a.state === "down" && b.state === "down", 6_000);
+    assert.ok(Date.now() - began < 5_000, `noticed after ${Date.now() - began} ms`);
     assert.deepEqual(answers, [{ kind: "down" }]);
     nats.thaw();
     await bothUp(a, b);

@@ -37,7 +37,8 @@ channel.onOpen(() => {
   for (let n = 0; n < 20; n++) channel.sendMessage(`message ${n} ${"x".repeat(900)}`);
 });
 setTimeout(() => {
-  console.log("timeout", one.state(), other.state(), held.length, [...kinds]);
+  const states = held.slice(0, 2).map((peer) => `${peer.state()}/${peer.iceState()}`);
+  console.log("timeout", ...states, [...kinds].join());
   process.exit(1);
 }, 9_000);
 await done;
