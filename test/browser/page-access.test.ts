@@ -5,6 +5,7 @@ import { audit } from "./support/audit.ts";
 import {
   button,
   chromiumPath,
+  closeTab,
   launch,
   openTab,
   sees,
@@ -91,7 +92,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
     await sees(alice, /^bob hung up after/);
     for (const tab of [alice, bob]) {
       expect(tab.errors).toEqual([]);
-      await tab.page.context().close();
+      await closeTab(tab);
     }
   }, 40_000);
 
@@ -104,7 +105,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
     await button(alice, "Cancel").click();
     await bob.page.getByRole("alertdialog").waitFor({ state: "detached" });
     expect(await bob.page.evaluate(() => document.activeElement?.textContent?.trim())).toBe("Audio only");
-    for (const tab of [alice, bob]) await tab.page.context().close();
+    for (const tab of [alice, bob]) await closeTab(tab);
   });
 
   test("the audit finds what is wrong", async () => {
@@ -163,7 +164,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
         expect(await audit(bob.page)).toEqual([]);
         for (const tab of [alice, bob]) {
           expect(tab.errors).toEqual([]);
-          await tab.page.context().close();
+          await closeTab(tab);
         }
       });
     }

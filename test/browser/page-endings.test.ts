@@ -5,6 +5,7 @@ import {
   button,
   type Camera,
   chromiumPath,
+  closeTab,
   launch,
   openTab,
   sees,
@@ -41,7 +42,7 @@ describe.skipIf(chromiumPath === null)("how calls, names and cameras fail, and w
     for (const raw of devices.splice(0)) raw.close();
     for (const tab of tabs.splice(0)) {
       expect(tab.errors).toEqual([]);
-      await tab.page.context().close();
+      await closeTab(tab);
     }
   });
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import type { RunningServer } from "../support/server.ts";
-import { button, chromiumPath, launch, openTab, sees, seesVideo } from "./support/browser.ts";
+import { button, chromiumPath, closeTab, launch, openTab, sees, seesVideo } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 describe.skipIf(chromiumPath === null)("a stranger's first minute", () => {
@@ -45,6 +45,7 @@ describe.skipIf(chromiumPath === null)("a stranger's first minute", () => {
     expect(text).toStartWith("Switchboard: alice — server — bob\n\nFind: The server found bob at one device");
     expect(text).toContain("═════ media, direct");
     expect([...alice.errors, ...bob.errors]).toEqual([]);
+    for (const tab of [alice, bob]) await tab.page.close();
     await context.close();
   });
 
@@ -60,6 +61,6 @@ describe.skipIf(chromiumPath === null)("a stranger's first minute", () => {
     await sees(alice, "Nobody else here");
     await button(alice, "Go offline").click();
     await button(alice, "Go online").waitFor();
-    await alice.page.context().close();
+    await closeTab(alice);
   });
 });

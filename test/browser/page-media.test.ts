@@ -1,7 +1,16 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import type { RunningServer } from "../support/server.ts";
-import { button, chromiumPath, launch, sees, seesVideo, signIn, type Tab } from "./support/browser.ts";
+import {
+  button,
+  chromiumPath,
+  closeTab,
+  launch,
+  sees,
+  seesVideo,
+  signIn,
+  type Tab,
+} from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 describe.skipIf(chromiumPath === null)("what is sent in a call", () => {
@@ -23,7 +32,7 @@ describe.skipIf(chromiumPath === null)("what is sent in a call", () => {
   afterEach(async () => {
     for (const tab of [alice, bob]) {
       expect(tab.errors).toEqual([]);
-      await tab.page.context().close();
+      await closeTab(tab);
     }
   });
 
@@ -113,7 +122,7 @@ describe.skipIf(chromiumPath === null)("what is sent in a call", () => {
     await button(bob, "Decline everywhere").click();
     await sees(phone, "Declined on Chrome on Linux");
     await sees(alice, "bob declined");
-    await phone.page.context().close();
+    await closeTab(phone);
   });
 
   test("the camera is closed when the call ends, and with the preview", async () => {

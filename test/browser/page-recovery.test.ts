@@ -5,6 +5,7 @@ import { type RunningServer, startServer } from "../support/server.ts";
 import {
   button,
   chromiumPath,
+  closeTab,
   launch,
   openTab,
   sees,
@@ -37,7 +38,7 @@ describe.skipIf(chromiumPath === null)("the page when the network or the server 
   afterEach(async () => {
     for (const tab of tabs.splice(0)) {
       expect(tab.errors).toEqual([]);
-      await tab.page.context().close();
+      await closeTab(tab);
     }
   });
 

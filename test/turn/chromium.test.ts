@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import type { TurnServer } from "../../src/turn/server.ts";
+import { chromiumPath, launch } from "../browser/support/browser.ts";
 import { credential, startTestTls } from "./support/turn.ts";
-
-const executablePath = process.env.TEST_CHROMIUM ?? "/usr/bin/chromium";
 
 /** Runs in a page: two connections that may use relays only, one video from a canvas. Tells what was delivered, and by what. */
 async function call(iceServer: RTCIceServer): Promise<{ frames: number; pair: string[]; message: string }> {
@@ -54,7 +52,7 @@ async function call(iceServer: RTCIceServer): Promise<{ frames: number; pair: st
   }
 }
 
-describe.skipIf(!existsSync(executablePath))("Chromium, relay only", () => {
+describe.skipIf(chromiumPath === null)("Chromium, relay only", () => {
   let turn: TurnServer;
   let pages: Server;
   let browser: Browser;
@@ -64,15 +62,7 @@ describe.skipIf(!existsSync(executablePath))("Chromium, relay only", () => {
     turn = await startTestTls({ unsafeLoopback: false, oldChannelNumbers: false });
     pages = createServer((_request, response) => response.end("<!doctype html>"));
     await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        ..."--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split(
-          " ",
-        ),
-        ..."--disable-component-update --disable-sync --ignore-certificate-errors".split(" "),
-      ],
-    });
+    browser = await launch("none", ["--ignore-certificate-errors"]);
     page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${(pages.address() as AddressInfo).port}/`);
   }, 60_000);

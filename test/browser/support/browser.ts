@@ -7,6 +7,12 @@ export const chromiumPath: string | null =
   Bun.which("chromium-browser") ??
   Bun.which("google-chrome");
 
+/**
+ * Chromium without its windows, made of the same engine: it starts and draws for half of the work. Where it is not there, the
+ * browser itself takes its place.
+ */
+const shellPath = process.env.CHROMIUM === undefined ? Bun.which("chromium-headless-shell") : null;
+
 /** `fake`: a camera that needs no permission. `denied`: one that is refused. `none`: no camera at all. */
 export type Camera = "fake" | "denied" | "none";
 
@@ -21,14 +27,21 @@ const quiet = [
   "--disable-sync",
 ];
 const flags: Readonly<Record<Camera, readonly string[]>> = {
-  fake: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+  fake: [
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    // Who may use the camera tells its addresses, but for the shell, where that can't be granted. No phone knows mDNS names.
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+  ],
   denied: ["--use-fake-device-for-media-stream"],
   none: [],
 };
 
-export function launch(camera: Camera = "fake"): Promise<Browser> {
+export function launch(camera: Camera = "fake", more: readonly string[] = []): Promise<Browser> {
   if (chromiumPath === null) throw new Error("there is no Chromium on this machine");
-  return chromium.launch({ executablePath: chromiumPath, args: [...quiet, ...flags[camera]] });
+  // Only the whole browser has somebody to refuse a camera.
+  const executablePath = camera === "denied" ? chromiumPath : (shellPath ?? chromiumPath);
+  return chromium.launch({ executablePath, args: [...quiet, ...flags[camera], ...more] });
 }
 
 /** A tab of the page, what it said in its console, and the media connections that it made. */
@@ -92,6 +105,12 @@ export async function signIn(where: Browser | BrowserContext, url: string, name:
   const tab = await openTab(where, `${url}/?as=${name}`);
   await tab.page.getByRole("img", { name: "online" }).waitFor();
   return tab;
+}
+
+/** Closes the tab as a person would, so that its page may say goodbye; a context alone takes its pages away without a word. */
+export async function closeTab(tab: Tab): Promise<void> {
+  await tab.page.close();
+  await tab.page.context().close();
 }
 
 export function button(tab: Tab, name: string | RegExp) {

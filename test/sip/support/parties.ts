@@ -157,7 +157,13 @@ export async function nodeParty(url: string, user: string, id = "node"): Promise
     counts: async () => {
       let packets = 0;
       let frames = 0;
-      (await call?.pc?.getStats())?.forEach((report) => {
+      const stats = await call?.pc?.getStats().catch(async (error) => {
+        const reason = await Promise.race([call?.ended, undefined]);
+        throw new Error(`${user} has no media to count: ${reason?.reason ?? "the call goes on"}`, {
+          cause: error,
+        });
+      });
+      stats?.forEach((report) => {
         if (report.type !== "inbound-rtp") return;
         if (report.kind === "audio") packets += report.packetsReceived ?? 0;
         frames += report.framesDecoded ?? 0;
