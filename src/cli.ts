@@ -1,9 +1,7 @@
 import { checkConfig } from "./commands/check-config.ts";
 import { printCoturnConfig } from "./commands/coturn-config.ts";
 import { printCredential } from "./commands/credential.ts";
-import { doctor } from "./commands/doctor.ts";
 import { help } from "./commands/help.ts";
-import { serve } from "./commands/serve.ts";
 import { printToken } from "./commands/token.ts";
 import { type CommandLine, parseCommandLine, settingFlags } from "./config/flags.ts";
 import { loadSettings } from "./config/load.ts";
@@ -22,13 +20,20 @@ async function main(args: readonly string[]): Promise<number> {
   if (flags.has("help") || command === undefined || command === "help") return say(help());
   switch (command) {
     case "serve":
-      return await withSettings(line.value, serve);
+      // What is large is read when it is needed: the small commands answer at once, and so does a wrong setting.
+      return await withSettings(line.value, async (settings) => {
+        const { serve } = await import("./commands/serve.ts");
+        return await serve(settings);
+      });
     case "check-config":
       return await withSettings(line.value, checkConfig);
     case "coturn-config":
       return await withSettings(line.value, printCoturnConfig);
     case "doctor":
-      return await withSettings(line.value, doctor);
+      return await withSettings(line.value, async (settings) => {
+        const { doctor } = await import("./commands/doctor.ts");
+        return await doctor(settings);
+      });
     case "credential":
       return printCredential(line.value);
     case "token":
