@@ -25,12 +25,13 @@ const check = {
 };
 const unit = { name: "unit", run: () => onBun("unit", ["src"]) };
 const node = { name: "node", run: () => onNode(files.filter(isPortable)) };
-// Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute.
+// Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute. The check has
+// threads of its own for all cores.
 const pairs = [
-  [[check, unit, folder("fuzz"), folder("model"), folder("sim"), folder("soak")], [folder("cluster")]],
-  [[folder("browser"), folder("webrtc")], [folder("integration")]],
-  [[folder("sip")], [folder("turn")]],
-  [[folder("bad-input"), folder("conformance")], [node]],
+  [[check], []],
+  [[unit, ...["fuzz", "model", "sim", "soak", "bad-input", "conformance"].map(folder)], [folder("cluster")]],
+  [[folder("browser")], [folder("integration"), node]],
+  [[folder("sip")], [folder("turn"), folder("webrtc")]],
 ];
 /** Run only where they are named: they need what is large to install. */
 const onDemand = new Set(["firefox"]);
