@@ -238,7 +238,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     if (device.link instanceof RemoteLink) return;
     const { legs } = this.#options;
     for (const { session, owner: former } of legs.meshesElsewhere(device, room, owner)) {
-      legs.unbound(device, session, former);
+      legs.unbound(device, session, former, now);
       device.link.deliver({ type: "ended", session, reason: "left" }, now);
     }
   }

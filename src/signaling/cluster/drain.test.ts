@@ -59,9 +59,11 @@ describe("a node that drains", () => {
     const bob = signIn(cluster, "n2", "bob/phone");
     const session = connected(cluster, alice, bob);
     const said = { alice: 0, bob: 0 };
+    const signals = new Map<SimClient, Set<number>>([alice, bob].map((client) => [client, new Set()]));
     const say = (client: SimClient, who: "alice" | "bob") => {
       said[who] += 1;
       client.ask("signal", { session, pair: 1, generation: 1, media: { [`n${said[who]}`]: {} } });
+      signals.get(client)?.add(client.lastId);
     };
     const { core } = cluster.node("n1");
     say(alice, "alice");
@@ -80,7 +82,67 @@ describe("a node that drains", () => {
     const all = (count: number) => Array.from({ length: count }, (_, n) => `n${n + 1}`);
     expect(heard(bob)).toEqual(all(said.alice));
     expect(heard(alice)).toEqual(all(said.bob));
+    for (const [client, ids] of signals) expect(client.heard.filter(({ re }) => ids.has(re))).toEqual([]);
     expect(alice.welcome).toMatchObject({ resumed: true, home: "n3" });
+  });
+
+  describe("while the session is on its way", () => {
+    /** Alice's node has told bob's that the call leaves, and has not heard that bob holds back. */
+    function leaving() {
+      const cluster = new SimCluster(three);
+      const alice = signIn(cluster, "n1", "alice/web");
+      const bob = signIn(cluster, "n2", "bob/phone");
+      const session = connected(cluster, alice, bob);
+      cluster.node("n1").core.drain(cluster.now, 10_000);
+      cluster.freeze("n1");
+      cluster.flow();
+      bob.ask("signal", { session, pair: 1, generation: 1, media: { held: {} } });
+      return { cluster, alice, bob, session, signal: bob.lastId };
+    }
+
+    test("what a device says is passed on by the next owner, and not replied to", () => {
+      const { cluster, alice, bob, session, signal } = leaving();
+      bob.ask("restart", { session, pair: 1, generation: 1 });
+      const restart = bob.lastId;
+      cluster.thaw("n1");
+      cluster.pass(5_000);
+      resumeAt(cluster, alice, "n3");
+      expect(alice.pushes("signal").map(({ media }) => media)).toEqual([{ held: {} }]);
+      expect(bob.heard.filter(({ re }) => re === signal)).toEqual([]);
+      expect(bob.heard.filter(({ re }) => re === restart)).toMatchObject([{ ok: { generation: 2 } }]);
+    });
+
+    test("what a device says goes with it to another node", () => {
+      const { cluster, alice, bob } = leaving();
+      // Its node waits for the one that stands still.
+      resumeAt(cluster, bob, "n3");
+      cluster.thaw("n1");
+      expect(bob.welcome).toMatchObject({ resumed: true, home: "n3" });
+      cluster.pass(5_000);
+      resumeAt(cluster, alice, "n3");
+      expect(alice.pushes("signal").map(({ media }) => media)).toEqual([{ held: {} }]);
+    });
+
+    test("what a device says is refused where nobody has taken the session", () => {
+      const { cluster, bob, session, signal } = leaving();
+      bob.ask("restart", { session, pair: 1, generation: 1 });
+      const restart = bob.lastId;
+      cluster.kill("n1");
+      cluster.pass(30_000);
+      for (const id of [signal, restart])
+        expect(bob.heard.filter(({ re }) => re === id)).toMatchObject([{ error: { code: "temporary" } }]);
+    });
+
+    test("what a device asks is answered where the session ends first", () => {
+      const { cluster, alice, bob, session, signal } = leaving();
+      bob.ask("hangup", { session });
+      const hangup = bob.lastId;
+      alice.ask("hangup", { session });
+      cluster.thaw("n1");
+      expect(bob.last("ended")).toMatchObject({ session, reason: "hangup" });
+      expect(bob.heard.filter(({ re }) => re === hangup)).toMatchObject([{ ok: {} }]);
+      expect(bob.heard.filter(({ re }) => re === signal)).toMatchObject([{ error: { code: "no_session" } }]);
+    });
   });
 
   test("a call that rings rings on; its answer, on the way meanwhile, counts", () => {

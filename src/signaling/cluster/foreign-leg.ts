@@ -1,6 +1,6 @@
-import type { Request } from "../../protocol/requests.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Device } from "../device.ts";
+import type { SessionRequest } from "../sessions.ts";
 
 /** A session that another node owns, as the node of one of its devices sees it. */
 export interface ForeignLeg {
@@ -17,9 +17,9 @@ export interface ForeignLeg {
   /** When it is given up, while its owner is gone. */
   lostAt: Deadline | undefined;
   /** What the device asks while the session is on its way to another owner. */
-  held: Request[] | undefined;
+  held: SessionRequest[] | undefined;
   /** Requests that the owner has not replied to. */
-  readonly open: Map<number, Request>;
+  readonly open: Map<number, SessionRequest>;
 }
 
 export interface Ownership {
@@ -39,7 +39,9 @@ export interface LegSnapshot {
   readonly epoch: number;
   readonly leg?: number | undefined;
   readonly caller?: { readonly user: string; readonly device?: string };
-  readonly open: readonly Request[];
+  readonly open: readonly SessionRequest[];
+  /** What waits for the next owner, while there is none. */
+  readonly held?: readonly SessionRequest[];
 }
 
 /** Ended sessions whose hang-up is still answered with ok. */

@@ -1,9 +1,11 @@
 import { wireError } from "../../protocol/error-codes.ts";
-import { type Request, silentRequests } from "../../protocol/requests.ts";
+import { silentRequests } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
+import type { SessionRequest } from "../sessions.ts";
 import { EndedLegs, type ForeignLeg, type LegSnapshot, type Ownership, outranks } from "./foreign-leg.ts";
+import { tellLate } from "./late-outcome.ts";
 import type { NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 
@@ -105,7 +107,7 @@ export class ForeignLegs {
     this.#givenUp.set(device, givenUp);
   }
 
-  #ask({ device, owner, leg }: ForeignLeg, request: Request): void {
+  #ask({ device, owner, leg }: ForeignLeg, request: SessionRequest): void {
     const item = { t: "ask", link: device.link.id, request } as const;
     this.#nodes.send(owner, leg === undefined ? item : { ...item, leg });
   }
@@ -117,20 +119,20 @@ export class ForeignLegs {
   }
 
   /** The session was handed over to this node. Answers what the device has asked since. */
-  takeHeld(device: Device, session: string): Request[] {
+  takeHeld(device: Device, session: string): SessionRequest[] {
     const leg = this.#legs.get(device)?.get(session);
     if (leg === undefined) return [];
     this.#remove(leg);
     return leg.held ?? [];
   }
 
-  /** The session is one of this node from now on. Answers what its former owner has not replied to. */
-  take(device: Device, session: string): Request[] {
+  /** The session is one of this node from now on. Answers what its former owner has not replied to, or was not asked any more. */
+  take(device: Device, session: string): SessionRequest[] {
     const leg = this.#legs.get(device)?.get(session);
     if (leg === undefined) return [];
     this.#remove(leg);
     this.#giveUp(leg, leg.owner);
-    return [...leg.open.values()];
+    return [...leg.open.values(), ...heldSilently(leg)].sort((one, other) => one.id - other.id);
   }
 
   #remove({ device, session, lostAt }: ForeignLeg): void {
@@ -140,24 +142,23 @@ export class ForeignLegs {
     if (legs?.size === 0) this.#legs.delete(device);
   }
 
-  unbound(device: Device, session: string, owner: string): void {
+  /** The device has no part in that session of that owner any more. */
+  unbound(device: Device, session: string, owner: string, now: number): void {
     const leg = this.#legs.get(device)?.get(session);
     if (leg === undefined || leg.owner !== owner) return;
     this.#remove(leg);
     this.#ended.add(session, device);
+    // It ended before it could be handed over: nobody was asked what waited for the next owner.
+    for (const request of leg.held ?? []) tellLate(device, request, this.#ofUnknown(device, request), now);
   }
 
   /**
    * What a device asks of a session that is not this node's. Undefined: the outcome comes later, as a reply.
    * A session in which the device has no part is answered as an unknown one.
    */
-  perform(device: Device, request: Extract<Request, { session: string }>, now: number): Outcome | undefined {
+  perform(device: Device, request: SessionRequest, now: number): Outcome | undefined {
     const leg = this.#legs.get(device)?.get(request.session);
-    if (leg === undefined) {
-      const over = request.type === "hangup" || request.type === "cancel";
-      if (over && this.#ended.has(request.session, device.user)) return { ok: {} };
-      return failed("no_session");
-    }
+    if (leg === undefined) return this.#ofUnknown(device, request);
     const silent = silentRequests.has(request.type);
     const away = silent ? !this.#nodes.isLive(leg.owner) : !this.#nodes.responsive(leg.owner, now);
     // A signal waits for an owner that is away for a moment: candidates keep. Who waits for a reply is told at once.
@@ -169,6 +170,12 @@ export class ForeignLegs {
     }
     this.#ask(leg, request);
     return undefined;
+  }
+
+  /** Who hangs up what is over already has what it wants. */
+  #ofUnknown({ user }: Device, { type, session }: SessionRequest): Outcome {
+    const over = (type === "hangup" || type === "cancel") && this.#ended.has(session, user);
+    return over ? { ok: {} } : failed("no_session");
   }
 
   /** The session belongs to the mesh of a room. */
@@ -226,25 +233,27 @@ export class ForeignLegs {
 
   snapshot(device: Device): LegSnapshot[] {
     return [...(this.#legs.get(device)?.values() ?? [])].map(
-      ({ session, owner, epoch, leg, caller, open }) => ({
+      ({ session, owner, epoch, leg, caller, open, held }) => ({
         session,
         owner,
         epoch,
         leg,
         ...(caller === undefined ? {} : { caller }),
         open: [...open.values()],
+        ...(held === undefined ? {} : { held }),
       }),
     );
   }
 
   /** Takes over what another node had of the device's legs. */
   restore(device: Device, legs: readonly LegSnapshot[]): void {
-    for (const { session, owner, epoch, leg: number, caller, open } of legs) {
+    for (const { session, owner, epoch, leg: number, caller, open, held } of legs) {
       this.bound(device, session, owner, epoch, number);
       const leg = this.#legs.get(device)?.get(session);
       if (leg?.owner !== owner) continue;
       leg.caller = caller;
       for (const request of open) leg.open.set(request.id, request);
+      leg.held = held?.map((request) => leg.open.get(request.id) ?? request);
     }
   }
 
@@ -266,13 +275,17 @@ export class ForeignLegs {
   }
 
   /**
-   * A node is gone: what it was asked and has not answered may or may not have been done. A call that it was ringing is
-   * over here; one that is connected goes on without it, until another node claims it or nobody does.
+   * A node is gone: what it was asked and has not answered may or may not have been done; what waited for the next owner was
+   * not. A call that it was ringing is over here; one that is connected goes on without it, until another node claims it or nobody does.
    */
   ownerGone(node: string, now: number): void {
     for (const leg of [...this.ownedBy(node)]) {
       const { device, session, open } = leg;
-      for (const id of open.keys()) device.link.reply(id, { error: wireError("outcome_unknown") }, now);
+      for (const request of leg.held ?? []) {
+        open.delete(request.id);
+        tellLate(device, request, failed("temporary"), now);
+      }
+      for (const request of open.values()) tellLate(device, request, failed("outcome_unknown"), now);
       this.#giveUp(leg, node);
       open.clear();
       leg.held = undefined;
@@ -286,6 +299,11 @@ export class ForeignLegs {
 
   #end(leg: ForeignLeg, now: number): void {
     leg.device.link.deliver({ type: "ended", session: leg.session, reason: "lost" }, now);
-    this.unbound(leg.device, leg.session, leg.owner);
+    this.unbound(leg.device, leg.session, leg.owner, now);
   }
+}
+
+/** Silent requests that wait for the next owner: nobody was asked them yet. */
+function heldSilently({ held = [] }: ForeignLeg): SessionRequest[] {
+  return held.filter(({ type }) => silentRequests.has(type));
 }

@@ -1,12 +1,12 @@
 import type { PushBody } from "../../protocol/pushes.ts";
 import { silentRequests } from "../../protocol/requests.ts";
-import type { Device, Outcome } from "../device.ts";
+import type { Device } from "../device.ts";
 import type { Directory } from "../directory.ts";
-import { NativeLink } from "../native-link.ts";
 import { failed } from "../outcome.ts";
 import type { ClusterHost } from "./cluster-host.ts";
 import type { ClusterRooms } from "./cluster-rooms.ts";
 import type { ForeignLegs } from "./foreign-legs.ts";
+import { refuseSilent } from "./late-outcome.ts";
 import type { LinkTransfer } from "./link-transfer.ts";
 import type { Lost } from "./node-channel.ts";
 import { type NodeItem, nobodysRequest } from "./node-item.ts";
@@ -58,7 +58,7 @@ export class OwnerInbox {
     for (const item of items) {
       if (item.t !== "ask" || !silentRequests.has(item.request.type)) continue;
       const device = this.#options.host.localByLink(item.link);
-      if (device !== undefined) this.#refused(device, item.request.id, failed(code), now);
+      if (device !== undefined) refuseSilent(device, item.request.id, failed(code), now);
     }
   }
 
@@ -78,12 +78,12 @@ export class OwnerInbox {
         claims.stale(from, device, item.session);
       else if (device.link.state === "suspended")
         nodes.send(from, { t: "link", link: item.link, state: "suspended" });
-    } else if (item.t === "unbound") legs.unbound(device, item.session, from);
+    } else if (item.t === "unbound") legs.unbound(device, item.session, from, now);
     else if (item.t === "shut") device.link.close(item.why, now);
     else if (item.t === "fence") nodes.send(item.by, { t: "fenced", link: item.link });
     else if (item.t === "gap") device.link.close("lostFrames", now);
     else if (item.t !== "reply") return;
-    else if (item.silent === true) this.#refused(device, item.id, item.outcome, now);
+    else if (item.silent === true) refuseSilent(device, item.id, item.outcome, now);
     else if (item.room !== undefined)
       this.#options.rooms()?.answered(from, item.room, device, item.id, item.outcome, now);
     else if (legs.replied(device, from, item.id, item.outcome)) device.link.reply(item.id, item.outcome, now);
@@ -115,11 +115,5 @@ export class OwnerInbox {
     legs.rung(device, push.session, push.from);
     const caller = directory.device(push.from.user, push.from.device);
     if (caller !== undefined) host.rung(device, caller, push.session, now);
-  }
-
-  /** A request that is replied to only when it fails has failed: it was not counted as one that waits. */
-  #refused({ link }: Device, id: number, outcome: Outcome, now: number): void {
-    if (link instanceof NativeLink) link.inFlight += 1;
-    link.reply(id, outcome, now);
   }
 }

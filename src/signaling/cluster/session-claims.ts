@@ -4,6 +4,7 @@ import type { Device } from "../device.ts";
 import type { ClusterHost } from "./cluster-host.ts";
 import { outranks } from "./foreign-leg.ts";
 import type { ForeignLegs } from "./foreign-legs.ts";
+import { tellLate } from "./late-outcome.ts";
 import type { NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 import type { RemoteDevices, SessionClaim } from "./remote-devices.ts";
@@ -66,12 +67,10 @@ export class SessionClaims {
     }
   }
 
-  /** What a former owner has not answered; once who brought the session here has heard of it. */
+  /** What a former owner has not answered, or was not asked any more; once who brought the session here has heard of it. */
   #performAgain(device: Device, open: readonly Request[], now: number): void {
-    for (const request of open) {
-      const outcome = this.#options.host.perform(device, request, now);
-      if (outcome !== undefined) device.link.reply(request.id, outcome, now);
-    }
+    for (const request of open)
+      tellLate(device, request, this.#options.host.perform(device, request, now), now);
   }
 
   /** Gives up a copy of a session that another node owns in a newer epoch; its devices here turn to that. */

@@ -2,6 +2,7 @@ import type { Request } from "../../protocol/requests.ts";
 import type { Device, Outcome } from "../device.ts";
 import type { SessionSnapshot } from "../session-snapshot.ts";
 import type { ForeignLegs } from "./foreign-legs.ts";
+import { tellLate } from "./late-outcome.ts";
 import type { DeviceNotice, NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 import type { RemoteDevices } from "./remote-devices.ts";
@@ -99,19 +100,19 @@ export class SessionHandover {
     const known = new Map<string, Device>();
     for (const { node, user, device } of participants) {
       const local = host.localByLink(device.link);
+      // One that was here may have gone on to another node meanwhile.
+      const gone = node === nodes.name ? devices.byLink(device.link) : undefined;
       if (local !== undefined) {
         here.push(local);
         known.set(device.link, local);
-      } else if (node !== nodes.name)
+      } else if (gone !== undefined) known.set(device.link, gone);
+      else if (node !== nodes.name)
         devices.introduce(node, user, device, now, (met) => known.set(device.link, met));
     }
     const asked = here.map((device) => [device, legs.takeHeld(device, snapshot.id)] as const);
     host.adopt(snapshot, (link) => known.get(link), epoch, now);
     for (const [device, requests] of asked)
-      for (const request of requests) {
-        const outcome = host.perform(device, request, now);
-        if (outcome !== undefined) device.link.reply(request.id, outcome, now);
-      }
+      for (const request of requests) tellLate(device, request, host.perform(device, request, now), now);
   }
 
   /** All ends hold back: nothing more comes for the session. */
