@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type WireCode, wireError } from "../../src/protocol/error-codes.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
+import { silentRequests } from "../../src/protocol/requests.ts";
 import type { Backplane } from "../../src/signaling/backplane.ts";
 import { type Connection, Core } from "../../src/signaling/core.ts";
 import type { CoreEvent } from "../../src/signaling/events.ts";
@@ -135,6 +136,8 @@ export class SimClient {
   attempt = 0;
   lastId = 0;
   lastSeq = 0;
+  /** Requests of its link: those that wait for a reply, and silent ones, which are replied to when they fail alone (F8). */
+  #waiting = new Map<number, "reply" | "error">();
   /** True: a full socket; sends are refused. */
   stalled = false;
   /** True: it answers no ping. */
@@ -222,6 +225,7 @@ export class SimClient {
   ask(type: string, fields: object = {}): AnyFrame {
     this.lastId += 1;
     const id = this.lastId;
+    this.#waiting.set(id, silentRequests.has(type) ? "error" : "reply");
     this.raw(JSON.stringify({ id, type, ...fields }));
     return this.replyTo(id);
   }
@@ -247,6 +251,7 @@ export class SimClient {
         this.lastSeq = 0;
         this.lastId = 0;
         this.heard = [];
+        this.#waiting.clear();
       }
       return;
     }
@@ -255,9 +260,19 @@ export class SimClient {
       if (frame.seq !== this.lastSeq + 1) throw new Error(`gap: ${this.lastSeq} then ${frame.seq}`);
       this.lastSeq = frame.seq;
     }
+    if (frame.re !== undefined) this.#replied(frame);
     if (frame.type === "ping") this.sim.pinged.push(this);
     const ticket = frame.ticket ?? frame.ok?.ticket;
     if (ticket !== undefined) this.tickets.push(ticket);
     this.heard.push(frame);
+  }
+
+  #replied({ re, ok }: AnyFrame): void {
+    const awaited = this.#waiting.get(re);
+    // What was sent as raw text is not known here.
+    if (awaited === undefined && re > this.lastId) return;
+    if (awaited === undefined || (awaited === "error" && ok !== undefined))
+      throw new Error(`${awaited === undefined ? "a second reply" : "a reply to a silent request"}: ${re}`);
+    this.#waiting.delete(re);
   }
 }
