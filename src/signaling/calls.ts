@@ -2,6 +2,7 @@ import { type Address, parseAddress } from "../protocol/address.ts";
 import type { WireReason } from "../protocol/end-reasons.ts";
 import type { RequestOf } from "../protocol/requests.ts";
 import { CallGate } from "./call-gate.ts";
+import type { KeySnapshot } from "./call-keys.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
 import type { KeyedCallElsewhere } from "./cluster/session-finder.ts";
@@ -129,6 +130,28 @@ export class Calls {
     const session = this.#sessions.get(id);
     const ticket = session === undefined ? "" : this.#sessions.ticket(session, session.caller, now);
     return { session: id, device, ticket, ...(reason === undefined ? {} : { reason }) };
+  }
+
+  /** What the device has called by key, and is over: its next node remembers it. */
+  keysOf({ user, id }: Device, now: number): KeySnapshot[] {
+    return this.#sessions.keys.over(user, now, id);
+  }
+
+  rememberKeys(user: string, keys: readonly KeySnapshot[], now: number): void {
+    this.#sessions.keys.restore(user, keys, now);
+  }
+
+  /** This node leaves: what devices of other nodes have called here, and is over, is remembered there. */
+  handOverKeys(now: number): void {
+    const { cluster, directory } = this.#options;
+    const { keys } = this.#sessions;
+    for (const user of [...keys.users()])
+      for (const over of keys.over(user, now)) {
+        const link = directory.device(user, over.device)?.link;
+        if (!(link instanceof RemoteLink)) continue;
+        cluster?.nodes.send(link.node, { t: "keys", user, keys: [over] });
+        keys.delete(user, over.key);
+      }
   }
 
   /** A call that was asked for before, by its key. */

@@ -1,4 +1,5 @@
 import type { Request } from "../protocol/requests.ts";
+import type { KeySnapshot } from "./call-keys.ts";
 import type { ClusterHost } from "./cluster/cluster-host.ts";
 import type { LocalDevice } from "./cluster/device-notice.ts";
 import type { Parcel, PullAnswer, PullRequest } from "./cluster/link-transfer.ts";
@@ -73,7 +74,7 @@ export class ClusterDoor implements ClusterHost {
     return this.#core.migration.freeze(request, now);
   }
 
-  give(request: PullRequest): Parcel | undefined {
+  give(request: PullRequest, now: number): Parcel | undefined {
     const cluster = this.#core.cluster;
     const entry = cluster && this.#core.migration.release(request);
     if (cluster === undefined || entry === undefined) return undefined;
@@ -84,6 +85,7 @@ export class ClusterDoor implements ClusterHost {
       legs: [...cluster.legs.snapshot(device), ...own],
       watches: this.#core.presence.watchesOf(device),
       rooms: cluster.rooms?.membershipsOf(device) ?? [],
+      keys: this.#core.sessions.calls.keysOf(device, now),
     };
     this.#core.presence.dropped(device);
     link.end();
@@ -107,6 +109,10 @@ export class ClusterDoor implements ClusterHost {
 
   keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined {
     return this.#core.sessions.calls.keyed(user, key, now);
+  }
+
+  keysOver(user: string, keys: readonly KeySnapshot[], now: number): void {
+    this.#core.sessions.calls.rememberKeys(user, keys, now);
   }
 
   legNumber(session: string, device: Device): number | undefined {

@@ -213,6 +213,7 @@ export class Core implements ConnectionHost, CoreParts {
     // First: the sessions of their meshes end with them here.
     this.cluster.rooms?.handOver(now);
     for (const id of this.sessions.ids()) this.cluster.handover.begin(id, now);
+    this.sessions.calls.handOverKeys(now);
   }
 
   /** Ends the links of a user, or of one device, and refuses the user's tokens issued before now. Answers how many. */

@@ -57,6 +57,7 @@ export class DeviceLifecycle implements LinkHooks {
   adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
     const watched = parcel.watches.filter((user) => may(device, "watch", user));
     if (watched.length > 0) this.#core.presence.watch(device, watched, now);
+    this.#core.sessions.calls.rememberKeys(device.user, parcel.keys, now);
     this.#core.cluster?.adopted(device, parcel, held, now);
   }
 

@@ -2,6 +2,7 @@ import type { Limits } from "../protocol/limits.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import { CallKeys } from "./call-keys.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import { RemoteLink } from "./cluster/remote-link.ts";
 import type { Device } from "./device.ts";
 import type { SessionRecord } from "./events.ts";
 import type { Leg } from "./leg.ts";
@@ -180,16 +181,25 @@ export class SessionRegistry implements SessionHost {
   ended(session: Session, record: SessionRecord): void {
     if (!this.#stopRinging(session)) this.active -= 1;
     this.#forget(session);
-    if (session.key !== undefined) {
-      const keyed = this.keys.get(session.caller.user, session.key, record.endedAt);
-      if (keyed !== undefined) keyed.reason = record.reason;
-    }
+    if (session.key !== undefined) this.#keyOver(session, session.key, record);
     this.#recentlyEnded.set(session.id, [record.caller.user, record.callee.user]);
     for (const oldest of this.#recentlyEnded.keys()) {
       if (this.#recentlyEnded.size <= maxRecentlyEnded) break;
       this.#recentlyEnded.delete(oldest);
     }
     this.ports.emit({ type: "session_ended", record });
+  }
+
+  /** The call of a key is over: the caller's node remembers it, which may be another one by now. */
+  #keyOver({ caller }: Session, key: string, { reason, endedAt }: SessionRecord): void {
+    const keyed = this.keys.get(caller.user, key, endedAt);
+    if (keyed === undefined) return;
+    keyed.reason = reason;
+    const link = caller.device?.link;
+    if (!(link instanceof RemoteLink)) return;
+    const { session, device, expires } = keyed;
+    const over = { key, session, device, expiresIn: expires - endedAt, reason };
+    this.#cluster?.nodes.send(link.node, { t: "keys", user: caller.user, keys: [over] });
   }
 
   #forget(session: Session): void {

@@ -54,7 +54,7 @@ export function call(world: World, client: ModelClient, to: string, key: string 
     world.ledger.heardOf(ok.session);
     // Nodes that can't hear each other can't know what the other one was asked.
     if (key !== undefined && !world.lagged)
-      world.ledger.keyed(client.user, key, ok.session, world.now, world.limits.keyTtl);
+      world.ledger.keyed(world.keyHolder(client), key, ok.session, world.now, world.limits.keyTtl);
     client.beliefs.calling(ok.session, ok.ticket, to);
   });
 }

@@ -3,14 +3,29 @@ import fc from "fast-check";
 import { assertHistories } from "./history.ts";
 import { type Step, step } from "./steps.ts";
 
+const nodes = ["n1", "n2", "n3"];
+/** Rooms across nodes have a model of their own. */
+const but = (...left: readonly Step["do"][]) =>
+  step.filter((one: Step) => !["join", "leave", ...left].includes(one.do));
+
 test("any history on three nodes: nobody hears what it must not, both ends agree afterwards, and nothing is left", () => {
   assertHistories({
-    nodes: ["n1", "n2", "n3"],
-    // Rooms across nodes have a model of their own.
-    step: step.filter((one: Step) => one.do !== "join" && one.do !== "leave"),
+    nodes,
+    step: but("drain"),
     maxLength: 80,
     handsOver: fc.constant(false),
     seed: 5,
     runs: 100,
+  });
+}, 120_000);
+
+test("any history on three nodes that are replaced one after the other: as if they were not", () => {
+  assertHistories({
+    nodes,
+    step: but("backplane"),
+    maxLength: 80,
+    handsOver: fc.constant(false),
+    seed: 5,
+    runs: 500,
   });
 }, 120_000);

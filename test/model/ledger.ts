@@ -63,6 +63,11 @@ export class Ledger {
     this.#keys.set(`${user} ${key}`, session);
   }
 
+  /** Its keys may be remembered by nobody. */
+  forgetKeys(user: string): void {
+    for (const known of this.#keys.keys()) if (known.startsWith(`${user} `)) this.#keys.delete(known);
+  }
+
   /** Makes a candidate that can be told from all others. */
   candidate(sent: SentCandidate): { candidate: string; sdpMid: string } {
     this.#candidates.push({ ...sent, delivered: false });

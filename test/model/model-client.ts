@@ -6,6 +6,7 @@ import { Wire } from "./wire.ts";
 
 export interface ModelWorld {
   coreAt(node: number): Core;
+  begins(client: ModelClient): void;
   readonly ledger: Ledger;
   readonly now: number;
   /** The server has heard of this device just now. */
@@ -58,6 +59,7 @@ export class ModelClient {
   wire: Wire | undefined;
   /** The number of the node that it connects to. */
   node = 0;
+  welcomedAt = 0;
   /** ms for which the server had not heard of it when it last said hello. */
   silentFor = 0;
   #heardAt: number;
@@ -67,6 +69,8 @@ export class ModelClient {
   readonly #token: string;
   readonly #watches: readonly string[];
   #attempt = 0;
+  /** The only nodes that it has said hello to took nobody any more: no node knows it. */
+  #sentAway = false;
   #welcome: Frame;
   #lastSeq = 0;
   #unacked = 0;
@@ -123,6 +127,8 @@ export class ModelClient {
       delivered: () => {
         this.#heardAt = this.#world.now;
         this.#world.spoke(this.slot);
+        if (this.#sentAway) this.#world.begins(this);
+        this.#sentAway = false;
       },
     });
     wire.lagging = options.lag === true;
@@ -171,6 +177,7 @@ export class ModelClient {
   #closed(wire: Wire, code: number): void {
     if (wire !== this.wire) return;
     if (neverHonest.has(code)) throw new Error(`${this.slot}: its newest transport was closed with ${code}`);
+    if (code === closeCodes.drain.code) this.#sentAway = this.#welcome === undefined;
     if (code === closeCodes.replaced.code) this.#world.displaced(this);
     this.state = closeAction(code) === "stop" ? "stopped" : "offline";
   }
@@ -186,6 +193,7 @@ export class ModelClient {
 
   #welcomed(frame: Frame): void {
     const known = this.#welcome;
+    this.welcomedAt = this.#world.now;
     this.#welcome = frame;
     this.#tickets = [];
     this.state = "online";
@@ -233,6 +241,8 @@ export class ModelClient {
       if (frame.error === undefined) throw new Error(`${this.slot}: a second reply to ${frame.re}`);
       return;
     }
+    if (found.silent && frame.error === undefined)
+      throw new Error(`${this.slot}: the silent request ${frame.re} was replied to`);
     this.#pending = this.#pending.filter((one) => one !== found);
     found.replied(frame);
   }

@@ -21,10 +21,16 @@ const watchers = new Set(["alice", "bob"]);
  */
 const noticedAfter = [4_500, 3_500, 3_000] as const;
 
+/** How long a node that leaves lets its clients stay, at most; ms. */
+const drainWithin = 10_000;
+
 /** One node, its clients, and the network between them, under one simulated clock. */
 export class World {
   now = 1_000_000_000_000;
-  readonly cores: readonly Core[];
+  readonly cores: Core[];
+  /** The node that leaves, to start anew once it has nothing left. */
+  #draining: number | undefined;
+  #drained = false;
   readonly #hub: MemoryHub | undefined;
   readonly #nodes: readonly string[];
   /** Since when what nodes say to each other waits; undefined while it does not. */
@@ -138,6 +144,33 @@ export class World {
     this.#unnoticed = this.#unnoticed.filter(({ at }) => at > this.now);
   }
 
+  /** A node is to be replaced: it gives away what it has, while everything goes on. One at a time. */
+  drain(node: number): void {
+    if (this.#hub === undefined || this.#draining !== undefined) return;
+    this.#draining = node % this.cores.length;
+    this.#drained = true;
+    this.coreAt(node).drain(this.now, drainWithin);
+  }
+
+  /** Who must not use a key twice: the user, of whose devices several nodes may not know each other's keys yet. */
+  keyHolder({ user, slot }: ModelClient): string {
+    return this.cores.length > 1 ? slot : user;
+  }
+
+  /** Starts the node that has drained anew. */
+  #replace(): void {
+    const node = this.#draining;
+    if (node === undefined || this.backplaneLags || !this.coreAt(node).empty) return;
+    const name = this.#nodes[node] as string;
+    // Who was away all the time has left nothing there for another node to take along.
+    for (const { slot, isOnline } of this.clients) if (!isOnline) this.ledger.forgetKeys(slot);
+    this.coreAt(node).leave(this.now);
+    this.flow();
+    this.#hub?.remove(name);
+    this.cores[node] = this.#newCore(name);
+    this.#draining = undefined;
+  }
+
   /** The node of that number. */
   coreAt(node: number): Core {
     return this.cores[node % this.cores.length] as Core;
@@ -158,8 +191,14 @@ export class World {
   displaced({ slot, index, state, silentFor }: ModelClient): void {
     const known = state === "online" || silentFor < this.limits.resumeWindow;
     // A client whose first hello waits for nodes that can't hear each other may well say it again.
-    if (known && !this.lagged && this.#newest.get(slot) === index)
+    // Nor does anybody know which of two was the newer where the node of that one has been replaced meanwhile.
+    if (known && !this.lagged && !this.#drained && this.#newest.get(slot) === index)
       throw new Error(`${slot}: an older instance displaced the newest one`);
+  }
+
+  /** The client says its first hello. */
+  begins({ slot, index }: ModelClient): void {
+    this.#newest.set(slot, index);
   }
 
   spoke(slot: Slot): void {
@@ -178,7 +217,7 @@ export class World {
     });
     this.current.set(slot, client);
     this.clients.push(client);
-    this.#newest.set(slot, client.index);
+    this.begins(client);
     client.connect({ node });
     this.flow();
     return client;
@@ -211,6 +250,7 @@ export class World {
       this.#notice();
       for (const core of this.cores) core.tick(this.now);
       this.flow();
+      this.#replace();
     }
   }
 
@@ -230,7 +270,9 @@ export class World {
       const lost = this.clients.filter((client) => client.state !== "stopped" && !client.isOnline);
       if (lost.length === 0) break;
       for (const client of lost) {
-        if (!client.isOnline) client.connect();
+        // The one that drains sends everybody away.
+        const next = client.node % this.cores.length === this.#draining ? client.node + 1 : client.node;
+        if (!client.isOnline) client.connect({ node: next });
         this.flow();
       }
       // Nodes that were cut off until now find each other first, and a hello waits for that: no client says it again at once.

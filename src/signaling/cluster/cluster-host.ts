@@ -1,4 +1,5 @@
 import type { Request } from "../../protocol/requests.ts";
+import type { KeySnapshot } from "../call-keys.ts";
 import type { Device, Outcome } from "../device.ts";
 import type { LinkEnd } from "../links.ts";
 import type { LocalDevice } from "./device-notice.ts";
@@ -31,6 +32,8 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   legNumber(session: string, device: Device): number | undefined;
   /** The call that this node has taken under the user's key. */
   keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined;
+  /** Calls of a user, by key, that are over: their node leaves. */
+  keysOver(user: string, keys: readonly KeySnapshot[], now: number): void;
   /** The epoch of a session that this node owns. */
   epochOf(session: string): number | undefined;
   /** A device comes back to its part in a session of this node. `rings`: it rings for it already. False: it has none. */

@@ -459,6 +459,26 @@ describe("what is on its way to a node that dies", () => {
   });
 });
 
+test("what is asked of a session whose node has forgotten the device is answered", () => {
+  const cluster = new SimCluster(three);
+  const alice = signIn(cluster, "n1", "alice/web");
+  const bob = signIn(cluster, "n2", "bob/phone");
+  const session = connected(cluster, alice, bob);
+  // What bob asks is on its way until the call is over for long, and alice's node has nothing to do with him any more.
+  for (const node of three) cluster.hub.sleep(node);
+  const asked = (["ringing", "hangup"] as const).map((type) => {
+    bob.ask(type, { session });
+    return bob.lastId;
+  });
+  alice.ask("hangup", { session });
+  for (const node of three) cluster.hub.down(node);
+  cluster.pass(60_000);
+  for (const node of three) cluster.hub.up(node);
+  for (const node of three) cluster.hub.wake(node);
+  cluster.pass(60_000);
+  for (const id of asked) expect(bob.heard.filter(({ re }) => re === id)).toHaveLength(1);
+});
+
 describe("a call's key", () => {
   test("is one device's, wherever the others of its user are", () => {
     const cluster = new SimCluster(three);

@@ -101,7 +101,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     const { transfer } = this;
     const rooms = () => this.rooms;
     this.#inbox = new OwnerInbox({ nodes, legs, transfer, claims, directory, host, rooms });
-    this.#legInbox = new LegInbox({ devices, ports, host });
+    this.#legInbox = new LegInbox({ devices, ports, host, nodes });
   }
 
   tick(now: number): void {
@@ -136,8 +136,9 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   }
 
   /** Other nodes that may remember what the device, or another one of its user, has asked before. */
-  nodesThatKnew({ user, cameFrom }: Device): string[] {
-    const nodes = new Set(this.devices.everHeld(user));
+  nodesThatKnew(device: Device): string[] {
+    const { user, cameFrom } = device;
+    const nodes = new Set([...this.devices.everHeld(user), ...this.legs.owners(device)]);
     if (cameFrom !== undefined) nodes.add(cameFrom);
     return [...nodes].filter((node) => node !== this.nodes.name && this.nodes.isLive(node));
   }
@@ -262,13 +263,16 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       case "adopt":
         this.handover.adopt(item, now);
         break;
+      case "keys":
+        this.#options.host.keysOver(item.user, item.keys, now);
+        break;
       case "stale":
         this.claims.surrender(item.session, item.owner, item.epoch);
         break;
       case "ask":
       case "link":
       case "closed":
-        this.#legInbox.heard(item, now);
+        this.#legInbox.heard(from, item, now);
     }
   }
 

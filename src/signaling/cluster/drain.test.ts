@@ -182,4 +182,51 @@ describe("a node that drains", () => {
       expect(Object.keys(bob.last("signal").media)).toEqual([name]);
     }
   });
+
+  test("a call's key means that call at the next node too, while it rings there and once it is over", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const again = () => {
+      alice.ask("call", { to: "bob", key: "k1" });
+      cluster.flow();
+      return alice.replyTo(alice.lastId).ok.session;
+    };
+    const session = again();
+    cluster.node("n1").core.drain(cluster.now, 10_000);
+    cluster.flow();
+    // The session itself has gone to the first of the others.
+    resumeAt(cluster, alice, "n3");
+    expect(again()).toBe(session);
+    cluster.pass(60_000);
+    expect(alice.last("ended")).toMatchObject({ session, reason: "unreachable" });
+    const ends = alice.pushes("ended").length;
+    expect(again()).toBe(session);
+    expect(alice.pushes("ended")).toHaveLength(ends + 1);
+    cluster.node("n3").core.drain(cluster.now, 10_000);
+    cluster.flow();
+    resumeAt(cluster, alice, "n2");
+    expect(again()).toBe(session);
+  });
+
+  test("a link that goes on at the next run of a node is not gone with the last one", () => {
+    const cluster = new SimCluster(three);
+    const alice = signIn(cluster, "n1", "alice/web");
+    const bob = signIn(cluster, "n3", "bob/phone");
+    // So that bob's node has something to say to that run before it has heard of it.
+    alice.ask("watch", { users: ["bob"] });
+    const { session } = alice.ask("call", { to: "bob" }).ok;
+    cluster.flow();
+    cluster.node("n2").core.leave(cluster.now);
+    cluster.flow();
+    cluster.kill("n2");
+    cluster.start("n2");
+    cluster.node("n1").core.drain(cluster.now, 10_000);
+    cluster.flow();
+    resumeAt(cluster, alice, "n2");
+    expect(alice.welcome).toMatchObject({ resumed: true, home: "n2" });
+    cluster.pass(5_000);
+    bob.ask("accept", { session });
+    cluster.flow();
+    expect(alice.last("accepted")).toMatchObject({ session, device: "phone" });
+  });
 });

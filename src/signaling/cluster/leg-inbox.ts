@@ -4,6 +4,7 @@ import { failed } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import type { ClusterHost } from "./cluster-host.ts";
 import { type NodeItem, nobodysRequest } from "./node-item.ts";
+import type { Nodes } from "./nodes.ts";
 import type { RemoteDevices } from "./remote-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
 
@@ -11,6 +12,7 @@ export interface LegInboxOptions {
   readonly devices: RemoteDevices;
   readonly ports: Ports;
   readonly host: ClusterHost;
+  readonly nodes: Nodes;
 }
 
 type LegItem = Extract<NodeItem, { t: "ask" | "link" | "closed" }>;
@@ -23,11 +25,14 @@ export class LegInbox {
     this.#options = options;
   }
 
-  heard(item: LegItem, now: number): void {
+  heard(from: string, item: LegItem, now: number): void {
     const { devices, host } = this.#options;
     const device = devices.byLink(item.link);
     const link = device?.link;
-    if (device === undefined || !(link instanceof RemoteLink)) return;
+    if (device === undefined || !(link instanceof RemoteLink)) {
+      if (item.t === "ask") this.#asked(from, item);
+      return;
+    }
     if (item.t === "closed") devices.ended(device, item.why, now);
     else if (item.t === "link") {
       link.state = item.state;
@@ -39,6 +44,18 @@ export class LegInbox {
       if (!silentRequests.has(request.type)) link.reply(request.id, outcome, now);
       else if ("error" in outcome) link.refuse(request.id, outcome);
     }
+  }
+
+  /** What a device asks that is not known here any more, or not known again yet: its node waits for a reply. */
+  #asked(from: string, { link, request }: Extract<LegItem, { t: "ask" }>): void {
+    const { id, type } = request;
+    const { host, nodes } = this.#options;
+    const outcome = (): Outcome => {
+      if ("session" in request && host.epochOf(request.session) !== undefined) return failed("temporary");
+      return type === "hangup" || type === "cancel" ? { ok: {} } : failed("no_session");
+    };
+    const silent = silentRequests.has(type) ? { silent: true } : {};
+    if (id !== nobodysRequest) nodes.send(from, { t: "reply", link, id, outcome: outcome(), ...silent });
   }
 
   #outcome(

@@ -1,6 +1,7 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
+import type { KeySnapshot } from "../call-keys.ts";
 import type { LinkSnapshot } from "../link-snapshot.ts";
 import type { LegSnapshot } from "./foreign-leg.ts";
 import type { NodeItem } from "./node-item.ts";
@@ -31,6 +32,8 @@ export interface Parcel {
   readonly legs: readonly LegSnapshot[];
   readonly watches: readonly string[];
   readonly rooms: readonly MembershipRecord[];
+  /** What the device has called by key, and is over. */
+  readonly keys: readonly KeySnapshot[];
 }
 
 export type PullAnswer =

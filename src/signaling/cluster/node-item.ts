@@ -2,6 +2,7 @@ import type { CloseName } from "../../protocol/close-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { Request, RequestOf } from "../../protocol/requests.ts";
 import type { Capabilities } from "../../protocol/values.ts";
+import type { KeySnapshot } from "../call-keys.ts";
 import type { Outcome } from "../device.ts";
 import type { LinkEnd } from "../links.ts";
 import type { SetRules } from "../room.ts";
@@ -121,6 +122,8 @@ export type NodeItem =
       readonly epoch: number;
       readonly participants: readonly Participant[];
     }
+  /** To the node of a device: what it has called by key at mine, which leaves. */
+  | { readonly t: "keys"; readonly user: string; readonly keys: readonly KeySnapshot[] }
   /** To a former owner: the session has another owner, in a newer epoch. */
   | { readonly t: "stale"; readonly session: string; readonly epoch: number; readonly owner: string }
   /** To the owner of a session: what one of its devices asks, and how its link is. */

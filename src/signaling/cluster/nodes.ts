@@ -220,7 +220,8 @@ export class Nodes {
     const peer = this.#peers.get(node) ?? this.#meet(node);
     if (peer.boot === "") peer.boot = boot;
     else if (peer.boot !== boot) {
-      this.#lose(node, peer, 0, now);
+      if (peer.live) this.#lose(node, peer, 0, now);
+      else this.#succeed(peer, now);
       peer.boot = boot;
     }
     // From the first batch on: another run that took it would take the next stream's first one for a repetition.
@@ -263,6 +264,15 @@ export class Nodes {
     const lost = peer.channel.abandon(epoch, now);
     if (peer.boot !== "") peer.channel.peerBoot = peer.boot;
     if (live || lost.doubtful.length + lost.unsent.length > 0) this.#options.events.gone(node, lost, now);
+  }
+
+  /** Another run of a peer that was gone already. What has been said to it since is for this one: the former one never had it. */
+  #succeed(peer: Peer, now: number): void {
+    const { channel } = peer;
+    const { doubtful, unsent } = channel.abandon(0, now);
+    peer.epoch = 0;
+    peer.fromN = 0;
+    for (const item of [...doubtful, ...unsent]) channel.send(item);
   }
 
   /** Both sides begin anew: the peer is there, and all that is known of it is not. */
