@@ -152,8 +152,6 @@ export class ClusterDoor implements ClusterHost {
   }
 
   surrender(session: string, epoch: number, owner: string): Device[] {
-    return this.#core.sessions.migration
-      .surrender(session, epoch, owner)
-      .filter(({ link }) => !(link instanceof RemoteLink));
+    return this.#core.sessions.migration.surrender(session, epoch, owner);
   }
 }

@@ -38,7 +38,7 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   epochOf(session: string): number | undefined;
   /** A device comes back to its part in a session of this node. `rings`: it rings for it already. False: it has none. */
   rejoin(device: Device, session: string, now: number, rings?: boolean): boolean;
-  /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers its local devices. */
+  /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers the devices that had part in it. */
   surrender(session: string, epoch: number, owner: string): Device[];
   /** How many sessions the device has part in, here and elsewhere. */
   load(device: Device): number;

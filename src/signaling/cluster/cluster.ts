@@ -267,7 +267,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         this.#options.host.keysOver(item.user, item.keys, now);
         break;
       case "stale":
-        this.claims.surrender(item.session, item.owner, item.epoch);
+        this.claims.superseded(item.session, item.owner, item.epoch);
         break;
       case "ask":
       case "link":

@@ -53,6 +53,11 @@ export class ForeignLegs {
     return this.#legs.get(device)?.size ?? 0;
   }
 
+  /** The devices that have part in a session of another node. */
+  devicesIn(session: string): Device[] {
+    return [...this.#legs].filter(([, legs]) => legs.has(session)).map(([device]) => device);
+  }
+
   /** The owner of a session in which the device has part, and its epoch. */
   ownerOf(device: Device, session: string): Ownership | undefined {
     return this.#legs.get(device)?.get(session);

@@ -124,7 +124,7 @@ export type NodeItem =
     }
   /** To the node of a device: what it has called by key at mine, which leaves. */
   | { readonly t: "keys"; readonly user: string; readonly keys: readonly KeySnapshot[] }
-  /** To a former owner: the session has another owner, in a newer epoch. */
+  /** To a former owner, or who may have heard of that last: the session has another owner, in a newer epoch. */
   | { readonly t: "stale"; readonly session: string; readonly epoch: number; readonly owner: string }
   /** To the owner of a session: what one of its devices asks, and how its link is. */
   | {

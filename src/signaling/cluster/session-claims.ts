@@ -8,6 +8,7 @@ import { tellLate } from "./late-outcome.ts";
 import type { NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 import type { RemoteDevices, SessionClaim } from "./remote-devices.ts";
+import { RemoteLink } from "./remote-link.ts";
 import type { SessionFinder } from "./session-finder.ts";
 
 export interface SessionClaimsOptions {
@@ -73,14 +74,36 @@ export class SessionClaims {
       tellLate(device, request, this.#options.host.perform(device, request, now), now);
   }
 
-  /** Gives up a copy of a session that another node owns in a newer epoch; its devices here turn to that. */
+  /**
+   * Gives up a copy of a session that another node owns in a newer epoch; its devices turn to that. The nodes of those that are
+   * not here may have heard of this copy last, and are told.
+   */
   surrender(session: string, owner: string, epoch: number): void {
-    const { legs, host } = this.#options;
+    const { legs, host, nodes } = this.#options;
     const callers = new Map(host.participants(session).map((one) => [one, host.rungBy(session, one)]));
+    const elsewhere = new Set<string>();
     for (const device of host.surrender(session, epoch, owner)) {
+      if (device.link instanceof RemoteLink) {
+        elsewhere.add(device.link.node);
+        continue;
+      }
       legs.bound(device, session, owner, epoch);
       const caller = callers.get(device);
       if (caller !== undefined) legs.rung(device, session, caller);
+      this.rejoin(device, session, owner);
+    }
+    elsewhere.delete(owner);
+    for (const node of elsewhere) nodes.send(node, { t: "stale", session, epoch, owner });
+  }
+
+  /** The session has another owner than some here may believe, in a newer epoch. */
+  superseded(session: string, owner: string, epoch: number): void {
+    this.surrender(session, owner, epoch);
+    const { legs } = this.#options;
+    for (const device of legs.devicesIn(session)) {
+      const known = legs.ownerOf(device, session);
+      if (known === undefined || known.owner === owner || !outranks({ epoch, owner }, known)) continue;
+      legs.bound(device, session, owner, epoch);
       this.rejoin(device, session, owner);
     }
   }
