@@ -83,6 +83,8 @@ export class LinkMigration {
     if (known === undefined) directory.add(device);
     this.#links.authorize(entry, identity);
     hooks.adopted(device, parcel, known?.held ?? [], now);
+    // Nobody here has heard of it before: who watches its user could not be told that it is there.
+    if (known === undefined) hooks.changed(device.user, now);
     return { entry, rival };
   }
 

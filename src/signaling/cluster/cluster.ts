@@ -70,8 +70,13 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       local: host.local.bind(host),
       events: this,
     });
-    const { detachedTimeout, ticketTtl } = options.limits;
-    this.legs = new ForeignLegs(this.nodes, deadlines, detachedTimeout);
+    const { ticketTtl } = options.limits;
+    this.legs = new ForeignLegs({
+      nodes: this.nodes,
+      deadlines,
+      limits: options.limits,
+      overdue: ({ device, session, owner }) => this.claims.rejoin(device, session, owner),
+    });
     const owns = host.owns.bind(host);
     const keyed = (user: string, key: string) => host.keyed(user, key, ports.now());
     this.transfer = new LinkTransfer({

@@ -14,6 +14,8 @@ export interface ForeignLeg {
   room?: string;
   /** Whose call rings there, while it does. */
   caller: { readonly user: string; readonly device?: string } | undefined;
+  /** When its owner must have said how the ring has ended. */
+  rungOut: Deadline | undefined;
   /** When it is given up, while its owner is gone. */
   lostAt: Deadline | undefined;
   /** What the device asks while the session is on its way to another owner. */

@@ -1,4 +1,5 @@
 import { wireError } from "../../protocol/error-codes.ts";
+import type { Limits } from "../../protocol/limits.ts";
 import { silentRequests } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../device.ts";
@@ -9,6 +10,14 @@ import { tellLate } from "./late-outcome.ts";
 import type { NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 
+export interface ForeignLegsOptions {
+  readonly nodes: Nodes;
+  readonly deadlines: Deadlines;
+  readonly limits: Limits;
+  /** A device rings for longer than any ring may last: what its owner has said of it was lost. */
+  overdue(leg: ForeignLeg): void;
+}
+
 /**
  * The legs that devices of this node have in sessions of other nodes. The owner says which there are; what the devices
  * ask travels to it, and its replies come back.
@@ -17,6 +26,8 @@ export class ForeignLegs {
   readonly #nodes: Nodes;
   readonly #deadlines: Deadlines;
   readonly #detachedTimeout: number;
+  readonly #longestRing: number;
+  readonly #overdue: ForeignLegsOptions["overdue"];
   readonly #legs = new Map<Device, Map<string, ForeignLeg>>();
   readonly #ended = new EndedLegs();
   /**
@@ -25,11 +36,12 @@ export class ForeignLegs {
    */
   readonly #givenUp = new WeakMap<Device, Set<string>>();
 
-  /** `detachedTimeout`: how long a connected call may be without an owner, ms. */
-  constructor(nodes: Nodes, deadlines: Deadlines, detachedTimeout: number) {
+  constructor({ nodes, deadlines, limits, overdue }: ForeignLegsOptions) {
     this.#nodes = nodes;
     this.#deadlines = deadlines;
-    this.#detachedTimeout = detachedTimeout;
+    this.#detachedTimeout = limits.detachedTimeout;
+    this.#longestRing = limits.ringTimeoutMax + limits.confirmTimeout;
+    this.#overdue = overdue;
   }
 
   /** Sessions of others that devices here have part in. */
@@ -79,6 +91,7 @@ export class ForeignLegs {
         epoch,
         leg: number,
         caller: undefined,
+        rungOut: undefined,
         lostAt: undefined,
         held: undefined,
         open: new Map(),
@@ -140,8 +153,9 @@ export class ForeignLegs {
     return [...leg.open.values(), ...heldSilently(leg)].sort((one, other) => one.id - other.id);
   }
 
-  #remove({ device, session, lostAt }: ForeignLeg): void {
+  #remove({ device, session, lostAt, rungOut }: ForeignLeg): void {
     lostAt?.cancel();
+    rungOut?.cancel();
     const legs = this.#legs.get(device);
     legs?.delete(session);
     if (legs?.size === 0) this.#legs.delete(device);
@@ -200,7 +214,12 @@ export class ForeignLegs {
   /** A session of another node rings the device. */
   rung(device: Device, session: string, caller: { readonly user: string; readonly device?: string }): void {
     const leg = this.#legs.get(device)?.get(session);
-    if (leg !== undefined) leg.caller = caller;
+    if (leg === undefined) return;
+    leg.caller = caller;
+    leg.rungOut ??= this.#deadlines.add(this.#nodes.now() + this.#longestRing, () => {
+      leg.rungOut = undefined;
+      if (leg.caller !== undefined) this.#overdue(leg);
+    });
   }
 
   /** True while the device rings for that session, whoever owns it by now. */
@@ -256,7 +275,7 @@ export class ForeignLegs {
       this.bound(device, session, owner, epoch, number);
       const leg = this.#legs.get(device)?.get(session);
       if (leg?.owner !== owner) continue;
-      leg.caller = caller;
+      if (caller !== undefined) this.rung(device, session, caller);
       for (const request of open) leg.open.set(request.id, request);
       leg.held = held?.map((request) => leg.open.get(request.id) ?? request);
     }
@@ -269,8 +288,7 @@ export class ForeignLegs {
 
   /** The device is gone for good. */
   dropped(device: Device): void {
-    for (const { lostAt } of this.#legs.get(device)?.values() ?? []) lostAt?.cancel();
-    this.#legs.delete(device);
+    for (const leg of [...(this.#legs.get(device)?.values() ?? [])]) this.#remove(leg);
   }
 
   /** The legs of the sessions that a node owns. */
