@@ -40,12 +40,15 @@ const namesItself = (frame: Frame, slot: string): boolean =>
 /** What one device believes of its sessions. A frame that can't be in what it believes throws. */
 export class Beliefs {
   readonly #slot: string;
+  readonly #lagged: () => boolean;
   readonly #all = new Map<string, Belief>();
   /** Sessions that were found by a ticket: the next word of them says what they are, or that they are over by now. */
   readonly #promised = new Set<string>();
 
-  constructor(slot: string) {
+  /** `lagged`: nodes could not hear each other; what one has said may then be said again by another. */
+  constructor(slot: string, lagged: () => boolean) {
     this.#slot = slot;
+    this.#lagged = lagged;
   }
 
   promised(session: string): void {
@@ -118,7 +121,10 @@ export class Beliefs {
     switch (push.type) {
       case "incoming": {
         const known = this.#all.get(push.session);
-        if (known !== undefined && known.state !== "ended") throw new Error(`${push.session} rings twice`);
+        if (known !== undefined && known.state !== "ended") {
+          if (this.#lagged()) break;
+          throw new Error(`${push.session} rings twice`);
+        }
         this.#set({
           session: push.session,
           side: "in",
@@ -189,6 +195,7 @@ export class Beliefs {
       case "ended":
         if (this.#promised.delete(push.session) && !this.#all.has(push.session)) break;
         if (namesItself(push, this.#slot)) throw new Error(`${push.session}: told that it ended it itself`);
+        if (this.#lagged() && this.#all.get(push.session)?.state === "ended") break;
         this.#leg(push.session, "ended").state = "ended";
         break;
     }

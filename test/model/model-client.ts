@@ -7,6 +7,7 @@ import { Wire } from "./wire.ts";
 export interface ModelWorld {
   coreAt(node: number): Core;
   begins(client: ModelClient): void;
+  readonly lagged: boolean;
   readonly ledger: Ledger;
   readonly now: number;
   /** The server has heard of this device just now. */
@@ -83,7 +84,7 @@ export class ModelClient {
     this.#world = world;
     this.slot = slot;
     this.#heardAt = world.now;
-    this.beliefs = new Beliefs(slot);
+    this.beliefs = new Beliefs(slot, () => world.lagged);
     this.user = user;
     this.device = device;
     this.#token = options.token;
