@@ -29,7 +29,10 @@ const node = { name: "node", run: () => onNode(files.filter(isPortable)) };
 // threads of its own for all cores.
 const pairs = [
   [[check], []],
-  [[unit, ...["fuzz", "model", "sim", "soak", "bad-input", "conformance"].map(folder)], [folder("cluster")]],
+  [
+    [unit, ...["fuzz", "model", "sim", "soak"].map(folder)],
+    ["cluster", "bad-input", "conformance"].map(folder),
+  ],
   [[folder("browser")], [folder("integration"), node]],
   [[folder("sip")], [folder("turn"), folder("webrtc")]],
 ];
