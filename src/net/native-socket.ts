@@ -18,8 +18,8 @@ const options = {
 /** MSG_DONTWAIT and MSG_NOSIGNAL. */
 const sendFlags = 0x40 | 0x4000;
 const library = open();
-const value = new Int32Array(1);
-const valuePointer = ptr(value);
+/** Values that options were set to, each in memory of its own. */
+const values = new Map<number, Int32Array>();
 
 /** True where the functions of this module work: Linux with a C library that we know. */
 export const nativeSockets: boolean = library !== undefined;
@@ -28,8 +28,20 @@ export const nativeSockets: boolean = library !== undefined;
 export function setSocketOption(descriptor: number, name: keyof typeof options, to: number): boolean {
   if (library === undefined || descriptor < 0) return false;
   const [level, option] = options[name];
-  value[0] = to;
-  return library.symbols.setsockopt(descriptor, level, option, valuePointer, 4) === 0;
+  return library.symbols.setsockopt(descriptor, level, option, ptr(memoryOf(to)), 4) === 0;
+}
+
+/**
+ * Memory that holds this number and never another one: where one array was written before each call, the compiled code left the
+ * write out once it was hot, since nothing that it knows of reads it, and every socket got the value before.
+ */
+function memoryOf(number: number): Int32Array {
+  let value = values.get(number);
+  if (value === undefined) {
+    value = Int32Array.of(number);
+    values.set(number, value);
+  }
+  return value;
 }
 
 /** An address as the system's own structure. */
