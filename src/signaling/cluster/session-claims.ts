@@ -54,13 +54,11 @@ export class SessionClaims {
     const mine = here ? undefined : host.epochOf(session);
     if (mine !== undefined) nodes.send(owner, { t: "stale", session, epoch: mine, owner: nodes.name });
     for (const { device } of host.local(user)) {
-      const known = legs.ownerOf(device, session);
-      if (known === undefined || known.owner === owner || !outranks({ epoch, owner }, known)) continue;
       if (!here) {
-        legs.bound(device, session, owner, epoch);
-        this.rejoin(device, session, owner);
+        this.#follow(device, session, owner, epoch);
         continue;
       }
+      if (!this.#isNewOwner(device, session, owner, epoch)) continue;
       const rings = legs.rings(device, session);
       const open = legs.take(device, session);
       host.rejoin(device, session, now, rings);
@@ -99,13 +97,19 @@ export class SessionClaims {
   /** The session has another owner than some here may believe, in a newer epoch. */
   superseded(session: string, owner: string, epoch: number): void {
     this.surrender(session, owner, epoch);
-    const { legs } = this.#options;
-    for (const device of legs.devicesIn(session)) {
-      const known = legs.ownerOf(device, session);
-      if (known === undefined || known.owner === owner || !outranks({ epoch, owner }, known)) continue;
-      legs.bound(device, session, owner, epoch);
-      this.rejoin(device, session, owner);
-    }
+    for (const device of this.#options.legs.devicesIn(session)) this.#follow(device, session, owner, epoch);
+  }
+
+  /** A device of this node turns to an owner that is news to it. */
+  #follow(device: Device, session: string, owner: string, epoch: number): void {
+    if (!this.#isNewOwner(device, session, owner, epoch)) return;
+    this.#options.legs.bound(device, session, owner, epoch);
+    this.rejoin(device, session, owner);
+  }
+
+  #isNewOwner(device: Device, session: string, owner: string, epoch: number): boolean {
+    const known = this.#options.legs.ownerOf(device, session);
+    return known !== undefined && known.owner !== owner && outranks({ epoch, owner }, known);
   }
 
   /**
