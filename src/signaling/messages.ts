@@ -71,7 +71,8 @@ export class Messages {
 
   /**
    * The same where the user may have devices at other nodes. It is replied to once the message has arrived at those:
-   * what is said to be delivered is not lost with this node.
+   * what is said to be delivered is not lost with this node. Until then the sender stays, so that nothing that it says
+   * elsewhere comes before.
    */
   #everywhere(
     cluster: Cluster,
@@ -81,7 +82,7 @@ export class Messages {
     push: PushBody,
     now: number,
   ): Outcome | undefined {
-    const { devices, nodes } = cluster;
+    const { devices, nodes, deliveries } = cluster;
     const send = (later: number): Outcome | undefined => {
       const here = this.#receivers(device, address);
       const away = here.some(({ link }) => link instanceof RemoteLink && !nodes.responsive(link.node, later));
@@ -90,16 +91,20 @@ export class Messages {
       const reached = this.#tell(device, address, push, later);
       const remote = reached.filter(({ link }) => link instanceof RemoteLink);
       if (remote.length === 0) return this.#told(device, address, reached);
-      cluster.delivered(remote, (arrived, then) => {
+      const over = deliveries.begin(device);
+      deliveries.arrived(remote, (arrived, then) => {
         const outcome = arrived ? this.#told(device, address, reached) : failed("outcome_unknown");
         device.link.reply(id, outcome, then);
+        over();
       });
       return undefined;
     };
-    if (devices.knows(address.user) || !nodes.reachable) return send(now);
+    if (devices.knows(address.user)) return send(now);
+    const over = deliveries.begin(device);
     devices.know(address.user, (_complete, later) => {
       const outcome = send(later);
       if (outcome !== undefined) device.link.reply(id, outcome, later);
+      over();
     });
     return undefined;
   }

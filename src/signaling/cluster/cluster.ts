@@ -7,11 +7,12 @@ import type { LinkEnd } from "../links.ts";
 import type { Ports } from "../ports.ts";
 import type { ClusterHost, ClusterStats } from "./cluster-host.ts";
 import type { ClusterRooms } from "./cluster-rooms.ts";
+import { Deliveries } from "./deliveries.ts";
 import { ForeignLegs } from "./foreign-legs.ts";
 import { LegInbox } from "./leg-inbox.ts";
 import { LinkFences } from "./link-fences.ts";
 import { LinkTransfer, type Parcel } from "./link-transfer.ts";
-import type { Lost } from "./node-channel.ts";
+import type { GoneOn, Lost } from "./node-channel.ts";
 import type { NodeItem } from "./node-item.ts";
 import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
 import { OwnerInbox } from "./owner-inbox.ts";
@@ -49,6 +50,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   readonly transfer: LinkTransfer;
   readonly handover: SessionHandover;
   readonly claims: SessionClaims;
+  readonly deliveries: Deliveries;
   readonly #fences: LinkFences;
   readonly #inbox: OwnerInbox;
   readonly #legInbox: LegInbox;
@@ -94,9 +96,15 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
           if (device === undefined) return [];
           return [...new Set([...this.legs.owners(device), ...(this.rooms?.ownersOf(device) ?? [])])];
         },
+        heard: (link, done) => {
+          const device = host.localByLink(link);
+          if (device === undefined) done();
+          else this.deliveries.whenNone(device, done);
+        },
       },
     });
     const { nodes, devices, legs } = this;
+    this.deliveries = new Deliveries(nodes, ports.now);
     this.handover = new SessionHandover({ nodes, devices, legs, host });
     const finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns, keyed });
     this.finder = finder;
@@ -170,21 +178,6 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.devices.announce(device.user, { link, why });
   }
 
-  /** Calls back when everything that was said to these devices has arrived at their nodes, or may not have at one of them. */
-  delivered(devices: readonly Device[], done: (arrived: boolean, now: number) => void): void {
-    const nodes = new Set<string>();
-    for (const { link } of devices) if (link instanceof RemoteLink) nodes.add(link.node);
-    let left = nodes.size;
-    let all = true;
-    if (left === 0) done(all, this.#options.ports.now());
-    for (const node of nodes)
-      this.nodes.flushed(node, (arrived, now) => {
-        left -= 1;
-        all &&= arrived;
-        if (left === 0) done(all, now);
-      });
-  }
-
   kicked(user: string, device: string | undefined): void {
     this.nodes.broadcast({ op: "kick", user, ...(device === undefined ? {} : { device }) });
   }
@@ -248,7 +241,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         this.devices.relocated(item.link, item.to, now);
         break;
       case "fenced":
-        this.#fences.fenced(item.link);
+        this.#fences.fenced(item);
         break;
       case "rejoin":
         this.claims.rejoins(from, item, now);
@@ -281,6 +274,16 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     }
   }
 
+  goneOn(item: NodeItem): Iterable<GoneOn> {
+    return this.transfer.goneOn(item);
+  }
+
+  sentOn(peer: string, { link: id, to }: GoneOn, now: number): void {
+    const link = this.devices.byLink(id)?.link;
+    // It may have been heard, and have gone on from there since.
+    if (link instanceof RemoteLink && link.node === peer) this.devices.relocated(id, to, now);
+  }
+
   broadcast({ user, device }: Broadcast, now: number): void {
     this.#options.host.kicked(user, device, now);
   }
@@ -300,6 +303,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.handover.nodeGone(node, now);
     this.#inbox.lost(lost, now);
     this.#fences.gone(node);
+    this.#fences.lost([...lost.doubtful, ...lost.unsent]);
     this.devices.nodeGone(node, now);
     this.rooms?.gone(node, now);
   }

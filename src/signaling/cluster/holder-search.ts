@@ -44,7 +44,8 @@ export class HolderSearch {
   whenComplete(following: Following, ready: Ready): void {
     const { nodes, now } = this.#options;
     if (following.complete) ready(true, now());
-    else if (!nodes.reachable) ready(false, now());
+    // Who waits already is called first.
+    else if (!nodes.reachable && following.ready.length === 0) ready(false, now());
     else {
       following.ready.push(ready);
       if (!following.asking && following.awaited === undefined) this.ask(following);

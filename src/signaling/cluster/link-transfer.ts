@@ -4,6 +4,7 @@ import type { Backplane } from "../backplane.ts";
 import type { KeySnapshot } from "../call-keys.ts";
 import type { LinkSnapshot } from "../link-snapshot.ts";
 import type { LegSnapshot } from "./foreign-leg.ts";
+import type { GoneOn } from "./node-channel.ts";
 import type { NodeItem } from "./node-item.ts";
 import type { Nodes } from "./nodes.ts";
 import type { RemoteDevices } from "./remote-devices.ts";
@@ -49,6 +50,8 @@ export interface LinkSource {
   freeze(request: PullRequest, now: number): PullAnswer | undefined;
   /** Nodes that own sessions in which the device of the link has part. */
   owners(link: string): readonly string[];
+  /** Calls back when every message that came by the link has arrived, or never will. */
+  heard(link: string, done: () => void): void;
   /** Packs the link up; from now on it is that node's. Undefined: it is in use here again. */
   give(request: PullRequest, now: number): Parcel | undefined;
   /** The link stays after all. */
@@ -166,6 +169,15 @@ export class LinkTransfer {
     return true;
   }
 
+  /** Where a link has gone from here that the item is for, and to which node. */
+  *goneOn(item: NodeItem): Iterable<GoneOn> {
+    if (item.t !== "push") return;
+    for (const link of item.links) {
+      const to = this.#coming.has(link) ? undefined : this.#given.get(link)?.to;
+      if (to !== undefined) yield { link, to };
+    }
+  }
+
   /** Forgets where links went long ago. */
   sweep(now: number): void {
     for (const [link, { until }] of this.#given) {
@@ -194,7 +206,7 @@ export class LinkTransfer {
       return;
     }
     const owners = source.owners(link).filter((node) => nodes.isLive(node));
-    let open = owners.length + 1;
+    let open = owners.length + 2;
     const flushed = (): void => {
       open -= 1;
       if (open > 0) return;
@@ -211,6 +223,7 @@ export class LinkTransfer {
       answer({ parcel });
     };
     for (const owner of owners) nodes.flushed(owner, flushed);
+    source.heard(link, flushed);
     flushed();
   }
 }

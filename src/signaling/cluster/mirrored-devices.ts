@@ -262,6 +262,6 @@ export class MirroredDevices {
   #remove(device: Device, link: RemoteLink): void {
     this.#links.delete(link.id);
     this.#options.directory.remove(device);
-    link.state = "closed";
+    link.gone();
   }
 }

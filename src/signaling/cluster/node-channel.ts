@@ -16,9 +16,18 @@ export interface Batch {
   readonly items: readonly string[];
 }
 
-/** What the receiver of a batch says. `reset`: it has given that stream up; the epoch that it is in. */
+/** A link that something in a batch was for, and the node that it has gone over to. */
+export interface GoneOn {
+  readonly link: string;
+  readonly to: string;
+}
+
+/**
+ * What the receiver of a batch says. `moved`: what was for these links is not there yet, but sent on. `reset`: it has given
+ * that stream up; the epoch that it is in.
+ */
 export type BatchAnswer =
-  | { readonly boot: string; readonly ok: number }
+  | { readonly boot: string; readonly ok: number; readonly moved?: readonly GoneOn[] }
   | { readonly boot: string; readonly reset: number };
 
 export interface ChannelOptions {
@@ -30,6 +39,8 @@ export interface ChannelOptions {
   now(): number;
   /** The other side has given the stream up, or is another run than was meant. */
   reset(boot: string, epoch: number): void;
+  /** The other side has sent on what was for these links. */
+  moved(links: readonly GoneOn[]): void;
   /** More waits than may. */
   overflowed(): void;
 }
@@ -197,6 +208,7 @@ export class NodeChannel {
       }
       if (said.ok === batch.n) {
         this.peerBoot = said.boot;
+        if (said.moved !== undefined) this.#options.moved(said.moved);
         this.#delivered(now);
         return;
       }

@@ -103,9 +103,12 @@ export type NodeItem =
     }
   /** The link of a device of mine has gone over to that node. */
   | { readonly t: "moved"; readonly link: string; readonly to: string }
-  /** Nothing comes after this for the link by that way; whoever has the link now says so to the sender: `fenced`. */
-  | { readonly t: "fence"; readonly link: string; readonly by: string }
-  | { readonly t: "fenced"; readonly link: string }
+  /**
+   * Nothing comes after this for the link by that way; whoever has the link now says so to the sender: `fenced`. `lost`: it
+   * did not get there, and what was said before it may not have either.
+   */
+  | { readonly t: "fence"; readonly link: string; readonly by: string; readonly n: number }
+  | { readonly t: "fenced"; readonly link: string; readonly n: number; readonly lost?: true }
   /** What was on its way to the link by its former node is lost with that. */
   | { readonly t: "gap"; readonly link: string }
   /** An item for a link that has gone over to the receiver, from the node that said it to the former one. */

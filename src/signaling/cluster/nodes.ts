@@ -1,6 +1,6 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
-import { type Batch, type BatchAnswer, type Lost, NodeChannel } from "./node-channel.ts";
+import { type Batch, type BatchAnswer, type GoneOn, type Lost, NodeChannel } from "./node-channel.ts";
 import type { NodeItem } from "./node-item.ts";
 
 /** What a node tells all others, every two seconds. */
@@ -19,6 +19,10 @@ export type Broadcast = { readonly op: "kick"; readonly user: string; readonly d
 export interface NodesEvents {
   /** What a peer sent: in order, each once. */
   item(from: string, item: NodeItem, now: number): void;
+  /** The links that a peer's item is for, and which have left this node: it will be sent on. */
+  goneOn(item: NodeItem): Iterable<GoneOn>;
+  /** A peer has sent on what it was sent for this link, which has left it. */
+  sentOn(peer: string, link: GoneOn, now: number): void;
   broadcast(message: Broadcast, now: number): void;
   /** A peer is there. `again`: it was before, and either side may have missed what was announced meanwhile. */
   up(node: string, again: boolean, now: number): void;
@@ -245,6 +249,9 @@ export class Nodes {
       deadlines,
       now,
       reset: (peerBoot, epoch) => this.#reset(node, peerBoot, epoch),
+      moved: (links) => {
+        for (const one of links) this.#options.events.sentOn(node, one, now());
+      },
       overflowed: () => {
         const peer = this.#peers.get(node);
         if (peer !== undefined) this.#renew(node, peer, peer.epoch + 1, now());
@@ -311,9 +318,12 @@ export class Nodes {
       say({ boot, reset: peer.epoch });
       return;
     }
-    say({ boot, ok: n });
+    const { events } = this.#options;
+    const items = batch.items.map((text) => JSON.parse(text) as NodeItem);
+    const moved = items.flatMap((item) => [...events.goneOn(item)]);
+    say({ boot, ok: n, ...(moved.length === 0 ? {} : { moved }) });
     if (!next) return;
     peer.fromN = n;
-    for (const text of batch.items) this.#options.events.item(from, JSON.parse(text), now);
+    for (const item of items) events.item(from, item, now);
   }
 }

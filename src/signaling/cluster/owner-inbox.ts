@@ -67,7 +67,7 @@ export class OwnerInbox {
     const { transfer, nodes } = this.#options;
     if (transfer.diverted(from, link, item)) return;
     if (item.t === "bound" || item.t === "push") nodes.send(from, { t: "closed", link, why: "expired" });
-    else if (item.t === "fence") nodes.send(item.by, { t: "fenced", link });
+    else if (item.t === "fence") nodes.send(item.by, { t: "fenced", link, n: item.n });
   }
 
   #heardBy(device: Device, from: string, item: NodeItem, now: number): void {
@@ -80,7 +80,7 @@ export class OwnerInbox {
         nodes.send(from, { t: "link", link: item.link, state: "suspended" });
     } else if (item.t === "unbound") legs.unbound(device, item.session, from, now);
     else if (item.t === "shut") device.link.close(item.why, now);
-    else if (item.t === "fence") nodes.send(item.by, { t: "fenced", link: item.link });
+    else if (item.t === "fence") nodes.send(item.by, { t: "fenced", link: item.link, n: item.n });
     else if (item.t === "gap") device.link.close("lostFrames", now);
     else if (item.t !== "reply") return;
     else if (item.silent === true) refuseSilent(device, item.id, item.outcome, now);

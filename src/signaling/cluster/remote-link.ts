@@ -26,6 +26,8 @@ export class RemoteLink implements DeviceLink {
   readonly #sessions = new Set<string>();
   /** What is held back while the link is on its way to another node. */
   #held: NodeItem[] | undefined;
+  /** Who waits for that to be over. */
+  #waiting: (() => void)[] = [];
 
   constructor(
     host: RemoteLinkHost,
@@ -87,6 +89,13 @@ export class RemoteLink implements DeviceLink {
 
   release(): void {
     for (const item of this.takeHeld()) this.#send(item);
+    this.#tell();
+  }
+
+  /** Calls back when nothing is held back any more, or nothing can be said to the link by way of another node. */
+  whenReleased(done: () => void): void {
+    if (this.#held === undefined || this.state === "closed") done();
+    else this.#waiting.push(done);
   }
 
   get holds(): boolean {
@@ -102,17 +111,29 @@ export class RemoteLink implements DeviceLink {
 
   /** The link is one of this node from now on. */
   ended(): void {
-    this.state = "closed";
+    this.gone();
     if (this.#sessions.size > 0) this.#host.used(this, false);
     this.#sessions.clear();
+  }
+
+  /** Nothing more can be said to it. */
+  gone(): void {
+    this.state = "closed";
+    this.#held = undefined;
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const done of this.#waiting.splice(0)) done();
   }
 
   #send(item: NodeItem): void {
     if (this.state === "closed") return;
     if (this.#held === undefined) this.#host.send(this.node, item);
     else if (this.#held.length < maxHeld) this.#held.push(item);
+    else if (this.#held.length === maxHeld) this.#held.push({ t: "gap", link: this.id });
   }
 }
 
-/** What waits for a link that moves; it takes a round trip, and what comes after is lost with the link. */
+/** What waits for a link that moves; that takes a round trip, and a link that more was said to begins anew. */
 const maxHeld = 4_096;
