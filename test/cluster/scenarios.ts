@@ -144,8 +144,10 @@ async function kill(world: FaultWorld, nodes: readonly number[]): Promise<void> 
   const { load } = world;
   load.strict(false);
   world.fault("kill", true);
-  await Promise.all(nodes.map((n) => world.node(n).kill()));
+  // They die with it: one that saw its node die would come back at another one, and leave a link there.
+  const dying = nodes.map((n) => world.node(n).kill());
   for (const n of nodes) for (const { device } of load.doomed.get(world.node(n).name) ?? []) device.vanish();
+  await Promise.all(dying);
   await load.online("after the kill");
   await sleep(recovery);
   load.strict(true, load.everyLocalLine());
