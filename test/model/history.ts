@@ -50,6 +50,7 @@ export function assertHistories(histories: Histories): void {
         checkAgreement(world);
         checkTalking(world);
         checkPresence(world);
+        world.messages.checkTaken(world.online());
         histories.atRest?.(world);
         for (const client of [...world.clients])
           if (polite) client.close();

@@ -2,6 +2,7 @@ import { closeAction, closeCodes } from "../../src/protocol/close-codes.ts";
 import type { Core } from "../../src/signaling/core.ts";
 import { Beliefs, type Frame } from "./belief.ts";
 import type { Ledger, Slot } from "./ledger.ts";
+import type { MessageLedger } from "./message-ledger.ts";
 import { Wire } from "./wire.ts";
 
 export interface ModelWorld {
@@ -9,6 +10,7 @@ export interface ModelWorld {
   begins(client: ModelClient): void;
   readonly lagged: boolean;
   readonly ledger: Ledger;
+  readonly messages: MessageLedger;
   readonly now: number;
   /** The server has heard of this device just now. */
   spoke(slot: Slot): void;
@@ -96,6 +98,11 @@ export class ModelClient {
   /** Requests that were never replied to, and should have been. */
   get unanswered(): number {
     return this.#pending.filter((one) => !one.silent).length;
+  }
+
+  /** The link that it has, or goes on with. */
+  get link(): string | undefined {
+    return this.#welcome?.link;
   }
 
   get isOnline(): boolean {
@@ -256,6 +263,7 @@ export class ModelClient {
         this.#world.ledger.arrived(candidate, this.slot, frame.session, frame.pair, frame.generation);
     if (frame.type === "presence")
       this.presence.set(frame.user, frame.devices.map((d: Frame) => d.device).sort());
+    if (frame.type === "message") this.#world.messages.heard(frame.body, this);
     if (frame.type === "room_ended") this.rooms.delete(frame.room);
   }
 }

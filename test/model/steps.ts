@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { act, call, establish, handover, progress, rogue, rogueActs, sessionActs } from "./acts.ts";
+import { act, call, establish, handover, progress, rogue, rogueActs, say, sessionActs } from "./acts.ts";
 import type { ModelClient } from "./model-client.ts";
 import type { World } from "./world.ts";
 
@@ -56,6 +56,7 @@ export const step = fc.oneof(
   ),
   weighted(20, fc.record({ do: kind("session"), slot, act: fc.constantFrom(...sessionActs), pick })),
   weighted(8, fc.record({ do: kind("progress") })),
+  weighted(6, fc.record({ do: kind("say"), slot, to: fc.constantFrom(...targets) })),
   weighted(2, fc.record({ do: kind("rogue"), slot, act: fc.constantFrom(...rogueActs), pick })),
   weighted(1, fc.record({ do: kind("backplane"), lags: fc.boolean() })),
   weighted(1, fc.record({ do: kind("drain"), node })),
@@ -129,6 +130,9 @@ function performOn(
       break;
     case "call":
       call(world, client, one.to, one.key);
+      break;
+    case "say":
+      say(world, client, one.to);
       break;
     case "establish":
       establish(world, client, world.current.get(one.with));

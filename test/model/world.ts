@@ -4,6 +4,7 @@ import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { Core, type CoreStats } from "../../src/signaling/core.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
 import { Ledger, type Slot } from "./ledger.ts";
+import { MessageLedger } from "./message-ledger.ts";
 import { ModelClient } from "./model-client.ts";
 
 /** `carol` may call, but neither watch nor moderate. */
@@ -39,6 +40,7 @@ export class World {
   #unnoticed: { readonly node: string; readonly at: number }[] = [];
   #lags = 0;
   readonly ledger = new Ledger();
+  readonly messages = new MessageLedger();
   readonly limits: Limits;
   /** The newest client of each slot. */
   readonly current = new Map<Slot, ModelClient>();
