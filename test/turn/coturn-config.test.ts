@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { type CoturnOptions, coturnConfig } from "../../src/turn/coturn-config.ts";
 import { makeCertificate, temporaryFolder } from "../support/certificates.ts";
-import { Coturn, freePort, hasCoturn, run } from "./support/coturn.ts";
+import { freePort } from "../support/free-port.ts";
+import { Coturn, hasCoturn, run } from "./support/coturn.ts";
 
 const options: CoturnOptions = {
   realm: "sb.test",

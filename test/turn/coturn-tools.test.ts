@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import type { TurnServer } from "../../src/turn/server.ts";
 import { makeCertificate, temporaryFolder } from "../support/certificates.ts";
-import { Coturn, freePort, hasCoturn, run, uclient } from "./support/coturn.ts";
+import { freePort } from "../support/free-port.ts";
+import { Coturn, hasCoturn, run, uclient } from "./support/coturn.ts";
 import { startTestTls, startTestTurn, until } from "./support/turn.ts";
 
 /** Flags of `turnutils_uclient`, and how many messages must be delivered. */

@@ -6,7 +6,7 @@ import { loadSettings } from "../../../src/config/load.ts";
 import { type Switchboard, startSwitchboard } from "../../../src/main.ts";
 import { probeTurn } from "../../../src/turn/shell/probe.ts";
 import { makeCertificate, temporaryFolder } from "../../support/certificates.ts";
-import { freePort } from "../../turn/support/coturn.ts";
+import { freePort } from "../../support/free-port.ts";
 
 let server: Switchboard;
 

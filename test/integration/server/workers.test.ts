@@ -44,7 +44,7 @@ for (const runtime of ["bun", "node"] as const)
     () => {
       test("share a port and TURN; one that dies comes again; SIGTERM ends all", async () => {
         const nats = await NatsServer.start();
-        const [port, adminPort, udpPort] = [await freePort(), await twoPorts(), await freePort()];
+        const [port, adminPort, udpPort] = [await freePort(), await freePort(2), await freePort()];
         const server = await startServer({
           runtime,
           config: {
@@ -140,16 +140,3 @@ for (const runtime of ["bun", "node"] as const)
       });
     },
   );
-
-/** The first of two ports in a row that are free. */
-async function twoPorts(): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    try {
-      Bun.listen({ hostname: "127.0.0.1", port: port + 1, socket: { data: () => {} } }).stop(true);
-      return port;
-    } catch {
-      // The second is taken: two others.
-    }
-  }
-}

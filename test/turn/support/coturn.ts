@@ -1,10 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { existsSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { temporaryFolder } from "../../support/certificates.ts";
+import { freePort } from "../../support/free-port.ts";
 
 /** True when Debian's `coturn` is there: its tools are the peers of these tests. */
 export const hasCoturn: boolean = [
@@ -124,24 +123,6 @@ export class Coturn {
     const ended = new Promise((resolve) => this.process.once("exit", resolve));
     this.process.kill("SIGKILL");
     await ended;
-  }
-}
-
-/** A port of 127.0.0.1 that nobody has, neither for UDP nor for TCP. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const tcp = createServer().listen(0, "127.0.0.1");
-    await once(tcp, "listening");
-    const { port } = tcp.address() as AddressInfo;
-    const udp = createSocket("udp4");
-    const free = await new Promise<boolean>((resolve) => {
-      udp.once("error", () => resolve(false));
-      udp.bind(port, "127.0.0.1", () => resolve(true));
-    });
-    udp.close();
-    tcp.close();
-    await once(tcp, "close");
-    if (free) return port;
   }
 }
 
