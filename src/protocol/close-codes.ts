@@ -9,6 +9,10 @@ export const closeCodes = {
   tokenExpired: { code: 4102, text: "The token has expired; resume with a fresh one." },
   drain: { code: 4103, text: "The node is being drained; resume elsewhere." },
   silent: { code: 4104, text: "Nothing was heard for 30 seconds; resume." },
+  away: {
+    code: 4105,
+    text: "The node that may hold a newer link of this device does not answer now; resume.",
+  },
   protocolError: {
     code: 4200,
     text: "The client broke a rule of the link (frame, order, acknowledgement); start anew.",

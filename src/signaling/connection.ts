@@ -121,22 +121,27 @@ export class NativeConnection {
   }
 
   #admit(hello: Hello, identity: Identity, now: number): void {
-    this.#host.signIn.admit(this.#transport, hello, identity, now, (admission, later) => {
-      if (this.#phase !== "verifying") {
-        // The client went away while another node was asked; its link is there, and can be resumed.
-        if ("link" in admission && admission.link.transport === this.#transport)
-          admission.link.lost(closeCodes.goingAway.code, later);
-        return;
-      }
-      if ("close" in admission) {
-        this.refuse(admission.close, admission.reason);
-        return;
-      }
-      this.#phase = "speaking";
-      this.#link = admission.link;
-      this.#device = this.#host.links.deviceOf(admission.link);
-      this.#host.settled(this);
-    });
+    const waits = () => this.#phase === "verifying";
+    this.#host.signIn.admit(
+      { transport: this.#transport, hello, identity, waits },
+      now,
+      (admission, later) => {
+        if (this.#phase !== "verifying") {
+          // The client went away while another node was asked; its link is there, and can be resumed.
+          if ("link" in admission && admission.link.transport === this.#transport)
+            admission.link.lost(closeCodes.goingAway.code, later);
+          return;
+        }
+        if ("close" in admission) {
+          this.refuse(admission.close, admission.reason);
+          return;
+        }
+        this.#phase = "speaking";
+        this.#link = admission.link;
+        this.#device = this.#host.links.deviceOf(admission.link);
+        this.#host.settled(this);
+      },
+    );
   }
 
   #frame(text: string, now: number): void {

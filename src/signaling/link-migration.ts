@@ -18,7 +18,7 @@ export interface LinkMigrationOptions {
   readonly links: Links;
 }
 
-/** What came of a pull. `rival`: another run of the device that signed in here while the link was on its way. */
+/** What came of a pull. `rival`: another run of the device that signed in while the link was on its way, or before that was known. */
 type Arrival =
   | { readonly entry: LinkEntry; readonly rival: Device | undefined }
   | { readonly close: CloseName }
@@ -70,10 +70,7 @@ export class LinkMigration {
     const known = cluster.devices.tookOver(snapshot.id);
     const rival = directory
       .devices(snapshot.user)
-      .find(
-        (one) =>
-          one.id === snapshot.device && one.link.id !== snapshot.id && this.#links.of(one) !== undefined,
-      );
+      .find((one) => one.id === snapshot.device && one.link.id !== snapshot.id);
     const device = known?.device ?? deviceOf(snapshot, link);
     device.link = link;
     link.restore(snapshot);
@@ -91,7 +88,12 @@ export class LinkMigration {
   /** Checks who asks for a link, and freezes it: nothing more comes of its client here. Undefined: it may have it. */
   freeze({ link: id, ...request }: PullRequest, now: number): PullAnswer | undefined {
     const entry = this.#links.get(id);
-    if (entry === undefined) return { refusal: "expired" };
+    if (entry === undefined) {
+      // The node that asks may not have heard who took its place here.
+      const { instance } = this.#options.directory.device(request.user, request.device)?.link ?? {};
+      const replaced = instance !== undefined && instance !== request.instance;
+      return replaced ? { close: "replaced" } : { refusal: "expired" };
+    }
     const { link, device } = entry;
     const { secretHash } = request;
     const known = secretHash === link.secretHash || secretHash === link.formerSecretHash;

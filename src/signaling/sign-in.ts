@@ -29,10 +29,12 @@ export type Admission =
   | { readonly close: CloseName; readonly reason?: string };
 
 /** Who signs in. */
-interface Newcomer {
+export interface Newcomer {
   readonly transport: Transport;
   readonly hello: Hello;
   readonly identity: Identity;
+  /** False once its transport is gone. */
+  waits(): boolean;
 }
 
 /** What a hello brings beside itself: why it can't go on with its link, and the tickets of sessions. */
@@ -59,24 +61,20 @@ export class SignIn {
 
   /**
    * Decides what becomes of a verified hello, by the link's state table, and calls back when it is decided:
-   * at once, unless another node has to be asked for the link.
+   * at once, unless another node has to be asked for the link. Whoever has gone by then gets none, for another hello of
+   * the same device may have got one meanwhile; and is not called back.
    */
-  admit(
-    transport: Transport,
-    hello: Hello,
-    identity: Identity,
-    now: number,
-    done: (admission: Admission, now: number) => void,
-  ): void {
+  admit(newcomer: Newcomer, now: number, done: (admission: Admission, now: number) => void): void {
+    const { hello, identity } = newcomer;
     const { resume } = hello;
     const { cluster } = this.#options;
     const elsewhere = resume?.home !== undefined && resume.home !== this.#options.node;
     const refusal = resume === undefined ? undefined : elsewhere ? "unreachable" : "expired";
     const known = resume !== undefined && this.#links.get(resume.link) !== undefined;
     const tickets = openTickets(this.#options.ports, hello.sessions, identity.user, now);
-    const newcomer = { transport, hello, identity };
-    const decide = (places: Places, later: number, why: Welcome["reason"] = refusal) =>
-      done(this.#decide(newcomer, { refusal: why, tickets, places }, later), later);
+    const decide = (places: Places, later: number, why: Welcome["reason"] = refusal): void => {
+      if (newcomer.waits()) done(this.#decide(newcomer, { refusal: why, tickets, places }, later), later);
+    };
     if (cluster === undefined || known) decide(undefined, now);
     // Another node may hold the same device, and a newer run of it than this one; and others the sessions of its tickets.
     else
@@ -100,6 +98,7 @@ export class SignIn {
   ): void {
     const { hello, identity } = newcomer;
     const { resume } = hello;
+    if (!newcomer.waits()) return;
     const device = identity.device ?? hello.device?.id;
     const node = resume?.home;
     if (resume === undefined || device === undefined || node === undefined || node === this.#options.node) {
@@ -115,17 +114,25 @@ export class SignIn {
     migration.pull(cluster, { node, device }, { ...hello, resume }, identity, (arrival, later) => {
       if ("close" in arrival) done({ close: arrival.close }, later);
       else if ("refusal" in arrival) otherwise(arrival.refusal);
+      // What came for it on the way was more than its log could hold.
+      else if (!arrival.entry.link.log.reaches(resume.seq)) otherwise("gap");
       else {
         const { entry, rival } = arrival;
         this.#resume(entry, newcomer, resume.seq, later);
-        // The later one of both runs stays.
-        if (rival !== undefined) {
-          const { device } = entry;
-          this.#links.displace(rival.stamp > device.stamp ? device : rival, "replaced", later);
-        }
+        if (rival !== undefined) this.#settle(cluster, entry.device, rival, later);
         done({ link: entry.link }, later);
       }
     });
+  }
+
+  /** Of two runs of a device the later one stays. */
+  #settle(cluster: Cluster, device: Device, rival: Device, now: number): void {
+    if (rival.stamp > device.stamp) this.#links.displace(device, "replaced", now);
+    else if (rival.link instanceof RemoteLink) {
+      // Its node hears of this one, and ends it there.
+      cluster.devices.forget(rival);
+      this.#options.hooks.closed(rival, "replaced", now);
+    } else this.#links.displace(rival, "replaced", now);
   }
 
   #decide(newcomer: Newcomer, brought: Brought, now: number): Admission {
@@ -195,7 +202,8 @@ export class SignIn {
       const same = oldLink.instance === hello.instance;
       if (same && hello.attempt <= oldLink.attempt) return { close: "stale" };
       // A refused resume of an instance that was displaced meanwhile must not displace the newer one.
-      if (!same && refusal !== undefined && hello.resume?.link !== oldLink.id) return { close: "replaced" };
+      if (!same && refusal !== undefined && hello.resume?.link !== oldLink.id)
+        return { close: this.#isUnsure(hello, refusal) ? "away" : "replaced" };
     } else if (!this.#links.makeRoom(identity.user, now))
       return { close: "overloaded", reason: "too_many_devices" };
     if (refusal !== undefined) ports.emit({ type: "resume_refused", reason: refusal });
@@ -238,6 +246,12 @@ export class SignIn {
     hooks.changed(device.user, now);
     hooks.opened(device, now);
     return { link };
+  }
+
+  /** The node that had the link of this instance does not answer now: whether it is the newer one is not known here. */
+  #isUnsure({ resume }: Hello, refusal: Welcome["reason"]): boolean {
+    const nodes = this.#options.cluster?.nodes;
+    return refusal === "unreachable" && nodes?.isLive(resume?.home ?? "") === true;
   }
 
   /** Takes the older link of a device out of the way; its sessions are seen to once the newer one is there. */
