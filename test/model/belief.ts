@@ -59,6 +59,12 @@ export class Beliefs {
     return this.#all.get(session);
   }
 
+  /** The newest ticket of a session counts, whatever brings it. */
+  ticket(session: string | undefined, ticket: string | undefined): void {
+    const belief = this.#all.get(session ?? "");
+    if (belief !== undefined && ticket !== undefined) belief.ticket = ticket;
+  }
+
   /** Those that are not over. */
   live(): Belief[] {
     return [...this.#all.values()].filter((belief) => belief.state !== "ended");

@@ -43,7 +43,7 @@ export function assertHistories(histories: Histories): void {
         for (const one of steps) {
           perform(world, one);
           histories.afterStep?.(world);
-          if (one.do === "wait" && !world.backplaneLags) checkSilentAreOffline(world);
+          if (one.do === "wait" && !world.apart) checkSilentAreOffline(world);
         }
         world.heal();
         world.pass(everythingIsOver);

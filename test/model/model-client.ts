@@ -31,6 +31,7 @@ interface Pending {
   readonly id: number;
   readonly text: string;
   readonly silent: boolean;
+  readonly session: string | undefined;
   readonly replied: (reply: Frame) => void;
 }
 
@@ -135,7 +136,7 @@ export class ModelClient {
       delivered: () => {
         this.#heardAt = this.#world.now;
         this.#world.spoke(this.slot);
-        if (this.#sentAway) this.#world.begins(this);
+        if (this.#sentAway || this.#welcome === undefined) this.#world.begins(this);
         this.#sentAway = false;
       },
     });
@@ -156,13 +157,17 @@ export class ModelClient {
   }
 
   /** Asks now, or as soon as the link goes on. What the link is lost with is never answered. */
-  ask(type: string, fields: object, replied: (reply: Frame) => void = () => {}): void {
+  ask(
+    type: string,
+    fields: { readonly session?: string; readonly [field: string]: unknown },
+    replied: (reply: Frame) => void = () => {},
+  ): void {
     if (this.state === "stopped") return;
     this.#lastId += 1;
     const id = this.#lastId;
     const silent = type === "signal" || type === "report";
     const text = JSON.stringify({ id, type, ...fields });
-    this.#pending.push({ id, text, silent, replied });
+    this.#pending.push({ id, text, silent, session: fields.session, replied });
     if (this.state === "online") this.#send(text);
   }
 
@@ -253,11 +258,13 @@ export class ModelClient {
       throw new Error(`${this.slot}: the silent request ${frame.re} was replied to`);
     this.#pending = this.#pending.filter((one) => one !== found);
     found.replied(frame);
+    this.beliefs.ticket(found.session, frame.ok?.ticket);
   }
 
   #push(frame: Frame): void {
     if (frame.session !== undefined) this.#world.ledger.heardOf(frame.session);
     this.beliefs.hear(frame);
+    this.beliefs.ticket(frame.session, frame.ticket);
     if (frame.type === "signal")
       for (const { candidate } of frame.candidates ?? [])
         this.#world.ledger.arrived(candidate, this.slot, frame.session, frame.pair, frame.generation);

@@ -60,6 +60,7 @@ export const step = fc.oneof(
   weighted(2, fc.record({ do: kind("rogue"), slot, act: fc.constantFrom(...rogueActs), pick })),
   weighted(1, fc.record({ do: kind("backplane"), lags: fc.boolean() })),
   weighted(1, fc.record({ do: kind("drain"), node })),
+  weighted(2, fc.record({ do: kind("blink"), node })),
   weighted(2, fc.record({ do: kind("join"), slot, mesh: fc.boolean() })),
   weighted(1, fc.record({ do: kind("leave"), slot })),
   weighted(3, fc.record({ do: kind("wait"), for: short })),
@@ -75,6 +76,11 @@ export function perform(world: World, one: Step): void {
   }
   if (one.do === "backplane") {
     world.backplaneLags = one.lags;
+    world.flow();
+    return;
+  }
+  if (one.do === "blink") {
+    world.blink(one.node);
     world.flow();
     return;
   }
@@ -104,7 +110,7 @@ export function perform(world: World, one: Step): void {
 function performOn(
   world: World,
   client: ModelClient,
-  one: Exclude<Step, { do: "wait" | "progress" | "connect" | "zombie" | "backplane" | "drain" }>,
+  one: Exclude<Step, { do: "wait" | "progress" | "connect" | "zombie" | "backplane" | "drain" | "blink" }>,
 ): void {
   switch (one.do) {
     case "reload": {

@@ -22,6 +22,9 @@ const watchers = new Set(["alice", "bob"]);
  */
 const noticedAfter = [4_500, 3_500, 3_000] as const;
 
+/** How long a node is away that loses its connection to the backplane and has the next one at once. ms */
+const blinkTime = 100;
+
 /** How long a node that leaves lets its clients stay, at most; ms. */
 const drainWithin = 10_000;
 
@@ -39,6 +42,9 @@ export class World {
   /** Nodes that have not noticed yet, and when they do. */
   #unnoticed: { readonly node: string; readonly at: number }[] = [];
   #lags = 0;
+  #togetherSince = 0;
+  /** The node that is cut off for a moment. */
+  #away: { readonly name: string; readonly until: number } | undefined;
   readonly ledger = new Ledger();
   readonly messages = new MessageLedger();
   readonly limits: Limits;
@@ -110,6 +116,11 @@ export class World {
     return this.#lags > 0;
   }
 
+  /** Nodes can't hear each other, or could not just now. */
+  get apart(): boolean {
+    return this.backplaneLags || this.#away !== undefined || this.now - this.#togetherSince < 1_000;
+  }
+
   get backplaneLags(): boolean {
     return this.#lagsSince !== undefined;
   }
@@ -117,6 +128,7 @@ export class World {
   set backplaneLags(lags: boolean) {
     const hub = this.#hub;
     if (lags === this.backplaneLags || hub === undefined) return;
+    this.#isBack();
     if (lags) {
       this.#lags += 1;
       this.#lagsSince = this.now;
@@ -125,6 +137,7 @@ export class World {
       return;
     }
     this.#lagsSince = undefined;
+    this.#togetherSince = this.now;
     this.#unnoticed = [];
     // What a node has not heard when it joins again comes late, or never.
     const late = this.#lags % 2 === 1;
@@ -146,6 +159,23 @@ export class World {
     this.#unnoticed = this.#unnoticed.filter(({ at }) => at > this.now);
   }
 
+  /** A node loses its connection to the others, and what is on its way by it, for a moment. */
+  blink(node: number): void {
+    const hub = this.#hub;
+    const name = this.#nodes[node % this.#nodes.length];
+    if (hub === undefined || name === undefined || this.backplaneLags || this.#away !== undefined) return;
+    this.#lags += 1;
+    this.#away = { name, until: this.now + blinkTime };
+    hub.down(name);
+  }
+
+  #isBack(): void {
+    if (this.#away === undefined) return;
+    this.#hub?.up(this.#away.name);
+    this.#away = undefined;
+    this.#togetherSince = this.now;
+  }
+
   /** A node is to be replaced: it gives away what it has, while everything goes on. One at a time. */
   drain(node: number): void {
     if (this.#hub === undefined || this.#draining !== undefined) return;
@@ -162,7 +192,8 @@ export class World {
   /** Starts the node that has drained anew. */
   #replace(): void {
     const node = this.#draining;
-    if (node === undefined || this.backplaneLags || !this.coreAt(node).empty) return;
+    if (node === undefined || this.backplaneLags || this.#away !== undefined || !this.coreAt(node).empty)
+      return;
     const name = this.#nodes[node] as string;
     // Who was away all the time has left nothing there for another node to take along.
     for (const { slot, isOnline } of this.clients) if (!isOnline) this.ledger.forgetKeys(slot);
@@ -210,6 +241,8 @@ export class World {
   /** Starts another client at the slot: a first one, a reload with tickets, or a second instance beside the first. */
   start(slot: Slot, tickets: readonly string[] = [], node = 0): ModelClient {
     const user = slot.split("/")[0] as string;
+    // Of two runs that begin at once at nodes that can't hear each other nobody knows the later one.
+    if (this.#hub !== undefined) this.pass(1);
     this.#instances += 1;
     const client = new ModelClient(this, slot, {
       token: user,
@@ -247,8 +280,17 @@ export class World {
       const noticed = this.#unnoticed.map(({ at }) => at);
       this.now = Math.min(
         end,
-        Math.max(this.now, Math.min((this.#passes ? this.#hub?.next : undefined) ?? end, ...noticed, ...due)),
+        Math.max(
+          this.now,
+          Math.min(
+            (this.#passes ? this.#hub?.next : undefined) ?? end,
+            this.#away?.until ?? end,
+            ...noticed,
+            ...due,
+          ),
+        ),
       );
+      if (this.#away !== undefined && this.#away.until <= this.now) this.#isBack();
       this.#notice();
       for (const core of this.cores) core.tick(this.now);
       this.flow();
@@ -262,6 +304,7 @@ export class World {
    */
   heal(): void {
     this.backplaneLags = false;
+    this.#isBack();
     for (let rounds = 0; ; rounds++) {
       if (rounds > 5) throw new Error("the clients never settle");
       for (const client of this.clients) {
