@@ -160,7 +160,19 @@ export class Calls {
     if (known === undefined) return undefined;
     if (known.device !== device.id) return failed("wrong_state", "key: another device has used it");
     const session = this.#sessions.get(known.session);
-    if (session === undefined) return this.#overAlready(device, known.session, known.reason, now);
+    if (session === undefined) {
+      const { claims } = this.#options.cluster ?? {};
+      const owner = known.reason === undefined ? claims?.nextOwner(known.session) : undefined;
+      if (owner === undefined) return this.#overAlready(device, known.session, known.reason, now);
+      // It goes on at another node, which says where it stands, with a ticket.
+      this.#sessions.deadlines.add(now, () => claims?.rejoin(device, known.session, owner));
+      return { ok: { session: known.session, ticket: "" } };
+    }
+    return this.#goesOn(device, session, now);
+  }
+
+  /** The call of that key is one of this node: a device that has come back is its caller again. */
+  #goesOn(device: Device, session: Session, now: number): Outcome {
     if (session.caller.device !== device && session.caller.deviceId === device.id) {
       session.rebind(session.caller, device, now);
       this.#sessions.deadlines.add(now, (later) => {
@@ -175,6 +187,9 @@ export class Calls {
   #takenElsewhere(device: Device, call: KeyedCallElsewhere, node: string, now: number): Outcome {
     const { session, ticket } = call;
     if (call.device !== device.id) return failed("wrong_state", "key: another device has used it");
+    // This node may have taken it over, by a ticket, which does not tell the key.
+    const here = this.#sessions.get(session);
+    if (here !== undefined) return this.#goesOn(device, here, now);
     if (ticket === "") return this.#overAlready(device, session, call.reason, now);
     this.#sessions.deadlines.add(now, () => this.#options.cluster?.claims.rejoin(device, session, node));
     return { ok: { session, ticket } };

@@ -127,6 +127,10 @@ export class ClusterDoor implements ClusterHost {
     return this.#core.sessions.epochOf(session);
   }
 
+  isOver(session: string, user: string): boolean {
+    return this.#core.sessions.isOver(session, user);
+  }
+
   load(device: Device): number {
     return this.#core.sessions.load(device);
   }
@@ -151,7 +155,16 @@ export class ClusterDoor implements ClusterHost {
     this.#core.sessions.migration.adopt(snapshot, find, epoch, now);
   }
 
-  surrender(session: string, epoch: number, owner: string): Device[] {
-    return this.#core.sessions.migration.surrender(session, epoch, owner);
+  linkNow(
+    session: string,
+    end: { user: string; device: string },
+    told: "live" | "suspended",
+    now: number,
+  ): void {
+    this.#core.sessions.migration.linkNow(session, end, told, now);
+  }
+
+  surrender(session: string, epoch: number, owner: string, now: number): Device[] {
+    return this.#core.sessions.migration.surrender(session, epoch, owner, now);
   }
 }

@@ -28,6 +28,8 @@ export class Leg {
   info: PeerInfo;
   /** The device said that it is alerting its person. */
   alerting = false;
+  /** The device has not heard of the session yet: what it hears first describes it as it is then. */
+  unaware = false;
   /** The device was told the caller's offer while it rang. */
   offered = false;
   stats: Stats | undefined;
@@ -54,7 +56,7 @@ export class Leg {
 
   /** Tells the device; a detached leg hears nothing, and asks again when it comes back. */
   deliver(push: PushBody, now: number): void {
-    this.device?.link.deliver(push, now);
+    if (!this.unaware) this.device?.link.deliver(push, now);
   }
 
   bind(device: Device): void {

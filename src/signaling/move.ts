@@ -52,6 +52,11 @@ export class Move {
     if (this.#phase === "connecting" && !plan.pair.open) this.#connectSoon(now);
   }
 
+  /** Who waits for the outcome. */
+  get reply(): PendingReply {
+    return this.#plan.reply;
+  }
+
   /** True for the two ends of the pair that opens. */
   joins(leg: Leg): boolean {
     return leg === this.#plan.to || leg === this.#plan.peer;
@@ -198,6 +203,7 @@ export class Move {
 /** Why the session can't go on at that other device, or undefined. */
 export function moveRefusal(session: Session, target: Device): string | undefined {
   if (session.kind === "mesh") return "a session of a room's mesh stays where its member is";
-  if (session.legOf(target) !== undefined) return "that device is the other end of the call";
+  // It may be away, and come back as that end.
+  if (session.legFor(target.user, target.id) !== undefined) return "that device is the other end of the call";
   return undefined;
 }

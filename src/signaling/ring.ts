@@ -86,7 +86,9 @@ export class Ring {
   device(device: Device, now: number, rings = false): void {
     const { user, device: only } = this.wish;
     if (this.#legs.has(device) || this.#refusing.has(device.link.id)) return;
-    if (device === this.#host.caller().device) return;
+    const caller = this.#host.caller();
+    // Detached it may come back as the caller.
+    if (device.user === caller.user && device.id === caller.deviceId) return;
     if (device.user !== user || (only !== undefined && only !== device.id)) return;
     if (this.#host.full(device)) {
       this.refused(device, "busy");

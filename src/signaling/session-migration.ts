@@ -1,6 +1,8 @@
 import type { Cluster } from "./cluster/cluster.ts";
 import { type LegSnapshot, outranks } from "./cluster/foreign-leg.ts";
+import { RemoteLink } from "./cluster/remote-link.ts";
 import type { Device } from "./device.ts";
+import { failed } from "./outcome.ts";
 import { Session } from "./session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
@@ -35,11 +37,32 @@ export class SessionMigration {
     return session;
   }
 
+  /** Tells the other end of a session how the link of that one is, if that is not what it was told last. */
+  linkNow(
+    id: string,
+    { user, device }: { user: string; device: string },
+    told: "live" | "suspended",
+    now: number,
+  ): void {
+    const session = this.#sessions.get(id);
+    const leg = session?.legFor(user, device);
+    if (session === undefined || leg === undefined) return;
+    const state = leg.device?.link.state ?? "closed";
+    if (state !== told) session.linkChanged(leg, state === "closed" ? "detached" : state, now);
+  }
+
   /** Another node owns the session in a newer epoch. Answers the devices that had part in the copy of this one. */
-  surrender(id: string, epoch: number, owner: string): Device[] {
+  surrender(id: string, epoch: number, owner: string, now: number): Device[] {
     const session = this.#sessions.get(id);
     const mine = { epoch: session?.epoch ?? 0, owner: this.#node };
-    return session === undefined || !outranks({ epoch, owner }, mine) ? [] : this.#sessions.retire(session);
+    if (session === undefined || !outranks({ epoch, owner }, mine)) return [];
+    const { waiting } = session;
+    const devices = this.#sessions.retire(session);
+    // What a device of another node has asked, that asks the next owner.
+    for (const { device, id: request } of waiting)
+      if (device !== undefined && !(device.link instanceof RemoteLink))
+        device.link.reply(request, failed("temporary"), now);
+    return devices;
   }
 
   /** A device comes back to its part in a session. `rings`: it rings for it already. False: it has none. */
@@ -51,7 +74,9 @@ export class SessionMigration {
       session.ringDevice(device, now, rings);
       return session.legOf(device) !== undefined;
     }
-    if (leg.device !== device) session.rebind(leg, device, now);
+    // Nothing that it was told is lost: to be told where the session stands would cost it a pair that opens.
+    if (leg.device === device) return true;
+    session.rebind(leg, device, now);
     session.tellRecovered(leg, now);
     session.linkChanged(leg, device.link.state === "live" ? "live" : "suspended", now);
     return true;

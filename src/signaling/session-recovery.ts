@@ -3,6 +3,7 @@ import type { Place } from "./cluster/session-finder.ts";
 import type { Device } from "./device.ts";
 import type { Leg } from "./leg.ts";
 import type { Places } from "./link-hooks.ts";
+import { failed } from "./outcome.ts";
 import type { Session } from "./session.ts";
 import type { SessionMigration } from "./session-migration.ts";
 import type { SessionRegistry } from "./session-registry.ts";
@@ -62,6 +63,8 @@ export class SessionRecovery {
     const find = (link: string) => (link === device.link.id ? device : undefined);
     const session = migration.adopt(snapshot, find, ticket.epoch + 1, now);
     session.revived = true;
+    const leg = session.legById(ticket.leg);
+    if (leg !== undefined) leg.unaware = true;
     cluster?.claims.claim(session.id, session.epoch, [ticket.peer, ticket.user], now);
     return session;
   }
@@ -75,6 +78,7 @@ export class SessionRecovery {
     if (!isNewer(standing, { active: known.state === "active", pair, generation })) return known;
     const snapshot = revivalSnapshot(ticket, device.link.id, now);
     if (snapshot === undefined) return known;
+    const { move } = known;
     const others = this.#sessions.retire(known).filter((other) => other !== device);
     const peer = others.find(({ user, id }) => user === ticket.peer && id === standing.peerDevice);
     const legs = snapshot.legs.map((leg) =>
@@ -90,6 +94,7 @@ export class SessionRecovery {
     session.revived = true;
     const reply = before.state.name === "answering" ? before.state.reply : undefined;
     session.tellLearned(peer, reply, now);
+    move?.reply.device?.link.reply(move.reply.id, failed("move_failed"), now);
     const reason = before.state.name === "active" ? "moved" : "answered_elsewhere";
     const ended = { type: "ended", session: session.id, reason } as const;
     for (const other of others) if (other !== peer) other.link.deliver(ended, now);

@@ -99,6 +99,8 @@ export class Session extends SessionState {
     const { device } = leg;
     if (device === undefined) return failed("no_session");
     if (this.phase.name !== "ringing") {
+      // Asked again by a device that does not know what became of it, for the session has another owner since.
+      if (this.waiting.some((reply) => reply.device === device && reply.id === request.id)) return undefined;
       if (this.answered === leg) return failed("wrong_state", "this device has already accepted");
       return failed("answered_elsewhere");
     }
@@ -228,7 +230,9 @@ export class Session extends SessionState {
     if (target === undefined) return failed("no_device");
     const refusal = target === device ? undefined : moveRefusal(this, target);
     if (refusal !== undefined) return failed("wrong_state", refusal);
-    if (this.move !== undefined) return failed("wrong_state", "the call is already moving");
+    const { reply: before } = this.move ?? {};
+    if (before?.device === device && before.id === request.id) return undefined;
+    if (before !== undefined) return failed("wrong_state", "the call is already moving");
     const peer = leg === this.caller ? callee : this.caller;
     const to = target === device ? leg : this.#leg(leg.side, target);
     const reply = { device, id: request.id };
@@ -333,6 +337,7 @@ export class Session extends SessionState {
 
   /** Tells a device of the session that its ticket found again. */
   tellRecovered(leg: Leg, now: number): void {
+    leg.unaware = false;
     leg.deliver({ ...this.#described(leg, now), recovered: true }, now);
     this.tellPeerLink(leg, now);
     if (this.phase.name === "answering" && leg === this.caller)
@@ -446,6 +451,12 @@ export class Session extends SessionState {
     }
     this.phase = { name: "ended", reason: "lost" };
     return devices;
+  }
+
+  /** What was asked and is not replied to yet: an accept, a move. */
+  get waiting(): readonly PendingReply[] {
+    const accept = this.phase.name === "answering" ? [this.phase.reply] : [];
+    return this.move === undefined ? accept : [...accept, this.move.reply];
   }
 
   // What is told

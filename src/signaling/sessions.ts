@@ -66,6 +66,11 @@ export class Sessions {
     return this.#sessions.size - this.#sessions.active;
   }
 
+  /** True when a session of this node in which the user had part has ended not long ago. */
+  isOver(session: string, user: string): boolean {
+    return this.#sessions.usersOfEnded(session)?.includes(user) === true;
+  }
+
   /**
    * Performs a request on a session. Unknown sessions, and those that the device has no part in, are answered alike;
    * one that another node owns is asked there.
@@ -78,7 +83,7 @@ export class Sessions {
       return cluster.legs.perform(device, request, now);
     if (session === undefined || leg === undefined) {
       const over = request.type === "hangup" || request.type === "cancel";
-      if (over && this.#sessions.usersOfEnded(request.session)?.includes(device.user)) return done;
+      if (over && this.isOver(request.session, device.user)) return done;
       return failed("no_session");
     }
     switch (request.type) {

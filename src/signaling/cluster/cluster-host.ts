@@ -39,7 +39,9 @@ export interface ClusterHost extends Pick<LinkSource, "freeze" | "give" | "thaw"
   /** A device comes back to its part in a session of this node. `rings`: it rings for it already. False: it has none. */
   rejoin(device: Device, session: string, now: number, rings?: boolean): boolean;
   /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers the devices that had part in it. */
-  surrender(session: string, epoch: number, owner: string): Device[];
+  surrender(session: string, epoch: number, owner: string, now: number): Device[];
+  /** True when a session of this node in which the user had part has ended not long ago. */
+  isOver(session: string, user: string): boolean;
   /** How many sessions the device has part in, here and elsewhere. */
   load(device: Device): number;
   kicked(user: string, device: string | undefined, now: number): void;

@@ -105,7 +105,9 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     });
     const { nodes, devices, legs } = this;
     this.deliveries = new Deliveries(nodes, ports.now);
-    this.handover = new SessionHandover({ nodes, devices, legs, host });
+    const gaveAway = (session: string, owner: string, epoch: number) =>
+      this.claims.gaveAway(session, owner, epoch);
+    this.handover = new SessionHandover({ nodes, devices, legs, host, gaveAway });
     const finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns, keyed });
     this.finder = finder;
     this.#fences = new LinkFences(nodes);
@@ -194,13 +196,24 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   /** A link has come from another node. */
   adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
-    const foreign = parcel.legs.filter(({ owner }) => owner !== this.nodes.name);
-    this.legs.restore(device, foreign);
+    const own = parcel.legs.filter(({ owner }) => owner === this.nodes.name);
+    const { host } = this.#options;
+    this.legs.restore(
+      device,
+      parcel.legs.filter((leg) => !own.includes(leg)),
+    );
     this.rooms?.adoptMemberships(device, parcel.rooms, now);
-    // Which sessions of this node it has part in is known here without words.
-    for (const item of held)
-      if (item.t !== "bound" && item.t !== "unbound") this.#inbox.heard(this.nodes.name, item, now);
+    // Which sessions of this node it has part in is known here without words; nor does what rings already ring again.
+    const rings = own.filter(({ caller }) => caller !== undefined).map(({ session }) => session);
+    const known = (item: NodeItem) =>
+      item.t === "bound" ||
+      item.t === "unbound" ||
+      (item.t === "push" && item.push.type === "incoming" && rings.includes(item.push.session));
+    for (const item of held) if (!known(item)) this.#inbox.heard(this.nodes.name, item, now);
     for (const { from, item } of this.transfer.arrived(device.link.id)) this.#inbox.heard(from, item, now);
+    for (const leg of own)
+      if (host.legNumber(leg.session, device) === undefined && !held.some((item) => ends(item, leg.session)))
+        this.claims.missing(device, leg, now);
     this.devices.announce(device.user);
   }
 
@@ -216,6 +229,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         break;
       case "resync":
         this.devices.resync(from);
+        this.#settleWith(from);
         break;
       case "bound":
       case "unbound":
@@ -265,7 +279,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         this.#options.host.keysOver(item.user, item.keys, now);
         break;
       case "stale":
-        this.claims.superseded(item.session, item.owner, item.epoch);
+        this.claims.superseded(item.session, item.owner, item.epoch, now);
         break;
       case "ask":
       case "link":
@@ -294,8 +308,15 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.nodes.send(node, { t: "resync" });
     this.devices.resync(node);
     this.devices.restored();
-    // What was said of these meanwhile may be lost on either side.
-    for (const { device, session } of this.legs.ownedBy(node)) this.claims.rejoin(device, session, node);
+    this.#settleWith(node);
+  }
+
+  /** What was said of sessions meanwhile may be lost on either side. */
+  #settleWith(node: string): void {
+    this.claims.repeat(node);
+    // One that is about to leave its owner is another node's soon.
+    for (const { device, session, held } of this.legs.ownedBy(node))
+      if (held === undefined) this.claims.rejoin(device, session, node);
   }
 
   gone(node: string, lost: Lost, now: number): void {
@@ -337,4 +358,10 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   reached(link: RemoteLink): void {
     this.transfer.reached(link);
   }
+}
+
+/** The item says that its link has no part in that session any more. */
+function ends(item: NodeItem, session: string): boolean {
+  if (item.t === "unbound") return item.session === session;
+  return item.t === "push" && item.push.type === "ended" && item.push.session === session;
 }

@@ -18,6 +18,9 @@ export interface ForeignLegsOptions {
   overdue(leg: ForeignLeg): void;
 }
 
+/** How long the reply to a request of a leg that is over may take. ms */
+const lastReplies = 2_000;
+
 /**
  * The legs that devices of this node have in sessions of other nodes. The owner says which there are; what the devices
  * ask travels to it, and its replies come back.
@@ -30,6 +33,8 @@ export class ForeignLegs {
   readonly #overdue: ForeignLegsOptions["overdue"];
   readonly #legs = new Map<Device, Map<string, ForeignLeg>>();
   readonly #ended = new EndedLegs();
+  /** Legs that are over, with requests whose replies are still to come. */
+  readonly #closing = new Set<ForeignLeg>();
   /**
    * Owners that are not to reply to a request any more, each with the request: the device was told that its outcome is unknown,
    * or another owner was asked. Such an owner may only have been frozen, and reply yet.
@@ -164,11 +169,24 @@ export class ForeignLegs {
   /** The device has no part in that session of that owner any more. */
   unbound(device: Device, session: string, owner: string, now: number): void {
     const leg = this.#legs.get(device)?.get(session);
-    if (leg === undefined || leg.owner !== owner) return;
-    this.#remove(leg);
+    if (leg !== undefined && leg.owner !== owner) return;
     this.#ended.add(session, device);
+    // The device has come to its owner meanwhile, for which it has no foreign leg.
+    if (leg === undefined) return;
+    this.#remove(leg);
     // It ended before it could be handed over: nobody was asked what waited for the next owner.
-    for (const request of leg.held ?? []) tellLate(device, request, this.#ofUnknown(device, request), now);
+    for (const request of leg.held ?? []) {
+      leg.open.delete(request.id);
+      tellLate(device, request, this.#ofUnknown(device, request), now);
+    }
+    if (leg.open.size === 0) return;
+    // What has ended it is replied to after that. The owner of a copy that another run of the device had part in replies to that one.
+    this.#closing.add(leg);
+    this.#deadlines.add(now + lastReplies, (later) => {
+      this.#closing.delete(leg);
+      this.#giveUp(leg, owner);
+      for (const request of leg.open.values()) tellLate(device, request, failed("outcome_unknown"), later);
+    });
   }
 
   /**
@@ -237,7 +255,8 @@ export class ForeignLegs {
   /** An owner has replied. False: too late, nobody waits for its reply any more. */
   replied(device: Device, owner: string, id: number, outcome: Outcome): boolean {
     if (this.#givenUp.get(device)?.delete(`${owner} ${id}`) === true) return false;
-    for (const leg of this.#legs.get(device)?.values() ?? []) {
+    const closing = [...this.#closing].filter((leg) => leg.device === device);
+    for (const leg of [...(this.#legs.get(device)?.values() ?? []), ...closing]) {
       const request = leg.open.get(id);
       if (request === undefined) continue;
       leg.open.delete(id);

@@ -123,7 +123,7 @@ export class LinkTransfer {
         if ("parcel" in said) done(said, now());
         else refused(said);
       });
-    if (mirrored === undefined || nodes.failing(home)) {
+    if (mirrored === undefined) {
       ask();
       return;
     }
@@ -133,10 +133,11 @@ export class LinkTransfer {
       waiting = false;
       refused({ refusal: "unreachable" });
     });
-    nodes.flushed(home, () => {
+    nodes.flushedAtOnce(home, (arrived) => {
       if (!waiting) return;
       late.cancel();
-      ask();
+      if (arrived) ask();
+      else refused({ refusal: "unreachable" });
     });
   }
 

@@ -64,6 +64,8 @@ export interface Lost {
 
 interface Waiting {
   readonly upTo: number;
+  /** Waits for one attempt only. */
+  readonly once: boolean;
   readonly done: (arrived: boolean, now: number) => void;
 }
 
@@ -97,11 +99,6 @@ export class NodeChannel {
     return this.#put - this.#arrived;
   }
 
-  /** True when the last attempt got no answer. */
-  get failing(): boolean {
-    return this.#failures > 0;
-  }
-
   /** False when a request to this peer would only wait. */
   responsive(now: number): boolean {
     return this.#silentSince === undefined || now - this.#silentSince < patience;
@@ -127,7 +124,14 @@ export class NodeChannel {
   /** Calls back when everything that was put in until now has arrived, or never will. */
   flushed(done: (arrived: boolean, now: number) => void): void {
     if (this.#arrived === this.#put) done(true, this.#options.now());
-    else this.#waiting.push({ upTo: this.#put, done });
+    else this.#waiting.push({ upTo: this.#put, once: false, done });
+  }
+
+  /** The same, tried at once; an attempt that fails is not waited out. */
+  flushedAtOnce(done: (arrived: boolean, now: number) => void): void {
+    if (this.#arrived === this.#put) done(true, this.#options.now());
+    else this.#waiting.push({ upTo: this.#put, once: true, done });
+    this.wake();
   }
 
   /** Tries at once: the backplane is up again, or the peer was heard. */
@@ -217,6 +221,9 @@ export class NodeChannel {
     const wait = retryAfter[Math.min(this.#failures, 1)] as number;
     this.#failures += 1;
     this.#pumpAt(now + wait);
+    const impatient = this.#waiting.filter(({ once }) => once);
+    this.#waiting = this.#waiting.filter(({ once }) => !once);
+    for (const { done } of impatient) done(false, now);
   }
 
   #delivered(now: number): void {

@@ -100,6 +100,8 @@ export type NodeItem =
       readonly user: string;
       readonly device: DeviceNotice;
       readonly session: string;
+      /** It rings for the session already. */
+      readonly rings?: boolean;
     }
   /** The link of a device of mine has gone over to that node. */
   | { readonly t: "moved"; readonly link: string; readonly to: string }

@@ -116,11 +116,6 @@ export class Nodes {
     return peer?.live === true && now - peer.heardAt < 2.5 * beatEvery;
   }
 
-  /** True when what was sent to the peer last did not arrive. */
-  failing(node: string): boolean {
-    return this.#peers.get(node)?.channel.failing === true;
-  }
-
   /** Items that wait for peers. */
   get backlog(): number {
     let sum = 0;
@@ -144,6 +139,13 @@ export class Nodes {
     const peer = this.#peers.get(node);
     if (peer === undefined) done(false, this.#options.now());
     else peer.channel.flushed(done);
+  }
+
+  /** The same, tried at once; an attempt that fails is not waited out. */
+  flushedAtOnce(node: string, done: (arrived: boolean, now: number) => void): void {
+    const peer = this.#peers.get(node);
+    if (peer === undefined) done(false, this.#options.now());
+    else peer.channel.flushedAtOnce(done);
   }
 
   broadcast(message: Broadcast): void {

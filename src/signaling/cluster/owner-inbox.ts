@@ -96,7 +96,12 @@ export class OwnerInbox {
       claims.stale(from, device, push.session);
       return;
     }
-    if (owner === undefined && "session" in push && claims.isMine(push.session, from)) return;
+    // What this node has said itself waited for a link that was on its way here.
+    if (owner === undefined && "session" in push && from !== nodes.name) {
+      if (claims.isMine(push.session, from)) return;
+      // Who speaks of a part that the device has not does not know that another owner has ended it meanwhile.
+      if (push.type !== "ended" || host.isOver(push.session, device.user)) return;
+    }
     // Asked for its part once more while the end was on its way, the owner says it a second time.
     if (push.type === "ended" && legs.isOver(device, push.session)) return;
     if (this.#options.rooms()?.heard(from, device, push, now) === false) return;

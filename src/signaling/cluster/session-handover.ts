@@ -13,6 +13,8 @@ export interface Participant {
   readonly node: string;
   readonly user: string;
   readonly device: DeviceNotice;
+  /** How its link was when the session left its former owner: the other end has been told so. */
+  readonly link: "live" | "suspended";
 }
 
 /** What this node's sessions are to do. */
@@ -30,6 +32,13 @@ export interface HandoverHost {
     epoch: number,
     now: number,
   ): void;
+  /** The link of an end may be another than the other end was told. */
+  linkNow(
+    session: string,
+    end: { user: string; device: string },
+    told: Participant["link"],
+    now: number,
+  ): void;
   localByLink(link: string): Device | undefined;
   perform(device: Device, request: Request, now: number): Outcome | undefined;
 }
@@ -39,6 +48,8 @@ export interface SessionHandoverOptions {
   readonly devices: RemoteDevices;
   readonly legs: ForeignLegs;
   readonly host: HandoverHost;
+  /** The session is that node's from now on. */
+  gaveAway(session: string, owner: string, epoch: number): void;
 }
 
 /**
@@ -111,6 +122,9 @@ export class SessionHandover {
     }
     const asked = here.map((device) => [device, legs.takeHeld(device, snapshot.id)] as const);
     host.adopt(snapshot, (link) => known.get(link), epoch, now);
+    // What became of it was said to the former owner, when that had given the session away.
+    for (const { user, device, link } of participants)
+      host.linkNow(snapshot.id, { user, device: device.id }, link, now);
     for (const [device, requests] of asked)
       for (const request of requests) tellLate(device, request, host.perform(device, request, now), now);
   }
@@ -128,12 +142,14 @@ export class SessionHandover {
       const { link, user } = device;
       const notice = devices.noticeOf(device);
       const node = link instanceof RemoteLink ? link.node : nodes.name;
-      if (notice !== undefined) participants.push({ node, user, device: notice });
+      const state = link.state === "live" ? "live" : "suspended";
+      if (notice !== undefined) participants.push({ node, user, device: notice, link: state });
     }
     const snapshot = host.release(session, now);
     if (snapshot === undefined) return;
     const { to } = leaving;
     const epoch = snapshot.epoch + 1;
+    this.#options.gaveAway(session, to, epoch);
     for (const device of ends)
       if (!(device.link instanceof RemoteLink)) {
         legs.bound(device, session, to, epoch);
