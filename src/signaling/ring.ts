@@ -114,6 +114,12 @@ export class Ring {
   wantOffer(now: number): void {
     if (this.#offer !== undefined || this.#asked) return;
     this.#asked = true;
+    this.tellWanted(now);
+  }
+
+  /** Tells the caller that its offer is wanted, where it is: one that has come back may not have heard. */
+  tellWanted(now: number): void {
+    if (!this.awaitsOffer) return;
     const push = { type: "offer_wanted", session: this.#host.session, pair: 1, generation: 1 } as const;
     this.#host.caller().deliver({ ...push, offer: true }, now);
   }

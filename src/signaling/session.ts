@@ -339,6 +339,7 @@ export class Session extends SessionState {
   tellRecovered(leg: Leg, now: number): void {
     leg.unaware = false;
     leg.deliver({ ...this.#described(leg, now), recovered: true }, now);
+    if (leg === this.caller && this.phase.name !== "active") this.ring.tellWanted(now);
     this.tellPeerLink(leg, now);
     if (this.phase.name === "answering" && leg === this.caller)
       leg.deliver(acceptedPush(this, this.phase.leg), now);

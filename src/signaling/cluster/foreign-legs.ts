@@ -33,8 +33,10 @@ export class ForeignLegs {
   readonly #overdue: ForeignLegsOptions["overdue"];
   readonly #legs = new Map<Device, Map<string, ForeignLeg>>();
   readonly #ended = new EndedLegs();
+  /** Session → the devices that have part in it. */
+  readonly #devices = new Map<string, Set<Device>>();
   /** Legs that are over, with requests whose replies are still to come. */
-  readonly #closing = new Set<ForeignLeg>();
+  readonly #closing = new Map<Device, Set<ForeignLeg>>();
   /**
    * Owners that are not to reply to a request any more, each with the request: the device was told that its outcome is unknown,
    * or another owner was asked. Such an owner may only have been frozen, and reply yet.
@@ -72,7 +74,7 @@ export class ForeignLegs {
 
   /** The devices that have part in a session of another node. */
   devicesIn(session: string): Device[] {
-    return [...this.#legs].filter(([, legs]) => legs.has(session)).map(([device]) => device);
+    return [...(this.#devices.get(session) ?? [])];
   }
 
   /** The owner of a session in which the device has part, and its epoch. */
@@ -101,6 +103,9 @@ export class ForeignLegs {
         held: undefined,
         open: new Map(),
       });
+      const devices = this.#devices.get(session);
+      if (devices === undefined) this.#devices.set(session, new Set([device]));
+      else devices.add(device);
       return true;
     }
     if (owner !== known.owner && !outranks({ epoch, owner }, known)) return false;
@@ -164,6 +169,9 @@ export class ForeignLegs {
     const legs = this.#legs.get(device);
     legs?.delete(session);
     if (legs?.size === 0) this.#legs.delete(device);
+    const devices = this.#devices.get(session);
+    devices?.delete(device);
+    if (devices?.size === 0) this.#devices.delete(session);
   }
 
   /** The device has no part in that session of that owner any more. */
@@ -179,14 +187,31 @@ export class ForeignLegs {
       leg.open.delete(request.id);
       tellLate(device, request, this.#ofUnknown(device, request), now);
     }
-    if (leg.open.size === 0) return;
-    // What has ended it is replied to after that. The owner of a copy that another run of the device had part in replies to that one.
-    this.#closing.add(leg);
-    this.#deadlines.add(now + lastReplies, (later) => {
-      this.#closing.delete(leg);
+    if (leg.open.size > 0) this.#awaitReplies(leg, now);
+  }
+
+  /**
+   * What has ended a leg is replied to after that. An owner that has met another run of the device, which has gone again,
+   * replies to that one.
+   */
+  #awaitReplies(leg: ForeignLeg, now: number): void {
+    const { device, owner, open } = leg;
+    const closing = this.#closing.get(device);
+    if (closing === undefined) this.#closing.set(device, new Set([leg]));
+    else closing.add(leg);
+    leg.lostAt = this.#deadlines.add(now + lastReplies, (later) => {
+      this.#closed(leg);
       this.#giveUp(leg, owner);
-      for (const request of leg.open.values()) tellLate(device, request, failed("outcome_unknown"), later);
+      for (const request of open.values()) tellLate(device, request, failed("outcome_unknown"), later);
     });
+  }
+
+  #closed(leg: ForeignLeg): void {
+    const { device, lostAt } = leg;
+    const closing = this.#closing.get(device);
+    if (closing?.delete(leg) !== true) return;
+    lostAt?.cancel();
+    if (closing.size === 0) this.#closing.delete(device);
   }
 
   /**
@@ -255,11 +280,12 @@ export class ForeignLegs {
   /** An owner has replied. False: too late, nobody waits for its reply any more. */
   replied(device: Device, owner: string, id: number, outcome: Outcome): boolean {
     if (this.#givenUp.get(device)?.delete(`${owner} ${id}`) === true) return false;
-    const closing = [...this.#closing].filter((leg) => leg.device === device);
-    for (const leg of [...(this.#legs.get(device)?.values() ?? []), ...closing]) {
+    const legs = [...(this.#legs.get(device)?.values() ?? []), ...(this.#closing.get(device) ?? [])];
+    for (const leg of legs) {
       const request = leg.open.get(id);
       if (request === undefined) continue;
       leg.open.delete(id);
+      if (leg.open.size === 0) this.#closed(leg);
       // It has answered the call: nothing rings here any more.
       if (request.type === "accept" && "ok" in outcome) leg.caller = undefined;
       return true;
@@ -308,6 +334,8 @@ export class ForeignLegs {
   /** The device is gone for good. */
   dropped(device: Device): void {
     for (const leg of [...(this.#legs.get(device)?.values() ?? [])]) this.#remove(leg);
+    // Replies that are still to come follow its link.
+    for (const leg of [...(this.#closing.get(device) ?? [])]) this.#closed(leg);
   }
 
   /** The legs of the sessions that a node owns. */
