@@ -161,9 +161,10 @@ export class Calls {
     if (known.device !== device.id) return failed("wrong_state", "key: another device has used it");
     const session = this.#sessions.get(known.session);
     if (session === undefined) {
-      const { claims } = this.#options.cluster ?? {};
+      const { claims, legs } = this.#options.cluster ?? {};
       const owner = known.reason === undefined ? claims?.nextOwner(known.session) : undefined;
-      if (owner === undefined) return this.#overAlready(device, known.session, known.reason, now);
+      if (owner === undefined || legs?.isOver(device, known.session) === true)
+        return this.#overAlready(device, known.session, known.reason, now);
       // It goes on at another node, which says where it stands, with a ticket.
       this.#sessions.deadlines.add(now, () => claims?.rejoin(device, known.session, owner));
       return { ok: { session: known.session, ticket: "" } };
@@ -173,7 +174,9 @@ export class Calls {
 
   /** The call of that key is one of this node: a device that has come back is its caller again. */
   #goesOn(device: Device, session: Session, now: number): Outcome {
-    if (session.caller.device !== device && session.caller.deviceId === device.id) {
+    // It has gone over to another device of the user.
+    if (session.caller.deviceId !== device.id) return this.#overAlready(device, session.id, "moved", now);
+    if (session.caller.device !== device) {
       session.rebind(session.caller, device, now);
       this.#sessions.deadlines.add(now, (later) => {
         session.tellRecovered(session.caller, later);

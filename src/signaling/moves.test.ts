@@ -36,3 +36,23 @@ test("what was sent for a move that failed never reaches the device of the next 
   alice.ask("signal", { session, pair: second, generation: 1, description: offer });
   expect(tv.last("signal")).toMatchObject({ pair: second, description: offer });
 });
+
+test("the key of a call that has moved away means that call: it is over at the device that has asked", () => {
+  const sim = new SimCore();
+  const [phone, desk, alice] = [
+    sim.client("bob", "phone").connect(),
+    sim.client("bob", "desk").connect(),
+    sim.client("alice", "laptop").connect(),
+  ] as const;
+  const { session } = phone.ask("call", { to: "alice", key: "k" }).ok;
+  alice.ask("accept", { session });
+  phone.ask("confirm", { session, device: "laptop" });
+  phone.ask("move", { session, to: "desk" });
+  desk.ask("accept", { session });
+  for (const client of [desk, alice])
+    client.ask("report", { session, stats: { state: "connected", pair: 2 } });
+  expect(phone.pushes("ended")).toHaveLength(1);
+  expect(phone.ask("call", { to: "alice", key: "k" }).ok).toMatchObject({ session });
+  expect(phone.pushes("ended").at(-1)).toMatchObject({ session, reason: "moved" });
+  expect(phone.pushes("ended")).toHaveLength(2);
+});

@@ -496,3 +496,27 @@ describe("a call's key", () => {
     expect(bob.pushes("incoming")).toHaveLength(1);
   });
 });
+
+test("a link that was lost and is back, while its device had no part in anything here, is no lost one", () => {
+  const cluster = new SimCluster(three);
+  const alice = signIn(cluster, "n1", "alice/web");
+  const bob = signIn(cluster, "n2", "bob/phone");
+  const desk = signIn(cluster, "n3", "bob/desk");
+  const { session: first } = alice.ask("call", { to: "bob/desk" }).ok;
+  cluster.flow();
+  desk.drop();
+  cluster.flow();
+  alice.ask("cancel", { session: first });
+  cluster.flow();
+  resumeAt(cluster, desk, "n3");
+  const session = connected(cluster, alice, bob);
+  bob.ask("move", { session, to: "desk" });
+  cluster.flow();
+  desk.ask("accept", { session });
+  cluster.flow();
+  for (const client of [desk, alice])
+    client.ask("report", { session, stats: { state: "connected", pair: 2 } });
+  cluster.flow();
+  expect(alice.last("moved")).toMatchObject({ session, pair: 2 });
+  expect(alice.pushes("peer")).toEqual([]);
+});

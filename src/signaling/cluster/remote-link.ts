@@ -65,7 +65,11 @@ export class RemoteLink implements DeviceLink {
   }
 
   bound(session: string, epoch: number, leg: number): void {
-    if (this.#sessions.size === 0) this.#host.used(this, true);
+    if (this.#sessions.size === 0) {
+      this.#host.used(this, true);
+      // Without a part in sessions here its node did not say how it is; it does so now, if it is suspended.
+      if (this.state === "suspended") this.state = "live";
+    }
     this.#sessions.add(session);
     this.#send({ t: "bound", link: this.id, session, epoch, leg });
   }

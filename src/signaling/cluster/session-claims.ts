@@ -128,8 +128,10 @@ export class SessionClaims {
   }
 
   /** A device has come here with a part in a session of this node, which has not: it was given up, or ended, meanwhile. */
-  missing(device: Device, { session, caller }: LegSnapshot, now: number): void {
+  missing(device: Device, { session, caller, held }: LegSnapshot, now: number): void {
     const { legs, host } = this.#options;
+    // Or it is on its way here, handed over by the node that the device comes from.
+    if (held !== undefined) return;
     // A newer run of the device has that part.
     if (host.local(device.user).some((one) => one.device.id === device.id && one.stamp > device.stamp))
       return;
