@@ -133,8 +133,8 @@ export class Load {
   }
 
   /**
-   * Everybody leaves, at a moment at which all are online: who closes a transport that has not been welcomed leaves a link behind,
-   * which its node keeps for as long as it could be resumed.
+   * Everybody leaves, at a moment at which all are online: who closes a transport while its welcome is on the way leaves a link
+   * behind, which its node keeps for as long as it could be resumed.
    */
   async leave(): Promise<void> {
     const all = [...this.watchers, ...this.phones];
