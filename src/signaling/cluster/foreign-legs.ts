@@ -5,6 +5,7 @@ import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
 import type { SessionRequest } from "../sessions.ts";
+import { AwaitedReplies } from "./awaited-replies.ts";
 import { EndedLegs, type ForeignLeg, type LegSnapshot, type Ownership, outranks } from "./foreign-leg.ts";
 import { tellLate } from "./late-outcome.ts";
 import type { NodeItem } from "./node-item.ts";
@@ -17,9 +18,6 @@ export interface ForeignLegsOptions {
   /** A device rings for longer than any ring may last: what its owner has said of it was lost. */
   overdue(leg: ForeignLeg): void;
 }
-
-/** How long the reply to a request of a leg that is over may take. ms */
-const lastReplies = 2_000;
 
 /**
  * The legs that devices of this node have in sessions of other nodes. The owner says which there are; what the devices
@@ -35,17 +33,12 @@ export class ForeignLegs {
   readonly #ended = new EndedLegs();
   /** Session → the devices that have part in it. */
   readonly #devices = new Map<string, Set<Device>>();
-  /** Legs that are over, with requests whose replies are still to come. */
-  readonly #closing = new Map<Device, Set<ForeignLeg>>();
-  /**
-   * Owners that are not to reply to a request any more, each with the request: the device was told that its outcome is unknown,
-   * or another owner was asked. Such an owner may only have been frozen, and reply yet.
-   */
-  readonly #givenUp = new WeakMap<Device, Set<string>>();
+  readonly #replies: AwaitedReplies;
 
   constructor({ nodes, deadlines, limits, overdue }: ForeignLegsOptions) {
     this.#nodes = nodes;
     this.#deadlines = deadlines;
+    this.#replies = new AwaitedReplies(deadlines);
     this.#detachedTimeout = limits.detachedTimeout;
     this.#longestRing = limits.ringTimeoutMax + limits.confirmTimeout;
     this.#overdue = overdue;
@@ -121,18 +114,10 @@ export class ForeignLegs {
       for (const request of held) this.#ask(known, request);
     } else if (former !== owner) {
       // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
-      this.#giveUp(known, former);
+      this.#replies.giveUp(known, former);
       for (const request of known.open.values()) this.#ask(known, request);
     }
     return true;
-  }
-
-  /** What the owner was asked and has not replied to, it need not any more. */
-  #giveUp({ device, open }: ForeignLeg, owner: string): void {
-    if (open.size === 0) return;
-    const givenUp = this.#givenUp.get(device) ?? new Set();
-    for (const id of open.keys()) givenUp.add(`${owner} ${id}`);
-    this.#givenUp.set(device, givenUp);
   }
 
   #ask({ device, owner, leg }: ForeignLeg, request: SessionRequest): void {
@@ -159,7 +144,7 @@ export class ForeignLegs {
     const leg = this.#legs.get(device)?.get(session);
     if (leg === undefined) return [];
     this.#remove(leg);
-    this.#giveUp(leg, leg.owner);
+    this.#replies.giveUp(leg, leg.owner);
     return [...leg.open.values(), ...heldSilently(leg)].sort((one, other) => one.id - other.id);
   }
 
@@ -187,31 +172,7 @@ export class ForeignLegs {
       leg.open.delete(request.id);
       tellLate(device, request, this.#ofUnknown(device, request), now);
     }
-    if (leg.open.size > 0) this.#awaitReplies(leg, now);
-  }
-
-  /**
-   * What has ended a leg is replied to after that. An owner that has met another run of the device, which has gone again,
-   * replies to that one.
-   */
-  #awaitReplies(leg: ForeignLeg, now: number): void {
-    const { device, owner, open } = leg;
-    const closing = this.#closing.get(device);
-    if (closing === undefined) this.#closing.set(device, new Set([leg]));
-    else closing.add(leg);
-    leg.lostAt = this.#deadlines.add(now + lastReplies, (later) => {
-      this.#closed(leg);
-      this.#giveUp(leg, owner);
-      for (const request of open.values()) tellLate(device, request, failed("outcome_unknown"), later);
-    });
-  }
-
-  #closed(leg: ForeignLeg): void {
-    const { device, lostAt } = leg;
-    const closing = this.#closing.get(device);
-    if (closing?.delete(leg) !== true) return;
-    lostAt?.cancel();
-    if (closing.size === 0) this.#closing.delete(device);
+    this.#replies.over(leg, now);
   }
 
   /**
@@ -279,17 +240,16 @@ export class ForeignLegs {
 
   /** An owner has replied. False: too late, nobody waits for its reply any more. */
   replied(device: Device, owner: string, id: number, outcome: Outcome): boolean {
-    if (this.#givenUp.get(device)?.delete(`${owner} ${id}`) === true) return false;
-    const legs = [...(this.#legs.get(device)?.values() ?? []), ...(this.#closing.get(device) ?? [])];
-    for (const leg of legs) {
+    if (this.#replies.isGivenUp(device, owner, id)) return false;
+    for (const leg of this.#legs.get(device)?.values() ?? []) {
       const request = leg.open.get(id);
       if (request === undefined) continue;
       leg.open.delete(id);
-      if (leg.open.size === 0) this.#closed(leg);
       // It has answered the call: nothing rings here any more.
       if (request.type === "accept" && "ok" in outcome) leg.caller = undefined;
       return true;
     }
+    this.#replies.replied(device, id);
     return true;
   }
 
@@ -334,8 +294,7 @@ export class ForeignLegs {
   /** The device is gone for good. */
   dropped(device: Device): void {
     for (const leg of [...(this.#legs.get(device)?.values() ?? [])]) this.#remove(leg);
-    // Replies that are still to come follow its link.
-    for (const leg of [...(this.#closing.get(device) ?? [])]) this.#closed(leg);
+    this.#replies.dropped(device);
   }
 
   /** The legs of the sessions that a node owns. */
@@ -356,7 +315,7 @@ export class ForeignLegs {
         tellLate(device, request, failed("temporary"), now);
       }
       for (const request of open.values()) tellLate(device, request, failed("outcome_unknown"), now);
-      this.#giveUp(leg, node);
+      this.#replies.giveUp(leg, node);
       open.clear();
       leg.held = undefined;
       if (leg.caller !== undefined) this.#end(leg, now);
