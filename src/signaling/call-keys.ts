@@ -1,5 +1,6 @@
 import type { WireReason } from "../protocol/end-reasons.ts";
 import type { Limits } from "../protocol/limits.ts";
+import { keepNewest } from "../shared/keep-newest.ts";
 
 /** A call that a client may ask for again. */
 export interface KeyedCall {
@@ -54,12 +55,7 @@ export class CallKeys {
       keys = new Map();
       this.#users.set(user, keys);
     }
-    keys.delete(key);
-    keys.set(key, { session, device, expires: now + ttl });
-    for (const oldest of keys.keys()) {
-      if (keys.size <= this.#limits.keysPerUser) break;
-      keys.delete(oldest);
-    }
+    keepNewest(keys, key, { session, device, expires: now + ttl }, this.#limits.keysPerUser);
   }
 
   delete(user: string, key: string): void {

@@ -1,3 +1,4 @@
+import { keepNewest } from "../shared/keep-newest.ts";
 import type { Identity } from "./ports.ts";
 
 /** Users whose older tokens are refused; the bound of what is remembered. */
@@ -8,12 +9,7 @@ export class KickedUsers {
   readonly #notBefore = new Map<string, number>();
 
   add(user: string, now: number): void {
-    this.#notBefore.delete(user);
-    this.#notBefore.set(user, now);
-    for (const oldest of this.#notBefore.keys()) {
-      if (this.#notBefore.size <= maxUsers) break;
-      this.#notBefore.delete(oldest);
-    }
+    keepNewest(this.#notBefore, user, now, maxUsers);
   }
 
   /** True when the user was kicked after this token was issued. */

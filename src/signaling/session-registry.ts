@@ -1,5 +1,6 @@
 import type { Limits } from "../protocol/limits.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
+import { keepNewest } from "../shared/keep-newest.ts";
 import { CallKeys } from "./call-keys.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { RemoteLink } from "./cluster/remote-link.ts";
@@ -182,11 +183,8 @@ export class SessionRegistry implements SessionHost {
     if (!this.#stopRinging(session)) this.active -= 1;
     this.#forget(session);
     if (session.key !== undefined) this.#keyOver(session, session.key, record);
-    this.#recentlyEnded.set(session.id, [record.caller.user, record.callee.user]);
-    for (const oldest of this.#recentlyEnded.keys()) {
-      if (this.#recentlyEnded.size <= maxRecentlyEnded) break;
-      this.#recentlyEnded.delete(oldest);
-    }
+    const users = [record.caller.user, record.callee.user];
+    keepNewest(this.#recentlyEnded, session.id, users, maxRecentlyEnded);
     this.ports.emit({ type: "session_ended", record });
   }
 

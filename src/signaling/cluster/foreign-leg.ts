@@ -1,4 +1,5 @@
 import type { Deadline } from "../../shared/deadlines.ts";
+import { keepNewest } from "../../shared/keep-newest.ts";
 import type { Device } from "../device.ts";
 import type { SessionRequest } from "../sessions.ts";
 
@@ -55,12 +56,8 @@ export class EndedLegs {
 
   add(session: string, { user, link }: Device): void {
     const known = this.#ended.get(session);
-    if (known === undefined) this.#ended.set(session, { user, links: new Set([link.id]) });
-    else known.links.add(link.id);
-    for (const oldest of this.#ended.keys()) {
-      if (this.#ended.size <= maxEnded) break;
-      this.#ended.delete(oldest);
-    }
+    if (known !== undefined) known.links.add(link.id);
+    else keepNewest(this.#ended, session, { user, links: new Set([link.id]) }, maxEnded);
   }
 
   has(session: string, user: string): boolean {

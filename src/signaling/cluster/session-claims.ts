@@ -1,5 +1,6 @@
 import type { Request } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
+import { keepNewest } from "../../shared/keep-newest.ts";
 import type { Device } from "../device.ts";
 import type { ClusterHost } from "./cluster-host.ts";
 import { type LegSnapshot, type Ownership, outranks } from "./foreign-leg.ts";
@@ -35,7 +36,7 @@ export class SessionClaims {
   readonly #options: SessionClaimsOptions;
   /** Sessions that this node has claimed, in which epoch, and when: the latest last. */
   readonly #claims = new Map<string, { readonly epoch: number; readonly at: number }>();
-  /** Sessions of which this node has given up a copy, and who owns them: the latest last. */
+  /** Sessions that this node has given up, or away, and who owns them: the latest last. */
   readonly #surrendered = new Map<string, Ownership>();
 
   constructor(options: SessionClaimsOptions) {
@@ -47,7 +48,7 @@ export class SessionClaims {
     const { nodes, devices, finder } = this.#options;
     finder.took(session);
     const claim: SessionClaim = { op: "claim", session, owner: nodes.name, epoch };
-    remember(this.#claims, session, { epoch, at: now });
+    keepNewest(this.#claims, session, { epoch, at: now }, maxClaims);
     for (const user of new Set(users)) {
       devices.tell(user, claim);
       this.claimed(user, claim, now);
@@ -112,7 +113,7 @@ export class SessionClaims {
     const callers = new Map(host.participants(session).map((one) => [one, host.rungBy(session, one)]));
     const elsewhere = new Set<string>();
     const devices = host.surrender(session, epoch, owner, now);
-    if (devices.length > 0) remember(this.#surrendered, session, { epoch, owner });
+    if (devices.length > 0) this.gaveAway(session, owner, epoch);
     for (const device of devices) {
       if (device.link instanceof RemoteLink) {
         elsewhere.add(device.link.node);
@@ -144,9 +145,9 @@ export class SessionClaims {
     }
   }
 
-  /** The session has gone over to that node, with all that hangs on it. */
+  /** The session is that node's from now on: given up to it, or handed over. */
   gaveAway(session: string, owner: string, epoch: number): void {
-    remember(this.#surrendered, session, { owner, epoch });
+    keepNewest(this.#surrendered, session, { owner, epoch }, maxClaims);
   }
 
   /** The owner of a session that this node has owned, and given up or away. */
@@ -232,14 +233,5 @@ export class SessionClaims {
       nodes.send(from, { t: "push", links: [notice.link], push });
       nodes.send(from, { t: "unbound", link: notice.link, session });
     });
-  }
-}
-
-function remember<Value>(map: Map<string, Value>, session: string, value: Value): void {
-  map.delete(session);
-  map.set(session, value);
-  for (const old of map.keys()) {
-    if (map.size <= maxClaims) break;
-    map.delete(old);
   }
 }

@@ -1,0 +1,9 @@
+/** Sets the key as the latest of the map, which keeps the `most` latest ones and forgets those before. */
+export function keepNewest<Key, Value>(map: Map<Key, Value>, key: Key, value: Value, most: number): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= most) break;
+    map.delete(oldest);
+  }
+}
