@@ -79,13 +79,8 @@ export function perform(world: World, one: Step): void {
     world.flow();
     return;
   }
-  if (one.do === "blink") {
-    world.blink(one.node);
-    world.flow();
-    return;
-  }
-  if (one.do === "drain") {
-    world.drain(one.node);
+  if (one.do === "drain" || one.do === "blink") {
+    world[one.do](one.node);
     world.flow();
     return;
   }

@@ -42,6 +42,7 @@ export class World {
   /** Nodes that have not noticed yet, and when they do. */
   #unnoticed: { readonly node: string; readonly at: number }[] = [];
   #lags = 0;
+  #blinked = false;
   #togetherSince = 0;
   /** The node that is cut off for a moment. */
   #away: { readonly name: string; readonly until: number } | undefined;
@@ -113,7 +114,7 @@ export class World {
 
   /** Nodes could not hear each other for a time. */
   get lagged(): boolean {
-    return this.#lags > 0;
+    return this.#lags > 0 || this.#blinked;
   }
 
   /** Nodes can't hear each other, or could not just now. */
@@ -164,7 +165,7 @@ export class World {
     const hub = this.#hub;
     const name = this.#nodes[node % this.#nodes.length];
     if (hub === undefined || name === undefined || this.backplaneLags || this.#away !== undefined) return;
-    this.#lags += 1;
+    this.#blinked = true;
     this.#away = { name, until: this.now + blinkTime };
     hub.down(name);
   }
