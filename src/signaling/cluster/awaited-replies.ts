@@ -1,4 +1,4 @@
-import type { Deadlines } from "../../shared/deadlines.ts";
+import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import type { Device } from "../device.ts";
 import { failed } from "../outcome.ts";
 import type { ForeignLeg } from "./foreign-leg.ts";
@@ -10,8 +10,8 @@ const lastReplies = 2_000;
 /** Replies that owners of sessions still owe to devices whose legs are over, and those that they need not give any more. */
 export class AwaitedReplies {
   readonly #deadlines: Deadlines;
-  /** Legs that are over, with requests whose replies are still to come. */
-  readonly #closing = new Map<Device, Set<ForeignLeg>>();
+  /** Legs that are over, with requests whose replies are still to come, and until when. */
+  readonly #closing = new Map<Device, Map<ForeignLeg, Deadline>>();
   /**
    * Owners that are not to reply to a request any more, each with the request: the device was told that its outcome is unknown,
    * or another owner was asked. Such an owner may only have been frozen, and reply yet.
@@ -42,19 +42,19 @@ export class AwaitedReplies {
   over(leg: ForeignLeg, now: number): void {
     const { device, owner, open } = leg;
     if (open.size === 0) return;
-    const closing = this.#closing.get(device);
-    if (closing === undefined) this.#closing.set(device, new Set([leg]));
-    else closing.add(leg);
-    leg.lostAt = this.#deadlines.add(now + lastReplies, (later) => {
+    const end = this.#deadlines.add(now + lastReplies, (later) => {
       this.#forget(leg);
       this.giveUp(leg, owner);
       for (const request of open.values()) tellLate(device, request, failed("outcome_unknown"), later);
     });
+    const closing = this.#closing.get(device);
+    if (closing === undefined) this.#closing.set(device, new Map([[leg, end]]));
+    else closing.set(leg, end);
   }
 
   /** An owner has replied to a request of a leg that is over. */
   replied(device: Device, id: number): void {
-    for (const leg of this.#closing.get(device) ?? []) {
+    for (const leg of this.#closing.get(device)?.keys() ?? []) {
       if (!leg.open.delete(id)) continue;
       if (leg.open.size === 0) this.#forget(leg);
       return;
@@ -63,13 +63,13 @@ export class AwaitedReplies {
 
   /** The device is gone, or its link: replies that are still to come follow that. */
   dropped(device: Device): void {
-    for (const leg of [...(this.#closing.get(device) ?? [])]) this.#forget(leg);
+    for (const leg of [...(this.#closing.get(device)?.keys() ?? [])]) this.#forget(leg);
   }
 
   #forget(leg: ForeignLeg): void {
-    const { device, lostAt } = leg;
+    const { device } = leg;
     const closing = this.#closing.get(device);
-    lostAt?.cancel();
+    closing?.get(leg)?.cancel();
     closing?.delete(leg);
     if (closing?.size === 0) this.#closing.delete(device);
   }

@@ -196,12 +196,10 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   /** A link has come from another node. */
   adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
-    const own = parcel.legs.filter(({ owner }) => owner === this.nodes.name);
-    const { host } = this.#options;
-    this.legs.restore(
-      device,
-      parcel.legs.filter((leg) => !own.includes(leg)),
-    );
+    const { host, node } = this.#options;
+    const own = parcel.legs.filter(({ owner }) => owner === node);
+    const foreign = parcel.legs.filter(({ owner }) => owner !== node);
+    this.legs.restore(device, foreign);
     this.rooms?.adoptMemberships(device, parcel.rooms, now);
     // Which sessions of this node it has part in is known here without words; nor does what rings already ring again.
     const rings = own.filter(({ caller }) => caller !== undefined).map(({ session }) => session);
@@ -209,7 +207,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       item.t === "bound" ||
       item.t === "unbound" ||
       (item.t === "push" && item.push.type === "incoming" && rings.includes(item.push.session));
-    for (const item of held) if (!known(item)) this.#inbox.heard(this.nodes.name, item, now);
+    for (const item of held) if (!known(item)) this.#inbox.heard(node, item, now);
     for (const { from, item } of this.transfer.arrived(device.link.id)) this.#inbox.heard(from, item, now);
     for (const leg of own)
       if (host.legNumber(leg.session, device) === undefined && !held.some((item) => ends(item, leg.session)))
@@ -288,8 +286,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     }
   }
 
-  goneOn(item: NodeItem): Iterable<GoneOn> {
-    return this.transfer.goneOn(item);
+  goneOn(items: readonly NodeItem[]): readonly GoneOn[] {
+    return this.transfer.goneOn(items);
   }
 
   sentOn(peer: string, { link: id, to }: GoneOn, now: number): void {

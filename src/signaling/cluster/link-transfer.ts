@@ -133,12 +133,13 @@ export class LinkTransfer {
       waiting = false;
       refused({ refusal: "unreachable" });
     });
-    nodes.flushedAtOnce(home, (arrived) => {
+    const flushed = (arrived: boolean): void => {
       if (!waiting) return;
       late.cancel();
       if (arrived) ask();
       else refused({ refusal: "unreachable" });
-    });
+    };
+    nodes.flushed(home, flushed, { once: true });
   }
 
   /**
@@ -170,13 +171,17 @@ export class LinkTransfer {
     return true;
   }
 
-  /** Where a link has gone from here that the item is for, and to which node. */
-  *goneOn(item: NodeItem): Iterable<GoneOn> {
-    if (item.t !== "push") return;
-    for (const link of item.links) {
-      const to = this.#coming.has(link) ? undefined : this.#given.get(link)?.to;
-      if (to !== undefined) yield { link, to };
-    }
+  /** Where links have gone from here that something in these items is to be told, and to which node. */
+  goneOn(items: readonly NodeItem[]): readonly GoneOn[] {
+    // Most of the time none has.
+    if (this.#given.size === 0) return [];
+    const gone: GoneOn[] = [];
+    for (const item of items)
+      for (const link of item.t === "push" ? item.links : []) {
+        const to = this.#coming.has(link) ? undefined : this.#given.get(link)?.to;
+        if (to !== undefined) gone.push({ link, to });
+      }
+    return gone;
   }
 
   /** Forgets where links went long ago. */

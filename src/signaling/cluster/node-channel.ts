@@ -121,17 +121,17 @@ export class NodeChannel {
     if (this.#outstanding === undefined) this.#pumpAt(0);
   }
 
-  /** Calls back when everything that was put in until now has arrived, or never will. */
-  flushed(done: (arrived: boolean, now: number) => void): void {
-    if (this.#arrived === this.#put) done(true, this.#options.now());
-    else this.#waiting.push({ upTo: this.#put, once: false, done });
-  }
-
-  /** The same, tried at once; an attempt that fails is not waited out. */
-  flushedAtOnce(done: (arrived: boolean, now: number) => void): void {
-    if (this.#arrived === this.#put) done(true, this.#options.now());
-    else this.#waiting.push({ upTo: this.#put, once: true, done });
-    this.wake();
+  /**
+   * Calls back when everything that was put in until now has arrived, or never will. `once`: it is tried at once, and an
+   * attempt that fails is not waited out.
+   */
+  flushed(done: Waiting["done"], { once = false } = {}): void {
+    if (this.#arrived === this.#put) {
+      done(true, this.#options.now());
+      return;
+    }
+    this.#waiting.push({ upTo: this.#put, once, done });
+    if (once) this.wake();
   }
 
   /** Tries at once: the backplane is up again, or the peer was heard. */

@@ -19,8 +19,8 @@ export type Broadcast = { readonly op: "kick"; readonly user: string; readonly d
 export interface NodesEvents {
   /** What a peer sent: in order, each once. */
   item(from: string, item: NodeItem, now: number): void;
-  /** The links that a peer's item is for, and which have left this node: it will be sent on. */
-  goneOn(item: NodeItem): Iterable<GoneOn>;
+  /** The links that a peer's items are for, and which have left this node: those will be sent on. */
+  goneOn(items: readonly NodeItem[]): readonly GoneOn[];
   /** A peer has sent on what it was sent for this link, which has left it. */
   sentOn(peer: string, link: GoneOn, now: number): void;
   broadcast(message: Broadcast, now: number): void;
@@ -135,17 +135,10 @@ export class Nodes {
   }
 
   /** Calls back when all that was sent there until now has arrived, or is lost. */
-  flushed(node: string, done: (arrived: boolean, now: number) => void): void {
+  flushed(node: string, done: (arrived: boolean, now: number) => void, how?: { once?: boolean }): void {
     const peer = this.#peers.get(node);
     if (peer === undefined) done(false, this.#options.now());
-    else peer.channel.flushed(done);
-  }
-
-  /** The same, tried at once; an attempt that fails is not waited out. */
-  flushedAtOnce(node: string, done: (arrived: boolean, now: number) => void): void {
-    const peer = this.#peers.get(node);
-    if (peer === undefined) done(false, this.#options.now());
-    else peer.channel.flushedAtOnce(done);
+    else peer.channel.flushed(done, how);
   }
 
   broadcast(message: Broadcast): void {
@@ -322,7 +315,7 @@ export class Nodes {
     }
     const { events } = this.#options;
     const items = batch.items.map((text) => JSON.parse(text) as NodeItem);
-    const moved = items.flatMap((item) => [...events.goneOn(item)]);
+    const moved = events.goneOn(items);
     say({ boot, ok: n, ...(moved.length === 0 ? {} : { moved }) });
     if (!next) return;
     peer.fromN = n;
