@@ -10,6 +10,7 @@ const checks = [
     tool("biome"),
     ["ci", "--error-on-warnings", `--colors=${process.stdout.isTTY ? "force" : "off"}`],
   ],
+  ["walls", process.execPath, ["scripts/walls.mjs"]],
   ["types", tool("tsc"), ["-p", "tsconfig.json"]],
   ["types of the pure folders", tool("tsc"), ["-p", "tsconfig.pure.json"]],
   ["types of the client", tool("tsc"), ["-p", "tsconfig.client.json"]],

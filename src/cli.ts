@@ -6,7 +6,7 @@ import { printToken } from "./commands/token.ts";
 import { type CommandLine, parseCommandLine, settingFlags } from "./config/flags.ts";
 import { loadSettings } from "./config/load.ts";
 import type { Settings } from "./config/schema.ts";
-import { packageVersion } from "./place.ts";
+import { packageVersion } from "./package-info.ts";
 import type { Result } from "./shared/result.ts";
 
 /** Exit codes: 0 done, 1 failed, 2 wrong command line or setting. */

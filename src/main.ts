@@ -1,25 +1,25 @@
-import { createApp } from "./admin/app.ts";
-import { corePorts } from "./admin/core-ports.ts";
-import { logEvent } from "./admin/event-log.ts";
-import { createLog, type Logger } from "./admin/log.ts";
-import { Metrics } from "./admin/metrics.ts";
-import { joinCluster } from "./cluster-service.ts";
 import { loadSettings } from "./config/load.ts";
 import { withKeyText } from "./config/public-key.ts";
 import type { Settings, SettingsInput } from "./config/schema.ts";
+import { createApp } from "./http/app.ts";
 import { type CertificatePair, readCertificate, watchCertificate } from "./net/certificate-files.ts";
 import { every, now, until } from "./net/clock.ts";
 import type { Client } from "./net/http-server.ts";
 import { listen } from "./net/listen.ts";
-import { nodeName, packageVersion, pageFolder, serverUrl } from "./place.ts";
+import { nodeName, packageVersion, pageFolder, serverUrl } from "./package-info.ts";
+import { joinCluster } from "./server/cluster.ts";
+import { corePorts } from "./server/core-ports.ts";
+import { startSipService } from "./server/sip.ts";
+import { startTurnService } from "./server/turn.ts";
 import { Core } from "./signaling/core.ts";
 import type { CoreEvent } from "./signaling/events.ts";
-import { startSipService } from "./sip-service.ts";
+import { logEvent } from "./telemetry/event-log.ts";
+import { createLog, type Logger } from "./telemetry/log.ts";
+import { Metrics } from "./telemetry/metrics.ts";
 import { AccessPolicy } from "./transports/access-policy.ts";
 import { Admission } from "./transports/admission.ts";
 import { HttpPoll } from "./transports/http-poll.ts";
 import { websocketRoute } from "./transports/websocket.ts";
-import { startTurnService } from "./turn-service.ts";
 
 /** How often the core's deadlines and the certificate's files are looked at. ms */
 const [tickInterval, certificateInterval] = [25, 1_000];
@@ -82,14 +82,14 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
 
   const access = new AccessPolicy({ development, allowedOrigins: settings.allowedOrigins });
   const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));
-  const door = { core, access, admission, now };
-  const poll = new HttpPoll(door);
+  const guard = { core, access, admission, now };
+  const poll = new HttpPoll(guard);
   if (backplane && cluster.counts)
     metrics.watchBackplane(backplane, cluster.counts, () => core.clusterStats());
   const turn = await startTurnService(settings, host, log).catch(failed);
   started.push(turn.stop);
   if (turn.report) metrics.watchTurn(turn.report);
-  const sip = await startSipService(settings, host, core, door, log).catch(failed);
+  const sip = await startSipService(settings, host, core, guard, log).catch(failed);
   started.push(sip.stop);
   if (sip.numbers) metrics.watchGateway("sip", sip.numbers);
   // A connection to a port that is shared may reach a process that has no TURN.
@@ -112,7 +112,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     reusePort: settings.reusePort,
     tls: certificate,
     ...(stun && { stun }),
-    sockets: [websocketRoute(door), ...sip.routes],
+    sockets: [websocketRoute(guard), ...sip.routes],
     fetch: (request, client) =>
       access.answerStranger(request, client) ?? poll.fetch(request, client) ?? app(request),
   }).catch(failed);

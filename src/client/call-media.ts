@@ -1,9 +1,9 @@
 import type { PushOf } from "../protocol/pushes.ts";
 import type { Stats } from "../protocol/values.ts";
 import type { CallStats, Channel, Flags, Media, Peer } from "./api.ts";
-import { Line } from "./channel.ts";
+import type { ClientInternals } from "./client-internals.ts";
+import { DataChannel } from "./data-channel.ts";
 import { quiet, SwitchboardError, settled, toError } from "./error.ts";
-import type { Hub } from "./hub.ts";
 import { Emitter, type Events } from "./live.ts";
 import type { SourceMedia } from "./local-media.ts";
 import { resolveMedia } from "./media.ts";
@@ -25,8 +25,8 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
   remoteMuted: Flags = { audio: true, video: true };
   held = false;
   media: SourceMedia | undefined;
-  protected readonly lines = new Map<string, Line>();
-  protected readonly hub: Hub;
+  protected readonly lines = new Map<string, DataChannel>();
+  protected readonly client: ClientInternals;
   #current: Pair | undefined;
   #next: Pair | undefined;
   /** The pair in use was opened while it still rang. */
@@ -38,9 +38,9 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
   readonly #recovery = new Recovery();
 
   /** `remote`: where to put what comes. */
-  constructor(hub: Hub, remote: MediaStream) {
+  constructor(client: ClientInternals, remote: MediaStream) {
     super();
-    this.hub = hub;
+    this.client = client;
     this.remote = remote;
   }
 
@@ -97,7 +97,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     const restart = async (session: string) => {
       const pair = this.#current as Pair;
       const { number, generation } = pair;
-      await this.hub.ask(
+      await this.client.ask(
         "restart",
         { session, pair: number, generation },
         { done: (now) => pair.restart(now.generation, now.offer) },
@@ -132,7 +132,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     if (this.#early && !there) this.#current = this.#current?.close() as undefined;
     this.#early = early;
     if (!there) {
-      const pair = new Pair(number, generation, offer, this.hub.newPeerConnection(this as never), this);
+      const pair = new Pair(number, generation, offer, this.client.newPeerConnection(this as never), this);
       pair.attach(this.media);
       if (this.held) pair.hold(true);
       if (this.#current) {
@@ -180,7 +180,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     this.commit(pair);
     this.drop();
     this.#current?.restart(generation, offer);
-    void this.hub.say("resync", { session, pair, generation });
+    void this.client.say("resync", { session, pair, generation });
     this.#current?.resync();
     void this.report();
   }
@@ -197,7 +197,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     const session = this.id;
     const { state, number } = pair;
     const stats = { pair: number, state, ...(await pair.stats().catch(() => undefined))?.summary };
-    if (session === this.id) void this.hub.say("report", { session, stats: stats as Stats });
+    if (session === this.id) void this.client.say("report", { session, stats: stats as Stats });
   }
 
   protected closeMedia(): void {
@@ -214,7 +214,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
   }
 
   onSignal({ number: pair }: Pair, signal: PairSignal): void {
-    if (this.id) void this.hub.say("signal", { session: this.id, pair, ...signal });
+    if (this.id) void this.client.say("signal", { session: this.id, pair, ...signal });
   }
 
   onState(pair: Pair): void {
@@ -231,7 +231,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     if (pair !== this.#current) return;
     const { tracks, screen, muted } = pair.received;
     sync(this.remote, tracks);
-    this.remoteScreen = screen.length > 0 ? (this.remoteScreen ?? this.hub.newStream()) : undefined;
+    this.remoteScreen = screen.length > 0 ? (this.remoteScreen ?? this.client.newStream()) : undefined;
     if (this.remoteScreen) sync(this.remoteScreen, screen);
     this.remoteMuted = muted;
     this.changed();
@@ -246,7 +246,7 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
   }
 
   onFailure(pair: Pair, error: unknown): void {
-    this.hub.log("warn", "negotiation_failed", { error });
+    this.client.log("warn", "negotiation_failed", { error });
     if (pair === this.#current) this.fail(toError(error, "negotiation_failed"));
     else this.drop(pair.number);
   }
@@ -263,10 +263,10 @@ export abstract class CallMedia extends Emitter<CallEvents> implements PairEvent
     }
   }
 
-  #line(label: string, init: RTCDataChannelInit | undefined): Line {
+  #line(label: string, init: RTCDataChannelInit | undefined): DataChannel {
     let line = this.lines.get(label);
     if (!line) {
-      line = new Line(label, init, () => this.lines.delete(label));
+      line = new DataChannel(label, init, () => this.lines.delete(label));
       this.lines.set(label, line);
       if (init && this.pc) line.open(this.pc);
     }

@@ -2,9 +2,9 @@ import type { Push, PushOf } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { Call, CallOptions, Ended, Peer } from "./api.ts";
 import { CallMedia } from "./call-media.ts";
+import type { ClientInternals, Session } from "./client-internals.ts";
 import { deferred } from "./deferred.ts";
 import { onAbort, SwitchboardError, settled, toError } from "./error.ts";
-import type { Hub, Session } from "./hub.ts";
 import { type Cancel, dispose } from "./live.ts";
 import type { SourceMedia } from "./local-media.ts";
 import { randomId } from "./random.ts";
@@ -26,8 +26,8 @@ export class MediaCall extends CallMedia implements Call, Session {
   /** This call crossed another one and is about to become it. */
   #crossing = false;
 
-  constructor(hub: Hub, direction: "in" | "out", peer: Peer, remote = hub.newStream()) {
-    super(hub, remote);
+  constructor(client: ClientInternals, direction: "in" | "out", peer: Peer, remote = client.newStream()) {
+    super(client, remote);
     this.direction = direction;
     this.peer = peer;
   }
@@ -45,7 +45,7 @@ export class MediaCall extends CallMedia implements Call, Session {
     void this.ended.then(onAbort(signal, () => void this.hangup()));
     const done = ({ session }: ReplyOf<"call">) => {
       if (this.state !== "ended") this.become(session);
-      else void this.hub.say("cancel", { session });
+      else void this.client.say("cancel", { session });
     };
     try {
       await this.setMedia(media, signal);
@@ -55,7 +55,7 @@ export class MediaCall extends CallMedia implements Call, Session {
       // Given up before it was sent: then it is not sent.
       const gone = new AbortController();
       void this.ended.then(() => gone.abort());
-      await this.hub.ask("call", fields, { repeat: true, done, signal: gone.signal });
+      await this.client.ask("call", fields, { repeat: true, done, signal: gone.signal });
     } catch (error) {
       this.over(failure(error));
     }
@@ -63,9 +63,9 @@ export class MediaCall extends CallMedia implements Call, Session {
 
   /** The session that this call is; a crossing gives it another one. */
   become(session: string): void {
-    this.hub.leave(this.id, this);
+    this.client.leave(this.id, this);
     this.id = session;
-    this.hub.enter(session, this);
+    this.client.enter(session, this);
     this.changed();
   }
 
@@ -82,7 +82,7 @@ export class MediaCall extends CallMedia implements Call, Session {
   async resume(): Promise<void> {
     this.state = "connecting";
     try {
-      await this.hub.ask("move", { session: this.id ?? "", to: this.hub.self?.device ?? "" });
+      await this.client.ask("move", { session: this.id ?? "", to: this.client.self?.device ?? "" });
     } catch (error) {
       void this.#give(failure(error));
       throw error;
@@ -100,10 +100,10 @@ export class MediaCall extends CallMedia implements Call, Session {
     const done = (reply: ReplyOf<"accept">) => {
       this.become(survivor);
       this.peer = from;
-      void this.hub.say("cancel", { session: loser });
+      void this.client.say("cancel", { session: loser });
       this.begin({ ...reply, offer: false });
     };
-    await this.hub.ask("accept", { session: survivor }, { done }).catch(() => {});
+    await this.client.ask("accept", { session: survivor }, { done }).catch(() => {});
     this.#crossing = false;
   }
 
@@ -119,7 +119,7 @@ export class MediaCall extends CallMedia implements Call, Session {
       case "accepted":
         if (this.state !== "ringing") break;
         this.peer = push.peer;
-        void this.hub.say("confirm", { session: push.session, device: push.device });
+        void this.client.say("confirm", { session: push.session, device: push.device });
         this.begin({ ...push, offer: true });
         this.signaled(push);
         break;
@@ -162,20 +162,20 @@ export class MediaCall extends CallMedia implements Call, Session {
     if (this.state === "ended") return;
     this.state = "ended";
     this.closeMedia();
-    void told.then(() => this.hub.leave(this.id, this));
+    void told.then(() => this.client.leave(this.id, this));
     this.#connected.reject(ended.error ?? new SwitchboardError("closed", ended.reason));
-    this.hub.done(this);
+    this.client.done(this);
     this.finish(ended);
   }
 
   /** A link to the server, of this end or the other one, went up or down. */
   refresh(): void {
-    this.links(this.hub.state === "online" && this.peerLink === "live");
+    this.links(this.client.state === "online" && this.peerLink === "live");
   }
 
   move(device: string, { signal }: Cancel = {}): Promise<void> {
     return settled(
-      this.active().then((session) => this.hub.ask("move", { session, to: device }, { signal })),
+      this.active().then((session) => this.client.ask("move", { session, to: device }, { signal })),
     );
   }
 
@@ -183,7 +183,7 @@ export class MediaCall extends CallMedia implements Call, Session {
     const rings = this.state === "ringing";
     // A last report, if it is to be had at once: who hangs up does not wait for numbers.
     if (!rings) await Promise.race([this.report(), new Promise((resolve) => setTimeout(resolve, 200))]);
-    await this.#give({ reason: rings ? "cancelled" : "hangup", by: this.hub.self, detail: reason });
+    await this.#give({ reason: rings ? "cancelled" : "hangup", by: this.client.self, detail: reason });
   }
 
   [dispose](): Promise<void> {
@@ -225,7 +225,7 @@ export class MediaCall extends CallMedia implements Call, Session {
     const { reason, detail } = ended;
     const fields = { reason: reason === "failed" ? reason : "hangup", detail } as const;
     // Of a call that rings the server takes it for a cancel.
-    const told = session ? this.hub.say("hangup", { session, ...fields }) : undefined;
+    const told = session ? this.client.say("hangup", { session, ...fields }) : undefined;
     this.over(ended, told);
     await told;
   }

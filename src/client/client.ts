@@ -19,11 +19,11 @@ import type {
   Sent,
 } from "./api.ts";
 import { MediaCall } from "./call.ts";
+import type { AskOptions, ClientInternals, Fields, Session } from "./client-internals.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
 import { deferred } from "./deferred.ts";
 import { type ErrorCode, onAbort, SwitchboardError, settled } from "./error.ts";
 import { redact } from "./frame.ts";
-import type { AskOptions, Fields, Hub, Session } from "./hub.ts";
 import { Ring } from "./incoming-call.ts";
 import type { Introduction, Json } from "./link-shell.ts";
 import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
@@ -52,7 +52,7 @@ export function connect(options: ConnectOptions): Client {
   return new SwitchboardClient(options);
 }
 
-class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, ConnectionEvents {
+class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientInternals, ConnectionEvents {
   state: Client["state"] = "connecting";
   self: Peer | undefined;
   readonly calls = new Set<MediaCall>();
@@ -305,7 +305,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, Hub, Co
     this.finish(ended);
   }
 
-  // What follows is for calls, rings and rooms: see Hub. `Client` does not show it.
+  // What follows is for calls, rings and rooms: see ClientInternals. `Client` does not show it.
 
   frame(out: boolean, frame: Json): void {
     if (this.has("frame")) this.emit("frame", { at: Date.now(), out, frame: redact(frame) });

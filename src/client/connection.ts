@@ -1,8 +1,8 @@
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { RequestType } from "../protocol/requests.ts";
 import type { ConnectOptions } from "./api.ts";
+import type { AskOptions, Fields } from "./client-internals.ts";
 import { abortable, onAbort, SwitchboardError } from "./error.ts";
-import type { AskOptions, Fields } from "./hub.ts";
 import { Link } from "./link.ts";
 import type { Introduction, Json, LinkEvents, LinkShell, Outgoing } from "./link-shell.ts";
 import { openHttp, openSocket } from "./socket.ts";

@@ -3,8 +3,8 @@ import type { ReplyOf } from "../protocol/replies.ts";
 import type { Description } from "../protocol/values.ts";
 import type { Call, CallOptions, Ended, Flags, IncomingCall, Peer } from "./api.ts";
 import { MediaCall, toEnded } from "./call.ts";
+import type { ClientInternals, Session } from "./client-internals.ts";
 import { quiet, SwitchboardError } from "./error.ts";
-import type { Hub, Session } from "./hub.ts";
 import { dispose, Emitter } from "./live.ts";
 import { resolveMedia } from "./media.ts";
 
@@ -18,15 +18,15 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
   readonly age: number;
   readonly movedFrom: string | undefined;
   readonly resumed: boolean;
-  readonly #hub: Hub;
+  readonly #client: ClientInternals;
   readonly #offer: Description | undefined;
   #over: Ended | undefined;
   #accepting: Promise<Call> | undefined;
   #alerted = false;
 
-  constructor(hub: Hub, push: PushOf<"incoming"> | PushOf<"session">) {
+  constructor(client: ClientInternals, push: PushOf<"incoming"> | PushOf<"session">) {
     super();
-    this.#hub = hub;
+    this.#client = client;
     this.id = push.session;
     this.wants = { audio: push.media?.audio ?? false, video: push.media?.video ?? false };
     this.resumed = push.type === "session";
@@ -46,7 +46,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
   alert(): void {
     if (this.#alerted || this.resumed || this.movedFrom) return;
     this.#alerted = true;
-    void this.#hub.say("ringing", { session: this.id });
+    void this.#client.say("ringing", { session: this.id });
   }
 
   accept(options: CallOptions = {}): Promise<Call> {
@@ -61,10 +61,10 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
 
   async decline({ everywhere, reason }: Parameters<IncomingCall["decline"]>[0] = {}): Promise<void> {
     if (this.#over) return;
-    this.over({ reason: "declined", by: this.#hub.self });
+    this.over({ reason: "declined", by: this.#client.self });
     const session = this.id;
-    if (this.resumed) await this.#hub.say("hangup", { session });
-    else await this.#hub.say("decline", { session, everywhere, reason });
+    if (this.resumed) await this.#client.say("hangup", { session });
+    else await this.#client.say("decline", { session, everywhere, reason });
   }
 
   push(push: Push): void {
@@ -74,8 +74,8 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
   over(ended: Ended): void {
     if (this.#over) return;
     this.#over = ended;
-    this.#hub.leave(this.id, this);
-    this.#hub.done(this);
+    this.#client.leave(this.id, this);
+    this.#client.done(this);
     this.finish(ended);
   }
 
@@ -85,7 +85,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
 
   /** Media first, then the answer: a camera that is refused leaves it ringing. */
   async #accept({ media, signal }: CallOptions): Promise<Call> {
-    const call = new MediaCall(this.#hub, "in", this.from);
+    const call = new MediaCall(this.#client, "in", this.from);
     const source = await resolveMedia(media, signal);
     try {
       signal?.throwIfAborted();
@@ -104,7 +104,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
       if (this.resumed) {
         this.#won(call);
         await call.resume();
-      } else await this.#hub.ask("accept", { session: this.id }, { repeat: true, done });
+      } else await this.#client.ask("accept", { session: this.id }, { repeat: true, done });
       return call;
     } catch (error) {
       if (source.owned) source.media?.stop();
@@ -114,9 +114,9 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
 
   /** The session is the call's now. */
   #won(call: MediaCall): void {
-    this.over({ reason: "accepted", by: this.#hub.self });
+    this.over({ reason: "accepted", by: this.#client.self });
     call.ticket = this.ticket;
     call.become(this.id);
-    this.#hub.began(call);
+    this.#client.began(call);
   }
 }

@@ -3,9 +3,9 @@ import type { ReplyOf } from "../protocol/replies.ts";
 import type { Member as WireMember } from "../protocol/values.ts";
 import type { Call, Ended, JoinOptions, Member, Message, Peer, Room, RoomPolicy, Sent } from "./api.ts";
 import { failure, MediaCall } from "./call.ts";
+import type { ClientInternals } from "./client-internals.ts";
 import { deferred } from "./deferred.ts";
 import { onAbort, SwitchboardError, settled } from "./error.ts";
-import type { Hub } from "./hub.ts";
 import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
 import type { SourceMedia } from "./local-media.ts";
 import { resolveMedia } from "./media.ts";
@@ -22,7 +22,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   readonly knocking = new Map<string, RoomMember>();
   moderator = false;
   policy: RoomPolicy = {};
-  readonly #hub: Hub;
+  readonly #client: ClientInternals;
   readonly #options: JoinOptions;
   readonly #ready = deferred<void>();
   /** This client's own member id, which the list holds too. */
@@ -31,9 +31,9 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   #media: SourceMedia | undefined;
   #closesMedia = false;
 
-  constructor(hub: Hub, name: string, options: JoinOptions) {
+  constructor(client: ClientInternals, name: string, options: JoinOptions) {
     super();
-    this.#hub = hub;
+    this.#client = client;
     this.name = name;
     this.#options = options;
   }
@@ -46,7 +46,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     return this.#ready.promise;
   }
 
-  /** Media first, then the door. */
+  /** Opens the media first, then joins. */
   async enter(): Promise<void> {
     const { media, signal } = this.#options;
     void this.ended.then(onAbort(signal, () => void this.leave()));
@@ -68,7 +68,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     if (this.#left()) return;
     const { data, mode = this.#options.media ? "mesh" : undefined } = this.#options;
     const done = (reply: ReplyOf<"join">) => this.#joined(reply);
-    await this.#hub.ask("join", { room: this.address, mode, data }, { repeat: true, done });
+    await this.#client.ask("join", { room: this.address, mode, data }, { repeat: true, done });
   }
 
   push(push: RoomPush): void {
@@ -90,10 +90,10 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   /** A session of the mesh: active at once, no ring. */
   session(push: PushOf<"session">): void {
     const member = this.#member({ member: push.member ?? "", index: 1, device: "", ...push.peer });
-    const call = new MediaCall(this.#hub, push.offer ? "out" : "in", push.peer, member.remote);
+    const call = new MediaCall(this.#client, push.offer ? "out" : "in", push.peer, member.remote);
     call.use(this.#media, false);
     call.become(push.session);
-    this.#hub.began(call);
+    this.#client.began(call);
     call.begin(push);
     member.call = call;
     void call.ended.then(() => {
@@ -118,25 +118,25 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   }
 
   admit({ id: member }: Member): Promise<void> {
-    return settled(this.#hub.ask("admit", { room: this.address, member }));
+    return settled(this.#client.ask("admit", { room: this.address, member }));
   }
 
   refuse({ id: member }: Member): Promise<void> {
-    return settled(this.#hub.ask("refuse", { room: this.address, member }));
+    return settled(this.#client.ask("refuse", { room: this.address, member }));
   }
 
   setPolicy(policy: RoomPolicy): Promise<void> {
-    return settled(this.#hub.ask("policy", { room: this.address, policy }));
+    return settled(this.#client.ask("policy", { room: this.address, policy }));
   }
 
   send(body: unknown, options: Cancel = {}): Promise<Sent> {
-    return this.#hub.ask("send", { to: this.address, body }, { signal: options.signal });
+    return this.#client.ask("send", { to: this.address, body }, { signal: options.signal });
   }
 
   async leave(): Promise<void> {
     if (this.#left()) return;
-    this.over({ reason: "left", by: this.#hub.self });
-    await this.#hub.say("leave", { room: this.address });
+    this.over({ reason: "left", by: this.#client.self });
+    await this.#client.say("leave", { room: this.address });
   }
 
   [dispose](): Promise<void> {
@@ -190,7 +190,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
       known.data ??= wire.data;
       return known;
     }
-    const member = new RoomMember(this.#hub, wire);
+    const member = new RoomMember(this.#client, wire);
     if (wire.member !== this.#own) {
       this.knocking.delete(wire.member);
       this.members.set(wire.member, member);
@@ -209,7 +209,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   #knock({ member: wire, gone }: PushOf<"knock">): void {
     if (gone) this.knocking.delete(wire.member);
     else {
-      const member = new RoomMember(this.#hub, wire);
+      const member = new RoomMember(this.#client, wire);
       this.knocking.set(wire.member, member);
       this.emit("knock", member);
     }
@@ -224,17 +224,17 @@ class RoomMember implements Member {
   data: unknown;
   call: Call | undefined;
   #remote: MediaStream | undefined;
-  readonly #hub: Hub;
+  readonly #client: ClientInternals;
 
-  constructor(hub: Hub, { member, user, device, kind, name, data }: WireMember) {
-    this.#hub = hub;
+  constructor(client: ClientInternals, { member, user, device, kind, name, data }: WireMember) {
+    this.#client = client;
     this.id = member;
     this.peer = { user, device, kind, name };
     this.data = data;
   }
 
   get remote(): MediaStream {
-    this.#remote ??= this.#hub.newStream();
+    this.#remote ??= this.#client.newStream();
     return this.#remote;
   }
 }

@@ -1,17 +1,17 @@
 import type { PushOf } from "../protocol/pushes.ts";
 import type { Presence } from "./api.ts";
+import type { ClientInternals } from "./client-internals.ts";
 import { onAbort } from "./error.ts";
-import type { Hub } from "./hub.ts";
 
 /** Who is watched, and what is known of them. Each user is asked for once, however many watch. */
 export class Watches {
   readonly presence = new Map<string, Presence>();
   readonly #watchers = new Set<readonly string[]>();
-  readonly #hub: Pick<Hub, "say">;
+  readonly #client: Pick<ClientInternals, "say">;
   readonly #told: (presence: Presence) => void;
 
-  constructor(hub: Pick<Hub, "say">, told: (presence: Presence) => void) {
-    this.#hub = hub;
+  constructor(client: Pick<ClientInternals, "say">, told: (presence: Presence) => void) {
+    this.#client = client;
     this.#told = told;
   }
 
@@ -32,7 +32,7 @@ export class Watches {
   /** Watches on a new link. */
   again(): void {
     const users = [...this.#users];
-    if (users.length > 0) void this.#hub.say("watch", { users });
+    if (users.length > 0) void this.#client.say("watch", { users });
   }
 
   told({ user, online, devices }: PushOf<"presence">): void {
@@ -49,6 +49,6 @@ export class Watches {
   /** Of these, only those whom nobody else watches matter to the server. */
   #say(type: "watch" | "unwatch", mine: readonly string[]): void {
     const users = mine.filter((user) => !this.#users.has(user));
-    if (users.length > 0) void this.#hub.say(type, { users });
+    if (users.length > 0) void this.#client.say(type, { users });
   }
 }

@@ -1,5 +1,5 @@
 import type { Settings } from "../config/schema.ts";
-import { coturnConfigFor } from "../turn-service.ts";
+import { coturnConfigFor } from "../server/turn.ts";
 
 /** Prints a `turnserver.conf` that shares `turn.secret` with this server. Answers the exit code. */
 export function printCoturnConfig(settings: Settings): number {

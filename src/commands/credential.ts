@@ -1,5 +1,5 @@
-import { deriveSecret, verifiersOf } from "../admin/credential-verifiers.ts";
-import { parseGrants } from "../admin/grant-claims.ts";
+import { deriveSecret, verifiersOf } from "../auth/credential-verifiers.ts";
+import { parseGrants } from "../auth/grant-claims.ts";
 import type { CommandLine } from "../config/flags.ts";
 import { loadSettings } from "../config/load.ts";
 import { random } from "../net/crypto.ts";

@@ -1,13 +1,13 @@
 import { X509Certificate } from "node:crypto";
-import { createLog } from "../admin/log.ts";
-import { TokenVerifier } from "../admin/token-verifier.ts";
-import { joinCluster } from "../cluster-service.ts";
+import { TokenVerifier } from "../auth/token-verifier.ts";
 import { withKeyText } from "../config/public-key.ts";
 import { hasKeys } from "../config/rules.ts";
 import type { Settings } from "../config/schema.ts";
 import { readCertificate } from "../net/certificate-files.ts";
 import { now } from "../net/clock.ts";
 import { listen } from "../net/listen.ts";
+import { joinCluster } from "../server/cluster.ts";
+import { createLog } from "../telemetry/log.ts";
 import type { Finding } from "./finding.ts";
 import { diagnoseTurn } from "./turn-diagnosis.ts";
 

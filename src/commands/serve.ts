@@ -1,9 +1,9 @@
-import { createLog } from "../admin/log.ts";
 import { hasKeys } from "../config/rules.ts";
 import type { Settings } from "../config/schema.ts";
 import { startSwitchboard } from "../main.ts";
 import { runtime } from "../net/listen.ts";
-import { packageVersion } from "../place.ts";
+import { packageVersion } from "../package-info.ts";
+import { createLog } from "../telemetry/log.ts";
 import { runWorkers, type WorkerReady } from "./workers.ts";
 
 const noKeys =

@@ -1,5 +1,5 @@
 import { SignJWT } from "jose";
-import { allGrants, parseGrants } from "../admin/grant-claims.ts";
+import { allGrants, parseGrants } from "../auth/grant-claims.ts";
 import type { CommandLine } from "../config/flags.ts";
 import { loadSettings } from "../config/load.ts";
 import { now } from "../net/clock.ts";

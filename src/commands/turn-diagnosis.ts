@@ -1,14 +1,14 @@
 import type { Settings } from "../config/schema.ts";
 import { now } from "../net/clock.ts";
 import { hmacSha1 } from "../net/crypto.ts";
-import { formatHost } from "../place.ts";
+import { formatHost } from "../package-info.ts";
+import { completed, turnOptions } from "../server/turn.ts";
 import { parseAddress } from "../shared/ip-address.ts";
 import { startTurnFleet } from "../turn/shell/fleet.ts";
 import { parseIceUrl } from "../turn/shell/ice-url.ts";
 import { probeTurn } from "../turn/shell/probe.ts";
 import { isPublicAddress } from "../turn/shell/public-address.ts";
 import { discoverAddresses, type SeenAddress } from "../turn/shell/stun-discovery.ts";
-import { completed, turnOptions } from "../turn-service.ts";
 import type { Finding } from "./finding.ts";
 
 /** Makes a credential that lives for so many ms. */

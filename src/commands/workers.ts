@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createLog, type Logger } from "../admin/log.ts";
 import type { Settings } from "../config/schema.ts";
 import { now } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { runtime } from "../net/listen.ts";
-import { nodeName } from "../place.ts";
+import { nodeName } from "../package-info.ts";
+import { createLog, type Logger } from "../telemetry/log.ts";
 
 /** What a worker tells once it listens: the TURN URLs of each of its threads. */
 export interface WorkerReady {

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { Icon, type IconName } from "./icon.tsx";
-import { Board, type CordState } from "./jack.tsx";
+import { Board, type CordState } from "./user-badge.tsx";
 
 /** What a card offers: words, deed, look, sign. */
 export type Choice = readonly [

@@ -1,5 +1,5 @@
-import { Jack } from "./jack.tsx";
 import { chosenPerson, type Device, type Page, type Person } from "./page.ts";
+import { UserBadge } from "./user-badge.tsx";
 
 /** The left column: who is on the line, and on which devices. */
 export function Directory({ page }: { page: Page }) {
@@ -22,7 +22,7 @@ export function Directory({ page }: { page: Page }) {
         <div class="you">
           <h2 class="label">You</h2>
           <div class="person">
-            <Jack user={me.user} lit />
+            <UserBadge user={me.user} lit />
             <span class="who">
               <strong>{me.user}</strong>
               <small>
@@ -47,7 +47,7 @@ function PersonRow({ page, person }: { page: Page; person: Person }) {
         page.chosen.value = person.user;
       }}
     >
-      <Jack user={person.user} lit={chosen} />
+      <UserBadge user={person.user} lit={chosen} />
       <span class="who">
         <strong>{person.user}</strong>
         <small>{person.talking ? "In a call" : deviceList(person.devices)}</small>

@@ -21,7 +21,7 @@ const at = (scene: Scene, rest: Partial<Model> = {}): Model => ({ scene, link: u
 const ended = (ending: Ending, device?: string): Model =>
   at({ at: "over", peer: "bob", ending, ...(device === undefined ? {} : { device }) });
 const noCamera = (trouble: CameraTrouble): Model =>
-  at({ at: "no-camera", wish: "call", peer: "bob", trouble });
+  at({ at: "no-camera", purpose: "call", peer: "bob", trouble });
 
 interface Sample {
   readonly model: Model;
@@ -102,7 +102,7 @@ const samples: Record<string, Sample> = {
       page.note.value = { text: "bob is free now.", act: { label: "Call", run: () => undefined } };
     },
   },
-  asking: { model: at({ at: "asking", wish: "call", peer: "bob" }), set: people },
+  asking: { model: at({ at: "asking", purpose: "call", peer: "bob" }), set: people },
   outgoing: {
     model: at({ at: "calling", peer: "bob", ringing: ["Chrome on Linux", "Safari on iPhone"] }),
     set: calling,

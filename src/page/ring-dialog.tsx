@@ -1,8 +1,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import { Icon } from "./icon.tsx";
-import { Jack } from "./jack.tsx";
 import type { Actions } from "./page.ts";
 import type { Ring } from "./state.ts";
+import { UserBadge } from "./user-badge.tsx";
 
 interface RingDialogProps {
   readonly ring: Ring;
@@ -44,8 +44,8 @@ export function RingDialog({ ring, act, engaged, others }: RingDialogProps) {
         act.hush();
       }}
     >
-      <span class="ring-jack">
-        <Jack user={ring.from} lit />
+      <span class="ring-badge">
+        <UserBadge user={ring.from} lit />
       </span>
       <h1 class="title" id="ring-title">
         {moves ? `Go on with ${ring.from} here?` : `${ring.from} calls you`}

@@ -7,12 +7,12 @@ import { ladder } from "./ladder.ts";
 import { LadderFeed } from "./ladder-feed.ts";
 import { ladderText } from "./ladder-text.ts";
 import { LinkWatch } from "./link-watch.ts";
-import { MediaWishes } from "./media-wishes.ts";
+import { MediaRequests } from "./media-requests.ts";
 import { OwnMedia } from "./own-media.ts";
 import type { Actions, Device, Page } from "./page.ts";
 import { createRingTone } from "./ring-tone.ts";
 import { Ringer } from "./ringer.ts";
-import type { Wish } from "./state.ts";
+import type { MediaPurpose } from "./state.ts";
 
 /** What one is signed in with, and all that lives as long. */
 interface Online {
@@ -29,7 +29,7 @@ export class Session implements Actions {
   readonly #page: Page;
   readonly #own: OwnMedia;
   readonly #feed: LadderFeed;
-  readonly #wishes: MediaWishes;
+  readonly #mediaRequests: MediaRequests;
   readonly #tone = createRingTone();
   #online: Online | undefined;
   #last: { readonly user: string; readonly video: boolean } | undefined;
@@ -38,7 +38,7 @@ export class Session implements Actions {
   constructor(page: Page) {
     this.#page = page;
     this.#own = new OwnMedia(page);
-    this.#wishes = new MediaWishes(page, this.#own);
+    this.#mediaRequests = new MediaRequests(page, this.#own);
     this.#feed = new LadderFeed(page);
     // A page that went online by its address has not been touched yet.
     for (const touch of ["pointerdown", "keydown"])
@@ -112,18 +112,18 @@ export class Session implements Actions {
   }
 
   cancel(): void {
-    const { wish } = this.#wishes;
-    if (wish === undefined) {
+    const { purpose } = this.#mediaRequests;
+    if (purpose === undefined) {
       this.hangUp();
       return;
     }
-    this.#wishes.drop();
-    if (wish === "answer") this.#page.tell({ type: "answering", on: false });
+    this.#mediaRequests.drop();
+    if (purpose === "answer") this.#page.tell({ type: "answering", on: false });
     this.dismiss();
   }
 
   without(instead: "test" | "audio" | "retry"): void {
-    void this.#wishes.without(instead);
+    void this.#mediaRequests.without(instead);
   }
 
   accept(video: boolean): void {
@@ -204,8 +204,8 @@ export class Session implements Actions {
     }
   }
 
-  #want(wish: Wish, peer: string, video: boolean, go: (media: LocalMedia) => void): void {
-    void this.#wishes.want(wish, peer, video, this.#online?.desk.call !== undefined, go);
+  #want(purpose: MediaPurpose, peer: string, video: boolean, go: (media: LocalMedia) => void): void {
+    void this.#mediaRequests.want(purpose, peer, video, this.#online?.desk.call !== undefined, go);
   }
 
   #ringer(room: FrontRoom, desk: CallDesk): Ringer {
@@ -226,7 +226,7 @@ export class Session implements Actions {
         this.dismiss();
       },
       over: () => {
-        if (this.#wishes.wish === "answer") this.cancel();
+        if (this.#mediaRequests.purpose === "answer") this.cancel();
       },
     });
   }
@@ -257,7 +257,7 @@ export class Session implements Actions {
     this.#page.crowd.value = undefined;
     this.#page.tell({ type: "online" });
     this.#page.tell({ type: "ring-over" });
-    this.#wishes.drop();
+    this.#mediaRequests.drop();
   }
 
   #try(done: Promise<void>): void {

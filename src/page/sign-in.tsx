@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { Board } from "./jack.tsx";
 import type { Actions, Page } from "./page.ts";
+import { Board } from "./user-badge.tsx";
 import { describeProblem, type SignInProblem } from "./words.ts";
 
 /** The first thing a stranger sees: one line, a name, one button. */

@@ -12,8 +12,13 @@ export type Scene =
   | { readonly at: "signed-out"; readonly problem?: SignInProblem }
   | { readonly at: "going-online" }
   | { readonly at: "directory" }
-  | { readonly at: "asking"; readonly wish: Wish; readonly peer: string }
-  | { readonly at: "no-camera"; readonly wish: Wish; readonly peer: string; readonly trouble: CameraTrouble }
+  | { readonly at: "asking"; readonly purpose: MediaPurpose; readonly peer: string }
+  | {
+      readonly at: "no-camera";
+      readonly purpose: MediaPurpose;
+      readonly peer: string;
+      readonly trouble: CameraTrouble;
+    }
   | { readonly at: "calling"; readonly peer: string; readonly ringing: readonly string[] }
   | {
       readonly at: "talking";
@@ -31,7 +36,7 @@ export type Scene =
 export type SceneAt<T extends Scene["at"]> = Extract<Scene, { at: T }>;
 
 /** What a camera is wanted for. */
-export type Wish = "preview" | "call" | "answer";
+export type MediaPurpose = "preview" | "call" | "answer";
 
 export interface Loss {
   readonly at: number;

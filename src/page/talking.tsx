@@ -1,10 +1,10 @@
 import { CallBar } from "./call-bar.tsx";
 import { Clock, Countdown, Seconds } from "./countdown.tsx";
-import { Jack } from "./jack.tsx";
 import { cordText } from "./ladder-text.ts";
 import type { Actions, Page, Quality } from "./page.ts";
 import { OwnPicture, Picture } from "./picture.tsx";
 import type { Loss, SceneAt } from "./state.ts";
+import { UserBadge } from "./user-badge.tsx";
 
 /** The call: the other's picture, one's own, path and delay, and the bar. */
 export function Talking({ page, act, scene }: { page: Page; act: Actions; scene: SceneAt<"talking"> }) {
@@ -35,7 +35,7 @@ export function Talking({ page, act, scene }: { page: Page; act: Actions; scene:
         />
         {bare && (
           <div class="faceless">
-            <Jack user={scene.peer} lit />
+            <UserBadge user={scene.peer} lit />
             <p>{scene.since === undefined ? "Connecting…" : `${scene.peer}’s picture is off`}</p>
           </div>
         )}

@@ -1,4 +1,4 @@
-import { initial } from "./jack.tsx";
+import { initial } from "./user-badge.tsx";
 
 const width = 640;
 const height = 360;

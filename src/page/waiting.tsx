@@ -38,7 +38,7 @@ export function Asking({ page, act, scene }: { page: Page; act: Actions; scene: 
       text="Your browser is asking. Choose “Allow”, or go on without."
       choices={[
         ["Test picture", () => act.without("test")],
-        scene.wish !== "preview" && ["Audio only", () => act.without("audio")],
+        scene.purpose !== "preview" && ["Audio only", () => act.without("audio")],
         ["Cancel", () => act.cancel(), "quiet"],
       ]}
     />
@@ -64,8 +64,8 @@ export function NoCamera({ act, scene }: { act: Actions; scene: SceneAt<"no-came
       title={title}
       text={advice}
       choices={[
-        [`${goOn[scene.wish]} the test picture`, () => act.without("test"), "brass"],
-        sound && scene.wish !== "preview" && ["Audio only", () => act.without("audio")],
+        [`${goOn[scene.purpose]} the test picture`, () => act.without("test"), "brass"],
+        sound && scene.purpose !== "preview" && ["Audio only", () => act.without("audio")],
         ["Cancel", () => act.cancel(), "quiet"],
       ]}
     >

@@ -1,28 +1,28 @@
+import type { Backplane } from "../cluster/backplane.ts";
+import { Cluster } from "../cluster/cluster.ts";
+import { NodeCore } from "../cluster/cluster-door.ts";
+import type { ClusterStats } from "../cluster/cluster-host.ts";
+import type { CoreParts } from "../cluster/core-parts.ts";
+import { LinkMigration } from "../cluster/links/link-migration.ts";
+import { ClusterRooms } from "../cluster/rooms/cluster-rooms.ts";
 import { wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf } from "../protocol/requests.ts";
 import { Deadlines } from "../shared/deadlines.ts";
-import type { Backplane } from "./backplane.ts";
-import { Cluster } from "./cluster/cluster.ts";
-import type { ClusterStats } from "./cluster/cluster-host.ts";
-import { ClusterRooms } from "./cluster/cluster-rooms.ts";
-import { ClusterDoor } from "./cluster-door.ts";
-import { type ConnectionHost, NativeConnection } from "./connection.ts";
-import type { CoreParts } from "./core-parts.ts";
 import type { Device, Outcome } from "./device.ts";
 import { DeviceLifecycle } from "./device-lifecycle.ts";
 import { Directory } from "./directory.ts";
 import { GatewayPort } from "./gateway-port.ts";
-import { LinkMigration } from "./link-migration.ts";
-import { drainLinks, sweepLinks } from "./link-upkeep.ts";
-import { Links } from "./links.ts";
+import { type ConnectionHost, NativeConnection } from "./link/connection.ts";
+import { drainLinks, sweepLinks } from "./link/link-upkeep.ts";
+import { Links } from "./link/links.ts";
+import { SignIn } from "./link/sign-in.ts";
 import { Messages } from "./messages.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
-import type { RoomRule } from "./room-policy.ts";
-import { Rooms } from "./rooms.ts";
-import { type SessionRequest, Sessions } from "./sessions.ts";
-import { SignIn } from "./sign-in.ts";
+import type { RoomRule } from "./room/room-policy.ts";
+import { Rooms } from "./room/rooms.ts";
+import { type SessionRequest, Sessions } from "./session/sessions.ts";
 
 export interface CoreOptions {
   /** This node's name, unique in the cluster. */
@@ -76,7 +76,7 @@ export class Core implements ConnectionHost, CoreParts {
   readonly cluster: Cluster | undefined;
   readonly migration: LinkMigration;
   readonly #lifecycle = new DeviceLifecycle(this);
-  readonly #door = new ClusterDoor(this, this.#lifecycle, this.perform.bind(this));
+  readonly #nodeCore = new NodeCore(this, this.#lifecycle, this.perform.bind(this));
   readonly #limits: Limits;
   readonly #deadlines = new Deadlines();
   readonly directory = new Directory();
@@ -101,7 +101,7 @@ export class Core implements ConnectionHost, CoreParts {
     const boot = ports.random(9);
     const cluster =
       backplane &&
-      new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this.#door });
+      new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this.#nodeCore });
     this.cluster = cluster;
     const links = new Links({ limits, ports, deadlines, directory, hooks: this.#lifecycle });
     this.links = links;
@@ -132,7 +132,7 @@ export class Core implements ConnectionHost, CoreParts {
 
   /** The entrance for devices of another protocol. Callers are asked for their offer early from then on, where it is needed. */
   gateway(): GatewayPort {
-    this.sessions.calls.asksOffers = true;
+    this.sessions.setup.asksOffers = true;
     return new GatewayPort({
       limits: this.#limits,
       ports: this.ports,
@@ -213,12 +213,12 @@ export class Core implements ConnectionHost, CoreParts {
     // First: the sessions of their meshes end with them here.
     this.cluster.rooms?.handOver(now);
     for (const id of this.sessions.ids()) this.cluster.handover.begin(id, now);
-    this.sessions.calls.handOverKeys(now);
+    this.sessions.setup.handOverKeys(now);
   }
 
   /** Ends the links of a user, or of one device, and refuses the user's tokens issued before now. Answers how many. */
   kick(user: string, device: string | undefined, now: number): number {
-    const count = this.#door.kicked(user, device, now);
+    const count = this.#nodeCore.kicked(user, device, now);
     this.cluster?.kicked(user, device);
     this.settle(now);
     return count;
@@ -262,7 +262,7 @@ export class Core implements ConnectionHost, CoreParts {
       case "call":
         return this.draining
           ? { error: wireError("temporary") }
-          : this.sessions.calls.call(device, request, now);
+          : this.sessions.setup.call(device, request, now);
       case "watch":
         return this.presence.watch(device, request.users, now);
       case "unwatch":

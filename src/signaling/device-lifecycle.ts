@@ -1,13 +1,13 @@
-import type { Parcel } from "./cluster/link-transfer.ts";
-import type { NodeItem } from "./cluster/node-item.ts";
-import { RemoteLink } from "./cluster/remote-link.ts";
-import type { CoreParts } from "./core-parts.ts";
+import type { CoreParts } from "../cluster/core-parts.ts";
+import { RemoteLink } from "../cluster/devices/remote-link.ts";
+import type { NodeItem } from "../cluster/items.ts";
+import type { LinkState } from "../cluster/links/link-transfer.ts";
 import type { Device } from "./device.ts";
-import type { LinkHooks, Places } from "./link-hooks.ts";
-import type { LinkEnd } from "./links.ts";
+import type { LinkHooks, Places } from "./link/link-hooks.ts";
+import type { LinkEnd } from "./link/links.ts";
 import { may } from "./permissions.ts";
-import type { Sessions } from "./sessions.ts";
-import type { Ticket } from "./tickets.ts";
+import type { Sessions } from "./session/sessions.ts";
+import type { Ticket } from "./session/tickets.ts";
 
 /** What sessions, presence, rooms and the other nodes hear of devices that come and go. */
 export class DeviceLifecycle implements LinkHooks {
@@ -54,11 +54,11 @@ export class DeviceLifecycle implements LinkHooks {
     this.#core.cluster?.suspended(device);
   }
 
-  adopted(device: Device, parcel: Parcel, held: readonly NodeItem[], now: number): void {
-    const watched = parcel.watches.filter((user) => may(device, "watch", user));
+  adopted(device: Device, linkState: LinkState, held: readonly NodeItem[], now: number): void {
+    const watched = linkState.watches.filter((user) => may(device, "watch", user));
     if (watched.length > 0) this.#core.presence.watch(device, watched, now);
-    this.#core.sessions.calls.rememberKeys(device.user, parcel.keys, now);
-    this.#core.cluster?.adopted(device, parcel, held, now);
+    this.#core.sessions.setup.rememberKeys(device.user, linkState.keys, now);
+    this.#core.cluster?.adopted(device, linkState, held, now);
   }
 
   closed(device: Device, why: LinkEnd, now: number): void {

@@ -1,3 +1,5 @@
+import type { Cluster } from "../cluster/cluster.ts";
+import { RemoteLink } from "../cluster/devices/remote-link.ts";
 import { closeCodes } from "../protocol/close-codes.ts";
 import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
@@ -5,12 +7,10 @@ import type { Request } from "../protocol/requests.ts";
 import type { Capabilities } from "../protocol/values.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
-import type { Cluster } from "./cluster/cluster.ts";
-import { RemoteLink } from "./cluster/remote-link.ts";
 import { Device, type DeviceOptions, type Outcome } from "./device.ts";
 import type { Directory } from "./directory.ts";
-import type { LinkHooks } from "./link-hooks.ts";
-import type { LinkEnd } from "./links.ts";
+import type { LinkHooks } from "./link/link-hooks.ts";
+import type { LinkEnd } from "./link/links.ts";
 import type { Identity, Ports } from "./ports.ts";
 
 /** What the core lends to its gateways. */

@@ -1,3 +1,5 @@
+import type { Cluster } from "../cluster/cluster.ts";
+import { RemoteLink } from "../cluster/devices/remote-link.ts";
 import { type Address, parseAddress } from "../protocol/address.ts";
 import { overLimit, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
@@ -5,8 +7,6 @@ import type { PushBody } from "../protocol/pushes.ts";
 import type { RequestOf } from "../protocol/requests.ts";
 import { TokenBuckets } from "../shared/token-bucket.ts";
 import { longerThan } from "../shared/utf8.ts";
-import type { Cluster } from "./cluster/cluster.ts";
-import { RemoteLink } from "./cluster/remote-link.ts";
 import type { Device, Outcome } from "./device.ts";
 import { failed } from "./outcome.ts";
 import { may } from "./permissions.ts";

@@ -3,8 +3,8 @@ import { random, sha256 } from "../net/crypto.ts";
 import type { Client, Refusal } from "../net/http-server.ts";
 import { closeCodes } from "../protocol/close-codes.ts";
 import { paths } from "../protocol/version.ts";
-import { type Door, refuseEntry } from "./door.ts";
 import { PollTransport } from "./poll-transport.ts";
+import { refuseEntry, type TransportGuard } from "./transport-guard.ts";
 
 /** How long a GET waits for frames, and how long a transport lives without one. ms */
 export interface PollTimes {
@@ -17,15 +17,15 @@ const transportHeader = "Switchboard-Transport";
 
 /** The native protocol over plain HTTP requests, for networks that block WebSocket: frames go as lines of JSON. */
 export class HttpPoll {
-  readonly #door: Door;
+  readonly #guard: TransportGuard;
   readonly #times: PollTimes;
   /** By the hash of the secret, so that comparing tells nothing of it. */
   readonly #transports = new Map<string, PollTransport>();
   /** Stops its timer; transports that are open stay. */
   readonly stop: () => void;
 
-  constructor(door: Door, times: PollTimes = usualTimes) {
-    this.#door = door;
+  constructor(guard: TransportGuard, times: PollTimes = usualTimes) {
+    this.#guard = guard;
     this.#times = times;
     this.stop = every(Math.min(1_000, times.patience / 4), () => this.#sweep());
   }
@@ -37,7 +37,7 @@ export class HttpPoll {
 
   async #answer(request: Request, client: Client): Promise<Response> {
     const refusal =
-      this.#door.access.refuseStranger(request, client) ?? this.#door.access.refuseOrigin(request);
+      this.#guard.access.refuseStranger(request, client) ?? this.#guard.access.refuseOrigin(request);
     if (refusal !== undefined) return refused(refusal);
     const response = await this.#serve(request, client);
     response.headers.set("Cache-Control", "no-store");
@@ -74,11 +74,11 @@ export class HttpPoll {
   }
 
   async #hello(request: Request, client: Client): Promise<Response> {
-    const refusal = refuseEntry(this.#door, request, client);
+    const refusal = refuseEntry(this.#guard, request, client);
     if (refusal !== undefined) return refused(refusal);
     const hello = await bodyOf(request);
     if (hello === undefined) return failure(400, closeCodes.protocolError.code, "the body did not arrive");
-    const transport = new PollTransport(this.#door, client);
+    const transport = new PollTransport(this.#guard, client);
     transport.receive(hello.trim());
     await transport.frames(undefined);
     const frames = transport.take();
@@ -114,7 +114,7 @@ export class HttpPoll {
 
   /** Ends transports that no GET asks for any more, and forgets ended ones once their client could have heard. */
   #sweep(): void {
-    const now = this.#door.now();
+    const now = this.#guard.now();
     for (const [key, transport] of this.#transports) {
       if (transport.quietSince === undefined || now - transport.quietSince < this.#times.patience) continue;
       if (transport.ended === undefined) transport.lost(1006);

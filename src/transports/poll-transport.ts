@@ -2,7 +2,7 @@ import { after } from "../net/clock.ts";
 import type { Client } from "../net/http-server.ts";
 import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
-import type { Door } from "./door.ts";
+import type { TransportGuard } from "./transport-guard.ts";
 
 /** A GET that waits for frames. */
 export interface Waiting {
@@ -14,7 +14,7 @@ export interface Waiting {
 
 /** One client of the HTTP fallback: frames down wait in a queue until a GET takes them. */
 export class PollTransport implements Transport {
-  readonly #door: Door;
+  readonly #guard: TransportGuard;
   readonly #client: Client;
   readonly #connection: Connection;
   #queue: string[] = [];
@@ -25,12 +25,12 @@ export class PollTransport implements Transport {
   #quietSince: number | undefined;
   #ended: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(door: Door, client: Client) {
-    this.#door = door;
+  constructor(guard: TransportGuard, client: Client) {
+    this.#guard = guard;
     this.#client = client;
-    this.#quietSince = door.now();
-    door.admission.entered(client);
-    this.#connection = door.core.open(this, client, door.now());
+    this.#quietSince = guard.now();
+    guard.admission.entered(client);
+    this.#connection = guard.core.open(this, client, guard.now());
   }
 
   get buffered(): number {
@@ -58,7 +58,7 @@ export class PollTransport implements Transport {
   close(code: number, reason: string): void {
     if (this.#ended !== undefined) return;
     this.#ended = { code, reason };
-    this.#door.admission.left(this.#client);
+    this.#guard.admission.left(this.#client);
     this.#wake?.(true);
   }
 
@@ -66,12 +66,12 @@ export class PollTransport implements Transport {
   lost(code: number): void {
     if (this.#ended !== undefined) return;
     this.close(code, "");
-    this.#connection.closed(code, this.#door.now());
+    this.#connection.closed(code, this.#guard.now());
   }
 
   receive(text: string): void {
     try {
-      this.#connection.receive(text, this.#door.now());
+      this.#connection.receive(text, this.#guard.now());
     } catch (error) {
       this.lost(1011);
       throw error;
@@ -102,7 +102,7 @@ export class PollTransport implements Transport {
         this.#wake = undefined;
         stop();
         waiting?.gone.removeEventListener("abort", leave);
-        this.#quietSince = this.#door.now();
+        this.#quietSince = this.#guard.now();
         resolve(mine);
       };
       const leave = (): void => wake(false);

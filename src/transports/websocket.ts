@@ -3,33 +3,33 @@ import { paths, subprotocol } from "../protocol/version.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
-import { type Door, refuseEntry } from "./door.ts";
+import { refuseEntry, type TransportGuard } from "./transport-guard.ts";
 
 /** RFC 6455 §5.5: what is left of a close frame beside its code. */
 const reasonBytes = 123;
 
 /** The native protocol over WebSocket: one text frame is one message. */
-export function websocketRoute(door: Door): SocketRoute {
+export function websocketRoute(guard: TransportGuard): SocketRoute {
   return {
     path: paths.websocket,
     protocol: subprotocol,
-    check: (request, client) => refuseEntry(door, request, client),
-    open: (socket) => new WebSocketTransport(door, socket),
+    check: (request, client) => refuseEntry(guard, request, client),
+    open: (socket) => new WebSocketTransport(guard, socket),
   };
 }
 
 /** Both directions of one socket in one object, since there are as many as clients. */
 class WebSocketTransport implements Transport, SocketHandlers {
-  readonly #door: Door;
+  readonly #guard: TransportGuard;
   readonly #socket: Socket;
   readonly #connection: Connection;
   #gone = false;
 
-  constructor(door: Door, socket: Socket) {
-    this.#door = door;
+  constructor(guard: TransportGuard, socket: Socket) {
+    this.#guard = guard;
     this.#socket = socket;
-    door.admission.entered(socket.client);
-    this.#connection = door.core.open(this, socket.client, door.now());
+    guard.admission.entered(socket.client);
+    this.#connection = guard.core.open(this, socket.client, guard.now());
   }
 
   get buffered(): number {
@@ -46,21 +46,21 @@ class WebSocketTransport implements Transport, SocketHandlers {
   }
 
   text(message: string): void {
-    this.#connection.receive(message, this.#door.now());
+    this.#connection.receive(message, this.#guard.now());
   }
 
   binary(): void {
-    this.#connection.receiveBinary(this.#door.now());
+    this.#connection.receiveBinary(this.#guard.now());
   }
 
   closed(code: number): void {
     this.#leave();
-    this.#connection.closed(code, this.#door.now());
+    this.#connection.closed(code, this.#guard.now());
   }
 
   #leave(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.#door.admission.left(this.#socket.client);
+    this.#guard.admission.left(this.#socket.client);
   }
 }

@@ -16,16 +16,16 @@ import type { Identity } from "./authentication.ts";
 import type { Client } from "./client.ts";
 import type { TurnMachine } from "./machine.ts";
 import type { Lease } from "./quotas.ts";
-import { Relay, type RelaySocket, type RelayWish } from "./relay.ts";
+import { Relay, type RelayRequest, type RelaySocket } from "./relay.ts";
 import { type Failure, failures, type Outcome } from "./request-outcome.ts";
 import { sourceGroupName } from "./source-group.ts";
 
 const udp = 17;
 
 /** What an Allocate request asks for. */
-interface Wish {
+interface RequestedAllocation {
   readonly families: readonly Family[];
-  readonly shape: RelayWish["shape"];
+  readonly shape: RelayRequest["shape"];
   readonly token: Uint8Array | undefined;
   /** Seconds. */
   readonly lifetime: number;
@@ -48,25 +48,25 @@ export function allocate(
     return again ? allocated(client.allocation, request, now) : failures.allocationMismatch;
   }
   if (client.pending !== undefined) return undefined;
-  const wish = readWish(machine, client, request);
-  if ("code" in wish) return wish;
+  const requested = readRequested(machine, client, request);
+  if ("code" in requested) return requested;
   const transaction = request.transactionId;
-  if (wish.token !== undefined) {
-    const reserved = machine.reservations.claim(wish.token, identity.user);
+  if (requested.token !== undefined) {
+    const reserved = machine.reservations.claim(requested.token, identity.user);
     if (reserved === undefined) return failures.reservation;
     client.pending = transaction;
     const sockets = new Map([[reserved.family, reserved.socket]]);
-    return open(machine, client, request, identity, reserved.lease, sockets, wish);
+    return open(machine, client, request, identity, reserved.lease, sockets, requested);
   }
   const lease = takeLease(machine, client, identity);
   if ("code" in lease) return lease;
-  const second = wish.shape === "pair" ? takeLease(machine, client, identity) : undefined;
+  const second = requested.shape === "pair" ? takeLease(machine, client, identity) : undefined;
   if (second !== undefined && "code" in second) {
     lease.release();
     return second;
   }
   client.pending = transaction;
-  gather(machine, wish, (sockets, next) => {
+  gather(machine, requested, (sockets, next) => {
     const gone = client.pending !== transaction;
     if (gone || sockets.size === 0) {
       for (const socket of [...sockets.values(), ...(next ? [next] : [])]) socket.close();
@@ -78,7 +78,7 @@ export function allocate(
       machine.finish(client, request, identity, failures.noPort);
       return;
     }
-    const answer = open(machine, client, request, identity, lease, sockets, wish);
+    const answer = open(machine, client, request, identity, lease, sockets, requested);
     if (next !== undefined && second !== undefined) {
       const token = machine.ports.crypto.random(8);
       const [only = family.ipv4] = sockets.keys();
@@ -91,7 +91,11 @@ export function allocate(
 }
 
 /** Steps 3 to 9: what is wanted, or why it can't be had. */
-function readWish(machine: TurnMachine, client: Client, request: StunMessage): Wish | Failure {
+function readRequested(
+  machine: TurnMachine,
+  client: Client,
+  request: StunMessage,
+): RequestedAllocation | Failure {
   const { limits, followClientFamily } = machine.options;
   const { families: served, dontFragment } = machine.ports.relays;
   const decoded = <T>(type: number, decode: (value: Uint8Array) => T | undefined) => {
@@ -140,7 +144,7 @@ function takeLease(machine: TurnMachine, client: Client, identity: Identity): Le
 /** Opens what sockets there are, one family after the other. `next` is the second one of a pair. */
 function gather(
   machine: TurnMachine,
-  { families, shape }: Wish,
+  { families, shape }: RequestedAllocation,
   done: (sockets: Sockets, next: RelaySocket | undefined) => void,
 ): void {
   const { relays } = machine.ports;
@@ -171,12 +175,12 @@ function open(
   identity: Identity,
   lease: Lease,
   sockets: Sockets,
-  wish: Wish,
+  requested: RequestedAllocation,
 ): MessageWriter {
   const { now, traffic, ports } = machine;
   client.pending = undefined;
   const allocation = new Allocation(client, identity, request.transactionId.slice(), lease, traffic, now);
-  allocation.expiresAt = now + wish.lifetime * 1_000;
+  allocation.expiresAt = now + requested.lifetime * 1_000;
   for (const [one, socket] of sockets) {
     const relay = new Relay(one, socket, ports.relays.advertised(one), allocation);
     allocation.relays.push(relay);
@@ -184,8 +188,8 @@ function open(
   }
   machine.opened(allocation);
   const answer = allocated(allocation, request, now);
-  if (wish.token === undefined)
-    for (const one of wish.families)
+  if (requested.token === undefined)
+    for (const one of requested.families)
       if (!sockets.has(one)) {
         const served = ports.relays.families.includes(one);
         const code = served ? errorCode.insufficientCapacity : errorCode.addressFamilyNotSupported;

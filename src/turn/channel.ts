@@ -1,5 +1,5 @@
 import type { Permission } from "./permission.ts";
-import type { DatagramTarget } from "./udp-door.ts";
+import type { DatagramTarget } from "./udp-listener.ts";
 
 /** Life of a channel binding, and how long after it neither number nor peer may be bound otherwise (RFC 8656 §12). ms */
 export const channelLife = 600_000;

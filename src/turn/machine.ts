@@ -30,7 +30,7 @@ import { ResponseBuckets } from "./response-buckets.ts";
 import { send } from "./send-indication.ts";
 import { TurnStats } from "./stats.ts";
 import { Traffic } from "./traffic.ts";
-import type { UdpDoor } from "./udp-door.ts";
+import type { UdpListener } from "./udp-listener.ts";
 import { unknownAttributes } from "./unknown-attributes.ts";
 
 export interface MachineOptions extends CredentialOptions {
@@ -116,13 +116,19 @@ export class TurnMachine {
    * A datagram at a UDP listener, from an address as the platform writes it. The bytes are the machine's. The clock is asked only
    * where the time matters, which is not on the way of relayed data.
    */
-  datagram(door: UdpDoor, bytes: Uint8Array, port: number, address: string, clock: () => number): void {
+  datagram(
+    listener: UdpListener,
+    bytes: Uint8Array,
+    port: number,
+    address: string,
+    clock: () => number,
+  ): void {
     const first = bytes[0] ?? 0xff;
-    const client = door.find(address, port);
+    const client = listener.find(address, port);
     if (isChannelData(first)) this.#channelData(client, bytes);
     else if (client !== undefined) this.message(client, bytes, clock());
     else {
-      const stranger = first < 4 ? door.stranger(address, port) : undefined;
+      const stranger = first < 4 ? listener.stranger(address, port) : undefined;
       if (stranger === undefined) this.stats.refuse("malformed");
       else this.message(stranger, bytes, clock());
     }

@@ -1,7 +1,7 @@
 import { formatAddress } from "../shared/ip-address.ts";
 import type { Family, TransportAddress } from "../wire/stun/transport-address.ts";
 import type { Allocation } from "./allocation.ts";
-import type { DatagramSocket } from "./udp-door.ts";
+import type { DatagramSocket } from "./udp-listener.ts";
 
 /** A relay's own UDP socket. */
 export interface RelaySocket extends DatagramSocket {
@@ -21,7 +21,7 @@ export interface RelayReceiver {
 }
 
 /** Which sockets are wanted: one; one with an even port; or two, the first port being even. */
-export interface RelayWish {
+export interface RelayRequest {
   readonly family: Family;
   readonly shape: "any" | "even" | "pair";
 }
@@ -33,7 +33,7 @@ export interface RelayPorts {
   /** True when sockets can set the DF bit. */
   readonly dontFragment: boolean;
   /** `done` gets the sockets, or undefined when there is no free port; sooner or later, once. */
-  open(wish: RelayWish, done: (sockets: readonly RelaySocket[] | undefined) => void): void;
+  open(requested: RelayRequest, done: (sockets: readonly RelaySocket[] | undefined) => void): void;
   /** The address that clients are told for relays of the family. */
   advertised(family: Family): Uint8Array;
 }

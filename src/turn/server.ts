@@ -22,9 +22,9 @@ import {
 import { relayAddresses } from "./shell/public-address.ts";
 import { RelaySockets } from "./shell/relay-sockets.ts";
 import { runSelfTest, type SelfTestResult } from "./shell/self-test.ts";
-import { StreamDoor } from "./shell/stream-door.ts";
+import { StreamListener } from "./shell/stream-listener.ts";
 import type { TurnCounters } from "./stats.ts";
-import { UdpDoor } from "./udp-door.ts";
+import { UdpListener } from "./udp-listener.ts";
 
 /** Gauges and counters of a TURN server. */
 export interface TurnReport extends TurnGauges, TurnCounters {
@@ -119,9 +119,9 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     },
     { crypto: stunCrypto, relays, emit: limited(options.log ?? (() => {}), selfTestUser.name) },
   );
-  const streams = new StreamDoor(machine, now);
+  const streams = new StreamListener(machine, now);
   const listen = options.listen ?? wildcards(interfaces);
-  const listeners = await openListeners(listen, options, machine, streams, limits.connections);
+  const opened = await openListeners(listen, options, machine, streams, limits.connections);
   const stopSweeping = every(sweepInterval, () => {
     machine.sweep(now());
     streams.sweep(now());
@@ -130,7 +130,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   const stopLooking = every(interfaceInterval, () =>
     machine.policy.useHostAddresses(hostAddresses(interfaceAddresses())),
   );
-  const { udp, doors, tcp, tls } = listeners;
+  const { udp, udpListeners, tcp, tls } = opened;
   return {
     ports: { udp: udp[0]?.port, tcp: tcp[0]?.port, tls: tls[0]?.port },
     relayAddresses: told.map(formatAddress),
@@ -140,7 +140,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
       ...machine.gauges,
       ...machine.stats.copy(),
       connections: streams.size,
-      udpClients: doors.reduce((sum, door) => sum + door.size, 0),
+      udpClients: udpListeners.reduce((sum, listener) => sum + listener.size, 0),
       quotaHolders: machine.quotas.size,
       openRelaySockets: relays.openSockets,
     }),
@@ -164,7 +164,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
 
 interface Listeners {
   readonly udp: UdpSocket[];
-  readonly doors: UdpDoor[];
+  readonly udpListeners: UdpListener[];
   readonly tcp: TcpListener[];
   readonly tls: TcpListener[];
 }
@@ -174,18 +174,18 @@ async function openListeners(
   addresses: readonly string[],
   options: TurnOptions,
   machine: TurnMachine,
-  streams: StreamDoor,
+  streams: StreamListener,
   connections: number,
 ): Promise<Listeners> {
   const { udpPort = defaultUdpPort, tcpPort = defaultUdpPort } = options;
-  const opened: Listeners = { udp: [], doors: [], tcp: [], tls: [] };
+  const opened: Listeners = { udp: [], udpListeners: [], tcp: [], tls: [] };
   try {
     for (const address of addresses) {
       // A port that was chosen for the first address is everybody's.
       if (udpPort !== "off") {
-        const { socket, door } = await openUdp(machine, address, opened.udp[0]?.port ?? udpPort);
+        const { socket, listener } = await openUdp(machine, address, opened.udp[0]?.port ?? udpPort);
         opened.udp.push(socket);
-        opened.doors.push(door);
+        opened.udpListeners.push(listener);
       }
       if (tcpPort !== "off") {
         const port = opened.tcp[0]?.port ?? tcpPort;
@@ -209,17 +209,17 @@ async function openListeners(
 }
 
 async function openUdp(machine: TurnMachine, address: string, port: number) {
-  let door: UdpDoor | undefined;
+  let listener: UdpListener | undefined;
   const socket = await bindUdp({
     address,
     port,
     receiveBuffer,
     receive: (bytes, fromPort, fromAddress) => {
-      if (door !== undefined) machine.datagram(door, bytes, fromPort, fromAddress, now);
+      if (listener !== undefined) machine.datagram(listener, bytes, fromPort, fromAddress, now);
     },
   });
-  door = new UdpDoor(socket);
-  return { socket, door };
+  listener = new UdpListener(socket);
+  return { socket, listener };
 }
 
 function hostAddresses(interfaces: readonly { readonly address: string }[]): Uint8Array[] {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { answerFor, canStandIn } from "../../src/gateways/sip/stand-in.ts";
+import { answerFor, canAnswerOnBehalf } from "../../src/gateways/sip/answer-on-behalf.ts";
 import { direction } from "../../src/wire/sdp/attributes.ts";
 import { addCandidates, stripCandidates, withDefaultCandidates } from "../../src/wire/sdp/candidates.ts";
 import { formatDescription, parseDescription } from "../../src/wire/sdp/description.ts";
@@ -80,7 +80,7 @@ describe("SDP", () => {
         const instead = answerFor(description, other, 3);
         if (instead !== undefined)
           expect(parseDescription(instead)?.media).toHaveLength(description.media.length);
-        canStandIn(description, other);
+        canAnswerOnBehalf(description, other);
         offerChange(description, other);
         expect(offerChange(description, description)).toBe("direction-only");
       } catch (error) {

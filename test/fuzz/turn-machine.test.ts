@@ -16,7 +16,7 @@ describe("the machine and strangers", () => {
         for (const answer of answers) expect(answer.length).toBeLessThanOrEqual(3 * bytes.length);
         expect(rig.machine.gauges).toEqual({ allocations: 0, relays: 0, reservations: 0 });
         expect(rig.machine.quotas.size).toBe(0);
-        expect(rig.door.size).toBe(0);
+        expect(rig.guard.size).toBe(0);
       }),
       { numRuns },
     );

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MemoryHub } from "../../src/cluster/memory.ts";
+import { MemoryHub } from "../../src/backplane/memory.ts";
 import { backplaneSuite } from "./backplane-suite.ts";
 
 for (const delivery of ["immediate", "pumped"] as const)

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Backplane, type BackplaneAnswer, maxMessageBytes } from "../../src/signaling/backplane.ts";
+import { type Backplane, type BackplaneAnswer, maxMessageBytes } from "../../src/cluster/backplane.ts";
 
 /** Several nodes joined by one backplane, whatever carries it. */
 export interface Harness {

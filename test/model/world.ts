@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { MemoryHub } from "../../src/cluster/memory.ts";
+import { MemoryHub } from "../../src/backplane/memory.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { Core, type CoreStats } from "../../src/signaling/core.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
@@ -18,7 +18,7 @@ const watchers = new Set(["alice", "bob"]);
 
 /**
  * A backplane from which nothing comes is down for each node once its pings have gone unanswered, at the latest 4.5 s later
- * (src/cluster/nats-dial.ts): what waits longer than that comes out late, on a connection that is another, or never. ms
+ * (src/backplane/nats-dial.ts): what waits longer than that comes out late, on a connection that is another, or never. ms
  */
 const noticedAfter = [4_500, 3_500, 3_000] as const;
 

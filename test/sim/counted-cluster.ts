@@ -1,4 +1,4 @@
-import type { Backplane } from "../../src/signaling/backplane.ts";
+import type { Backplane } from "../../src/cluster/backplane.ts";
 import { SimCluster } from "../support/sim-cluster.ts";
 import type { SimClient, SimCore } from "../support/sim-core.ts";
 

@@ -18,7 +18,7 @@ const roomSize = 20;
 /** How often each end of a call sends candidates, ms: what is sent is kept for the check at the end. */
 const pace = 1_000;
 /** Devices that sign in at a time. */
-const doors = 50;
+const guards = 50;
 
 /** Thousands of devices of which a few call, resume, write and come and go in rooms at any time, at a steady pace. */
 export class SoakLoad {
@@ -52,7 +52,7 @@ export class SoakLoad {
       const phone = new Phone(device, this.#journal, () => this.#random.next());
       phone.pace = pace;
       this.phones.push(phone);
-      while (this.phones.length - this.online > doors) await sleep(5);
+      while (this.phones.length - this.online > guards) await sleep(5);
     }
     while (this.online < this.phones.length) await sleep(20);
   }

@@ -1,6 +1,6 @@
-import { MemoryHub } from "../../src/cluster/memory.ts";
+import { MemoryHub } from "../../src/backplane/memory.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
-import type { RoomRule } from "../../src/signaling/room-policy.ts";
+import type { RoomRule } from "../../src/signaling/room/room-policy.ts";
 import { SimCore } from "./sim-core.ts";
 
 /** Several nodes under one simulated clock, joined by a backplane in memory. */

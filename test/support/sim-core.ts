@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
+import type { Backplane } from "../../src/cluster/backplane.ts";
 import { type WireCode, wireError } from "../../src/protocol/error-codes.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { silentRequests } from "../../src/protocol/requests.ts";
-import type { Backplane } from "../../src/signaling/backplane.ts";
 import { type Connection, Core } from "../../src/signaling/core.ts";
 import type { CoreEvent } from "../../src/signaling/events.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
 import type { Ports } from "../../src/signaling/ports.ts";
-import type { RoomRule } from "../../src/signaling/room-policy.ts";
+import type { RoomRule } from "../../src/signaling/room/room-policy.ts";
 
 /** Any frame, as a test reads it. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into frames of every type

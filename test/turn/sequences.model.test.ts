@@ -115,7 +115,7 @@ describe("any sequence of requests", () => {
             for (const [n, user] of users.entries())
               if (user.username.endsWith(`:${name}`)) models[n] = undefined;
           } else if (one.do === "disconnect") {
-            const found = rig.door.find(client.source.address, client.source.port);
+            const found = rig.guard.find(client.source.address, client.source.port);
             if (found !== undefined) rig.machine.disconnected(found);
             models[index] = undefined;
           }
@@ -131,7 +131,7 @@ describe("any sequence of requests", () => {
           expect(allocations).toBe(models.filter((known) => known !== undefined).length);
           expect(rig.machine.quotas.total).toBe(allocations + reservations);
           expect(rig.ports.live.size).toBe(relays + reservations);
-          expect(rig.door.size).toBe(allocations);
+          expect(rig.guard.size).toBe(allocations);
         }
         rig.wait(3_700);
         expect(rig.ports.live.size).toBe(0);

@@ -1,12 +1,12 @@
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
-import type { LinkEnd } from "../../signaling/links.ts";
+import type { LinkEnd } from "../../signaling/link/links.ts";
 import type { Identity } from "../../signaling/ports.ts";
-import type { Agent } from "./agent.ts";
 import type { Flow } from "./flow.ts";
 import type { SipRequest } from "./message.ts";
 import type { NameAddress } from "./name-address.ts";
 import { Phone, phoneCapabilities } from "./phone.ts";
+import type { SipContext } from "./sip-context.ts";
 
 /** What happens to phones, for who owns their calls. */
 export interface BindingsUser {
@@ -46,12 +46,12 @@ export interface Bound {
  * that is lost in a call, the call waits for the device to register again.
  */
 export class Bindings {
-  readonly #agent: Agent;
+  readonly #agent: SipContext;
   readonly #user: BindingsUser;
   readonly #bindings = new Map<string, Binding>();
   readonly #flows = new Map<Flow, Set<Phone>>();
 
-  constructor(agent: Agent, user: BindingsUser) {
+  constructor(agent: SipContext, user: BindingsUser) {
     this.#agent = agent;
     this.#user = user;
   }

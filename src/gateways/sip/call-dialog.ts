@@ -1,7 +1,6 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { formatDescription, type SessionDescription } from "../../wire/sdp/description.ts";
-import { type Agent, abilities, newVia, ownContact } from "./agent.ts";
 import type { ClientUser } from "./client-transaction.ts";
 import type { Dialog } from "./dialog.ts";
 import type { Flow } from "./flow.ts";
@@ -19,27 +18,28 @@ import { phoneDescription } from "./phone-description.ts";
 import { reasonHeader } from "./reasons.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { SessionTimer } from "./session-timer.ts";
+import { abilities, newVia, ownContact, type SipContext } from "./sip-context.ts";
 import { giveUp, t1, t2 } from "./timers.ts";
 
 export const sdpType = "application/sdp";
 
 /** How a call speaks with its phone: in one dialog, whatever connection the phone has at the time. */
 export abstract class CallDialog {
-  readonly agent: Agent;
+  readonly agent: SipContext;
   readonly phone: Phone;
   dialog: Dialog | undefined;
   protected readonly tag: string;
   protected readonly timer: SessionTimer;
   protected ended = false;
   /** The last description of the phone. */
-  protected near: SessionDescription | undefined;
+  protected phoneSide: SessionDescription | undefined;
   /** The 2xx of ours that waits for its ACK: nothing is offered before it (JsSIP would lose the call). */
   protected unacknowledged: { readonly sequence: number; readonly timers: Deadline[] } | undefined;
   /** The phone takes candidates by INFO (RFC 8840). */
   protected trickles = false;
   #offersUpdate = false;
 
-  constructor(agent: Agent, phone: Phone) {
+  constructor(agent: SipContext, phone: Phone) {
     this.agent = agent;
     this.phone = phone;
     this.tag = agent.random(9);
@@ -124,10 +124,10 @@ export abstract class CallDialog {
         this.timer.agreed(response, later);
         const answer = bodyText(response);
         const parsed =
-          answer === undefined ? undefined : phoneDescription(answer, { offer: sdp, before: this.near });
+          answer === undefined ? undefined : phoneDescription(answer, { offer: sdp, before: this.phoneSide });
         if (parsed === undefined) then.refused(488, later);
         else {
-          this.near = parsed;
+          this.phoneSide = parsed;
           then.answered(formatDescription(parsed), later);
         }
       },

@@ -2,7 +2,6 @@ import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { Capabilities } from "../../protocol/values.ts";
 import { fragmentType, parseFragment } from "../../wire/sdp/fragment.ts";
-import { type Agent, abilities, allow, ownContact, recvInfo } from "./agent.ts";
 import { sdpType } from "./call-dialog.ts";
 import type { Dialog } from "./dialog.ts";
 import { digitsBody, parseDigits } from "./digits.ts";
@@ -11,8 +10,9 @@ import { NegotiatedCall } from "./negotiated-call.ts";
 import type { Phone, PhoneCall } from "./phone.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { minSe, tooSmall } from "./session-timer.ts";
+import { abilities, allow, ownContact, recvInfo, type SipContext } from "./sip-context.ts";
 
-/** An offer of ours, in the 200, would need one of the far end's making: who is called answers offers, and so does who is not asked for one. */
+/** An offer of ours, in the 200, would need one of the core side's making: who is called answers offers, and so does who is not asked for one. */
 export const delayedOffer: HeaderEntry = ["Warning", '399 switchboard "an INVITE must bring its offer"'];
 
 /** What a call tells who keeps the calls. */
@@ -32,7 +32,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
   /** Why the call ended before the phone acknowledged that it had begun. */
   #byeWaits: WireReason | undefined;
 
-  constructor(agent: Agent, keeper: CallKeeper, phone: Phone) {
+  constructor(agent: SipContext, keeper: CallKeeper, phone: Phone) {
     super(agent, phone);
     this.keeper = keeper;
   }
@@ -57,7 +57,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
         this.moveFailed(push.pair);
         break;
       case "ended":
-        this.farEnded(push.reason, now);
+        this.coreSideEnded(push.reason, now);
         break;
       default:
         this.pushed(push, now);
@@ -127,7 +127,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
     } else if (contentType(request) !== sdpType) {
       this.respond(transaction, 415, now, [["Accept", sdpType]]);
     } else if (!this.active) this.respond(transaction, 491, now);
-    else this.nearOffered(transaction, now);
+    else this.phoneSideOffered(transaction, now);
   }
 
   #informed(transaction: ServerTransaction, now: number): void {
@@ -201,10 +201,10 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
   protected override hangUp(reason: "hangup" | "failed", detail: string, now: number): void {
     if (this.ended) return;
     this.phone.ask("hangup", { session: this.session, reason, detail }, now);
-    this.farEnded(reason, now);
+    this.coreSideEnded(reason, now);
   }
 
-  protected farEnded(reason: WireReason, now: number): void {
+  protected coreSideEnded(reason: WireReason, now: number): void {
     if (this.ended) return;
     // RFC 3261 §15: not before the ACK.
     if (this.unacknowledged !== undefined) this.#byeWaits = reason;
@@ -226,7 +226,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
 
 /** What may be asked of the other end's device. */
 export function capabilitiesOf(
-  { core }: Agent,
+  { core }: SipContext,
   peer: { readonly user: string; readonly device?: string | undefined } | undefined,
 ): Capabilities {
   return (peer?.device === undefined ? undefined : core.capabilities(peer.user, peer.device)) ?? {};

@@ -1,7 +1,7 @@
 import { iceCredentials } from "../../wire/sdp/attributes.ts";
 import { parseDescription } from "../../wire/sdp/description.ts";
 import { formatFragment, fragmentType } from "../../wire/sdp/fragment.ts";
-import type { FarMedia } from "./far-media.ts";
+import type { CoreSideMedia } from "./core-side-media.ts";
 import type { Content, HeaderEntry } from "./message.ts";
 
 /** The headers of an INFO with candidates (RFC 8840 §10). */
@@ -11,43 +11,43 @@ export const candidateHeaders: readonly HeaderEntry[] = [
 ];
 
 /**
- * What a phone that trickles has heard of the far end's candidates. Each INFO says all of the generation's so far, in their order
+ * What a phone that trickles has heard of the core side's candidates. Each INFO says all of the generation's so far, in their order
  * (RFC 8840 §4.4), and is sent when the one before was answered, so that none can overtake another.
  */
 export class CandidateInfo {
-  readonly #far: FarMedia;
+  readonly #coreSide: CoreSideMedia;
   #heard = 0;
   #generation = 0;
   #underway = false;
 
-  constructor(far: FarMedia) {
-    this.#far = far;
+  constructor(coreSide: CoreSideMedia) {
+    this.#coreSide = coreSide;
   }
 
   /** The phone hears a description that says all that there is now. */
   described(): void {
     this.#heard = this.#news;
-    this.#generation = this.#far.generation;
+    this.#generation = this.#coreSide.generation;
   }
 
   /** The next INFO and what is to be called when it was answered, or did not arrive; undefined while there is nothing to say. */
   next(): { readonly body: Content; done(arrived: boolean): void } | undefined {
-    const far = this.#far;
-    if (this.#generation !== far.generation) this.#heard = 0;
+    const coreSide = this.#coreSide;
+    if (this.#generation !== coreSide.generation) this.#heard = 0;
     const news = this.#news;
     if (this.#underway || this.#heard === news) return undefined;
-    this.#generation = far.generation;
+    this.#generation = coreSide.generation;
     this.#underway = true;
-    const parsed = far.plain === undefined ? undefined : parseDescription(far.plain);
+    const parsed = coreSide.plain === undefined ? undefined : parseDescription(coreSide.plain);
     const [section] = parsed?.media ?? [];
     const credentials = parsed && section && iceCredentials(parsed, section);
     const content = formatFragment({
-      candidates: far.candidates,
-      complete: far.complete,
+      candidates: coreSide.candidates,
+      complete: coreSide.complete,
       ufrag: credentials?.ufrag,
       pwd: credentials?.pwd,
     });
-    const { generation } = far;
+    const { generation } = coreSide;
     return {
       body: { type: fragmentType, content },
       done: (arrived) => {
@@ -59,6 +59,6 @@ export class CandidateInfo {
 
   /** How much there is to say. */
   get #news(): number {
-    return this.#far.candidates.length + (this.#far.complete ? 1 : 0);
+    return this.#coreSide.candidates.length + (this.#coreSide.complete ? 1 : 0);
   }
 }

@@ -1,8 +1,8 @@
 import { TokenBucket } from "../../shared/token-bucket.ts";
-import type { Agent } from "./agent.ts";
 import type { Flow } from "./flow.ts";
 import type { Phone } from "./phone.ts";
 import { sendSingle } from "./single-request.ts";
+import type { SipContext } from "./sip-context.ts";
 
 /** What is known of a connection beside its phones. */
 interface Connection {
@@ -15,12 +15,12 @@ interface Connection {
  * is found out.
  */
 export class Connections {
-  readonly #agent: Agent;
+  readonly #agent: SipContext;
   /** The phones that are reached by a connection. */
   readonly #phones: (flow: Flow) => ReadonlySet<Phone>;
   readonly #connections = new Map<Flow, Connection>();
 
-  constructor(agent: Agent, phones: (flow: Flow) => ReadonlySet<Phone>) {
+  constructor(agent: SipContext, phones: (flow: Flow) => ReadonlySet<Phone>) {
     this.#agent = agent;
     this.#phones = phones;
   }

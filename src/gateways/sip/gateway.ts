@@ -1,7 +1,7 @@
 import type { SocketRoute } from "../../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../../net/tcp.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
-import type { Door } from "../../transports/door.ts";
+import type { TransportGuard } from "../../transports/transport-guard.ts";
 import type { Clock } from "./clock.ts";
 import type { Flow } from "./flow.ts";
 import { refusal } from "./parse-error.ts";
@@ -58,8 +58,8 @@ export class SipGateway {
   }
 
   /** Where WebSocket clients connect: `/sip`, subprotocol `sip` (RFC 7118). */
-  route(door: Pick<Door, "access" | "admission" | "now">): SocketRoute {
-    return socketRoute(this, door);
+  route(guard: Pick<TransportGuard, "access" | "admission" | "now">): SocketRoute {
+    return socketRoute(this, guard);
   }
 
   /** Takes a TCP connection. `place`: what we call ourselves on it. */

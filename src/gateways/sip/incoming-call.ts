@@ -5,7 +5,6 @@ import type { Capabilities, Description, MediaWanted } from "../../protocol/valu
 import type { Deadline } from "../../shared/deadlines.ts";
 import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
 import type { SessionDescription } from "../../wire/sdp/description.ts";
-import { type Agent, abilities, ownContact } from "./agent.ts";
 import { Call, type CallKeeper, capabilitiesOf, delayedOffer } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
 import { Dialog } from "./dialog.ts";
@@ -17,6 +16,7 @@ import { type Refusal, refusalOf, refusalOfError } from "./reasons.ts";
 import { acceptObjection, contentObjection } from "./sanity.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { minSe, tooSmall } from "./session-timer.ts";
+import { abilities, ownContact, type SipContext } from "./sip-context.ts";
 import { giveUp, t1 } from "./timers.ts";
 
 /** A 1xx that waits for its PRACK (RFC 3262 §3). */
@@ -31,23 +31,29 @@ export class IncomingCall extends Call {
   readonly #to: string;
   #peer: { readonly user: string; readonly device?: string | undefined } | undefined;
   #reliable: Reliable | undefined;
-  #farAnswer: Description | undefined;
+  #coreSideAnswer: Description | undefined;
   /** The answer is whole, but for a PRACK that is still to come. */
   #answerWaits = false;
   #rang: Deadline | undefined;
 
-  constructor(agent: Agent, keeper: CallKeeper, phone: Phone, transaction: ServerTransaction, to: string) {
+  constructor(
+    agent: SipContext,
+    keeper: CallKeeper,
+    phone: Phone,
+    transaction: ServerTransaction,
+    to: string,
+  ) {
     super(agent, keeper, phone);
     this.#transaction = transaction;
     this.#to = to;
-    this.farIsPolite = true;
+    this.coreSideIsPolite = true;
   }
 
   protected override get ownsCallId(): boolean {
     return false;
   }
 
-  protected override get farCapabilities(): Capabilities {
+  protected override get coreSideCapabilities(): Capabilities {
     return capabilitiesOf(this.agent, this.#peer);
   }
 
@@ -71,9 +77,9 @@ export class IncomingCall extends Call {
       if (offer === undefined) this.#refuseWith({ status: 488 }, now);
       else if (this.dialog === undefined) this.#refuseWith({ status: 400 }, now);
       else {
-        this.near = offer.description;
+        this.phoneSide = offer.description;
         this.noteAbilities(request);
-        this.nearCandidates.add(offer.candidates, !this.trickles);
+        this.phoneSideCandidates.add(offer.candidates, !this.trickles);
         this.keeper.dialogOpened(this, this.dialog);
         const seconds = headerNumber(request, "Expires");
         const timeout = seconds === undefined ? undefined : Math.min(Math.max(seconds, 1), 600) * 1_000;
@@ -121,7 +127,7 @@ export class IncomingCall extends Call {
         if (!("error" in outcome)) this.tellCandidates(later);
       });
       if (description === undefined) return;
-      this.far.describe(description);
+      this.coreSide.describe(description);
       this.firstDescribed("answer", now);
     }
   }
@@ -174,15 +180,15 @@ export class IncomingCall extends Call {
     return true;
   }
 
-  /** The far end's answer came: its candidates complete it. */
+  /** The core side's answer came: its candidates complete it. */
   protected override firstDescribed(type: "offer" | "answer", now: number): void {
     if (type !== "answer") return;
-    this.#farAnswer = this.far.description;
+    this.#coreSideAnswer = this.coreSide.description;
     this.whenTellable(now, (later) => this.#answer(later));
   }
 
   #answer(now: number): void {
-    const sdp = this.farDescription(this.#farAnswer);
+    const sdp = this.coreSideDescription(this.#coreSideAnswer);
     if (this.active || this.ended || sdp === undefined) return;
     // RFC 3262 §3: no 2xx while a reliable provisional response is unacknowledged.
     this.#answerWaits = this.#reliable !== undefined;

@@ -4,13 +4,13 @@ import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
 import { stripCandidates } from "../../wire/sdp/candidates.ts";
 import { formatDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import type { Fragment } from "../../wire/sdp/fragment.ts";
-import type { Agent } from "./agent.ts";
 import { CallDialog } from "./call-dialog.ts";
 import { CandidateInfo, candidateHeaders } from "./candidate-info.ts";
-import { FarMedia } from "./far-media.ts";
-import { NearCandidates } from "./near-candidates.ts";
+import { CoreSideMedia } from "./core-side-media.ts";
 import type { Phone } from "./phone.ts";
 import { phoneDescription } from "./phone-description.ts";
+import { PhoneSideCandidates } from "./phone-side-candidates.ts";
+import type { SipContext } from "./sip-context.ts";
 
 /** A description of a phone as it is passed on. */
 export interface Stripped {
@@ -21,21 +21,21 @@ export interface Stripped {
 
 /** What both ends of a call say of their media, and how candidates go between them: in descriptions, or by INFO (RFC 8840). */
 export abstract class MediaCall extends CallDialog {
-  readonly far: FarMedia;
+  readonly coreSide: CoreSideMedia;
   session = "";
   /** Both ends know that the call has begun. */
   protected active = false;
   protected pair = 1;
   protected generation = 1;
-  protected readonly nearCandidates = new NearCandidates();
+  protected readonly phoneSideCandidates = new PhoneSideCandidates();
   /** What the phone's candidates are of. */
-  #nearUfrag: string | undefined;
+  #phoneSideUfrag: string | undefined;
   readonly #info: CandidateInfo;
 
-  constructor(agent: Agent, phone: Phone) {
+  constructor(agent: SipContext, phone: Phone) {
     super(agent, phone);
-    this.far = new FarMedia(agent.clock, agent.settings.limits.gatherTimeout);
-    this.#info = new CandidateInfo(this.far);
+    this.coreSide = new CoreSideMedia(agent.clock, agent.settings.limits.gatherTimeout);
+    this.#info = new CandidateInfo(this.coreSide);
   }
 
   // To the core
@@ -58,7 +58,7 @@ export abstract class MediaCall extends CallDialog {
 
   /** Sends the phone's candidates that the core has not heard. */
   protected tellCandidates(now: number): void {
-    const unheard = this.nearCandidates.take();
+    const unheard = this.phoneSideCandidates.take();
     if (unheard === undefined) return;
     const { session, pair, generation } = this;
     const candidates = [...unheard.candidates];
@@ -75,16 +75,17 @@ export abstract class MediaCall extends CallDialog {
   /** The phone's candidates came by INFO; those of another generation than its description's are late. */
   protected trickled({ candidates, complete, ufrag }: Fragment, now: number): void {
     this.#followNear();
-    if (ufrag !== undefined && ufrag !== this.#nearUfrag) return;
-    this.nearCandidates.add(candidates, complete);
+    if (ufrag !== undefined && ufrag !== this.#phoneSideUfrag) return;
+    this.phoneSideCandidates.add(candidates, complete);
     if (!this.candidatesWait) this.tellCandidates(now);
   }
 
   /** A new generation begins with the phone's description of it. */
   #followNear(): void {
-    const ufrag = this.near && ufragOf(this.near);
-    if (this.#nearUfrag !== undefined && this.#nearUfrag !== ufrag) this.nearCandidates.restart();
-    this.#nearUfrag = ufrag;
+    const ufrag = this.phoneSide && ufragOf(this.phoneSide);
+    if (this.#phoneSideUfrag !== undefined && this.#phoneSideUfrag !== ufrag)
+      this.phoneSideCandidates.restart();
+    this.#phoneSideUfrag = ufrag;
   }
 
   // To the phone
@@ -92,13 +93,13 @@ export abstract class MediaCall extends CallDialog {
   /** Calls back once a description can go to the phone: with all its candidates, unless they can follow it. */
   protected whenTellable(now: number, done: (now: number) => void): void {
     if (this.trickles) done(now);
-    else this.far.whenGathered(now, done);
+    else this.coreSide.whenGathered(now, done);
   }
 
-  /** A description of the far end for the phone, by default its last one, with the candidates that there are. */
-  protected farDescription(description = this.far.description): string | undefined {
+  /** A description of the core side for the phone, by default its last one, with the candidates that there are. */
+  protected coreSideDescription(description = this.coreSide.description): string | undefined {
     if (this.trickles) this.#info.described();
-    return this.far.whole(description, !this.trickles || this.far.complete);
+    return this.coreSide.whole(description, !this.trickles || this.coreSide.complete);
   }
 
   /** Tells a phone that trickles what it has not heard, once it is known to be in the dialog (RFC 8840 §4.3.1). */

@@ -1,5 +1,4 @@
 import type { PushOf } from "../../protocol/pushes.ts";
-import { type Agent, addressOfRecord } from "./agent.ts";
 import { Call } from "./call.ts";
 import { bodyText, contentType, type HeaderEntry, makeResponse } from "./message.ts";
 import { nameAddress } from "./name-address.ts";
@@ -7,12 +6,13 @@ import type { Phone } from "./phone.ts";
 import { refusalOfError } from "./reasons.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { sendSingle } from "./single-request.ts";
+import { addressOfRecord, type SipContext } from "./sip-context.ts";
 
 const messageTypes = ["text/plain", "application/json"];
 
 /** MESSAGE (RFC 3428): what a phone sends is `send`, of a text or of JSON. `to`: an address of the core. */
 export function sendMessage(
-  agent: Agent,
+  agent: SipContext,
   transaction: ServerTransaction,
   phone: Phone,
   to: string,
@@ -39,7 +39,7 @@ export function sendMessage(
 
 /** What was sent to a phone: a MESSAGE, or a key that was pressed in one of its calls. */
 export function deliverMessage(
-  agent: Agent,
+  agent: SipContext,
   phone: Phone,
   { from, body }: Omit<PushOf<"message">, "seq">,
   now: number,

@@ -4,25 +4,25 @@ import type { Deadline } from "../../shared/deadlines.ts";
 import type { Outcome } from "../../signaling/device.ts";
 import { formatDescription, parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import { type OfferChange, offerChange } from "../../wire/sdp/offer-change.ts";
-import { FarOffers } from "./far-offers.ts";
+import { canAnswerOnBehalf, courseOf } from "./answer-on-behalf.ts";
+import { CoreSideOffers } from "./core-side-offers.ts";
 import { bodyText, type HeaderEntry } from "./message.ts";
 import { phoneDescription } from "./phone-description.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
-import { canStandIn, courseOf } from "./stand-in.ts";
 
 const cannotBeAsked: HeaderEntry = [
   "Warning",
   '399 switchboard "the other device can not change this in a call"',
 ];
 
-/** An offer of the phone that the far end has not answered. */
+/** An offer of the phone that the core side has not answered. */
 interface NearOffer {
   readonly transaction: ServerTransaction;
   readonly sdp: string;
   readonly timer: Deadline;
   /** What the phone had said before. */
   readonly before: SessionDescription | undefined;
-  /** The far end has answered; its candidates are waited for. */
+  /** The core side has answered; its candidates are waited for. */
   answered: boolean;
 }
 
@@ -30,27 +30,33 @@ interface NearOffer {
  * Offers and answers of a call: between the phone's dialog and the pair of the core's session.
  *
  * One offer is on its way at a time. Where two cross, the core's rule of politeness holds (the session's offerer is the
- * impolite one): an impolite far end's offer makes the phone's be refused with 491, a polite one's gives way to it.
+ * impolite one): an impolite core side's offer makes the phone's be refused with 491, a polite one's gives way to it.
  */
-export abstract class NegotiatedCall extends FarOffers {
-  #nearOffer: NearOffer | undefined;
+export abstract class NegotiatedCall extends CoreSideOffers {
+  #phoneSideOffer: NearOffer | undefined;
   /** What was so before a move, which may fail. */
-  #before: { readonly pair: number; readonly generation: number; readonly farIsPolite: boolean } | undefined;
+  #before:
+    | { readonly pair: number; readonly generation: number; readonly coreSideIsPolite: boolean }
+    | undefined;
   /** The next generation was asked for by the phone's own offer. */
   #restarting: (() => void) | undefined;
 
-  /** The far end's answer to the phone's first offer came; or its offer that the phone is to ring with. */
+  /** The core side's answer to the phone's first offer came; or its offer that the phone is to ring with. */
   protected abstract firstDescribed(type: "offer" | "answer", now: number): void;
-  /** What may be asked of the far end; nothing is known of one that another node keeps. */
-  protected abstract get farCapabilities(): Capabilities;
+  /** What may be asked of the core side; nothing is known of one that another node keeps. */
+  protected abstract get coreSideCapabilities(): Capabilities;
 
   /** An offer is on its way, or an answer is to be acknowledged. */
   protected get busy(): boolean {
-    return this.#nearOffer !== undefined || this.farOffer !== undefined || this.unacknowledged !== undefined;
+    return (
+      this.#phoneSideOffer !== undefined ||
+      this.coreSideOffer !== undefined ||
+      this.unacknowledged !== undefined
+    );
   }
 
   protected override get unchanged(): string | undefined {
-    return this.busy ? undefined : this.farDescription();
+    return this.busy ? undefined : this.coreSideDescription();
   }
 
   // What the core says of the pair
@@ -59,42 +65,42 @@ export abstract class NegotiatedCall extends FarOffers {
     if (push.pair !== this.pair || push.generation !== this.generation) return;
     const { description, candidates = [], endOfCandidates = false } = push;
     if (description !== undefined) {
-      this.far.describe(description);
-      if (description.type === "answer") this.#farAnswered(now);
-      else if (this.active) this.farOffered(now);
+      this.coreSide.describe(description);
+      if (description.type === "answer") this.#coreSideAnswered(now);
+      else if (this.active) this.coreSideOffered(now);
       else if (this.ownsCallId) this.firstDescribed("offer", now);
       // It has answered, and goes on before the phone knows.
-      else this.farOffer = { phase: "waiting" };
+      else this.coreSideOffer = { phase: "waiting" };
     }
     if (candidates.length === 0 && !endOfCandidates) return;
-    this.far.gather(candidates, endOfCandidates, now);
+    this.coreSide.gather(candidates, endOfCandidates, now);
     this.trickle(now);
   }
 
   protected restarted(generation: number): void {
     this.generation = generation;
-    this.far.restart();
+    this.coreSide.restart();
     const then = this.#restarting;
     this.#restarting = undefined;
     then?.();
   }
 
-  /** The far end may have missed the phone's offer. */
+  /** The core side may have missed the phone's offer. */
   protected resync(now: number): void {
-    if (this.#nearOffer !== undefined) this.tell({ type: "offer", sdp: this.#nearOffer.sdp }, now);
+    if (this.#phoneSideOffer !== undefined) this.tell({ type: "offer", sdp: this.#phoneSideOffer.sdp }, now);
   }
 
-  /** The far end moves to another device, which offers to the phone: its one connection goes over to that. */
+  /** The core side moves to another device, which offers to the phone: its one connection goes over to that. */
   protected pairOpened(push: Omit<PushOf<"pair">, "seq">): void {
-    this.#before = { pair: this.pair, generation: this.generation, farIsPolite: this.farIsPolite };
+    this.#before = { pair: this.pair, generation: this.generation, coreSideIsPolite: this.coreSideIsPolite };
     this.pair = push.pair;
     this.generation = push.generation;
-    this.farIsPolite = push.offer;
-    this.dropFarOffer();
-    this.far.restart();
+    this.coreSideIsPolite = push.offer;
+    this.dropCoreSideOffer();
+    this.coreSide.restart();
   }
 
-  /** The far end is where it was; it restarts ICE there when it sees that nothing comes any more. */
+  /** The core side is where it was; it restarts ICE there when it sees that nothing comes any more. */
   protected moveFailed(pair: number): void {
     if (pair === this.pair && this.#before !== undefined) Object.assign(this, this.#before);
   }
@@ -102,7 +108,7 @@ export abstract class NegotiatedCall extends FarOffers {
   // Offers of the phone
 
   /** A re-INVITE or UPDATE of the phone with an offer. */
-  protected nearOffered(transaction: ServerTransaction, now: number): void {
+  protected phoneSideOffered(transaction: ServerTransaction, now: number): void {
     const text = bodyText(transaction.request);
     const offer = text === undefined ? undefined : phoneDescription(text);
     if (offer === undefined) {
@@ -111,25 +117,26 @@ export abstract class NegotiatedCall extends FarOffers {
     }
     const sdp = formatDescription(offer);
     // Two of its own are no glare (RFC 3261 §14.2, RFC 3311 §5.2).
-    if (this.#nearOffer !== undefined) {
+    if (this.#phoneSideOffer !== undefined) {
       this.respond(transaction, 500, now, [["Retry-After", "1"]]);
       return;
     }
-    const farFirst = this.farOffer !== undefined && (this.farOffer.phase === "sent" || !this.farIsPolite);
-    if (farFirst || this.unacknowledged !== undefined) {
+    const coreSideFirst =
+      this.coreSideOffer !== undefined && (this.coreSideOffer.phase === "sent" || !this.coreSideIsPolite);
+    if (coreSideFirst || this.unacknowledged !== undefined) {
       this.respond(transaction, 491, now);
       return;
     }
-    const before = this.near;
+    const before = this.phoneSide;
     const change = before === undefined ? "media-change" : offerChange(before, offer);
     if (this.#answersInStead(transaction, offer, change, now)) return;
-    this.dropFarOffer();
+    this.dropCoreSideOffer();
     const timer = this.agent.clock.after(this.agent.settings.limits.answerTimeout, now, (later) => {
       this.#takeNearOfferBack();
       this.respond(transaction, 500, later, [["Retry-After", "1"]]);
     });
-    this.#nearOffer = { transaction, sdp, timer, before, answered: false };
-    this.near = offer;
+    this.#phoneSideOffer = { transaction, sdp, timer, before, answered: false };
+    this.phoneSide = offer;
     if (change !== "ice-restart") {
       this.tell({ type: "offer", sdp }, now);
       return;
@@ -145,27 +152,27 @@ export abstract class NegotiatedCall extends FarOffers {
     });
   }
 
-  /** Answers, or refuses, an offer to a far end that can't be asked. False where it is to be asked. */
+  /** Answers, or refuses, an offer to a core side that can't be asked. False where it is to be asked. */
   #answersInStead(
     transaction: ServerTransaction,
     offer: SessionDescription,
     change: OfferChange,
     now: number,
   ): boolean {
-    const text = this.far.whole();
+    const text = this.coreSide.whole();
     const last = text === undefined ? undefined : parseDescription(text);
     // Sections that were turned down for it are news to it.
     const known = last?.media.length === offer.media.length;
     const asks = change === "direction-only" && !known ? "media-change" : change;
-    const course = courseOf(this.farCapabilities, asks);
+    const course = courseOf(this.coreSideCapabilities, asks);
     if (course === "ask") return false;
-    const stands = course === "answer" && last !== undefined && canStandIn(offer, last);
-    const sdp = stands ? this.standIn.answer(offer, last) : undefined;
+    const stands = course === "answer" && last !== undefined && canAnswerOnBehalf(offer, last);
+    const sdp = stands ? this.answerOnBehalf.answer(offer, last) : undefined;
     if (sdp === undefined) {
       this.respond(transaction, 488, now, [cannotBeAsked]);
       return true;
     }
-    this.near = offer;
+    this.phoneSide = offer;
     this.dialog?.refresh(transaction.request);
     this.accept(transaction, sdp, now);
     return true;
@@ -173,48 +180,49 @@ export abstract class NegotiatedCall extends FarOffers {
 
   /** The phone's offer came to nothing. */
   #takeNearOfferBack(): ServerTransaction | undefined {
-    if (this.#nearOffer !== undefined) this.near = this.#nearOffer.before;
+    if (this.#phoneSideOffer !== undefined) this.phoneSide = this.#phoneSideOffer.before;
     return this.#dropNearOffer();
   }
 
   #dropNearOffer(): ServerTransaction | undefined {
-    const offer = this.#nearOffer;
+    const offer = this.#phoneSideOffer;
     offer?.timer.cancel();
-    this.#nearOffer = undefined;
+    this.#phoneSideOffer = undefined;
     return offer?.transaction;
   }
 
-  #farAnswered(now: number): void {
+  #coreSideAnswered(now: number): void {
     if (!this.active) this.firstDescribed("answer", now);
-    if (this.#nearOffer === undefined) return;
-    this.#nearOffer.answered = true;
-    // While its candidates are gathered the far end may go on to an offer of its own.
-    const answer = this.far.description;
+    if (this.#phoneSideOffer === undefined) return;
+    this.#phoneSideOffer.answered = true;
+    // While its candidates are gathered the core side may go on to an offer of its own.
+    const answer = this.coreSide.description;
     this.whenTellable(now, (later) => {
       const transaction = this.#dropNearOffer();
-      const sdp = this.farDescription(answer);
+      const sdp = this.coreSideDescription(answer);
       if (transaction === undefined || sdp === undefined) return;
       this.dialog?.refresh(transaction.request);
       this.accept(transaction, sdp, later);
-      if (this.unacknowledged === undefined && this.farOffer !== undefined) this.sendFarOffer(later);
+      if (this.unacknowledged === undefined && this.coreSideOffer !== undefined)
+        this.sendCoreSideOffer(later);
     });
   }
 
   /** The call is over, and with it all exchanges. */
   protected dropOffers(now: number): void {
-    this.far.cancel();
-    this.farOffer?.retry?.cancel();
+    this.coreSide.cancel();
+    this.coreSideOffer?.retry?.cancel();
     const open = this.#dropNearOffer();
     if (open !== undefined) this.respond(open, 487, now);
   }
 
-  // Offers of the far end
+  // Offers of the core side
 
-  protected override nearGivesWay(now: number): "gives way" | "goes on" | "ends first" {
-    if (this.#nearOffer === undefined) return "gives way";
-    if (this.#nearOffer.answered) return "ends first";
-    // A polite far end takes its offer back by itself when it hears of the phone's.
-    if (this.farIsPolite) return "goes on";
+  protected override phoneSideGivesWay(now: number): "gives way" | "goes on" | "ends first" {
+    if (this.#phoneSideOffer === undefined) return "gives way";
+    if (this.#phoneSideOffer.answered) return "ends first";
+    // A polite core side takes its offer back by itself when it hears of the phone's.
+    if (this.coreSideIsPolite) return "goes on";
     const transaction = this.#takeNearOfferBack();
     if (transaction !== undefined) this.respond(transaction, 491, now);
     return "gives way";

@@ -3,7 +3,6 @@ import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import type { Capabilities } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { formatDescription } from "../../wire/sdp/description.ts";
-import { type Agent, abilities, addressOfRecord, newVia, ownContact } from "./agent.ts";
 import { Call, type CallKeeper, capabilitiesOf } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
 import type { ClientTransaction } from "./client-transaction.ts";
@@ -13,6 +12,7 @@ import { bodyText, type HeaderEntry, makeRequest, type SipRequest, type SipRespo
 import { nameAddress } from "./name-address.ts";
 import type { Phone } from "./phone.ts";
 import { declineOf, reasonHeader } from "./reasons.ts";
+import { abilities, addressOfRecord, newVia, ownContact, type SipContext } from "./sip-context.ts";
 
 interface Invite {
   readonly request: SipRequest;
@@ -35,7 +35,12 @@ export class OutgoingCall extends Call {
   /** The core was told that the phone has answered. */
   #accepted = false;
 
-  constructor(agent: Agent, keeper: CallKeeper, phone: Phone, incoming: Omit<PushOf<"incoming">, "seq">) {
+  constructor(
+    agent: SipContext,
+    keeper: CallKeeper,
+    phone: Phone,
+    incoming: Omit<PushOf<"incoming">, "seq">,
+  ) {
     super(agent, keeper, phone);
     this.#incoming = incoming;
     this.#peer = incoming.from;
@@ -51,13 +56,13 @@ export class OutgoingCall extends Call {
     const { offerTimeout } = agent.settings.limits;
     this.#offerTimer = agent.clock.after(offerTimeout, now, (later) => this.#decline("incompatible", later));
     if (incoming.description !== undefined) {
-      this.far.describe(incoming.description);
+      this.coreSide.describe(incoming.description);
       this.#start(now);
     } else if (incoming.movedFrom !== undefined)
       // Its peer offers once the move is accepted; the phone rings with that.
       phone.ask("accept", { session: this.session }, now, (outcome, later) => {
         this.#accepted = true;
-        if ("error" in outcome) this.farEnded("failed", later);
+        if ("error" in outcome) this.coreSideEnded("failed", later);
       });
   }
 
@@ -65,25 +70,25 @@ export class OutgoingCall extends Call {
     return true;
   }
 
-  protected override get farCapabilities(): Capabilities {
+  protected override get coreSideCapabilities(): Capabilities {
     return capabilitiesOf(this.agent, this.#peer);
   }
 
   override moved(flow: Flow | undefined, now: number): void {
     if (this.active) super.moved(flow, now);
-    else if (flow !== undefined && this.far.described) this.#start(now);
+    else if (flow !== undefined && this.coreSide.described) this.#start(now);
     else this.#invite = undefined;
   }
 
   protected override firstDescribed(_type: "offer" | "answer", now: number): void {
     if (this.#incoming.movedFrom === undefined) this.#start(now);
-    else this.far.whenGathered(now, (later) => this.#start(later));
+    else this.coreSide.whenGathered(now, (later) => this.#start(later));
   }
 
   #start(now: number): void {
     const { flow, phone } = this;
     const moves = this.#incoming.movedFrom !== undefined;
-    const sdp = moves ? this.far.whole() : this.far.plain;
+    const sdp = moves ? this.coreSide.whole() : this.coreSide.plain;
     if (flow === undefined || sdp === undefined || this.#invite !== undefined || this.ended) return;
     this.#offerTimer?.cancel();
     const { from, expires } = this.#incoming;
@@ -162,14 +167,14 @@ export class OutgoingCall extends Call {
     this.timer.agreed(response, now);
     const text = bodyText(response);
     const answer =
-      text === undefined || text === "" ? undefined : this.stripped(text, { offer: this.far.plain });
+      text === undefined || text === "" ? undefined : this.stripped(text, { offer: this.coreSide.plain });
     if (answer === undefined) {
       this.bye("incompatible", now);
       this.#decline("incompatible", now);
       return;
     }
-    this.near = answer.description;
-    this.nearCandidates.add(answer.candidates, !this.trickles);
+    this.phoneSide = answer.description;
+    this.phoneSideCandidates.add(answer.candidates, !this.trickles);
     if (this.#accepted) {
       // A move: its pair is open, and the answer goes the way of all signals.
       this.active = true;
@@ -200,9 +205,9 @@ export class OutgoingCall extends Call {
       this.trickle(now);
       return;
     }
-    this.far.whenGathered(now, (later) => {
-      const sdp = this.farDescription();
-      if (!this.far.hasCandidates || sdp === undefined || this.busy || this.ended) return;
+    this.coreSide.whenGathered(now, (later) => {
+      const sdp = this.coreSideDescription();
+      if (!this.coreSide.hasCandidates || sdp === undefined || this.busy || this.ended) return;
       this.reinvite(sdp, later, { answered: () => {}, refused: () => {} });
     });
   }
@@ -213,12 +218,12 @@ export class OutgoingCall extends Call {
     this.close(now);
   }
 
-  protected override farEnded(reason: WireReason, now: number): void {
+  protected override coreSideEnded(reason: WireReason, now: number): void {
     // A phone that answered but was not confirmed has a dialog to be ended.
     if (!this.active && this.dialog !== undefined && !this.ended) {
       this.bye(reason, now);
       this.close(now);
-    } else super.farEnded(reason, now);
+    } else super.coreSideEnded(reason, now);
   }
 
   protected override refuse(reason: WireReason, now: number): void {

@@ -3,8 +3,8 @@ import type { PushBody } from "../../protocol/pushes.ts";
 import type { Request, RequestOf, RequestType } from "../../protocol/requests.ts";
 import type { Capabilities } from "../../protocol/values.ts";
 import type { Device, DeviceLink, Outcome } from "../../signaling/device.ts";
-import type { Agent } from "./agent.ts";
 import type { Flow } from "./flow.ts";
+import type { SipContext } from "./sip-context.ts";
 import type { Uri } from "./uri.ts";
 
 /** What may be asked of a phone: it rings with an offer only, takes no trickle, and does not report. */
@@ -48,14 +48,14 @@ export class Phone implements DeviceLink {
   /** Where it is called: the Contact that it registered. */
   contact: Uri;
   readonly calls = new Map<string, PhoneCall>();
-  readonly #agent: Agent;
+  readonly #agent: SipContext;
   readonly #keeper: PhoneKeeper;
   #asked = 0;
   readonly #waiting = new Map<number, (outcome: Outcome, now: number) => void>();
   #device: Device | undefined;
 
   constructor(
-    agent: Agent,
+    agent: SipContext,
     keeper: PhoneKeeper,
     who: { readonly id: string; readonly user: string; readonly domain: string; readonly contact: Uri },
   ) {

@@ -1,6 +1,5 @@
 import { isId } from "../../protocol/address.ts";
 import type { Identity } from "../../signaling/ports.ts";
-import type { Agent } from "./agent.ts";
 import type { Bindings } from "./bindings.ts";
 import type { Flow } from "./flow.ts";
 import { addresses, type HeaderEntry, makeResponse, type SipRequest } from "./message.ts";
@@ -8,14 +7,15 @@ import { formatNameAddress, type NameAddress } from "./name-address.ts";
 import type { Phone } from "./phone.ts";
 import { registrationOf } from "./registration.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
+import type { SipContext } from "./sip-context.ts";
 import { userOf } from "./target.ts";
 
 /** Does what a REGISTER asks for (RFC 3261 §10.3), for who has proven who it is. */
 export class Registrar {
-  readonly #agent: Agent;
+  readonly #agent: SipContext;
   readonly #bindings: Bindings;
 
-  constructor(agent: Agent, bindings: Bindings) {
+  constructor(agent: SipContext, bindings: Bindings) {
     this.#agent = agent;
     this.#bindings = bindings;
   }
@@ -44,8 +44,8 @@ export class Registrar {
       this.#ok(transaction, identity, undefined, now);
       return;
     }
-    const { wishes } = registration;
-    for (const { contact, seconds } of wishes) {
+    const { bindings } = registration;
+    for (const { contact, seconds } of bindings) {
       const id = this.#deviceId(contact, identity);
       const known = this.#bindings.find(identity.user, id);
       if (known !== undefined && known.callId === request.callId && known.sequence >= request.cseq.sequence) {
@@ -63,7 +63,7 @@ export class Registrar {
         return;
       }
     }
-    this.#ok(transaction, identity, wishes[0]?.contact, now);
+    this.#ok(transaction, identity, bindings[0]?.contact, now);
   }
 
   /** A phone for somebody who calls without having registered: for as long as the connection lasts. */

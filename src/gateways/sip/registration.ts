@@ -3,7 +3,7 @@ import type { NameAddress } from "./name-address.ts";
 import type { SipLimits } from "./settings.ts";
 
 /** One contact of a REGISTER, and for how long it wishes to be reached there; 0 takes it back. */
-interface Wish {
+interface RequestedBinding {
   readonly contact: NameAddress;
   readonly seconds: number;
 }
@@ -11,7 +11,7 @@ interface Wish {
 /** What a REGISTER asks for (RFC 3261 §10.2): all contacts taken back, these kept or taken back, or something that is refused. */
 export type Registration =
   | { readonly kind: "all" }
-  | { readonly kind: "some"; readonly wishes: readonly Wish[] }
+  | { readonly kind: "some"; readonly bindings: readonly RequestedBinding[] }
   | { readonly kind: "refused"; readonly status: number; readonly headers: readonly HeaderEntry[] };
 
 /** Contacts that one REGISTER may bring. */
@@ -24,16 +24,16 @@ export function registrationOf(request: SipRequest, limits: SipLimits): Registra
   if (lines.includes("*")) return fallback === 0 && lines.length === 1 ? { kind: "all" } : refused(400);
   const contacts = addresses(request, "Contact");
   if (contacts === undefined || contacts.length > mostContacts) return refused(400);
-  const wishes = contacts.map((contact): Wish => {
+  const bindings = contacts.map((contact): RequestedBinding => {
     const asked = Number(contact.parameters.get("expires") ?? fallback ?? limits.expires);
     return {
       contact,
       seconds: Number.isSafeInteger(asked) ? Math.min(asked, limits.expiresMax) : limits.expires,
     };
   });
-  if (wishes.some(({ seconds }) => seconds > 0 && seconds < limits.expiresMin))
+  if (bindings.some(({ seconds }) => seconds > 0 && seconds < limits.expiresMin))
     return refused(423, [["Min-Expires", String(limits.expiresMin)]]);
-  return { kind: "some", wishes };
+  return { kind: "some", bindings };
 }
 
 function refused(status: number, headers: readonly HeaderEntry[] = []): Registration {

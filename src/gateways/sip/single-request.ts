@@ -1,8 +1,8 @@
-import { type Agent, addressOfRecord, newVia } from "./agent.ts";
 import type { Flow } from "./flow.ts";
 import { type Content, makeRequest } from "./message.ts";
 import { type NameAddress, nameAddress, withTag } from "./name-address.ts";
 import type { Phone } from "./phone.ts";
+import { addressOfRecord, newVia, type SipContext } from "./sip-context.ts";
 
 /** A request to a phone that begins no dialog. */
 export interface Single {
@@ -15,7 +15,7 @@ export interface Single {
 }
 
 /** Sends a phone a request that begins no dialog, by the connection `flow`. */
-export function sendSingle(agent: Agent, phone: Phone, flow: Flow, single: Single, now: number): void {
+export function sendSingle(agent: SipContext, phone: Phone, flow: Flow, single: Single, now: number): void {
   const to = nameAddress(addressOfRecord(phone.user, phone.domain));
   const { method, from = to, body } = single;
   const request = makeRequest({

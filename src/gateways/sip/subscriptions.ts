@@ -1,12 +1,12 @@
 import type { PushOf } from "../../protocol/pushes.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
-import { type Agent, addressOfRecord, newVia, ownContact } from "./agent.ts";
 import { Dialog } from "./dialog.ts";
 import { type HeaderEntry, headerNumber, makeResponse } from "./message.ts";
 import type { Phone } from "./phone.ts";
 import { pidf, pidfType } from "./pidf.ts";
 import { refusalOfError } from "./reasons.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
+import { addressOfRecord, newVia, ownContact, type SipContext } from "./sip-context.ts";
 
 type Presence = Omit<PushOf<"presence">, "seq">;
 
@@ -21,13 +21,13 @@ interface Subscription {
 
 /** Presence subscriptions (RFC 3856): SUBSCRIBE is our `watch`, `presence` a NOTIFY. */
 export class Subscriptions {
-  readonly #agent: Agent;
+  readonly #agent: SipContext;
   readonly #byDialog = new Map<string, Subscription>();
   readonly #byPhone = new Map<Phone, Set<Subscription>>();
   /** What each phone was told last, for a subscription that is added or renewed. */
   readonly #known = new Map<Phone, Map<string, Presence>>();
 
-  constructor(agent: Agent) {
+  constructor(agent: SipContext) {
     this.#agent = agent;
   }
 

@@ -1,11 +1,10 @@
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
-import { type Agent, allow, recvInfo } from "./agent.ts";
 import { Bindings, type BindingsUser } from "./bindings.ts";
-import { Calls } from "./calls.ts";
 import type { Clock } from "./clock.ts";
 import { Connections } from "./connections.ts";
 import { dialogOf } from "./dialog.ts";
+import { DialogTable } from "./dialog-table.ts";
 import type { Flow } from "./flow.ts";
 import { type HeaderEntry, makeResponse, type SipMessage, type SipRequest } from "./message.ts";
 import { deliverMessage, sendMessage } from "./messages.ts";
@@ -15,6 +14,7 @@ import { type Abilities, objection } from "./sanity.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import type { SipSettings } from "./settings.ts";
 import { SignIn, type SignInPorts } from "./sign-in.ts";
+import { allow, recvInfo, type SipContext } from "./sip-context.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { addressOf, userOf } from "./target.ts";
 import { Transactions, type TransactionUser } from "./transactions.ts";
@@ -25,7 +25,7 @@ const abilities: Abilities = {
 };
 
 /** What the stack is given. */
-export interface World extends SignInPorts {
+export interface GatewayPorts extends SignInPorts {
   readonly core: GatewayPort;
   readonly clock: Clock;
   readonly settings: SipSettings;
@@ -48,17 +48,17 @@ export interface AgentNumbers {
  * Nothing but REGISTER and OPTIONS is done for somebody who has not proven who it is, and nobody reaches another's dialog.
  */
 export class UserAgent implements TransactionUser, BindingsUser {
-  readonly #agent: Agent;
+  readonly #agent: SipContext;
   readonly #bindings: Bindings;
   readonly #registrar: Registrar;
   readonly #subscriptions: Subscriptions;
   readonly #signIn: SignIn;
   readonly #connections: Connections;
-  readonly #calls: Calls;
+  readonly #calls: DialogTable;
   #limited = 0;
 
-  constructor({ core, clock, settings, date, ...ports }: World) {
-    const agent: Agent = {
+  constructor({ core, clock, settings, date, ...ports }: GatewayPorts) {
+    const agent: SipContext = {
       core,
       clock,
       settings,
@@ -70,7 +70,7 @@ export class UserAgent implements TransactionUser, BindingsUser {
     this.#agent = agent;
     this.#bindings = new Bindings(agent, this);
     this.#registrar = new Registrar(agent, this.#bindings);
-    this.#calls = new Calls(agent, (phone, now) => this.#bindings.callEnded(phone, now));
+    this.#calls = new DialogTable(agent, (phone, now) => this.#bindings.callEnded(phone, now));
     this.#connections = new Connections(agent, (flow) => this.#bindings.phones(flow));
     this.#subscriptions = new Subscriptions(agent);
     this.#signIn = new SignIn(core, settings, ports);

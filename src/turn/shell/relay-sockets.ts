@@ -1,7 +1,7 @@
 import { bindUdp, type UdpSocket, type UdpTarget } from "../../net/udp.ts";
 import { formatAddress } from "../../shared/ip-address.ts";
 import { type Family, family as families } from "../../wire/stun/transport-address.ts";
-import type { RelayPorts, RelayReceiver, RelaySocket, RelayWish } from "../relay.ts";
+import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../relay.ts";
 import type { FleetPorts } from "./fleet-ports.ts";
 import { reachableAddress } from "./public-address.ts";
 
@@ -49,11 +49,11 @@ export class RelaySockets implements RelayPorts {
     return address.advertised;
   }
 
-  open(wish: RelayWish, done: (sockets: readonly RelaySocket[] | undefined) => void): void {
-    void this.#find(wish).then(done);
+  open(requested: RelayRequest, done: (sockets: readonly RelaySocket[] | undefined) => void): void {
+    void this.#find(requested).then(done);
   }
 
-  async #find({ family, shape }: RelayWish): Promise<RelaySocket[] | undefined> {
+  async #find({ family, shape }: RelayRequest): Promise<RelaySocket[] | undefined> {
     const address = this.#options.addresses[family];
     if (address === undefined) return undefined;
     for (const port of this.#candidates(shape)) {
@@ -68,7 +68,7 @@ export class RelaySockets implements RelayPorts {
   }
 
   /** Ports to try: some at random, then every one from a random place on. */
-  *#candidates(shape: RelayWish["shape"]): Generator<number> {
+  *#candidates(shape: RelayRequest["shape"]): Generator<number> {
     const [least, last] = this.#options.ports;
     const step = shape === "any" ? 1 : 2;
     const first = shape === "any" ? least : least + (least % 2);

@@ -91,16 +91,17 @@ export class TurnClient {
   }
 
   /** With `additional` an IPv6 relay beside the IPv4 one (RFC 8656 §7.1): `others` then has what the server could give. */
-  async allocate(wish?: Family | "additional"): Promise<{
+  async allocate(requested?: Family | "additional"): Promise<{
     readonly relayed: TransportAddress;
     readonly others: readonly TransportAddress[];
     readonly lifetime: number;
   }> {
     const answer = await this.#request(method.allocate, (writer) => {
       writer.add(attribute.requestedTransport, encodeRequestedTransport(udp));
-      if (wish === "additional")
+      if (requested === "additional")
         writer.add(attribute.additionalAddressFamily, encodeAddressFamily(family.ipv6));
-      else if (wish !== undefined) writer.add(attribute.requestedAddressFamily, encodeAddressFamily(wish));
+      else if (requested !== undefined)
+        writer.add(attribute.requestedAddressFamily, encodeAddressFamily(requested));
     });
     return {
       relayed: address(answer, attribute.xorRelayedAddress),

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { createServer } from "node:net";
-import { createLog } from "../../../src/admin/log.ts";
 import { createSwitchboard } from "../../../src/main.ts";
 import { bindUdp } from "../../../src/net/udp.ts";
+import { createLog } from "../../../src/telemetry/log.ts";
 
 test("a server whose port is taken leaves no TURN behind", async () => {
   const taken = createServer();

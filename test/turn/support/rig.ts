@@ -4,8 +4,8 @@ import type { TurnEvent } from "../../../src/turn/events.ts";
 import { defaultTurnLimits, type TurnLimits } from "../../../src/turn/limits.ts";
 import { type MachineOptions, TurnMachine } from "../../../src/turn/machine.ts";
 import type { PeerPolicyOptions } from "../../../src/turn/peer-policy.ts";
-import type { RelayPorts, RelayReceiver, RelaySocket, RelayWish } from "../../../src/turn/relay.ts";
-import { type DatagramTarget, UdpDoor } from "../../../src/turn/udp-door.ts";
+import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../../../src/turn/relay.ts";
+import { type DatagramTarget, UdpListener } from "../../../src/turn/udp-listener.ts";
 import { type Family, family } from "../../../src/wire/stun/transport-address.ts";
 
 /** What left the machine. */
@@ -62,7 +62,7 @@ class FakePorts implements RelayPorts {
   #next = 50_000;
   #held: (() => void)[] = [];
 
-  open({ family: of, shape }: RelayWish, done: (sockets: RelaySocket[] | undefined) => void): void {
+  open({ family: of, shape }: RelayRequest, done: (sockets: RelaySocket[] | undefined) => void): void {
     const finish = (): void => {
       const wanted = shape === "pair" ? 2 : 1;
       if (this.live.size + wanted > this.free) {
@@ -101,7 +101,7 @@ export class Rig {
   readonly ports = new FakePorts();
   readonly machine: TurnMachine;
   readonly events: TurnEvent[] = [];
-  readonly door: UdpDoor;
+  readonly guard: UdpListener;
   /** What the UDP listener sent. */
   readonly sent: Sent[] = [];
 
@@ -131,7 +131,7 @@ export class Rig {
       },
       { crypto: stunCrypto, relays: this.ports, emit: (event) => this.events.push(event) },
     );
-    this.door = new UdpDoor({
+    this.guard = new UdpListener({
       target: (port, address) => ({ port, address }),
       sendPart: (bytes, length, { port, address }) =>
         this.sent.push({ bytes: bytes.slice(0, length), port, address }) > 0,
@@ -141,7 +141,7 @@ export class Rig {
   /** A datagram from this source; what it was answered. */
   datagram(bytes: Uint8Array, source: Source): Uint8Array[] {
     const before = this.sent.length;
-    this.machine.datagram(this.door, bytes, source.port, source.address, () => this.now);
+    this.machine.datagram(this.guard, bytes, source.port, source.address, () => this.now);
     return this.sent.slice(before).map((one) => one.bytes);
   }
 

@@ -1,21 +1,21 @@
 import type { Client, Refusal, Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
-import type { Door } from "../../../transports/door.ts";
-import { refuseEntry } from "../../../transports/door.ts";
+import type { TransportGuard } from "../../../transports/transport-guard.ts";
+import { refuseEntry } from "../../../transports/transport-guard.ts";
 import type { Flow } from "../flow.ts";
 import type { SipGateway } from "../gateway.ts";
 import { keepAlive, pong } from "../keep-alive.ts";
 import type { SipMessage } from "../message.ts";
 import { serializeBytes, serializeText } from "../serializer.ts";
 
-type Entry = Pick<Door, "access" | "admission" | "now">;
+type Entry = Pick<TransportGuard, "access" | "admission" | "now">;
 
 /** SIP over WebSocket (RFC 7118): a message is a frame, of text or of bytes. */
-export function socketRoute(gateway: SipGateway, door: Entry): SocketRoute {
+export function socketRoute(gateway: SipGateway, guard: Entry): SocketRoute {
   return {
     path: "/sip",
     protocol: "sip",
-    check: (request, client) => refuseEntry(door, request, client) ?? full(gateway, client),
-    open: (socket) => new SocketFlow(gateway, door, socket),
+    check: (request, client) => refuseEntry(guard, request, client) ?? full(gateway, client),
+    open: (socket) => new SocketFlow(gateway, guard, socket),
   };
 }
 
@@ -31,17 +31,17 @@ class SocketFlow implements Flow, SocketHandlers {
   readonly host: string;
   readonly port = undefined;
   readonly #gateway: SipGateway;
-  readonly #door: Entry;
+  readonly #guard: Entry;
   readonly #socket: Socket;
   open = true;
 
-  constructor(gateway: SipGateway, door: Entry, socket: Socket) {
+  constructor(gateway: SipGateway, guard: Entry, socket: Socket) {
     this.id = gateway.nextFlow();
     this.host = gateway.settings.domain || "switchboard.invalid";
     this.#gateway = gateway;
-    this.#door = door;
+    this.#guard = guard;
     this.#socket = socket;
-    door.admission.entered(socket.client);
+    guard.admission.entered(socket.client);
     gateway.opened(this);
   }
 
@@ -84,7 +84,7 @@ class SocketFlow implements Flow, SocketHandlers {
   #gone(): void {
     if (!this.open) return;
     this.open = false;
-    this.#door.admission.left(this.#socket.client);
+    this.#guard.admission.left(this.#socket.client);
     this.#gateway.closed(this);
   }
 }

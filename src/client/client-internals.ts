@@ -1,0 +1,48 @@
+import type { Push } from "../protocol/pushes.ts";
+import type { ReplyOf } from "../protocol/replies.ts";
+import type { RequestOf, RequestType } from "../protocol/requests.ts";
+import type { Call, Client, Ended, Peer } from "./api.ts";
+import type { Cancel } from "./live.ts";
+
+/** A request's fields. Undefined ones are left out on the wire. */
+export type Fields<T extends RequestType> = Loose<Omit<RequestOf<T>, "id" | "type">>;
+type Loose<X> = { [K in keyof X]: Partial<Pick<X, K>> extends Pick<X, K> ? X[K] | undefined : X[K] };
+
+export interface AskOptions<T extends RequestType> extends Cancel {
+  /** Asking twice does no more than asking once. */
+  readonly repeat?: boolean;
+  /** Called with the reply before any later frame is looked at; the promise settles a little later. */
+  done?(reply: ReplyOf<T>): void;
+}
+
+/** What calls, rings and rooms need of their client. */
+export interface ClientInternals {
+  readonly self: Peer | undefined;
+  readonly state: Client["state"];
+  /** Asks the server; waits while there is no link. */
+  ask<T extends RequestType>(type: T, fields: Fields<T>, options?: AskOptions<T>): Promise<ReplyOf<T>>;
+  /** Tells the server something that may be said twice. A refusal is logged and no more: there is nothing to be done. */
+  say<T extends RequestType>(type: T, fields: Fields<T>): Promise<void>;
+  /** A stream of the WebRTC in use. Throws `unsupported` where there is none. */
+  newStream(): MediaStream;
+  /** A connection with the ICE servers of now. */
+  newPeerConnection(call: Call): RTCPeerConnection;
+  /** The session is this object's from now on; this object is done with it. */
+  enter(id: string, session: Session): void;
+  leave(id: string | undefined, session: Session): void;
+  /** A call begins to count; a call or ring no longer does. */
+  began(call: Call): void;
+  done(session: Session): void;
+  log(level: "debug" | "info" | "warn", text: string, data?: object): void;
+}
+
+/** Whoever holds a leg of a session: a call or a ring. */
+export interface Session {
+  /** The newest of any frame of the session. */
+  ticket?: string | undefined;
+  /** A reload may find it again: not a ring that only rings. */
+  readonly lasting: boolean;
+  push(push: Push): void;
+  /** The session is over, whoever says so. */
+  over(ended: Ended): void;
+}

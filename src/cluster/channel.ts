@@ -1,0 +1,238 @@
+import type { Deadline, Deadlines } from "../shared/deadlines.ts";
+import type { Backplane, BackplaneAnswer } from "./backplane.ts";
+import type { NodeItem } from "./items.ts";
+
+/** A batch of items on its way to another node. */
+export interface Batch {
+  readonly from: string;
+  readonly boot: string;
+  /** The receiver that is meant, where the sender has heard of it: another run of it has another state. */
+  readonly to?: string;
+  /** Counts the times that either of both runs has given the other up: what they said before counts no more. */
+  readonly epoch: number;
+  /** Number of the batch in its stream, from 1. */
+  readonly n: number;
+  /** JSON texts: the bound of a message counts their bytes. */
+  readonly items: readonly string[];
+}
+
+/** A link that something in a batch was for, and the node that it has gone over to. */
+export interface GoneOn {
+  readonly link: string;
+  readonly to: string;
+}
+
+/**
+ * What the receiver of a batch says. `moved`: what was for these links is not there yet, but sent on. `reset`: it has given
+ * that stream up; the epoch that it is in.
+ */
+export type BatchAnswer =
+  | { readonly boot: string; readonly ok: number; readonly moved?: readonly GoneOn[] }
+  | { readonly boot: string; readonly reset: number };
+
+export interface ChannelOptions {
+  readonly node: string;
+  readonly boot: string;
+  readonly peer: string;
+  readonly backplane: Backplane;
+  readonly deadlines: Deadlines;
+  now(): number;
+  /** The other side has given the stream up, or is another run than was meant. */
+  reset(boot: string, epoch: number): void;
+  /** The other side has sent on what was for these links. */
+  moved(links: readonly GoneOn[]): void;
+  /** More waits than may. */
+  overflowed(): void;
+}
+
+/** What one batch may hold, in characters; a backplane's message has some 1 MiB. */
+const batchSize = 262_144;
+const batchItems = 512;
+/** What may wait for a peer that does not answer. */
+const maxQueue = 50_000;
+const answerTimeout = 2_000;
+/** No responders is not yet gone: a node that joins the backplane again takes a moment. */
+const retryAfter = [250, 1_000] as const;
+/** A peer that has not answered for this long is not waited for by new requests. */
+const patience = 3_000;
+
+/** What a peer has not acknowledged: it may have what was sent to it, and has nothing of the rest. */
+export interface Lost {
+  readonly doubtful: readonly NodeItem[];
+  readonly unsent: readonly NodeItem[];
+}
+
+interface Waiting {
+  readonly upTo: number;
+  /** Waits for one attempt only. */
+  readonly once: boolean;
+  readonly done: (arrived: boolean, now: number) => void;
+}
+
+/**
+ * The way to one other node: items arrive there in order, each exactly once, as long as both nodes live and neither
+ * gives the stream up. One batch is outstanding; while the backplane is down nothing is sent and everything waits.
+ */
+export class NodeChannel {
+  readonly #options: ChannelOptions;
+  #epoch = 0;
+  #n = 0;
+  #queue: NodeItem[] = [];
+  #outstanding: { readonly items: number; readonly batch: Batch } | undefined;
+  /** Items that were put in, and that have arrived, since the stream began. */
+  #put = 0;
+  #arrived = 0;
+  #waiting: Waiting[] = [];
+  #pump: Deadline | undefined;
+  #failures = 0;
+  /** Since when the peer does not answer; undefined while it does. */
+  #silentSince: number | undefined;
+  /** The run of the peer that the stream is for. */
+  peerBoot: string | undefined;
+
+  constructor(options: ChannelOptions) {
+    this.#options = options;
+  }
+
+  /** Items that wait for the peer. */
+  get backlog(): number {
+    return this.#put - this.#arrived;
+  }
+
+  /** False when a request to this peer would only wait. */
+  responsive(now: number): boolean {
+    return this.#silentSince === undefined || now - this.#silentSince < patience;
+  }
+
+  /** Puts an item in. It leaves with all others of this turn. */
+  send(item: NodeItem): void {
+    const last = this.#queue.at(-1);
+    // One push for many devices of that node travels once.
+    if (item.t === "push" && last?.t === "push" && last.push === item.push) {
+      last.links.push(...item.links);
+      return;
+    }
+    if (this.#queue.length >= maxQueue) {
+      this.#options.overflowed();
+      return;
+    }
+    this.#queue.push(item);
+    this.#put += 1;
+    if (this.#outstanding === undefined) this.#pumpAt(0);
+  }
+
+  /**
+   * Calls back when everything that was put in until now has arrived, or never will. `once`: it is tried at once, and an
+   * attempt that fails is not waited out.
+   */
+  flushed(done: Waiting["done"], { once = false } = {}): void {
+    if (this.#arrived === this.#put) {
+      done(true, this.#options.now());
+      return;
+    }
+    this.#waiting.push({ upTo: this.#put, once, done });
+    if (once) this.wake();
+  }
+
+  /** Tries at once: the backplane is up again, or the peer was heard. */
+  wake(): void {
+    if (this.#pump !== undefined) this.#pumpAt(0);
+  }
+
+  /** Ends the stream, for one of that epoch. */
+  abandon(epoch: number, now: number): Lost {
+    this.#pump?.cancel();
+    this.#pump = undefined;
+    const doubtful = (this.#outstanding?.batch.items ?? []).map((text) => JSON.parse(text) as NodeItem);
+    const lost = { doubtful, unsent: this.#queue };
+    const waiting = this.#waiting;
+    this.#queue = [];
+    this.#outstanding = undefined;
+    this.#waiting = [];
+    this.#put = 0;
+    this.#arrived = 0;
+    this.#n = 0;
+    this.#epoch = epoch;
+    this.#failures = 0;
+    this.#silentSince = undefined;
+    this.peerBoot = undefined;
+    for (const { done } of waiting) done(false, now);
+    return lost;
+  }
+
+  #pumpAt(at: number): void {
+    this.#pump?.cancel();
+    this.#pump = this.#options.deadlines.add(at, () => {
+      this.#pump = undefined;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (this.#outstanding === undefined) this.#take();
+    const { backplane, peer, now } = this.#options;
+    const outstanding = this.#outstanding;
+    if (outstanding === undefined) return;
+    if (backplane.state === "down") {
+      this.#pumpAt(now() + retryAfter[1]);
+      return;
+    }
+    const { batch } = outstanding;
+    backplane.request(`n.${peer}`, batch, answerTimeout, (answer) => {
+      if (this.#outstanding !== outstanding) return;
+      this.#answered(answer, batch);
+    });
+  }
+
+  #take(): void {
+    if (this.#queue.length === 0) return;
+    const items: string[] = [];
+    let size = 0;
+    for (const item of this.#queue) {
+      const text = JSON.stringify(item);
+      if (items.length > 0 && (size + text.length > batchSize || items.length >= batchItems)) break;
+      items.push(text);
+      size += text.length;
+    }
+    this.#queue.splice(0, items.length);
+    this.#n += 1;
+    const { node: from, boot } = this.#options;
+    const to = this.peerBoot;
+    const batch = { from, boot, ...(to === undefined ? {} : { to }), epoch: this.#epoch, n: this.#n, items };
+    this.#outstanding = { items: items.length, batch };
+  }
+
+  #answered(answer: BackplaneAnswer, batch: Batch): void {
+    const now = this.#options.now();
+    if (answer.kind === "reply") {
+      const said = answer.reply as BatchAnswer;
+      if ("reset" in said) {
+        this.#options.reset(said.boot, said.reset);
+        return;
+      }
+      if (said.ok === batch.n) {
+        this.peerBoot = said.boot;
+        if (said.moved !== undefined) this.#options.moved(said.moved);
+        this.#delivered(now);
+        return;
+      }
+    }
+    this.#silentSince ??= now;
+    const wait = retryAfter[Math.min(this.#failures, 1)] as number;
+    this.#failures += 1;
+    this.#pumpAt(now + wait);
+    const impatient = this.#waiting.filter(({ once }) => once);
+    this.#waiting = this.#waiting.filter(({ once }) => !once);
+    for (const { done } of impatient) done(false, now);
+  }
+
+  #delivered(now: number): void {
+    this.#arrived += this.#outstanding?.items ?? 0;
+    this.#outstanding = undefined;
+    this.#failures = 0;
+    this.#silentSince = undefined;
+    while (this.#waiting.length > 0 && this.#waiting[0]!.upTo <= this.#arrived)
+      this.#waiting.shift()!.done(true, now);
+    if (this.#queue.length > 0) this.#send();
+  }
+}

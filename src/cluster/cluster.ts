@@ -1,0 +1,365 @@
+import type { Limits } from "../protocol/limits.ts";
+import type { Deadlines } from "../shared/deadlines.ts";
+import type { Device } from "../signaling/device.ts";
+import type { Directory } from "../signaling/directory.ts";
+import type { LinkEnd } from "../signaling/link/links.ts";
+import type { Ports } from "../signaling/ports.ts";
+import type { Backplane } from "./backplane.ts";
+import type { GoneOn, Lost } from "./channel.ts";
+import type { ClusterHost, ClusterStats } from "./cluster-host.ts";
+import { Deliveries } from "./devices/deliveries.ts";
+import { RemoteDevices, type RemoteDevicesEvents, type SessionClaim } from "./devices/remote-devices.ts";
+import { RemoteLink } from "./devices/remote-link.ts";
+import type { NodeItem } from "./items.ts";
+import { LinkFences } from "./links/link-fences.ts";
+import { type LinkState, LinkTransfer } from "./links/link-transfer.ts";
+import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
+import type { ClusterRooms } from "./rooms/cluster-rooms.ts";
+import { LegInbox } from "./sessions/leg-inbox.ts";
+import { OwnerInbox } from "./sessions/owner-inbox.ts";
+import { RemoteLegs } from "./sessions/remote-legs.ts";
+import { SessionClaims } from "./sessions/session-claims.ts";
+import { SessionFinder } from "./sessions/session-finder.ts";
+import { SessionHandover } from "./sessions/session-handover.ts";
+import { SettlingBackplane } from "./settling-backplane.ts";
+
+export interface ClusterOptions {
+  readonly node: string;
+  readonly boot: string;
+  readonly limits: Limits;
+  readonly ports: Ports;
+  readonly backplane: Backplane;
+  readonly deadlines: Deadlines;
+  readonly directory: Directory;
+  readonly host: ClusterHost;
+}
+
+/**
+ * The other nodes, as the core of this one sees them. It adds to the directory the devices of other nodes that somebody
+ * here has to do with; what is said to those travels to their node, and what they ask of sessions here comes from there.
+ * Sessions, presence and messages do not know on which node a device is.
+ */
+export class Cluster implements NodesEvents, RemoteDevicesEvents {
+  readonly nodes: Nodes;
+  readonly devices: RemoteDevices;
+  readonly legs: RemoteLegs;
+  readonly backplane: Backplane;
+  /** Set by the core, whose rooms need its sessions. */
+  rooms: ClusterRooms | undefined;
+  readonly finder: SessionFinder;
+  readonly transfer: LinkTransfer;
+  readonly handover: SessionHandover;
+  readonly claims: SessionClaims;
+  readonly deliveries: Deliveries;
+  readonly #fences: LinkFences;
+  readonly #inbox: OwnerInbox;
+  readonly #legInbox: LegInbox;
+  readonly #options: ClusterOptions;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    const { node, boot, ports, deadlines, directory, host } = options;
+    const backplane = new SettlingBackplane(options.backplane, deadlines, ports.now);
+    this.backplane = backplane;
+    this.nodes = new Nodes({ node, boot, backplane, deadlines, now: ports.now, events: this });
+    this.devices = new RemoteDevices({
+      nodes: this.nodes,
+      backplane,
+      deadlines,
+      directory,
+      now: ports.now,
+      hash: ports.hash,
+      local: host.local.bind(host),
+      events: this,
+    });
+    const { ticketTtl } = options.limits;
+    this.legs = new RemoteLegs({
+      nodes: this.nodes,
+      deadlines,
+      limits: options.limits,
+      overdue: ({ device, session, owner }) => this.claims.rejoin(device, session, owner),
+    });
+    const owns = host.owns.bind(host);
+    const keyed = (user: string, key: string) => host.keyed(user, key, ports.now());
+    this.transfer = new LinkTransfer({
+      nodes: this.nodes,
+      devices: this.devices,
+      backplane,
+      deadlines,
+      now: ports.now,
+      source: {
+        freeze: (request, now) => host.freeze(request, now),
+        give: (request, now) => host.give(request, now),
+        thaw: (link, now) => host.thaw(link, now),
+        owners: (link) => {
+          const device = host.localByLink(link);
+          if (device === undefined) return [];
+          return [...new Set([...this.legs.owners(device), ...(this.rooms?.ownersOf(device) ?? [])])];
+        },
+        heard: (link, done) => {
+          const device = host.localByLink(link);
+          if (device === undefined) done();
+          else this.deliveries.whenNone(device, done);
+        },
+      },
+    });
+    const { nodes, devices, legs } = this;
+    this.deliveries = new Deliveries(nodes, ports.now);
+    const gaveAway = (session: string, owner: string, epoch: number) =>
+      this.claims.gaveAway(session, owner, epoch);
+    this.handover = new SessionHandover({ nodes, devices, legs, host, gaveAway });
+    const finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns, keyed });
+    this.finder = finder;
+    this.#fences = new LinkFences(nodes);
+    const claims = new SessionClaims({ nodes, devices, legs, finder, deadlines, host });
+    this.claims = claims;
+    const { transfer } = this;
+    const rooms = () => this.rooms;
+    this.#inbox = new OwnerInbox({ nodes, legs, transfer, claims, directory, host, rooms });
+    this.#legInbox = new LegInbox({ devices, ports, host, nodes });
+  }
+
+  tick(now: number): void {
+    this.nodes.tick(now);
+    this.transfer.sweep(now);
+  }
+
+  /** This node leaves: others are not to count on it any more. */
+  drain(now: number): void {
+    this.nodes.draining = true;
+    this.nodes.beat(now);
+  }
+
+  /** True when there is another node that could go on with what this one has. */
+  get hasHeirs(): boolean {
+    return [...this.nodes.live()].some((node) => !this.nodes.isDraining(node));
+  }
+
+  stats(): ClusterStats {
+    return {
+      peers: [...this.nodes.live()].length,
+      devices: this.devices.size,
+      users: this.devices.followed,
+      sessions: this.legs.size,
+      backlog: this.nodes.backlog,
+    };
+  }
+
+  /** True when nothing waits for another node. */
+  get idle(): boolean {
+    return this.nodes.backlog === 0 && this.handover.size === 0;
+  }
+
+  /** Other nodes that may remember what the device, or another one of its user, has asked before. */
+  nodesThatKnew(device: Device): string[] {
+    const { user, cameFrom } = device;
+    const nodes = new Set([...this.devices.everHeld(user), ...this.legs.owners(device)]);
+    if (cameFrom !== undefined) nodes.add(cameFrom);
+    return [...nodes].filter((node) => node !== this.nodes.name && this.nodes.isLive(node));
+  }
+
+  // What happens to devices of this node
+
+  /** A device of the user came, or is another than before. */
+  altered(user: string): void {
+    this.devices.announce(user);
+  }
+
+  suspended(device: Device): void {
+    this.legs.tell(device, { t: "link", link: device.link.id, state: "suspended" });
+  }
+
+  resumed(device: Device): void {
+    this.legs.tell(device, { t: "link", link: device.link.id, state: "live" });
+  }
+
+  closed(device: Device, why: LinkEnd): void {
+    const link = device.link.id;
+    this.legs.tell(device, { t: "closed", link, why });
+    this.legs.dropped(device);
+    this.devices.announce(device.user, { link, why });
+  }
+
+  kicked(user: string, device: string | undefined): void {
+    this.nodes.broadcast({ op: "kick", user, ...(device === undefined ? {} : { device }) });
+  }
+
+  /** The link of the device has gone over to that node, as one that has part in these sessions of this node. */
+  gaveAway(device: Device, to: string, sessions: readonly string[]): void {
+    const moved = { t: "moved", link: device.link.id, to } as const;
+    const owners = new Set([...this.legs.owners(device), ...(this.rooms?.ownersOf(device) ?? [])]);
+    for (const owner of owners) this.nodes.send(owner, moved);
+    this.legs.dropped(device);
+    this.devices.gaveAway(device, to, sessions);
+    this.rooms?.gaveAway(device);
+  }
+
+  /** A link has come from another node. */
+  adopted(device: Device, linkState: LinkState, held: readonly NodeItem[], now: number): void {
+    const { host, node } = this.#options;
+    const own = linkState.legs.filter(({ owner }) => owner === node);
+    const remote = linkState.legs.filter(({ owner }) => owner !== node);
+    this.legs.restore(device, remote);
+    this.rooms?.adoptMemberships(device, linkState.rooms, now);
+    // Which sessions of this node it has part in is known here without words; nor does what rings already ring again.
+    const rings = own.filter(({ caller }) => caller !== undefined).map(({ session }) => session);
+    const known = (item: NodeItem) =>
+      item.t === "bound" ||
+      item.t === "unbound" ||
+      (item.t === "push" && item.push.type === "incoming" && rings.includes(item.push.session));
+    for (const item of held) if (!known(item)) this.#inbox.heard(node, item, now);
+    for (const { from, item } of this.transfer.arrived(device.link.id)) this.#inbox.heard(from, item, now);
+    for (const leg of own)
+      if (host.legNumber(leg.session, device) === undefined && !held.some((item) => ends(item, leg.session)))
+        this.claims.missing(device, leg, now);
+    this.devices.announce(device.user);
+  }
+
+  // NodesEvents
+
+  item(from: string, item: NodeItem, now: number): void {
+    switch (item.t) {
+      case "devices":
+        this.devices.listed(from, item, now);
+        break;
+      case "who":
+        this.devices.asked(from, item.users, item.held === true);
+        break;
+      case "resync":
+        this.devices.resync(from);
+        this.#settleWith(from);
+        break;
+      case "bound":
+      case "unbound":
+      case "push":
+      case "reply":
+      case "shut":
+      case "fence":
+      case "gap":
+        this.#inbox.heard(from, item, now);
+        break;
+      case "room":
+      case "room-rules":
+      case "room-since":
+      case "room-term":
+      case "room-lost":
+      case "room-moved":
+        this.rooms?.item(from, item, now);
+        break;
+      case "forward":
+        this.item(item.from, item.item, now);
+        break;
+      case "moved":
+        this.devices.relocated(item.link, item.to, now);
+        break;
+      case "fenced":
+        this.#fences.fenced(item);
+        break;
+      case "rejoin":
+        this.claims.rejoins(from, item, now);
+        break;
+      case "leaving": {
+        const device = this.#options.host.localByLink(item.link);
+        if (device !== undefined) this.legs.hold(device, item.session, from);
+        else this.#inbox.stray(from, item.link, item);
+        break;
+      }
+      case "lastWord":
+        this.nodes.send(from, { t: "left", session: item.session });
+        break;
+      case "left":
+        this.handover.left(from, item.session, now);
+        break;
+      case "adopt":
+        this.handover.adopt(item, now);
+        break;
+      case "keys":
+        this.#options.host.keysOver(item.user, item.keys, now);
+        break;
+      case "stale":
+        this.claims.superseded(item.session, item.owner, item.epoch, now);
+        break;
+      case "ask":
+      case "link":
+      case "closed":
+        this.#legInbox.heard(from, item, now);
+    }
+  }
+
+  goneOn(items: readonly NodeItem[]): readonly GoneOn[] {
+    return this.transfer.goneOn(items);
+  }
+
+  sentOn(peer: string, { link: id, to }: GoneOn, now: number): void {
+    const link = this.devices.byLink(id)?.link;
+    // It may have been heard, and have gone on from there since.
+    if (link instanceof RemoteLink && link.node === peer) this.devices.relocated(id, to, now);
+  }
+
+  broadcast({ user, device }: Broadcast, now: number): void {
+    this.#options.host.kicked(user, device, now);
+  }
+
+  up(node: string, again: boolean, _now: number): void {
+    this.rooms?.up(again);
+    if (!again) return;
+    this.nodes.send(node, { t: "resync" });
+    this.devices.resync(node);
+    this.devices.restored();
+    this.#settleWith(node);
+  }
+
+  /** What was said of sessions meanwhile may be lost on either side. */
+  #settleWith(node: string): void {
+    this.claims.repeat(node);
+    // One that is about to leave its owner is another node's soon.
+    for (const { device, session, held } of this.legs.ownedBy(node))
+      if (held === undefined) this.claims.rejoin(device, session, node);
+  }
+
+  gone(node: string, lost: Lost, now: number): void {
+    this.legs.ownerGone(node, now);
+    this.handover.nodeGone(node, now);
+    this.#inbox.lost(lost, now);
+    this.#fences.gone(node);
+    this.#fences.lost([...lost.doubtful, ...lost.unsent]);
+    this.devices.nodeGone(node, now);
+    this.rooms?.gone(node, now);
+  }
+
+  // RemoteDevicesEvents
+
+  arrived(device: Device, now: number): void {
+    this.#options.host.arrived(device, now);
+  }
+
+  departed(device: Device, why: LinkEnd, now: number): void {
+    this.#options.host.departed(device, why, now);
+  }
+
+  changed(user: string, now: number): void {
+    this.#options.host.remoteChanged(user, now);
+  }
+
+  displaced(device: Device, same: boolean, now: number): void {
+    this.#options.host.displace(device, same ? "stale" : "replaced", now);
+  }
+
+  claimed(user: string, claim: SessionClaim, now: number): void {
+    this.claims.claimed(user, claim, now);
+  }
+
+  moved(link: RemoteLink, to: string): void {
+    this.#fences.moved(link, to);
+  }
+
+  reached(link: RemoteLink): void {
+    this.transfer.reached(link);
+  }
+}
+
+/** The item says that its link has no part in that session any more. */
+function ends(item: NodeItem, session: string): boolean {
+  if (item.t === "unbound") return item.session === session;
+  return item.t === "push" && item.push.type === "ended" && item.push.session === session;
+}

@@ -1,0 +1,50 @@
+import type { Device } from "../../signaling/device.ts";
+import type { DeviceNotice } from "../items.ts";
+
+/** A device of this node, as the cluster needs to know it. */
+export interface LocalDevice {
+  readonly device: Device;
+  readonly stamp: number;
+  readonly instance: string;
+  readonly attempt: number;
+}
+
+/** Which of two runs of one device counts: within an instance the later attempt, else the one that came later. */
+export function newerRun(
+  one: { readonly instance: string; readonly attempt: number; readonly stamp: number },
+  node: string,
+  than: {
+    readonly instance: string;
+    readonly attempt: number;
+    readonly stamp: number;
+    readonly node: string;
+  },
+): boolean {
+  if (one.instance === than.instance && one.attempt !== than.attempt) return one.attempt > than.attempt;
+  return one.stamp === than.stamp ? node > than.node : one.stamp > than.stamp;
+}
+
+/** How a device of this node is described to the others. */
+export function noticeOf({ device, stamp, instance, attempt }: LocalDevice): DeviceNotice {
+  const { id, kind, name, status, online, capabilities, link } = device;
+  return {
+    id,
+    link: link.id,
+    kind,
+    ...(name === undefined ? {} : { name }),
+    ...(status === undefined ? {} : { status }),
+    online,
+    capabilities,
+    stamp,
+    instance,
+    attempt,
+  };
+}
+
+/** The device is as its node says. True when others see a difference. */
+export function update(device: Device, { online, status }: DeviceNotice): boolean {
+  const before = `${device.online} ${device.status}`;
+  device.online = online;
+  device.status = status;
+  return before !== `${online} ${status}`;
+}

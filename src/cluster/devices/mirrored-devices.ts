@@ -1,0 +1,267 @@
+import type { Deadlines } from "../../shared/deadlines.ts";
+import { Device } from "../../signaling/device.ts";
+import type { Directory } from "../../signaling/directory.ts";
+import type { LinkEnd } from "../../signaling/link/links.ts";
+import type { Closed, DeviceList, DeviceNotice, NodeItem } from "../items.ts";
+import type { Nodes } from "../nodes.ts";
+import { type LocalDevice, newerRun, update } from "./device-notice.ts";
+import type { Following } from "./following.ts";
+import { RemoteLink } from "./remote-link.ts";
+
+export interface MirrorEvents {
+  /** A device of another node can be rung, and seen, from now on. */
+  arrived(device: Device, now: number): void;
+  /** It is gone for good. */
+  departed(device: Device, why: LinkEnd, now: number): void;
+  /** What others may see of the user has changed. */
+  changed(user: string, now: number): void;
+  /** Another node holds a newer run of this device. `same`: of the same instance. */
+  displaced(device: Device, same: boolean, now: number): void;
+  /** The link has gone over to that node. */
+  moved(link: RemoteLink, to: string, now: number): void;
+  /** From now on something can be said to the link by way of its node. */
+  reached(link: RemoteLink): void;
+}
+
+export interface MirroredDevicesOptions {
+  readonly nodes: Nodes;
+  readonly deadlines: Deadlines;
+  readonly directory: Directory;
+  now(): number;
+  local(user: string): readonly LocalDevice[];
+  readonly events: MirrorEvents;
+  /** What is known of the user; with `following` from now on, if nothing was. */
+  known(user: string): Following | undefined;
+  following(user: string): Following;
+  announce(user: string, closed?: Closed): void;
+  used(user: string, used: boolean): void;
+}
+
+/** How long a link may be on its way without a word of the node that it went to. ms */
+const confirmTimeout = 10_000;
+
+/**
+ * The devices of other nodes that stand in the directory of this one, each with a {@link RemoteLink}: as their nodes list
+ * them, or speak of one of them. Of two runs of one device the newer one stays.
+ */
+export class MirroredDevices {
+  readonly #options: MirroredDevicesOptions;
+  readonly #links = new Map<string, Device>();
+
+  constructor(options: MirroredDevicesOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#links.size;
+  }
+
+  byLink(link: string): Device | undefined {
+    return this.#links.get(link);
+  }
+
+  /** The node of a device says that it is gone for good. */
+  ended(device: Device, why: LinkEnd, now: number): void {
+    const { link, user } = device;
+    if (!(link instanceof RemoteLink) || this.#links.get(link.id) !== device) return;
+    this.#options.known(user)?.lists.get(link.node)?.devices.delete(link.id);
+    this.drop(device, why, now);
+    this.#options.events.changed(user, now);
+  }
+
+  /** Forgets a remote device that a newer run displaced here. */
+  forget(device: Device): void {
+    const { link } = device;
+    if (!(link instanceof RemoteLink)) return;
+    this.#options.known(device.user)?.lists.get(link.node)?.devices.delete(link.id);
+    this.#remove(device, link);
+  }
+
+  /** The link of a remote device has gone over to that node. */
+  relocated(id: string, to: string, now: number): void {
+    const device = this.#links.get(id);
+    const link = device?.link;
+    if (device === undefined || !(link instanceof RemoteLink) || link.node === to) return;
+    const following = this.#options.following(device.user);
+    this.#listOf(following, link.node).devices.delete(id);
+    if (to !== this.#options.nodes.name) this.#listOf(following, to).devices.set(id, device);
+    this.#awaitConfirmation(device, link, now);
+    this.#options.events.moved(link, to, now);
+  }
+
+  /** A link that its next node never speaks of is lost. */
+  #awaitConfirmation(device: Device, link: RemoteLink, now: number): void {
+    link.confirmed = false;
+    this.#options.deadlines.add(now + confirmTimeout, (later) => {
+      if (!link.confirmed) this.ended(device, "expired", later);
+    });
+  }
+
+  /** A local link has gone over to that node: its device goes on as one of there. */
+  gaveAway(device: Device, to: string, sessions: readonly string[]): void {
+    const following = this.#options.following(device.user);
+    const { id: link, instance = "", attempt = 1 } = device.link;
+    const remote = this.#newLink({
+      link,
+      user: device.user,
+      node: to,
+      stamp: device.stamp,
+      instance,
+      attempt,
+    });
+    device.link = remote;
+    this.#listOf(following, to).devices.set(link, device);
+    this.#links.set(link, device);
+    remote.knownIn(sessions);
+    this.#awaitConfirmation(device, remote, this.#options.now());
+    this.#options.announce(device.user, { link, movedTo: to });
+  }
+
+  /** The link of a remote device is one of this node from now on. Answers what waits to be said to it. */
+  tookOver(id: string): { readonly device: Device; readonly held: NodeItem[] } | undefined {
+    const device = this.#links.get(id);
+    const link = device?.link;
+    if (device === undefined || !(link instanceof RemoteLink)) return undefined;
+    this.#options.known(device.user)?.lists.get(link.node)?.devices.delete(id);
+    this.#links.delete(id);
+    const held = link.takeHeld();
+    link.ended();
+    return { device, held };
+  }
+
+  #listOf(following: Following, node: string): { version: number; readonly devices: Map<string, Device> } {
+    let list = following.lists.get(node);
+    if (list === undefined) {
+      list = { version: 0, devices: new Map() };
+      following.lists.set(node, list);
+    }
+    return list;
+  }
+
+  /** Takes the list of another node: what it says is what is there. */
+  take(following: Following, list: DeviceList, now: number): void {
+    const { node, user } = list;
+    const { events } = this.#options;
+    const known = this.#listOf(following, node);
+    if (list.version > known.version) {
+      known.version = Number.isFinite(list.version) ? list.version : known.version;
+      let changed = false;
+      const told = new Set(list.devices.map(({ link }) => link));
+      // Those that are gone first: one of the same name may have come in their place.
+      for (const [link, device] of [...known.devices]) {
+        if (told.has(link)) continue;
+        const closed = list.closed?.find((one) => one.link === link);
+        // It was made before the link came there.
+        if (closed === undefined && (device.link as RemoteLink).confirmed === false) continue;
+        if (closed !== undefined && "movedTo" in closed) {
+          this.relocated(link, closed.movedTo, now);
+          continue;
+        }
+        known.devices.delete(link);
+        this.drop(device, closed?.why ?? "expired", now);
+        changed = true;
+      }
+      for (const one of list.devices) {
+        changed = this.meet(following, node, one, now) || changed;
+      }
+      if (changed) events.changed(user, now);
+    }
+  }
+
+  /**
+   * A node speaks of one of its devices. `met` hears of a new one before an older run of it gives way. True when others see a
+   * difference.
+   */
+  meet(
+    following: Following,
+    node: string,
+    one: DeviceNotice,
+    now: number,
+    met: (device: Device) => void = () => {},
+  ): boolean {
+    const { directory, events } = this.#options;
+    const { user } = following;
+    const known = this.#links.get(one.link);
+    if (known !== undefined) {
+      const link = known.link as RemoteLink;
+      // A former node's last word may come late: whoever has the link now has heard a later hello.
+      if (one.attempt < link.attempt) return false;
+      if (link.node !== node) this.relocated(one.link, node, now);
+      link.confirmed = true;
+      link.attempt = one.attempt;
+      return update(known, one);
+    }
+    // The link is, or was until now, one of this node: it comes from here, and whoever gave it away knows.
+    const local = this.#options.local(user).find(({ device }) => device.id === one.id);
+    if (local?.device.link.id === one.link) return false;
+    if (local !== undefined) {
+      const same = local.instance === one.instance;
+      const newer = newerRun(one, node, { ...local, node: this.#options.nodes.name });
+      if (!newer) {
+        // It has not heard of ours: it will, and give way.
+        this.#options.announce(user);
+        return false;
+      }
+      const device = this.#enter(following, node, one);
+      met(device);
+      events.displaced(local.device, same, now);
+      events.arrived(device, now);
+      return true;
+    }
+    const other = directory.devices(user).find((device) => device.id === one.id);
+    const link = other?.link instanceof RemoteLink ? other.link : undefined;
+    if (link !== undefined && !newerRun(one, node, link)) return false;
+    const device = this.#enter(following, node, one);
+    met(device);
+    if (other !== undefined && link !== undefined) {
+      this.forget(other);
+      events.departed(other, link.instance === one.instance ? "renewed" : "replaced", now);
+    }
+    events.arrived(device, now);
+    return true;
+  }
+
+  #enter(following: Following, node: string, one: DeviceNotice): Device {
+    const { directory } = this.#options;
+    const { link: id, stamp, instance, attempt, kind, name, capabilities } = one;
+    const link = this.#newLink({ link: id, user: following.user, node, stamp, instance, attempt });
+    this.#options.events.reached(link);
+    const device = new Device({
+      user: following.user,
+      id: one.id,
+      kind,
+      name,
+      capabilities,
+      link,
+      grants: {},
+    });
+    device.stamp = stamp;
+    update(device, one);
+    this.#listOf(following, node).devices.set(id, device);
+    this.#links.set(id, device);
+    directory.add(device);
+    return device;
+  }
+
+  #newLink(of: ConstructorParameters<typeof RemoteLink>[1]): RemoteLink {
+    const { nodes } = this.#options;
+    return new RemoteLink(
+      { send: (to, item) => nodes.send(to, item), used: (link, used) => this.#options.used(link.user, used) },
+      of,
+    );
+  }
+
+  /** A device is gone, and its entry in the list of its node with it. */
+  drop(device: Device, why: LinkEnd, now: number): void {
+    const { link } = device;
+    if (!(link instanceof RemoteLink) || this.#links.get(link.id) !== device) return;
+    this.#remove(device, link);
+    this.#options.events.departed(device, why, now);
+  }
+
+  #remove(device: Device, link: RemoteLink): void {
+    this.#links.delete(link.id);
+    this.#options.directory.remove(device);
+    link.gone();
+  }
+}

@@ -1,0 +1,336 @@
+import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
+import { utf8Length } from "../../shared/utf8.ts";
+import type { Device, Outcome } from "../../signaling/device.ts";
+import { failed } from "../../signaling/outcome.ts";
+import type { Joined } from "../../signaling/room/join-request.ts";
+import type { SetRules } from "../../signaling/room/room.ts";
+import type { Rooms, SeatNow } from "../../signaling/room/rooms.ts";
+import { KeptDevices } from "../devices/kept-devices.ts";
+import { RemoteLink } from "../devices/remote-link.ts";
+import type { RoomAsk } from "../items.ts";
+import type { Nodes } from "../nodes.ts";
+import type { RoomOwners } from "./room-owners.ts";
+import { type Replies, RoomTelling } from "./room-telling.ts";
+
+/** Whose room it is from now on. `own`: that node does not know yet. */
+export interface NewOwner {
+  readonly to?: string;
+  readonly own?: boolean;
+}
+
+export interface OwnedRoomsHost {
+  /** What came of a request that had no outcome when it was asked. */
+  answer(device: Device, room: string, id: number, outcome: Outcome, now: number): void;
+  /** The node's asks of this term have not been done: the room is another's. */
+  moved(node: string, room: string, term: number, owner: NewOwner, now: number): void;
+  /** Devices of this node were members of the room until now, by those rules. */
+  gaveUp(room: string, seats: readonly SeatNow[], rules: SetRules | undefined): void;
+  /** Devices of this node were members of the room when it had another owner. */
+  hasMembers(room: string): boolean;
+  /** This node owns the room from now on. */
+  began(room: string, now: number): void;
+  /** The device was told the room as it is now. */
+  settled(device: Device, room: string, now: number): void;
+  /** A user's devices must stay known, or no longer. */
+  used(user: string, used: boolean): void;
+}
+
+export interface OwnedRoomsOptions {
+  readonly rooms: Rooms;
+  readonly owners: RoomOwners;
+  readonly nodes: Nodes;
+  readonly deadlines: Deadlines;
+  readonly host: OwnedRoomsHost;
+}
+
+/** How long a new owner waits for who was in the room before it opens: their nodes hear of it at once. */
+const gatherFor = 500;
+/** And one that has the room already, so that those of one node come in as one change. */
+const gatherMore = 50;
+/** What may wait for a room to open. */
+const maxWaiting = 20_000;
+
+interface Waiting {
+  readonly from: string;
+  readonly term: number;
+  readonly device: Device;
+  readonly ask: RoomAsk;
+}
+
+interface OwnedRoom {
+  /** What waits for those to come back who were in the room under another owner; undefined once it is open. */
+  waiting: Waiting[] | undefined;
+  opens: Deadline | undefined;
+  opening: boolean;
+  /** Node → the term of its latest ask. */
+  readonly terms: Map<string, number>;
+  /** Device of another node → the node and term that it asked to come in by last. */
+  readonly by: Map<Device, { readonly node: string; readonly term: number }>;
+  /** Replies to messages that are on their way to their receivers. */
+  readonly sent: Replies;
+}
+
+/**
+ * The rooms that this node owns, as the devices of all nodes ask them, its own included. A room that had another owner
+ * opens when those who were in it are back:
+ *
+ *     asked to own ──nobody was in it──────────────────▶ open ──empty · handed over──▶ gone
+ *          └──────▶ gathering ──500 ms, all at once───────▲
+ */
+export class OwnedRooms {
+  readonly #options: OwnedRoomsOptions;
+  readonly #telling: RoomTelling;
+  readonly #rooms = new Map<string, OwnedRoom>();
+  readonly #kept: KeptDevices;
+  /** This node stops: it owns no more rooms. */
+  #leaving = false;
+
+  constructor(options: OwnedRoomsOptions) {
+    this.#options = options;
+    const { rooms, nodes, deadlines, host } = options;
+    this.#telling = new RoomTelling({ rooms, nodes, deadlines, answer: host.answer.bind(host) });
+    this.#kept = new KeptDevices(host.used.bind(host));
+  }
+
+  /** Does what the device asks. Without an outcome it comes later, as the host's `answer`. */
+  ask(from: string, term: number, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
+    const name = roomOf(ask);
+    let owned = this.#rooms.get(name);
+    if (owned === undefined) {
+      const to = this.#leaving ? this.#successor(name, now) : undefined;
+      if (ask.own !== true || to !== undefined) {
+        this.#options.host.moved(from, name, term, to === undefined ? {} : { to, own: true }, now);
+        return undefined;
+      }
+      owned = this.#begin(name, now);
+      this.#asked(name, owned, from, term, device, ask);
+      owned.waiting?.push({ from, term, device, ask });
+      this.#openSoon(name, owned);
+      return undefined;
+    }
+    this.#asked(name, owned, from, term, device, ask);
+    if (ask.former !== undefined && owned.waiting === undefined) this.#gather(name, owned, gatherMore, now);
+    if (owned.waiting === undefined) return this.#perform(name, from, device, ask, now);
+    if (owned.waiting.length >= maxWaiting && ask.former === undefined) return failed("temporary");
+    owned.waiting.push({ from, term, device, ask });
+    return undefined;
+  }
+
+  /** What that node has asked in other terms counts no more: it had given this owner up, or found it anew. */
+  since(from: string, name: string, term: number, now: number): void {
+    const owned = this.#rooms.get(name);
+    if (owned === undefined) return;
+    if (owned.waiting !== undefined)
+      owned.waiting = owned.waiting.filter((one) => one.from !== from || one.term === term);
+    for (const [device, by] of [...owned.by]) {
+      const { link } = device;
+      // One that has gone on at another node meanwhile is that node's to speak for.
+      if (by.node !== from || by.term === term || !(link instanceof RemoteLink) || link.node !== from)
+        continue;
+      owned.by.delete(device);
+      this.#options.rooms.leave(device, { room: name }, now);
+    }
+  }
+
+  /** What waits of the device is not to be done. */
+  withdraw(device: Device, name: string): void {
+    const owned = this.#rooms.get(name);
+    if (owned?.waiting !== undefined) owned.waiting = owned.waiting.filter((one) => one.device !== device);
+  }
+
+  /** That run of a node is gone: the terms of its next one have nothing to do with those that it had. */
+  gone(node: string): void {
+    for (const { terms } of this.#rooms.values()) terms.delete(node);
+  }
+
+  /** Another node owns the room, and longer. */
+  handOver(name: string, owner: NewOwner, now: number): void {
+    const owned = this.#rooms.get(name);
+    if (owned === undefined) return;
+    const { rooms, owners, nodes, host } = this.#options;
+    const rules = rooms.rulesOf(name);
+    owned.opens?.cancel();
+    // They were told to the room: asked of the next owner, they would be told twice.
+    for (const reply of [...owned.sent]) reply(now);
+    this.#rooms.delete(name);
+    owners.release(name);
+    const seats = rooms.giveUp(name, now);
+    for (const { device } of seats) this.#kept.letGo(device);
+    host.gaveUp(
+      name,
+      seats.filter(({ device }) => !(device.link instanceof RemoteLink)),
+      rules,
+    );
+    // The own devices come last: what they ask of the new owner must not overtake what it needs to know.
+    for (const [node, term] of owned.terms) if (node !== nodes.name) host.moved(node, name, term, owner, now);
+    const own = owned.terms.get(nodes.name);
+    if (own !== undefined) host.moved(nodes.name, name, own, owner, now);
+  }
+
+  /** This node stops: others own its rooms from now on, where there are any. */
+  leave(now: number): void {
+    this.#leaving = true;
+    for (const name of [...this.#rooms.keys()]) {
+      const to = this.#successor(name, now);
+      if (to !== undefined) this.handOver(name, { to, own: true }, now);
+    }
+  }
+
+  /** A device has a seat in a room here. */
+  seated(device: Device): void {
+    if (device.link instanceof RemoteLink) this.#kept.keep(device);
+  }
+
+  left(device: Device, name: string): void {
+    const owned = this.#rooms.get(name);
+    // What waits of it may bring it back.
+    if (owned?.waiting === undefined) owned?.by.delete(device);
+    this.#kept.letGo(device);
+  }
+
+  /** The device goes on at another node, with as many seats here. */
+  gaveAway(device: Device, seats: number): void {
+    this.#kept.atLeast(device, seats);
+  }
+
+  /** The last member is gone. */
+  over(name: string): void {
+    const owned = this.#rooms.get(name);
+    if (owned === undefined || owned.opening || owned.waiting !== undefined) return;
+    this.#rooms.delete(name);
+    this.#options.owners.release(name);
+  }
+
+  #begin(name: string, now: number): OwnedRoom {
+    const { owners, host } = this.#options;
+    const owned: OwnedRoom = {
+      waiting: undefined,
+      opens: undefined,
+      opening: false,
+      terms: new Map(),
+      by: new Map(),
+      sent: new Set(),
+    };
+    this.#rooms.set(name, owned);
+    this.#gather(name, owned, gatherFor, now);
+    owners.claim(name);
+    host.began(name, now);
+    return owned;
+  }
+
+  /** Notes in which term a node asks, and tells it from where on what it hears is of that. */
+  #asked(name: string, owned: OwnedRoom, from: string, term: number, device: Device, ask: RoomAsk): void {
+    const { nodes } = this.#options;
+    // What a node takes back has no term.
+    if (term === 0) return;
+    const known = owned.terms.get(from);
+    owned.terms.set(from, term);
+    if (from === nodes.name) return;
+    if (known !== term) nodes.send(from, { t: "room-term", room: name, term });
+    if (ask.request.type === "join") owned.by.set(device, { node: from, term });
+  }
+
+  /** A room that nobody was in opens at once. Else its moderators' rules come with those who were. */
+  #openSoon(name: string, owned: OwnedRoom): void {
+    const { owners, host } = this.#options;
+    const returns = () => owned.waiting?.some(({ ask }) => ask.former !== undefined) === true;
+    if (returns() || host.hasMembers(name)) return;
+    owners.membersElsewhere(name, (some, now) => {
+      if (!some && !returns()) this.#open(name, owned, now);
+    });
+  }
+
+  #gather(name: string, owned: OwnedRoom, wait: number, now: number): void {
+    owned.waiting = [];
+    owned.opens = this.#options.deadlines.add(now + wait, (later) => this.#open(name, owned, later));
+  }
+
+  #open(name: string, owned: OwnedRoom, now: number): void {
+    const { rooms, owners, host } = this.#options;
+    const { waiting } = owned;
+    if (this.#rooms.get(name) !== owned || waiting === undefined) return;
+    owned.opens?.cancel();
+    owned.opens = undefined;
+    owned.waiting = undefined;
+    owned.opening = true;
+    this.#restore(name, waiting, now);
+    for (const { from, device, ask } of waiting) {
+      if (ask.former !== undefined || device.link.state === "closed") continue;
+      const outcome = this.#perform(name, from, device, ask, now);
+      if (outcome !== undefined && ask.request.id > 0)
+        host.answer(device, name, ask.request.id, outcome, now);
+    }
+    owned.opening = false;
+    for (const device of [...owned.by.keys()])
+      if (rooms.seatOf(device, name) === undefined) owned.by.delete(device);
+    if (rooms.has(name)) return;
+    this.#rooms.delete(name);
+    owners.release(name);
+  }
+
+  #restore(name: string, waiting: readonly Waiting[], now: number): void {
+    const returning = new Map<Device, Parameters<Rooms["restore"]>[1][number]>();
+    let rules: SetRules | undefined;
+    for (const { device, ask } of waiting) {
+      const { former } = ask;
+      if (former === undefined || device.link.state === "closed") continue;
+      returning.set(device, { device, joined: joinedOf(name, ask), former });
+      if (ask.rules !== undefined && ask.rules.at > (rules?.at ?? 0)) rules = ask.rules;
+    }
+    if (returning.size === 0) return;
+    const { rooms, host } = this.#options;
+    rooms.restore(name, [...returning.values()], rules, now);
+    this.#telling.tellRules(name);
+    for (const device of returning.keys()) host.settled(device, name, now);
+  }
+
+  #perform(name: string, from: string, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
+    const { rooms, nodes } = this.#options;
+    const { request } = ask;
+    switch (request.type) {
+      case "join": {
+        const had = rooms.seatOf(device, name) !== undefined;
+        const outcome =
+          had || ask.seated !== true ? rooms.enter(device, joinedOf(name, ask), now) : failed("no_room");
+        // Before the reply, for a later owner to hear of them from each node that has members.
+        if ("ok" in outcome && from !== nodes.name) this.#telling.tellRules(name, from);
+        if (rooms.seatOf(device, name) === undefined) this.#rooms.get(name)?.by.delete(device);
+        if (!rooms.has(name)) this.over(name);
+        return outcome;
+      }
+      case "send": {
+        const sent = this.#rooms.get(name)?.sent;
+        return sent === undefined
+          ? failed("no_room")
+          : this.#telling.send(name, sent, from, device, request, now);
+      }
+      case "policy": {
+        const outcome = rooms.policy(device, request, now);
+        if ("ok" in outcome) this.#telling.tellRules(name);
+        return outcome;
+      }
+      default:
+        return rooms.perform(device, request, now);
+    }
+  }
+
+  #successor(name: string, now: number): string | undefined {
+    const { owners, nodes } = this.#options;
+    const next = owners.next(name, now);
+    return next === nodes.name ? undefined : next;
+  }
+}
+
+/** The room that an ask speaks of. */
+export function roomOf({ request }: RoomAsk): string {
+  return request.type === "send" ? request.to : request.room;
+}
+
+function joinedOf(name: string, { request, moderator }: RoomAsk): Joined {
+  const { mode, data } = request.type === "join" ? request : {};
+  return {
+    name,
+    join: { moderator: moderator === true, mesh: mode === "mesh", data },
+    dataBytes: data === undefined ? 0 : utf8Length(JSON.stringify(data)),
+  };
+}

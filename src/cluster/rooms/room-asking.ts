@@ -1,0 +1,262 @@
+import type { ReplyOf } from "../../protocol/replies.ts";
+import type { RequestOf } from "../../protocol/requests.ts";
+import type { Deadlines } from "../../shared/deadlines.ts";
+import { utf8Length } from "../../shared/utf8.ts";
+import type { Device, Outcome } from "../../signaling/device.ts";
+import { failed } from "../../signaling/outcome.ts";
+import type { DeviceList, NodeItem, RoomAsk } from "../items.ts";
+import type { Nodes } from "../nodes.ts";
+import { formerSeat, joinAgain, type Membership, type RemoteRoom, type RemoteRooms } from "./remote-room.ts";
+import type { OwnerFound, RoomOwners } from "./room-owners.ts";
+
+export interface RoomAskingHost {
+  /** Asks a room of this node. Without an outcome it comes later. */
+  askHere(term: number, device: Device, ask: RoomAsk, now: number): Outcome | undefined;
+  /** The devices of the user at this node. */
+  list(user: string): DeviceList;
+}
+
+export interface RoomAskingOptions {
+  readonly nodes: Nodes;
+  readonly owners: RoomOwners;
+  readonly deadlines: Deadlines;
+  readonly remotes: RemoteRooms;
+  readonly host: RoomAskingHost;
+}
+
+/** What may wait for a room's owner to be found. */
+const maxOpen = 20_000;
+/** ms */
+const seekAgain = 1_000;
+/** An owner that has not replied for this long is looked at. ms */
+const suspectAfter = 3_500;
+
+/**
+ * Asks whoever owns a room. Where nobody is known to, or the one who was does not answer, the owner is looked for; what was
+ * asked and not replied to is asked of the next one.
+ */
+export class RoomAsking {
+  readonly #options: RoomAskingOptions;
+  readonly #remotes: RemoteRooms;
+  #terms = 0;
+
+  constructor(options: RoomAskingOptions) {
+    this.#options = options;
+    this.#remotes = options.remotes;
+  }
+
+  /** Owners found so far: each begins a term. */
+  nextTerm(): number {
+    this.#terms += 1;
+    return this.#terms;
+  }
+
+  /** Asks the owner, or whoever is found to be it. Without an outcome the reply comes later. */
+  ask(remote: RemoteRoom, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
+    const { nodes } = this.#options;
+    const { id } = ask.request;
+    const { owner } = remote;
+    const reachable = owner === undefined ? nodes.reachable : this.#answers(owner, now);
+    // What this node asks by itself must arrive at last, if the owner is there.
+    if ((!reachable || remote.open.size >= maxOpen) && id > 0) {
+      // It may be dead, and the room another's by now.
+      if (owner !== undefined) this.seek(remote);
+      return this.done(remote, device, ask, failed("temporary"));
+    }
+    if (id > 0) this.#remotes.keepOpen(remote, device, ask);
+    if (owner === undefined) {
+      this.seek(remote);
+      return undefined;
+    }
+    const outcome = this.send(remote, owner, device, ask, now);
+    if (outcome === undefined) return undefined;
+    this.#remotes.closeOpen(remote, device, id);
+    return this.done(remote, device, ask, outcome);
+  }
+
+  /** Says it to that owner. Nobody waits for it any more than does already. */
+  send(remote: RemoteRoom, owner: string, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
+    const { nodes, host } = this.#options;
+    const { term } = remote;
+    if (owner === nodes.name) return host.askHere(term, device, ask, now);
+    const { link, user } = device;
+    const told = ask.request.type === "join" ? { ...ask, list: host.list(user) } : ask;
+    nodes.send(owner, { t: "room", link: link.id, term, ask: told } satisfies NodeItem);
+    this.#watch(remote, now);
+    return undefined;
+  }
+
+  /** A device has its outcome. */
+  done(remote: RemoteRoom, device: Device, { request }: RoomAsk, outcome: Outcome): Outcome {
+    const membership = remote.members.get(device);
+    if (membership !== undefined && request.type === "join") {
+      if ("ok" in outcome) this.#joined(remote, membership, request, outcome.ok as ReplyOf<"join">);
+      else if (membership.former === undefined && !this.#remotes.joins(remote, device)) {
+        this.#remotes.remove(remote, device);
+        if (membership.staleSeat && remote.owner !== undefined)
+          this.disown(remote.owner, device, remote.room);
+      }
+    } else if (request.type === "leave" && ("ok" in outcome || outcome.error.code === "no_room"))
+      this.#remotes.leave(remote, device);
+    this.#remotes.tidy(remote);
+    return outcome;
+  }
+
+  #joined(
+    remote: RemoteRoom,
+    membership: Membership,
+    request: RequestOf<"join">,
+    reply: ReplyOf<"join">,
+  ): void {
+    const { member, state, members, moderator, count } = reply;
+    membership.join = request;
+    membership.dataBytes = request.data === undefined ? 0 : utf8Length(JSON.stringify(request.data));
+    membership.moderator = moderator;
+    membership.former = formerSeat(member, state, members);
+    membership.staleSeat = false;
+    if (state === "joined") remote.count = count;
+    this.#options.owners.attend(remote.room);
+  }
+
+  /** Looks who owns the room now. */
+  seek(remote: RemoteRoom): void {
+    const { owners, nodes } = this.#options;
+    remote.again?.cancel();
+    remote.again = undefined;
+    if (remote.seeking || !nodes.reachable) return;
+    if (owners.owns(remote.room)) {
+      this.bind(remote, nodes.name, false, nodes.now());
+      return;
+    }
+    remote.seeking = true;
+    const { term } = remote;
+    owners.find(remote.room, (found, now) => {
+      remote.seeking = false;
+      // It was found by other means meanwhile, or nobody here wants to know any more.
+      if (this.#remotes.get(remote.room) !== remote || remote.term !== term) return;
+      this.#found(remote, found, now);
+    });
+  }
+
+  #found(remote: RemoteRoom, found: OwnerFound, now: number): void {
+    if (typeof found === "object") {
+      if (found.node === remote.owner) return;
+      if (remote.owner !== undefined) this.doubt(remote, now);
+      this.bind(remote, found.node, found.own, now);
+      return;
+    }
+    if (remote.owner !== undefined) return;
+    if (found === "timeout" && remote.dead !== undefined) {
+      this.bind(remote, this.#options.owners.next(remote.room, now), true, now);
+      return;
+    }
+    for (const { device, ask } of [...remote.open.values()])
+      this.answer(remote, device, ask, failed("temporary"), now);
+    if (remote.members.size === 0) return;
+    remote.again = this.#options.deadlines.add(now + seekAgain, () => this.seek(remote));
+  }
+
+  /** The room has that owner from now on: who is in it comes in again there, and what is open is asked again. */
+  bind(remote: RemoteRoom, owner: string, own: boolean, now: number): void {
+    this.#detach(remote);
+    remote.owner = owner;
+    remote.termConfirmed = owner === this.#options.nodes.name;
+    remote.dead = undefined;
+    remote.again?.cancel();
+    remote.again = undefined;
+    const { term } = remote;
+    for (const [device, membership] of [...remote.members]) {
+      if (membership.former === undefined) continue;
+      if (remote.term !== term) return;
+      this.comeBack(remote, device, membership, own, now);
+    }
+    for (const open of [...remote.open.values()]) {
+      if (remote.term !== term) return;
+      const { device, ask } = open;
+      // Its reply would have been here before the news of another owner, if it was done; whether it ever arrived is not known.
+      if (open.askedElsewhere && ask.request.type === "send") {
+        this.answer(remote, device, ask, failed("outcome_unknown"), now);
+        continue;
+      }
+      open.askedElsewhere = false;
+      const outcome = this.send(remote, owner, device, own ? { ...ask, own } : ask, now);
+      if (outcome !== undefined) this.answer(remote, device, ask, outcome, now);
+    }
+    this.#since(owner, remote);
+    this.#remotes.tidy(remote);
+  }
+
+  /** The device was in the room: it comes in again, as what it was. */
+  comeBack(remote: RemoteRoom, device: Device, membership: Membership, own: boolean, now: number): void {
+    const { room, rules, owner } = remote;
+    const { moderator, former } = membership;
+    if (owner === undefined || former === undefined) return;
+    membership.returning = former.state === "joined" && owner !== this.#options.nodes.name;
+    const request = joinAgain(room, membership.join);
+    const ask = { request, moderator, former, ...(rules === undefined ? {} : { rules }) };
+    this.send(remote, owner, device, own ? { ...ask, own } : ask, now);
+  }
+
+  /**
+   * Whom it was asked (of that device, or of all) is not the owner any more. What is no message can be asked again: done
+   * twice it is as done once.
+   */
+  doubt(remote: RemoteRoom, now: number, of?: Device): void {
+    for (const { device, ask } of [...remote.open.values()])
+      if (ask.request.type === "send" && (of === undefined || of === device))
+        this.answer(remote, device, ask, failed("outcome_unknown"), now);
+  }
+
+  /** The owner is gone: another is looked for. */
+  lose(remote: RemoteRoom): void {
+    this.#detach(remote);
+    remote.seeking = false;
+    this.seek(remote);
+    this.#remotes.tidy(remote);
+  }
+
+  /** A new term begins, without an owner yet: what the former one was asked is not meant any more, even if it is late. */
+  #detach(remote: RemoteRoom): void {
+    const { owner } = remote;
+    remote.term = this.nextTerm();
+    remote.owner = undefined;
+    remote.termConfirmed = false;
+    if (owner !== undefined) this.#since(owner, remote);
+  }
+
+  #since(owner: string, { room, term }: RemoteRoom): void {
+    const { nodes } = this.#options;
+    if (owner !== nodes.name && nodes.isLive(owner)) nodes.send(owner, { t: "room-since", room, term });
+  }
+
+  /** The device has its outcome, and hears it. */
+  answer(remote: RemoteRoom, device: Device, ask: RoomAsk, outcome: Outcome, now: number): void {
+    this.#remotes.closeOpen(remote, device, ask.request.id);
+    this.done(remote, device, ask, outcome);
+    device.link.reply(ask.request.id, outcome, now);
+  }
+
+  /** Looks after an owner that has been asked. */
+  #watch(remote: RemoteRoom, now: number): void {
+    remote.again ??= this.#options.deadlines.add(now + suspectAfter, (later) => {
+      remote.again = undefined;
+      const { owner } = remote;
+      if (owner === undefined || owner === this.#options.nodes.name) return;
+      if (!this.#answers(owner, later)) this.seek(remote);
+      if (remote.open.size > 0) this.#watch(remote, later);
+    });
+  }
+
+  #answers(owner: string, now: number): boolean {
+    const { nodes } = this.#options;
+    return owner === nodes.name || nodes.responsive(owner, now);
+  }
+
+  /** A node has a seat for a device that is not in the room, or is in it under another owner: it asked there before. */
+  disown(from: string, device: Device, room: string): void {
+    const remote = this.#remotes.get(room);
+    if (remote?.owner === from && remote.members.has(device)) return;
+    const ask = { request: { id: 0, type: "leave", room } } as const;
+    this.#options.nodes.send(from, { t: "room", link: device.link.id, term: 0, ask });
+  }
+}

@@ -1,0 +1,77 @@
+import type { Deadlines } from "../../shared/deadlines.ts";
+import type { Device, Outcome } from "../../signaling/device.ts";
+import { done, failed } from "../../signaling/outcome.ts";
+import type { Rooms } from "../../signaling/room/rooms.ts";
+import { RemoteLink } from "../devices/remote-link.ts";
+import type { Nodes } from "../nodes.ts";
+
+export interface RoomTellingOptions {
+  readonly rooms: Rooms;
+  readonly nodes: Nodes;
+  readonly deadlines: Deadlines;
+  /** What came of a message that had no outcome when it was sent. */
+  answer(device: Device, room: string, id: number, outcome: Outcome, now: number): void;
+}
+
+/** Replies to messages that are on their way to their receivers. */
+export type Replies = Set<(now: number) => void>;
+
+/** How long the reply to a message waits for the nodes of its receivers. ms */
+const flushFor = 3_000;
+
+/** What the owner of a room tells the nodes of its members. */
+export class RoomTelling {
+  readonly #options: RoomTellingOptions;
+
+  constructor(options: RoomTellingOptions) {
+    this.#options = options;
+  }
+
+  /** A message to a room is done when it is at the nodes of its receivers, those that answer: it outlives this node. */
+  send(
+    name: string,
+    sent: Replies,
+    from: string,
+    device: Device,
+    { id, body }: { readonly id: number; readonly body: unknown },
+    now: number,
+  ): Outcome | undefined {
+    const { rooms, nodes, deadlines, answer } = this.#options;
+    if (rooms.others(device, name) === undefined) return failed("no_room");
+    rooms.tell(device, name, { type: "message", from: device.info, to: name, body }, now);
+    // The reply itself goes to its sender's node after the message.
+    const receiving = [...this.#nodesOf(name)].filter((node) => node !== from && nodes.responsive(node, now));
+    let left = receiving.length;
+    if (left === 0) return done;
+    const reply = (later: number): void => {
+      if (!sent.delete(reply)) return;
+      late.cancel();
+      answer(device, name, id, done, later);
+    };
+    sent.add(reply);
+    const late = deadlines.add(now + flushFor, reply);
+    for (const node of receiving)
+      nodes.flushed(node, (_arrived, later) => {
+        left -= 1;
+        if (left === 0) reply(later);
+      });
+    return undefined;
+  }
+
+  /** Tells that node, or all with members, what the moderators have set: for a later owner. */
+  tellRules(name: string, node?: string): void {
+    const { rooms, nodes } = this.#options;
+    const rules = rooms.rulesOf(name);
+    if (rules === undefined) return;
+    for (const one of node === undefined ? this.#nodesOf(name) : [node])
+      nodes.send(one, { t: "room-rules", room: name, rules });
+  }
+
+  /** The other nodes with members of the room. */
+  #nodesOf(name: string): Set<string> {
+    const found = new Set<string>();
+    for (const { link } of this.#options.rooms.devicesOf(name))
+      if (link instanceof RemoteLink) found.add(link.node);
+    return found;
+  }
+}

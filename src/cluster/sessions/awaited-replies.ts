@@ -1,0 +1,76 @@
+import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
+import type { Device } from "../../signaling/device.ts";
+import { failed } from "../../signaling/outcome.ts";
+import { tellLate } from "./late-outcome.ts";
+import type { RemoteLeg } from "./remote-leg.ts";
+
+/** How long the reply to a request of a leg that is over may take. ms */
+const lastReplies = 2_000;
+
+/** Replies that owners of sessions still owe to devices whose legs are over, and those that they need not give any more. */
+export class AwaitedReplies {
+  readonly #deadlines: Deadlines;
+  /** Legs that are over, with requests whose replies are still to come, and until when. */
+  readonly #closing = new Map<Device, Map<RemoteLeg, Deadline>>();
+  /**
+   * Owners that are not to reply to a request any more, each with the request: the device was told that its outcome is unknown,
+   * or another owner was asked. Such an owner may only have been frozen, and reply yet.
+   */
+  readonly #givenUp = new WeakMap<Device, Set<string>>();
+
+  constructor(deadlines: Deadlines) {
+    this.#deadlines = deadlines;
+  }
+
+  /** What the owner was asked and has not replied to, it need not any more. */
+  giveUp({ device, open }: RemoteLeg, owner: string): void {
+    if (open.size === 0) return;
+    const givenUp = this.#givenUp.get(device) ?? new Set();
+    for (const id of open.keys()) givenUp.add(`${owner} ${id}`);
+    this.#givenUp.set(device, givenUp);
+  }
+
+  /** True, once, when nobody waits for that reply any more. */
+  isGivenUp(device: Device, owner: string, id: number): boolean {
+    return this.#givenUp.get(device)?.delete(`${owner} ${id}`) === true;
+  }
+
+  /**
+   * A leg is over. What has ended it is replied to after that. An owner that has met another run of the device, which has gone
+   * again, replies to that one: then the device is told that it won't hear.
+   */
+  over(leg: RemoteLeg, now: number): void {
+    const { device, owner, open } = leg;
+    if (open.size === 0) return;
+    const end = this.#deadlines.add(now + lastReplies, (later) => {
+      this.#forget(leg);
+      this.giveUp(leg, owner);
+      for (const request of open.values()) tellLate(device, request, failed("outcome_unknown"), later);
+    });
+    const closing = this.#closing.get(device);
+    if (closing === undefined) this.#closing.set(device, new Map([[leg, end]]));
+    else closing.set(leg, end);
+  }
+
+  /** An owner has replied to a request of a leg that is over. */
+  replied(device: Device, id: number): void {
+    for (const leg of this.#closing.get(device)?.keys() ?? []) {
+      if (!leg.open.delete(id)) continue;
+      if (leg.open.size === 0) this.#forget(leg);
+      return;
+    }
+  }
+
+  /** The device is gone, or its link: replies that are still to come follow that. */
+  dropped(device: Device): void {
+    for (const leg of [...(this.#closing.get(device)?.keys() ?? [])]) this.#forget(leg);
+  }
+
+  #forget(leg: RemoteLeg): void {
+    const { device } = leg;
+    const closing = this.#closing.get(device);
+    closing?.get(leg)?.cancel();
+    closing?.delete(leg);
+    if (closing?.size === 0) this.#closing.delete(device);
+  }
+}

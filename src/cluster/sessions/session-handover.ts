@@ -1,0 +1,181 @@
+import type { Request } from "../../protocol/requests.ts";
+import type { Device, Outcome } from "../../signaling/device.ts";
+import type { SessionSnapshot } from "../../signaling/session/session-snapshot.ts";
+import type { RemoteDevices } from "../devices/remote-devices.ts";
+import { RemoteLink } from "../devices/remote-link.ts";
+import type { DeviceNotice, NodeItem } from "../items.ts";
+import type { Nodes } from "../nodes.ts";
+import { tellLate } from "./late-outcome.ts";
+import type { RemoteLegs } from "./remote-legs.ts";
+
+/** A device that has part in a session, for a node that may not know it. */
+export interface Participant {
+  readonly node: string;
+  readonly user: string;
+  readonly device: DeviceNotice;
+  /** How its link was when the session left its former owner: the other end has been told so. */
+  readonly link: "live" | "suspended";
+}
+
+/** What this node's sessions are to do. */
+export interface HandoverHost {
+  /** The devices that have part in the session, the caller's first. */
+  participants(session: string): Device[];
+  /** Whose call rings the device in the session. */
+  rungBy(session: string, device: Device): { user: string; device: string } | undefined;
+  /** Lets go of the session. */
+  release(session: string, now: number): SessionSnapshot | undefined;
+  /** Goes on with the session of another node. */
+  adopt(
+    snapshot: SessionSnapshot,
+    find: (link: string) => Device | undefined,
+    epoch: number,
+    now: number,
+  ): void;
+  /** The link of an end may be another than the other end was told. */
+  linkNow(
+    session: string,
+    end: { user: string; device: string },
+    told: Participant["link"],
+    now: number,
+  ): void;
+  localByLink(link: string): Device | undefined;
+  perform(device: Device, request: Request, now: number): Outcome | undefined;
+}
+
+export interface SessionHandoverOptions {
+  readonly nodes: Nodes;
+  readonly devices: RemoteDevices;
+  readonly legs: RemoteLegs;
+  readonly host: HandoverHost;
+  /** The session is that node's from now on. */
+  gaveAway(session: string, owner: string, epoch: number): void;
+}
+
+/**
+ * Gives the sessions of a node that leaves to others, whole, while they are in use. First the nodes of all ends hold back
+ * what their devices ask (`leaving` → `left`), so that nothing overtakes; then the session travels; then its new owner
+ * tells them that it is there (`bound`), and they go on.
+ */
+export class SessionHandover {
+  readonly #options: SessionHandoverOptions;
+  /** Sessions that are about to leave: the nodes that have not answered yet, and where to. */
+  readonly #leaving = new Map<string, { readonly to: string; readonly awaited: Set<string> }>();
+
+  constructor(options: SessionHandoverOptions) {
+    this.#options = options;
+  }
+
+  /** Sessions that are on their way. */
+  get size(): number {
+    return this.#leaving.size;
+  }
+
+  /** Begins to hand a session over. False: there is nobody who could take it. */
+  begin(session: string, now: number): boolean {
+    if (this.#leaving.has(session)) return true;
+    const { nodes, host } = this.#options;
+    const to = this.#heir(session);
+    if (to === undefined) return false;
+    const awaited = new Set<string>();
+    for (const { link } of host.participants(session)) {
+      if (!(link instanceof RemoteLink)) continue;
+      if (nodes.isLive(link.node)) awaited.add(link.node);
+      nodes.send(link.node, { t: "leaving", link: link.id, session });
+    }
+    this.#leaving.set(session, { to, awaited });
+    // Behind all that the devices hear.
+    for (const node of awaited) nodes.send(node, { t: "lastWord", session });
+    this.#proceed(session, now);
+    return true;
+  }
+
+  /** A node has sent all that its devices had to ask. */
+  left(from: string, session: string, now: number): void {
+    this.#leaving.get(session)?.awaited.delete(from);
+    this.#proceed(session, now);
+  }
+
+  nodeGone(node: string, now: number): void {
+    for (const [session, { to, awaited }] of [...this.#leaving]) {
+      awaited.delete(node);
+      if (to === node) this.#leaving.delete(session);
+      else this.#proceed(session, now);
+    }
+  }
+
+  /** A session has come from another node. */
+  adopt({ snapshot, epoch, participants }: Extract<NodeItem, { t: "adopt" }>, now: number): void {
+    const { devices, host, legs, nodes } = this.#options;
+    const here: Device[] = [];
+    const known = new Map<string, Device>();
+    for (const { node, user, device } of participants) {
+      const local = host.localByLink(device.link);
+      // One that was here may have gone on to another node meanwhile.
+      const gone = node === nodes.name ? devices.byLink(device.link) : undefined;
+      if (local !== undefined) {
+        here.push(local);
+        known.set(device.link, local);
+      } else if (gone !== undefined) known.set(device.link, gone);
+      else if (node !== nodes.name)
+        devices.introduce(node, user, device, now, (met) => known.set(device.link, met));
+    }
+    const asked = here.map((device) => [device, legs.takeHeld(device, snapshot.id)] as const);
+    host.adopt(snapshot, (link) => known.get(link), epoch, now);
+    // What became of it was said to the former owner, when that had given the session away.
+    for (const { user, device, link } of participants)
+      host.linkNow(snapshot.id, { user, device: device.id }, link, now);
+    for (const [device, requests] of asked)
+      for (const request of requests) tellLate(device, request, host.perform(device, request, now), now);
+  }
+
+  /** All ends hold back: nothing more comes for the session. */
+  #proceed(session: string, now: number): void {
+    const leaving = this.#leaving.get(session);
+    if (leaving === undefined || leaving.awaited.size > 0) return;
+    this.#leaving.delete(session);
+    const { host, nodes, legs, devices } = this.#options;
+    const ends = host.participants(session);
+    const callers = new Map(ends.map((one) => [one, host.rungBy(session, one)]));
+    const participants: Participant[] = [];
+    for (const device of ends) {
+      const { link, user } = device;
+      const notice = devices.noticeOf(device);
+      const node = link instanceof RemoteLink ? link.node : nodes.name;
+      const state = link.state === "live" ? "live" : "suspended";
+      if (notice !== undefined) participants.push({ node, user, device: notice, link: state });
+    }
+    const snapshot = host.release(session, now);
+    if (snapshot === undefined) return;
+    const { to } = leaving;
+    const epoch = snapshot.epoch + 1;
+    this.#options.gaveAway(session, to, epoch);
+    for (const device of ends)
+      if (!(device.link instanceof RemoteLink)) {
+        legs.bound(device, session, to, epoch);
+        const caller = callers.get(device);
+        if (caller !== undefined) legs.rung(device, session, caller);
+        legs.hold(device, session, to);
+      }
+    // What was said to the ends must be there before the next owner says anything.
+    const others = new Set(
+      participants.map(({ node }) => node).filter((node) => node !== nodes.name && node !== to),
+    );
+    let open = others.size + 1;
+    const flushed = (): void => {
+      open -= 1;
+      if (open === 0) nodes.send(to, { t: "adopt", snapshot, epoch, participants });
+    };
+    for (const node of others) nodes.flushed(node, flushed);
+    flushed();
+  }
+
+  /** The node that takes the session: the caller's, else another end's, else any. */
+  #heir(session: string): string | undefined {
+    const { nodes, host } = this.#options;
+    const fit = (node: string) => nodes.isLive(node) && !nodes.isDraining(node);
+    for (const { link } of host.participants(session))
+      if (link instanceof RemoteLink && fit(link.node)) return link.node;
+    return [...nodes.live()].filter(fit).sort()[0];
+  }
+}

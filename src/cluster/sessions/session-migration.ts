@@ -1,0 +1,95 @@
+import type { Device } from "../../signaling/device.ts";
+import { failed } from "../../signaling/outcome.ts";
+import { Session } from "../../signaling/session/session.ts";
+import type { FindDevice, SessionSnapshot } from "../../signaling/session/session-snapshot.ts";
+import type { SessionTable } from "../../signaling/session/session-table.ts";
+import type { Cluster } from "../cluster.ts";
+import { RemoteLink } from "../devices/remote-link.ts";
+import { type LegSnapshot, outranks } from "./remote-leg.ts";
+
+/** Sessions, and parts in them, that change their node. */
+export class SessionMigration {
+  readonly #node: string;
+  readonly #sessions: SessionTable;
+  readonly #cluster: Cluster | undefined;
+
+  constructor(node: string, sessions: SessionTable, cluster: Cluster | undefined) {
+    this.#node = node;
+    this.#sessions = sessions;
+    this.#cluster = cluster;
+  }
+
+  /** Lets go of a session, for another node to go on with; undefined when it is none of this node's. */
+  release(id: string, now: number): SessionSnapshot | undefined {
+    const session = this.#sessions.get(id);
+    const snapshot = session?.snapshot(now);
+    if (session === undefined || snapshot === undefined) return undefined;
+    if (session.key !== undefined) this.#sessions.keys.delete(session.caller.user, session.key);
+    this.#sessions.retire(session);
+    return snapshot;
+  }
+
+  /** Goes on with a session of another node. The devices that `find` knows by their links have part in it. */
+  adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): Session {
+    const session = Session.restore(this.#sessions, snapshot, find, now, epoch);
+    this.#cluster?.finder.took(session.id);
+    this.#sessions.add(session, now);
+    return session;
+  }
+
+  /** Tells the other end of a session how the link of that one is, if that is not what it was told last. */
+  linkNow(
+    id: string,
+    { user, device }: { user: string; device: string },
+    told: "live" | "suspended",
+    now: number,
+  ): void {
+    const session = this.#sessions.get(id);
+    const leg = session?.legFor(user, device);
+    if (session === undefined || leg === undefined) return;
+    const state = leg.device?.link.state ?? "closed";
+    if (state !== told) session.linkChanged(leg, state === "closed" ? "detached" : state, now);
+  }
+
+  /** Another node owns the session in a newer epoch. Answers the devices that had part in the copy of this one. */
+  surrender(id: string, epoch: number, owner: string, now: number): Device[] {
+    const session = this.#sessions.get(id);
+    const mine = { epoch: session?.epoch ?? 0, owner: this.#node };
+    if (session === undefined || !outranks({ epoch, owner }, mine)) return [];
+    const { waiting } = session;
+    const devices = this.#sessions.retire(session);
+    // What a device of another node has asked, that asks the next owner.
+    for (const { device, id: request } of waiting)
+      if (device !== undefined && !(device.link instanceof RemoteLink))
+        device.link.reply(request, failed("temporary"), now);
+    return devices;
+  }
+
+  /** A device comes back to its part in a session. `rings`: it rings for it already. False: it has none. */
+  rejoin(device: Device, id: string, now: number, rings = false): boolean {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return false;
+    const leg = session.legFor(device.user, device.id);
+    if (leg === undefined) {
+      session.ringDevice(device, now, rings);
+      return session.legOf(device) !== undefined;
+    }
+    // Nothing that it was told is lost: to be told where the session stands would cost it a pair that opens.
+    if (leg.device === device) return true;
+    session.rebind(leg, device, now);
+    session.tellRecovered(leg, now);
+    session.linkChanged(leg, device.link.state === "live" ? "live" : "suspended", now);
+    return true;
+  }
+
+  /** The device's part in sessions of this node, for its next one. */
+  legsOf(device: Device): LegSnapshot[] {
+    const owner = this.#node;
+    return this.#sessions.legsOf(device).map(([session, leg]) => {
+      const { id, epoch } = session;
+      const caller = session.rungBy(leg);
+      const known = { session: id, owner, epoch, leg: leg.id, open: [] };
+      return caller === undefined ? known : { ...known, caller };
+    });
+  }
+}

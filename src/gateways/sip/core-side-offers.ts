@@ -1,0 +1,105 @@
+import type { Deadline } from "../../shared/deadlines.ts";
+import { parseDescription } from "../../wire/sdp/description.ts";
+import { AnswerOnBehalf } from "./answer-on-behalf.ts";
+import type { Flow } from "./flow.ts";
+import { MediaCall } from "./media-call.ts";
+
+/** An offer of the core side on its way to the phone. */
+interface CoreSideOffer {
+  phase: "gathering" | "sent" | "waiting";
+  /** A later one came meanwhile. */
+  again?: boolean;
+  retry?: Deadline;
+}
+
+/** Offers of the core side in a call: each is a re-INVITE to the phone, one at a time. */
+export abstract class CoreSideOffers extends MediaCall {
+  protected coreSideOffer: CoreSideOffer | undefined;
+  /** The core side gives way where offers cross. */
+  protected coreSideIsPolite = false;
+  protected readonly answerOnBehalf = new AnswerOnBehalf();
+
+  /** What becomes of an offer of the phone that is on its way, where the core side's comes. */
+  protected abstract phoneSideGivesWay(now: number): "gives way" | "goes on" | "ends first";
+  /** True for the end that sent the first INVITE. */
+  protected abstract get ownsCallId(): boolean;
+
+  protected coreSideOffered(now: number): void {
+    const phoneSide = this.phoneSideGivesWay(now);
+    if (phoneSide === "goes on") return;
+    if (phoneSide === "ends first") {
+      this.coreSideOffer = { phase: "waiting" };
+      return;
+    }
+    const waits = this.coreSideOffer;
+    waits?.retry?.cancel();
+    // The phone has not answered the one before: this one follows it.
+    if (waits?.phase === "sent") {
+      waits.again = true;
+      return;
+    }
+    this.coreSideOffer = { phase: "gathering" };
+    this.whenTellable(now, (later) => this.sendCoreSideOffer(later));
+  }
+
+  protected dropCoreSideOffer(): void {
+    this.coreSideOffer?.retry?.cancel();
+    this.coreSideOffer = undefined;
+  }
+
+  /** The phone's connection is lost, or it has another one. */
+  moved(flow: Flow | undefined, now: number): void {
+    if (flow !== undefined) this.goOn(now);
+    else if (this.coreSideOffer !== undefined) this.coreSideOffer.phase = "waiting";
+  }
+
+  /** An exchange is over: a core side's offer that waited for it goes on, and so do candidates. */
+  protected goOn(now: number): void {
+    if (this.coreSideOffer?.phase === "waiting") this.sendCoreSideOffer(now);
+    this.trickle(now);
+  }
+
+  protected sendCoreSideOffer(now: number): void {
+    const offer = this.coreSideOffer;
+    if (offer === undefined || this.ended) return;
+    if (this.unacknowledged !== undefined || this.flow === undefined) {
+      offer.phase = "waiting";
+      return;
+    }
+    const sdp = this.coreSideDescription();
+    if (sdp === undefined) return;
+    offer.phase = "sent";
+    this.reinvite(sdp, now, {
+      answered: (answer, later) => {
+        this.coreSideOffer = undefined;
+        if (offer.again === true) this.coreSideOffered(later);
+        else this.tell({ type: "answer", sdp: answer }, later);
+      },
+      refused: (status, later) => this.#refused(status, later),
+    });
+  }
+
+  #refused(status: number, now: number): void {
+    const offer = this.coreSideOffer;
+    if (offer === undefined) return;
+    if (status === 0) {
+      // It goes out again when the phone is back.
+      offer.phase = "waiting";
+      return;
+    }
+    if (status === 491 || status === 500) {
+      // RFC 3261 §14.1: who made the Call-ID waits longer.
+      const wait = this.ownsCallId ? 2_100 + this.agent.jitter() * 1_900 : this.agent.jitter() * 2_000;
+      offer.phase = "waiting";
+      offer.retry = this.agent.clock.after(wait, now, (later) => this.sendCoreSideOffer(later));
+      return;
+    }
+    this.coreSideOffer = undefined;
+    const offered = this.coreSide.plain === undefined ? undefined : parseDescription(this.coreSide.plain);
+    const deaf = status === 408 || status === 481;
+    const answer = deaf ? undefined : this.answerOnBehalf.answer(offered, this.phoneSide);
+    // The call goes on as it was where that can be said; a core side without an answer could never offer again.
+    if (answer === undefined) this.hangUp("failed", `refused: ${status}`, now);
+    else this.tell({ type: "answer", sdp: answer }, now);
+  }
+}

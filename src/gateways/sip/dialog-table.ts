@@ -1,0 +1,75 @@
+import type { PushOf } from "../../protocol/pushes.ts";
+import type { Call, CallKeeper } from "./call.ts";
+import type { Dialog } from "./dialog.ts";
+import { IncomingCall } from "./incoming-call.ts";
+import { OutgoingCall } from "./outgoing-call.ts";
+import type { Phone } from "./phone.ts";
+import type { ServerTransaction } from "./server-transaction.ts";
+import type { SipContext } from "./sip-context.ts";
+import { giveUp } from "./timers.ts";
+
+/** The calls of all phones: found by their dialog, or by the INVITE that a CANCEL is about. */
+export class DialogTable implements CallKeeper {
+  readonly #agent: SipContext;
+  readonly #ended: (phone: Phone, now: number) => void;
+  /** Ended ones stay for a while, so that late requests are answered by the one that they are for. */
+  readonly #dialogs = new Map<string, Call>();
+  readonly #ringing = new Map<ServerTransaction, IncomingCall>();
+  #size = 0;
+
+  /** `ended`: one of the phone's calls is over. */
+  constructor(agent: SipContext, ended: (phone: Phone, now: number) => void) {
+    this.#agent = agent;
+    this.#ended = ended;
+  }
+
+  /** Calls that are not over. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The call of a dialog. */
+  of(key: string | undefined): Call | undefined {
+    return key === undefined ? undefined : this.#dialogs.get(key);
+  }
+
+  /** A phone calls. */
+  incoming(transaction: ServerTransaction, phone: Phone, to: string, now: number): void {
+    const call = new IncomingCall(this.#agent, this, phone, transaction, to);
+    this.#ringing.set(transaction, call);
+    this.#size += 1;
+    call.start(now);
+  }
+
+  /** A phone is called. */
+  outgoing(phone: Phone, push: Omit<PushOf<"incoming">, "seq">, now: number): void {
+    const call = new OutgoingCall(this.#agent, this, phone, push);
+    this.#size += 1;
+    phone.calls.set(push.session, call);
+    call.begin(now);
+  }
+
+  /** The phone takes its INVITE back. */
+  cancelled(invite: ServerTransaction, now: number): void {
+    this.#ringing.get(invite)?.cancel(now);
+  }
+
+  // CallKeeper
+
+  dialogOpened(call: Call, dialog: Dialog): void {
+    this.#dialogs.set(dialog.key, call);
+  }
+
+  over(call: Call, now: number): void {
+    this.#size -= 1;
+    if (call instanceof IncomingCall) this.#ringing.delete(call.transaction);
+    if (call.session !== "" && call.phone.calls.get(call.session) === call)
+      call.phone.calls.delete(call.session);
+    const key = call.dialog?.key;
+    if (key !== undefined)
+      this.#agent.clock.after(giveUp, now, () => {
+        if (this.#dialogs.get(key) === call) this.#dialogs.delete(key);
+      });
+    this.#ended(call.phone, now);
+  }
+}

@@ -1,0 +1,62 @@
+import { Hono } from "hono";
+import type { Backplane } from "../cluster/backplane.ts";
+import { equalSecrets } from "../net/crypto.ts";
+import type { Core } from "../signaling/core.ts";
+import { readiness, type TurnHealth } from "../telemetry/health.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { securityHeaders } from "./security-headers.ts";
+import { StaticFiles } from "./static-files.ts";
+
+export interface AppParts {
+  readonly version: string;
+  readonly core: Pick<Core, "draining" | "stats">;
+  readonly backplane: Pick<Backplane, "state"> | undefined;
+  readonly turn: { health(): TurnHealth };
+  readonly metrics: Metrics;
+  /** Asked for by `/metrics`; empty: nobody is asked. */
+  readonly metricsToken: string;
+  /** Where the built page is; undefined where none is to be served. */
+  readonly pageFolder: string | undefined;
+  /** Begins the drain; only where operators ask. */
+  readonly beginDrain?: () => void;
+}
+
+/** Everything that is answered over HTTP beside the native protocol. */
+export function createApp(parts: AppParts): (request: Request) => Response | Promise<Response> {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    await next();
+    for (const [name, value] of Object.entries(securityHeaders)) context.res.headers.set(name, value);
+    if (!context.res.headers.has("Cache-Control")) context.res.headers.set("Cache-Control", "no-store");
+  });
+  app.get("/health/live", (context) => context.json({ status: "live", version: parts.version }));
+  app.get("/health/ready", (context) => {
+    const state = readiness(parts.core, parts.backplane, parts.turn.health());
+    return context.json(state, state.status === "draining" ? 503 : 200);
+  });
+  app.get("/metrics", async (context) => {
+    if (!mayScrape(parts.metricsToken, context.req.header("authorization")))
+      return context.text("The metrics need the configured token.\n", 401, { "WWW-Authenticate": "Bearer" });
+    const { body, contentType } = await parts.metrics.text();
+    return context.body(body, 200, { "Content-Type": contentType });
+  });
+  const { beginDrain } = parts;
+  if (beginDrain !== undefined)
+    app.post("/admin/drain", (context) => {
+      // A page in an operator's browser may send this as well, without being asked; it can't leave its origin out.
+      if (context.req.header("origin") !== undefined || context.req.header("sec-fetch-site") !== undefined)
+        return context.json({ error: "forbidden" }, 403);
+      beginDrain();
+      return context.json({ status: "draining" }, 202);
+    });
+  if (parts.pageFolder !== undefined) {
+    const files = new StaticFiles(parts.pageFolder);
+    app.get("*", (context) => files.answer(context.req.raw));
+  }
+  app.notFound((context) => context.text("There is nothing at this address.\n", 404));
+  return (request) => app.fetch(request);
+}
+
+function mayScrape(token: string, authorization: string | undefined): boolean {
+  return token === "" || (authorization !== undefined && equalSecrets(authorization, `Bearer ${token}`));
+}

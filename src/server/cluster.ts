@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { NatsBackplane, type NatsCounts } from "../backplane/nats.ts";
+import type { NatsIdentity, NatsServer } from "../backplane/nats-dial.ts";
+import type { Backplane } from "../cluster/backplane.ts";
+import { parseNatsUrl } from "../config/nats-url.ts";
+import type { Settings } from "../config/schema.ts";
+import type { Logger } from "../telemetry/log.ts";
+
+/** The cluster as the rest of the server sees it: NATS, or this node alone. */
+export interface RunningCluster {
+  /** Undefined: there are no other nodes. */
+  readonly backplane: Backplane | undefined;
+  /** Of NATS; undefined where there is none. */
+  readonly counts: (() => NatsCounts) | undefined;
+  /**
+   * Resolves when the backplane is up, or after a moment: a server starts without it as well. Rejects with an Error of one
+   * line where another node has this one's name.
+   */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How long a start waits for NATS. ms */
+const patience = 2_000;
+
+/** What is wrong when a node finds another one of its name. */
+const twin = (node: string): string =>
+  `setting node: another node of the cluster is named "${node}"; give each its own NODE_ID`;
+
+/** Begins to join what the settings name. Throws an Error of one line where a file can't be read. */
+export function joinCluster(
+  { nats }: Settings,
+  node: string,
+  log: Logger,
+  fault: (where: string, error: unknown) => void,
+): RunningCluster {
+  if (nats.url.length === 0)
+    return { backplane: undefined, counts: undefined, settled: async () => {}, close: async () => {} };
+  const identity = (): NatsIdentity => identityOf(nats, node);
+  // A file that is missing now is a mistake; later, another attempt will find it.
+  identity();
+  const servers = nats.url.map((url) => parseNatsUrl(url) as NatsServer);
+  const backplane = new NatsBackplane({ servers, identity, prefix: nats.prefix, node, log, fault });
+  return {
+    backplane,
+    counts: () => backplane.counts(),
+    settled: async () => {
+      await backplane.settled(patience);
+      if (backplane.nameTaken) throw new Error(twin(node));
+    },
+    close: () => backplane.close(),
+  };
+}
+
+/** Read at each attempt: who renews a certificate or credentials replaces the files. */
+function identityOf({ creds, nkey, tls }: Settings["nats"], name: string): NatsIdentity {
+  const files = Object.entries(tls).filter(([, path]) => path !== "");
+  const pems = files.map(([part, path]) => [part, read(`nats.tls.${part}`, path)]);
+  return {
+    name,
+    ...(creds !== "" && { creds: read("nats.creds", creds) }),
+    ...(nkey !== "" && { nkey: read("nats.nkey", nkey).trim() }),
+    ...(pems.length > 0 && { tls: Object.fromEntries(pems) }),
+  };
+}
+
+function read(setting: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Error(`setting ${setting}: ${(error as Error).message}`);
+  }
+}

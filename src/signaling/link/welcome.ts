@@ -1,0 +1,52 @@
+import type { Welcome } from "../../protocol/handshake.ts";
+import { type Limits, toldLimits } from "../../protocol/limits.ts";
+import { serverFeatures } from "../../protocol/version.ts";
+import type { Ports } from "../ports.ts";
+import type { LinkEntry } from "./links.ts";
+
+/** What the server says first to who has signed in, each time with a new secret. */
+export class Welcomes {
+  readonly #node: string;
+  readonly #ports: Ports;
+  /** The limits that a client must know, made once for all welcomes. */
+  readonly #limits: Record<string, number>;
+
+  constructor(node: string, limits: Limits, ports: Ports) {
+    this.#node = node;
+    this.#ports = ports;
+    this.#limits = Object.fromEntries(toldLimits.map((name) => [name, limits[name]]));
+  }
+
+  /** `reason`: why a resume was refused. `sessions`: those that were found again by their tickets. */
+  send(
+    { link, device }: LinkEntry,
+    resumed: boolean,
+    reason: Welcome["reason"],
+    sessions: string[],
+    now: number,
+  ): void {
+    const secret = this.#ports.random(32);
+    link.secretHash = this.#ports.hash(secret);
+    const ice = this.#ports.iceServers(device, now);
+    link.renewAt = ice.renewAt ?? Number.POSITIVE_INFINITY;
+    const welcome: Welcome = {
+      type: "welcome",
+      link: link.id,
+      home: this.#node,
+      got: link.got,
+      user: device.user,
+      device: device.id,
+      expires: Math.max(0, link.expires - now),
+      limits: this.#limits,
+      features: [...serverFeatures],
+      secret,
+      iceServers: ice.servers,
+      resumed,
+      ...(reason === undefined ? {} : { reason }),
+      ...(sessions.length === 0 ? {} : { sessions }),
+    };
+    link.silent = 0;
+    link.sendUncounted(JSON.stringify(welcome), now);
+    link.greeted = true;
+  }
+}

@@ -1,0 +1,60 @@
+import type { Cluster } from "../../cluster/cluster.ts";
+import type { Device } from "../device.ts";
+import type { Directory } from "../directory.ts";
+import type { Session } from "./session.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** Two devices that ring each other: of their calls the one with the lower id survives. */
+export class Glare {
+  readonly #sessions: SessionTable;
+  readonly #directory: Directory;
+  readonly #cluster: Cluster | undefined;
+
+  constructor(sessions: SessionTable, directory: Directory, cluster: Cluster | undefined) {
+    this.#sessions = sessions;
+    this.#directory = directory;
+    this.#cluster = cluster;
+  }
+
+  /** A call rings one more device: looks whether it crosses another one by that, and tells both ends. */
+  look(session: Session, now: number): void {
+    const from = session.caller.device;
+    if (from === undefined || session.crossing !== undefined) return;
+    for (const other of this.#sessions.ringing(from.user)) {
+      const back = other.caller.device;
+      if (other === session || back === undefined || other.crossing !== undefined) continue;
+      if (session.legOf(back) === undefined || other.legOf(from) === undefined) continue;
+      const crossed = crossedPush(session.id, other.id);
+      session.crossing = { other: other.id, survivor: crossed.survivor };
+      other.crossing = { other: session.id, survivor: crossed.survivor };
+      for (const device of [from, back]) device.link.deliver(crossed, now);
+      return;
+    }
+    for (const rung of this.#directory.devices(session.callRequest.user)) {
+      const remote = this.#cluster?.legs.ringing(from, rung);
+      if (remote !== undefined && session.legOf(rung) !== undefined) this.#crossed(session, remote, now);
+    }
+  }
+
+  /** A call of another node rings a device here: if that device is ringing the caller's itself, the two cross. */
+  rungFromElsewhere(device: Device, caller: Device, remote: string, now: number): void {
+    for (const session of this.#sessions.of(device)) {
+      if (session.caller.device !== device || session.state !== "ringing") continue;
+      if (session.legOf(caller) !== undefined) this.#crossed(session, remote, now);
+    }
+  }
+
+  /** Tells the own end; the other call's node finds the same, and tells the other one. */
+  #crossed(session: Session, remote: string, now: number): void {
+    if (session.crossing !== undefined) return;
+    const crossed = crossedPush(session.id, remote);
+    session.crossing = { other: remote, survivor: crossed.survivor };
+    session.caller.deliver(crossed, now);
+  }
+}
+
+/** Of two calls that cross the one with the lower id survives. */
+function crossedPush(one: string, other: string) {
+  const [survivor, session] = one < other ? [one, other] : [other, one];
+  return { type: "crossed", session, survivor } as const;
+}

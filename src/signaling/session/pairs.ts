@@ -1,0 +1,107 @@
+import type { Limits } from "../../protocol/limits.ts";
+import type { RequestOf } from "../../protocol/requests.ts";
+import type { Outcome } from "../device.ts";
+import { done, failed } from "../outcome.ts";
+import type { Leg } from "./leg.ts";
+import { Pair } from "./pair.ts";
+import type { PairsSnapshot, RestoredLegs } from "./session-snapshot.ts";
+
+/** The pairs of a session: the current one, and the next one while the session moves. */
+export class Pairs {
+  readonly #session: string;
+  readonly #limits: Limits;
+  current: Pair;
+  next: Pair | undefined;
+  /** Pairs so far. A number is used once: what was sent for a move that failed must not reach the next one. */
+  count = 1;
+  /** Generations of all pairs together. */
+  generations = 1;
+
+  constructor(session: string, caller: Leg, limits: Limits) {
+    this.#session = session;
+    this.#limits = limits;
+    this.current = new Pair(1, session, caller, undefined, limits);
+  }
+
+  /** Opens the next pair, between the end that stays, which offers, and the one that comes. */
+  open(offerer: Leg, answerer: Leg): Pair {
+    this.count += 1;
+    this.generations += 1;
+    this.next = new Pair(this.count, this.#session, offerer, answerer, this.#limits);
+    return this.next;
+  }
+
+  /** The next pair is the current one from now on. */
+  commit(): void {
+    this.current = this.next!;
+    this.next = undefined;
+  }
+
+  abandon(): void {
+    this.next = undefined;
+  }
+
+  snapshot(): PairsSnapshot {
+    const { count, generations } = this;
+    return { current: this.current.snapshot(), next: this.next?.snapshot(), count, generations };
+  }
+
+  restore({ current, next, count, generations }: PairsSnapshot, legs: RestoredLegs): void {
+    this.current = Pair.restore(current, this.#session, legs, this.#limits);
+    this.next = next === undefined ? undefined : Pair.restore(next, this.#session, legs, this.#limits);
+    this.count = count;
+    this.generations = generations;
+  }
+
+  /** The pair of that number, where the leg has part in it. */
+  of(leg: Leg, number: number): Pair | undefined {
+    // Asked for every signal: the current one in nearly all cases.
+    const pair = this.current.number === number ? this.current : this.next;
+    return pair?.number === number && pair.has(leg) ? pair : undefined;
+  }
+
+  signal(leg: Leg, request: RequestOf<"signal">, now: number): Outcome {
+    const pair = this.of(leg, request.pair);
+    if (pair === undefined) {
+      // Candidates of a pair that a move has closed are simply late.
+      const late = request.pair <= this.count && request.description === undefined;
+      return late ? done : failed("stale_pair");
+    }
+    if (pair === this.next && !pair.open)
+      return failed("wrong_state", "the pair opens when the device has accepted");
+    return pair.relay(leg, request, now);
+  }
+
+  /** Compare-and-set to the next generation: of two ends that ask at once both hear the same one. */
+  restart(
+    leg: Leg,
+    request: RequestOf<"restart">,
+    ticket: (leg: Leg) => string,
+    now: number,
+  ): Outcome | undefined {
+    const pair = this.of(leg, request.pair);
+    if (pair === undefined) return failed("stale_pair");
+    if (!pair.open) return failed("wrong_state");
+    // Who can't be asked to restart asks for it with the offer at hand.
+    const brings = leg.device?.capabilities.iceRestart === false;
+    const offerer = brings ? leg : pair.restartOfferer();
+    const told = (end: Leg) => ({ ...pair.position, offer: end === offerer, ticket: ticket(end) });
+    if (request.generation === pair.generation - 1) return { ok: told(leg) };
+    if (request.generation !== pair.generation)
+      return failed("stale_generation", `the generation is ${pair.generation}`);
+    pair.restart();
+    this.generations += 1;
+    leg.device?.link.reply(request.id, { ok: told(leg) }, now);
+    for (const end of [leg, pair.other(leg)])
+      end?.deliver({ type: "restart", session: this.#session, ...told(end) }, now);
+    return undefined;
+  }
+
+  resync(leg: Leg, request: RequestOf<"resync">, now: number): Outcome {
+    const pair = this.of(leg, request.pair);
+    if (pair === undefined) return failed("stale_pair");
+    const { number, generation } = pair;
+    pair.other(leg)?.deliver({ type: "resync", session: this.#session, pair: number, generation }, now);
+    return done;
+  }
+}

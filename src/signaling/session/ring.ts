@@ -1,0 +1,253 @@
+import type { WireReason } from "../../protocol/end-reasons.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
+import type { RequestOf } from "../../protocol/requests.ts";
+import type { MediaNotes, MediaWanted } from "../../protocol/values.ts";
+import { type Deadline, dueIn } from "../../shared/deadlines.ts";
+import type { Device } from "../device.ts";
+import type { Leg } from "./leg.ts";
+import type { RingSnapshot } from "./session-snapshot.ts";
+
+/** What a caller asked for. */
+export interface CallRequest {
+  readonly to: string;
+  readonly user: string;
+  /** The only device that is rung, where the address names one. */
+  readonly device: string | undefined;
+  readonly media: MediaWanted | undefined;
+  readonly description: RequestOf<"call">["description"];
+  readonly data: unknown;
+}
+
+/** What a ring needs of its session. */
+export interface RingHost {
+  readonly session: string;
+  readonly startedAt: number;
+  readonly unreachableAfter: number;
+  after(ms: number, now: number, due: (now: number) => void): Deadline;
+  ticket(leg: Leg, now: number): string;
+  /** Makes a leg for a device of the callee; ends it again. */
+  legFor(device: Device): Leg;
+  release(leg: Leg): void;
+  /** True when the device holds as many sessions as it can. */
+  full(device: Device): boolean;
+  /** The caller as the callees see it, and whether it may know if anybody is there. */
+  caller(): Leg;
+  callerMayKnow(): boolean;
+  /** The ring is over without an answer. */
+  over(reason: WireReason, now: number): void;
+}
+
+/** Of several legs' refusals the caller hears the one that says most. */
+const refusalRank: readonly WireReason[] = ["declined", "busy", "incompatible"];
+/** Names of rung devices that a record keeps. */
+const maxRung = 64;
+
+/** The ring of a call: one leg per device of the callee, those that arrive late too, until one of them answers. */
+export class Ring {
+  readonly callRequest: CallRequest;
+  /** Devices that were rung, for the record. */
+  readonly rung: string[] = [];
+  readonly #host: RingHost;
+  readonly #legs = new Map<Device, Leg>();
+  /** Links of devices that will not answer: they are not asked again, wherever the ring goes on. */
+  readonly #refusing = new Set<string>();
+  #offer: CallRequest["description"];
+  /** Notes on the media of an offer that came after the call. */
+  #notes: MediaNotes | undefined;
+  #asked = false;
+  #refusal: WireReason | undefined;
+  #end: Deadline | undefined;
+  #unreachable: Deadline | undefined;
+
+  constructor(callRequest: CallRequest, host: RingHost) {
+    this.callRequest = callRequest;
+    this.#offer = callRequest.description;
+    this.#host = host;
+  }
+
+  /** Starts the clock: after this many milliseconds nobody has answered. */
+  start(timeout: number, now: number): void {
+    this.#end = this.#host.after(timeout, now, (later) => this.#host.over("no_answer", later));
+  }
+
+  /** When it ends by itself. Unix ms. */
+  get endsAt(): number | undefined {
+    return this.#end?.at;
+  }
+
+  legOf(device: Device): Leg | undefined {
+    return this.#legs.get(device);
+  }
+
+  /**
+   * Rings one device, if it is one that was asked for and does not ring already. `rings`: it does, by a former owner of the
+   * session, and hears nothing of this one.
+   */
+  device(device: Device, now: number, rings = false): void {
+    const { user, device: only } = this.callRequest;
+    if (this.#legs.has(device) || this.#refusing.has(device.link.id)) return;
+    const caller = this.#host.caller();
+    // Detached it may come back as the caller.
+    if (device.user === caller.user && device.id === caller.deviceId) return;
+    if (device.user !== user || (only !== undefined && only !== device.id)) return;
+    if (this.#host.full(device)) {
+      this.refused(device, "busy");
+      return;
+    }
+    const leg = this.#host.legFor(device);
+    this.#legs.set(device, leg);
+    this.#unreachable?.cancel();
+    this.#unreachable = undefined;
+    if (this.rung.length < maxRung) this.rung.push(device.id);
+    if (!rings) leg.deliver(this.#incoming(leg, now), now);
+    if (device.capabilities.needsOffer !== true) return;
+    if (this.#offer === undefined) this.wantOffer(now);
+    else this.tellOffer(leg, now);
+  }
+
+  /** The caller was asked for its offer, and has not sent it. */
+  get awaitsOffer(): boolean {
+    return this.#asked && this.#offer === undefined;
+  }
+
+  /** Asks the caller for the offer, once, unless it came with the call. */
+  wantOffer(now: number): void {
+    if (this.#offer !== undefined || this.#asked) return;
+    this.#asked = true;
+    this.tellWanted(now);
+  }
+
+  /** Tells the caller that its offer is wanted, where it is: one that has come back may not have heard. */
+  tellWanted(now: number): void {
+    if (!this.awaitsOffer) return;
+    const push = { type: "offer_wanted", session: this.#host.session, pair: 1, generation: 1 } as const;
+    this.#host.caller().deliver({ ...push, offer: true }, now);
+  }
+
+  /** The offer came after the call: who waited for it hears it now, who comes later with the ring. */
+  offered(offer: NonNullable<CallRequest["description"]>, media: MediaNotes | undefined, now: number): void {
+    this.#offer = offer;
+    this.#notes = media;
+    for (const [device, leg] of this.#legs)
+      if (device.capabilities.needsOffer === true) this.tellOffer(leg, now);
+  }
+
+  tellOffer(leg: Leg, now: number): void {
+    if (this.#offer === undefined || leg.offered) return;
+    leg.offered = true;
+    const push: PushBody = {
+      type: "signal",
+      session: this.#host.session,
+      pair: 1,
+      generation: 1,
+      description: this.#offer,
+    };
+    if (this.#notes !== undefined) push.media = this.#notes;
+    leg.deliver(push, now);
+  }
+
+  /** A leg leaves the ring: it answered, declined, or its device is gone. False when it was none of the ring's. */
+  remove(device: Device): boolean {
+    return this.#legs.delete(device);
+  }
+
+  /** Notes why a device will not answer. */
+  refused(device: Device | undefined, reason: WireReason): void {
+    if (device !== undefined && this.#end !== undefined) this.#refusing.add(device.link.id);
+    if (this.#refusal === undefined || refusalRank.indexOf(reason) < refusalRank.indexOf(this.#refusal))
+      this.#refusal = reason;
+  }
+
+  /** After devices were rung, or left: a ring without any is given up, if the caller may know. */
+  settle(now: number): void {
+    if (this.#legs.size > 0 || this.#unreachable !== undefined) return;
+    if (this.#refusal !== undefined) {
+      this.#host.over(this.#refusal, now);
+      return;
+    }
+    // Who may not see presence learns nothing: the call rings on and ends no_answer.
+    if (!this.#host.callerMayKnow()) return;
+    this.#expectNobody(this.#host.unreachableAfter, now);
+  }
+
+  /** Stops ringing; every device that still rings is told why, and what else there is to say. */
+  stop(reason: WireReason, extra: object, now: number): void {
+    this.pause();
+    this.#offer = undefined;
+    this.#refusing.clear();
+    for (const leg of this.#legs.values()) {
+      leg.deliver({ type: "ended", session: this.#host.session, reason, ...extra }, now);
+      this.#host.release(leg);
+    }
+    this.#legs.clear();
+  }
+
+  /** Somebody is answering: the clock of the ring stands still. */
+  pause(): void {
+    this.#end?.cancel();
+    this.#unreachable?.cancel();
+    this.#end = undefined;
+    this.#unreachable = undefined;
+  }
+
+  get legs(): IterableIterator<Leg> {
+    return this.#legs.values();
+  }
+
+  snapshot(now: number): RingSnapshot {
+    return {
+      legs: [...this.#legs.values()].map((leg) => leg.id),
+      rung: this.rung,
+      refusing: [...this.#refusing],
+      refusal: this.#refusal,
+      offer: this.#offer !== undefined,
+      endIn: dueIn(this.#end, now),
+      unreachableIn: dueIn(this.#unreachable, now),
+    };
+  }
+
+  /** Goes on with a ring of another node; `legs` are those whose devices are here. */
+  restore(snapshot: RingSnapshot, legs: readonly Leg[], now: number): void {
+    const { rung, refusing, refusal, offer, endIn, unreachableIn } = snapshot;
+    for (const leg of legs) if (leg.device !== undefined) this.#legs.set(leg.device, leg);
+    this.rung.push(...rung);
+    for (const link of refusing) this.#refusing.add(link);
+    this.#refusal = refusal;
+    if (!offer) this.#offer = undefined;
+    if (endIn !== undefined) this.start(endIn, now);
+    if (unreachableIn !== undefined) this.#expectNobody(unreachableIn, now);
+  }
+
+  /** Stops without a word: the ring goes on elsewhere. */
+  retire(): void {
+    this.pause();
+    this.#legs.clear();
+  }
+
+  #expectNobody(ms: number, now: number): void {
+    this.#unreachable = this.#host.after(ms, now, (later) => this.#host.over("unreachable", later));
+  }
+
+  #incoming(leg: Leg, now: number): PushBody {
+    const { to, media, data } = this.callRequest;
+    const push: PushBody = {
+      type: "incoming",
+      session: this.#host.session,
+      ticket: this.#host.ticket(leg, now),
+      from: this.#host.caller().info,
+      to,
+      age: Math.max(0, now - this.#host.startedAt),
+      expires: Math.max(0, (this.#end?.at ?? now) - now),
+      pair: 1,
+      generation: 1,
+      offer: false,
+    };
+    if (media !== undefined) push.media = media;
+    if (this.callRequest.description !== undefined && this.#offer !== undefined) {
+      push.description = this.#offer;
+      leg.offered = true;
+    }
+    if (data !== undefined) push.data = data;
+    return push;
+  }
+}

@@ -1,0 +1,41 @@
+import type { PushBody, PushOf } from "../../protocol/pushes.ts";
+import type { Description } from "../../protocol/values.ts";
+import type { Leg } from "./leg.ts";
+import type { Session } from "./session.ts";
+
+/** What the caller hears of the device that answered. */
+export function acceptedPush(session: Session, leg: Leg, description?: Description): PushBody {
+  const { number: pair, generation } = session.pairs.current;
+  const push = {
+    type: "accepted",
+    session: session.id,
+    device: leg.deviceId,
+    peer: leg.info,
+    pair,
+    generation,
+  } as const;
+  return description === undefined ? push : { ...push, description };
+}
+
+/** The session as one of its ends sees it: where nobody rang, or a ticket found it again. */
+export function sessionPush(session: Session, leg: Leg, ticket: string): Omit<PushOf<"session">, "seq"> {
+  const { callRequest, room, members } = session;
+  const outgoing = leg.side === "caller";
+  const other = outgoing ? session.answered : session.caller;
+  const pair = session.pairs.current;
+  const push: Omit<PushOf<"session">, "seq"> = {
+    type: "session",
+    session: session.id,
+    ticket,
+    peer: other?.info ?? { user: callRequest.user },
+    pair: pair.number,
+    generation: pair.generation,
+    offer: pair.offerer === leg,
+    state: session.state === "active" ? "active" : "ringing",
+    direction: outgoing ? "out" : "in",
+  };
+  if (callRequest.media !== undefined) push.media = callRequest.media;
+  if (room !== undefined) push.room = room;
+  if (members !== undefined) push.member = members[outgoing ? 1 : 0];
+  return push;
+}

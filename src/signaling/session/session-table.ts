@@ -1,0 +1,225 @@
+import type { Cluster } from "../../cluster/cluster.ts";
+import { RemoteLink } from "../../cluster/devices/remote-link.ts";
+import type { Limits } from "../../protocol/limits.ts";
+import type { Deadlines } from "../../shared/deadlines.ts";
+import { keepNewest } from "../../shared/keep-newest.ts";
+import type { Device } from "../device.ts";
+import type { SessionRecord } from "../events.ts";
+import { may } from "../permissions.ts";
+import type { Ports } from "../ports.ts";
+import { MeshIndex } from "../room/mesh-index.ts";
+import { CallKeys } from "./call-keys.ts";
+import type { Leg } from "./leg.ts";
+import type { Session } from "./session.ts";
+import type { SessionHost } from "./session-host.ts";
+import { sealTicket } from "./tickets.ts";
+
+export interface SessionTableOptions {
+  readonly node: string;
+  readonly limits: Limits;
+  readonly ports: Ports;
+  readonly deadlines: Deadlines;
+  /** The other nodes, where there are any. */
+  readonly cluster: Cluster | undefined;
+}
+
+/** Ended sessions whose hang-up is still answered with ok. */
+const maxRecentlyEnded = 4_096;
+
+const none: ReadonlySet<Session> = new Set();
+
+/** Which sessions this node owns, which of them ring where, and which device has part in which. */
+export class SessionTable implements SessionHost {
+  readonly limits: Limits;
+  readonly ports: Ports;
+  readonly deadlines: Deadlines;
+  readonly keys: CallKeys;
+  readonly #node: string;
+  readonly #cluster: Cluster | undefined;
+  readonly #sessions = new Map<string, Session>();
+  readonly #byDevice = new Map<Device, Set<Session>>();
+  /** Callee → calls that ring there. */
+  readonly #ringing = new Map<string, Set<Session>>();
+  readonly #mesh = new MeshIndex();
+  /** Session → the users that had part in it, for hang-ups that cross its end. */
+  readonly #recentlyEnded = new Map<string, readonly string[]>();
+  active = 0;
+
+  constructor({ node, limits, ports, deadlines, cluster }: SessionTableOptions) {
+    this.limits = limits;
+    this.ports = ports;
+    this.deadlines = deadlines;
+    this.keys = new CallKeys(limits);
+    this.#node = node;
+    this.#cluster = cluster;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get(id: string): Session | undefined {
+    return this.#sessions.get(id);
+  }
+
+  /** The ids of all sessions. */
+  ids(): string[] {
+    return [...this.#sessions.keys()];
+  }
+
+  /** The calls that ring a user now. */
+  ringing(user: string): ReadonlySet<Session> {
+    return this.#ringing.get(user) ?? none;
+  }
+
+  /** The sessions in which the device has part, or had a moment ago. */
+  of(device: Device): ReadonlySet<Session> {
+    return this.#byDevice.get(device) ?? none;
+  }
+
+  /** The same with its legs: a list that may be walked while they end. */
+  legsOf(device: Device): [Session, Leg][] {
+    const legs: [Session, Leg][] = [];
+    for (const session of this.of(device)) {
+      const leg = session.legOf(device);
+      if (leg !== undefined) legs.push([session, leg]);
+    }
+    return legs;
+  }
+
+  /** The sessions that a member of a room has in its mesh. */
+  ofMember(room: string, member: string): readonly Session[] {
+    return this.#mesh.of(room, member);
+  }
+
+  /** The users that had part in a session which ended not long ago. */
+  usersOfEnded(id: string): readonly string[] | undefined {
+    return this.#recentlyEnded.get(id);
+  }
+
+  newId(): string {
+    return `s_${this.ports.random(12)}`;
+  }
+
+  /** This node owns the session from now on; one of a mesh has its members already. */
+  add(session: Session, now: number): void {
+    const { id, key, kind, room, members, caller, callRequest } = session;
+    this.#sessions.set(id, session);
+    if (kind === "call") this.#cluster?.devices.follow(callRequest.user);
+    if (key !== undefined) this.keys.set(caller.user, key, id, caller.deviceId, now);
+    if (kind === "mesh" || session.state === "active") this.active += 1;
+    else this.#rings(session);
+    if (room !== undefined && members !== undefined) this.#mesh.add(session, room, members);
+  }
+
+  /** Says that a session of this node has begun. */
+  started({ id, caller, callRequest }: Session): void {
+    this.ports.emit({ type: "session_started", session: id, caller: caller.user, callee: callRequest.user });
+  }
+
+  /** Takes a session out that goes on elsewhere. Answers the devices that had part in it here. */
+  retire(session: Session): Device[] {
+    const devices = session.retire();
+    if (!this.#stopRinging(session)) this.active -= 1;
+    this.#forget(session);
+    return devices;
+  }
+
+  /** The device is gone for good. */
+  dropped(device: Device): void {
+    this.#byDevice.delete(device);
+  }
+
+  // SessionHost
+
+  maySee(device: Device, user: string): boolean {
+    return may(device, "watch", user);
+  }
+
+  load(device: Device): number {
+    const elsewhere = this.#cluster?.legs.load(device) ?? 0;
+    return this.of(device).size + elsewhere;
+  }
+
+  ticket(session: Session, leg: Leg, now: number): string {
+    const peer = leg === session.caller ? session.callRequest.user : session.caller.user;
+    return sealTicket(this.ports, {
+      session: session.id,
+      leg: leg.id,
+      user: leg.user,
+      device: leg.deviceId,
+      owner: this.#node,
+      epoch: session.epoch,
+      peer,
+      expires: now + this.limits.ticketTtl,
+      ticketState: session.ticketState(leg, now),
+    });
+  }
+
+  bound(device: Device, session: Session, leg: number): void {
+    const sessions = this.#byDevice.get(device);
+    if (sessions === undefined) this.#byDevice.set(device, new Set([session]));
+    else sessions.add(session);
+    device.link.bound?.(session.id, session.epoch, leg);
+  }
+
+  unbound(device: Device, session: Session, goesOn = false): void {
+    const sessions = this.#byDevice.get(device);
+    if (sessions?.delete(session) && sessions.size === 0) this.#byDevice.delete(device);
+    device.link.unbound?.(session.id, goesOn);
+  }
+
+  activated(session: Session, now: number): void {
+    this.active += 1;
+    this.#stopRinging(session);
+    // The call that crossed this one has nothing left to ask for.
+    const { caller, callee } = session;
+    for (const leg of [caller, callee])
+      for (const other of leg?.device === undefined ? [] : [...this.of(leg.device)])
+        if (other !== session && other.crossing?.survivor === session.id) other.end("merged", now);
+  }
+
+  ended(session: Session, record: SessionRecord): void {
+    if (!this.#stopRinging(session)) this.active -= 1;
+    this.#forget(session);
+    if (session.key !== undefined) this.#keyOver(session, session.key, record);
+    const users = [record.caller.user, record.callee.user];
+    keepNewest(this.#recentlyEnded, session.id, users, maxRecentlyEnded);
+    this.ports.emit({ type: "session_ended", record });
+  }
+
+  /** The call of a key is over: the caller's node remembers it, which may be another one by now. */
+  #keyOver({ caller }: Session, key: string, { reason, endedAt }: SessionRecord): void {
+    const keyed = this.keys.get(caller.user, key, endedAt);
+    if (keyed === undefined) return;
+    keyed.reason = reason;
+    const link = caller.device?.link;
+    if (!(link instanceof RemoteLink)) return;
+    const { session, device, expires } = keyed;
+    const over = { key, session, device, expiresIn: expires - endedAt, reason };
+    this.#cluster?.nodes.send(link.node, { t: "keys", user: caller.user, keys: [over] });
+  }
+
+  #forget(session: Session): void {
+    this.#sessions.delete(session.id);
+    this.#mesh.remove(session);
+    this.#cluster?.finder.released(session.id);
+    if (session.kind === "call") this.#cluster?.devices.release(session.callRequest.user);
+  }
+
+  #rings(session: Session): void {
+    const { user } = session.callRequest;
+    const rings = this.#ringing.get(user);
+    if (rings === undefined) this.#ringing.set(user, new Set([session]));
+    else rings.add(session);
+  }
+
+  /** True when it was ringing until now. */
+  #stopRinging(session: Session): boolean {
+    const { user } = session.callRequest;
+    const rings = this.#ringing.get(user);
+    if (rings?.delete(session) !== true) return false;
+    if (rings.size === 0) this.#ringing.delete(user);
+    return true;
+  }
+}

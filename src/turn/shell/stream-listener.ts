@@ -1,0 +1,133 @@
+import type { StreamHandlers, StreamSocket } from "../../net/tcp.ts";
+import { parseAddress, unmapped } from "../../shared/ip-address.ts";
+import { StreamSplitter } from "../../wire/stun/stream-splitter.ts";
+import type { TransportAddress } from "../../wire/stun/transport-address.ts";
+import type { Allocation } from "../allocation.ts";
+import type { Client } from "../client.ts";
+import type { TurnLimits } from "../limits.ts";
+import type { TurnMachine } from "../machine.ts";
+import { sourceGroupName } from "../source-group.ts";
+
+/** Answers that wait in a connection beyond this end it: who doesn't read needs none. */
+const mostAnswers = 1 << 20;
+
+/** Takes TCP and TLS connections: as many as one address may have, and for long only those that allocate. */
+export class StreamListener {
+  readonly #machine: TurnMachine;
+  readonly #limits: TurnLimits;
+  readonly #now: () => number;
+  readonly #clients = new Set<StreamClient>();
+  readonly #byAddress = new Map<string, number>();
+
+  constructor(machine: TurnMachine, now: () => number) {
+    this.#machine = machine;
+    this.#limits = machine.options.limits;
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  accept(socket: StreamSocket, transport: "tcp" | "tls"): StreamHandlers | undefined {
+    const { stats } = this.#machine;
+    const bytes = parseAddress(socket.remoteAddress);
+    if (bytes === undefined) return undefined;
+    const source = { address: unmapped(bytes), port: socket.remotePort };
+    const group = sourceGroupName(source.address);
+    const count = this.#byAddress.get(group) ?? 0;
+    if (count >= this.#limits.connectionsPerAddress || this.#clients.size >= this.#limits.connections) {
+      stats.refuse("connections");
+      return undefined;
+    }
+    this.#byAddress.set(group, count + 1);
+    const client = new StreamClient(socket, transport, source, this.#limits.sendBuffer, this.#now());
+    this.#clients.add(client);
+    return {
+      data: (chunk) => {
+        const now = this.#now();
+        // Letters look like ChannelData: who doesn't begin with STUN is somebody else.
+        const stranger = !client.spoke && (chunk[0] ?? 0xff) > 3;
+        client.spoke = true;
+        if (stranger || !client.splitter.push(chunk, (message) => this.#take(client, message, now))) {
+          stats.refuse("malformed");
+          socket.destroy();
+        }
+      },
+      closed: () => {
+        this.#clients.delete(client);
+        const left = (this.#byAddress.get(group) ?? 1) - 1;
+        if (left === 0) this.#byAddress.delete(group);
+        else this.#byAddress.set(group, left);
+        this.#machine.disconnected(client);
+      },
+    };
+  }
+
+  /** Cuts connections that have had no allocation for too long. */
+  sweep(now: number): void {
+    for (const client of this.#clients) {
+      if (client.allocation !== undefined) client.idleSince = now;
+      else if (now - client.idleSince >= this.#limits.preAuthTimeout) {
+        this.#machine.stats.refuse("connection_timeout");
+        client.cut();
+      }
+    }
+  }
+
+  #take(client: StreamClient, message: Uint8Array, now: number): boolean {
+    this.#machine.message(client, message, now);
+    return client.readsItsAnswers;
+  }
+}
+
+class StreamClient implements Client {
+  readonly transport: "tcp" | "tls";
+  readonly source: TransportAddress;
+  readonly splitter = new StreamSplitter();
+  allocation: Allocation | undefined;
+  pending: Uint8Array | undefined;
+  /** It has sent something. */
+  spoke = false;
+  /** Since when it has no allocation. */
+  idleSince: number;
+  readonly #socket: StreamSocket;
+  readonly #sendBuffer: number;
+
+  constructor(
+    socket: StreamSocket,
+    transport: "tcp" | "tls",
+    source: TransportAddress,
+    sendBuffer: number,
+    now: number,
+  ) {
+    this.#socket = socket;
+    this.transport = transport;
+    this.source = source;
+    this.#sendBuffer = sendBuffer;
+    this.idleSince = now;
+  }
+
+  get readsItsAnswers(): boolean {
+    return this.#socket.buffered <= mostAnswers;
+  }
+
+  send(message: Uint8Array): void {
+    this.#socket.write(message.slice());
+  }
+
+  relay(bytes: Uint8Array, length: number): boolean {
+    if (this.#socket.buffered + length > this.#sendBuffer) return false;
+    // RFC 8656 §12.5: over a stream ChannelData is padded; STUN messages are by nature.
+    const message = new Uint8Array((length + 3) & ~3);
+    message.set(bytes.subarray(0, length));
+    this.#socket.write(message);
+    return true;
+  }
+
+  released(): void {}
+
+  cut(): void {
+    this.#socket.destroy();
+  }
+}

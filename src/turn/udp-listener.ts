@@ -1,0 +1,105 @@
+import { parseAddress, unmapped } from "../shared/ip-address.ts";
+import type { TransportAddress } from "../wire/stun/transport-address.ts";
+import type { Allocation } from "./allocation.ts";
+import type { Client } from "./client.ts";
+
+/** Where datagrams go; made once for many of them. */
+export interface DatagramTarget {
+  readonly port: number;
+  readonly address: string;
+}
+
+/** A UDP socket. What it sends it takes at once, so that the bytes may be written over; it answers false when it couldn't. */
+export interface DatagramSocket {
+  target(port: number, address: string): DatagramTarget;
+  /** Sends the first so many bytes. */
+  sendPart(bytes: Uint8Array, length: number, target: DatagramTarget): boolean;
+}
+
+/** One UDP listener: finds the client of a datagram without making anything. */
+export class UdpListener {
+  readonly #socket: DatagramSocket;
+  /** Address as the platform writes it → port → client; only clients with an allocation, or about to get one. */
+  readonly #clients = new Map<string, Map<number, UdpClient>>();
+
+  constructor(socket: DatagramSocket) {
+    this.#socket = socket;
+  }
+
+  /** Clients that are kept. */
+  get size(): number {
+    let count = 0;
+    for (const ports of this.#clients.values()) count += ports.size;
+    return count;
+  }
+
+  find(address: string, port: number): Client | undefined {
+    return this.#clients.get(address)?.get(port);
+  }
+
+  /** A client that is forgotten unless it is {@link keep | kept}. Undefined for what is no address. */
+  stranger(address: string, port: number): Client | undefined {
+    const bytes = parseAddress(address);
+    return bytes && new UdpClient(this, this.#socket, address, { address: unmapped(bytes), port });
+  }
+
+  keep(address: string, port: number, client: UdpClient): void {
+    let ports = this.#clients.get(address);
+    if (ports === undefined) {
+      ports = new Map();
+      this.#clients.set(address, ports);
+    }
+    ports.set(port, client);
+  }
+
+  forget(address: string, port: number): void {
+    const ports = this.#clients.get(address);
+    if (ports?.delete(port) && ports.size === 0) this.#clients.delete(address);
+  }
+}
+
+class UdpClient implements Client {
+  readonly transport = "udp";
+  readonly source: TransportAddress;
+  readonly #listener: UdpListener;
+  readonly #socket: DatagramSocket;
+  readonly #target: DatagramTarget;
+  #allocation: Allocation | undefined;
+  #pending: Uint8Array | undefined;
+
+  constructor(listener: UdpListener, socket: DatagramSocket, address: string, source: TransportAddress) {
+    this.#listener = listener;
+    this.#socket = socket;
+    this.#target = socket.target(source.port, address);
+    this.source = source;
+  }
+
+  get allocation(): Allocation | undefined {
+    return this.#allocation;
+  }
+
+  set allocation(allocation: Allocation | undefined) {
+    this.#allocation = allocation;
+  }
+
+  get pending(): Uint8Array | undefined {
+    return this.#pending;
+  }
+
+  set pending(transactionId: Uint8Array | undefined) {
+    this.#pending = transactionId;
+    if (transactionId !== undefined) this.#listener.keep(this.#target.address, this.source.port, this);
+  }
+
+  send(message: Uint8Array): void {
+    this.#socket.sendPart(message, message.length, this.#target);
+  }
+
+  relay(bytes: Uint8Array, length: number): boolean {
+    return this.#socket.sendPart(bytes, length, this.#target);
+  }
+
+  released(): void {
+    this.#listener.forget(this.#target.address, this.source.port);
+  }
+}
