@@ -1,3 +1,4 @@
+import { createNode } from "./cluster/node.ts";
 import { loadSettings } from "./config/load.ts";
 import { withKeyText } from "./config/public-key.ts";
 import type { Settings, SettingsInput } from "./config/schema.ts";
@@ -11,7 +12,6 @@ import { joinCluster } from "./server/cluster.ts";
 import { corePorts } from "./server/core-ports.ts";
 import { startSipService } from "./server/sip.ts";
 import { startTurnService } from "./server/turn.ts";
-import { Core } from "./signaling/core.ts";
 import type { CoreEvent } from "./signaling/events.ts";
 import { logEvent } from "./telemetry/event-log.ts";
 import { createLog, type Logger } from "./telemetry/log.ts";
@@ -78,7 +78,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   };
   // Before the core says anything: it would be taken for the next run of another node of its name.
   await cluster.settled().catch(failed);
-  const core = new Core({ node, limits, ports, backplane, rooms: settings.rooms }, now());
+  const core = createNode({ node, limits, ports, backplane, rooms: settings.rooms }, now());
 
   const access = new AccessPolicy({ development, allowedOrigins: settings.allowedOrigins });
   const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));

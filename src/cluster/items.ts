@@ -1,15 +1,12 @@
 import type { CloseName } from "../protocol/close-codes.ts";
 import type { PushBody } from "../protocol/pushes.ts";
-import type { Request, RequestOf } from "../protocol/requests.ts";
+import type { Request, RequestOf, RoomRequest } from "../protocol/requests.ts";
 import type { Capabilities } from "../protocol/values.ts";
-import type { Outcome } from "../signaling/device.ts";
-import type { LinkEnd } from "../signaling/link/links.ts";
+import type { LinkEnd, Outcome } from "../signaling/device.ts";
 import type { SetRules } from "../signaling/room/room.ts";
 import type { FormerSeat } from "../signaling/room/room-member.ts";
-import type { RoomRequest } from "../signaling/room/rooms.ts";
 import type { KeySnapshot } from "../signaling/session/call-keys.ts";
 import type { SessionSnapshot } from "../signaling/session/session-snapshot.ts";
-import type { Participant } from "./sessions/session-handover.ts";
 
 /** A device as its node describes it to the others. */
 export interface DeviceNotice {
@@ -20,6 +17,8 @@ export interface DeviceNotice {
   readonly name?: string;
   readonly status?: string;
   readonly online: boolean;
+  /** The gateway by which it is signed in; absent for a native device. */
+  readonly gateway?: string;
   readonly capabilities: Capabilities;
   /** Cluster time at which its link was opened, and which run of the client that is. */
   readonly stamp: number;
@@ -57,6 +56,15 @@ export interface RoomAsk {
   readonly own?: boolean;
   /** With `join`: the user's devices at the node that asks, for the owner may not know the device. */
   readonly list?: DeviceList;
+}
+
+/** A device that has part in a session, for a node that may not know it. */
+export interface Participant {
+  readonly node: string;
+  readonly user: string;
+  readonly device: DeviceNotice;
+  /** How its link was when the session left its former owner: the other end has been told so. */
+  readonly link: "live" | "suspended";
 }
 
 /** The id of a request that a node makes for a device: nobody waits for its reply. */

@@ -20,7 +20,7 @@ export interface RunningSip {
 export async function startSipService(
   settings: Settings,
   host: string,
-  core: Core,
+  core: Pick<Core, "gateway">,
   guard: TransportGuard,
   log: Logger,
 ): Promise<RunningSip> {

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { NatsCounts } from "../backplane/nats.ts";
 import type { Backplane } from "../cluster/backplane.ts";
-import type { ClusterStats } from "../cluster/cluster-host.ts";
+import type { ClusterStats } from "../cluster/cluster.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 

@@ -1,4 +1,5 @@
 import type { Device } from "../../signaling/device.ts";
+import type { Directory } from "../../signaling/directory.ts";
 import type { DeviceNotice } from "../items.ts";
 
 /** A device of this node, as the cluster needs to know it. */
@@ -7,6 +8,17 @@ export interface LocalDevice {
   readonly stamp: number;
   readonly instance: string;
   readonly attempt: number;
+}
+
+/** The devices of the user at this node. */
+export function localDevices(directory: Directory, user: string): LocalDevice[] {
+  const devices: LocalDevice[] = [];
+  for (const device of directory.devices(user)) {
+    const { link, node, stamp } = device;
+    if (node === undefined)
+      devices.push({ device, stamp, instance: link.instance ?? link.id, attempt: link.attempt ?? 1 });
+  }
+  return devices;
 }
 
 /** Which of two runs of one device counts: within an instance the later attempt, else the one that came later. */
@@ -26,7 +38,7 @@ export function newerRun(
 
 /** How a device of this node is described to the others. */
 export function noticeOf({ device, stamp, instance, attempt }: LocalDevice): DeviceNotice {
-  const { id, kind, name, status, online, capabilities, link } = device;
+  const { id, kind, name, status, online, gateway, capabilities, link } = device;
   return {
     id,
     link: link.id,
@@ -34,6 +46,7 @@ export function noticeOf({ device, stamp, instance, attempt }: LocalDevice): Dev
     ...(name === undefined ? {} : { name }),
     ...(status === undefined ? {} : { status }),
     online,
+    ...(gateway === undefined ? {} : { gateway }),
     capabilities,
     stamp,
     instance,

@@ -1,7 +1,6 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
-import { Device } from "../../signaling/device.ts";
+import { Device, type LinkEnd } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
-import type { LinkEnd } from "../../signaling/link/links.ts";
 import type { Closed, DeviceList, DeviceNotice, NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 import { type LocalDevice, newerRun, update } from "./device-notice.ts";
@@ -87,6 +86,7 @@ export class MirroredDevices {
     if (to !== this.#options.nodes.name) this.#listOf(following, to).devices.set(id, device);
     this.#awaitConfirmation(device, link, now);
     this.#options.events.moved(link, to, now);
+    device.node = to;
   }
 
   /** A link that its next node never speaks of is lost. */
@@ -110,6 +110,7 @@ export class MirroredDevices {
       attempt,
     });
     device.link = remote;
+    device.node = to;
     this.#listOf(following, to).devices.set(link, device);
     this.#links.set(link, device);
     remote.knownIn(sessions);
@@ -126,6 +127,7 @@ export class MirroredDevices {
     this.#links.delete(id);
     const held = link.takeHeld();
     link.ended();
+    device.node = undefined;
     return { device, held };
   }
 
@@ -223,7 +225,7 @@ export class MirroredDevices {
 
   #enter(following: Following, node: string, one: DeviceNotice): Device {
     const { directory } = this.#options;
-    const { link: id, stamp, instance, attempt, kind, name, capabilities } = one;
+    const { link: id, stamp, instance, attempt, kind, name, capabilities, gateway } = one;
     const link = this.#newLink({ link: id, user: following.user, node, stamp, instance, attempt });
     this.#options.events.reached(link);
     const device = new Device({
@@ -234,6 +236,8 @@ export class MirroredDevices {
       capabilities,
       link,
       grants: {},
+      node,
+      ...(gateway === undefined ? {} : { gateway }),
     });
     device.stamp = stamp;
     update(device, one);

@@ -1,7 +1,6 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
-import type { Device } from "../../signaling/device.ts";
+import type { Device, LinkEnd } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
-import type { LinkEnd } from "../../signaling/link/links.ts";
 import type { Backplane } from "../backplane.ts";
 import type { Closed, DeviceList, DeviceNotice, NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";

@@ -44,7 +44,7 @@ export type PullAnswer =
   /** Whoever asks must not have it. */
   | { readonly close: CloseName };
 
-/** The giving side's part: see `LinkGiver`. */
+/** What the node that gives a link away does. */
 export interface LinkSource {
   /** Checks who asks, and freezes the link: nothing more comes of its client here. Undefined: it may have it. */
   freeze(request: PullRequest, now: number): PullAnswer | undefined;

@@ -1,18 +1,13 @@
 import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
+import type { RoomRequest } from "../../protocol/requests.ts";
 import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
-import type { Device, Outcome } from "../../signaling/device.ts";
-import type { LinkEnd } from "../../signaling/link/links.ts";
+import type { Device, LinkEnd, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
 import type { SetRules } from "../../signaling/room/room.ts";
 import type { FormerSeat } from "../../signaling/room/room-member.ts";
-import {
-  type RoomRequest,
-  Rooms,
-  type RoomsOptions,
-  type RoomsWatch,
-  type SeatNow,
-} from "../../signaling/room/rooms.ts";
+import type { RoomMessage, RoomService } from "../../signaling/room/room-service.ts";
+import { Rooms, type RoomsEvents, type RoomsOptions } from "../../signaling/room/rooms.ts";
 import type { Backplane } from "../backplane.ts";
 import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
@@ -23,9 +18,10 @@ import type { MembershipRecord } from "./membership-transfer.ts";
 import { type NewOwner, OwnedRooms, type OwnedRoomsHost, roomOf } from "./owned-rooms.ts";
 import { RoomMemberships, type RoomMembershipsHost } from "./room-memberships.ts";
 import { RoomOwners, type RoomOwnersEvents } from "./room-owners.ts";
+import { type SeatNow, seatOf } from "./seats.ts";
 
 export interface ClusterRoomsOptions {
-  readonly rooms: Omit<RoomsOptions, "watch" | "time">;
+  readonly rooms: Omit<RoomsOptions, "events" | "time">;
   readonly limits: Limits;
   readonly nodes: Nodes;
   readonly devices: RemoteDevices;
@@ -45,7 +41,9 @@ type RoomItem = Extract<
  * The rooms of the cluster: each has one owner, and members at any node. This joins the two sides of it, the rooms that
  * this node owns and those that its devices are in, which are asked alike whether the owner is this node or another.
  */
-export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMembershipsHost, RoomOwnersEvents {
+export class ClusterRooms
+  implements RoomService, RoomsEvents, OwnedRoomsHost, RoomMembershipsHost, RoomOwnersEvents
+{
   readonly #options: ClusterRoomsOptions;
   readonly #rooms: Rooms;
   readonly #owners: RoomOwners;
@@ -56,7 +54,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   constructor(options: ClusterRoomsOptions) {
     const { nodes, deadlines, limits, backplane, now, hash } = options;
     this.#options = options;
-    this.#rooms = new Rooms({ ...options.rooms, time: nodes.time.bind(nodes), watch: this });
+    this.#rooms = new Rooms({ ...options.rooms, time: nodes.time.bind(nodes), events: this });
     const owners = new RoomOwners({ nodes, backplane, deadlines, now, hash, events: this });
     this.#owners = owners;
     this.#owned = new OwnedRooms({ rooms: this.#rooms, owners, nodes, deadlines, host: this });
@@ -75,22 +73,18 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   }
 
   others(device: Device, room: string): number | undefined {
-    return this.#rooms.has(room) ? this.#rooms.others(device, room) : this.#memberships.others(device, room);
+    return this.#rooms.get(room) !== undefined
+      ? this.#rooms.others(device, room)
+      : this.#memberships.others(device, room);
   }
 
-  tell(
-    device: Device,
-    room: string,
-    push: Extract<PushBody, { type: "message" }>,
-    now: number,
-    id: number,
-  ): Outcome | undefined {
+  tell(device: Device, room: string, push: RoomMessage, now: number, id: number): Outcome | undefined {
     return this.#memberships.perform(device, { id, type: "send", to: room, body: push.body }, now);
   }
 
   dropped(device: Device, now: number, why: LinkEnd): void {
     this.#memberships.closed(device, why);
-    const rooms = this.#rooms.roomsOf(device);
+    const rooms = this.#rooms.namesOf(device);
     this.#rooms.dropped(device, now);
     const { link } = device;
     const { nodes } = this.#options;
@@ -120,7 +114,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
 
   /** The device, a remote one by now, goes on at another node: its seats stay, and are that node's to look after. */
   gaveAway(device: Device): void {
-    this.#owned.gaveAway(device, this.#rooms.roomsOf(device).length);
+    this.#owned.gaveAway(device, this.#rooms.namesOf(device).length);
     this.#memberships.transfer.release(device);
   }
 
@@ -173,7 +167,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     this.#memberships.gone(node, now);
   }
 
-  // RoomsWatch
+  // RoomsEvents
 
   seated(device: Device): void {
     this.#owned.seated(device);
@@ -235,7 +229,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   }
 
   seatHere(device: Device, room: string): { former: FormerSeat; count: number } | undefined {
-    const former = this.#rooms.seatOf(device, room);
+    const former = seatOf(this.#rooms, device, room);
     return former && { former, count: (this.#rooms.others(device, room) ?? 0) + 1 };
   }
 

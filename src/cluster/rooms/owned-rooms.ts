@@ -4,13 +4,14 @@ import type { Device, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
 import type { Joined } from "../../signaling/room/join-request.ts";
 import type { SetRules } from "../../signaling/room/room.ts";
-import type { Rooms, SeatNow } from "../../signaling/room/rooms.ts";
+import type { Rooms } from "../../signaling/room/rooms.ts";
 import { KeptDevices } from "../devices/kept-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
 import type { RoomAsk } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 import type { RoomOwners } from "./room-owners.ts";
 import { type Replies, RoomTelling } from "./room-telling.ts";
+import { giveUpSeats, type ReturningDevice, restoreSeats, type SeatNow, seatOf } from "./seats.ts";
 
 /** Whose room it is from now on. `own`: that node does not know yet. */
 export interface NewOwner {
@@ -148,13 +149,13 @@ export class OwnedRooms {
     const owned = this.#rooms.get(name);
     if (owned === undefined) return;
     const { rooms, owners, nodes, host } = this.#options;
-    const rules = rooms.rulesOf(name);
+    const rules = rooms.get(name)?.rules;
     owned.opens?.cancel();
     // They were told to the room: asked of the next owner, they would be told twice.
     for (const reply of [...owned.sent]) reply(now);
     this.#rooms.delete(name);
     owners.release(name);
-    const seats = rooms.giveUp(name, now);
+    const seats = giveUpSeats(rooms, name, now);
     for (const { device } of seats) this.#kept.letGo(device);
     host.gaveUp(
       name,
@@ -262,14 +263,14 @@ export class OwnedRooms {
     }
     owned.opening = false;
     for (const device of [...owned.by.keys()])
-      if (rooms.seatOf(device, name) === undefined) owned.by.delete(device);
-    if (rooms.has(name)) return;
+      if (seatOf(rooms, device, name) === undefined) owned.by.delete(device);
+    if (rooms.get(name) !== undefined) return;
     this.#rooms.delete(name);
     owners.release(name);
   }
 
   #restore(name: string, waiting: readonly Waiting[], now: number): void {
-    const returning = new Map<Device, Parameters<Rooms["restore"]>[1][number]>();
+    const returning = new Map<Device, ReturningDevice>();
     let rules: SetRules | undefined;
     for (const { device, ask } of waiting) {
       const { former } = ask;
@@ -279,7 +280,7 @@ export class OwnedRooms {
     }
     if (returning.size === 0) return;
     const { rooms, host } = this.#options;
-    rooms.restore(name, [...returning.values()], rules, now);
+    restoreSeats(rooms, name, [...returning.values()], rules, now);
     this.#telling.tellRules(name);
     for (const device of returning.keys()) host.settled(device, name, now);
   }
@@ -289,13 +290,13 @@ export class OwnedRooms {
     const { request } = ask;
     switch (request.type) {
       case "join": {
-        const had = rooms.seatOf(device, name) !== undefined;
+        const had = seatOf(rooms, device, name) !== undefined;
         const outcome =
           had || ask.seated !== true ? rooms.enter(device, joinedOf(name, ask), now) : failed("no_room");
         // Before the reply, for a later owner to hear of them from each node that has members.
         if ("ok" in outcome && from !== nodes.name) this.#telling.tellRules(name, from);
-        if (rooms.seatOf(device, name) === undefined) this.#rooms.get(name)?.by.delete(device);
-        if (!rooms.has(name)) this.over(name);
+        if (seatOf(rooms, device, name) === undefined) this.#rooms.get(name)?.by.delete(device);
+        if (rooms.get(name) === undefined) this.over(name);
         return outcome;
       }
       case "send": {

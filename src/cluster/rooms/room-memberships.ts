@@ -1,20 +1,19 @@
 import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
-import type { RequestOf } from "../../protocol/requests.ts";
+import type { RequestOf, RoomRequest } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
-import type { Device, Outcome } from "../../signaling/device.ts";
-import type { LinkEnd } from "../../signaling/link/links.ts";
+import type { Device, LinkEnd, Outcome } from "../../signaling/device.ts";
 import { done, failed } from "../../signaling/outcome.ts";
 import { may } from "../../signaling/permissions.ts";
 import { joinOf, overCaps } from "../../signaling/room/join-request.ts";
 import type { SetRules } from "../../signaling/room/room.ts";
-import type { RoomRequest, SeatNow } from "../../signaling/room/rooms.ts";
 import type { Nodes } from "../nodes.ts";
 import { MembershipTransfer, type MembershipTransferHost } from "./membership-transfer.ts";
 import type { NewOwner } from "./owned-rooms.ts";
 import { formerSeat, keyOf, type RemoteRoom, RemoteRooms } from "./remote-room.ts";
 import { RoomAsking, type RoomAskingHost } from "./room-asking.ts";
 import type { RoomOwners } from "./room-owners.ts";
+import type { SeatNow } from "./seats.ts";
 
 type RoomPush = Extract<PushBody, { room: string; type: "room" | "admitted" | "knock" | "room_ended" }>;
 type Asked = RoomRequest | RequestOf<"send">;

@@ -2,8 +2,8 @@ import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../../signaling/device.ts";
 import { done, failed } from "../../signaling/outcome.ts";
 import type { Rooms } from "../../signaling/room/rooms.ts";
-import { RemoteLink } from "../devices/remote-link.ts";
 import type { Nodes } from "../nodes.ts";
+import { devicesOf } from "./seats.ts";
 
 export interface RoomTellingOptions {
   readonly rooms: Rooms;
@@ -61,7 +61,7 @@ export class RoomTelling {
   /** Tells that node, or all with members, what the moderators have set: for a later owner. */
   tellRules(name: string, node?: string): void {
     const { rooms, nodes } = this.#options;
-    const rules = rooms.rulesOf(name);
+    const rules = rooms.get(name)?.rules;
     if (rules === undefined) return;
     for (const one of node === undefined ? this.#nodesOf(name) : [node])
       nodes.send(one, { t: "room-rules", room: name, rules });
@@ -70,8 +70,7 @@ export class RoomTelling {
   /** The other nodes with members of the room. */
   #nodesOf(name: string): Set<string> {
     const found = new Set<string>();
-    for (const { link } of this.#options.rooms.devicesOf(name))
-      if (link instanceof RemoteLink) found.add(link.node);
+    for (const { node } of devicesOf(this.#options.rooms, name)) if (node !== undefined) found.add(node);
     return found;
   }
 }

@@ -94,7 +94,9 @@ class World {
   }
 
   #alive({ client }: RoomPerson): boolean {
-    return client.closed === undefined && [...this.cluster.nodes.values()].includes(client.sim);
+    return (
+      client.closed === undefined && [...this.cluster.nodes.values()].some((node) => node === client.sim)
+    );
   }
 
   check(): void {

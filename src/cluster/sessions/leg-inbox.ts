@@ -1,17 +1,28 @@
-import { silentRequests } from "../../protocol/requests.ts";
+import { type Request, silentRequests } from "../../protocol/requests.ts";
 import type { Device, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
 import type { Ports } from "../../signaling/ports.ts";
-import type { ClusterHost } from "../cluster-host.ts";
 import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
 import { type NodeItem, nobodysRequest } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 
+/** What the core of this node is to do. */
+export interface LegInboxHost {
+  /** The link of a device of another node was lost for now, or is back. */
+  remoteLink(device: Device, state: "live" | "suspended", now: number): void;
+  /** Performs what a device of another node asks. */
+  perform(device: Device, request: Request, now: number): Outcome | undefined;
+  /** The epoch of a session that this node owns. */
+  epochOf(session: string): number | undefined;
+  /** The number of the device's leg in a session of this node. */
+  legNumber(session: string, device: Device): number | undefined;
+}
+
 export interface LegInboxOptions {
   readonly devices: RemoteDevices;
   readonly ports: Ports;
-  readonly host: ClusterHost;
+  readonly host: LegInboxHost;
   readonly nodes: Nodes;
 }
 

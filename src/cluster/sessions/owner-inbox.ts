@@ -4,7 +4,6 @@ import type { Device } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
 import { failed } from "../../signaling/outcome.ts";
 import type { Lost } from "../channel.ts";
-import type { ClusterHost } from "../cluster-host.ts";
 import { type NodeItem, nobodysRequest } from "../items.ts";
 import type { LinkTransfer } from "../links/link-transfer.ts";
 import type { Nodes } from "../nodes.ts";
@@ -13,14 +12,26 @@ import { refuseSilent } from "./late-outcome.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
 import type { SessionClaims } from "./session-claims.ts";
 
+/** What the core of this node is to do. */
+export interface OwnerInboxHost {
+  /** A device of this node, by its link. */
+  localByLink(link: string): Device | undefined;
+  /** True when a session of this node in which the user had part has ended not long ago. */
+  isOver(session: string, user: string): boolean;
+  /** How many sessions the device has part in, here and elsewhere. */
+  load(device: Device): number;
+  /** A session of another node rings a device of this one. */
+  rung(device: Device, caller: Device, session: string, now: number): void;
+}
+
 export interface OwnerInboxOptions {
   readonly nodes: Nodes;
   readonly legs: RemoteLegs;
   readonly transfer: LinkTransfer;
   readonly claims: SessionClaims;
   readonly directory: Directory;
-  readonly host: ClusterHost;
-  rooms(): ClusterRooms | undefined;
+  readonly host: OwnerInboxHost;
+  readonly rooms: ClusterRooms;
 }
 
 /** What the owners of sessions and rooms at other nodes say to devices of this one. */
@@ -85,7 +96,7 @@ export class OwnerInbox {
     else if (item.t !== "reply") return;
     else if (item.silent === true) refuseSilent(device, item.id, item.outcome, now);
     else if (item.room !== undefined)
-      this.#options.rooms()?.answered(from, item.room, device, item.id, item.outcome, now);
+      this.#options.rooms.answered(from, item.room, device, item.id, item.outcome, now);
     else if (legs.replied(device, from, item.id, item.outcome)) device.link.reply(item.id, item.outcome, now);
   }
 
@@ -104,7 +115,7 @@ export class OwnerInbox {
     }
     // Asked for its part once more while the end was on its way, the owner says it a second time.
     if (push.type === "ended" && legs.isOver(device, push.session)) return;
-    if (this.#options.rooms()?.heard(from, device, push, now) === false) return;
+    if (!this.#options.rooms.heard(from, device, push, now)) return;
     const { maxSessions } = device.capabilities;
     // Its node alone knows all the sessions that it has.
     if (push.type === "incoming" && maxSessions !== undefined && host.load(device) > maxSessions) {

@@ -1,7 +1,7 @@
+import type { SessionRequest } from "../../protocol/requests.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { keepNewest } from "../../shared/keep-newest.ts";
 import type { Device } from "../../signaling/device.ts";
-import type { SessionRequest } from "../../signaling/session/sessions.ts";
 
 /** A session that another node owns, as the node of one of its devices sees it. */
 export interface RemoteLeg {

@@ -1,10 +1,9 @@
 import { wireError } from "../../protocol/error-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
-import { silentRequests } from "../../protocol/requests.ts";
+import { type SessionRequest, silentRequests } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
-import type { SessionRequest } from "../../signaling/session/sessions.ts";
 import type { NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 import { AwaitedReplies } from "./awaited-replies.ts";

@@ -1,8 +1,8 @@
 import type { Request } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import { keepNewest } from "../../shared/keep-newest.ts";
-import type { Device } from "../../signaling/device.ts";
-import type { ClusterHost } from "../cluster-host.ts";
+import type { Device, Outcome } from "../../signaling/device.ts";
+import type { LocalDevice } from "../devices/device-notice.ts";
 import type { RemoteDevices, SessionClaim } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
 import type { NodeItem } from "../items.ts";
@@ -12,13 +12,30 @@ import { type LegSnapshot, type Ownership, outranks } from "./remote-leg.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
 import type { SessionFinder } from "./session-finder.ts";
 
+/** What this node's sessions are to do. */
+export interface SessionClaimsHost {
+  perform(device: Device, request: Request, now: number): Outcome | undefined;
+  /** The devices that have part in a session of this node, the caller's first. */
+  participants(session: string): Device[];
+  /** Whose call rings the device in a session of this node. */
+  rungBy(session: string, device: Device): { user: string; device: string } | undefined;
+  /** The epoch of a session that this node owns. */
+  epochOf(session: string): number | undefined;
+  /** A device comes back to its part in a session of this node. `rings`: it rings for it already. False: it has none. */
+  rejoin(device: Device, session: string, now: number, rings?: boolean): boolean;
+  /** Another node owns the session in a newer epoch: the copy of this one counts no more. Answers the devices that had part in it. */
+  surrender(session: string, epoch: number, owner: string, now: number): Device[];
+}
+
 export interface SessionClaimsOptions {
   readonly nodes: Nodes;
   readonly devices: RemoteDevices;
   readonly legs: RemoteLegs;
   readonly finder: SessionFinder;
   readonly deadlines: Deadlines;
-  readonly host: ClusterHost;
+  /** The devices of the user at this node. */
+  local(user: string): readonly LocalDevice[];
+  readonly host: SessionClaimsHost;
 }
 
 /** How long the others may wait to hear of a device that owners of its sessions hear of first. ms */
@@ -66,13 +83,13 @@ export class SessionClaims {
 
   /** A node owns the session: devices here that have part in it turn to that node. */
   claimed(user: string, { session, owner, epoch }: SessionClaim, now: number): void {
-    const { nodes, host } = this.#options;
+    const { nodes, host, local } = this.#options;
     const here = owner === nodes.name;
     if (!here) this.surrender(session, owner, epoch, now);
     // Of two that took it over at once this one stays: the other has not heard of it yet.
     const mine = here ? undefined : host.epochOf(session);
     if (mine !== undefined) nodes.send(owner, { t: "stale", session, epoch: mine, owner: nodes.name });
-    for (const { device } of host.local(user)) this.#follow(device, session, owner, epoch, now);
+    for (const { device } of local(user)) this.#follow(device, session, owner, epoch, now);
   }
 
   /** A device of this node turns to an owner that is news to it. */
@@ -130,12 +147,11 @@ export class SessionClaims {
 
   /** A device has come here with a part in a session of this node, which has not: it was given up, or ended, meanwhile. */
   missing(device: Device, { session, caller, held }: LegSnapshot, now: number): void {
-    const { legs, host } = this.#options;
+    const { legs, host, local } = this.#options;
     // Or it is on its way here, handed over by the node that the device comes from.
     if (held !== undefined) return;
     // A newer run of the device has that part.
-    if (host.local(device.user).some((one) => one.device.id === device.id && one.stamp > device.stamp))
-      return;
+    if (local(device.user).some((one) => one.device.id === device.id && one.stamp > device.stamp)) return;
     if (host.rejoin(device, session, now)) return;
     const known = this.#surrendered.get(session);
     if (known === undefined) device.link.deliver({ type: "ended", session, reason: "lost" }, now);

@@ -1,9 +1,6 @@
-import type { WireReason } from "../../protocol/end-reasons.ts";
+import type { FoundCall, KeyedCallElsewhere, Place, Places } from "../../signaling/elsewhere.ts";
 import type { Ticket } from "../../signaling/session/tickets.ts";
 import type { Backplane } from "../backplane.ts";
-
-/** Where the session of a ticket is. `nowhere`: over. `lost`: its owner is gone with it, and it can be made anew. */
-export type Place = { readonly node: string } | "here" | "nowhere" | "lost";
 
 export interface SessionFinderOptions {
   readonly node: string;
@@ -23,15 +20,6 @@ interface Question {
 interface KeyQuestion {
   readonly user: string;
   readonly key: string;
-}
-
-/** A call that a node has taken under a key: where it is, or how it ended. */
-export interface KeyedCallElsewhere {
-  readonly session: string;
-  readonly device: string;
-  readonly reason?: WireReason;
-  /** For its caller; empty when it is over. */
-  readonly ticket: string;
 }
 
 interface Answer {
@@ -85,7 +73,7 @@ export class SessionFinder {
   }
 
   /** Finds the sessions of all these tickets, and calls back once. */
-  find(tickets: readonly Ticket[], done: (places: ReadonlyMap<string, Place>, now: number) => void): void {
+  find(tickets: readonly Ticket[], done: (places: Places, now: number) => void): void {
     const places = new Map<string, Place>();
     const { owns, node, now } = this.#options;
     let open = 1;
@@ -111,14 +99,7 @@ export class SessionFinder {
   }
 
   /** Asks these nodes for the call of that key, and calls back once, with the node that has it. */
-  findKey(
-    nodes: readonly string[],
-    question: KeyQuestion,
-    done: (
-      found: { readonly node: string; readonly call: KeyedCallElsewhere } | undefined,
-      now: number,
-    ) => void,
-  ): void {
+  findKey(nodes: readonly string[], question: KeyQuestion, done: FoundCall): void {
     const { backplane, now } = this.#options;
     let open = nodes.length;
     for (const node of nodes)

@@ -3,19 +3,10 @@ import type { Device, Outcome } from "../../signaling/device.ts";
 import type { SessionSnapshot } from "../../signaling/session/session-snapshot.ts";
 import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
-import type { DeviceNotice, NodeItem } from "../items.ts";
+import type { NodeItem, Participant } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 import { tellLate } from "./late-outcome.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
-
-/** A device that has part in a session, for a node that may not know it. */
-export interface Participant {
-  readonly node: string;
-  readonly user: string;
-  readonly device: DeviceNotice;
-  /** How its link was when the session left its former owner: the other end has been told so. */
-  readonly link: "live" | "suspended";
-}
 
 /** What this node's sessions are to do. */
 export interface HandoverHost {
