@@ -40,6 +40,15 @@ export interface DeviceList {
   readonly closed?: readonly Closed[];
 }
 
+/** A device in a session, as the session's former owner describes it to the next one, which may not know the device. */
+export interface Participant {
+  readonly node: string;
+  readonly user: string;
+  readonly device: DeviceNotice;
+  /** How its link was when the session left its former owner: the other end has been told so. */
+  readonly link: "live" | "suspended";
+}
+
 /** What a device asks of a room, as its node asks it of the room's owner. */
 export interface RoomAsk {
   /** Id 0: its node asks by itself, and nobody waits for a reply. */
