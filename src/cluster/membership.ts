@@ -9,7 +9,7 @@ export interface Beat {
   readonly draining?: boolean;
 }
 
-export interface MembershipEvents {
+interface MembershipEvents {
   /** A peer is there. `again`: it was before, and either side may have missed what was announced meanwhile. */
   up(node: string, again: boolean, now: number): void;
   /** A live peer said goodbye, or was silent for too long. */
@@ -20,7 +20,7 @@ export interface MembershipEvents {
   forgotten(node: string, now: number): void;
 }
 
-export interface MembershipOptions {
+interface MembershipOptions {
   readonly node: string;
   /** Random: this run of the node. */
   readonly boot: string;
