@@ -39,6 +39,7 @@ const goneAfter = 30_000;
 interface Peer {
   /** The run that was heard; empty until one was. */
   boot: string;
+  /** When it was heard last; before that, when it was met. */
   heardAt: number;
   draining: boolean;
   live: boolean;
@@ -92,8 +93,8 @@ export class Membership {
   }
 
   /** Knows a node that has not been heard yet. */
-  meet(node: string): void {
-    if (!this.#peers.has(node)) this.#add(node);
+  meet(node: string, now: number): void {
+    if (!this.#peers.has(node)) this.#add(node, now);
   }
 
   /** Beats, and gives up peers that are silent. Call it at least once a second. */
@@ -153,7 +154,7 @@ export class Membership {
   /** A peer was heard, as that run of it: it is there. */
   heard(node: string, boot: string, now: number): void {
     const { events } = this.#options;
-    const peer = this.#peers.get(node) ?? this.#add(node);
+    const peer = this.#peers.get(node) ?? this.#add(node, now);
     const { boot: former, live } = peer;
     if (former !== boot) {
       peer.live = false;
@@ -186,8 +187,8 @@ export class Membership {
     this.#options.events.left(node, now);
   }
 
-  #add(node: string): Peer {
-    const peer: Peer = { boot: "", heardAt: 0, draining: false, live: false };
+  #add(node: string, now: number): Peer {
+    const peer: Peer = { boot: "", heardAt: now, draining: false, live: false };
     this.#peers.set(node, peer);
     return peer;
   }

@@ -46,12 +46,20 @@ export class Nodes {
       publish: (beat) => backplane.publish("nodes", beat),
       events: {
         up: events.up.bind(events),
-        left: (peer, now) => this.#lose(peer, this.#channel(peer).epoch + 1, true, now),
-        replaced: (peer, live, now) => {
-          if (live) this.#lose(peer, 0, true, now);
-          else this.#channel(peer).restart(now);
+        left: (peer, now) => {
+          const channel = this.#channel(peer);
+          this.#lose(peer, channel, channel.epoch + 1, true, now);
         },
-        forgotten: (peer) => this.#channels.delete(peer),
+        replaced: (peer, live, now) => {
+          const channel = this.#channel(peer);
+          if (live) this.#lose(peer, channel, 0, true, now);
+          else channel.restart(now);
+        },
+        forgotten: (peer, now) => {
+          const channel = this.#channel(peer);
+          this.#channels.delete(peer);
+          this.#lose(peer, channel, 0, false, now);
+        },
       },
     });
     backplane.onState((state) => this.#backplaneChanged(state === "up", options.now()));
@@ -109,7 +117,7 @@ export class Nodes {
 
   /** Sends an item to a peer, which need not have been heard yet. */
   send(node: string, item: NodeItem): void {
-    this.#membership.meet(node);
+    this.#membership.meet(node, this.now());
     this.#channel(node).send(item);
   }
 
@@ -204,8 +212,10 @@ export class Nodes {
       },
       renew: (epoch) => this.#renew(peer, epoch, now()),
       reset: (peerBoot, epoch) => {
-        if (this.#membership.bootOf(peer) !== peerBoot) this.#present(peer, peerBoot, now());
-        else this.#renew(peer, epoch, now());
+        const known = this.#membership.bootOf(peer);
+        // Where that was another run, the streams with it are given up by this.
+        if (known !== peerBoot) this.#present(peer, peerBoot, now());
+        if (known === peerBoot || known === "") this.#renew(peer, epoch, now());
       },
     });
   }
@@ -219,14 +229,16 @@ export class Nodes {
   }
 
   /** Gives up what a peer told, and what waits for it. */
-  #lose(node: string, epoch: number, live: boolean, now: number): void {
-    const lost = this.#channel(node).abandon(epoch, now);
+  #lose(node: string, channel: Channel, epoch: number, live: boolean, now: number): void {
+    const lost = channel.abandon(epoch, now);
     if (live || lost.doubtful.length + lost.unsent.length > 0) this.#options.events.gone(node, lost, now);
   }
 
   /** Both sides begin anew: the peer is there, and all that is known of it is not. */
   #renew(node: string, epoch: number, now: number): void {
-    this.#membership.renew(node, now, (live) => this.#lose(node, epoch, live, now));
+    this.#membership.renew(node, now, (live) => {
+      this.#lose(node, this.#channel(node), epoch, live, now);
+    });
   }
 
   #batch(batch: Batch, answer: ((reply: unknown) => void) | undefined): void {
