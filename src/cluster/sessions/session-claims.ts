@@ -7,7 +7,7 @@ import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
 import type { NodeItem, SessionClaim } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
-import { tellLate } from "./late-outcome.ts";
+import { tellLate } from "./awaited-replies.ts";
 import { type LegSnapshot, type Ownership, outranks } from "./remote-leg.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
 import type { SessionFinder } from "./session-finder.ts";
