@@ -37,12 +37,16 @@ export interface ChannelOptions {
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
   now(): number;
-  /** The other side has given the stream up, or is another run than was meant. */
+  /** The peer has sent an item. */
+  item(item: NodeItem): void;
+  /** The links that these items are for, and which have left this node: it sends those items on. */
+  goneOn(items: readonly NodeItem[]): readonly GoneOn[];
+  /** The peer has sent on what it was sent for these links, which have left it. */
+  sentOn(links: readonly GoneOn[]): void;
+  /** Both sides are to begin anew, in that epoch: the peer has given the streams up, or more waits than may. */
+  renew(epoch: number): void;
+  /** The peer does not know this node's stream: it is in that epoch, or another run than was meant. */
   reset(boot: string, epoch: number): void;
-  /** The other side has sent on what was for these links. */
-  moved(links: readonly GoneOn[]): void;
-  /** More waits than may. */
-  overflowed(): void;
 }
 
 /** What one batch may hold, in characters; a backplane's message has some 1 MiB. */
@@ -70,13 +74,16 @@ interface Waiting {
 }
 
 /**
- * The way to one other node: items arrive there in order, each exactly once, as long as both nodes live and neither
- * gives the stream up. One batch is outstanding; while the backplane is down nothing is sent and everything waits.
+ * The channel to one other node: a stream of items each way. Items arrive in order, each exactly once, as long as both nodes
+ * live and neither gives the streams up, which begins a new epoch. One batch of a stream is outstanding; while the backplane
+ * is down nothing is sent and everything waits.
  */
-export class NodeChannel {
+export class Channel {
   readonly #options: ChannelOptions;
   #epoch = 0;
-  #n = 0;
+  /** Number of the last batch that was sent in this epoch, and of the last that was received. */
+  #sent = 0;
+  #received = 0;
   #queue: NodeItem[] = [];
   #outstanding: { readonly items: number; readonly batch: Batch } | undefined;
   /** Items that were put in, and that have arrived, since the stream began. */
@@ -99,6 +106,11 @@ export class NodeChannel {
     return this.#put - this.#arrived;
   }
 
+  /** Counts the times that either side has given the other up. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   /** False when a request to this peer would only wait. */
   responsive(now: number): boolean {
     return this.#silentSince === undefined || now - this.#silentSince < patience;
@@ -113,7 +125,7 @@ export class NodeChannel {
       return;
     }
     if (this.#queue.length >= maxQueue) {
-      this.#options.overflowed();
+      this.#options.renew(this.#epoch + 1);
       return;
     }
     this.#queue.push(item);
@@ -139,7 +151,31 @@ export class NodeChannel {
     if (this.#pump !== undefined) this.#pumpAt(0);
   }
 
-  /** Ends the stream, for one of that epoch. */
+  /** Takes a batch of the peer's: answers it, and passes its items on. */
+  receive({ epoch, n, items: texts }: Batch, answer: (said: BatchAnswer) => void): void {
+    const { boot, item, goneOn, renew } = this.#options;
+    // The peer has given up what both sides had said: so does this one.
+    if (epoch > this.#epoch) renew(epoch);
+    const next = n === this.#received + 1;
+    if (epoch < this.#epoch || (!next && n !== this.#received)) {
+      answer({ boot, reset: this.#epoch });
+      return;
+    }
+    const items = texts.map((text) => JSON.parse(text) as NodeItem);
+    const moved = goneOn(items);
+    answer({ boot, ok: n, ...(moved.length === 0 ? {} : { moved }) });
+    if (!next) return;
+    this.#received = n;
+    for (const one of items) item(one);
+  }
+
+  /** Another run of a peer that was gone already: all that was sent since is for that one, the former run never had it. */
+  restart(now: number): void {
+    const { doubtful, unsent } = this.abandon(0, now);
+    for (const item of [...doubtful, ...unsent]) this.send(item);
+  }
+
+  /** Gives up the streams of this epoch and begins another one. Returns what had not arrived. */
   abandon(epoch: number, now: number): Lost {
     this.#pump?.cancel();
     this.#pump = undefined;
@@ -151,11 +187,11 @@ export class NodeChannel {
     this.#waiting = [];
     this.#put = 0;
     this.#arrived = 0;
-    this.#n = 0;
+    this.#sent = 0;
+    this.#received = 0;
     this.#epoch = epoch;
     this.#failures = 0;
     this.#silentSince = undefined;
-    this.peerBoot = undefined;
     for (const { done } of waiting) done(false, now);
     return lost;
   }
@@ -195,10 +231,17 @@ export class NodeChannel {
       size += text.length;
     }
     this.#queue.splice(0, items.length);
-    this.#n += 1;
+    this.#sent += 1;
     const { node: from, boot } = this.#options;
     const to = this.peerBoot;
-    const batch = { from, boot, ...(to === undefined ? {} : { to }), epoch: this.#epoch, n: this.#n, items };
+    const batch = {
+      from,
+      boot,
+      ...(to === undefined ? {} : { to }),
+      epoch: this.#epoch,
+      n: this.#sent,
+      items,
+    };
     this.#outstanding = { items: items.length, batch };
   }
 
@@ -207,12 +250,12 @@ export class NodeChannel {
     if (answer.kind === "reply") {
       const said = answer.reply as BatchAnswer;
       if ("reset" in said) {
-        this.#options.reset(said.boot, said.reset);
+        this.#options.reset(said.boot, Math.max(said.reset, this.#epoch + 1));
         return;
       }
       if (said.ok === batch.n) {
         this.peerBoot = said.boot;
-        if (said.moved !== undefined) this.#options.moved(said.moved);
+        if (said.moved !== undefined) this.#options.sentOn(said.moved);
         this.#delivered(now);
         return;
       }

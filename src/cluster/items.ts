@@ -40,6 +40,23 @@ export interface DeviceList {
   readonly closed?: readonly Closed[];
 }
 
+/** A node owns a session that another node owned before: published to all nodes that have to do with its users. */
+export interface SessionClaim {
+  readonly op: "claim";
+  readonly session: string;
+  readonly owner: string;
+  readonly epoch: number;
+}
+
+/** A device in a session, as the session's former owner describes it to the next one, which may not know the device. */
+export interface Participant {
+  readonly node: string;
+  readonly user: string;
+  readonly device: DeviceNotice;
+  /** How its link was when the session left its former owner: the other end has been told so. */
+  readonly link: "live" | "suspended";
+}
+
 /** What a device asks of a room, as its node asks it of the room's owner. */
 export interface RoomAsk {
   /** Id 0: its node asks by itself, and nobody waits for a reply. */
@@ -56,15 +73,6 @@ export interface RoomAsk {
   readonly own?: boolean;
   /** With `join`: the user's devices at the node that asks, for the owner may not know the device. */
   readonly list?: DeviceList;
-}
-
-/** A device that has part in a session, for a node that may not know it. */
-export interface Participant {
-  readonly node: string;
-  readonly user: string;
-  readonly device: DeviceNotice;
-  /** How its link was when the session left its former owner: the other end has been told so. */
-  readonly link: "live" | "suspended";
 }
 
 /** The id of a request that a node makes for a device: nobody waits for its reply. */

@@ -1,7 +1,6 @@
 import type { Backplane } from "../cluster/backplane.ts";
 import type { Core } from "../signaling/core.ts";
 
-/** `ready`: send clients here. `degraded`: local sessions only, or TURN does not relay. `draining`: send them elsewhere. */
 /** What became of STUN and TURN. `failed`: the server's test of itself did not pass. */
 export type TurnHealth =
   | { readonly state: "off" | "external" | "testing" }
@@ -9,6 +8,10 @@ export type TurnHealth =
   | { readonly state: "failed"; readonly failure: string };
 
 export interface Readiness {
+  /**
+   * `ready`: send clients here. `degraded`: only calls within this node work, or TURN does not relay. `draining`: send clients
+   * to other nodes.
+   */
   readonly status: "ready" | "degraded" | "draining";
   /** `none`: this node is not one of a cluster. */
   readonly backplane: "up" | "down" | "none";

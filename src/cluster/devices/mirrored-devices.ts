@@ -1,10 +1,12 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
 import { Device, type LinkEnd } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
-import type { Closed, DeviceList, DeviceNotice, NodeItem } from "../items.ts";
+import type { DeviceList, DeviceNotice, NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
+import type { Announcer } from "./announcer.ts";
 import { type LocalDevice, newerRun, update } from "./device-notice.ts";
 import type { Following } from "./following.ts";
+import type { Interest } from "./interest.ts";
 import { RemoteLink } from "./remote-link.ts";
 
 export interface MirrorEvents {
@@ -29,11 +31,8 @@ export interface MirroredDevicesOptions {
   now(): number;
   local(user: string): readonly LocalDevice[];
   readonly events: MirrorEvents;
-  /** What is known of the user; with `following` from now on, if nothing was. */
-  known(user: string): Following | undefined;
-  following(user: string): Following;
-  announce(user: string, closed?: Closed): void;
-  used(user: string, used: boolean): void;
+  readonly interest: Interest;
+  readonly announcer: Announcer;
 }
 
 /** How long a link may be on its way without a word of the node that it went to. ms */
@@ -63,7 +62,7 @@ export class MirroredDevices {
   ended(device: Device, why: LinkEnd, now: number): void {
     const { link, user } = device;
     if (!(link instanceof RemoteLink) || this.#links.get(link.id) !== device) return;
-    this.#options.known(user)?.lists.get(link.node)?.devices.delete(link.id);
+    this.#options.interest.get(user)?.lists.get(link.node)?.devices.delete(link.id);
     this.drop(device, why, now);
     this.#options.events.changed(user, now);
   }
@@ -72,7 +71,7 @@ export class MirroredDevices {
   forget(device: Device): void {
     const { link } = device;
     if (!(link instanceof RemoteLink)) return;
-    this.#options.known(device.user)?.lists.get(link.node)?.devices.delete(link.id);
+    this.#options.interest.get(device.user)?.lists.get(link.node)?.devices.delete(link.id);
     this.#remove(device, link);
   }
 
@@ -81,7 +80,7 @@ export class MirroredDevices {
     const device = this.#links.get(id);
     const link = device?.link;
     if (device === undefined || !(link instanceof RemoteLink) || link.node === to) return;
-    const following = this.#options.following(device.user);
+    const following = this.#options.interest.of(device.user);
     this.#listOf(following, link.node).devices.delete(id);
     if (to !== this.#options.nodes.name) this.#listOf(following, to).devices.set(id, device);
     this.#awaitConfirmation(device, link, now);
@@ -99,7 +98,7 @@ export class MirroredDevices {
 
   /** A local link has gone over to that node: its device goes on as one of there. */
   gaveAway(device: Device, to: string, sessions: readonly string[]): void {
-    const following = this.#options.following(device.user);
+    const following = this.#options.interest.of(device.user);
     const { id: link, instance = "", attempt = 1 } = device.link;
     const remote = this.#newLink({
       link,
@@ -115,7 +114,7 @@ export class MirroredDevices {
     this.#links.set(link, device);
     remote.knownIn(sessions);
     this.#awaitConfirmation(device, remote, this.#options.now());
-    this.#options.announce(device.user, { link, movedTo: to });
+    this.#options.announcer.announce(device.user, { link, movedTo: to });
   }
 
   /** The link of a remote device is one of this node from now on. Answers what waits to be said to it. */
@@ -123,7 +122,7 @@ export class MirroredDevices {
     const device = this.#links.get(id);
     const link = device?.link;
     if (device === undefined || !(link instanceof RemoteLink)) return undefined;
-    this.#options.known(device.user)?.lists.get(link.node)?.devices.delete(id);
+    this.#options.interest.get(device.user)?.lists.get(link.node)?.devices.delete(id);
     this.#links.delete(id);
     const held = link.takeHeld();
     link.ended();
@@ -201,7 +200,7 @@ export class MirroredDevices {
       const newer = newerRun(one, node, { ...local, node: this.#options.nodes.name });
       if (!newer) {
         // It has not heard of ours: it will, and give way.
-        this.#options.announce(user);
+        this.#options.announcer.announce(user);
         return false;
       }
       const device = this.#enter(following, node, one);
@@ -248,11 +247,10 @@ export class MirroredDevices {
   }
 
   #newLink(of: ConstructorParameters<typeof RemoteLink>[1]): RemoteLink {
-    const { nodes } = this.#options;
-    return new RemoteLink(
-      { send: (to, item) => nodes.send(to, item), used: (link, used) => this.#options.used(link.user, used) },
-      of,
-    );
+    const { nodes, interest } = this.#options;
+    const send = (to: string, item: NodeItem) => nodes.send(to, item);
+    const used = ({ user }: RemoteLink, is: boolean) => (is ? interest.follow(user) : interest.release(user));
+    return new RemoteLink({ send, used }, of);
   }
 
   /** A device is gone, and its entry in the list of its node with it. */

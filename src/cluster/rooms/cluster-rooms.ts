@@ -210,7 +210,9 @@ export class ClusterRooms
   }
 
   used(user: string, used: boolean): void {
-    this.#options.devices.used(user, used);
+    const { devices } = this.#options;
+    if (used) devices.follow(user);
+    else devices.release(user);
   }
 
   // RoomMembershipsHost

@@ -1,17 +1,15 @@
-import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
-import { utf8Length } from "../../shared/utf8.ts";
+import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
-import type { Joined } from "../../signaling/room/join-request.ts";
 import type { SetRules } from "../../signaling/room/room.ts";
 import type { Rooms } from "../../signaling/room/rooms.ts";
-import { KeptDevices } from "../devices/kept-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
 import type { RoomAsk } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
+import { gatherFor, gatherMore, joinedOf, RoomOpening, returningTo } from "./room-opening.ts";
 import type { RoomOwners } from "./room-owners.ts";
 import { type Replies, RoomTelling } from "./room-telling.ts";
-import { giveUpSeats, type ReturningDevice, restoreSeats, type SeatNow, seatOf } from "./seats.ts";
+import { giveUpSeats, restoreSeats, type SeatNow, seatOf } from "./seats.ts";
 
 /** Whose room it is from now on. `own`: that node does not know yet. */
 export interface NewOwner {
@@ -44,25 +42,11 @@ export interface OwnedRoomsOptions {
   readonly host: OwnedRoomsHost;
 }
 
-/** How long a new owner waits for who was in the room before it opens: their nodes hear of it at once. */
-const gatherFor = 500;
-/** And one that has the room already, so that those of one node come in as one change. */
-const gatherMore = 50;
-/** What may wait for a room to open. */
-const maxWaiting = 20_000;
-
-interface Waiting {
-  readonly from: string;
-  readonly term: number;
-  readonly device: Device;
-  readonly ask: RoomAsk;
-}
-
 interface OwnedRoom {
-  /** What waits for those to come back who were in the room under another owner; undefined once it is open. */
-  waiting: Waiting[] | undefined;
-  opens: Deadline | undefined;
-  opening: boolean;
+  /** Undefined once the room is open. */
+  opening: RoomOpening | undefined;
+  /** What has waited for the room to open is being done: the room is not over if it is empty meanwhile. */
+  catchingUp: boolean;
   /** Node → the term of its latest ask. */
   readonly terms: Map<string, number>;
   /** Device of another node → the node and term that it asked to come in by last. */
@@ -82,7 +66,8 @@ export class OwnedRooms {
   readonly #options: OwnedRoomsOptions;
   readonly #telling: RoomTelling;
   readonly #rooms = new Map<string, OwnedRoom>();
-  readonly #kept: KeptDevices;
+  /** Device of another node → how many seats it has here: as long as it has any, its user must stay known. */
+  readonly #seats = new Map<Device, number>();
   /** This node stops: it owns no more rooms. */
   #leaving = false;
 
@@ -90,7 +75,6 @@ export class OwnedRooms {
     this.#options = options;
     const { rooms, nodes, deadlines, host } = options;
     this.#telling = new RoomTelling({ rooms, nodes, deadlines, answer: host.answer.bind(host) });
-    this.#kept = new KeptDevices(host.used.bind(host));
   }
 
   /** Does what the device asks. Without an outcome it comes later, as the host's `answer`. */
@@ -105,24 +89,21 @@ export class OwnedRooms {
       }
       owned = this.#begin(name, now);
       this.#asked(name, owned, from, term, device, ask);
-      owned.waiting?.push({ from, term, device, ask });
+      owned.opening?.add({ from, term, device, ask });
       this.#openSoon(name, owned);
       return undefined;
     }
     this.#asked(name, owned, from, term, device, ask);
-    if (ask.former !== undefined && owned.waiting === undefined) this.#gather(name, owned, gatherMore, now);
-    if (owned.waiting === undefined) return this.#perform(name, from, device, ask, now);
-    if (owned.waiting.length >= maxWaiting && ask.former === undefined) return failed("temporary");
-    owned.waiting.push({ from, term, device, ask });
-    return undefined;
+    if (ask.former !== undefined) owned.opening ??= this.#gather(name, owned, gatherMore, now);
+    if (owned.opening === undefined) return this.#perform(name, from, device, ask, now);
+    return owned.opening.add({ from, term, device, ask }) ? undefined : failed("temporary");
   }
 
   /** What that node has asked in other terms counts no more: it had given this owner up, or found it anew. */
   since(from: string, name: string, term: number, now: number): void {
     const owned = this.#rooms.get(name);
     if (owned === undefined) return;
-    if (owned.waiting !== undefined)
-      owned.waiting = owned.waiting.filter((one) => one.from !== from || one.term === term);
+    owned.opening?.since(from, term);
     for (const [device, by] of [...owned.by]) {
       const { link } = device;
       // One that has gone on at another node meanwhile is that node's to speak for.
@@ -135,8 +116,7 @@ export class OwnedRooms {
 
   /** What waits of the device is not to be done. */
   withdraw(device: Device, name: string): void {
-    const owned = this.#rooms.get(name);
-    if (owned?.waiting !== undefined) owned.waiting = owned.waiting.filter((one) => one.device !== device);
+    this.#rooms.get(name)?.opening?.withdraw(device);
   }
 
   /** That run of a node is gone: the terms of its next one have nothing to do with those that it had. */
@@ -150,13 +130,13 @@ export class OwnedRooms {
     if (owned === undefined) return;
     const { rooms, owners, nodes, host } = this.#options;
     const rules = rooms.get(name)?.rules;
-    owned.opens?.cancel();
+    owned.opening?.end();
     // They were told to the room: asked of the next owner, they would be told twice.
     for (const reply of [...owned.sent]) reply(now);
     this.#rooms.delete(name);
     owners.release(name);
     const seats = giveUpSeats(rooms, name, now);
-    for (const { device } of seats) this.#kept.letGo(device);
+    for (const { device } of seats) this.#letGo(device);
     host.gaveUp(
       name,
       seats.filter(({ device }) => !(device.link instanceof RemoteLink)),
@@ -179,25 +159,25 @@ export class OwnedRooms {
 
   /** A device has a seat in a room here. */
   seated(device: Device): void {
-    if (device.link instanceof RemoteLink) this.#kept.keep(device);
+    if (device.link instanceof RemoteLink) this.#keep(device);
   }
 
   left(device: Device, name: string): void {
     const owned = this.#rooms.get(name);
     // What waits of it may bring it back.
-    if (owned?.waiting === undefined) owned?.by.delete(device);
-    this.#kept.letGo(device);
+    if (owned?.opening === undefined) owned?.by.delete(device);
+    this.#letGo(device);
   }
 
   /** The device goes on at another node, with as many seats here. */
   gaveAway(device: Device, seats: number): void {
-    this.#kept.atLeast(device, seats);
+    for (let n = this.#seats.get(device) ?? 0; n < seats; n++) this.#keep(device);
   }
 
   /** The last member is gone. */
   over(name: string): void {
     const owned = this.#rooms.get(name);
-    if (owned === undefined || owned.opening || owned.waiting !== undefined) return;
+    if (owned === undefined || owned.catchingUp || owned.opening !== undefined) return;
     this.#rooms.delete(name);
     this.#options.owners.release(name);
   }
@@ -205,15 +185,14 @@ export class OwnedRooms {
   #begin(name: string, now: number): OwnedRoom {
     const { owners, host } = this.#options;
     const owned: OwnedRoom = {
-      waiting: undefined,
-      opens: undefined,
-      opening: false,
+      opening: undefined,
+      catchingUp: false,
       terms: new Map(),
       by: new Map(),
       sent: new Set(),
     };
     this.#rooms.set(name, owned);
-    this.#gather(name, owned, gatherFor, now);
+    owned.opening = this.#gather(name, owned, gatherFor, now);
     owners.claim(name);
     host.began(name, now);
     return owned;
@@ -234,55 +213,41 @@ export class OwnedRooms {
   /** A room that nobody was in opens at once. Else its moderators' rules come with those who were. */
   #openSoon(name: string, owned: OwnedRoom): void {
     const { owners, host } = this.#options;
-    const returns = () => owned.waiting?.some(({ ask }) => ask.former !== undefined) === true;
+    const returns = () => owned.opening?.hasReturning === true;
     if (returns() || host.hasMembers(name)) return;
     owners.membersElsewhere(name, (some, now) => {
       if (!some && !returns()) this.#open(name, owned, now);
     });
   }
 
-  #gather(name: string, owned: OwnedRoom, wait: number, now: number): void {
-    owned.waiting = [];
-    owned.opens = this.#options.deadlines.add(now + wait, (later) => this.#open(name, owned, later));
+  #gather(name: string, owned: OwnedRoom, wait: number, now: number): RoomOpening {
+    return new RoomOpening(this.#options.deadlines, now + wait, (later) => this.#open(name, owned, later));
   }
 
   #open(name: string, owned: OwnedRoom, now: number): void {
     const { rooms, owners, host } = this.#options;
-    const { waiting } = owned;
-    if (this.#rooms.get(name) !== owned || waiting === undefined) return;
-    owned.opens?.cancel();
-    owned.opens = undefined;
-    owned.waiting = undefined;
-    owned.opening = true;
-    this.#restore(name, waiting, now);
+    if (this.#rooms.get(name) !== owned || owned.opening === undefined) return;
+    const waiting = owned.opening.end();
+    owned.opening = undefined;
+    owned.catchingUp = true;
+    const { members, rules } = returningTo(name, waiting);
+    if (members.length > 0) {
+      restoreSeats(rooms, name, members, rules, now);
+      this.#telling.tellRules(name);
+      for (const { device } of members) host.settled(device, name, now);
+    }
     for (const { from, device, ask } of waiting) {
       if (ask.former !== undefined || device.link.state === "closed") continue;
       const outcome = this.#perform(name, from, device, ask, now);
       if (outcome !== undefined && ask.request.id > 0)
         host.answer(device, name, ask.request.id, outcome, now);
     }
-    owned.opening = false;
+    owned.catchingUp = false;
     for (const device of [...owned.by.keys()])
       if (seatOf(rooms, device, name) === undefined) owned.by.delete(device);
     if (rooms.get(name) !== undefined) return;
     this.#rooms.delete(name);
     owners.release(name);
-  }
-
-  #restore(name: string, waiting: readonly Waiting[], now: number): void {
-    const returning = new Map<Device, ReturningDevice>();
-    let rules: SetRules | undefined;
-    for (const { device, ask } of waiting) {
-      const { former } = ask;
-      if (former === undefined || device.link.state === "closed") continue;
-      returning.set(device, { device, joined: joinedOf(name, ask), former });
-      if (ask.rules !== undefined && ask.rules.at > (rules?.at ?? 0)) rules = ask.rules;
-    }
-    if (returning.size === 0) return;
-    const { rooms, host } = this.#options;
-    restoreSeats(rooms, name, [...returning.values()], rules, now);
-    this.#telling.tellRules(name);
-    for (const device of returning.keys()) host.settled(device, name, now);
   }
 
   #perform(name: string, from: string, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
@@ -315,6 +280,19 @@ export class OwnedRooms {
     }
   }
 
+  #keep(device: Device): void {
+    this.#seats.set(device, (this.#seats.get(device) ?? 0) + 1);
+    this.#options.host.used(device.user, true);
+  }
+
+  #letGo(device: Device): void {
+    const seats = this.#seats.get(device);
+    if (seats === undefined) return;
+    if (seats === 1) this.#seats.delete(device);
+    else this.#seats.set(device, seats - 1);
+    this.#options.host.used(device.user, false);
+  }
+
   #successor(name: string, now: number): string | undefined {
     const { owners, nodes } = this.#options;
     const next = owners.next(name, now);
@@ -325,13 +303,4 @@ export class OwnedRooms {
 /** The room that an ask speaks of. */
 export function roomOf({ request }: RoomAsk): string {
   return request.type === "send" ? request.to : request.room;
-}
-
-function joinedOf(name: string, { request, moderator }: RoomAsk): Joined {
-  const { mode, data } = request.type === "join" ? request : {};
-  return {
-    name,
-    join: { moderator: moderator === true, mesh: mode === "mesh", data },
-    dataBytes: data === undefined ? 0 : utf8Length(JSON.stringify(data)),
-  };
 }

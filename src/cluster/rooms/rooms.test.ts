@@ -1,11 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { resumeAt } from "../../../test/support/cluster-steps.ts";
+import { resumeAt, three } from "../../../test/support/cluster-steps.ts";
 import { RoomPerson } from "../../../test/support/room-person.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
 import type { Limits } from "../../protocol/limits.ts";
 import type { RoomRule } from "../../signaling/room/room-policy.ts";
 
-const three = ["n1", "n2", "n3"];
 const room = "room:a";
 
 function build(limits: Partial<Limits> = {}, rules: RoomRule[] = []): SimCluster {

@@ -8,7 +8,7 @@ import { type NodeItem, nobodysRequest } from "../items.ts";
 import type { LinkTransfer } from "../links/link-transfer.ts";
 import type { Nodes } from "../nodes.ts";
 import type { ClusterRooms } from "../rooms/cluster-rooms.ts";
-import { refuseSilent } from "./late-outcome.ts";
+import { refuseSilent } from "./awaited-replies.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
 import type { SessionClaims } from "./session-claims.ts";
 

@@ -6,8 +6,7 @@ import type { Device, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
 import type { NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
-import { AwaitedReplies } from "./awaited-replies.ts";
-import { tellLate } from "./late-outcome.ts";
+import { AwaitedReplies, tellLate } from "./awaited-replies.ts";
 import { EndedLegs, type LegSnapshot, type Ownership, outranks, type RemoteLeg } from "./remote-leg.ts";
 
 export interface RemoteLegsOptions {

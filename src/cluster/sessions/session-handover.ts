@@ -5,7 +5,7 @@ import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
 import type { NodeItem, Participant } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
-import { tellLate } from "./late-outcome.ts";
+import { tellLate } from "./awaited-replies.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
 
 /** What this node's sessions are to do. */

@@ -30,7 +30,7 @@ interface HowEnded {
 
 /**
  * An attempt to connect two devices, and the connection that comes of it. This is the owner's side: the single
- * writer of a session, on the node of the caller's link.
+ * writer of a session. The owner is the node that took the call; it changes when that node drains or dies.
  *
  *     ringing ──accept──▶ answering ──confirm──▶ active ──hangup · lost──▶ ended(reason)
  *        └── declined · cancelled · no_answer · busy · unreachable · merged ──▶ ended(reason)

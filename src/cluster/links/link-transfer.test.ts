@@ -1,11 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { connected, resumeAt, signIn } from "../../../test/support/cluster-steps.ts";
+import { inCall, resumeAt, ringing, signIn, three } from "../../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
 
-const three = ["n1", "n2", "n3"];
-
 describe("a link that goes on at another node", () => {
-  test("nothing is lost: what came meanwhile is there, in order, and it counts on", () => {
+  test("loses nothing: pushes that came meanwhile are there, in order, and numbering goes on", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n1", "alice/web");
     const bob = signIn(cluster, "n2", "bob/phone");
@@ -31,11 +29,8 @@ describe("a link that goes on at another node", () => {
     });
   });
 
-  test("a caller's link: the session stays with its former node, and the call goes on", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n1", "alice/web");
-    const bob = signIn(cluster, "n2", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("as the caller's: the session stays at the former node, and the call goes on", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n1 alice", "n2 bob");
     alice.drop();
     resumeAt(cluster, alice, "n3");
     expect(alice.welcome.resumed).toBe(true);
@@ -52,11 +47,8 @@ describe("a link that goes on at another node", () => {
     expect(bob.last("ended")).toMatchObject({ session, reason: "hangup" });
   });
 
-  test("a callee's link, to the caller's own node and on: the call goes on", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n1", "alice/web");
-    const bob = signIn(cluster, "n2", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("as the callee's, to the caller's own node and on: the call goes on", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n1 alice", "n2 bob");
     for (const node of ["n1", "n3", "n2", "n1"]) {
       bob.drop();
       alice.ask("signal", { session, pair: 1, generation: 1, media: { 0: { muted: true } } });
@@ -81,12 +73,8 @@ describe("a link that goes on at another node", () => {
       expect(cluster.node(node).core.stats()).toMatchObject({ sessionsActive: 0, sessionsRinging: 0 });
   });
 
-  test("a request whose reply comes late is replied to at the next node", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n1", "alice/web");
-    const bob = signIn(cluster, "n2", "bob/phone");
-    const { session } = alice.ask("call", { to: "bob" }).ok;
-    cluster.flow();
+  test("gets the late reply to an earlier request at its next node", () => {
+    const { cluster, caller: alice, callee: bob, session } = ringing("n1 alice", "n2 bob");
     bob.ask("accept", { session });
     const asked = bob.lastId;
     cluster.flow();
@@ -97,7 +85,7 @@ describe("a link that goes on at another node", () => {
     expect(bob.replyTo(asked).ok).toMatchObject({ session, pair: 1 });
   });
 
-  test("who watches goes on watching, and a room of the former node is left or kept honestly", () => {
+  test("keeps watching the users that its device watched", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n1", "alice/web");
     alice.ask("watch", { users: ["bob"] });
@@ -112,7 +100,7 @@ describe("a link that goes on at another node", () => {
     expect(alice.last("presence")).toMatchObject({ user: "bob", online: false });
   });
 
-  test("a wrong secret, another user and an older attempt get nothing, and the link is untouched", () => {
+  test("is not given for a wrong secret or to another user, and stays untouched", () => {
     const cluster = new SimCluster(three);
     const bob = signIn(cluster, "n2", "bob/phone");
     const { link, home, secret } = bob.lastWelcome;
@@ -128,7 +116,7 @@ describe("a link that goes on at another node", () => {
     expect(bob.ask("status", { status: "mine" }).ok).toEqual({});
   });
 
-  test("a live link is taken over whole: the older transport is closed as stale", () => {
+  test("is taken over whole while it is live", () => {
     const cluster = new SimCluster(three);
     const bob = signIn(cluster, "n2", "bob/phone");
     const alice = signIn(cluster, "n1", "alice/web");
@@ -140,11 +128,8 @@ describe("a link that goes on at another node", () => {
     expect(bob.pushes("message")).toHaveLength(1);
   });
 
-  test("a home that stands still: a new link begins, and the old one gives way when it thaws", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n1", "alice/web");
-    const bob = signIn(cluster, "n2", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("begins anew when its node stands still, and the old link gives way when the node goes on", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n1 alice", "n2 bob");
     cluster.freeze("n2");
     resumeAt(cluster, bob, "n3", { sessions: bob.tickets });
     cluster.pass(4_000);
