@@ -5,6 +5,7 @@ import { SessionMigration } from "../../src/cluster/sessions/session-migration.t
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import type { CoreStats } from "../../src/signaling/core.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
+import { sessionSnapshot } from "../../src/signaling/session/session-restore.ts";
 import { Ledger, type Slot } from "./ledger.ts";
 import { MessageLedger } from "./message-ledger.ts";
 import { ModelClient } from "./model-client.ts";
@@ -347,7 +348,7 @@ export class World {
         1 + this.#handedOver,
         this.now,
       );
-      const after = JSON.stringify({ ...adopted.snapshot(this.now), epoch: before?.epoch });
+      const after = JSON.stringify({ ...sessionSnapshot(adopted, this.now), epoch: before?.epoch });
       if (after !== text) throw new Error(`${id} is another session now:\n${text}\n${after}`);
     }
     this.coreAt(0).tick(this.now);

@@ -1,6 +1,7 @@
 import type { Device } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
-import { Session } from "../../signaling/session/session.ts";
+import type { Session } from "../../signaling/session/session.ts";
+import { restoreSession, sessionSnapshot } from "../../signaling/session/session-restore.ts";
 import type { FindDevice, SessionSnapshot } from "../../signaling/session/session-snapshot.ts";
 import type { SessionTable } from "../../signaling/session/session-table.ts";
 import { type LegSnapshot, outranks } from "./remote-leg.ts";
@@ -44,7 +45,7 @@ export class SessionMigration {
   /** Lets go of a session, for another node to go on with; undefined when it is none of this node's. */
   release(id: string, now: number): SessionSnapshot | undefined {
     const session = this.#sessions.get(id);
-    const snapshot = session?.snapshot(now);
+    const snapshot = session && sessionSnapshot(session, now);
     if (session === undefined || snapshot === undefined) return undefined;
     if (session.key !== undefined) this.#sessions.keys.delete(session.caller.user, session.key);
     this.#sessions.retire(session);
@@ -53,7 +54,7 @@ export class SessionMigration {
 
   /** Goes on with a session of another node. The devices that `find` knows by their links have part in it. */
   adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): Session {
-    const session = Session.restore(this.#sessions, snapshot, find, now, epoch);
+    const session = restoreSession(this.#sessions, snapshot, find, now, epoch);
     this.#sessions.adopt(session, now);
     return session;
   }

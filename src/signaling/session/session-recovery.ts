@@ -2,7 +2,8 @@ import type { Device } from "../device.ts";
 import type { Elsewhere, Place, Places } from "../elsewhere.ts";
 import { failed } from "../outcome.ts";
 import type { Leg } from "./leg.ts";
-import { Session } from "./session.ts";
+import type { Session } from "./session.ts";
+import { restoreSession, sessionSnapshot } from "./session-restore.ts";
 import { isNewer, revivalSnapshot } from "./session-revival.ts";
 import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -62,7 +63,7 @@ export class SessionRecovery {
   /** Of the two ends of a session that was made anew, one may have seen more of it than the other's ticket said. */
   #learn(known: Session, device: Device, ticket: Ticket, now: number): Session {
     const { ticketState } = ticket;
-    const before = known.revived ? known.snapshot(now) : undefined;
+    const before = known.revived ? sessionSnapshot(known, now) : undefined;
     const { number: pair, generation } = known.pairs.current;
     if (before === undefined || ticketState === undefined) return known;
     if (!isNewer(ticketState, { active: known.state === "active", pair, generation })) return known;
@@ -78,7 +79,12 @@ export class SessionRecovery {
     const epoch = Math.max(known.epoch, ticket.epoch + 1);
     const session = this.#adopt({ ...snapshot, legs }, find, epoch, now);
     const reply = before.state.name === "answering" ? before.state.reply : undefined;
-    session.tellLearned(peer, reply, now);
+    const leg = peer && session.legOf(peer);
+    if (leg !== undefined && reply === undefined) session.tellRecovered(leg, now);
+    else if (leg !== undefined && reply !== undefined) {
+      const waits = reply.link === peer?.link.id ? peer : undefined;
+      session.tellWon(leg, { device: waits, id: reply.id }, now);
+    }
     move?.reply.device?.link.reply(move.reply.id, failed("move_failed"), now);
     const reason = before.state.name === "active" ? "moved" : "answered_elsewhere";
     const ended = { type: "ended", session: session.id, reason } as const;
@@ -87,7 +93,7 @@ export class SessionRecovery {
   }
 
   #adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): Session {
-    const session = Session.restore(this.#sessions, snapshot, find, now, epoch);
+    const session = restoreSession(this.#sessions, snapshot, find, now, epoch);
     this.#sessions.adopt(session, now);
     session.revived = true;
     return session;

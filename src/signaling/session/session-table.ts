@@ -11,6 +11,7 @@ import { CallKeys } from "./call-keys.ts";
 import type { Leg } from "./leg.ts";
 import type { Session } from "./session.ts";
 import type { SessionHost } from "./session-host.ts";
+import { retireSession, ticketState } from "./session-restore.ts";
 import { sealTicket } from "./tickets.ts";
 
 export interface SessionTableOptions {
@@ -123,7 +124,7 @@ export class SessionTable implements SessionHost {
 
   /** Takes a session out that goes on elsewhere. Answers the devices that had part in it here. */
   retire(session: Session): Device[] {
-    const devices = session.retire();
+    const devices = retireSession(session);
     if (!this.#stopRinging(session)) this.active -= 1;
     this.#forget(session);
     return devices;
@@ -155,7 +156,7 @@ export class SessionTable implements SessionHost {
       epoch: session.epoch,
       peer,
       expires: now + this.limits.ticketTtl,
-      ticketState: session.ticketState(leg, now),
+      ticketState: ticketState(session, leg, now),
     });
   }
 

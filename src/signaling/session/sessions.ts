@@ -1,5 +1,5 @@
 import type { Limits } from "../../protocol/limits.ts";
-import type { SessionRequest } from "../../protocol/requests.ts";
+import type { RequestOf, SessionRequest } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, LinkEnd, Outcome } from "../device.ts";
 import type { Directory } from "../directory.ts";
@@ -8,6 +8,8 @@ import { done, failed } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import { CallSetup } from "./call-setup.ts";
 import { Glare } from "./glare.ts";
+import type { Leg } from "./leg.ts";
+import { startMove } from "./move.ts";
 import type { CallRequest } from "./ring.ts";
 import { Session } from "./session.ts";
 import { SessionRecovery } from "./session-recovery.ts";
@@ -96,12 +98,17 @@ export class Sessions {
       case "resync":
         return session.pairs.resync(leg, request, now);
       case "move":
-        return session.startMove(leg, request, this.#options.directory.device(device.user, request.to), now);
+        return this.#startMove(session, leg, request, now);
       case "hangup":
         return session.hangup(leg, request.reason ?? "hangup", request.detail, now);
       case "report":
         return session.report(leg, request, now);
     }
+  }
+
+  #startMove(session: Session, leg: Leg, request: RequestOf<"move">, now: number): Outcome | undefined {
+    const target = this.#options.directory.device(leg.user, request.to);
+    return startMove(session, this.table, leg, request, target, now);
   }
 
   /** Opens a session between two members of a room's mesh, active at once: by joining both agreed to it. */
