@@ -10,7 +10,7 @@ const importing = /(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"|new URL\(\s*"(\.[^"]+)"
 /** What is wrong with a tree: a line for each import through a wall and each circle. `files`: path to text. */
 export function findings(files, { walls, circles }) {
   const rules = Object.entries(walls)
-    .map(([path, rule]) => ({ ...rule, path, pattern: patternOf(path) }))
+    .map(([path, rule]) => ({ ...rule, path, pattern: patternOf(path), allows: rule.may.map(allowedBy) }))
     .sort((a, b) => b.path.length - a.path.length);
   const ruleOf = (file) => rules.find(({ pattern }) => pattern.test(file));
   const found = [];
@@ -29,7 +29,8 @@ export function findings(files, { walls, circles }) {
       if (files.has(target)) next.add(target);
       if (!target.startsWith("src/") || ruleOf(target) === rule || rule.may.includes("*")) continue;
       const folder = target.split("/")[1];
-      if (!rule.may.includes(folder)) found.push(`${file}: ${rule.path} may not import ${target}`);
+      if (!rule.allows.some((allowed) => allowed.test(target)))
+        found.push(`${file}: ${rule.path} may not import ${target}`);
       else if (isShell(target) && !isShell(file) && folder === file.split("/")[1])
         found.push(`${file}: what is pure may not import the shell ${target}`);
     }
@@ -49,6 +50,11 @@ export function findings(files, { walls, circles }) {
 
 function patternOf(path) {
   return new RegExp(`^${path.replaceAll(".", "\\.").replaceAll("*", "[^/]+")}(/|$)`);
+}
+
+/** What an entry of `may` stands for: a folder of src, a path below it, or a file. */
+function allowedBy(entry) {
+  return patternOf(`src/${entry}`);
 }
 
 /** The strongly connected components with more than one file (Tarjan). */

@@ -1,5 +1,5 @@
+import { withKeyText } from "./auth/public-key.ts";
 import { loadSettings } from "./config/load.ts";
-import { withKeyText } from "./config/public-key.ts";
 import type { Settings, SettingsInput } from "./config/schema.ts";
 import { createApp } from "./http/app.ts";
 import { type CertificatePair, readCertificate, watchCertificate } from "./net/certificate-files.ts";

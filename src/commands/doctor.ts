@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
+import { withKeyText } from "../auth/public-key.ts";
+import { hasKeys } from "../auth/settings.ts";
 import { TokenVerifier } from "../auth/token-verifier.ts";
-import { withKeyText } from "../config/public-key.ts";
-import { hasKeys } from "../config/rules.ts";
 import type { Settings } from "../config/schema.ts";
 import { readCertificate } from "../net/certificate-files.ts";
 import { now } from "../net/clock.ts";

@@ -1,4 +1,4 @@
-import { hasKeys } from "../config/rules.ts";
+import { hasKeys } from "../auth/settings.ts";
 import type { Settings } from "../config/schema.ts";
 import { startSwitchboard } from "../main.ts";
 import { runtime } from "../net/listen.ts";

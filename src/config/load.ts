@@ -5,8 +5,7 @@ import { fail, ok, type Result } from "../shared/result.ts";
 import { parseJsonWithComments } from "./json-with-comments.ts";
 import { isGroup, type Option, options } from "./option.ts";
 import { parseText } from "./parse-text.ts";
-import { checkTogether } from "./rules.ts";
-import { Settings } from "./schema.ts";
+import { checks, Settings } from "./schema.ts";
 
 /** Where settings come from: a later source yields to an earlier one. */
 export interface Sources {
@@ -42,8 +41,11 @@ export function loadSettings(sources: Sources): Result<Settings, string> {
   const wrong = mergeEnvironment(tree, sources.env ?? {}) ?? mergeFlags(tree, sources.flags ?? new Map());
   if (wrong !== undefined) return fail(wrong);
   const settings = tree as Settings;
-  const contradiction = checkTogether(settings);
-  return contradiction === undefined ? ok(settings) : fail(contradiction);
+  for (const check of checks) {
+    const contradiction = check(settings);
+    if (contradiction !== undefined) return fail(contradiction);
+  }
+  return ok(settings);
 }
 
 function fileNamed(sources: Sources): string | undefined {

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { NatsBackplane, type NatsCounts } from "../backplane/nats.ts";
 import type { NatsIdentity, NatsServer } from "../backplane/nats-dial.ts";
+import { parseNatsUrl } from "../backplane/nats-url.ts";
 import type { Backplane } from "../cluster/backplane.ts";
-import { parseNatsUrl } from "../config/nats-url.ts";
 import type { Settings } from "../config/schema.ts";
 import type { Logger } from "../telemetry/log.ts";
 
