@@ -1,6 +1,9 @@
 import { withKeyText } from "./auth/public-key.ts";
+import { registerBackplaneMetrics } from "./backplane/metrics.ts";
+import { registerClusterMetrics } from "./cluster/metrics.ts";
 import { loadSettings } from "./config/load.ts";
 import type { Settings, SettingsInput } from "./config/schema.ts";
+import { registerGatewayMetrics } from "./gateways/gateway-metrics.ts";
 import { createApp } from "./http/app.ts";
 import { type CertificatePair, readCertificate, watchCertificate } from "./net/certificate-files.ts";
 import { every, now, until } from "./net/clock.ts";
@@ -20,6 +23,7 @@ import { AccessPolicy } from "./transports/access-policy.ts";
 import { Admission } from "./transports/admission.ts";
 import { HttpPoll } from "./transports/http-poll.ts";
 import { websocketRoute } from "./transports/websocket.ts";
+import { registerTurnMetrics } from "./turn/metrics.ts";
 
 /** How often the core's deadlines and the certificate's files are looked at. ms */
 const [tickInterval, certificateInterval] = [25, 1_000];
@@ -84,14 +88,16 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));
   const guard = { core, access, admission, now };
   const poll = new HttpPoll(guard);
-  if (backplane && cluster.counts)
-    metrics.watchBackplane(backplane, cluster.counts, () => core.clusterStats());
+  if (backplane && cluster.counts) {
+    registerClusterMetrics(metrics, () => core.clusterStats());
+    registerBackplaneMetrics(metrics, backplane, cluster.counts);
+  }
   const turn = await startTurnService(settings, host, log).catch(failed);
   started.push(turn.stop);
-  if (turn.report) metrics.watchTurn(turn.report);
+  if (turn.report) registerTurnMetrics(metrics, turn.report);
   const sip = await startSipService(settings, host, core, guard, log).catch(failed);
   started.push(sip.stop);
-  if (sip.numbers) metrics.watchGateway("sip", sip.numbers);
+  if (sip.numbers) registerGatewayMetrics(metrics, "sip", sip.numbers);
   // A connection to a port that is shared may reach a process that has no TURN.
   const stun = settings.reusePort ? undefined : turn.accept;
   const shown = { ...settings, version: packageVersion, core, backplane, metrics, turn };

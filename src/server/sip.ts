@@ -1,7 +1,8 @@
 import { Credentials } from "../auth/credentials.ts";
 import { parseGrants } from "../auth/grant-claims.ts";
 import type { Settings } from "../config/schema.ts";
-import { type GatewayNumbers, SipGateway } from "../gateways/sip/gateway.ts";
+import type { GatewayNumbers } from "../gateways/gateway-metrics.ts";
+import { SipGateway } from "../gateways/sip/gateway.ts";
 import type { SocketRoute } from "../net/http-server.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
 import { listenTcp, type TcpListener } from "../net/tcp.ts";
@@ -28,7 +29,8 @@ export async function startSipService(
   if (!sip.enabled && !sip.tcp.enabled) return { routes: [], numbers: undefined, stop: async () => {} };
   const credentials = credentialsOf(settings);
   const gateway = new SipGateway({
-    core: core.gateway(),
+    // A phone can't ring before it has the offer.
+    core: core.gateway({ name: "sip", asksOffers: true }),
     settings: { ...sip, realm: settings.credentials.realm },
     now: guard.now,
     crypto: stunCrypto,

@@ -12,7 +12,7 @@ import { Deadlines } from "../shared/deadlines.ts";
 import type { Device, Outcome } from "./device.ts";
 import { DeviceLifecycle } from "./device-lifecycle.ts";
 import { Directory } from "./directory.ts";
-import { GatewayPort } from "./gateway-port.ts";
+import { type GatewayOptions, GatewayPort } from "./gateway-port.ts";
 import { type ConnectionHost, NativeConnection } from "./link/connection.ts";
 import { drainLinks, sweepLinks } from "./link/link-upkeep.ts";
 import { Links } from "./link/links.ts";
@@ -81,6 +81,7 @@ export class Core implements ConnectionHost, CoreParts {
   readonly #deadlines = new Deadlines();
   readonly directory = new Directory();
   readonly gatewayDevices = new Map<string, Device>();
+  readonly #gateways = new Set<string>();
   readonly sessions: Sessions;
   readonly presence: Presence;
   readonly rooms: Rooms | ClusterRooms;
@@ -130,10 +131,12 @@ export class Core implements ConnectionHost, CoreParts {
     this.#messages = new Messages({ limits, directory, rooms: this.rooms, cluster });
   }
 
-  /** The entrance for devices of another protocol. Callers are asked for their offer early from then on, where it is needed. */
-  gateway(): GatewayPort {
-    this.sessions.setup.asksOffers = true;
-    return new GatewayPort({
+  /** The entrance for devices of another protocol. Throws where another gateway has the name. */
+  gateway(options: GatewayOptions): GatewayPort {
+    if (this.#gateways.has(options.name)) throw new Error(`there is a gateway ${options.name} already`);
+    this.#gateways.add(options.name);
+    if (options.asksOffers) this.sessions.setup.asksOffers = true;
+    return new GatewayPort(options, {
       limits: this.#limits,
       ports: this.ports,
       deadlines: this.#deadlines,

@@ -60,6 +60,8 @@ export class Device {
   cameFrom: string | undefined;
   /** Cluster time at which the link was opened. */
   stamp = 0;
+  /** The gateway that it is signed in by; undefined for one that speaks the native protocol. */
+  gateway: string | undefined;
   /** Its token is a guest's. */
   guest: boolean;
   status: string | undefined;

@@ -1,5 +1,6 @@
 import { Type } from "typebox";
 import { flag, limitsGroup, port, text } from "../../shared/setting.ts";
+import { defaultGatewayLimits, gatewayLimitMeanings } from "../gateway-limits.ts";
 
 /** How the gateway behaves. Times in ms. */
 export interface SipSettings {
@@ -12,16 +13,9 @@ export interface SipSettings {
 
 /** Every bound of the gateway. */
 export const defaultSipLimits = {
-  /** Connections that the gateway holds. */
-  connections: 10_000,
-  /** Requests a second of one connection, and the burst above that. */
-  requestsPerSecond: 50,
-  requestsBurst: 200,
+  ...defaultGatewayLimits,
   /** Transactions that one connection may have open. */
   transactions: 64,
-  /** Refused credentials a minute of one address, and the burst above that. */
-  failuresPerMinute: 20,
-  failuresBurst: 20,
   /** How long a connection may be without a registered device. */
   registerTimeout: 30_000,
   /** Quiet after which a registered client is asked whether it is there; without an answer its connection is closed. */
@@ -45,12 +39,8 @@ export const defaultSipLimits = {
 export type SipLimits = { readonly [name in keyof typeof defaultSipLimits]: number };
 
 const meanings: { readonly [name in keyof SipLimits]: string } = {
-  connections: "Connections of SIP clients.",
-  requestsPerSecond: "Requests a second of one connection.",
-  requestsBurst: "The burst above that.",
+  ...gatewayLimitMeanings("SIP"),
   transactions: "Transactions that one connection may have open.",
-  failuresPerMinute: "Refused credentials a minute of one address.",
-  failuresBurst: "The burst above that.",
   registerTimeout: "How long a connection may be without a registered device.",
   pingAfter: "Quiet after which a client is asked whether it is still there (OPTIONS).",
   subscriptions: "Presence subscriptions of one device.",
