@@ -113,7 +113,6 @@ function memory({ limits }: Settings): Finding {
 }
 
 async function nats(settings: Settings): Promise<Finding | undefined> {
-  if (settings.nats.url.length === 0) return undefined;
   let reason = "it does not answer";
   try {
     const log = createLog({ level: "silent", format: "json" });
@@ -121,8 +120,9 @@ async function nats(settings: Settings): Promise<Finding | undefined> {
       reason = facts.reason ?? reason;
     };
     const cluster = joinCluster(settings, `doctor-${process.pid}`, log, () => {});
+    if (cluster === undefined) return undefined;
     await cluster.settled();
-    const state = cluster.backplane?.state;
+    const { state } = cluster.backplane;
     await cluster.close();
     return state === "up"
       ? { state: "ok", text: "NATS lets us in" }
