@@ -77,9 +77,10 @@ class Worker {
   constructor(number: number, settings: Settings, log: Logger) {
     this.#number = number;
     this.#log = log;
-    const { admin } = settings;
+    const { admin, port } = settings;
     this.#flags = [
-      ...["--workers", "1", "--reuse-port", "true"],
+      // Given, also where it is the default: every worker has this port or none.
+      ...["--workers", "1", "--reuse-port", "true", "--port", String(port)],
       ...["--node", `${nodeName(settings.node)}-${number}`],
       ...(admin.port === 0 ? [] : ["--admin.port", String(admin.port + number - 1)]),
     ];

@@ -4,6 +4,7 @@ import type { HttpServer, ServerOptions } from "../net/http-server.ts";
 import { listen } from "../net/listen.ts";
 import { serverUrl } from "../package-info.ts";
 import { createLog, type Logger } from "../telemetry/log.ts";
+import { openPorts } from "./ports.ts";
 import { makeSwitchboard, type Switchboard } from "./switchboard.ts";
 
 /** A running server. */
@@ -38,20 +39,22 @@ export async function startSwitchboard(settings: LoadedSettings, log: Logger): P
 
 async function listenForClients(switchboard: Switchboard): Promise<HttpServer> {
   const { settings, host, certificate } = switchboard;
-  const { port, reusePort } = settings;
+  const { port: wanted, reusePort } = settings;
   // A connection to a port that is shared may reach a process that has no TURN.
   const stun = reusePort ? undefined : switchboard.stun;
-  const server = await listen({
-    ...common(switchboard),
-    host,
-    port,
-    reusePort,
-    tls: certificate,
-    ...(stun && { stun }),
-    sockets: switchboard.routes,
-    fetch: switchboard.fetch,
-  }).catch((error: unknown) => {
-    throw new Error(refusedPort(error, settings));
+  const open = ({ port }: { readonly port: number }): Promise<HttpServer> =>
+    listen({
+      ...common(switchboard),
+      host,
+      port,
+      reusePort,
+      tls: certificate,
+      ...(stun && { stun }),
+      sockets: switchboard.routes,
+      fetch: switchboard.fetch,
+    });
+  const server = await openPorts(switchboard, { port: wanted }, open).catch((error: unknown) => {
+    throw new Error(refusedAddress(error, settings));
   });
   switchboard.carriedBy({
     ...(certificate && stun && { stunPort: server.port }),
@@ -63,15 +66,16 @@ async function listenForClients(switchboard: Switchboard): Promise<HttpServer> {
 
 async function listenForOperators(switchboard: Switchboard): Promise<void> {
   const { admin } = switchboard.settings;
-  const server = await listen({
-    ...common(switchboard),
-    ...admin,
-    tls: undefined,
-    sockets: [],
-    fetch: switchboard.fetchAdmin,
-  }).catch((error: Error) => {
-    throw new Error(`setting admin.port: ${error.message}`);
-  });
+  const { host } = admin;
+  const open = ({ "admin.port": port }: { readonly "admin.port": number }): Promise<HttpServer> =>
+    listen({
+      ...common(switchboard),
+      ...{ host, port, tls: undefined, sockets: [] },
+      fetch: switchboard.fetchAdmin,
+    }).catch((error: NodeJS.ErrnoException) => {
+      throw Object.assign(new Error(`setting admin.port: ${error.message}`), { code: error.code });
+    });
+  const server = await openPorts(switchboard, { "admin.port": admin.port }, open);
   switchboard.carriedBy({ stop: () => server.stop() });
 }
 
@@ -90,11 +94,9 @@ function common({
   };
 }
 
-function refusedPort(error: unknown, { port, host }: LoadedSettings): string {
+function refusedAddress(error: unknown, { port, host }: LoadedSettings): string {
   const { code, message } = error as NodeJS.ErrnoException;
   switch (code) {
-    case "EADDRINUSE":
-      return `setting port: ${port} is in use by another program; choose another with --port or PORT`;
     case "EACCES":
       return `setting port: this user may not listen on ${port}`;
     case "EADDRNOTAVAIL":

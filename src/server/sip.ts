@@ -5,6 +5,7 @@ import { registerGatewayMetrics } from "../gateways/gateway-metrics.ts";
 import { SipGateway } from "../gateways/sip/gateway.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
 import { listenTcp, type TcpListener } from "../net/tcp.ts";
+import { openPorts } from "./ports.ts";
 import type { CoreContext, Part } from "./service.ts";
 
 const name = "sip";
@@ -36,20 +37,24 @@ export const sip: Part = {
   },
 };
 
-async function listenSip({ settings, host, log }: CoreContext, gateway: SipGateway): Promise<TcpListener> {
+async function listenSip(context: CoreContext, gateway: SipGateway): Promise<TcpListener> {
+  const { settings, host, log } = context;
   const { tcp, limits } = settings.sip;
   const address = tcp.host || host;
-  let port = tcp.port;
-  const listener = await listenTcp({
-    address,
-    port,
-    connections: limits.connections,
-    accept: (stream) => gateway.acceptStream(stream, { host: address, port }),
-  }).catch((error: Error) => {
-    throw new Error(`SIP can't listen on TCP ${address} port ${port}: ${error.message}`);
+  const listener = await openPorts(context, { "sip.tcp.port": tcp.port }, async (wanted) => {
+    let port = wanted["sip.tcp.port"];
+    const listener = await listenTcp({
+      address,
+      port,
+      connections: limits.connections,
+      accept: (stream) => gateway.acceptStream(stream, { host: address, port }),
+    }).catch((error: Error) => {
+      throw new Error(`SIP can't listen on TCP ${address} port ${port}: ${error.message}`);
+    });
+    port = listener.port;
+    return listener;
   });
-  port = listener.port;
-  log.info({ address, port }, "SIP over TCP");
+  log.info({ address, port: listener.port }, "SIP over TCP");
   return listener;
 }
 

@@ -12,6 +12,7 @@ import { startTurnFleet, type TurnFleet } from "../turn/shell/fleet.ts";
 import type { TurnOptions } from "../turn/shell/options.ts";
 import { discoverAddresses, type SeenAddress } from "../turn/shell/stun-discovery.ts";
 import { turnServerFor } from "./ice-servers.ts";
+import { openPorts } from "./ports.ts";
 import type { Part, PartContext, Service } from "./service.ts";
 
 /** What became of STUN and TURN. `failed`: the server's test of itself did not pass. */
@@ -92,19 +93,24 @@ export function coturnConfigFor({ turn, tls }: Settings, secret: string): string
   });
 }
 
-async function startFleet({ settings, host, log }: PartContext): Promise<TurnFleet> {
-  const { turn, dev } = settings;
-  const options: TurnOptions = { ...turnOptions(settings, host), log: (event) => logTurn(log, event) };
+async function startFleet(context: PartContext): Promise<TurnFleet> {
+  const { settings, host, log } = context;
+  const { turn } = settings;
   const failed = (error: Error): void => log.error({ err: error }, "a TURN worker ended");
-  try {
-    const found = await withFoundAddresses(options, turn.stunServers, log);
-    return await startTurnFleet(found, turn.workers, failed);
-  } catch (error) {
-    if (!dev) throw new Error(`setting turn: ${(error as Error).message}`);
-    // Somebody who tries it out has another one running, or a TURN server: any port will do.
-    log.warn({ reason: (error as Error).message }, "TURN takes free ports");
-    return await startTurnFleet({ ...options, udpPort: 0, tcpPort: 0 }, 1, failed);
-  }
+  const options: TurnOptions = { ...turnOptions(settings, host), log: (event) => logTurn(log, event) };
+  const refused = (error: Error): never => {
+    throw new Error(`setting turn: ${error.message}`);
+  };
+  const found = await withFoundAddresses(options, turn.stunServers, log).catch(refused);
+  const wanted = {
+    "turn.udpPort": turn.udpPort,
+    "turn.tcpPort": turn.tcpPort,
+    "turn.tlsPort": ownTls(settings) ? turn.tlsPort : 0,
+  };
+  return await openPorts(context, wanted, (ports) => {
+    const { "turn.udpPort": udpPort, "turn.tcpPort": tcpPort } = ports;
+    return startTurnFleet({ ...found, udpPort, tcpPort }, turn.workers, failed).catch(refused);
+  });
 }
 
 /** What the embedded server is started with. `host`: where the rest of the server listens. Throws where the certificate is unusable. */
