@@ -41,7 +41,7 @@ function isSource(file) {
 
 function throughWalls(imports, walls) {
   const rules = Object.entries(walls)
-    .map(([path, rule]) => ({ ...rule, path, pattern: patternOf(path) }))
+    .map(([path, rule]) => ({ ...rule, path, pattern: patternOf(path), allows: rule.may.map(allowedBy) }))
     .sort((a, b) => b.path.length - a.path.length);
   const ruleOf = (file) => rules.find(({ pattern }) => pattern.test(file));
   const found = [];
@@ -51,7 +51,8 @@ function throughWalls(imports, walls) {
       if (/^(node:|bun$|bun:)/.test(name) && rule.node !== true)
         found.push(`${file}: ${rule.path} may not import ${name}`);
       if (!name.startsWith("src/") || ruleOf(name) === rule || rule.may.includes("*")) continue;
-      if (!rule.may.includes(name.split("/")[1])) found.push(`${file}: ${rule.path} may not import ${name}`);
+      if (!rule.allows.some((allowed) => allowed.test(name)))
+        found.push(`${file}: ${rule.path} may not import ${name}`);
     }
   }
   return found;
@@ -75,6 +76,11 @@ function notAllowed(circles, allowed) {
       found.push(`walls.json allows a circle that there is not: ${nameOf(files)}`);
   }
   return found;
+}
+
+/** What an entry of `may` stands for: a folder of src, a path below it, or a file. */
+function allowedBy(entry) {
+  return patternOf(`src/${entry}`);
 }
 
 /** The strongly connected components with more than one file (Tarjan). */

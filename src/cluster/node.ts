@@ -10,7 +10,7 @@ import {
 import type { Device, LinkEnd, Outcome } from "../signaling/device.ts";
 import { Directory } from "../signaling/directory.ts";
 import type { KeyedCallElsewhere } from "../signaling/elsewhere.ts";
-import type { GatewayPort } from "../signaling/gateway-port.ts";
+import type { GatewayOptions, GatewayPort } from "../signaling/gateway-port.ts";
 import type { Remote, Transport } from "../signaling/ports.ts";
 import type { KeySnapshot } from "../signaling/session/call-keys.ts";
 import type { FindDevice, SessionSnapshot } from "../signaling/session/session-snapshot.ts";
@@ -69,9 +69,9 @@ export class SignalingNode {
     return this.core.open(transport, remote, now);
   }
 
-  /** The entrance for devices of another protocol. */
-  gateway(): GatewayPort {
-    return this.core.gateway();
+  /** The entrance for devices of another protocol. Throws where another gateway has the name. */
+  gateway(options: GatewayOptions): GatewayPort {
+    return this.core.gateway(options);
   }
 
   get draining(): boolean {

@@ -6,7 +6,7 @@ import type { Device, Outcome } from "./device.ts";
 import { DeviceLifecycle } from "./device-lifecycle.ts";
 import { Directory } from "./directory.ts";
 import { Alone, type Elsewhere } from "./elsewhere.ts";
-import { GatewayPort } from "./gateway-port.ts";
+import { type GatewayOptions, GatewayPort } from "./gateway-port.ts";
 import { type ConnectionHost, NativeConnection } from "./link/connection.ts";
 import { drainLinks, sweepLinks } from "./link/link-upkeep.ts";
 import { Links } from "./link/links.ts";
@@ -82,6 +82,7 @@ export class Core implements ConnectionHost {
   readonly signIn: SignIn;
   /** Devices of other protocols, by the ids of their links. */
   readonly gatewayDevices = new Map<string, Device>();
+  readonly #gateways = new Set<string>();
   draining = false;
   readonly #limits: Limits;
   readonly #deadlines: Deadlines;
@@ -128,10 +129,12 @@ export class Core implements ConnectionHost {
     this.#sweptSlowly = now;
   }
 
-  /** The entrance for devices of another protocol. Callers are asked for their offer early from then on, where it is needed. */
-  gateway(): GatewayPort {
-    this.sessions.setup.asksOffers = true;
-    return new GatewayPort({
+  /** The entrance for devices of another protocol. Throws where another gateway has the name. */
+  gateway(options: GatewayOptions): GatewayPort {
+    if (this.#gateways.has(options.name)) throw new Error(`there is a gateway ${options.name} already`);
+    this.#gateways.add(options.name);
+    if (options.asksOffers) this.sessions.setup.asksOffers = true;
+    return new GatewayPort(options, {
       limits: this.#limits,
       ports: this.ports,
       deadlines: this.#deadlines,

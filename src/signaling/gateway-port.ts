@@ -11,6 +11,17 @@ import type { Directory } from "./directory.ts";
 import type { Elsewhere } from "./elsewhere.ts";
 import type { Identity, Ports } from "./ports.ts";
 
+/** What a gateway says of itself. */
+export interface GatewayOptions {
+  /** Of its protocol, such as `sip`: one gateway has it. */
+  readonly name: string;
+  /**
+   * Its devices may need the caller's offer to ring (`needsOffer`). Callers without the `watch` grant are then asked for their offer at
+   * every call: if they were asked only where such a device rings, they could learn from it which devices there are.
+   */
+  readonly asksOffers: boolean;
+}
+
 /** What the core lends to its gateways. */
 export interface GatewayHost {
   readonly limits: Limits;
@@ -34,11 +45,15 @@ export interface GatewayHost {
  * timer: its deadlines are the core's.
  */
 export class GatewayPort {
+  readonly name: string;
+  readonly #asksOffers: boolean;
   readonly #host: GatewayHost;
   /** Those of this gateway. */
   readonly #attached = new Set<Device>();
 
-  constructor(host: GatewayHost) {
+  constructor({ name, asksOffers }: GatewayOptions, host: GatewayHost) {
+    this.name = name;
+    this.#asksOffers = asksOffers;
     this.#host = host;
   }
 
@@ -77,6 +92,7 @@ export class GatewayPort {
    * Signs a device in. It must not be there already: a gateway detaches the older one of its own first, and never takes the
    * place of a device of another protocol. One that a gateway of another node has is that node's no longer. `made` hears of
    * the device before anything is delivered to it.
+   * Throws where the device needs an offer to ring and the gateway has not said that its devices do.
    */
   attach(
     options: Omit<DeviceOptions, "node" | "gateway">,
@@ -84,6 +100,8 @@ export class GatewayPort {
     made: (device: Device) => void = () => {},
   ): Result<Device, WireError> {
     const { directory, limits, lifecycle, ports, attached, elsewhere } = this.#host;
+    if (options.capabilities.needsOffer === true && !this.#asksOffers)
+      throw new Error(`gateway ${this.name}: a device needs offers, and asksOffers is false`);
     if (this.draining) return fail(wireError("temporary"));
     const former = directory.device(options.user, options.id);
     if (former !== undefined && !isOfGatewayElsewhere(former))
@@ -91,7 +109,7 @@ export class GatewayPort {
     if (former === undefined && directory.devices(options.user).length >= limits.devicesPerUser)
       return fail(this.#full("devicesPerUser", "too_many_devices"));
     if (directory.deviceCount >= limits.links) return fail(this.#full("links", "temporary"));
-    const device = new Device({ ...options, gateway: "gateway" });
+    const device = new Device({ ...options, gateway: this.name });
     // Later than the run that it takes the place of, whatever the clocks say.
     device.stamp = Math.max(elsewhere.time(now), (former?.stamp ?? 0) + 1);
     made(device);

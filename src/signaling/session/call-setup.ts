@@ -25,7 +25,7 @@ export class CallSetup {
   readonly #options: CallSetupOptions;
   readonly #sessions: SessionTable;
   readonly #gate: CallGate;
-  /** Devices may attach that need an offer to ring. */
+  /** There is a gateway whose devices may need an offer to ring. */
   asksOffers = false;
 
   constructor(options: CallSetupOptions) {
@@ -95,7 +95,7 @@ export class CallSetup {
     if (session.state !== "ringing") return;
     const { user } = session.callRequest;
     for (const device of directory.devices(user)) session.ringDevice(device, now);
-    // Who may not know which devices there are must not learn it by being asked.
+    // A caller that may not know which devices there are must not learn it by being asked.
     if (this.asksOffers && !may(session.caller.device ?? noDevice, "watch", user))
       session.ring.wantOffer(now);
     this.#options.glare.look(session, now);

@@ -3,7 +3,7 @@ import { resolveHost } from "../../net/resolve.ts";
 import { bindUdp, type UdpSocket } from "../../net/udp.ts";
 import { formatAddress } from "../../shared/ip-address.ts";
 import { type Family, family, familyOf } from "../../wire/stun/transport-address.ts";
-import { parseIceUrl } from "./ice-url.ts";
+import { parseIceUrl } from "../ice-url.ts";
 import { defaultRelayPorts, type TurnOptions } from "./options.ts";
 import { relayAddresses } from "./public-address.ts";
 import { TurnClient } from "./turn-client.ts";

@@ -1,10 +1,8 @@
 import { readFileSync } from "node:fs";
-import type { Settings } from "./schema.ts";
+import type { TokenRules } from "./token-verifier.ts";
 
-type Tokens = Settings["tokens"];
-
-/** The settings with the public key as PEM where they named a file. Throws an Error that names the setting. */
-export function withKeyText(tokens: Tokens): Tokens {
+/** The rules with the public key as PEM where they name a file. Throws an Error that names the setting. */
+export function withKeyText(tokens: TokenRules): TokenRules {
   const { publicKey } = tokens;
   if (publicKey === "" || publicKey.includes("-----BEGIN")) return tokens;
   try {
