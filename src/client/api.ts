@@ -1,9 +1,34 @@
 import type { WireReason } from "../protocol/end-reasons.ts";
 import type { Capabilities, RoomPolicy } from "../protocol/values.ts";
 import type { SwitchboardError } from "./error.ts";
-import type { Cancel, Live } from "./live.ts";
 
 export type { Capabilities, RoomPolicy };
+
+/** Ends what it is given to when its signal aborts; the promise then rejects with the signal's reason. */
+export interface Cancel {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The events of an object: its own, and `change`, which every object has. */
+export type Events<E extends object> = E & { change: undefined };
+
+/** An object that changes while you hold it. */
+export interface Live<E extends object = object> extends AsyncDisposable {
+  /**
+   * Calls `listener` on each event, until the returned function is called, `signal` aborts or, with `once`, the first
+   * came. Events about something that is still there (`incoming`, `joined`, `knock`, `channel`) are told to late
+   * listeners too. What a listener throws goes to `reportError` and disturbs nobody else.
+   */
+  on<K extends keyof Events<E>>(
+    type: K,
+    listener: (event: Events<E>[K]) => void,
+    options?: Cancel & { readonly once?: boolean },
+  ): () => void;
+  /** The next such event. Rejects with `closed` when the object ends first. */
+  next<K extends keyof Events<E>>(type: K, options?: Cancel): Promise<Events<E>[K]>;
+  /** Counts the changes: a snapshot for `useSyncExternalStore` and the like. */
+  readonly revision: number;
+}
 
 /** Why a call, a ring, a room or a client is over. `accepted`: a ring that this device won. `closed`: the client was closed. */
 export type EndReason = WireReason | "accepted" | "closed" | "refused";

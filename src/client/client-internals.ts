@@ -1,8 +1,7 @@
 import type { Push } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { RequestOf, RequestType } from "../protocol/requests.ts";
-import type { Call, Client, Ended, Peer } from "./api.ts";
-import type { Cancel } from "./live.ts";
+import type { Call, Cancel, Client, Ended, Peer } from "./api.ts";
 
 /** A request's fields. Undefined ones are left out on the wire. */
 export type Fields<T extends RequestType> = Loose<Omit<RequestOf<T>, "id" | "type">>;
@@ -19,6 +18,7 @@ export interface AskOptions<T extends RequestType> extends Cancel {
 export interface ClientInternals {
   readonly self: Peer | undefined;
   readonly state: Client["state"];
+  readonly sessions: Sessions;
   /** Asks the server; waits while there is no link. */
   ask<T extends RequestType>(type: T, fields: Fields<T>, options?: AskOptions<T>): Promise<ReplyOf<T>>;
   /** Tells the server something that may be said twice. A refusal is logged and no more: there is nothing to be done. */
@@ -27,16 +27,22 @@ export interface ClientInternals {
   newStream(): MediaStream;
   /** A connection with the ICE servers of now. */
   newPeerConnection(call: Call): RTCPeerConnection;
-  /** The session is this object's from now on; this object is done with it. */
-  enter(id: string, session: Session): void;
-  leave(id: string | undefined, session: Session): void;
-  /** A call begins to count; a call or ring no longer does. */
-  began(call: Call): void;
-  done(session: Session): void;
   log(level: "debug" | "info" | "warn", text: string, data?: object): void;
 }
 
-/** Whoever holds a leg of a session: a call or a ring. */
+/** The client's sessions, as calls and rings see them. */
+export interface Sessions {
+  /** The session is this object's from now on. */
+  enter(id: string, session: Session): void;
+  /** This object is done with the session. */
+  leave(id: string | undefined, session: Session): void;
+  /** A call begins to count. */
+  began(call: Call): void;
+  /** A call or ring is over. */
+  done(session: Session): void;
+}
+
+/** What holds a leg of a session: a call or a ring. */
 export interface Session {
   /** The newest of any frame of the session. */
   ticket?: string | undefined;

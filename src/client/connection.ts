@@ -51,7 +51,7 @@ export class Connection implements LinkShell {
     this.#busy = false;
     clearTimeout(this.#timer);
     const wait = this.#link.nextDeadline - Date.now();
-    if (wait < Number.POSITIVE_INFINITY)
+    if (Number.isFinite(wait))
       this.#timer = setTimeout(() => this.tell((link, now) => link.tick(now)), Math.min(wait, longest));
   }
 

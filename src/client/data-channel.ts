@@ -1,6 +1,6 @@
-import type { Channel } from "./api.ts";
+import type { Cancel, Channel } from "./api.ts";
+import { dispose } from "./emitter.ts";
 import { abortable, SwitchboardError, toError } from "./error.ts";
-import { type Cancel, dispose } from "./live.ts";
 
 const highWater = 1_048_576;
 const mostUnread = 16_777_216;

@@ -4,8 +4,8 @@ import type { Description } from "../protocol/values.ts";
 import type { Call, CallOptions, Ended, Flags, IncomingCall, Peer } from "./api.ts";
 import { MediaCall, toEnded } from "./call.ts";
 import type { ClientInternals, Session } from "./client-internals.ts";
+import { dispose, Emitter } from "./emitter.ts";
 import { quiet, SwitchboardError } from "./error.ts";
-import { dispose, Emitter } from "./live.ts";
 import { resolveMedia } from "./media.ts";
 
 /** A ring at this device, or (`resumed`) a session that a reload left behind. */
@@ -74,8 +74,8 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
   over(ended: Ended): void {
     if (this.#over) return;
     this.#over = ended;
-    this.#client.leave(this.id, this);
-    this.#client.done(this);
+    this.#client.sessions.leave(this.id, this);
+    this.#client.sessions.done(this);
     this.finish(ended);
   }
 
@@ -117,6 +117,6 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     this.over({ reason: "accepted", by: this.#client.self });
     call.ticket = this.ticket;
     call.become(this.id);
-    this.#client.began(call);
+    this.#client.sessions.began(call);
   }
 }

@@ -14,11 +14,11 @@ export interface Outgoing {
   settle(ok: Json | undefined, error?: Refusal): void;
 }
 
-/** Why a request was not granted. */
+/** Why a request was not granted. What is missing is as {@link SwitchboardError} has it by default. */
 export interface Refusal {
   readonly code: WireCode | "closed";
-  readonly message: string;
-  readonly temporary: boolean;
+  readonly message?: string;
+  readonly temporary?: boolean;
   readonly retryAfter?: number;
 }
 

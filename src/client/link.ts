@@ -15,7 +15,7 @@ type Status = "idle" | "token" | "waiting" | "opening" | "greeting" | "live" | "
 
 /** A browser may close with 1000 and 3000–4999 only; this one means: I come back. */
 const comeBack = 4100;
-const over: Refusal = { code: "closed", message: "closed", temporary: false };
+const over: Refusal = { code: "closed" };
 const lost: Refusal = {
   code: "outcome_unknown",
   message: "The link was lost before the reply.",

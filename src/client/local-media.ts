@@ -1,6 +1,6 @@
 import type { Flags, Kind, LocalMedia } from "./api.ts";
+import { dispose, Emitter } from "./emitter.ts";
 import { abortable, type ErrorCode, quiet, SwitchboardError, toError } from "./error.ts";
-import { dispose, Emitter } from "./live.ts";
 import { isScreen, type Slot } from "./slots.ts";
 
 /** Opens what is asked for, and closes it again when nobody wants it any more. */

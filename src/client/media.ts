@@ -1,6 +1,5 @@
-import type { LocalMedia, Media } from "./api.ts";
+import type { Cancel, LocalMedia, Media } from "./api.ts";
 import { abortable } from "./error.ts";
-import type { Cancel } from "./live.ts";
 import type { SourceMedia } from "./local-media.ts";
 
 /**

@@ -1,12 +1,24 @@
-import type { Push, PushOf } from "../protocol/pushes.ts";
+import type { PushOf } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { Member as WireMember } from "../protocol/values.ts";
-import type { Call, Ended, JoinOptions, Member, Message, Peer, Room, RoomPolicy, Sent } from "./api.ts";
+import type {
+  Call,
+  Cancel,
+  Ended,
+  Events,
+  JoinOptions,
+  Member,
+  Message,
+  Peer,
+  Room,
+  RoomPolicy,
+  Sent,
+} from "./api.ts";
 import { failure, MediaCall } from "./call.ts";
 import type { ClientInternals } from "./client-internals.ts";
 import { deferred } from "./deferred.ts";
+import { dispose, Emitter } from "./emitter.ts";
 import { onAbort, SwitchboardError, settled } from "./error.ts";
-import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
 import type { SourceMedia } from "./local-media.ts";
 import { resolveMedia } from "./media.ts";
 
@@ -93,7 +105,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     const call = new MediaCall(this.#client, push.offer ? "out" : "in", push.peer, member.remote);
     call.use(this.#media, false);
     call.become(push.session);
-    this.#client.began(call);
+    this.#client.sessions.began(call);
     call.begin(push);
     member.call = call;
     void call.ended.then(() => {
@@ -237,9 +249,4 @@ class RoomMember implements Member {
     this.#remote ??= this.#client.newStream();
     return this.#remote;
   }
-}
-
-/** True for the pushes that speak of a room itself, not of a session in it. */
-export function isRoomPush(push: Push): push is RoomPush {
-  return "room" in push && !("session" in push);
 }

@@ -1,32 +1,6 @@
-import type { Ended } from "./api.ts";
+import type { Cancel, Ended, Events, Live } from "./api.ts";
 import { deferred } from "./deferred.ts";
 import { onAbort, quiet, SwitchboardError } from "./error.ts";
-
-/** Ends what it is given to when its signal aborts; the promise then rejects with the signal's reason. */
-export interface Cancel {
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The events of an object: its own, and `change`, which every object has. */
-export type Events<E extends object> = E & { change: undefined };
-
-/** An object that changes while you hold it. */
-export interface Live<E extends object = object> extends AsyncDisposable {
-  /**
-   * Calls `listener` on each event, until the returned function is called, `signal` aborts or, with `once`, the first
-   * came. Events about something that is still there (`incoming`, `joined`, `knock`, `channel`) are told to late
-   * listeners too. What a listener throws goes to `reportError` and disturbs nobody else.
-   */
-  on<K extends keyof Events<E>>(
-    type: K,
-    listener: (event: Events<E>[K]) => void,
-    options?: Cancel & { readonly once?: boolean },
-  ): () => void;
-  /** The next such event. Rejects with `closed` when the object ends first. */
-  next<K extends keyof Events<E>>(type: K, options?: Cancel): Promise<Events<E>[K]>;
-  /** Counts the changes: a snapshot for `useSyncExternalStore` and the like. */
-  readonly revision: number;
-}
 
 /** The key of `await using`; Safari has no `Symbol.asyncDispose`, and a class field needs a key everywhere. */
 export const dispose: typeof Symbol.asyncDispose =
