@@ -1,10 +1,9 @@
 import { channelDataLength, channelHeaderBytes, writeChannelHeader } from "../wire/stun/channel-data.ts";
 import type { Family } from "../wire/stun/transport-address.ts";
 import type { Identity } from "./authentication.ts";
-import { type Channel, channelLife, channelRest } from "./channel.ts";
 import type { Client } from "./client.ts";
 import { dataIndication } from "./data-indication.ts";
-import { type Permission, permissionLife } from "./permission.ts";
+import { type Channel, channelLife, channelRest, type Permission, permissionLife } from "./permission.ts";
 import type { Lease } from "./quotas.ts";
 import type { Relay } from "./relay.ts";
 import type { Traffic } from "./traffic.ts";

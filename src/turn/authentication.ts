@@ -9,7 +9,7 @@ import {
   passwordAlgorithm,
 } from "../wire/stun/password-algorithms.ts";
 import { decodeText } from "../wire/stun/text.ts";
-import type { Client } from "./client.ts";
+import type { TransportAddress } from "../wire/stun/transport-address.ts";
 import type { Account, Credentials } from "./credentials.ts";
 import type { Nonces } from "./nonces.ts";
 import type { Rule } from "./stats.ts";
@@ -67,20 +67,25 @@ export class Authentication {
     this.#strictExpiry = strictExpiry;
   }
 
-  check(request: StunMessage, client: Client, now: number): Identity | Refusal {
+  /** Who sent a request from `source`, or why it isn't believed. `known`: the identity of the source's allocation, if it has one. */
+  check(
+    request: StunMessage,
+    source: TransportAddress,
+    known: Identity | undefined,
+    now: number,
+  ): Identity | Refusal {
     const kind = request.has(attribute.messageIntegritySha256) ? "sha256" : "sha1";
     if (kind === "sha1" && !request.has(attribute.messageIntegrity)) return unauthenticated;
     const nonce = request.value(attribute.nonce);
     if (nonce === undefined || !request.has(attribute.realm)) return badRequest;
     // The nonce is first: what isn't in a conversation with us costs one HMAC and no look at any secret.
-    if (!this.#nonces.check(nonce, client.source, now)) return staleNonce;
+    if (!this.#nonces.check(nonce, source, now)) return staleNonce;
     const algorithm = chosenAlgorithm(request);
     if (algorithm === undefined) return badRequest;
     const named = this.#username(request);
     if (named === undefined) return badRequest;
     if (named === "") return unauthenticated;
 
-    const known = client.allocation?.identity;
     if (known !== undefined && known.username === named && known.algorithm === algorithm) {
       if (this.#strictExpiry && known.expiresAt <= now) return unauthenticated;
       return checkIntegrity(request, kind, known.key, this.#crypto) ? { ...known, kind } : unauthenticated;

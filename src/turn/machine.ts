@@ -240,7 +240,7 @@ export class TurnMachine {
       this.stats.refuse("malformed");
       return;
     }
-    const identity = this.#authentication.check(request, client, now);
+    const identity = this.#authentication.check(request, client.source, client.allocation?.identity, now);
     if ("challenge" in identity) this.#refuse(client, request, identity, now);
     else this.finish(client, request, identity, this.#perform(handler, client, request, identity, now));
   }

@@ -1,7 +1,6 @@
 import { formatAddress } from "../shared/ip-address.ts";
 import type { Family, TransportAddress } from "../wire/stun/transport-address.ts";
-import type { Allocation } from "./allocation.ts";
-import type { DatagramSocket } from "./udp-listener.ts";
+import type { DatagramSocket } from "./datagram-socket.ts";
 
 /** A relay's own UDP socket. */
 export interface RelaySocket extends DatagramSocket {
@@ -38,6 +37,14 @@ export interface RelayPorts {
   advertised(family: Family): Uint8Array;
 }
 
+/** The allocation of a relay, which hears what comes for it. */
+export interface RelayOwner {
+  /** A datagram that the relay's socket got. */
+  fromSocket(bytes: Uint8Array, port: number, address: string): void;
+  /** A payload of another relay of this server, with four bytes of room before it. */
+  deliver(frame: Uint8Array, length: number, port: number, address: string): void;
+}
+
 /** A relayed transport address of an allocation. */
 export class Relay implements RelayReceiver {
   readonly family: Family;
@@ -45,9 +52,9 @@ export class Relay implements RelayReceiver {
   /** As clients are told. */
   readonly address: TransportAddress;
   readonly addressText: string;
-  readonly allocation: Allocation;
+  readonly allocation: RelayOwner;
 
-  constructor(family: Family, socket: RelaySocket, address: Uint8Array, allocation: Allocation) {
+  constructor(family: Family, socket: RelaySocket, address: Uint8Array, allocation: RelayOwner) {
     this.family = family;
     this.socket = socket;
     this.address = { address, port: socket.port };

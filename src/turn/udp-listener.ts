@@ -2,19 +2,7 @@ import { parseAddress, unmapped } from "../shared/ip-address.ts";
 import type { TransportAddress } from "../wire/stun/transport-address.ts";
 import type { Allocation } from "./allocation.ts";
 import type { Client } from "./client.ts";
-
-/** Where datagrams go; made once for many of them. */
-export interface DatagramTarget {
-  readonly port: number;
-  readonly address: string;
-}
-
-/** A UDP socket. What it sends it takes at once, so that the bytes may be written over; it answers false when it couldn't. */
-export interface DatagramSocket {
-  target(port: number, address: string): DatagramTarget;
-  /** Sends the first so many bytes. */
-  sendPart(bytes: Uint8Array, length: number, target: DatagramTarget): boolean;
-}
+import type { DatagramSocket, DatagramTarget } from "./datagram-socket.ts";
 
 /** One UDP listener: finds the client of a datagram without making anything. */
 export class UdpListener {

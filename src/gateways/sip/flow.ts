@@ -1,4 +1,5 @@
 import type { SipMessage } from "./message.ts";
+import type { SipSettings } from "./settings.ts";
 
 /**
  * One connection of a client, as the pure parts see it. Messages to a client go by its flow and never by what a URI resolves
@@ -19,4 +20,19 @@ export interface Flow {
   /** Sends one message; nothing happens once the flow is closed. */
   send(message: SipMessage): void;
   close(reason: string): void;
+}
+
+/** What a flow needs of the gateway that it belongs to. */
+export interface FlowOwner {
+  readonly settings: SipSettings;
+  /** True when there may be no more flows. */
+  readonly full: boolean;
+  /** An id for a flow. */
+  nextFlow(): number;
+  opened(flow: Flow): void;
+  closed(flow: Flow): void;
+  /** A message was sent. */
+  sent(): void;
+  /** One whole message came. `write` sends the text of a refusal that no parsed message stands for. */
+  received(input: string | Uint8Array, flow: Flow, write: (text: string) => void): void;
 }

@@ -3,7 +3,7 @@ import type { StreamHandlers, StreamSocket } from "../../net/tcp.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
 import type { TransportGuard } from "../../transports/transport-guard.ts";
 import type { Clock } from "./clock.ts";
-import type { Flow } from "./flow.ts";
+import type { Flow, FlowOwner } from "./flow.ts";
 import { refusal } from "./parse-error.ts";
 import { parseMessage } from "./parser.ts";
 import type { SipSettings } from "./settings.ts";
@@ -30,7 +30,7 @@ export interface GatewayNumbers extends Omit<AgentNumbers, "unauthorized" | "lim
  * The SIP gateway: it joins connections to the pure stack, and the stack to the core. A fault of ours in the handling of one
  * message costs that message and nobody else.
  */
-export class SipGateway {
+export class SipGateway implements FlowOwner {
   readonly settings: SipSettings;
   readonly now: () => number;
   readonly #core: GatewayPort;
@@ -62,12 +62,12 @@ export class SipGateway {
     return socketRoute(this, guard);
   }
 
-  /** Takes a TCP connection. `place`: what we call ourselves on it. */
+  /** Takes a TCP connection. `local`: the gateway's own address on it, for Via and Contact. */
   acceptStream(
     stream: StreamSocket,
-    place: { readonly host: string; readonly port: number },
+    local: { readonly host: string; readonly port: number },
   ): StreamHandlers | undefined {
-    return acceptStream(this, stream, place);
+    return acceptStream(this, stream, local);
   }
 
   /** Ends every connection. */

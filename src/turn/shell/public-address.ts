@@ -4,7 +4,12 @@ import { parseAddress } from "../../shared/ip-address.ts";
 import { type Family, family, familyOf } from "../../wire/stun/transport-address.ts";
 import { PeerPolicy } from "../peer-policy.ts";
 import type { TurnOptions } from "./options.ts";
-import type { RelayAddress } from "./relay-sockets.ts";
+
+/** Where relays of one family are bound, and what clients are told instead where that differs (behind NAT). */
+export interface RelayAddress {
+  readonly bind: string;
+  readonly advertised: Uint8Array;
+}
 
 /**
  * Where relays are bound and what clients are told, for each family that there can be relays of. Told is, in this order: what is

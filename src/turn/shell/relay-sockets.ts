@@ -1,15 +1,10 @@
-import { bindUdp, type UdpSocket, type UdpTarget } from "../../net/udp.ts";
+import { bindUdp } from "../../net/udp.ts";
+import type { UdpSocket, UdpTarget } from "../../net/udp-socket.ts";
 import { formatAddress } from "../../shared/ip-address.ts";
 import { type Family, family as families } from "../../wire/stun/transport-address.ts";
 import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../relay.ts";
 import type { FleetPorts } from "./fleet-ports.ts";
-import { reachableAddress } from "./public-address.ts";
-
-/** Where relays of one family are bound, and what clients are told instead where that differs (behind NAT). */
-export interface RelayAddress {
-  readonly bind: string;
-  readonly advertised: Uint8Array;
-}
+import { type RelayAddress, reachableAddress } from "./public-address.ts";
 
 export interface RelaySocketOptions {
   readonly addresses: Readonly<Partial<Record<Family, RelayAddress>>>;
