@@ -1,3 +1,4 @@
+import { isDigits } from "./characters.ts";
 import { quotedEnd } from "./parameters.ts";
 
 /** The values of a line at its commas outside of quotes and angle brackets, trimmed; no empty ones. */
@@ -25,4 +26,11 @@ export function splitValues(line: string): string[] {
   }
   take(line.slice(start));
   return found;
+}
+
+/** A header value of digits alone that is below 2³², with any number of zeros in front; undefined for everything else. */
+export function parseCount(value: string | undefined): number | undefined {
+  if (value === undefined || !isDigits(value, 64)) return undefined;
+  const number = Number(value);
+  return number < 2 ** 32 ? number : undefined;
 }

@@ -1,7 +1,6 @@
 import { decodeText, encodeText } from "../../wire/stun/text.ts";
-import { parseCount } from "./count.ts";
 import type { CSeq } from "./cseq.ts";
-import { splitValues } from "./header-values.ts";
+import { parseCount, splitValues } from "./header-values.ts";
 import { Headers } from "./headers.ts";
 import { formatNameAddress, type NameAddress, parseNameAddress, withTag } from "./name-address.ts";
 import { reasonPhrase } from "./status.ts";

@@ -1,12 +1,12 @@
 import { fail, ok, type Result } from "../../shared/result.ts";
 import { decodeText, encodeText } from "../../wire/stun/text.ts";
 import { isBlank, isToken } from "./characters.ts";
-import { parseCount } from "./count.ts";
 import { parseCSeq } from "./cseq.ts";
 import { headerKey } from "./header-name.ts";
+import { parseCount } from "./header-values.ts";
 import { Headers } from "./headers.ts";
-import { messageLimits } from "./limits.ts";
 import type { SipMessage } from "./message.ts";
+import { messageLimits } from "./message-limits.ts";
 import { parseNameAddress } from "./name-address.ts";
 import type { ParseError } from "./parse-error.ts";
 import { isStatusLine, parseStartLine, type StartLine } from "./start-line.ts";

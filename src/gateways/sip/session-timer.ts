@@ -1,6 +1,6 @@
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Clock } from "./clock.ts";
-import { parseCount } from "./count.ts";
+import { parseCount } from "./header-values.ts";
 import type { HeaderEntry, SipMessage, SipRequest } from "./message.ts";
 
 /** The shortest interval that is agreed to, in seconds. JsSIP wants 90. */

@@ -1,5 +1,5 @@
 import { isDigits, isToken } from "./characters.ts";
-import { messageLimits } from "./limits.ts";
+import { messageLimits } from "./message-limits.ts";
 import { parseUri, type Uri } from "./uri.ts";
 
 export type StartLine =

@@ -1,7 +1,7 @@
 import { StreamBuffer } from "../../shared/stream-buffer.ts";
-import { parseCount } from "./count.ts";
 import { headerKey } from "./header-name.ts";
-import { messageLimits } from "./limits.ts";
+import { parseCount } from "./header-values.ts";
+import { messageLimits } from "./message-limits.ts";
 import { headEnd } from "./parser.ts";
 
 /** Who gets what a stream was cut into. */
