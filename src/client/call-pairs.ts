@@ -6,11 +6,11 @@ import { SwitchboardError, toError } from "./error.ts";
 import { Pair, type PairEvents, type PairSignal } from "./pair.ts";
 import { Recovery } from "./recovery.ts";
 
-/** The call that pairs belong to, and what it hears of them. */
+/** The call that pairs belong to, and what it is told of them. */
 export interface PairsOwner extends Call {
   /** Labels of its data channels. */
   readonly channels: ReadonlyMap<string, unknown>;
-  /** A pair was made: give it the media to send. */
+  /** A pair was made: the call attaches its media. */
   opened(pair: Pair): void;
   /** This pair is in use from now on: its connection carries the data channels. */
   used(pair: Pair): void;
@@ -18,17 +18,17 @@ export interface PairsOwner extends Call {
   onReceived(pair: Pair): void;
   /** The other end opened a channel on the pair in use. */
   onChannel(pair: Pair, channel: RTCDataChannel): void;
-  /** The pair in use connected, or has lost its connection. */
+  /** The pair in use is connected, or has lost its connection. */
   flows(works: boolean): void;
-  /** The pair in use can't be helped any more. */
+  /** The pair in use failed for good. */
   fail(error: SwitchboardError): void;
 }
 
 const reportEvery = 10_000;
 
 /**
- * The connections of a call: the pair in use, and the next one while a move is on. Restarts ICE for a pair in trouble, and
- * reports to the server on the one in use.
+ * The connections of a call: the pair in use, and the next one while a move is on. Restarts ICE when the path fails, and sends
+ * reports on the pair in use to the server.
  */
 export class CallPairs implements PairEvents {
   #current: Pair | undefined;
@@ -51,21 +51,21 @@ export class CallPairs implements PairEvents {
     return this.#current;
   }
 
-  /** The pair in use and the next one, as far as there are such. */
+  /** The pair in use and the next one, if there are any. */
   get all(): Pair[] {
     return [this.#current, this.#next].filter((pair) => pair !== undefined);
   }
 
   /**
-   * Opens a pair: the first one is in use at once, a later one once the server says `moved`. `early`: while the call still
-   * rings, so that its offer can ring devices that need one.
+   * Opens a pair. The first one is in use at once, a later one when the server says `moved`. `early`: the call still rings, and
+   * this end's offer is needed to ring some devices.
    */
   open(
     { pair: number, generation, offer }: Pick<PushOf<"pair">, "pair" | "generation" | "offer">,
     early?: true,
   ): void {
     const there = this.#early && offer;
-    // The call turned out to be another, in which the other end offers.
+    // The call became another one (glare), in which the other end offers.
     if (this.#early && !there) this.#current = this.#current?.close() as undefined;
     this.#early = early;
     if (!there) {
@@ -82,7 +82,7 @@ export class CallPairs implements PairEvents {
     this.#schedule();
   }
 
-  /** Something from the server for one of the pairs. */
+  /** Hands a push on to the pair that it is about. */
   signaled(push: PushOf<"signal"> | PushOf<"accepted"> | PushOf<"restart"> | PushOf<"resync">): void {
     const pair = this.all.find(({ number }) => number === push.pair);
     if (push.type === "restart") pair?.restart(push.generation, push.offer);
@@ -90,7 +90,7 @@ export class CallPairs implements PairEvents {
     else pair?.receive(push as PairSignal);
   }
 
-  /** The next pair, if it has this number, is the one in use from now on; the older one closes. */
+  /** Switches to the next pair, if it has this number, and closes the older one. */
   commit(number: number): void {
     const next = this.#next;
     if (next?.number !== number) return;
@@ -109,7 +109,7 @@ export class CallPairs implements PairEvents {
     this.#next = undefined;
   }
 
-  /** The server found the session again, in this pair: both ends say once more what may have been lost. */
+  /** The server found the session again, with this pair: both ends repeat what may have been lost. */
   found({ session, pair, generation, offer }: PushOf<"session">): void {
     this.commit(pair);
     this.drop();
@@ -125,7 +125,7 @@ export class CallPairs implements PairEvents {
     this.#schedule();
   }
 
-  /** Restarts ICE: compare-and-set to the next generation. The end that loses the race has what it wanted. */
+  /** Restarts ICE, by compare-and-set to the next generation: an end that loses the race gets the restart it wanted. */
   async restartIce(session: string): Promise<void> {
     const pair = this.#current as Pair;
     const { number, generation } = pair;
@@ -140,7 +140,7 @@ export class CallPairs implements PairEvents {
       });
   }
 
-  /** Tells the server how a pair does; without one, the pair in use. */
+  /** Sends statistics of a pair to the server; by default of the pair in use. */
   async report(pair = this.#current): Promise<void> {
     const session = this.#call.id;
     if (!pair || pair.state === "new" || !session) return;

@@ -52,10 +52,10 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
   readonly #connected = deferred<void>();
   #closesMedia = false;
   #unfollow = () => {};
-  /** This call lost a glare and is about to become the call that won. */
+  /** This call lost to another one (glare), and is about to become that. */
   #merging = false;
 
-  /** `remote`: the stream that is to show what the other end sends. */
+  /** `remote`: the stream to put the other end's tracks into. */
   constructor(client: ClientInternals, direction: "in" | "out", peer: Peer, remote = client.newStream()) {
     super();
     this.#client = client;
@@ -73,7 +73,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     return this.#connected.promise;
   }
 
-  /** Media first, then the ring. */
+  /** Opens the media, then calls. */
   async dial(to: string, { media, data, timeout, signal }: CallOptions): Promise<void> {
     void this.ended.then(onAbort(signal, () => void this.hangup()));
     const done = ({ session }: ReplyOf<"call">) => {
@@ -85,7 +85,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
       if (this.state === "ended") return;
       const wants = { ...this.media?.offers, data: this.channels.size > 0 };
       const fields = { to, key: randomId(), media: wants, data, timeout };
-      // Given up before it was sent: then it is not sent.
+      // A call that ends before the request was sent is never sent.
       const gone = new AbortController();
       void this.ended.then(() => gone.abort());
       await this.#client.ask("call", fields, { repeat: true, done, signal: gone.signal });
@@ -102,7 +102,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     this.changed();
   }
 
-  /** The session is active: connect. `offer`: this end makes the offer. */
+  /** The session is active: connects. `offer`: this end makes the offer. */
   begin(first: Pick<PushOf<"pair">, "pair" | "generation" | "offer">): void {
     if (this.state === "ended") return;
     this.state = "connecting";
@@ -111,7 +111,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     this.changed();
   }
 
-  /** After a reload the session is there, its connection is not: the next pair goes to this same device. */
+  /** Continues a session after a reload, which ended its connection: moves it to this same device, for a new pair. */
   async resume(): Promise<void> {
     this.state = "connecting";
     try {
@@ -123,8 +123,8 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
   }
 
   /**
-   * Glare: two users call each other, and the other one's call survives. This one accepts it with the media that it has, and
-   * is that call from then on.
+   * Glare: two users call each other, and the other user's call survives. This call accepts it with the media that it has, and
+   * becomes that call.
    */
   async merge(survivor: string, from: Peer = this.peer): Promise<void> {
     const loser = this.id;
@@ -181,7 +181,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
         break;
       case "session":
         if (this.state === "ringing") break;
-        // It may have moved while this end was away.
+        // The other end may have moved while this end was away.
         if (push.peer.device !== this.peer.device) this.push({ ...push, type: "moved" });
         this.#pairs.found(push);
         break;
@@ -190,7 +190,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     }
   }
 
-  /** `told`: what it waits for before it lets go of the session. */
+  /** Ends the call at this end. It keeps the session's id until `told` resolves. */
   over(ended: Ended, told = Promise.resolve()): void {
     if (this.state === "ended") return;
     this.state = "ended";
@@ -204,7 +204,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     this.finish(ended);
   }
 
-  /** A link to the server, of this end or the other one, went up or down. */
+  /** The link to the server of this end or the other one is up again, or lost. */
   refresh(): void {
     this.#pairs.links(this.#client.state === "online" && this.peerLink === "live");
   }
@@ -217,7 +217,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
 
   async hangup(reason?: string): Promise<void> {
     const rings = this.state === "ringing";
-    // A last report, if it is to be had at once: who hangs up does not wait for numbers.
+    // A last report, if the statistics come at once: hanging up does not wait for them.
     if (!rings)
       await Promise.race([this.#pairs.report(), new Promise((resolve) => setTimeout(resolve, 200))]);
     await this.#give({ reason: rings ? "cancelled" : "hangup", by: this.#client.self, detail: reason });
@@ -282,7 +282,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     return quiet(this.#active().then(async () => (await this.#pairs.current?.stats())?.stats ?? none));
   }
 
-  /** The ICE servers are new. */
+  /** Gives the connections the current ICE servers. */
   configure(config: RTCConfiguration): void {
     for (const { pc } of this.#pairs.all) pc.setConfiguration(config);
   }
@@ -330,7 +330,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     return type === "channel" ? [...this.channels.values()].filter((channel) => !channel.init) : [];
   }
 
-  /** The session, when it is active; rejects when it is not. */
+  /** The id of the session. Rejects with `wrong_state` when it isn't active. */
   async #active(): Promise<string> {
     if (this.id && this.state !== "ringing" && this.state !== "ended") return this.id;
     throw new SwitchboardError("wrong_state", this.state);
@@ -352,24 +352,24 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     this.changed();
   }
 
-  /** Ends the call here and tells the server; it may have to be found there again for that. */
+  /** Ends the call here and tells the server, which may have to find the session again for that. */
   async #give(ended: Ended): Promise<void> {
     const { id: session, state } = this;
     if (state === "ended") return;
     const reason = ended.reason === "failed" ? "failed" : "hangup";
-    // Of a call that rings the server takes it for a cancel.
+    // While the call rings, the server takes a hangup for a cancel.
     const told = session ? this.#client.say("hangup", { session, reason, detail: ended.detail }) : undefined;
     this.over(ended, told);
     await told;
   }
 }
 
-/** The end that the server tells. */
+/** How a session ended, from the server's push. */
 export function toEnded({ reason, by, device, detail }: Ended): Ended {
   return { reason, by, device, detail };
 }
 
-/** The end of what could not even begin, or go on. */
+/** How something ended that an error kept from beginning or going on. */
 export function failure(thrown: unknown): Ended {
   const error = toError(thrown, "negotiation_failed");
   const { code } = error;

@@ -38,7 +38,7 @@ import { Watches } from "./watches.ts";
 
 type ClientEvents = { incoming: IncomingCall; message: Message; presence: Presence; frame: Frame };
 
-/** What the closes from 4300 on mean, which are not to be undone. */
+/** The error codes of the close codes from 4300 on, after which the client does not reconnect. */
 const stops: readonly ErrorCode[] = [
   "replaced",
   "replaced",
@@ -48,7 +48,7 @@ const stops: readonly ErrorCode[] = [
   "kicked",
 ];
 
-/** Connects to a server. Returns at once; what is asked before it is online waits. */
+/** Connects to a server. Returns at once; requests wait until the client is online. */
 export function connect(options: ConnectOptions): Client {
   return new SwitchboardClient(options);
 }
@@ -186,7 +186,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   }
 
   async introduce(): Promise<Omit<Introduction, "token">> {
-    // Closed before it began: no lock is taken for it.
+    // Closed before it connected: don't take the lock of the device.
     if (this.state === "closed") throw new SwitchboardError("closed");
     const id = await this.#device.hold();
     const { kind = typeof document === "undefined" ? "service" : "browser", ...more } =
@@ -252,7 +252,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     this.finish(ended);
   }
 
-  // What follows is for calls, rings and rooms: see ClientInternals. `Client` does not show it.
+  // ClientInternals, for calls, rings and rooms. The public type `Client` does not have it.
 
   frame(out: boolean, frame: Json): void {
     if (this.has("frame")) this.emit("frame", { at: Date.now(), out, frame: redact(frame) });

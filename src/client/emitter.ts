@@ -2,19 +2,19 @@ import type { Cancel, Ended, Events, Live } from "./api.ts";
 import { deferred } from "./deferred.ts";
 import { onAbort, quiet, SwitchboardError } from "./error.ts";
 
-/** The key of `await using`; Safari has no `Symbol.asyncDispose`, and a class field needs a key everywhere. */
+/** The key of `await using`. Safari has no `Symbol.asyncDispose`, and a method needs a key everywhere. */
 export const dispose: typeof Symbol.asyncDispose =
   Symbol.asyncDispose ?? (Symbol.for("Symbol.asyncDispose") as typeof Symbol.asyncDispose);
 
 type Listener = (event: never) => void;
 
-/** The typed emitter behind every public object. Neither an EventTarget (weak types) nor an iterator (a hidden queue). */
+/** The typed emitter behind all public objects. An EventTarget would have weak types, an async iterator a hidden queue. */
 export abstract class Emitter<E extends object> implements Live<E> {
   revision = 0;
   #listeners = new Map<PropertyKey, Set<Listener>>();
   readonly #ended = deferred<Ended>();
 
-  /** How it ended; for some, no part of their public face. */
+  /** Resolves with how the object ended. Not all public types show it. */
   get ended(): Promise<Ended> {
     return this.#ended.promise;
   }
@@ -62,12 +62,12 @@ export abstract class Emitter<E extends object> implements Live<E> {
 
   abstract [dispose](): Promise<void>;
 
-  /** Events that are told to late listeners: those about something that is still there. */
+  /** The events of this type that late listeners get too: those about what is still there. */
   protected present(_type: keyof Events<E>): Iterable<unknown> {
     return [];
   }
 
-  /** Somebody began to listen. */
+  /** A listener was added. */
   protected listened(_type: keyof Events<E>): void {}
 
   protected has(type: keyof Events<E>): boolean {
@@ -84,7 +84,7 @@ export abstract class Emitter<E extends object> implements Live<E> {
     this.emit("change", undefined as Events<E>["change"]);
   }
 
-  /** The last change: whoever waits for another event is told that none will come. */
+  /** Ends the object. Those who wait for an event learn that none will come. */
   protected finish(ended: Ended): void {
     this.#ended.resolve(ended);
     this.changed();

@@ -25,7 +25,7 @@ import { resolveMedia } from "./media.ts";
 type RoomEvents = { joined: Member; left: Member; knock: Member; message: Message };
 type RoomPush = PushOf<"room"> | PushOf<"admitted"> | PushOf<"knock"> | PushOf<"room_ended">;
 
-/** A room that this client is in, or wants to be in. It joins again by itself when the link was lost for good. */
+/** A room that this client is in, or wants to be in. It joins again by itself on a new link. */
 export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   readonly name: string;
   state: Room["state"] = "joining";
@@ -37,7 +37,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   readonly #client: ClientInternals;
   readonly #options: JoinOptions;
   readonly #ready = deferred<void>();
-  /** This client's own member id, which the list holds too. */
+  /** This client's own member id. The server's list has it too. */
   #own = "";
   #version = 0;
   #media: SourceMedia | undefined;
@@ -75,7 +75,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     if (this.#left()) this.#closeMedia();
   }
 
-  /** Asks for entry; also again, on a new link. */
+  /** Asks to join; on a new link, again. */
   async join(): Promise<void> {
     if (this.#left()) return;
     const { data, mode = this.#options.media ? "mesh" : undefined } = this.#options;
@@ -88,7 +88,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     if (push.type === "room_ended") this.over({ reason: push.reason });
     else if (push.type === "knock") this.#knock(push);
     else if (push.type === "admitted") {
-      // Who still knocks is told anew.
+      // The server sends a knock again for each member who still waits.
       this.knocking.clear();
       this.#joined({ ...this, ...push, state: "joined" });
     } else if (push.version > this.#version) this.#delta(push);
@@ -99,7 +99,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     this.emit("message", message);
   }
 
-  /** A session of the mesh: active at once, no ring. */
+  /** A call of the mesh: active at once, without a ring. */
   session(push: PushOf<"session">): void {
     const member = this.#member({ member: push.member ?? "", index: 1, device: "", ...push.peer });
     const call = new MediaCall(this.#client, push.offer ? "out" : "in", push.peer, member.remote);
@@ -189,7 +189,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     this.changed();
   }
 
-  /** The whole list as it is now. */
+  /** Takes the whole list of members. */
   #list(members: readonly WireMember[]): void {
     const now = new Set(members.map(({ member }) => member));
     for (const id of [...this.members.keys()]) if (!now.has(id)) this.#gone(id);
@@ -229,7 +229,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   }
 }
 
-/** A member, whose stream is made when somebody asks for it: a room without media needs no WebRTC. */
+/** A member. Its stream is made on demand: a room without media needs no WebRTC. */
 class RoomMember implements Member {
   readonly id: string;
   readonly peer: Peer;

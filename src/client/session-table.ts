@@ -6,26 +6,26 @@ import { Ring } from "./incoming-call.ts";
 import type { PageDevice } from "./page-device.ts";
 import type { JoinedRoom } from "./room.ts";
 
-/** What a frame of a session may say of it. */
+/** The parts of a frame that may bring a ticket. */
 export type Ticketed = { readonly session?: string; readonly ticket?: string };
 
 /**
- * The sessions of one client, by id: what the server says of a session goes to the call or the ring that holds it. Decides what
- * becomes of a session that nothing here holds, and which of two calls goes on after glare.
+ * The sessions of one client, by id. It hands pushes on to the call or ring that holds the session, takes in sessions that nothing
+ * here holds yet, resolves glare, and keeps the tickets.
  */
 export class SessionTable implements Sessions {
-  /** Those that are not over. */
+  /** Calls and rings that have not ended. */
   readonly calls = new Set<MediaCall>();
   readonly rings = new Set<Ring>();
   readonly #byId = new Map<string, Session>();
-  /** Rings that are not shown: after glare a call of this client accepts them. */
+  /** Sessions that must not ring here: after glare, a call of this client takes their part. */
   readonly #hidden = new Set<string>();
   readonly #client: ClientInternals;
   readonly #rooms: ReadonlyMap<string, JoinedRoom>;
   readonly #device: Pick<PageDevice, "tickets">;
   readonly #changed: (ring?: Ring) => void;
 
-  /** `device` keeps tickets. `changed`: a call or ring came or went; a ring that has just come is given. */
+  /** `device` stores tickets. `changed` is called when a call or ring came or went, with a ring that has just come. */
   constructor(
     client: ClientInternals,
     device: Pick<PageDevice, "tickets">,
@@ -48,7 +48,7 @@ export class SessionTable implements Sessions {
     this.fresh(push);
   }
 
-  /** Notes the ticket that a frame of a session may bring: the newest counts. */
+  /** Notes a ticket that a frame of a session brought. The newest counts. */
   fresh({ session: id = "", ticket }: Ticketed): void {
     const session = this.#byId.get(id);
     if (!session || !ticket) return;
@@ -56,12 +56,12 @@ export class SessionTable implements Sessions {
     this.keep();
   }
 
-  /** The tickets of all sessions, here and before a reload, as far as a hello takes them. */
+  /** The tickets of all sessions, also from before a reload: as many as a hello takes. */
   get tickets(): string[] {
     return [...new Set([...this.#device.tickets, ...this.#tickets(() => true)])].slice(0, 64);
   }
 
-  /** Has the tickets stored that are to outlive the page. */
+  /** Stores the tickets that a reloaded page needs. */
   keep(): void {
     this.#device.tickets = this.#tickets(({ lasting }) => lasting);
   }
@@ -108,11 +108,11 @@ export class SessionTable implements Sessions {
     else void this.#client.say("hangup", { session: push.session });
   }
 
-  /** Glare: two users call each other, and of both calls the server lets `survivor` go on. */
+  /** Glare: two users call each other, and the server lets the call `survivor` go on. */
   #resolveGlare({ session, survivor }: PushOf<"crossed">): void {
     const loser = this.#byId.get(session);
     const call = loser instanceof MediaCall ? loser : undefined;
-    // Whichever of the two calls this client, its ring here is over: this client's own call survives, or becomes that one.
+    // The other user's call no longer rings here: this client's own call survives, or becomes that call.
     const other = call ? survivor : session;
     this.#hidden.add(other);
     const ring = [...this.rings].find(({ id }) => id === other);
