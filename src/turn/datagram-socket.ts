@@ -1,12 +1,12 @@
-/** Where datagrams go; made once for many of them. */
+/** Where to send datagrams. Made once for many of them. */
 export interface DatagramTarget {
   readonly port: number;
   readonly address: string;
 }
 
-/** A UDP socket. What it sends it takes at once, so that the bytes may be written over; it answers false when it couldn't. */
+/** What the machine needs of a UDP socket. */
 export interface DatagramSocket {
   target(port: number, address: string): DatagramTarget;
-  /** Sends the first so many bytes. */
+  /** Sends the first `length` bytes. They may be reused when it returns. False when they could not be sent. */
   sendPart(bytes: Uint8Array, length: number, target: DatagramTarget): boolean;
 }

@@ -3,7 +3,7 @@ import type { Relay } from "./relay.ts";
 
 /** Life of a permission (RFC 8656 §9). ms */
 export const permissionLife = 300_000;
-/** Life of a channel binding, and how long after it neither number nor peer may be bound otherwise (RFC 8656 §12). ms */
+/** Life of a channel binding, and how long after that its number and its peer must not be bound to others (RFC 8656 §12). ms */
 export const channelLife = 600_000;
 export const channelRest = 300_000;
 
@@ -11,9 +11,9 @@ export const channelRest = 300_000;
 export interface Permission {
   /** As the platform writes it. */
   readonly address: string;
-  /** The relay of the address' family. */
+  /** The relay of the address family. */
   readonly relay: Relay;
-  /** It is an address of our own relays, reached inside the server. */
+  /** The address is that of our own relays: reached inside the server. */
   readonly own: boolean;
   expiresAt: number;
   /** Channels of this address by the peer's port. */
