@@ -59,7 +59,10 @@ export interface TurnGauges {
   readonly reservations: number;
 }
 
-/** The shortest request that gets a challenge, in bytes: an Allocate with its required attribute. To a shorter one it would amplify. */
+/**
+ * The shortest request that gets a challenge, in bytes: an Allocate with its required attribute. To a shorter one it would
+ * amplify.
+ */
 const leastChallenged = 28;
 /** The size of a FINGERPRINT, which the answer has too. */
 const fingerprintBytes = 8;

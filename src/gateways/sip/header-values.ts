@@ -1,7 +1,7 @@
 import { isDigits } from "./characters.ts";
 import { quotedEnd } from "./parameters.ts";
 
-/** The values of a line at its commas outside of quotes and angle brackets, trimmed; no empty ones. */
+/** Splits a line at commas outside of quotes and angle brackets. Values are trimmed, and empty ones are left out. */
 export function splitValues(line: string): string[] {
   if (!line.includes(",")) return line.trim() === "" ? [] : [line.trim()];
   const found: string[] = [];
@@ -28,7 +28,7 @@ export function splitValues(line: string): string[] {
   return found;
 }
 
-/** A header value of digits alone that is below 2³², with any number of zeros in front; undefined for everything else. */
+/** Parses a number below 2³² that consists of digits, with any number of leading zeros. Undefined for anything else. */
 export function parseCount(value: string | undefined): number | undefined {
   if (value === undefined || !isDigits(value, 64)) return undefined;
   const number = Number(value);

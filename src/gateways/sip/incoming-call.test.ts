@@ -169,7 +169,7 @@ describe("a phone calls", () => {
     expect(timed.bob.last("ended").reason).toBe("failed");
   });
 
-  test("hold: the re-INVITE goes through, and one that crosses the native device's gets 491", () => {
+  test("hold: the re-INVITE goes through; in glare with the native device's it gets 491", () => {
     const { world, alice, bob, session } = phoneCalls();
     alice.acknowledge();
     alice.ask("INVITE", { body: offer("near", "sendonly") });
