@@ -9,8 +9,7 @@ import { now } from "../net/clock.ts";
 import { listen } from "../net/listen.ts";
 import { joinCluster } from "../server/cluster.ts";
 import { createLog } from "../telemetry/log.ts";
-import type { Finding } from "./finding.ts";
-import { diagnoseTurn } from "./turn-diagnosis.ts";
+import { diagnoseTurn, type Finding } from "./turn-diagnosis.ts";
 
 /** Nothing where the settings give nothing to look at. */
 type Found = Finding | readonly Finding[] | undefined;

@@ -9,7 +9,12 @@ import { startTurnFleet } from "../turn/shell/fleet.ts";
 import { probeTurn } from "../turn/shell/probe.ts";
 import { isPublicAddress } from "../turn/shell/public-address.ts";
 import { discoverAddresses, type SeenAddress } from "../turn/shell/stun-discovery.ts";
-import type { Finding } from "./finding.ts";
+
+/** What the doctor found out about one thing, and what to do about it where it is wrong. */
+export interface Finding {
+  readonly state: "ok" | "look" | "wrong";
+  readonly text: string;
+}
 
 /** Makes a credential that lives for so many ms. */
 type Credential = (life: number) => { readonly username: string; readonly credential: string };

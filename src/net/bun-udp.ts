@@ -1,5 +1,5 @@
 import { NativeAddress, nativeSockets, sendNative, setSocketOption } from "./native-socket.ts";
-import type { UdpOptions, UdpSocket, UdpTarget } from "./udp.ts";
+import type { UdpOptions, UdpSocket, UdpTarget } from "./udp-socket.ts";
 
 /** A flag of Bun's own `node:dgram`, which its types leave out. */
 const ipv6Only = 8;

@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from "node:dgram";
-import type { UdpOptions, UdpSocket, UdpTarget } from "./udp.ts";
+import type { UdpOptions, UdpSocket, UdpTarget } from "./udp-socket.ts";
 
 /** {@link UdpSocket} on `node:dgram`. */
 export function bindNodeUdp(options: UdpOptions): Promise<UdpSocket> {

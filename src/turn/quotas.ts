@@ -1,6 +1,6 @@
-/** What one allocation or reservation holds of the quotas. */
+/** The share of the quotas that an allocation or reservation holds. */
 export interface Lease {
-  /** Gives it back; a second call does nothing. */
+  /** Gives the share back. A second call does nothing. */
   release(): void;
 }
 
@@ -14,7 +14,7 @@ export interface QuotaLimits {
   readonly guestAllocations: number;
 }
 
-/** Counts allocations per user, per source address, of guests and in all. What has no allocation takes no memory. */
+/** Counts allocations per user, per source address, of guests and in all. Users without an allocation take no memory. */
 export class Quotas {
   readonly #limits: QuotaLimits;
   readonly #users = new Map<string, number>();
@@ -35,7 +35,7 @@ export class Quotas {
     return this.#users.size + this.#addresses.size;
   }
 
-  /** A lease, or the limit that is reached. */
+  /** Takes a lease. Answers the limit that was reached instead, if there is one. */
   take(
     { user, guest }: { readonly user: string; readonly guest: boolean },
     address: string,

@@ -4,8 +4,8 @@ import { sourceGroup } from "./source-group.ts";
 const slots = 1 << 15;
 
 /**
- * Limits what strangers are answered, per source address (IPv6: /64) and without the port. It is a table of a fixed size:
- * no flood of addresses makes it grow. Two sources may share a slot; which ones do is known only to who knows the seed.
+ * Limits the answers to unauthenticated requests per source address (IPv6: /64), whatever the port. The table has a fixed size, so
+ * that a flood of addresses can't make it grow. Two sources may share a slot; only those who know the seed can tell which.
  */
 export class ResponseBuckets {
   readonly #fullAt = new Float64Array(slots);
@@ -13,14 +13,14 @@ export class ResponseBuckets {
   readonly #depth: number;
   readonly #seed: number;
 
-  /** `perSecond` on average, twice as many at once. */
+  /** `perSecond` answers on average, twice as many at once. */
   constructor(perSecond: number, seed: number) {
     this.#cost = 1_000 / perSecond;
     this.#depth = 2_000;
     this.#seed = seed;
   }
 
-  /** False when this source got enough answers. `now` in ms. */
+  /** Takes an answer; false when this source has had its share. `now` in ms. */
   take(address: Uint8Array, now: number): boolean {
     const slot = this.#slot(address);
     const fullAt = Math.min(Math.max(this.#fullAt[slot] ?? 0, now), now + this.#depth) + this.#cost;

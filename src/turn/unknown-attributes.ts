@@ -3,7 +3,7 @@ import type { StunMessage } from "../wire/stun/message.ts";
 
 const understood: ReadonlySet<number> = new Set(Object.values(attribute));
 
-/** Types that must be understood and aren't, each once (RFC 8489 §6.3). */
+/** The comprehension-required types of a message that this server does not know, each once (RFC 8489 §6.3). */
 export function unknownAttributes(message: StunMessage): number[] {
   const unknown = new Set<number>();
   for (const { type } of message.attributes)

@@ -1,11 +1,12 @@
 import { stunCrypto } from "../../../src/net/stun-crypto.ts";
 import { formatAddress, parseAddress } from "../../../src/shared/ip-address.ts";
+import type { DatagramTarget } from "../../../src/turn/datagram-socket.ts";
 import type { TurnEvent } from "../../../src/turn/events.ts";
 import { defaultTurnLimits, type TurnLimits } from "../../../src/turn/limits.ts";
 import { type MachineOptions, TurnMachine } from "../../../src/turn/machine.ts";
 import type { PeerPolicyOptions } from "../../../src/turn/peer-policy.ts";
 import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../../../src/turn/relay.ts";
-import { type DatagramTarget, UdpListener } from "../../../src/turn/udp-listener.ts";
+import { UdpListener } from "../../../src/turn/udp-listener.ts";
 import { type Family, family } from "../../../src/wire/stun/transport-address.ts";
 
 /** What left the machine. */

@@ -51,7 +51,7 @@ class SocketFlow implements Flow, SocketHandlers {
   send(message: SipMessage): void {
     if (!this.open) return;
     this.#gateway.sent();
-    // A body that is no text can only go as bytes.
+    // A body that is not text can only be sent as bytes.
     const taken = this.#socket.send(serializeText(message) ?? new Uint8Array(serializeBytes(message)));
     if (!taken) this.close("slow");
   }

@@ -6,11 +6,11 @@ import type { SipMessage } from "../message.ts";
 import { serializeBytes } from "../serializer.ts";
 import { StreamFraming } from "../stream-framing.ts";
 
-/** Bytes that may wait in a connection before it is cut as slow. */
+/** A connection in which more bytes wait is closed: its client is too slow. */
 const sendBuffer = 1_048_576;
 const pongBytes = encodeText(pong);
 
-/** SIP over TCP (RFC 3261 §18.3): messages are told apart by their Content-Length. */
+/** SIP over TCP (RFC 3261 §18.3): Content-Length tells where a message ends. */
 export function acceptStream(
   gateway: FlowOwner,
   stream: StreamSocket,

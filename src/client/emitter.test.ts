@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { dispose, Emitter } from "./emitter.ts";
 import { SwitchboardError } from "./error.ts";
-import { dispose, Emitter } from "./live.ts";
 
 class Thing extends Emitter<{ word: string; item: string }> {
   readonly items = new Set<string>();

@@ -2,18 +2,18 @@ import type { Client, Room } from "../client/index.ts";
 import { labelDevices } from "./device-name.ts";
 import type { Device, Page, Person } from "./page.ts";
 
-/** What a device in a call says of itself. */
+/** The status of a device that is in a call. */
 export const talkingStatus = "talking";
 
 /**
- * The directory: everybody in the room `front`, joined without media, and by their presence whether they are in a
- * call.
+ * The users who are online: the members of the room `front`, which each page joins without media. By their presence the page
+ * knows whether they are in a call.
  */
-export class FrontRoom {
+export class OnlineUsers {
   readonly #page: Page;
   readonly #client: Client;
   readonly #room: Room;
-  /** When this device came: the devices of a user are numbered in this order, the same at every page. */
+  /** When this device came online. All pages number the devices of a user in this order. */
   readonly #since = Date.now();
   readonly #name: string;
   readonly #watched = new Map<string, () => void>();
@@ -30,18 +30,18 @@ export class FrontRoom {
       this.#draw();
       this.#free(user);
     });
-    // Not allowed in, or turned out: calls by name still work.
+    // Refused, or removed from the room: users can still be called by name.
     void this.#room.ended.then(() => {
       if (client.state !== "closed") page.crowd.value = 0;
     });
   }
 
-  /** What a device is called; undefined when it is not on the line. */
+  /** What a device is called; undefined when it is not online. */
   label(user: string, device: string | undefined): string | undefined {
     return this.#devices(user).find((one) => one.id === device)?.label;
   }
 
-  /** Calls back once, when the user is on the line and in no call. */
+  /** Calls back once, when the user is online and in no call. */
   whenFree(user: string, then: () => void): void {
     this.#wanted.set(user, then);
     this.#watch(user);

@@ -1,7 +1,7 @@
 import type { Call, Client, Ended, LocalMedia } from "../client/index.ts";
 import { outcomeOf } from "./endings.ts";
-import { talkingStatus } from "./front-room.ts";
 import type { LadderFeed } from "./ladder-feed.ts";
+import { talkingStatus } from "./online-users.ts";
 import type { Device, Page } from "./page.ts";
 import type { Loss } from "./state.ts";
 import { clock } from "./words.ts";
@@ -9,19 +9,20 @@ import { clock } from "./words.ts";
 const qualityEvery = 2_000;
 const silence = { soundOff: false, pictureOff: false };
 
-interface Desk {
+/** The parts of the page that a call uses. */
+interface CallParts {
   readonly page: Page;
   readonly feed: LadderFeed;
   label(user: string, device: string | undefined): string | undefined;
-  /** The call no longer rings. */
+  /** The call was answered: it no longer rings. */
   answered(): void;
-  /** No call is on any more. */
+  /** The call is over. */
   free(): void;
 }
 
-/** The one call that is on: what the SDK says of it becomes the page's state. */
-export class CallDesk {
-  readonly #desk: Desk;
+/** The call that is on, of which there is one at most: what the SDK says of it becomes the page's state. */
+export class CurrentCall {
+  readonly #parts: CallParts;
   readonly #client: Client;
   #call: Call | undefined;
   /** The other end's device, until it moves. */
@@ -31,8 +32,8 @@ export class CallDesk {
   #timer: ReturnType<typeof setInterval> | undefined;
   #lines = 0;
 
-  constructor(desk: Desk, client: Client) {
-    this.#desk = desk;
+  constructor(parts: CallParts, client: Client) {
+    this.#parts = parts;
     this.#client = client;
     client.on("message", ({ from, body }) => {
       const text = (body as { chat?: unknown } | null)?.chat;
@@ -44,16 +45,17 @@ export class CallDesk {
     return this.#call;
   }
 
-  place(user: string, media: LocalMedia): void {
-    const { page, feed } = this.#desk;
+  /** Calls a user. */
+  start(user: string, media: LocalMedia): void {
+    const { page, feed } = this.#parts;
     feed.begin(user);
     page.tell({ type: "went", scene: { at: "calling", peer: user, ringing: [] } });
     this.take(this.#client.call(user, { media }));
   }
 
-  /** Shows this call from now on; one that was on before is ended. */
+  /** Shows this call from now on, and ends the one before it. */
   take(call: Call): void {
-    const { page, feed } = this.#desk;
+    const { page, feed } = this.#parts;
     const before = this.#call;
     this.#call = call;
     this.#since = undefined;
@@ -62,8 +64,8 @@ export class CallDesk {
     page.unread.value = 0;
     call.on("change", () => this.#sync(call));
     call.on("moved", (peer) => {
-      const label = this.#desk.label(peer.user, peer.device) ?? peer.name ?? "another device";
-      if (peer.device !== this.#peerDevice) page.note.value = { text: `${peer.user} goes on at ${label}.` };
+      const label = this.#parts.label(peer.user, peer.device) ?? peer.name ?? "another device";
+      if (peer.device !== this.#peerDevice) page.note.value = { text: `${peer.user} moved to ${label}.` };
     });
     void call.ended.then((ended) => this.#end(call, ended));
     clearInterval(this.#timer);
@@ -72,14 +74,14 @@ export class CallDesk {
     this.#sync(call);
   }
 
-  /** Puts the call on the stage again, after something else was there. */
+  /** Shows the call again, after something else was shown. */
   show(): void {
     if (this.#call !== undefined) this.#sync(this.#call);
   }
 
   say(text: string): void {
     const call = this.#call;
-    const { chat } = this.#desk.page;
+    const { chat } = this.#parts.page;
     if (call === undefined) return;
     const { user, device } = call.peer;
     const id = ++this.#lines;
@@ -94,12 +96,12 @@ export class CallDesk {
   }
 
   async move(device: Device): Promise<void> {
-    const { page } = this.#desk;
+    const { page } = this.#parts;
     page.moving.value = device.label;
     try {
       await this.#call?.move(device.id);
     } catch {
-      page.note.value = { text: `${device.label} did not take the call: it goes on here.` };
+      page.note.value = { text: `${device.label} did not take the call. It continues here.` };
     } finally {
       page.moving.value = undefined;
     }
@@ -107,7 +109,7 @@ export class CallDesk {
 
   #sync(call: Call): void {
     if (this.#call !== call) return;
-    const { page, feed } = this.#desk;
+    const { page, feed } = this.#parts;
     const { peer } = call;
     this.#peerDevice = peer.device;
     if (call.id !== undefined) feed.name(call.id);
@@ -118,7 +120,7 @@ export class CallDesk {
       pictureOff: call.remoteMuted.video,
     };
     const label = (device: string | undefined, name = "a device") =>
-      this.#desk.label(peer.user, device) ?? name;
+      this.#parts.label(peer.user, device) ?? name;
     if (call.state === "ringing") {
       page.tell({
         type: "alerting",
@@ -136,7 +138,7 @@ export class CallDesk {
     if (call.state === "reconnecting")
       page.tell({ type: "stalled", loss: { at: Date.now(), whose: this.#whose(call) } });
     if (before.at === "talking") return;
-    this.#desk.answered();
+    this.#parts.answered();
     this.#client.setStatus(talkingStatus).catch(() => undefined);
   }
 
@@ -149,7 +151,7 @@ export class CallDesk {
     if (call.state !== "connected" && call.state !== "reconnecting") return;
     const { path, rtt, loss, bitrate } = await call.stats();
     if (this.#call !== call || path === undefined) return;
-    this.#desk.page.quality.value = {
+    this.#parts.page.quality.value = {
       path,
       loss: loss[0],
       bitrate,
@@ -159,7 +161,7 @@ export class CallDesk {
 
   #end(call: Call, ended: Ended): void {
     if (this.#call !== call) return;
-    const { page } = this.#desk;
+    const { page } = this.#parts;
     const lasted = this.#since === undefined ? undefined : clock(Date.now() - this.#since);
     const peer = call.peer.user;
     const outcome = outcomeOf(ended, peer, page.me.peek()?.user ?? "", lasted);
@@ -169,10 +171,10 @@ export class CallDesk {
     page.remote.value = silence;
     page.moving.value = undefined;
     page.sheet.value = undefined;
-    this.#desk.free();
+    this.#parts.free();
     this.#client.setStatus("").catch(() => undefined);
     if (outcome !== undefined && "scene" in outcome) {
-      const device = this.#desk.label(page.me.peek()?.user ?? "", outcome.device) ?? outcome.device;
+      const device = this.#parts.label(page.me.peek()?.user ?? "", outcome.device) ?? outcome.device;
       page.tell({
         type: "went",
         scene: { at: "over", peer, ending: outcome.scene, ...(device === undefined ? {} : { device }) },
@@ -184,7 +186,7 @@ export class CallDesk {
   }
 
   #hear(user: string, text: string): void {
-    const { page } = this.#desk;
+    const { page } = this.#parts;
     if (this.#call?.peer.user !== user) {
       page.note.value = { text: `${user}: ${text}` };
       return;

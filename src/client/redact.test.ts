@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { redact } from "./frame.ts";
+import { redact } from "./redact.ts";
 
 test("what gives authority is taken out, wherever it stands; the rest stays", () => {
   expect(

@@ -1,46 +1,20 @@
-import type { Ended } from "./api.ts";
+import type { Cancel, Ended, Events, Live } from "./api.ts";
 import { deferred } from "./deferred.ts";
 import { onAbort, quiet, SwitchboardError } from "./error.ts";
 
-/** Ends what it is given to when its signal aborts; the promise then rejects with the signal's reason. */
-export interface Cancel {
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The events of an object: its own, and `change`, which every object has. */
-export type Events<E extends object> = E & { change: undefined };
-
-/** An object that changes while you hold it. */
-export interface Live<E extends object = object> extends AsyncDisposable {
-  /**
-   * Calls `listener` on each event, until the returned function is called, `signal` aborts or, with `once`, the first
-   * came. Events about something that is still there (`incoming`, `joined`, `knock`, `channel`) are told to late
-   * listeners too. What a listener throws goes to `reportError` and disturbs nobody else.
-   */
-  on<K extends keyof Events<E>>(
-    type: K,
-    listener: (event: Events<E>[K]) => void,
-    options?: Cancel & { readonly once?: boolean },
-  ): () => void;
-  /** The next such event. Rejects with `closed` when the object ends first. */
-  next<K extends keyof Events<E>>(type: K, options?: Cancel): Promise<Events<E>[K]>;
-  /** Counts the changes: a snapshot for `useSyncExternalStore` and the like. */
-  readonly revision: number;
-}
-
-/** The key of `await using`; Safari has no `Symbol.asyncDispose`, and a class field needs a key everywhere. */
+/** The key of `await using`. Safari has no `Symbol.asyncDispose`, and a method needs a key everywhere. */
 export const dispose: typeof Symbol.asyncDispose =
   Symbol.asyncDispose ?? (Symbol.for("Symbol.asyncDispose") as typeof Symbol.asyncDispose);
 
 type Listener = (event: never) => void;
 
-/** The typed emitter behind every public object. Neither an EventTarget (weak types) nor an iterator (a hidden queue). */
+/** The typed emitter behind all public objects. An EventTarget would have weak types, an async iterator a hidden queue. */
 export abstract class Emitter<E extends object> implements Live<E> {
   revision = 0;
   #listeners = new Map<PropertyKey, Set<Listener>>();
   readonly #ended = deferred<Ended>();
 
-  /** How it ended; for some, no part of their public face. */
+  /** Resolves with how the object ended. Not all public types show it. */
   get ended(): Promise<Ended> {
     return this.#ended.promise;
   }
@@ -88,12 +62,12 @@ export abstract class Emitter<E extends object> implements Live<E> {
 
   abstract [dispose](): Promise<void>;
 
-  /** Events that are told to late listeners: those about something that is still there. */
+  /** The events of this type that late listeners get too: those about what is still there. */
   protected present(_type: keyof Events<E>): Iterable<unknown> {
     return [];
   }
 
-  /** Somebody began to listen. */
+  /** A listener was added. */
   protected listened(_type: keyof Events<E>): void {}
 
   protected has(type: keyof Events<E>): boolean {
@@ -110,7 +84,7 @@ export abstract class Emitter<E extends object> implements Live<E> {
     this.emit("change", undefined as Events<E>["change"]);
   }
 
-  /** The last change: whoever waits for another event is told that none will come. */
+  /** Ends the object. Those who wait for an event learn that none will come. */
   protected finish(ended: Ended): void {
     this.#ended.resolve(ended);
     this.changed();

@@ -1,6 +1,6 @@
 import type { Json } from "./link-shell.ts";
 
-/** A frame without what gives authority: tokens, resume secrets, tickets, TURN credentials. */
+/** A copy of a frame without credentials: tokens, resume secrets, tickets, TURN credentials. */
 export function redact(frame: Json): Json {
   return JSON.parse(
     JSON.stringify(frame, (key, value) => {
