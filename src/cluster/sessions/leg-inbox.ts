@@ -4,7 +4,7 @@ import { failed } from "../../signaling/outcome.ts";
 import type { Ports } from "../../signaling/ports.ts";
 import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
-import { type NodeItem, nobodysRequest } from "../items.ts";
+import { type NodeItem, noReply } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 
 /** What the core of this node is to do. */
@@ -51,7 +51,7 @@ export class LegInbox {
     } else {
       const { request } = item;
       const outcome = this.#outcome(device, item, now);
-      if (outcome === undefined || request.id === nobodysRequest) return;
+      if (outcome === undefined || request.id === noReply) return;
       if (!silentRequests.has(request.type)) link.reply(request.id, outcome, now);
       else if ("error" in outcome) link.refuse(request.id, outcome);
     }
@@ -66,7 +66,7 @@ export class LegInbox {
       return type === "hangup" || type === "cancel" ? { ok: {} } : failed("no_session");
     };
     const silent = silentRequests.has(type) ? { silent: true } : {};
-    if (id !== nobodysRequest) nodes.send(from, { t: "reply", link, id, outcome: outcome(), ...silent });
+    if (id !== noReply) nodes.send(from, { t: "reply", link, id, outcome: outcome(), ...silent });
   }
 
   #outcome(

@@ -4,7 +4,7 @@ import type { Device } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
 import { failed } from "../../signaling/outcome.ts";
 import type { Lost } from "../channel.ts";
-import { type NodeItem, nobodysRequest } from "../items.ts";
+import { type NodeItem, noReply } from "../items.ts";
 import type { LinkTransfer } from "../links/link-transfer.ts";
 import type { Nodes } from "../nodes.ts";
 import type { ClusterRooms } from "../rooms/cluster-rooms.ts";
@@ -119,7 +119,7 @@ export class OwnerInbox {
     const { maxSessions } = device.capabilities;
     // Its node alone knows all the sessions that it has.
     if (push.type === "incoming" && maxSessions !== undefined && host.load(device) > maxSessions) {
-      const request = { id: nobodysRequest, type: "decline", session: push.session, reason: "busy" } as const;
+      const request = { id: noReply, type: "decline", session: push.session, reason: "busy" } as const;
       nodes.send(from, { t: "ask", link: device.link.id, request });
       return;
     }
