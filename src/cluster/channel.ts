@@ -45,7 +45,10 @@ export interface ChannelOptions {
   sentOn(links: readonly GoneOn[]): void;
   /** Both sides must begin anew, in that epoch: the peer has given the streams up, or too much waits for it. */
   renew(epoch: number): void;
-  /** The peer does not know this node's stream: it is in another epoch, or another run. The next epoch is at least `epoch`. */
+  /**
+   * The peer does not know this node's stream: it is in another epoch, or another run. The next epoch is at least
+   * `epoch`.
+   */
   reset(boot: string, epoch: number): void;
 }
 
@@ -56,7 +59,10 @@ const batchItems = 512;
 const maxQueue = 50_000;
 /** ms */
 const answerTimeout = 2_000;
-/** When a failed batch is sent again, in ms: soon at first, for a node that joins the backplane again has no subscription for a moment. */
+/**
+ * When a failed batch is sent again, in ms: soon at first, for a node that joins the backplane again has no
+ * subscription for a moment.
+ */
 const retryAfter = [250, 1_000] as const;
 /** After so much silence of a peer new requests to it are refused at once. ms */
 const patience = 3_000;

@@ -169,8 +169,8 @@ export type NodeItem =
   /** From the owner of a room: this device has no seat any more. If the receiver still has the device, it comes back. */
   | { readonly t: "room-lost"; readonly room: string; readonly link: string }
   /**
-   * From the former owner of a room: it owns the room no longer, and has not done what the receiver asked in this term. `to` is
-   * the owner, or with `own` the node that is to be; without `to` the former owner knows of none.
+   * From the former owner of a room: it owns the room no longer, and has not done what the receiver asked in this term.
+   * `to` is the owner, or with `own` the node that is to be; without `to` the former owner knows of none.
    */
   | {
       readonly t: "room-moved";

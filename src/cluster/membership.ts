@@ -169,8 +169,8 @@ export class Membership {
   }
 
   /**
-   * What is known of a peer counts no more, though the peer is there: `lose` gives it up, and hears whether the peer was live.
-   * A live peer is up again after that.
+   * What is known of a peer counts no more, though the peer is there: `lose` gives it up, and hears whether the peer
+   * was live. A live peer is up again after that.
    */
   renew(node: string, now: number, lose: (live: boolean) => void): void {
     const peer = this.#peers.get(node);

@@ -137,7 +137,10 @@ export class Nodes {
     this.#membership.tick(now, this.reachable);
   }
 
-  /** True while this node drains, and should be given nothing that another one could take. Others hear of it with the next beat. */
+  /**
+   * True while this node drains, and should be given nothing that another one could take. Others hear of it with the
+   * next beat.
+   */
   get draining(): boolean {
     return this.#membership.draining;
   }

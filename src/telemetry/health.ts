@@ -9,8 +9,8 @@ export type TurnHealth =
 
 export interface Readiness {
   /**
-   * `ready`: send clients here. `degraded`: only calls within this node work, or TURN does not relay. `draining`: send clients
-   * to other nodes.
+   * `ready`: send clients here. `degraded`: only calls within this node work, or TURN does not relay. `draining`: send
+   * clients to other nodes.
    */
   readonly status: "ready" | "degraded" | "draining";
   /** `none`: this node is not one of a cluster. */

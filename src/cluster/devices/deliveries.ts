@@ -8,8 +8,8 @@ interface Open {
 }
 
 /**
- * Messages of this node's devices that are on their way to devices of other nodes. A link leaves its node only when its device
- * has none under way: what the device says from its next node would overtake them.
+ * Messages of this node's devices that are on their way to devices of other nodes. A link leaves its node only when its
+ * device has none under way: what the device says from its next node would overtake them.
  */
 export class Deliveries {
   readonly #nodes: Nodes;
@@ -42,8 +42,8 @@ export class Deliveries {
   }
 
   /**
-   * Calls back when everything that was said to these devices has arrived where their links are, or with false when it may not
-   * have arrived at one of them.
+   * Calls back when everything that was said to these devices has arrived where their links are, or with false when it
+   * may not have arrived at one of them.
    */
   arrived(devices: readonly Device[], done: (arrived: boolean, now: number) => void): void {
     let left = 1;

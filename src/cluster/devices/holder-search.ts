@@ -31,8 +31,8 @@ const askTimeout = 1_000;
 const askAgain = [500, 1_000, 4_000] as const;
 
 /**
- * Finds all nodes that hold devices of a user. The first answer names them, and the search is complete when each has sent its
- * list. Where no node answers it is complete at once.
+ * Finds all nodes that hold devices of a user. The first answer names them, and the search is complete when each has
+ * sent its list. Where no node answers it is complete at once.
  */
 export class HolderSearch {
   readonly #options: HolderSearchOptions;

@@ -39,8 +39,8 @@ export interface MirroredDevicesOptions {
 const confirmTimeout = 10_000;
 
 /**
- * The devices of other nodes in the directory of this one, each with a {@link RemoteLink}. It follows what their nodes list, or
- * say of one of them. Of two runs of one device the newer one stays.
+ * The devices of other nodes in the directory of this one, each with a {@link RemoteLink}. It follows what their nodes
+ * list, or say of one of them. Of two runs of one device the newer one stays.
  */
 export class MirroredDevices {
   readonly #options: MirroredDevicesOptions;
@@ -97,7 +97,10 @@ export class MirroredDevices {
     });
   }
 
-  /** A local link has moved to that node: its device goes on as one of that node's. `sessions`: those of this node that it is in. */
+  /**
+   * A local link has moved to that node: its device goes on as one of that node's. `sessions`: those of this node that
+   * it is in.
+   */
   gaveAway(device: Device, to: string, sessions: readonly string[]): void {
     const following = this.#options.interest.of(device.user);
     const { id: link, instance = "", attempt = 1 } = device.link;
@@ -171,8 +174,8 @@ export class MirroredDevices {
   }
 
   /**
-   * A node describes one of its devices. `met` hears of a device that is new here before an older run of it gives way. True when
-   * others see a difference.
+   * A node describes one of its devices. `met` hears of a device that is new here before an older run of it gives way.
+   * True when others see a difference.
    */
   meet(
     following: Following,

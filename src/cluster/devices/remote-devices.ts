@@ -34,9 +34,9 @@ export interface RemoteDevicesOptions {
 const whoChunk = 500;
 
 /**
- * The devices of other nodes that this node needs to know: those of the users that it follows ({@link Interest}). They stand in
- * the directory like its own ({@link MirroredDevices}), by the lists that their nodes announce ({@link Announcer}). The newest
- * list of each node counts.
+ * The devices of other nodes that this node needs to know: those of the users that it follows ({@link Interest}). They
+ * stand in the directory like its own ({@link MirroredDevices}), by the lists that their nodes announce ({@link
+ * Announcer}). The newest list of each node counts.
  */
 export class RemoteDevices {
   readonly #options: RemoteDevicesOptions;
@@ -138,9 +138,9 @@ export class RemoteDevices {
   // What other nodes tell of theirs
 
   /**
-   * The node of a device speaks for it. The device need not be known here, nor its user be followed: it stays known as long as
-   * its node says so, or something here uses it. `met` hears of it before an older run of it gives way, so that sessions of
-   * the older run can go over to it. It is not called for a run that is itself too old.
+   * The node of a device speaks for it. The device need not be known here, nor its user be followed: it stays known as
+   * long as its node says so, or something here uses it. `met` hears of it before an older run of it gives way, so that
+   * sessions of the older run can go over to it. It is not called for a run that is itself too old.
    */
   introduce(node: string, user: string, one: DeviceNotice, now: number, met: (device: Device) => void): void {
     const known = this.#mirror.byLink(one.link);

@@ -75,7 +75,10 @@ export class RemoteLink implements DeviceLink {
     this.#send({ t: "bound", link: this.id, session, epoch, leg });
   }
 
-  /** The device has no leg in the session here any more. `goesOn`: the session goes on under another owner, so the node is not told. */
+  /**
+   * The device has no leg in the session here any more. `goesOn`: the session goes on under another owner, so the node
+   * is not told.
+   */
   unbound(session: string, goesOn: boolean): void {
     if (!this.#sessions.delete(session)) return;
     if (!goesOn) this.#send({ t: "unbound", link: this.id, session });

@@ -10,8 +10,9 @@ interface Fence {
 }
 
 /**
- * Keeps items for links in order while the links move between other nodes. When a link has moved, a fence follows the earlier
- * items by its former node, and new items wait until the fence has arrived where the link is now: none overtakes an earlier one.
+ * Keeps items for links in order while the links move between other nodes. When a link has moved, a fence follows the
+ * earlier items by its former node, and new items wait until the fence has arrived where the link is now: none
+ * overtakes an earlier one.
  */
 export class LinkFences {
   readonly #nodes: Nodes;

@@ -46,7 +46,10 @@ export type PullAnswer =
 
 /** What the node that gives a link away does. */
 export interface LinkSource {
-  /** Checks the request. Undefined: it is granted, and the link is frozen, so that no more frames of its client are taken here. */
+  /**
+   * Checks the request. Undefined: it is granted, and the link is frozen, so that no more frames of its client are
+   * taken here.
+   */
   freeze(request: PullRequest, now: number): PullAnswer | undefined;
   /** Nodes that own sessions and rooms that the link's device is in. */
   owners(link: string): readonly string[];
@@ -80,8 +83,8 @@ const forwardFor = 120_000;
 const maxGiven = 100_000;
 
 /**
- * Moves links between nodes, whole: items on their way to a link arrive, in order. The new node asks for the link (`pull`). The
- * former node gives it away once what its device has said has arrived, and sends later items for it on.
+ * Moves links between nodes, whole: items on their way to a link arrive, in order. The new node asks for the link
+ * (`pull`). The former node gives it away once what its device has said has arrived, and sends later items for it on.
  */
 export class LinkTransfer {
   readonly #options: LinkTransferOptions;
@@ -149,8 +152,8 @@ export class LinkTransfer {
   }
 
   /**
-   * This node has learned of the link, and can send items to it. If the link is on its way here they wait: by its former node
-   * they would come back after what is said once the link is here.
+   * This node has learned of the link, and can send items to it. If the link is on its way here they wait: by its
+   * former node they would come back after what is said once the link is here.
    */
   reached(link: RemoteLink): void {
     if (this.#coming.has(link.id)) link.hold();
@@ -164,7 +167,10 @@ export class LinkTransfer {
     return items;
   }
 
-  /** Keeps an item for a link that is on its way here, and sends on an item for one that was given away. False: it is neither. */
+  /**
+   * Keeps an item for a link that is on its way here, and sends on an item for one that was given away. False: it is
+   * neither.
+   */
   diverted(from: string, link: string, item: NodeItem): boolean {
     const coming = this.#coming.get(link);
     if (coming !== undefined) {

@@ -113,7 +113,10 @@ export class ClusterRooms
     return this.#memberships.transfer.recordsOf(device);
   }
 
-  /** The device has moved to another node, and is a remote one by now. Its seats here stay; its memberships are that node's. */
+  /**
+   * The device has moved to another node, and is a remote one by now. Its seats here stay; its memberships are that
+   * node's.
+   */
   gaveAway(device: Device): void {
     this.#owned.gaveAway(device, this.#rooms.namesOf(device).length);
     this.#memberships.transfer.release(device);

@@ -15,9 +15,15 @@ export interface Membership {
   moderator: boolean;
   /** The seat that the device has, as a next owner needs to know it; undefined before the first reply. */
   former: FormerSeat | undefined;
-  /** The device comes back under another owner. Until the owner has told it of the room, other pushes of the owner are not for it. */
+  /**
+   * The device comes back under another owner. Until the owner has told it of the room, other pushes of the owner are
+   * not for it.
+   */
   returning?: boolean;
-  /** The owner has sent a push though the client believes that it is not in the room: the owner may hold a seat that must go. */
+  /**
+   * The owner has sent a push though the client believes that it is not in the room: the owner may hold a seat that
+   * must go.
+   */
   staleSeat?: boolean;
 }
 
@@ -36,7 +42,10 @@ export class RemoteRoom {
   owner: string | undefined;
   /** Counts how often an owner was found. What was asked in another term is void. */
   term = 0;
-  /** The owner has confirmed the term. What it said before was meant for an earlier one, in which this node had given it up. */
+  /**
+   * The owner has confirmed the term. What it said before was meant for an earlier one, in which this node had given it
+   * up.
+   */
   termConfirmed = false;
   /** The number of members, as last heard. */
   count = 0;

@@ -32,8 +32,8 @@ const seekAgain = 1_000;
 const suspectAfter = 3_500;
 
 /**
- * Asks the owner of a room. Where none is known, or the known one does not answer, the owner is looked for; requests without a
- * reply are made again to the next owner.
+ * Asks the owner of a room. Where none is known, or the known one does not answer, the owner is looked for; requests
+ * without a reply are made again to the next owner.
  */
 export class RoomAsking {
   readonly #options: RoomAskingOptions;
@@ -198,8 +198,8 @@ export class RoomAsking {
   }
 
   /**
-   * The owner is another one, or gone: messages without a reply, of that device or of all, have an unknown outcome. Everything
-   * else can be asked again, for done twice it is as done once.
+   * The owner is another one, or gone: messages without a reply, of that device or of all, have an unknown outcome.
+   * Everything else can be asked again, for done twice it is as done once.
    */
   doubt(remote: RemoteRoom, now: number, of?: Device): void {
     for (const { device, ask } of [...remote.open.values()])
@@ -215,7 +215,10 @@ export class RoomAsking {
     this.#remotes.tidy(remote);
   }
 
-  /** Begins a new term, without an owner yet. The former owner is told that what it was asked is void, for it may be late. */
+  /**
+   * Begins a new term, without an owner yet. The former owner is told that what it was asked is void, for it may be
+   * late.
+   */
   #detach(remote: RemoteRoom): void {
     const { owner } = remote;
     remote.term = this.nextTerm();
@@ -253,8 +256,8 @@ export class RoomAsking {
   }
 
   /**
-   * A node has a seat for a device that is not in the room, or is in it under another owner: the device asked there before. The
-   * node is to give the seat up.
+   * A node has a seat for a device that is not in the room, or is in it under another owner: the device asked there
+   * before. The node is to give the seat up.
    */
   disown(from: string, device: Device, room: string): void {
     const remote = this.#remotes.get(room);

@@ -34,8 +34,8 @@ export interface RoomMembershipsOptions {
 }
 
 /**
- * The rooms that devices of this node are in, whichever node owns them. It checks the devices' grants and asks the owner. When
- * the owner changes, it takes the devices to the next one, with their seats and the room's last rules.
+ * The rooms that devices of this node are in, whichever node owns them. It checks the devices' grants and asks the
+ * owner. When the owner changes, it takes the devices to the next one, with their seats and the room's last rules.
  */
 export class RoomMemberships {
   readonly #options: RoomMembershipsOptions;
@@ -167,7 +167,10 @@ export class RoomMemberships {
     for (const owner of owners) nodes.send(owner, { t: "closed", link: device.link.id, why });
   }
 
-  /** The device's grants have changed: it leaves the rooms that they don't cover, and its right to moderate others may change. */
+  /**
+   * The device's grants have changed: it leaves the rooms that they don't cover, and its right to moderate others may
+   * change.
+   */
   recheck(device: Device, now: number): void {
     for (const remote of this.#remotes.with(device)) {
       const { room } = remote;

@@ -22,8 +22,8 @@ export interface Waiting {
 }
 
 /**
- * The opening of a room that had another owner: while its members come back, everything that is asked of the room waits. When
- * the room opens, the members get their former seats first, then the rest is done in order.
+ * The opening of a room that had another owner: while its members come back, everything that is asked of the room
+ * waits. When the room opens, the members get their former seats first, then the rest is done in order.
  */
 export class RoomOpening {
   readonly #due: Deadline;

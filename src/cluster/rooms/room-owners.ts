@@ -50,9 +50,9 @@ interface Claim {
 }
 
 /**
- * Finds the owners of rooms, and says which this node owns. The owner of a room subscribes to `r.<key>`, where it is asked; nodes
- * with members subscribe to `m.<key>`; an owner announces itself on both. Where no node answers, all nodes choose the same
- * one by a hash of node and room.
+ * Finds the owners of rooms, and says which this node owns. The owner of a room subscribes to `r.<key>`, where it is
+ * asked; nodes with members subscribe to `m.<key>`; an owner announces itself on both. Where no node answers, all nodes
+ * choose the same one by a hash of node and room.
  */
 export class RoomOwners {
   readonly #options: RoomOwnersOptions;

@@ -28,8 +28,8 @@ export class RoomTelling {
   }
 
   /**
-   * Sends a message to the room. Undefined: the outcome comes later, once the message is at all receivers' nodes that answer, so
-   * that it outlives this node.
+   * Sends a message to the room. Undefined: the outcome comes later, once the message is at all receivers' nodes that
+   * answer, so that it outlives this node.
    */
   send(
     name: string,

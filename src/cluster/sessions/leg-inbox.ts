@@ -7,9 +7,9 @@ import { RemoteLink } from "../devices/remote-link.ts";
 import { type NodeItem, noReply } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 
-/** What the core of this node is to do. */
+/** What the core of this node does for devices of others. */
 export interface LegInboxHost {
-  /** The link of a device of another node was lost for now, or is back. */
+  /** The link of a device of another node is suspended, or live again. */
   remoteLink(device: Device, state: "live" | "suspended", now: number): void;
   /** Performs what a device of another node asks. */
   perform(device: Device, request: Request, now: number): Outcome | undefined;
@@ -28,7 +28,7 @@ export interface LegInboxOptions {
 
 type LegItem = Extract<NodeItem, { t: "ask" | "link" | "closed" }>;
 
-/** What devices of other nodes ask of sessions of this one, and what becomes of their links. */
+/** Takes what devices of other nodes ask of this node's sessions, and what becomes of their links. */
 export class LegInbox {
   readonly #options: LegInboxOptions;
 
@@ -57,7 +57,7 @@ export class LegInbox {
     }
   }
 
-  /** What a device asks that is not known here any more, or not known again yet: its node waits for a reply. */
+  /** A device asks that is not known here any more, or not known again yet. Its node waits for a reply. */
   #asked(from: string, { link, request }: Extract<LegItem, { t: "ask" }>): void {
     const { id, type } = request;
     const { host, nodes } = this.#options;
@@ -77,7 +77,7 @@ export class LegInbox {
     const { host, ports } = this.#options;
     try {
       const legNow = "session" in request ? host.legNumber(request.session, device) : undefined;
-      // What was asked for a leg that is over, such as an answer to a ring, is not for the one that came after it.
+      // A request for a leg that is over, such as an answer to its ring, is not meant for the device's next leg.
       if (leg !== undefined && legNow !== undefined && leg !== legNow)
         return failed(request.type === "accept" ? "answered_elsewhere" : "no_session");
       return host.perform(device, request, now);
