@@ -35,8 +35,8 @@ const whoChunk = 500;
 
 /**
  * The devices of other nodes that this node needs to know: those of the users that it follows ({@link Interest}). They
- * stand in the directory like its own ({@link MirroredDevices}), by the lists that their nodes announce ({@link
- * Announcer}). The newest list of each node counts.
+ * stand in the directory like its own ({@link MirroredDevices}), as their nodes announce them ({@link Announcer}). The
+ * newest list of each node counts.
  */
 export class RemoteDevices {
   readonly #options: RemoteDevicesOptions;
