@@ -1,18 +1,22 @@
 /**
- * How the nodes of a cluster reach each other. `src/backplane/memory.ts` joins nodes of one process, `src/backplane/nats.ts`
- * joins processes. A node never sends to itself through it.
+ * How the nodes of a cluster reach each other. `src/backplane/memory.ts` joins nodes of one process,
+ * `src/backplane/nats.ts` joins processes. A node never sends to itself through it.
  *
- * A subject is a text of tokens with dots between them; a token may hold any character, and none is a wildcard. The messages of
- * one node arrive in the order in which it sent them, each once or not at all. After a fault a message may arrive late,
- * even after newer ones of its sender: a NATS server that stood still delivers what it held when it goes on.
+ * A subject is a text of tokens with dots between them; a token may hold any character, and none is a wildcard. The
+ * messages of one node arrive in the order in which it sent them, each once or not at all. After a fault a message may
+ * arrive late, even after newer ones of its sender: a NATS server that stood still delivers what it held when it goes
+ * on.
  */
 export interface Backplane {
   readonly state: BackplaneState;
-  /** Sends a message to every other subscriber of the subject. While the backplane is down the message is dropped, not kept. */
+  /**
+   * Sends a message to every other subscriber of the subject. While the backplane is down the message is dropped, not
+   * kept.
+   */
   publish(subject: string, message: unknown): void;
   /**
-   * Asks every other subscriber of the subject; the first answer counts. Calls `done` exactly once, after `timeout` ms at the
-   * latest, and perhaps before `request` returns.
+   * Asks every other subscriber of the subject; the first answer counts. Calls `done` exactly once, after `timeout` ms
+   * at the latest, and perhaps before `request` returns.
    */
   request(subject: string, message: unknown, timeout: number, done: (answer: BackplaneAnswer) => void): void;
   /**

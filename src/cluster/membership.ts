@@ -2,7 +2,7 @@
 export interface Beat {
   readonly op: "beat" | "bye";
   readonly node: string;
-  /** The run of the node: another process of the same name has another one. */
+  /** A random text that names this run of the node. */
   readonly boot: string;
   /** The node's cluster time. */
   readonly time: number;
@@ -10,7 +10,7 @@ export interface Beat {
 }
 
 interface MembershipEvents {
-  /** A peer is there. `again`: it was before, and either side may have missed what was announced meanwhile. */
+  /** A peer is there. `again`: it was there before, and either side may have missed what the other one announced since. */
   up(node: string, again: boolean, now: number): void;
   /** A live peer said goodbye, or was silent for too long. */
   left(node: string, now: number): void;
@@ -22,7 +22,7 @@ interface MembershipEvents {
 
 interface MembershipOptions {
   readonly node: string;
-  /** Random: this run of the node. */
+  /** A random text that names this run of the node. */
   readonly boot: string;
   publish(beat: Beat): void;
   readonly events: MembershipEvents;
@@ -30,9 +30,9 @@ interface MembershipOptions {
 
 const beatEvery = 2_000;
 /**
- * The silence after which a peer is given up, in ms. Long enough that a process that stood still, or a backplane that was
- * down, loses nothing; short enough that no user is shown online for a minute after her node died. No request waits for
- * it: those look at {@link Nodes.responsive}.
+ * The silence after which a peer is given up, in ms. It is long enough that a process that stood still, or a backplane that
+ * was down, loses nothing, and short enough that no user is shown online for a minute after her node died. Requests don't
+ * wait for it: they look at {@link Nodes.responsive}.
  */
 const goneAfter = 30_000;
 
@@ -46,8 +46,8 @@ interface Peer {
 }
 
 /**
- * Which other nodes are there, which of them drain, and what time it is in the cluster. It hears beats, and is told by its
- * owner of everything else that shows that a peer is alive.
+ * Which other nodes are there, which of them drain, and what time it is in the cluster. It learns that from beats, and from
+ * {@link heard} for anything else that shows that a peer is alive.
  */
 export class Membership {
   readonly #options: MembershipOptions;
@@ -92,14 +92,14 @@ export class Membership {
     return now + this.#offset;
   }
 
-  /** Knows a node that has not been heard yet. */
+  /** Notes a node that something is sent to before it was heard. */
   meet(node: string, now: number): void {
     if (!this.#peers.has(node)) this.#add(node, now);
   }
 
-  /** Beats, and gives up peers that are silent. Call it at least once a second. */
+  /** Sends a beat when one is due, and gives up peers that are silent. Call it at least once a second. */
   tick(now: number, reachable: boolean): void {
-    // A process that stood still has not heard anybody: the others were not silent, it was deaf.
+    // A process that stood still heard no peer: the peers were not silent, this node was deaf.
     if (!reachable || now - this.#beatAt > 3 * beatEvery) this.#hearingSince = now;
     if (now - this.#beatAt < beatEvery) return;
     this.#beatAt = now;
@@ -169,8 +169,8 @@ export class Membership {
   }
 
   /**
-   * What is known of a peer counts no more, though the peer is there: `lose` gives it up, and hears whether the peer was live.
-   * A live peer is up again after that.
+   * What is known of a peer counts no more, though the peer is there: `lose` gives it up, and hears whether the peer
+   * was live. A live peer is up again after that.
    */
   renew(node: string, now: number, lose: (live: boolean) => void): void {
     const peer = this.#peers.get(node);

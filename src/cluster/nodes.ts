@@ -4,26 +4,26 @@ import { type Batch, Channel, type GoneOn, type Lost } from "./channel.ts";
 import type { NodeItem } from "./items.ts";
 import { type Beat, Membership } from "./membership.ts";
 
-/** What is told to every node. */
+/** What a node tells every other node. */
 export type Broadcast = { readonly op: "kick"; readonly user: string; readonly device?: string };
 
 export interface NodesEvents {
-  /** What a peer sent: in order, each once. */
+  /** Hears an item of a peer. The items of a peer come in order, each once. */
   item(from: string, item: NodeItem, now: number): void;
-  /** The links that a peer's items are for, and which have left this node: this node will send those items on. */
+  /** Which of these items' links have left this node, and where to: this node will send the items on. */
   goneOn(items: readonly NodeItem[]): readonly GoneOn[];
-  /** A peer has sent on what it was sent for this link, which has left it. */
+  /** A peer has sent on items for this link, which has left it. */
   sentOn(peer: string, link: GoneOn, now: number): void;
   broadcast(message: Broadcast, now: number): void;
-  /** A peer is there. `again`: it was before, and either side may have missed what was announced meanwhile. */
+  /** A peer is there. `again`: it was there before, and either side may have missed what the other one announced since. */
   up(node: string, again: boolean, now: number): void;
-  /** A peer is gone, or its state is: what it told before counts no more. */
+  /** A peer, or this run of it, is gone: what it told is void, and these items may not have reached it. */
   gone(node: string, lost: Lost, now: number): void;
 }
 
 export interface NodesOptions {
   readonly node: string;
-  /** Random: this run of the node. */
+  /** A random text that names this run of the node. */
   readonly boot: string;
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
@@ -75,7 +75,7 @@ export class Nodes {
     return this.#options.now();
   }
 
-  /** Whether the others can be reached at all. */
+  /** Whether the backplane is up. */
   get reachable(): boolean {
     return this.#options.backplane.state === "up";
   }
@@ -93,17 +93,17 @@ export class Nodes {
     return this.#membership.isDraining(node);
   }
 
-  /** True when a peer is there and answers: a request to it is answered soon. */
+  /** True when the peer is there and answers, so that a request to it gets a reply soon. */
   responsive(node: string, now: number): boolean {
     return this.isLive(node) && this.reachable && this.#channel(node).responsive(now);
   }
 
-  /** True when the peer has said lately that it is there. */
+  /** True when the peer was heard within the last beats. */
   beats(node: string, now: number): boolean {
     return this.#membership.beats(node, now);
   }
 
-  /** Items that wait for peers. */
+  /** Items that peers have not acknowledged. */
   get backlog(): number {
     let sum = 0;
     for (const { backlog } of this.#channels.values()) sum += backlog;
@@ -121,7 +121,7 @@ export class Nodes {
     this.#channel(node).send(item);
   }
 
-  /** Calls back when all that was sent there until now has arrived, or is lost. */
+  /** See {@link Channel.flushed}. */
   flushed(node: string, done: (arrived: boolean, now: number) => void, how?: { once?: boolean }): void {
     const channel = this.#channels.get(node);
     if (channel === undefined) done(false, this.#options.now());
@@ -137,7 +137,10 @@ export class Nodes {
     this.#membership.tick(now, this.reachable);
   }
 
-  /** This node drains: it takes on nothing that could be another's. The others hear of it with the next beat. */
+  /**
+   * True while this node drains, and should be given nothing that another one could take. Others hear of it with the
+   * next beat.
+   */
   get draining(): boolean {
     return this.#membership.draining;
   }
@@ -234,7 +237,7 @@ export class Nodes {
     if (live || lost.doubtful.length + lost.unsent.length > 0) this.#options.events.gone(node, lost, now);
   }
 
-  /** Both sides begin anew: the peer is there, and all that is known of it is not. */
+  /** Both sides begin anew: the peer is still there, but what it told is void. */
   #renew(node: string, epoch: number, now: number): void {
     this.#membership.renew(node, now, (live) => {
       this.#lose(node, this.#channel(node), epoch, live, now);
@@ -244,7 +247,7 @@ export class Nodes {
   #batch(batch: Batch, answer: ((reply: unknown) => void) | undefined): void {
     const { boot, now } = this.#options;
     const { from, to } = batch;
-    // It is for another run of this node.
+    // The sender means another run of this node.
     if (to !== undefined && to !== boot) answer?.({ boot, reset: 0 });
     else this.#present(from, batch.boot, now()).receive(batch, (said) => answer?.(said));
   }

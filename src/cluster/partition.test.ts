@@ -64,7 +64,8 @@ describe("nodes that could not hear each other for a while", () => {
     const { session } = alice.ask("call", { to: "bob" }).ok;
     notice(cluster);
     cluster.pass(5_000);
-    // The call is on its way to the phone. A later run of the phone displaces it for n3, and is gone before the phone's node hears of that.
+    // The call is on its way to the phone. A later run of the phone displaces it for n3, and is gone before the phone's
+    // node hears of that.
     const other = cluster.node("n3").client("bob", "phone").connect();
     cluster.pass(1_000);
     other.drop(1000);

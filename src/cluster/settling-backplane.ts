@@ -2,8 +2,8 @@ import type { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane, BackplaneAnswer, BackplaneState } from "./backplane.ts";
 
 /**
- * A backplane whose messages are inputs of the core like a client's frames: after each of them the deadlines that it made due
- * are run.
+ * A backplane whose messages are inputs of the core like a client's frames: after each of them the deadlines that it
+ * made due are run.
  */
 export class SettlingBackplane implements Backplane {
   readonly #backplane: Backplane;

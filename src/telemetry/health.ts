@@ -16,8 +16,8 @@ export interface HealthPart {
  */
 export interface Readiness {
   /**
-   * `ready`: send clients here. `degraded`: only calls within this node work, or TURN does not relay. `draining`: send clients
-   * to other nodes.
+   * `ready`: send clients here. `degraded`: only calls within this node work, or TURN does not relay. `draining`: send
+   * clients to other nodes.
    */
   readonly status: "ready" | "degraded" | "draining";
   readonly links: number;

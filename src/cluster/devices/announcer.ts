@@ -68,7 +68,10 @@ export class Announcer {
     return this.#list(user);
   }
 
-  /** Another node asks, through a channel, which of these users have devices here. `held`: it asks about those that have none as well. */
+  /**
+   * Another node asks, through a channel, which of these users have devices here. `held`: it asks about those that have
+   * none as well.
+   */
   asked(from: string, users: readonly string[], held: boolean): void {
     const { nodes, interest } = this.#options;
     for (const user of users)

@@ -2,7 +2,7 @@ import type { Device } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
 import type { DeviceNotice } from "../items.ts";
 
-/** A device of this node, as the cluster needs to know it. */
+/** A device of this node, with what says which run of it this is. */
 export interface LocalDevice {
   readonly device: Device;
   readonly stamp: number;
@@ -21,7 +21,7 @@ export function localDevices(directory: Directory, user: string): LocalDevice[] 
   return devices;
 }
 
-/** Which of two runs of one device counts: within an instance the later attempt, else the one that came later. */
+/** True when the one run of a device is newer than the other: within an instance by its attempt, else by when it came. */
 export function newerRun(
   one: { readonly instance: string; readonly attempt: number; readonly stamp: number },
   node: string,
@@ -36,7 +36,7 @@ export function newerRun(
   return one.stamp === than.stamp ? node > than.node : one.stamp > than.stamp;
 }
 
-/** How a device of this node is described to the others. */
+/** Describes a device for other nodes. */
 export function noticeOf({ device, stamp, instance, attempt }: LocalDevice): DeviceNotice {
   const { id, kind, name, status, online, gateway, capabilities, link } = device;
   return {
@@ -54,7 +54,7 @@ export function noticeOf({ device, stamp, instance, attempt }: LocalDevice): Dev
   };
 }
 
-/** The device is as its node says. True when others see a difference. */
+/** Makes the device what its node says that it is. True when others see a difference. */
 export function update(device: Device, { online, status }: DeviceNotice): boolean {
   const before = `${device.online} ${device.status}`;
   device.online = online;

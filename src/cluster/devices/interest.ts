@@ -24,8 +24,9 @@ const lingerFor = 30_000;
 const overlap = 30_000;
 
 /**
- * The users that this node follows, and why: it holds devices of theirs, or somebody here watches, rings or talks to them, and
- * for a while after that. It hears a subject of each: `u.<key>` where it holds a device of the user, else `w.<key>`.
+ * The users that this node follows, and why: it holds devices of theirs, or somebody here watches, rings or talks to
+ * them, and for a while after that. It hears a subject of each: `u.<key>` where it holds a device of the user, else
+ * `w.<key>`.
  */
 export class Interest {
   readonly #options: InterestOptions;

@@ -12,9 +12,9 @@ import { Interest } from "./interest.ts";
 import { type MirrorEvents, MirroredDevices } from "./mirrored-devices.ts";
 import { RemoteLink } from "./remote-link.ts";
 
-/** What happens to devices of other nodes, for the parts of the core. */
+/** What happens to devices of other nodes, for the core. */
 export interface RemoteDevicesEvents extends MirrorEvents {
-  /** A session in which a device of the user may have part has another owner. */
+  /** A session in which the user may have a device has another owner. */
   claimed(user: string, claim: SessionClaim, now: number): void;
 }
 
@@ -30,13 +30,13 @@ export interface RemoteDevicesOptions {
   readonly events: RemoteDevicesEvents;
 }
 
-/** Users in one question to one node. */
+/** Users in one `who` item. */
 const whoChunk = 500;
 
 /**
- * The devices of other nodes that this node needs to know: those of the users that it follows ({@link Interest}). They stand in
- * the directory like its own ({@link MirroredDevices}), by the lists that their nodes announce ({@link Announcer}). The newest
- * list of each node counts.
+ * The devices of other nodes that this node needs to know: those of the users that it follows ({@link Interest}). They
+ * stand in the directory like its own ({@link MirroredDevices}), as their nodes announce them ({@link Announcer}). The
+ * newest list of each node counts.
  */
 export class RemoteDevices {
   readonly #options: RemoteDevicesOptions;
@@ -64,12 +64,12 @@ export class RemoteDevices {
     return this.#mirror.size;
   }
 
-  /** Users with devices of this node. */
+  /** Users that have devices at this node. */
   get held(): number {
     return this.#interest.held;
   }
 
-  /** Users that are followed, those included. */
+  /** Users that are followed, those with devices at this node included. */
   get followed(): number {
     return this.#interest.size;
   }
@@ -124,7 +124,7 @@ export class RemoteDevices {
     this.#announcer.tell(user, message);
   }
 
-  /** How a device is described to other nodes; one of another node as that has described it. */
+  /** Describes a device for other nodes. A device of another node is described as its node did. */
   noticeOf(device: Device): DeviceNotice | undefined {
     const { link, stamp } = device;
     if (link instanceof RemoteLink) {
@@ -138,9 +138,9 @@ export class RemoteDevices {
   // What other nodes tell of theirs
 
   /**
-   * The node of a device speaks for it. The device need not be known here, nor its user be followed: it stays known as long as
-   * its node says so, or something here uses it. `met` hears of it before an older run of it gives way, so that sessions of
-   * the older run can go over to it. It is not called for a run that is itself too old.
+   * The node of a device speaks for it. The device need not be known here, nor its user be followed: it stays known as
+   * long as its node says so, or something here uses it. `met` hears of it before an older run of it gives way, so that
+   * sessions of the older run can go over to it. It is not called for a run that is itself too old.
    */
   introduce(node: string, user: string, one: DeviceNotice, now: number, met: (device: Device) => void): void {
     const known = this.#mirror.byLink(one.link);
@@ -240,7 +240,7 @@ function* chunks(users: readonly string[]): Iterable<string[]> {
   for (let i = 0; i < users.length; i += whoChunk) yield users.slice(i, i + whoChunk);
 }
 
-/** A list later than all that the node has sent. */
+/** An empty list that is newer than all that the node has sent. */
 function nothing({ user }: Following, node: string): DeviceList {
   return { node, user, version: Number.POSITIVE_INFINITY, devices: [] };
 }

@@ -38,8 +38,9 @@ type RoomItem = Extract<
 >;
 
 /**
- * The rooms of the cluster: each has one owner, and members at any node. This joins the two sides of it, the rooms that
- * this node owns and those that its devices are in, which are asked alike whether the owner is this node or another.
+ * The rooms of the cluster. Each has one owner, and members at any node. It joins the rooms that this node owns
+ * ({@link OwnedRooms}) with those that its devices are in ({@link RoomMemberships}); a device asks both alike, whether this
+ * node owns the room or another.
  */
 export class ClusterRooms
   implements RoomService, RoomsEvents, OwnedRoomsHost, RoomMembershipsHost, RoomOwnersEvents
@@ -96,29 +97,32 @@ export class ClusterRooms
     this.#memberships.recheck(device, now);
   }
 
-  /** This node stops: its rooms go over to other nodes, and it owns none from now on. */
+  /** This node drains: its rooms go to other nodes, and it takes on none from now on. */
   handOver(now: number): void {
     this.#options.nodes.drain(now);
     this.#owned.leave(now);
   }
 
-  /** The nodes that own rooms that the device is in. */
+  /** The other nodes that own rooms of the device. */
   ownersOf(device: Device): string[] {
     return this.#memberships.transfer.ownersOf(device);
   }
 
-  /** What goes along with a device's link to another node. */
+  /** The device's memberships, as they go along with its link to another node. */
   membershipsOf(device: Device): MembershipRecord[] {
     return this.#memberships.transfer.recordsOf(device);
   }
 
-  /** The device, a remote one by now, goes on at another node: its seats stay, and are that node's to look after. */
+  /**
+   * The device has moved to another node, and is a remote one by now. Its seats here stay; its memberships are that
+   * node's.
+   */
   gaveAway(device: Device): void {
     this.#owned.gaveAway(device, this.#rooms.namesOf(device).length);
     this.#memberships.transfer.release(device);
   }
 
-  /** The device has come here with what {@link membershipsOf} said at the other node. */
+  /** The device has come here with the memberships that {@link membershipsOf} gave at the other node. */
   adoptMemberships(device: Device, records: readonly MembershipRecord[], now: number): void {
     this.#memberships.transfer.adopt(device, records, now);
   }
@@ -134,7 +138,7 @@ export class ClusterRooms
     else this.#memberships.moved(from, item.room, item.term, item, now);
   }
 
-  /** A push for a device here. False: it must not hear it. */
+  /** An owner's push for a device here. False: the device must not hear it. */
   heard(from: string, device: Device, push: PushBody, now: number): boolean {
     switch (push.type) {
       case "room":
@@ -147,7 +151,7 @@ export class ClusterRooms
     }
   }
 
-  /** A reply for a device here. One of an owner of another term, or that was given by now, counts no more. */
+  /** An owner's reply for a device here. A reply of another term, or to a request that has had its reply, is dropped. */
   answered(from: string, room: string, device: Device, id: number, outcome: Outcome, now: number): void {
     if (this.#memberships.replied(from, device, id, outcome)) device.link.reply(id, outcome, now);
     else this.#memberships.disown(from, device, room);
@@ -235,7 +239,7 @@ export class ClusterRooms
     return former && { former, count: (this.#rooms.others(device, room) ?? 0) + 1 };
   }
 
-  /** A mesh that an owner had made who is that no longer is made anew by the one who is. */
+  /** Ends the sessions of the room's mesh that former owners made: the present owner makes new ones. */
   settled(device: Device, room: string, now: number, owner = this.#options.nodes.name): void {
     if (device.link instanceof RemoteLink) return;
     const { legs } = this.#options;

@@ -11,26 +11,26 @@ import type { RoomOwners } from "./room-owners.ts";
 import { type Replies, RoomTelling } from "./room-telling.ts";
 import { giveUpSeats, restoreSeats, type SeatNow, seatOf } from "./seats.ts";
 
-/** Whose room it is from now on. `own`: that node does not know yet. */
+/** The next owner of a room, where one is known. `own`: that node does not know yet that it owns the room. */
 export interface NewOwner {
   readonly to?: string;
   readonly own?: boolean;
 }
 
 export interface OwnedRoomsHost {
-  /** What came of a request that had no outcome when it was asked. */
+  /** The outcome of a request that had none when it was asked. */
   answer(device: Device, room: string, id: number, outcome: Outcome, now: number): void;
-  /** The node's asks of this term have not been done: the room is another's. */
+  /** The room is another node's: what that node asked in this term has not been done. */
   moved(node: string, room: string, term: number, owner: NewOwner, now: number): void;
-  /** Devices of this node were members of the room until now, by those rules. */
+  /** This node owns the room no longer. `seats`: those of its own devices; `rules`: what the moderators had set. */
   gaveUp(room: string, seats: readonly SeatNow[], rules: SetRules | undefined): void;
-  /** Devices of this node were members of the room when it had another owner. */
+  /** True when devices of this node were members of the room under another owner. */
   hasMembers(room: string): boolean;
   /** This node owns the room from now on. */
   began(room: string, now: number): void;
-  /** The device was told the room as it is now. */
+  /** The device was told of the room as it is now. */
   settled(device: Device, room: string, now: number): void;
-  /** A user's devices must stay known, or no longer. */
+  /** The devices of a user must stay known here, once more (true) or once less. */
   used(user: string, used: boolean): void;
 }
 
@@ -45,21 +45,21 @@ export interface OwnedRoomsOptions {
 interface OwnedRoom {
   /** Undefined once the room is open. */
   opening: RoomOpening | undefined;
-  /** What has waited for the room to open is being done: the room is not over if it is empty meanwhile. */
+  /** True while what waited for the room to open is being done: if the room is empty meanwhile, it is not over. */
   catchingUp: boolean;
   /** Node → the term of its latest ask. */
   readonly terms: Map<string, number>;
-  /** Device of another node → the node and term that it asked to come in by last. */
+  /** Device of another node → the node and term of its last join. */
   readonly by: Map<Device, { readonly node: string; readonly term: number }>;
-  /** Replies to messages that are on their way to their receivers. */
+  /** Replies to messages that have not reached all receivers yet. */
   readonly sent: Replies;
 }
 
 /**
- * The rooms that this node owns, as the devices of all nodes ask them, its own included. A room that had another owner
- * opens when those who were in it are back:
+ * The rooms that this node owns, as the devices of all nodes ask them, its own included. A room that had another owner opens
+ * when its members are back:
  *
- *     asked to own ──nobody was in it──────────────────▶ open ──empty · handed over──▶ gone
+ *     asked to own ──it had no members─────────────────▶ open ──empty · handed over──▶ gone
  *          └──────▶ gathering ──500 ms, all at once───────▲
  */
 export class OwnedRooms {
@@ -68,7 +68,7 @@ export class OwnedRooms {
   readonly #rooms = new Map<string, OwnedRoom>();
   /** Device of another node → how many seats it has here: as long as it has any, its user must stay known. */
   readonly #seats = new Map<Device, number>();
-  /** This node stops: it owns no more rooms. */
+  /** This node drains: it takes on no more rooms. */
   #leaving = false;
 
   constructor(options: OwnedRoomsOptions) {
@@ -77,7 +77,7 @@ export class OwnedRooms {
     this.#telling = new RoomTelling({ rooms, nodes, deadlines, answer: host.answer.bind(host) });
   }
 
-  /** Does what the device asks. Without an outcome it comes later, as the host's `answer`. */
+  /** Does what the device asks. Undefined: the outcome comes later, as the host's `answer`. */
   ask(from: string, term: number, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
     const name = roomOf(ask);
     let owned = this.#rooms.get(name);
@@ -99,14 +99,14 @@ export class OwnedRooms {
     return owned.opening.add({ from, term, device, ask }) ? undefined : failed("temporary");
   }
 
-  /** What that node has asked in other terms counts no more: it had given this owner up, or found it anew. */
+  /** Voids what that node asked in other terms: it gave this owner up since, or found it anew. */
   since(from: string, name: string, term: number, now: number): void {
     const owned = this.#rooms.get(name);
     if (owned === undefined) return;
     owned.opening?.since(from, term);
     for (const [device, by] of [...owned.by]) {
       const { link } = device;
-      // One that has gone on at another node meanwhile is that node's to speak for.
+      // If the device has moved meanwhile, its new node speaks for it.
       if (by.node !== from || by.term === term || !(link instanceof RemoteLink) || link.node !== from)
         continue;
       owned.by.delete(device);
@@ -114,24 +114,24 @@ export class OwnedRooms {
     }
   }
 
-  /** What waits of the device is not to be done. */
+  /** What the device has asked and that waits is not to be done. */
   withdraw(device: Device, name: string): void {
     this.#rooms.get(name)?.opening?.withdraw(device);
   }
 
-  /** That run of a node is gone: the terms of its next one have nothing to do with those that it had. */
+  /** That run of a node is gone. The terms of its next run are others. */
   gone(node: string): void {
     for (const { terms } of this.#rooms.values()) terms.delete(node);
   }
 
-  /** Another node owns the room, and longer. */
+  /** Gives the room up: another node owns it. */
   handOver(name: string, owner: NewOwner, now: number): void {
     const owned = this.#rooms.get(name);
     if (owned === undefined) return;
     const { rooms, owners, nodes, host } = this.#options;
     const rules = rooms.get(name)?.rules;
     owned.opening?.end();
-    // They were told to the room: asked of the next owner, they would be told twice.
+    // These messages were delivered: asked of the next owner, they would be delivered twice.
     for (const reply of [...owned.sent]) reply(now);
     this.#rooms.delete(name);
     owners.release(name);
@@ -142,13 +142,13 @@ export class OwnedRooms {
       seats.filter(({ device }) => !(device.link instanceof RemoteLink)),
       rules,
     );
-    // The own devices come last: what they ask of the new owner must not overtake what it needs to know.
+    // This node comes last: what its devices ask of the new owner must not overtake what that one needs to know.
     for (const [node, term] of owned.terms) if (node !== nodes.name) host.moved(node, name, term, owner, now);
     const own = owned.terms.get(nodes.name);
     if (own !== undefined) host.moved(nodes.name, name, own, owner, now);
   }
 
-  /** This node stops: others own its rooms from now on, where there are any. */
+  /** This node drains: its rooms go to other nodes, where there are any. */
   leave(now: number): void {
     this.#leaving = true;
     for (const name of [...this.#rooms.keys()]) {
@@ -157,24 +157,25 @@ export class OwnedRooms {
     }
   }
 
-  /** A device has a seat in a room here. */
+  /** A device has a seat in a room of this node. */
   seated(device: Device): void {
     if (device.link instanceof RemoteLink) this.#keep(device);
   }
 
+  /** A device has no seat in that room any more. */
   left(device: Device, name: string): void {
     const owned = this.#rooms.get(name);
-    // What waits of it may bring it back.
+    // While the room opens, what the device has asked may still bring it back.
     if (owned?.opening === undefined) owned?.by.delete(device);
     this.#letGo(device);
   }
 
-  /** The device goes on at another node, with as many seats here. */
+  /** A device of this node has moved to another one, and has that many seats in rooms here. */
   gaveAway(device: Device, seats: number): void {
     for (let n = this.#seats.get(device) ?? 0; n < seats; n++) this.#keep(device);
   }
 
-  /** The last member is gone. */
+  /** The room has no members any more. */
   over(name: string): void {
     const owned = this.#rooms.get(name);
     if (owned === undefined || owned.catchingUp || owned.opening !== undefined) return;
@@ -198,10 +199,10 @@ export class OwnedRooms {
     return owned;
   }
 
-  /** Notes in which term a node asks, and tells it from where on what it hears is of that. */
+  /** Notes the term in which a node asks, and tells the node that what it hears from here on is of that term. */
   #asked(name: string, owned: OwnedRoom, from: string, term: number, device: Device, ask: RoomAsk): void {
     const { nodes } = this.#options;
-    // What a node takes back has no term.
+    // A node that disowns a seat does so without a term.
     if (term === 0) return;
     const known = owned.terms.get(from);
     owned.terms.set(from, term);
@@ -210,7 +211,7 @@ export class OwnedRooms {
     if (ask.request.type === "join") owned.by.set(device, { node: from, term });
   }
 
-  /** A room that nobody was in opens at once. Else its moderators' rules come with those who were. */
+  /** A room without members elsewhere opens at once. Otherwise the moderators' rules come with the members. */
   #openSoon(name: string, owned: OwnedRoom): void {
     const { owners, host } = this.#options;
     const returns = () => owned.opening?.hasReturning === true;
@@ -258,7 +259,7 @@ export class OwnedRooms {
         const had = seatOf(rooms, device, name) !== undefined;
         const outcome =
           had || ask.seated !== true ? rooms.enter(device, joinedOf(name, ask), now) : failed("no_room");
-        // Before the reply, for a later owner to hear of them from each node that has members.
+        // The rules come before the reply, so that every node with members can tell them to a later owner.
         if ("ok" in outcome && from !== nodes.name) this.#telling.tellRules(name, from);
         if (seatOf(rooms, device, name) === undefined) this.#rooms.get(name)?.by.delete(device);
         if (rooms.get(name) === undefined) this.over(name);
@@ -300,7 +301,7 @@ export class OwnedRooms {
   }
 }
 
-/** The room that an ask speaks of. */
+/** The name of the room that an ask is about. */
 export function roomOf({ request }: RoomAsk): string {
   return request.type === "send" ? request.to : request.room;
 }

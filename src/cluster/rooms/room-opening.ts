@@ -6,14 +6,14 @@ import type { SetRules } from "../../signaling/room/room.ts";
 import type { RoomAsk } from "../items.ts";
 import type { ReturningDevice } from "./seats.ts";
 
-/** How long a new owner waits for the room's members before it opens the room, in ms: their nodes hear of it at once. */
+/** How long a new owner waits for the members' nodes, which hear of it at once, before it opens the room. ms */
 export const gatherFor = 500;
-/** How long an open room waits for more of them, so that those of one node come in as one change. ms */
+/** How long an open room waits when a member comes back, so that all members of a node come in as one change. ms */
 export const gatherMore = 50;
 /** Asks that may wait for a room to open. */
 const maxWaiting = 20_000;
 
-/** What a device asked of a room that is not open yet. */
+/** What a device has asked of a room that is not open yet. */
 export interface Waiting {
   readonly from: string;
   readonly term: number;
@@ -22,48 +22,48 @@ export interface Waiting {
 }
 
 /**
- * A room that another node owned until now, or that this one did, as its members come back to it: whatever is asked of the
- * room waits, until they are there and it opens. Then they are put back first, with what they were.
+ * The opening of a room that had another owner: while its members come back, everything that is asked of the room
+ * waits. When the room opens, the members get their former seats first, then the rest is done in order.
  */
 export class RoomOpening {
   readonly #due: Deadline;
   #waiting: Waiting[] = [];
 
-  /** The room opens at that time, unless {@link end} is called before. */
+  /** Calls `open` at that time, unless {@link end} was called before. */
   constructor(deadlines: Deadlines, at: number, open: (now: number) => void) {
     this.#due = deadlines.add(at, open);
   }
 
-  /** Keeps an ask until the room opens. False: too many wait already. Members that come back always may. */
+  /** Keeps an ask until the room opens. False: too many wait already; members that come back are always kept. */
   add(one: Waiting): boolean {
     if (this.#waiting.length >= maxWaiting && one.ask.former === undefined) return false;
     this.#waiting.push(one);
     return true;
   }
 
-  /** True when a device that waits was in the room before. */
+  /** True when a member that comes back waits. */
   get hasReturning(): boolean {
     return this.#waiting.some(({ ask }) => ask.former !== undefined);
   }
 
-  /** What the device has asked is not to be done. */
+  /** Drops what the device has asked. */
   withdraw(device: Device): void {
     this.#waiting = this.#waiting.filter((one) => one.device !== device);
   }
 
-  /** What that node has asked in other terms is not to be done. */
+  /** Drops what that node has asked in other terms. */
   since(node: string, term: number): void {
     this.#waiting = this.#waiting.filter((one) => one.from !== node || one.term === term);
   }
 
-  /** The wait is over. Returns what has waited, in the order in which it was asked. */
+  /** Ends the wait. Returns what has waited, in the order in which it was asked. */
   end(): readonly Waiting[] {
     this.#due.cancel();
     return this.#waiting;
   }
 }
 
-/** Who comes back to the room, and the newest of the rules that its moderators had set. */
+/** The members that come back to the room, and the newest rules that its moderators had set. */
 export function returningTo(
   name: string,
   waiting: readonly Waiting[],
@@ -79,7 +79,7 @@ export function returningTo(
   return { members: [...members.values()], rules };
 }
 
-/** The join that a node asks of the room's owner, which takes that node's word for what the device may. */
+/** The join in an ask. The asking node has checked the device's grants. */
 export function joinedOf(name: string, { request, moderator }: RoomAsk): Joined {
   const { mode, data } = request.type === "join" ? request : {};
   return {

@@ -7,7 +7,7 @@ export interface SessionFinderOptions {
   readonly backplane: Backplane;
   now(): number;
   readonly ticketTtl: number;
-  /** True when this node owns the session, and the leg of that number can be found again. */
+  /** True when this node owns the session, and the leg of that number can be resumed. */
   owns(session: string, leg: number): boolean;
   /** The call that this node has taken under the user's key. */
   keyed(user: string, key: string): KeyedCallElsewhere | undefined;
@@ -24,21 +24,22 @@ interface KeyQuestion {
 
 interface Answer {
   readonly has: readonly string[];
-  /** When this run of the owner began, by its own clock. */
+  /** When this run of the answering node began, by its own clock. */
   readonly since: number;
 }
 
-/** How long an owner may take; a device waits for its welcome meanwhile. */
+/** How long an owner may take to answer, while a device waits for its welcome. ms */
 const timeout = 400;
 
 /**
- * Finds the owner of a session: the ticket names the node that owned it when it was made (`q.<node>`); a session that has
- * gone over to another node since is found by its own subject (`s.<id>`).
+ * Finds the owners of sessions. A ticket names the node that owned the session when the ticket was made, which is asked
+ * first (`q.<node>`). The owner of a session that has changed its owner since is found by the session's own subject
+ * (`s.<id>`).
  */
 export class SessionFinder {
   readonly #options: SessionFinderOptions;
   readonly #since: number;
-  /** Sessions that were not always this node's, and the end of their subscription. */
+  /** Sessions that had another owner before, with what ends their subscriptions. */
   readonly #taken = new Map<string, () => void>();
 
   constructor(options: SessionFinderOptions) {
@@ -66,7 +67,7 @@ export class SessionFinder {
     this.#taken.set(session, stop);
   }
 
-  /** The session is over, or another node's. */
+  /** The session is over, or is another node's. */
   released(session: string): void {
     this.#taken.get(session)?.();
     this.#taken.delete(session);
@@ -124,7 +125,7 @@ export class SessionFinder {
     });
   }
 
-  /** The owner that the ticket names does not have it. `since`: when that owner's present run began, if it answers. */
+  /** The owner that the ticket names does not have the session. `since`: when its present run began, if it has answered. */
   #elsewhere(ticket: Ticket, since: number | undefined, place: (session: string, at: Place) => void): void {
     const { session, leg, expires } = ticket;
     this.#options.backplane.request(`s.${session}`, leg, timeout, (answer) => {
@@ -132,7 +133,7 @@ export class SessionFinder {
         const { node } = answer.reply as { node?: string };
         place(session, node === undefined ? "nowhere" : { node });
       } else {
-        // An owner that has run all the time and does not know the session has ended it.
+        // An owner that has run since the ticket was made, and does not know the session, has ended it.
         const madeAt = expires - this.#options.ticketTtl;
         place(session, since !== undefined && since <= madeAt ? "nowhere" : "lost");
       }
