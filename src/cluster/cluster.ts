@@ -58,10 +58,11 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    const { node, boot, ports, deadlines, directory, host } = options;
+    const { node, boot, limits, ports, deadlines, directory, host } = options;
     const backplane = new SettlingBackplane(options.backplane, deadlines, ports.now);
     this.backplane = backplane;
-    this.nodes = new Nodes({ node, boot, backplane, deadlines, now: ports.now, events: this });
+    const silence = limits.nodeSilence;
+    this.nodes = new Nodes({ node, boot, backplane, deadlines, silence, now: ports.now, events: this });
     this.devices = new RemoteDevices({
       nodes: this.nodes,
       backplane,

@@ -36,16 +36,16 @@ export interface NodesOptions {
   readonly boot: string;
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
+  /**
+   * Silence after which a peer is given up, ms. Long enough that a frozen process, or a backplane that was away, loses
+   * nothing; short enough that nobody is shown online for a minute who is not. Nobody waits for it: see `responsive`.
+   */
+  readonly silence: number;
   now(): number;
   readonly events: NodesEvents;
 }
 
 const beatEvery = 2_000;
-/**
- * Silence after which a peer is given up. Long enough that a frozen process, or a backplane that was away, loses
- * nothing; short enough that nobody is shown online for a minute who is not. Nobody waits for it: see `responsive`.
- */
-const goneAfter = 30_000;
 
 interface Peer {
   /** Which run of it; empty until it was heard. */
@@ -147,7 +147,7 @@ export class Nodes {
 
   /** Beats, and looks who is silent. At least once a second. */
   tick(now: number): void {
-    const { backplane } = this.#options;
+    const { backplane, silence } = this.#options;
     // A process that was frozen has not heard anybody: the others were not silent, it was deaf.
     if (backplane.state === "down" || now - this.#beatAt > 3 * beatEvery) this.#hearingSince = now;
     if (now - this.#beatAt < beatEvery) return;
@@ -155,9 +155,9 @@ export class Nodes {
     this.#beat("beat", now);
     for (const [node, peer] of this.#peers) {
       const since = Math.max(peer.heardAt, this.#hearingSince);
-      if (now - since < goneAfter) continue;
+      if (now - since < silence) continue;
       if (peer.live) this.#lose(node, peer, peer.epoch + 1, now);
-      else if (now - peer.heardAt > 20 * goneAfter) this.#peers.delete(node);
+      else if (now - peer.heardAt > 20 * silence) this.#peers.delete(node);
     }
   }
 

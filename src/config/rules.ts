@@ -7,6 +7,8 @@ import { parseNatsUrl } from "./nats-url.ts";
 import type { Settings } from "./schema.ts";
 
 const secretLength = 32;
+/** Two beats of a node may be lost or late, ms. */
+const leastNodeSilence = 6_000;
 
 /** What no schema can say of the settings: one line about the first that makes no sense, or undefined. */
 export function checkTogether(settings: Settings): string | undefined {
@@ -106,13 +108,15 @@ function checkRooms({ rooms }: Settings): string | undefined {
   return wrong === undefined ? undefined : `setting rooms: ${wrong.match} is no address pattern of rooms`;
 }
 
-function checkCluster({ node, nats, ticketKey, workers }: Settings): string | undefined {
+function checkCluster({ node, nats, ticketKey, workers, limits }: Settings): string | undefined {
   if (node !== "" && !isId(node))
     return "setting node: must have 1 to 128 characters, none of them white space, / : or *";
   // A URL may hold a password: it is not shown.
   const wrong = nats.url.findIndex((url) => parseNatsUrl(url) === undefined);
   if (wrong >= 0)
     return `setting nats.url: the ${ordinal(wrong)} is no nats: or tls: URL, such as nats://10.0.0.5:4222`;
+  if (limits.nodeSilence < leastNodeSilence)
+    return `setting limits.nodeSilence: must be at least ${leastNodeSilence}; nodes are heard every two seconds`;
   if (!/^[\w-]{1,64}$/.test(nats.prefix))
     return "setting nats.prefix: must have 1 to 64 letters, digits, _ or -";
   if (nats.tls.cert !== "" && nats.tls.key === "")
