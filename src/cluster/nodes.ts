@@ -27,6 +27,8 @@ export interface NodesOptions {
   readonly boot: string;
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
+  /** The silence after which a peer is given up, in ms. */
+  readonly silence: number;
   now(): number;
   readonly events: NodesEvents;
 }
@@ -43,6 +45,7 @@ export class Nodes {
     this.#membership = new Membership({
       node,
       boot,
+      silence: options.silence,
       publish: (beat) => backplane.publish("nodes", beat),
       events: {
         up: events.up.bind(events),
