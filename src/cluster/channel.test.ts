@@ -18,6 +18,7 @@ class World {
       node: name,
       boot,
       backplane: this.hub.node(name),
+      silence: 30_000,
       deadlines,
       now: () => this.now,
       events: {
