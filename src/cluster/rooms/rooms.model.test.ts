@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { RoomPerson } from "../../../test/support/room-person.ts";
+import { runs, seed } from "../../../test/support/seed.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
 
 const room = "room:x";
@@ -117,7 +118,7 @@ class World {
   }
 }
 
-test("whatever dies, is cut off or comes back: in the end every member's view is the room", () => {
+test(`whatever dies, is cut off or comes back: in the end every member's view is the room (seed ${seed})`, () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
       const world = new World();
@@ -185,6 +186,6 @@ test("whatever dies, is cut off or comes back: in the end every member's view is
         expect(core.stats().sessionsActive).toBe(0);
       }
     }),
-    { seed: Number(process.env.MODEL_SEED ?? 1), numRuns: 100, includeErrorInReport: true },
+    { seed, numRuns: runs(60), includeErrorInReport: true },
   );
 }, 60_000);
