@@ -32,14 +32,20 @@ export const natsSettings = {
 interface WithOthers extends SettingsOf<typeof natsSettings> {
   readonly ticketKey: string;
   readonly workers: number;
+  readonly limits: { readonly nodeSilence: number };
 }
 
+/** Two beats of a node may be lost or late, ms. */
+const leastNodeSilence = 6_000;
+
 /** One line about the first of them that makes no sense, or undefined. */
-export function checkNats({ nats, ticketKey, workers }: WithOthers): string | undefined {
+export function checkNats({ nats, ticketKey, workers, limits }: WithOthers): string | undefined {
   // A URL may hold a password: it is not shown.
   const wrong = nats.url.findIndex((url) => parseNatsUrl(url) === undefined);
   if (wrong >= 0)
     return `setting nats.url: the ${ordinal(wrong)} is no nats: or tls: URL, such as nats://10.0.0.5:4222`;
+  if (limits.nodeSilence < leastNodeSilence)
+    return `setting limits.nodeSilence: must be at least ${leastNodeSilence}; nodes are heard every two seconds`;
   if (!/^[\w-]{1,64}$/.test(nats.prefix))
     return "setting nats.prefix: must have 1 to 64 letters, digits, _ or -";
   if (nats.tls.cert !== "" && nats.tls.key === "")

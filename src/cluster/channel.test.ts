@@ -19,6 +19,7 @@ class World {
       boot,
       backplane: this.hub.node(name),
       deadlines,
+      silence: 30_000,
       now: () => this.now,
       events: {
         item: (from, item) => heard.push(`${from} ${word(item)}`),

@@ -104,7 +104,8 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.#options = options;
     const { node, boot, limits, ports, deadlines, directory, host } = options;
     const backplane = new SettlingBackplane(options.backplane, deadlines, ports.now);
-    this.nodes = new Nodes({ node, boot, backplane, deadlines, now: ports.now, events: this });
+    const silence = limits.nodeSilence;
+    this.nodes = new Nodes({ node, boot, backplane, deadlines, silence, now: ports.now, events: this });
     const local = (user: string) => localDevices(directory, user);
     this.devices = new RemoteDevices({
       nodes: this.nodes,

@@ -24,17 +24,17 @@ interface MembershipOptions {
   readonly node: string;
   /** A random text that names this run of the node. */
   readonly boot: string;
+  /**
+   * The silence after which a peer is given up, in ms. It is long enough that a process that stood still, or a backplane
+   * that was down, loses nothing, and short enough that no user is shown online for a minute after her node died. Requests
+   * don't wait for it: they look at {@link Nodes.responsive}.
+   */
+  readonly silence: number;
   publish(beat: Beat): void;
   readonly events: MembershipEvents;
 }
 
 const beatEvery = 2_000;
-/**
- * The silence after which a peer is given up, in ms. It is long enough that a process that stood still, or a backplane that
- * was down, loses nothing, and short enough that no user is shown online for a minute after her node died. Requests don't
- * wait for it: they look at {@link Nodes.responsive}.
- */
-const goneAfter = 30_000;
 
 interface Peer {
   /** The run that was heard; empty until one was. */
@@ -104,11 +104,12 @@ export class Membership {
     if (now - this.#beatAt < beatEvery) return;
     this.#beatAt = now;
     this.beat(now);
+    const { silence } = this.#options;
     for (const [node, peer] of this.#peers) {
       const since = Math.max(peer.heardAt, this.#hearingSince);
-      if (now - since < goneAfter) continue;
+      if (now - since < silence) continue;
       if (peer.live) this.#lose(node, peer, now);
-      else if (now - peer.heardAt > 20 * goneAfter) {
+      else if (now - peer.heardAt > 20 * silence) {
         this.#peers.delete(node);
         this.#options.events.forgotten(node, now);
       }

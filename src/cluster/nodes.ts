@@ -27,6 +27,8 @@ export interface NodesOptions {
   readonly boot: string;
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
+  /** The silence after which a peer is given up, in ms. */
+  readonly silence: number;
   now(): number;
   readonly events: NodesEvents;
 }
@@ -39,10 +41,11 @@ export class Nodes {
 
   constructor(options: NodesOptions) {
     this.#options = options;
-    const { backplane, node, boot, events } = options;
+    const { backplane, node, boot, silence, events } = options;
     this.#membership = new Membership({
       node,
       boot,
+      silence,
       publish: (beat) => backplane.publish("nodes", beat),
       events: {
         up: events.up.bind(events),

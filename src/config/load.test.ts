@@ -149,6 +149,7 @@ describe("a wrong setting is named with where it stands", () => {
     ["NATS without ticketKey", { env: { NATS_URL: "nats://a" } }, ["ticketKey", "nats.url"]],
     ["workers without NATS", { flags: flags({ workers: "2" }) }, ["workers", "nats.url"]],
     ["NATS prefix of two tokens", { flags: flags({ "nats.prefix": "a.b" }) }, ["nats.prefix"]],
+    ["nodes given up too soon", { flags: flags({ "limits.node-silence": "5000" }) }, ["nodeSilence", "6000"]],
     ["half of TLS to NATS", { flags: flags({ "nats.tls.cert": "a.pem" }) }, ["nats.tls.key"]],
     ["other half of TLS to NATS", { flags: flags({ "nats.tls.key": "a.pem" }) }, ["nats.tls.cert"]],
     ["missing file", { flags: flags({ config: "/nowhere.json" }) }, ["/nowhere.json"]],
