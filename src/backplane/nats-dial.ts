@@ -33,8 +33,8 @@ export interface NatsIdentity {
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
-/** The whole way to a usable connection. ms */
-const dialTimeout = 3_000;
+/** How long the whole way to a usable connection may take, unless the caller says otherwise. ms */
+const usualTimeout = 3_000;
 /** A server that answers nothing is given up after three of these, 4.5 s at most: two pings may be out. ms */
 const pingInterval = 1_500;
 
@@ -51,7 +51,11 @@ setTransportFactory({ factory: () => new Transport(), dnsResolveFn: nodeResolveH
  * One connection, for as long as it lasts: it does not reconnect, so that nothing that waits in it can come out later.
  * Rejects when there is none to be had, and leaves no socket behind then.
  */
-export async function dialNats(server: NatsServer, identity: NatsIdentity): Promise<NatsConnection> {
+export async function dialNats(
+  server: NatsServer,
+  identity: NatsIdentity,
+  timeout = usualTimeout,
+): Promise<NatsConnection> {
   return await NatsConnectionImpl.connect({
     servers: `${server.host}:${server.port}`,
     authenticator: authenticators(server, identity),
@@ -60,7 +64,7 @@ export async function dialNats(server: NatsServer, identity: NatsIdentity): Prom
     noEcho: true,
     reconnect: false,
     ignoreClusterUpdates: true,
-    timeout: dialTimeout,
+    timeout,
     pingInterval,
     maxPingOut: 2,
   });

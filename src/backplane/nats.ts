@@ -20,6 +20,8 @@ export interface NatsOptions {
   readonly prefix: string;
   /** The node's name: no two may have one. */
   readonly node: string;
+  /** How long one attempt to connect may take, ms. Internal: tests of servers that hang wait for it. */
+  readonly dialTimeout?: number;
   readonly log: NatsLog;
   /** Hears what a subscriber threw. */
   fault(where: string, error: unknown): void;
@@ -188,12 +190,12 @@ export class NatsBackplane implements Backplane {
   }
 
   async #connect(): Promise<void> {
-    const { servers } = this.#options;
+    const { servers, identity, dialTimeout } = this.#options;
     const server = servers[this.#attempts % servers.length] as NatsServer;
     const at = `${server.host}:${server.port}`;
     let connection: NatsConnection;
     try {
-      connection = await dialNats(server, this.#options.identity());
+      connection = await dialNats(server, identity(), dialTimeout);
     } catch (error) {
       if (this.#closed) return;
       this.#attempts += 1;
