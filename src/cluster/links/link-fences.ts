@@ -2,6 +2,9 @@ import type { RemoteLink } from "../devices/remote-link.ts";
 import type { NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 
+/** What the fences need of the other nodes. */
+type FencedNodes = Pick<Nodes, "name" | "isLive" | "send">;
+
 interface Fence {
   readonly link: RemoteLink;
   /** The former node, by which the fence goes. */
@@ -15,11 +18,11 @@ interface Fence {
  * overtakes an earlier one.
  */
 export class LinkFences {
-  readonly #nodes: Nodes;
+  readonly #nodes: FencedNodes;
   readonly #fences = new Map<string, Fence>();
   #n = 0;
 
-  constructor(nodes: Nodes) {
+  constructor(nodes: FencedNodes) {
     this.#nodes = nodes;
   }
 
