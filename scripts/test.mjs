@@ -36,6 +36,8 @@ const usual = {
   turn: 45,
   webrtc: 60,
 };
+/** Suites that mostly wait: so many of their files run at a time, each in a process of its own. */
+const lanes = { integration: 2, sip: 2, turn: 3, webrtc: 2 };
 // What may run beside what: see scripts/suite-queue.mjs. The check has threads of its own for all cores.
 const traits = {
   check: { alone: true },
@@ -94,6 +96,7 @@ process.exitCode = total.failed > 0 ? 1 : 0;
 function onBun(name, paths) {
   const report = join(results, `${name}.xml`);
   const flags = ["--timeout=20000", "--reporter=junit", `--reporter-outfile=${report}`];
+  if (lanes[name] !== undefined) flags.push(`--parallel=${lanes[name]}`);
   return counted(report, bun, ["test", ...flags, ...paths]);
 }
 

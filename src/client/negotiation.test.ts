@@ -113,7 +113,9 @@ test("candidates that overtake their description wait for it", async () => {
   await until(() => one.held.length > 2, "candidates");
   const offer = one.held.findIndex(({ description }) => description);
   const [first] = one.held.splice(offer, 1);
-  const early = one.held.flatMap(({ candidates = [] }) => candidates.map(({ candidate }) => address(candidate)));
+  const early = one.held.flatMap(({ candidates = [] }) =>
+    candidates.map(({ candidate }) => address(candidate)),
+  );
   expect(early.length).toBeGreaterThan(1);
   one.held.push(first as Signal);
   one.release();
