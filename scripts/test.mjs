@@ -110,7 +110,8 @@ function onNode(paths) {
   const report = join(results, "node.xml");
   const reporters = ["--test-reporter=dot", "--test-reporter-destination=stdout"];
   const junit = ["--test-reporter=junit", `--test-reporter-destination=${report}`];
-  return counted(report, node, ["--test", "--test-timeout=60000", ...reporters, ...junit, ...paths]);
+  const flags = ["--test", "--test-timeout=60000", "--test-concurrency=2"];
+  return counted(report, node, [...flags, ...reporters, ...junit, ...paths]);
 }
 
 async function counted(report, program, args) {

@@ -20,6 +20,7 @@ class World {
       backplane: this.hub.node(name),
       silence: 30_000,
       deadlines,
+      silence: 30_000,
       now: () => this.now,
       events: {
         item: (from, item) => heard.push(`${from} ${word(item)}`),
