@@ -18,7 +18,6 @@ class World {
       node: name,
       boot,
       backplane: this.hub.node(name),
-      silence: 30_000,
       deadlines,
       silence: 30_000,
       now: () => this.now,

@@ -2,8 +2,8 @@ import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
 import type { Client } from "./http-server.ts";
 
 /**
- * One spelling per address: IPv4 dotted, also where it came mapped into IPv6; IPv6 in RFC 5952 form, without a zone.
- * Undefined for anything that is no address.
+ * The canonical form of an address: IPv4 dotted, also for IPv4-mapped IPv6; IPv6 by RFC 5952, without a zone. Undefined for
+ * anything else.
  */
 export function canonicalAddress(text: string): string | undefined {
   const bare = text.split("%", 1)[0] ?? "";
@@ -22,7 +22,10 @@ export function isLoopback(address: string): boolean {
   return address === "::1" || (isIPv4(address) && address.startsWith("127."));
 }
 
-/** What a rate is counted for: an IPv4 address, or the /64 of an IPv6 address, which one customer usually has whole. */
+/**
+ * The group of addresses that rates count for: an IPv4 address, or the /64 of an IPv6 address, which usually belongs to one
+ * customer.
+ */
 export function addressGroup(address: string): string {
   if (!address.includes(":")) return address;
   const [head = "", tail] = address.split("::");
@@ -35,7 +38,7 @@ export function addressGroup(address: string): string {
   return `${groups.slice(0, 4).join(":")}::/64`;
 }
 
-/** Proxies whose `X-Forwarded-For` is believed. */
+/** Proxies whose `X-Forwarded-For` is trusted. */
 export class TrustedProxies {
   readonly #list = new BlockList();
 
@@ -52,13 +55,13 @@ export class TrustedProxies {
     }
   }
 
-  /** Who is behind a socket with this peer address and this `X-Forwarded-For`. */
+  /** The client of a socket with this peer address and this `X-Forwarded-For`. */
   client(peerAddress: string, forwardedFor: string | null): Client {
     const peer = canonicalAddress(peerAddress) ?? peerAddress;
     let address = peer;
     if (forwardedFor !== null) {
       const hops = forwardedFor.split(",");
-      // Each proxy appends whom it heard: read from the right, for as long as the one who wrote is trusted.
+      // Each proxy appends its peer. Read from the right, as long as the proxy that wrote the entry is trusted.
       while (this.#trusts(address)) {
         const hop = hops.pop();
         const before = hop === undefined ? undefined : canonicalAddress(withoutPort(hop.trim()));

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
 import { refusalResponse } from "./upgrade.ts";
 
-/** Node's request as a web-standard one; or the answer where it can't be one. `outgoing` tells when the client left. */
+/** Node's request as a web-standard Request, or the response if it can't be one. `outgoing` tells when the client leaves. */
 export function webRequest(
   incoming: IncomingMessage,
   outgoing: ServerResponse | undefined,
@@ -45,7 +45,7 @@ export async function answer(response: Response, outgoing: ServerResponse, headO
   await pipeline(Readable.fromWeb(response.body as unknown as ReadableStream), outgoing);
 }
 
-/** Answers an upgrade with something else than an upgrade, and hangs up. */
+/** Answers an upgrade with a plain response, and closes the connection. */
 export function refuseUpgrade(raw: import("node:stream").Duplex, response: Response): void {
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
   void response.text().then((text) => {
@@ -56,7 +56,7 @@ export function refuseUpgrade(raw: import("node:stream").Duplex, response: Respo
   });
 }
 
-/** The body, failing once it is over the limit; a length told ahead was refused before. */
+/** The body. It fails when it exceeds the limit. Requests with a larger Content-Length were refused before. */
 function body(incoming: IncomingMessage, bodyBytes: number): BodyInit {
   let seen = 0;
   const limited = new Transform({

@@ -1,7 +1,7 @@
 import { runtime } from "./listen.ts";
 import type { UdpOptions, UdpSocket } from "./udp-socket.ts";
 
-/** Binds a socket. Rejects with an Error that has a `code` (such as EADDRINUSE) when the address can't be had. */
+/** Binds a socket. Rejects with an Error that has a `code` (such as EADDRINUSE) when the address can't be used. */
 export async function bindUdp(options: UdpOptions): Promise<UdpSocket> {
   if (runtime === "bun") {
     const { bindBunUdp } = await import("./bun-udp.ts");

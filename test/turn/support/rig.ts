@@ -57,7 +57,7 @@ class FakePorts implements RelayPorts {
   families: Family[] = [family.ipv4, family.ipv6];
   dontFragment = true;
   readonly live = new Set<FakeRelay>();
-  /** Wishes are held until {@link flush} where this is set. */
+  /** Requests for relays wait until {@link flush} if this is set. */
   slow = false;
   free = Number.POSITIVE_INFINITY;
   #next = 50_000;
