@@ -6,6 +6,7 @@ const walls = {
   "src/shared": { may: [] },
   "src/low": { may: ["shared"] },
   "src/high": { may: ["low", "shared"] },
+  "src/reader": { may: ["low/settings.ts", "gateways/*/settings.ts"] },
   "src/low/shell": { may: ["low", "shared"], node: true },
   src: { may: ["*"], node: true },
 };
@@ -103,4 +104,23 @@ test("parts that stay apart do so in their tests too, and over what those import
   expect(
     check({ ...tree, "test/support/sim.ts": [] }, { apart: [{ from: "src/low", to: "src/high" }] }),
   ).toEqual([]);
+});
+
+test("a folder may be allowed some files of another, and no others", () => {
+  const tree = {
+    "src/reader/a.ts": ["src/low/settings.ts", "src/gateways/sip/settings.ts"],
+    "src/low/settings.ts": [],
+    "src/gateways/sip/settings.ts": [],
+  };
+  expect(check(tree)).toEqual([]);
+  const more = [
+    "src/low/a.ts",
+    "src/low/shell/settings.ts",
+    "src/gateways/settings.ts",
+    "src/gateways/sip/a.ts",
+  ];
+  const others = Object.fromEntries(more.map((path) => [path, []]));
+  expect(check({ ...others, "src/reader/a.ts": more })).toEqual(
+    more.map((path) => `src/reader/a.ts: src/reader may not import ${path}`),
+  );
 });
