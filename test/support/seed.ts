@@ -15,6 +15,9 @@ export function runs(usual: number): number {
   return Number(process.env.MODEL_RUNS ?? usual);
 }
 
+/** How long a model may take, ms. What somebody asks for by `MODEL_RUNS` may take long. */
+export const modelTimeout = process.env.MODEL_RUNS === undefined ? 120_000 : 7_200_000;
+
 /** 1 where there is no repository, such as in an unpacked archive. */
 function ofCommit(): number {
   const { stdout } = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" });
