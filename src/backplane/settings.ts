@@ -34,12 +34,13 @@ const leastNodeSilence = 6_000;
 /** What of other settings depends on whether there are other nodes. */
 interface WithOthers extends SettingsOf<typeof natsSettings> {
   readonly ticketKey: string;
+  readonly tokens: { readonly secret: string };
   readonly workers: number;
   readonly limits: { readonly nodeSilence: number };
 }
 
 /** One line about the first of them that makes no sense, or undefined. */
-export function checkNats({ nats, ticketKey, workers, limits }: WithOthers): string | undefined {
+export function checkNats({ nats, ticketKey, tokens, workers, limits }: WithOthers): string | undefined {
   // A URL may hold a password: it is not shown.
   const wrong = nats.url.findIndex((url) => parseNatsUrl(url) === undefined);
   if (wrong >= 0)
@@ -55,8 +56,8 @@ export function checkNats({ nats, ticketKey, workers, limits }: WithOthers): str
   if (workers > 1 && nats.url.length === 0)
     return "setting workers: needs nats.url (NATS_URL): workers reach each other over NATS, see docs/cluster.md";
   // The workers of one machine are given one.
-  if (nats.url.length > 0 && ticketKey === "" && workers === 1)
-    return "setting ticketKey: missing, though nats.url is set: every node needs the same; `openssl rand -base64 32` makes one";
+  if (nats.url.length > 0 && ticketKey === "" && tokens.secret === "" && workers === 1)
+    return "setting ticketKey: missing, though nats.url is set and there is no tokens.secret to derive it from: every node needs the same; `openssl rand -base64 32` makes one";
   return undefined;
 }
 

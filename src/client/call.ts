@@ -52,6 +52,8 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
   readonly #connected = deferred<void>();
   #closesMedia = false;
   #unfollow = () => {};
+  /** A call of a room's mesh. */
+  ofRoom = false;
   /** This call lost to another one (glare), and is about to become that. */
   #merging = false;
 
@@ -67,6 +69,14 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
 
   get lasting(): boolean {
     return this.state !== "ended";
+  }
+
+  /** The calls of a room's mesh end with the membership that they belong to, and begin anew with the next one. */
+  forgotten(): void {
+    if (this.ofRoom || this.#pairs.current?.state !== "connected") this.over({ reason: "lost" });
+    // Nobody tells of the other end's link any more; when media fails, the call must not wait for it.
+    else this.peerLink = "live";
+    this.refresh();
   }
 
   get connected(): Promise<void> {

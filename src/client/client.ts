@@ -207,7 +207,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     this.#useIceServers(welcome.iceServers);
     if (!welcome.resumed && this.#greeted) {
       // A new link: the server is told again what it forgot with the old one.
-      this.sessions.retain(welcome.sessions ?? []);
+      this.sessions.retain(welcome.sessions, welcome.over);
       this.#watches.again();
       if (this.#status !== undefined) void this.say("status", { status: this.#status });
       for (const room of this.#rooms.values()) if (room.state !== "joining") room.join().catch(() => {});

@@ -103,6 +103,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   session(push: PushOf<"session">): void {
     const member = this.#member({ member: push.member ?? "", index: 1, device: "", ...push.peer });
     const call = new MediaCall(this.#client, push.offer ? "out" : "in", push.peer, member.remote);
+    call.ofRoom = true;
     call.use(this.#media, false);
     call.become(push.session);
     this.#client.sessions.began(call);

@@ -66,9 +66,14 @@ export class SessionTable implements Sessions {
     this.#device.tickets = this.#tickets(({ lasting }) => lasting);
   }
 
-  /** Ends the sessions that the server no longer knows: all but these. */
-  retain(known: readonly string[]): void {
-    for (const [id, session] of [...this.#byId]) if (!known.includes(id)) session.over({ reason: "lost" });
+  /**
+   * After a new link: ends the sessions that are `over`, and those that the server doesn't know. A call whose media flows goes on
+   * until that fails: a server that has lost its memory ends no conversation.
+   */
+  retain(known: readonly string[] = [], over: readonly string[] = []): void {
+    for (const [id, session] of [...this.#byId])
+      if (over.includes(id)) session.over({ reason: "lost" });
+      else if (!known.includes(id)) session.forgotten();
   }
 
   enter(id: string, session: Session): void {

@@ -4,6 +4,7 @@ import { now } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { runtime } from "../net/listen.ts";
 import { nodeName } from "../package-info.ts";
+import { ticketKeys } from "../server/ticket-keys.ts";
 import { createLog, type Logger } from "../telemetry/log.ts";
 
 /** What a worker tells once it listens: settings of the other workers, as environment variables. */
@@ -27,7 +28,7 @@ export async function runWorkers(settings: Settings): Promise<number> {
   }
   const log = createLog(settings.log);
   const secrets = {
-    SWITCHBOARD_TICKET_KEY: settings.ticketKey || random(32),
+    ...ticketKeyFor(settings, log),
     SWITCHBOARD_TURN_SECRET: settings.turn.secret || random(32),
   };
   const numbers = Array.from({ length: settings.workers }, (_, index) => index + 1);
@@ -48,6 +49,13 @@ export async function runWorkers(settings: Settings): Promise<number> {
   }
   const codes = await Promise.all(workers.map((worker) => worker.over));
   return Math.max(...codes);
+}
+
+/** One key for all workers, also where the state folder can't be used. */
+function ticketKeyFor(settings: Settings, log: Logger): Readonly<Record<string, string>> {
+  if (settings.ticketKey !== "" || settings.tokens.secret !== "") return {};
+  const [key = new Uint8Array()] = ticketKeys(settings, now(), log.warn.bind(log));
+  return { SWITCHBOARD_TICKET_KEY: Buffer.from(key).toString("base64url") };
 }
 
 function refuse({ port }: Settings): string | undefined {

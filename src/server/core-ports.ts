@@ -7,8 +7,8 @@ export interface PortRules {
   readonly tokens: TokenRules;
   /** Whether `dev:USER` is a token. */
   readonly dev: boolean;
-  /** Seals tickets; empty: a random one. */
-  readonly ticketKey: string;
+  /** The first seals tickets, all of them open them. */
+  readonly ticketKeys: readonly Uint8Array[];
   readonly iceServers: Ports["iceServers"];
   readonly now: Ports["now"];
   readonly emit: Ports["emit"];
@@ -18,7 +18,7 @@ export interface PortRules {
 export function corePorts(rules: PortRules): Ports {
   const { now, emit } = rules;
   const tokens = new TokenVerifier(rules.tokens);
-  const sealer = new Sealer(rules.ticketKey || random(32));
+  const sealer = new Sealer(rules.ticketKeys);
   return {
     now,
     verify: (token, done) => {

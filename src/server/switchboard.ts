@@ -18,6 +18,7 @@ import { corePorts } from "./core-ports.ts";
 import { joinIceServers } from "./ice-servers.ts";
 import type { CoreContext, Part, PartContext, Service } from "./service.ts";
 import { parts } from "./services.ts";
+import { ticketKeys } from "./ticket-keys.ts";
 
 /** How often the core's deadlines and the certificate's files are looked at. ms */
 const [tickInterval, certificateInterval] = [25, 1_000];
@@ -87,9 +88,9 @@ export async function makeSwitchboard(
     logEvent(log, event);
   };
   const fault = (where: string, error: unknown): void => emit({ type: "fault", where, error });
-  if (settings.ticketKey === "") log.info("no ticketKey is set: session tickets die with this process");
   const ports = corePorts({
     ...settings,
+    ticketKeys: ticketKeys(settings, now(), log.warn.bind(log)),
     tokens: withKeyText(settings.tokens),
     iceServers: (device, at) => {
       const told = services.map((service) => service.iceServers?.(device, at) ?? { servers: [] });

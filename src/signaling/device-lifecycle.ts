@@ -1,5 +1,6 @@
 import type { Device, LinkEnd } from "./device.ts";
-import type { Elsewhere, Places } from "./elsewhere.ts";
+import type { Elsewhere, Place, Places } from "./elsewhere.ts";
+import type { FoundSessions } from "./link/welcome.ts";
 import type { Presence } from "./presence.ts";
 import type { RoomService } from "./room/room-service.ts";
 import type { Sessions } from "./session/sessions.ts";
@@ -22,8 +23,13 @@ export class DeviceLifecycle {
     this.#options = options;
   }
 
-  /** Finds the sessions of these tickets again for a device with a new link. Answers their ids; tells nobody yet. */
-  recover(device: Device, tickets: readonly Ticket[], places: Places | undefined, now: number): string[] {
+  /** Finds the sessions of these tickets again for a device with a new link. Answers what became of them; tells nobody yet. */
+  recover(
+    device: Device,
+    tickets: readonly Ticket[],
+    places: Places | undefined,
+    now: number,
+  ): FoundSessions {
     const { sessions, elsewhere } = this.#options;
     const found = sessions.recovery.recover(device, tickets, places, now);
     if (found.length > 0) this.#recovered.set(device, found);
@@ -33,7 +39,22 @@ export class DeviceLifecycle {
       if (typeof place === "object") others.set(session, place.node);
     }
     elsewhere.rejoinAll(device, others);
-    return [...found.map(([session]) => session.id), ...others.keys()];
+    const ids = new Set([...found.map(([session]) => session.id), ...others.keys()]);
+    const over = tickets
+      .filter(({ session }) => !ids.has(session) && this.#isOver(session, device.user, places?.get(session)))
+      .map(({ session }) => session);
+    return { sessions: [...ids], over };
+  }
+
+  /** True when the session has ended, or the device has no part in it any more. False where nothing is known of it. */
+  #isOver(session: string, user: string, place: Place | undefined): boolean {
+    const { sessions } = this.#options;
+    return (
+      place === "nowhere" ||
+      place === "here" ||
+      sessions.isOver(session, user) ||
+      sessions.table.get(session) !== undefined
+    );
   }
 
   /** A device has a new link, and has heard `welcome`. */

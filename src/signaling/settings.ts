@@ -22,7 +22,14 @@ export const limitSettings = {
 export const coreSettings = {
   node: text("", "This node's name, unique in its cluster. Empty: the host's name."),
   ticketKey: secret(
-    "Seals session tickets; the same on every node. Empty: random, so that tickets die with the process.",
+    "Seals session tickets; the same on every node. Empty: derived from `tokens.secret`, else made once and kept in `stateFolder`.",
+  ),
+  formerTicketKey: secret(
+    "The `ticketKey` before this one: its tickets are accepted until you take it out, a day after the change.",
+  ),
+  stateFolder: text(
+    "",
+    "Folder for what must outlive the process, such as the keys of tickets. Empty: `$STATE_DIRECTORY`, `$XDG_STATE_HOME/switchboard` or `~/.local/state/switchboard`.",
   ),
   iceServers: Type.Array(IceServer, {
     default: [],

@@ -50,7 +50,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   writeFileSync(file, JSON.stringify(config));
   const child = spawn(runtimePath(runtime), [cli, "serve", "--config", file, ...(options.args ?? [])], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, STATE_DIRECTORY: join(folder, "state"), ...options.env },
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   endWithUs(child);

@@ -8,7 +8,7 @@ import type { Identity, Ports, Transport } from "../ports.ts";
 import { openTickets, type Ticket } from "../session/tickets.ts";
 import type { Links } from "./links.ts";
 import { type LinkEntry, NativeLink } from "./native-link.ts";
-import { Welcomes } from "./welcome.ts";
+import { noSessions, Welcomes } from "./welcome.ts";
 
 export interface SignInOptions {
   readonly node: string;
@@ -173,7 +173,7 @@ export class SignIn {
     link.lastHeard = now;
     link.acknowledged(seq);
     this.#links.authorize(entry, identity);
-    this.#welcomes.send(entry, true, undefined, [], now);
+    this.#welcomes.send(entry, true, undefined, noSessions, now);
     const replayed = link.replay(seq, now);
     const { ports, lifecycle } = this.#options;
     ports.emit({ type: "link_resumed", user: device.user, device: device.id, link: link.id, replayed });
