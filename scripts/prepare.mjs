@@ -1,0 +1,15 @@
+// What npm runs as `prepare`: after an install in a working copy, before a pack, and when somebody installs the folder.
+// Builds the page, and the server for Node. The tarball does not hold this file: who installs that builds nothing.
+import { build } from "./build.mjs";
+import { buildLibrary } from "./library.mjs";
+import { ensureTools } from "./modules.mjs";
+
+if (ensureTools()) {
+  if (build() !== 0) throw new Error("the page does not build");
+  buildLibrary({
+    project: "tsconfig.build.json",
+    target: "lib",
+    code: ["main", "cli", "turn/shell/worker"],
+    types: ["main"],
+  });
+}
