@@ -8,9 +8,10 @@ const importing = /(\bfrom|\bimport)(\s*\(?\s*)"([^"]+)"/g;
 /**
  * Compiles the `project` (a tsconfig file) to the folder `target`. JavaScript is kept as far as `code` reaches, declarations
  * as far as `types` reach: files named without their ending. What is only imported for its types brings no code along.
- * Answers the packages that what was kept imports. Paths are relative to the root.
+ * Where `instead` has a text for a file, that takes its place. Answers the packages that what was kept imports. Paths are
+ * relative to the root.
  */
-export function buildLibrary({ project, target, code, types }) {
+export function buildLibrary({ project, target, code, types, instead = {} }) {
   const scratch = `${root}.cache/library-${process.pid}`;
   const kept = `${scratch}-kept`;
   const imported = new Set();
@@ -33,7 +34,8 @@ export function buildLibrary({ project, target, code, types }) {
     if (existsSync(join(kept, file))) return;
     const next = [];
     // tsc leaves sources' names in declarations; compilers before 5.7 read them as they stand.
-    const text = readFileSync(join(scratch, file), "utf8").replaceAll(importing, (_, word, space, name) => {
+    const written = instead[file] ?? readFileSync(join(scratch, file), "utf8");
+    const text = written.replaceAll(importing, (_, word, space, name) => {
       const relative = name.startsWith(".");
       if (relative) next.push(join(dirname(file), name).replace(/\.[jt]s$/, ending));
       else imported.add(name);

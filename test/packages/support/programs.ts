@@ -48,13 +48,25 @@ export { code, gone, known, lobby, unknown };
 
 /** The same, for a server in a program of one's own. */
 export const serverTypes = `
-import { createSwitchboard, type Switchboard } from "switchboard";
-const server: Switchboard = await createSwitchboard({ port: 0, dev: true, log: { level: "silent" } });
+import { createSwitchboard, type SwitchboardServer } from "switchboard";
+const server: SwitchboardServer = await createSwitchboard({
+  port: 0,
+  dev: true,
+  allowedOrigins: ["self"],
+  nats: { url: ["nats://127.0.0.1"], tls: { ca: "ca.pem" } },
+  rooms: [{ match: "room:*", lobby: true }],
+  log: { level: "silent" },
+  limits: { links: 10 },
+});
 const port: number = server.port;
 // @ts-expect-error It is a number.
 await createSwitchboard({ port: "0" });
 // @ts-expect-error There is no such setting.
 await createSwitchboard({ prot: 0 });
+// @ts-expect-error There is no such level.
+await createSwitchboard({ log: { level: "loud" } });
+// @ts-expect-error A rule needs \`match\`.
+await createSwitchboard({ rooms: [{ lobby: true }] });
 // @ts-expect-error There is no such member.
 server.prot;
 export { port };
