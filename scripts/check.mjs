@@ -1,6 +1,6 @@
 // `npm run check`: format, lint, types (with the walls of the pure folders and the browser's), dead code. No warnings.
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { ensureModules, root } from "./modules.mjs";
 
 ensureModules();
@@ -22,12 +22,10 @@ const outcomes = await Promise.all(checks.map(([, program, args]) => outcome(pro
 for (const { output } of outcomes) process.stdout.write(output);
 const failed = checks.filter((_, at) => outcomes[at].status !== 0).map(([name]) => name);
 
-// A lock file that names download addresses works on one network only.
-if (
-  existsSync(`${root}package-lock.json`) &&
-  /"resolved"/.test(readFileSync(`${root}package-lock.json`, "utf8"))
-)
-  failed.push("package-lock.json holds download addresses (resolved)");
+// A lock file that names download addresses works on one network only. (A workspace's names its folder.)
+for (const path of ["package-lock.json", "test/peers/package-lock.json"])
+  if (/"resolved": "\w+:/.test(readFileSync(root + path, "utf8")))
+    failed.push(`${path} holds download addresses (resolved)`);
 
 if (failed.length > 0) {
   console.error(`check: failed: ${failed.join(", ")}`);

@@ -35,6 +35,7 @@ const usual = {
   sip: 60,
   turn: 45,
   webrtc: 60,
+  packages: 90,
 };
 /** Suites that mostly wait: so many of their files run at a time, each in a process of its own. */
 const lanes = { integration: 2, sip: 2, turn: 3, webrtc: 2 };
@@ -46,6 +47,7 @@ const traits = {
   model: { computes: true },
   sim: { computes: true },
   webrtc: { calm: true },
+  packages: { computes: true },
 };
 /** Run only where they are named: they need what is large to install. */
 const onDemand = new Set(["firefox"]);

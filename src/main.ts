@@ -1,2 +1,2 @@
 export type { SettingsInput } from "./config/schema.ts";
-export { createSwitchboard, type SwitchboardServer, startSwitchboard } from "./server/listen.ts";
+export { createSwitchboard, type SwitchboardServer } from "./server/listen.ts";

@@ -1,8 +1,9 @@
-import type { WireReason } from "../protocol/end-reasons.ts";
-import type { Capabilities, RoomPolicy } from "../protocol/values.ts";
+// `AsyncDisposable` is in this library only, and not every project names it.
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { SwitchboardError } from "./error.ts";
 
-export type { Capabilities, RoomPolicy };
+// The public types stand on their own: who installs the SDK needs neither the protocol's schemas nor their library. A test
+// holds what is said twice (here and in src/protocol) together.
 
 /** A `signal` that aborts ends what it was given to. The promise then rejects with the signal's reason. */
 export interface Cancel {
@@ -30,8 +31,73 @@ export interface Live<E extends object = object> extends AsyncDisposable {
   readonly revision: number;
 }
 
-/** Why a call, a ring, a room or a client ended. `accepted`: this device answered the ring. `closed`: the client was closed. */
-export type EndReason = WireReason | "accepted" | "closed" | "refused";
+/** Why a call, a ring, a room or a client is over. docs/protocol.md explains each; the last three are the SDK's own. */
+export type EndReason =
+  | "hangup"
+  | "declined"
+  | "declined_elsewhere"
+  | "answered_elsewhere"
+  | "cancelled"
+  | "no_answer"
+  | "busy"
+  | "unreachable"
+  | "incompatible"
+  | "merged"
+  | "moved"
+  | "unconfirmed"
+  | "failed"
+  | "lost"
+  | "left"
+  | "forbidden"
+  | "shutdown"
+  /** This device won the ring. */
+  | "accepted"
+  /** The client was closed, here or at the other end. */
+  | "closed"
+  /** A moderator turned this device away. */
+  | "refused";
+
+/** What may be asked of a device. The defaults are those of a browser. */
+export interface Capabilities {
+  /** Sends and takes candidates after the description. Default true. */
+  readonly trickle?: boolean;
+  /** Which descriptions it can make. Default `both`. */
+  readonly sdpRole?: "both" | "offer-only" | "answer-only";
+  /** It can't ring before it has the caller's offer. Default false. */
+  readonly needsOffer?: boolean;
+  /** Which later offers it takes. Default `full`. */
+  readonly renegotiation?: "full" | "hold-only" | "none";
+  /** Can be asked to restart ICE. Default true. */
+  readonly iceRestart?: boolean;
+  /** Says when it is alerting. Default true. */
+  readonly ringing?: boolean;
+  /** Says when it hangs up. Default true. */
+  readonly hangup?: boolean;
+  /** Reports the state of its connection. Default true. */
+  readonly reports?: boolean;
+  /** A call dies without a data channel. Default false. */
+  readonly needsData?: boolean;
+  /** Sessions that it can hold at once. */
+  readonly maxSessions?: number;
+  /** The largest description that it takes, in bytes. */
+  readonly maxSdpBytes?: number;
+  /** The most candidates that it takes for one description. */
+  readonly maxCandidates?: number;
+  /** Its calls survive the loss of its link. Default true. */
+  readonly detachable?: boolean;
+}
+
+/** The rules of a room. */
+export interface RoomPolicy {
+  /** Who does not moderate knocks and waits. */
+  readonly lobby?: boolean;
+  /** How many members it holds. */
+  readonly size?: number;
+  /** Unix time in ms before which nobody joins. */
+  readonly opens?: number;
+  /** Unix time in ms at which the room ends. */
+  readonly closes?: number;
+}
 
 /** How something ended. It is a value: an end never rejects a promise named `ended`. */
 export interface Ended {

@@ -1,4 +1,35 @@
-import type { WireCode } from "../protocol/error-codes.ts";
+/** What a server may answer; docs/errors.md explains each code. */
+type ServerCode =
+  | "bad_request"
+  | "unknown_type"
+  | "too_large"
+  | "rate_limited"
+  | "too_many_requests"
+  | "unauthorized"
+  | "token_expired"
+  | "subject_mismatch"
+  | "forbidden"
+  | "no_session"
+  | "wrong_state"
+  | "answered_elsewhere"
+  | "not_confirmed"
+  | "candidates_before_accept"
+  | "stale_pair"
+  | "stale_generation"
+  | "move_failed"
+  | "no_device"
+  | "no_room"
+  | "room_full"
+  | "room_closed"
+  | "refused"
+  | "too_many_devices"
+  | "too_many_rings"
+  | "too_many_watches"
+  | "too_many_rooms"
+  | "too_many_sessions"
+  | "outcome_unknown"
+  | "temporary"
+  | "internal";
 
 /**
  * Why a promise of this library rejects: a code of the server (docs/errors.md), or one of the library's own: `closed` (the object
@@ -8,7 +39,7 @@ import type { WireCode } from "../protocol/error-codes.ts";
  * much unread data, or a message is too large for it).
  */
 export type ErrorCode =
-  | WireCode
+  | ServerCode
   | "closed"
   | "replaced"
   | "kicked"
@@ -47,31 +78,31 @@ export class SwitchboardError extends Error {
   }
 }
 
-/** Makes a SwitchboardError of whatever was thrown. */
+/** Makes a SwitchboardError of whatever was thrown. @internal */
 export function toError(thrown: unknown, code: ErrorCode): SwitchboardError {
   if (SwitchboardError.is(thrown)) return thrown;
   return new SwitchboardError(code, thrown instanceof Error ? thrown.message : String(thrown));
 }
 
-/** Lets a promise reject unhandled without an `unhandledrejection` event. */
+/** Lets a promise reject unhandled without an `unhandledrejection` event. @internal */
 export function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
 }
 
-/** A {@link quiet} promise without a value. */
+/** A {@link quiet} promise without a value. @internal */
 export function settled(promise: Promise<unknown>): Promise<void> {
   return quiet(promise.then(() => {}));
 }
 
-/** Calls `act` when the signal aborts, at once if it already has. The returned function stops listening. */
+/** Calls `act` when the signal aborts, at once if it already has. The returned function stops listening. @internal */
 export function onAbort(signal: AbortSignal | undefined, act: () => void): () => void {
   if (signal?.aborted) act();
   signal?.addEventListener("abort", act);
   return () => signal?.removeEventListener("abort", act);
 }
 
-/** Settles like the promise, or rejects with the signal's reason as soon as that aborts. */
+/** Settles like the promise, or rejects with the signal's reason as soon as that aborts. @internal */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return quiet(
     new Promise<T>((resolve, reject) => {

@@ -1,6 +1,6 @@
 /**
- * `switchboard/client`: calls, rooms, presence and messages, for browsers, Node ≥ 22 and Bun.
- * What it does and how is told in docs/client.md.
+ * `@switchboard/client`: calls, rooms, presence and messages, for browsers, Node 22 or newer, and Bun. docs/client.md
+ * explains it.
  */
 export type {
   Call,

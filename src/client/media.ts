@@ -13,7 +13,7 @@ export function capture(
   return open(what, signal);
 }
 
-/** Opens the media of a call as `media` says. `owned`: the call closes it. */
+/** Opens the media of a call as `media` says. `owned`: the call closes it. @internal */
 export async function resolveMedia(
   media: Media | undefined,
   signal: AbortSignal | undefined,

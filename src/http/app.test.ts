@@ -113,6 +113,14 @@ describe("pages", () => {
     expect(await again.text()).toBe("");
   });
 
+  test("may be imported by pages of other origins, also where they have not changed", async () => {
+    const first = await get("/client.js");
+    const again = await get("/client.js", { headers: { "If-None-Match": first.headers.get("etag") ?? "" } });
+    for (const response of [first, again])
+      expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    expect((await get("/health/live")).headers.get("access-control-allow-origin")).toBeNull();
+  });
+
   test("are gzipped for who takes it", async () => {
     const zipped = await get("/client.js", { headers: { "Accept-Encoding": "br, gzip" } });
     expect(zipped.headers.get("content-encoding")).toBe("gzip");

@@ -8,21 +8,35 @@ import { openPorts } from "./ports.ts";
 import { makeSwitchboard, type Switchboard } from "./switchboard.ts";
 
 /** A running server. */
-export interface SwitchboardServer
-  extends Pick<Switchboard, "workerSettings" | "drainRequested" | "drain" | "stop"> {
+export interface SwitchboardServer {
   readonly port: number;
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly url: string;
+  /** Resolves when an operator asks for the drain over HTTP. */
+  readonly drainRequested: Promise<void>;
+  /** Sends every device elsewhere; resolves when the last has left, or after `settings.drain`. */
+  drain(): Promise<void>;
+  /** Ends everything at once. */
+  stop(): Promise<void>;
+  /** @internal What the process has for the other workers of its machine. */
+  readonly workerSettings: Switchboard["workerSettings"];
 }
 
-/** A server in your own program: no environment, no file. Rejects as {@link startSwitchboard}, or for a wrong option. */
+/**
+ * Runs a server in your own program: `options` are all that it reads, neither the environment nor a settings file. Rejects with an
+ * Error of one line when an option is wrong, or a file, a key or a port is unusable.
+ */
 export async function createSwitchboard(options: SettingsInput, log?: Logger): Promise<SwitchboardServer> {
   const settings = loadSettings({ object: options });
   if (!settings.ok) throw new Error(settings.error);
   return await startSwitchboard(settings.value, log ?? createLog(settings.value.log));
 }
 
-/** Makes a switchboard and listens. Rejects with an Error of one line when a file, a key or a port is unusable. */
+/**
+ * Makes a switchboard and listens. Rejects with an Error of one line when a file, a key or a port is unusable.
+ *
+ * @internal
+ */
 export async function startSwitchboard(settings: LoadedSettings, log: Logger): Promise<SwitchboardServer> {
   const switchboard = await makeSwitchboard(settings, log);
   try {
