@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { runs, seed } from "../support/seed.ts";
+import { runs } from "../support/seed.ts";
 import {
   checkAgreement,
   checkEmpty,
@@ -19,6 +19,7 @@ export interface Histories {
   readonly maxLength: number;
   /** Sessions that go on as their own snapshots: nobody may notice. */
   readonly handsOver: fc.Arbitrary<boolean>;
+  readonly seed: number;
   /** How many histories `npm test` tries; `MODEL_RUNS` asks for more. */
   readonly runs: number;
   /** What holds after every step, beside what always does; and when everybody is back and all deadlines are past. */
@@ -60,7 +61,7 @@ export function assertHistories(histories: Histories): void {
       },
     ),
     {
-      seed,
+      seed: histories.seed,
       numRuns: runs(histories.runs),
       includeErrorInReport: true,
     },

@@ -13,6 +13,7 @@ test(
       step,
       maxLength: 100,
       handsOver: fc.boolean(),
+      seed,
       runs: 120,
       afterStep: checkLateDevicesRing,
       atRest: checkMesh,
