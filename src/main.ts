@@ -4,6 +4,8 @@ import type { Settings, SettingsInput } from "./config/schema.ts";
 import { createApp } from "./http/app.ts";
 import { type CertificatePair, readCertificate, watchCertificate } from "./net/certificate-files.ts";
 import { every, now, until } from "./net/clock.ts";
+import type { CutReason } from "./net/connection-caps.ts";
+import { watchDescriptors } from "./net/descriptors.ts";
 import type { Client } from "./net/http-server.ts";
 import { listen } from "./net/listen.ts";
 import { nodeName, packageVersion, pageFolder, serverUrl } from "./package-info.ts";
@@ -103,6 +105,11 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     bufferedBytes: limits.sendBuffer * 2,
     bodyBytes: limits.frameBytes * 8,
     trustedProxies: settings.trustedProxies,
+    // Beside its links an address loads pages, and asks again by HTTP.
+    connections: {
+      perAddress: limits.linksPerAddress + 1_000,
+      cut: (reason: CutReason) => metrics.cut(reason),
+    },
     fault,
   };
   const server = await listen({
@@ -125,6 +132,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const operators = {
     ...http,
     ...settings.admin,
+    connections: { ...http.connections, evenWhenShort: true },
     tls: undefined,
     sockets: [],
     fetch: (request: Request, client: Client) => access.answerStranger(request, client) ?? pageless(request),
@@ -143,6 +151,10 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     server.useCertificate(pair);
     turn.useCertificate(pair);
   };
+  const stopWatchingDescriptors = watchDescriptors((short) => {
+    if (short) log.error("file descriptors run out: newcomers are refused; raise the limit (ulimit -n)");
+    else log.info("there are file descriptors again: newcomers are taken");
+  });
   const stopWatching = certificate && watchCertificate(tls, certificateInterval, { useCertificate }, log);
   return {
     port: server.port,
@@ -159,7 +171,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
       return backplane === undefined ? emptied() : emptied().then(lastWords).then(emptied);
     },
     stop: async () => {
-      for (const stop of [stopTicking, stopWatching, poll.stop]) stop?.();
+      for (const stop of [stopTicking, stopWatching, stopWatchingDescriptors, poll.stop]) stop?.();
       await sip.stop();
       await Promise.all([server.stop(), admin?.stop(), turn.stop()]);
       core.leave(now());

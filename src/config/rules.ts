@@ -1,4 +1,4 @@
-import { TrustedProxies } from "../net/client-address.ts";
+import { TrustedProxies } from "../net/trusted-proxies.ts";
 import { isId, parseAddress } from "../protocol/address.ts";
 import { isAddressPattern } from "../protocol/address-pattern.ts";
 import { grantNames } from "../signaling/grants.ts";

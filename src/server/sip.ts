@@ -2,6 +2,7 @@ import { Credentials } from "../auth/credentials.ts";
 import { parseGrants } from "../auth/grant-claims.ts";
 import type { Settings } from "../config/schema.ts";
 import { type GatewayNumbers, SipGateway } from "../gateways/sip/gateway.ts";
+import { ConnectionCaps } from "../net/connection-caps.ts";
 import type { SocketRoute } from "../net/http-server.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
 import { listenTcp, type TcpListener } from "../net/tcp.ts";
@@ -34,7 +35,11 @@ export async function startSipService(
     crypto: stunCrypto,
     identify: (username, at) => credentials.find(username, at),
   });
-  const listener = sip.tcp.enabled ? await listenSip(settings, host, gateway, log) : undefined;
+  const caps = new ConnectionCaps({
+    total: sip.limits.connections,
+    perAddress: settings.limits.linksPerAddress,
+  });
+  const listener = sip.tcp.enabled ? await listenSip(settings, host, gateway, caps, log) : undefined;
   return {
     routes: sip.enabled ? [gateway.route(guard)] : [],
     numbers: () => gateway.numbers,
@@ -49,6 +54,7 @@ async function listenSip(
   { sip }: Settings,
   host: string,
   gateway: SipGateway,
+  caps: ConnectionCaps,
   log: Logger,
 ): Promise<TcpListener> {
   const address = sip.tcp.host || host;
@@ -56,7 +62,7 @@ async function listenSip(
   const listener = await listenTcp({
     address,
     port,
-    connections: sip.limits.connections,
+    caps,
     accept: (stream) => gateway.acceptStream(stream, { host: address, port }),
   }).catch((error: Error) => {
     throw new Error(`SIP can't listen on TCP ${address} port ${port}: ${error.message}`);

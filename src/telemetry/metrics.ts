@@ -2,6 +2,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 import type { NatsCounts } from "../backplane/nats.ts";
 import type { Backplane } from "../cluster/backplane.ts";
 import type { ClusterStats } from "../cluster/cluster-host.ts";
+import type { CutReason } from "../net/connection-caps.ts";
+import { descriptorsShort } from "../net/descriptors.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 
@@ -53,6 +55,9 @@ export class Metrics {
   readonly #started = this.#counter("sessions_started_total", "Sessions that began to ring.");
   readonly #ended = this.#counter("sessions_ended_total", "Sessions that ended.", ["kind", "reason"]);
   readonly #faults = this.#counter("faults_total", "Faults of the server; the log has each.");
+  readonly #cut = this.#counter("connections_cut_total", "Connections that were cut as they came.", [
+    "reason",
+  ]);
   readonly #accepted = this.#histogram("accept_seconds", "From call to accept.", secondsOfSetup);
   readonly #connected = this.#histogram("connect_seconds", "From accept to connected media.", secondsOfSetup);
   readonly #lasted = this.#histogram("session_seconds", "From accept to the end.", secondsOfCall);
@@ -73,6 +78,12 @@ export class Metrics {
     this.#gauge("devices", "Devices.", [], (set) => set(stats().devices));
     this.#gauge("rooms", "Rooms.", [], (set) => set(stats().rooms));
     this.#gauge("transports_open", "Transports that are open.", [], (set) => set(stats().transportsOpen));
+    this.#gauge(
+      "descriptors_short",
+      "1 while newcomers are refused for want of file descriptors.",
+      [],
+      (set) => set(descriptorsShort() ? 1 : 0),
+    );
     this.#gauge("log_bytes", "Bytes that links keep for replay.", [], (set) => set(stats().logBytes));
   }
 
@@ -150,6 +161,11 @@ export class Metrics {
         for (const [kind, count] of Object.entries(report().messages)) set(count, { ...labels, kind });
       },
     );
+  }
+
+  /** Counts a connection that was cut as it came. */
+  cut(reason: CutReason): void {
+    this.#cut.inc({ reason });
   }
 
   /** Counts what happened. */
