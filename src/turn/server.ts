@@ -10,7 +10,7 @@ import { formatAddress, parseAddress } from "../shared/ip-address.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 import { encodeText } from "../wire/stun/text.ts";
 import type { TurnEvent } from "./events.ts";
-import { defaultTurnLimits } from "./limits.ts";
+import { defaultTurnLimits, limitsWithin } from "./limits.ts";
 import { type TurnGauges, TurnMachine } from "./machine.ts";
 import { FleetPorts } from "./shell/fleet-ports.ts";
 import {
@@ -75,7 +75,6 @@ const deniedLines = 5;
  * makes no sense. Every relay needs credentials, whatever is configured.
  */
 export async function startTurn(options: TurnOptions): Promise<TurnServer> {
-  const limits = { ...defaultTurnLimits, ...options.limits };
   const realm = options.realm ?? defaultRealm;
   const users = options.users ?? [];
   const given = options.secrets ?? [];
@@ -85,6 +84,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   const [firstPort, lastPort] = options.relayPorts ?? defaultRelayPorts;
   if (!(firstPort >= 1 && firstPort <= lastPort && lastPort <= 65_535))
     throw new RangeError(`${firstPort}–${lastPort} is no range of ports`);
+  const limits = limitsWithin({ ...defaultTurnLimits, ...options.limits }, lastPort - firstPort + 1);
   const told = Object.values(addresses).map(({ advertised }) => advertised);
   if (told.length === 0) throw new RangeError("there is no address to relay from");
 
@@ -107,7 +107,6 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
       limits,
       nonceKey: encodeText(options.nonceKey ?? random(32)),
       strictExpiry: options.strictExpiry ?? false,
-      oldChannelNumbers: options.oldChannelNumbers ?? false,
       followClientFamily: options.followClientFamily ?? false,
       peers: {
         allowPeers: options.allowPeers ?? [],
