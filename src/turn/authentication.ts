@@ -83,12 +83,7 @@ export class Authentication {
     return "challenge" in checked ? { ...checked, returned: true } : checked;
   }
 
-  #checkUser(
-    request: StunMessage,
-    kind: IntegrityKind,
-    client: Client,
-    now: number,
-  ): Identity | Refusal {
+  #checkUser(request: StunMessage, kind: IntegrityKind, client: Client, now: number): Identity | Refusal {
     const algorithm = chosenAlgorithm(request);
     if (algorithm === undefined) return badRequest;
     const named = this.#username(request);

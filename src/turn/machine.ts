@@ -5,9 +5,9 @@ import { isChannelData } from "../wire/stun/channel-data.ts";
 import type { StunCrypto } from "../wire/stun/crypto.ts";
 import { errorCode } from "../wire/stun/error-code.ts";
 import { checkFingerprint } from "../wire/stun/fingerprint.ts";
-import { parseMessage, type StunMessage } from "../wire/stun/message.ts";
+import { parseClassicBinding, parseMessage, type StunMessage } from "../wire/stun/message.ts";
 import { method } from "../wire/stun/message-type.ts";
-import { encodeXorAddress } from "../wire/stun/transport-address.ts";
+import { encodeAddress, encodeXorAddress } from "../wire/stun/transport-address.ts";
 import { MessageWriter } from "../wire/stun/writer.ts";
 import { allocate } from "./allocate.ts";
 import type { Allocation } from "./allocation.ts";
@@ -141,7 +141,7 @@ export class TurnMachine {
       return;
     }
     this.now = now;
-    const message = parseMessage(bytes);
+    const message = parseMessage(bytes) ?? parseClassicBinding(bytes);
     if (message === undefined || checkFingerprint(message) === false) this.stats.refuse("malformed");
     else if (message.class === "request") this.#request(client, message, now);
     else if (message.class === "indication" && message.method === method.send) send(this, client, message);
@@ -261,8 +261,13 @@ export class TurnMachine {
     let writer: MessageWriter;
     if (unknown.length === 0) {
       this.stats.bindings++;
-      const mapped = encodeXorAddress(client.source, request.transactionId);
-      writer = success(request).add(attribute.xorMappedAddress, mapped);
+      // RFC 5389 §12.2: who sends no cookie knows no XOR.
+      writer = request.classic
+        ? success(request).add(attribute.mappedAddress, encodeAddress(client.source))
+        : success(request).add(
+            attribute.xorMappedAddress,
+            encodeXorAddress(client.source, request.transactionId),
+          );
     } else {
       this.stats.refuse("unknown_attribute");
       const types = encodeUnknownAttributes(unknown);

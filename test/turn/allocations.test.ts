@@ -306,7 +306,8 @@ describe("quotas", () => {
     const most = (name: (n: number) => string, from: (n: number) => string): number => {
       let got = 0;
       for (let n = 0; n < 500; n++)
-        if (TestClient.rest(rig, { address: from(n), port: 1_000 + n }, name(n)).allocate() === "success") got++;
+        if (TestClient.rest(rig, { address: from(n), port: 1_000 + n }, name(n)).allocate() === "success")
+          got++;
       return got;
     };
     const anywhere = (n: number): string => `11.1.${n >> 8}.${n & 255}`;

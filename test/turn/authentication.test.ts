@@ -64,6 +64,28 @@ describe("challenges", () => {
     expect(rig.datagram(request, source(1))).toEqual([]);
   });
 
+  test("a Binding without a cookie, as old phones send it, is answered in their way", () => {
+    const rig = new Rig();
+    const id = stunCrypto.random(16);
+    const classic = (...attributes: number[]): Uint8Array =>
+      Uint8Array.of(0, 1, 0, attributes.length, ...id, ...attributes);
+    const from = source(1);
+    const mapped = Uint8Array.of(0, 1, 0, 8, 0, 1, from.port >> 8, from.port & 255, 192, 88, 0, 1);
+    const answered = Uint8Array.of(1, 1, 0, 12, ...id, ...mapped);
+    expect(rig.datagram(classic(), from)).toEqual([answered]);
+    // Whether the answer is to come from elsewhere: no; yes, which nobody can; and with something unheard of.
+    expect(rig.datagram(classic(0, 3, 0, 4, 0, 0, 0, 0), from)).toEqual([answered]);
+    const [refused] = rig.datagram(classic(0, 3, 0, 4, 0, 0, 0, 6), from);
+    const unknown = [0, 9, 0, 4, 0, 0, 4, 20, 0, 10, 0, 4, 0, 3, 0, 3];
+    expect(refused).toEqual(Uint8Array.of(1, 0x11, 0, unknown.length, ...id, ...unknown));
+    // Nothing else is done without the cookie, and nothing by a stream, where it tells messages apart.
+    const allocate = classic(0, 25, 0, 4, 17, 0, 0, 0);
+    allocate[1] = 3;
+    expect(rig.datagram(allocate, from)).toEqual([]);
+    expect(rig.datagram(classic().subarray(0, 19), from)).toEqual([]);
+    expect(rig.datagram(classic(0, 3, 0), from)).toEqual([]);
+  });
+
   test("strangers get so many answers a second and no more, whatever their port", () => {
     const rig = new Rig({ limits: { refusalsPerSecond: 10, bindingsPerSecond: 100 } });
     const count = (bytes: () => Uint8Array): number => {
