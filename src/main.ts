@@ -91,7 +91,8 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
   const turn = await startTurnService(settings, host, log).catch(failed);
   started.push(turn.stop);
   if (turn.report) metrics.watchTurn(turn.report);
-  const sip = await startSipService(settings, host, core, guard, log).catch(failed);
+  const cut = (reason: CutReason): void => metrics.cut(reason);
+  const sip = await startSipService(settings, host, core, guard, log, cut).catch(failed);
   started.push(sip.stop);
   if (sip.numbers) metrics.watchGateway("sip", sip.numbers);
   // A connection to a port that is shared may reach a process that has no TURN.
@@ -108,7 +109,7 @@ export async function startSwitchboard(settings: Settings, log: Logger): Promise
     // Beside its links an address loads pages, and asks again by HTTP.
     connections: {
       perAddress: limits.linksPerAddress + 1_000,
-      cut: (reason: CutReason) => metrics.cut(reason),
+      cut,
     },
     fault,
   };

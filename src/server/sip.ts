@@ -2,7 +2,7 @@ import { Credentials } from "../auth/credentials.ts";
 import { parseGrants } from "../auth/grant-claims.ts";
 import type { Settings } from "../config/schema.ts";
 import { type GatewayNumbers, SipGateway } from "../gateways/sip/gateway.ts";
-import { ConnectionCaps } from "../net/connection-caps.ts";
+import { ConnectionCaps, type CutReason } from "../net/connection-caps.ts";
 import type { SocketRoute } from "../net/http-server.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
 import { listenTcp, type TcpListener } from "../net/tcp.ts";
@@ -24,6 +24,7 @@ export async function startSipService(
   core: Core,
   guard: TransportGuard,
   log: Logger,
+  cut: (reason: CutReason) => void,
 ): Promise<RunningSip> {
   const { sip } = settings;
   if (!sip.enabled && !sip.tcp.enabled) return { routes: [], numbers: undefined, stop: async () => {} };
@@ -38,6 +39,7 @@ export async function startSipService(
   const caps = new ConnectionCaps({
     total: sip.limits.connections,
     perAddress: settings.limits.linksPerAddress,
+    cut,
   });
   const listener = sip.tcp.enabled ? await listenSip(settings, host, gateway, caps, log) : undefined;
   return {
