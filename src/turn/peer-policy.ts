@@ -231,8 +231,9 @@ function embeddedIpv4(address: Uint8Array): Embedded[] {
   const add = (bytes: Uint8Array, translated: boolean): void =>
     void found.push({ address: bytes, translated });
   const last = address.subarray(12);
-  if (unmapped(address).length === 4 || siit.contains(address) || compatible.contains(address))
-    add(last, false);
+  // `::1` and its like are numbers, not addresses in 0.0.0.0/16.
+  const isCompatible = compatible.contains(address) && (address[12] !== 0 || address[13] !== 0);
+  if (unmapped(address).length === 4 || siit.contains(address) || isCompatible) add(last, false);
   if (nat64.contains(address)) add(last, true);
   // RFC 6052 §2.2: a /48 has the address around byte 8, a /96 of it at the end. What is all zeros isn't meant.
   if (localNat64.contains(address))
