@@ -144,6 +144,11 @@ describe("a wrong setting is named with where it stands", () => {
       { flags: flags({ "trusted-proxies": "10.0.0.0/33" }) },
       ["trustedProxies", "10.0.0.0/33"],
     ],
+    [
+      "proxies that are everybody",
+      { flags: flags({ "trusted-proxies": "0.0.0.0/0" }) },
+      ["trustedProxies", "0.0.0.0/0 would let strangers"],
+    ],
     ["node that is no id", { env: { NODE_ID: "a b" } }, ["node", "white space"]],
     ["NATS of another scheme", { env: { NATS_URL: "nats://a,ws://b" } }, ["nats.url", "second"]],
     ["NATS without ticketKey", { env: { NATS_URL: "nats://a" } }, ["ticketKey", "nats.url"]],

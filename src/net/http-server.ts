@@ -1,4 +1,5 @@
 import type { CertificatePair } from "./certificate-files.ts";
+import type { ConnectionLimits } from "./connection-caps.ts";
 import type { StreamHandlers, StreamSocket } from "./tcp.ts";
 
 /** The client of a connection or request. */
@@ -57,6 +58,11 @@ export interface ServerOptions {
   readonly stun?: (stream: StreamSocket) => StreamHandlers | undefined;
   /** Addresses and CIDR ranges whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies?: readonly string[];
+  /**
+   * How many connections there may be; those of a trusted proxy are not counted by its address. Bun's own server tells of no
+   * connection before its request, and so counts requests under way.
+   */
+  readonly connections?: ConnectionLimits;
   /** Largest WebSocket message; a larger one ends its socket with 1009. */
   readonly messageBytes: number;
   /** Most bytes that may wait in one socket before {@link Socket.send} answers false. */

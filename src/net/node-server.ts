@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { CertificatePair } from "./certificate-files.ts";
-import { TrustedProxies } from "./client-address.ts";
+import { ConnectionCaps } from "./connection-caps.ts";
 import type {
   Client,
   HttpServer,
@@ -14,7 +14,10 @@ import type {
   SocketRoute,
 } from "./http-server.ts";
 import { answer, refuseUpgrade, webRequest } from "./node-web.ts";
+import { RequestDeadlines } from "./request-deadlines.ts";
 import { SharedTlsPort } from "./shared-tls-port.ts";
+import { limitHandshakes } from "./tls-handshakes.ts";
+import { TrustedProxies } from "./trusted-proxies.ts";
 import { chooseRoute, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
 
 type Incoming = import("node:http").IncomingMessage;
@@ -25,6 +28,8 @@ export class NodeServer implements HttpServer {
   readonly #options: ServerOptions;
   readonly #proxies: TrustedProxies;
   readonly #server: Server;
+  readonly #caps: ConnectionCaps;
+  readonly #deadlines: RequestDeadlines;
   readonly #sockets: WebSocketServer;
   /** Listens instead of the server if the port serves TURN too. */
   #shared: SharedTlsPort | undefined;
@@ -46,6 +51,12 @@ export class NodeServer implements HttpServer {
       options.tls === undefined || options.stun !== undefined
         ? createServer(shared)
         : createSecureServer({ ...shared, ...options.tls });
+    this.#caps = new ConnectionCaps({
+      ...options.connections,
+      speaksForMany: (address) => this.#proxies.trusts(address),
+    });
+    this.#deadlines = new RequestDeadlines(this.#server);
+    if (this.#server instanceof SecureServer) limitHandshakes(this.#server);
     this.#server.on("request", (incoming, outgoing) => void this.#request(incoming, outgoing));
     this.#server.on("upgrade", (incoming, raw, head) => this.#upgrade(incoming, raw, head));
     this.#sockets = new WebSocketServer({
@@ -79,11 +90,12 @@ export class NodeServer implements HttpServer {
     const { host, port, reusePort = false, tls, stun } = this.#options;
     if (tls !== undefined && stun !== undefined) {
       const http = (socket: Duplex) => this.#server.emit("connection", socket);
-      const shared = { host, port, reusePort, certificate: tls, stun, http };
+      const shared = { host, port, reusePort, certificate: tls, caps: this.#caps, stun, http };
       this.#shared = await SharedTlsPort.listen(shared);
       this.port = this.#shared.port;
       return;
     }
+    this.#caps.guard(this.#server);
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {
@@ -117,6 +129,7 @@ export class NodeServer implements HttpServer {
       this.#options.fault("request", error);
       response = refusalResponse(serverFailed);
     }
+    this.#deadlines.answering(incoming);
     await answer(response, outgoing, incoming.method === "HEAD").catch(() => outgoing.destroy());
   }
 

@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import { flag, port, type SettingsOf, text, texts } from "../shared/setting.ts";
-import { TrustedProxies } from "./client-address.ts";
+import { TrustedProxies } from "./trusted-proxies.ts";
 
 /** Where the server listens, and whose connections it believes what. */
 export const listenSettings = {

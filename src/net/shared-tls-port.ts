@@ -1,7 +1,9 @@
 import type { AddressInfo, Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { CertificatePair } from "./certificate-files.ts";
+import type { ConnectionCaps } from "./connection-caps.ts";
 import { type StreamHandlers, type StreamSocket, serveStream } from "./tcp.ts";
+import { handshakeTimeout, limitHandshakes } from "./tls-handshakes.ts";
 
 export interface SharedTlsOptions {
   readonly host: string;
@@ -9,14 +11,16 @@ export interface SharedTlsOptions {
   readonly port: number;
   readonly reusePort?: boolean;
   readonly certificate: CertificatePair;
+  /** How many connections there may be, whatever they speak. */
+  readonly caps: ConnectionCaps;
   /** Takes connections that speak STUN. Undefined closes one. */
   stun(stream: StreamSocket): StreamHandlers | undefined;
   /** Takes all other connections: an HTTP server's `emit("connection", socket)`. */
   http(socket: Socket): void;
 }
 
-/** How long a handshake, and then the first byte, may take. ms */
-const patience = 10_000;
+/** How long the first byte after the handshake may take. ms */
+const patience = handshakeTimeout;
 
 /**
  * One TLS port for HTTPS and TURN, so that one open port is enough. The first decrypted byte tells them apart: STUN's is at most 3,
@@ -44,9 +48,10 @@ export class SharedTlsPort {
 
   private constructor(options: SharedTlsOptions) {
     const { cert, key } = options.certificate;
-    const tls = { cert, key, ALPNProtocols: ["http/1.1"], handshakeTimeout: patience, noDelay: true };
+    const tls = { cert, key, ALPNProtocols: ["http/1.1"], noDelay: true };
     this.#server = createServer(tls, (socket) => this.#accept(socket, options));
-    this.#server.on("tlsClientError", () => {});
+    limitHandshakes(this.#server);
+    options.caps.guard(this.#server);
   }
 
   get port(): number {

@@ -1,6 +1,8 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import type { CertificatePair } from "./certificate-files.ts";
+import type { ConnectionCaps } from "./connection-caps.ts";
+import { limitHandshakes } from "./tls-handshakes.ts";
 
 /** A stream to a client, over TCP or TLS. */
 export interface StreamSocket {
@@ -27,8 +29,8 @@ export interface TcpOptions {
   readonly port: number;
   /** Without one: plain TCP. */
   readonly tls?: CertificatePair;
-  /** The most connections at a time. More are closed. */
-  readonly connections: number;
+  /** How many connections there may be. Listeners can share them. */
+  readonly caps: ConnectionCaps;
   /** Takes a connection. Undefined closes it. */
   accept(socket: StreamSocket): StreamHandlers | undefined;
 }
@@ -43,9 +45,6 @@ export interface TcpListener {
   stop(): Promise<void>;
 }
 
-/** The longest TLS handshake. ms */
-const handshakeTimeout = 10_000;
-
 /** Listens. Rejects with an Error that has a `code` when the address can't be used. */
 export function listenTcp(options: TcpOptions): Promise<TcpListener> {
   const { address, port, tls } = options;
@@ -59,11 +58,11 @@ export function listenTcp(options: TcpOptions): Promise<TcpListener> {
   let server: Server;
   if (tls === undefined) server = createServer({ noDelay: true }, accept);
   else {
-    secure = createTlsServer({ ...tls, handshakeTimeout, noDelay: true }, accept);
-    secure.on("tlsClientError", () => {});
+    secure = createTlsServer({ ...tls, noDelay: true }, accept);
+    limitHandshakes(secure);
     server = secure;
   }
-  server.maxConnections = options.connections;
+  options.caps.guard(server);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host: address, port, ipv6Only: address.includes(":") }, () => {

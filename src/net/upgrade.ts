@@ -28,6 +28,12 @@ export function upgradeRequired(routes: readonly SocketRoute[], pathname: string
 /** The answer when a handler threw. */
 export const serverFailed: Refusal = { status: 500, body: "The server failed; its log says why." };
 
+/** The answer where nobody can tell which URL is meant. */
+export const unusableRequest: Refusal = {
+  status: 400,
+  body: "This is no usable request line or Host header.",
+};
+
 /** A refusal as an answer in plain text. */
 export function refusalResponse(refusal: Refusal): Response {
   return new Response(`${refusal.body}\n`, {

@@ -79,11 +79,13 @@ async function listenForClients(switchboard: Switchboard): Promise<HttpServer> {
 }
 
 async function listenForOperators(switchboard: Switchboard): Promise<void> {
+  const shared = common(switchboard);
   const { admin } = switchboard.settings;
   const { host } = admin;
   const open = ({ "admin.port": port }: { readonly "admin.port": number }): Promise<HttpServer> =>
     listen({
-      ...common(switchboard),
+      ...shared,
+      connections: { ...shared.connections, evenWhenShort: true },
       ...{ host, port, tls: undefined, sockets: [] },
       fetch: switchboard.fetchAdmin,
     }).catch((error: NodeJS.ErrnoException) => {
@@ -96,6 +98,7 @@ async function listenForOperators(switchboard: Switchboard): Promise<void> {
 /** What holds for each of its ports. */
 function common({
   settings: { limits, trustedProxies },
+  cut,
   fault,
 }: Switchboard): Omit<ServerOptions, "host" | "port" | "tls" | "sockets" | "fetch"> {
   return {
@@ -104,6 +107,8 @@ function common({
     bufferedBytes: limits.sendBuffer * 2,
     bodyBytes: limits.frameBytes * 8,
     trustedProxies,
+    // Beside its links an address loads pages, and asks again by HTTP.
+    connections: { perAddress: limits.linksPerAddress + 1_000, cut },
     fault,
   };
 }

@@ -2,6 +2,7 @@ import type { Backplane } from "../cluster/backplane.ts";
 import type { SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import type { CertificatePair } from "../net/certificate-files.ts";
+import type { CutReason } from "../net/connection-caps.ts";
 import type { Client, SocketRoute } from "../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../net/tcp.ts";
 import type { MetricsRegistry } from "../shared/metrics-registry.ts";
@@ -54,6 +55,8 @@ export interface PartContext {
   readonly log: Logger;
   /** Unix time in ms. */
   now(): number;
+  /** Counts a connection that a listener closed as it came. */
+  cut(reason: CutReason): void;
   /** Reports a fault of ours that harms nobody but the work in hand. */
   fault(where: string, error: unknown): void;
 }

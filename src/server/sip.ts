@@ -3,6 +3,7 @@ import { parseGrants } from "../auth/grant-claims.ts";
 import type { Settings } from "../config/schema.ts";
 import { registerGatewayMetrics } from "../gateways/gateway-metrics.ts";
 import { SipGateway } from "../gateways/sip/gateway.ts";
+import { ConnectionCaps } from "../net/connection-caps.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
 import { listenTcp, type TcpListener } from "../net/tcp.ts";
 import { openPorts } from "./ports.ts";
@@ -13,7 +14,7 @@ const name = "sip";
 /** The SIP gateway: WebSocket on the server's port, and a TCP port of its own. */
 export const sip: Part = {
   start: async (context) => {
-    const { settings, core, guard, now } = context;
+    const { settings, core, guard, now, cut } = context;
     const { enabled, tcp } = settings.sip;
     if (!enabled && !tcp.enabled) return undefined;
     const credentials = credentialsOf(settings);
@@ -25,7 +26,12 @@ export const sip: Part = {
       crypto: stunCrypto,
       identify: (username, at) => credentials.find(username, at),
     });
-    const listener = tcp.enabled ? await listenSip(context, gateway) : undefined;
+    const caps = new ConnectionCaps({
+      total: settings.sip.limits.connections,
+      perAddress: settings.limits.linksPerAddress,
+      cut,
+    });
+    const listener = tcp.enabled ? await listenSip(context, gateway, caps) : undefined;
     return {
       routes: enabled ? [gateway.route(guard)] : [],
       metrics: (registry) => registerGatewayMetrics(registry, name, () => gateway.numbers),
@@ -37,16 +43,20 @@ export const sip: Part = {
   },
 };
 
-async function listenSip(context: CoreContext, gateway: SipGateway): Promise<TcpListener> {
+async function listenSip(
+  context: CoreContext,
+  gateway: SipGateway,
+  caps: ConnectionCaps,
+): Promise<TcpListener> {
   const { settings, host, log } = context;
-  const { tcp, limits } = settings.sip;
+  const { tcp } = settings.sip;
   const address = tcp.host || host;
   const listener = await openPorts(context, { "sip.tcp.port": tcp.port }, async (wanted) => {
     let port = wanted["sip.tcp.port"];
     const listener = await listenTcp({
       address,
       port,
-      connections: limits.connections,
+      caps,
       accept: (stream) => gateway.acceptStream(stream, { host: address, port }),
     }).catch((error: Error) => {
       throw new Error(`SIP can't listen on TCP ${address} port ${port}: ${error.message}`);

@@ -4,6 +4,9 @@ import { createNode, type SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import { type CertificatePair, readCertificate, watchCertificate } from "../net/certificate-files.ts";
 import { every, now, until } from "../net/clock.ts";
+import type { CutReason } from "../net/connection-caps.ts";
+import { CutConnections } from "../net/connection-metrics.ts";
+import { watchDescriptors } from "../net/descriptors.ts";
 import type { Client, SocketRoute } from "../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../net/tcp.ts";
 import { refusalResponse } from "../net/upgrade.ts";
@@ -55,6 +58,8 @@ export interface Switchboard {
   readonly workerSettings: readonly NonNullable<Service["workerSettings"]>[];
   /** Resolves when an operator asks for the drain over HTTP. */
   readonly drainRequested: Promise<void>;
+  /** Counts a connection that its listener cut as it came. */
+  cut(reason: CutReason): void;
   /** Reports a fault of ours. */
   fault(where: string, error: unknown): void;
   /** This listener carries connections from now on: it gets new certificates, and is stopped with the rest. */
@@ -102,7 +107,9 @@ export async function makeSwitchboard(
 
   const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
   const node = nodeName(settings.node);
-  const context: PartContext = { settings, node, host, log, now, fault };
+  const cutConnections = new CutConnections();
+  const cut = (reason: CutReason): void => cutConnections.count(reason);
+  const context: PartContext = { settings, node, host, log, now, cut, fault };
   const failed = async (error: unknown): Promise<never> => {
     await stopAll(all());
     throw error;
@@ -126,6 +133,7 @@ export async function makeSwitchboard(
   for (const part of list) await started(services, part.start?.(withCore));
 
   if (backplane !== undefined) registerClusterMetrics(metrics, () => core.clusterStats());
+  cutConnections.register(metrics);
   for (const service of all()) service.metrics?.(metrics);
   const tick = (): void => {
     if (now() >= core.nextDeadline) core.tick(now());
@@ -135,6 +143,10 @@ export async function makeSwitchboard(
   const useCertificate = (pair: CertificatePair): void => {
     for (const one of [...carriers, ...services]) one.useCertificate?.(pair);
   };
+  const stopWatchingDescriptors = watchDescriptors((short) => {
+    if (short) log.error("file descriptors run out: newcomers are refused; raise the limit (ulimit -n)");
+    else log.info("there are file descriptors again: newcomers are taken");
+  });
   const stopWatching = certificate && watchCertificate(tls, certificateInterval, { useCertificate }, log);
   const answer = (
     request: Request,
@@ -162,6 +174,7 @@ export async function makeSwitchboard(
     stun: stunService && ((stream) => stunService.stun?.(stream)),
     workerSettings: services.flatMap(({ workerSettings }) => (workerSettings ? [workerSettings] : [])),
     drainRequested,
+    cut,
     fault,
     carriedBy: (carrier) => {
       carriers.push(carrier);
@@ -179,6 +192,7 @@ export async function makeSwitchboard(
     stop: async () => {
       stopTicking();
       stopWatching?.();
+      stopWatchingDescriptors();
       await stopAll(services);
       await Promise.all(carriers.map((carrier) => carrier.stop()));
       core.leave(now());

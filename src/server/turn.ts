@@ -131,7 +131,6 @@ export function turnOptions({ turn, tls, dev }: Settings, host: string): TurnOpt
     allowPeers: turn.allowPeers,
     denyPeers: turn.denyPeers,
     strictExpiry: turn.strictExpiry,
-    oldChannelNumbers: turn.oldChannelNumbers,
     followClientFamily: turn.followClientFamily,
     ...(ownTls({ turn, tls }) && {
       tls: { port: turn.tlsPort, certificate: readCertificate(tls.cert, tls.key) },

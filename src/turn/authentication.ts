@@ -17,8 +17,9 @@ import type { Rule } from "./stats.ts";
 /** The proven sender of a request, and how to protect the answer. */
 export interface Identity {
   readonly username: string;
-  /** The user that quotas count for. */
+  /** The device or static user, and the user whose device it is. */
   readonly user: string;
+  readonly owner: string;
   /** Guests have smaller quotas. */
   readonly guest: boolean;
   readonly key: Uint8Array;
@@ -34,6 +35,8 @@ export interface Refusal {
   readonly rule: Rule;
   /** The answer has realm, nonce and algorithms, so that the client can try again. */
   readonly challenge: boolean;
+  /** The request has a nonce that was given to its source, if long ago: its address isn't forged. */
+  readonly returned?: true;
 }
 
 const none = new Uint8Array(0);
@@ -79,7 +82,19 @@ export class Authentication {
     const nonce = request.value(attribute.nonce);
     if (nonce === undefined || !request.has(attribute.realm)) return badRequest;
     // Check the nonce first: a request out of the blue then costs one HMAC and touches no secret.
-    if (!this.#nonces.check(nonce, source, now)) return staleNonce;
+    const age = this.#nonces.check(nonce, source, now);
+    if (age === undefined) return staleNonce;
+    if (age === "stale") return { ...staleNonce, returned: true };
+    const checked = this.#checkUser(request, kind, known, now);
+    return "challenge" in checked ? { ...checked, returned: true } : checked;
+  }
+
+  #checkUser(
+    request: StunMessage,
+    kind: IntegrityKind,
+    known: Identity | undefined,
+    now: number,
+  ): Identity | Refusal {
     const algorithm = chosenAlgorithm(request);
     if (algorithm === undefined) return badRequest;
     const named = this.#username(request);
@@ -99,11 +114,11 @@ export class Authentication {
     kind: IntegrityKind,
     algorithm: number,
     username: string,
-    { user, guest, expiresAt, keys }: Account,
+    { user, owner, guest, expiresAt, keys }: Account,
   ): Identity | undefined {
     for (const key of keys(algorithm))
       if (checkIntegrity(request, kind, key, this.#crypto))
-        return { username, user, guest, key, algorithm, kind, expiresAt };
+        return { username, user, owner, guest, key, algorithm, kind, expiresAt };
     return undefined;
   }
 

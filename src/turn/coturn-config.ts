@@ -48,7 +48,7 @@ export function coturnConfig(options: CoturnOptions): string {
     "stale-nonce=600",
     "",
     "# Limits",
-    `user-quota=${limits.allocationsPerUser}`,
+    `user-quota=${limits.allocationsPerDevice}`,
     `total-quota=${limits.allocations}`,
     `max-bps=${limits.bytesPerSecond}`,
     `bps-capacity=${limits.totalBytesPerSecond}`,

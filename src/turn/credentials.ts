@@ -22,8 +22,10 @@ export interface CredentialOptions {
 
 /** The account of a user name. */
 export interface Account {
-  /** The user that quotas and revocations count for: the part behind the expiry, or the static user's name. */
+  /** The device that quotas and revocations count for, such as `alice/web`: the part behind the expiry, or the static user's name. */
   readonly user: string;
+  /** Whose device that is, such as `alice`: what quotas of a user count for. */
+  readonly owner: string;
   /** A time-limited credential of a guest: its user part is `user/device/guest`. */
   readonly guest: boolean;
   /** Unix ms; Infinity for static users. */
@@ -83,7 +85,8 @@ export class Credentials {
         const password = base64(this.#crypto.hmacSha1(secret, [encodeText(username)]));
         return longTermKey(algorithm, username, this.#options.realm, password, this.#crypto);
       });
-    return { user: name, guest: ofGuest.test(name), expiresAt, keys };
+    const [owner = ""] = name.split("/", 1);
+    return { user: name, owner, guest: ofGuest.test(name), expiresAt, keys };
   }
 
   /** The static user with this USERHASH, and its name. */
@@ -114,6 +117,6 @@ export class Credentials {
     const keys = (algorithm: number): Uint8Array[] => [
       longTermKey(algorithm, name, this.#options.realm, password, this.#crypto),
     ];
-    return { user: name, guest: false, expiresAt: Number.POSITIVE_INFINITY, keys };
+    return { user: name, owner: name, guest: false, expiresAt: Number.POSITIVE_INFINITY, keys };
   }
 }

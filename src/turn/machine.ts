@@ -5,13 +5,14 @@ import { isChannelData } from "../wire/stun/channel-data.ts";
 import type { StunCrypto } from "../wire/stun/crypto.ts";
 import { errorCode } from "../wire/stun/error-code.ts";
 import { checkFingerprint } from "../wire/stun/fingerprint.ts";
-import { parseMessage, type StunMessage } from "../wire/stun/message.ts";
+import { parseClassicBinding, parseMessage, type StunMessage } from "../wire/stun/message.ts";
 import { method } from "../wire/stun/message-type.ts";
-import { encodeXorAddress } from "../wire/stun/transport-address.ts";
+import { encodeAddress, encodeXorAddress } from "../wire/stun/transport-address.ts";
 import { MessageWriter } from "../wire/stun/writer.ts";
 import { allocate } from "./allocate.ts";
 import type { Allocation } from "./allocation.ts";
 import { error, seal, success } from "./answer.ts";
+import { AnswerRates, ProvenAddresses } from "./answer-rates.ts";
 import { Authentication, type Identity, offeredAlgorithms, type Refusal } from "./authentication.ts";
 import { bindChannel } from "./bind-channel.ts";
 import type { Client } from "./client.ts";
@@ -26,7 +27,6 @@ import { refresh } from "./refresh.ts";
 import { type RelayPorts, Relays } from "./relay.ts";
 import { type Failure, failures, type Outcome } from "./request-outcome.ts";
 import { Reservations } from "./reservations.ts";
-import { ResponseBuckets } from "./response-buckets.ts";
 import { send } from "./send-indication.ts";
 import { TurnStats } from "./stats.ts";
 import { Traffic } from "./traffic.ts";
@@ -40,8 +40,6 @@ export interface MachineOptions extends CredentialOptions {
   readonly nonceKey: Uint8Array;
   /** Refuse requests of an existing allocation too once its credential has expired, not only new allocations. */
   readonly strictExpiry: boolean;
-  /** Allow channel numbers up to 0x7FFF, as in RFC 5766; RFC 8656 ends at 0x4FFF. */
-  readonly oldChannelNumbers: boolean;
   /** Without REQUESTED-ADDRESS-FAMILY a relay is IPv4 (RFC 8656 §7.2), or, if this is true, of the client's own family. */
   readonly followClientFamily: boolean;
 }
@@ -86,8 +84,9 @@ export class TurnMachine {
   readonly #credentials: Credentials;
   readonly #nonces: Nonces;
   readonly #authentication: Authentication;
-  readonly #bindings: ResponseBuckets;
-  readonly #refusals: ResponseBuckets;
+  readonly #bindings: AnswerRates;
+  readonly #refusals: AnswerRates;
+  readonly #proven: ProvenAddresses;
   readonly #allocations = new Set<Allocation>();
 
   constructor(options: MachineOptions, ports: MachinePorts) {
@@ -103,8 +102,9 @@ export class TurnMachine {
     this.#authentication = new Authentication(this.#credentials, this.#nonces, ports.crypto, strictExpiry);
     const [a = 0, b = 0, c = 0, d = 0] = ports.crypto.random(4);
     const seed = (a << 24) | (b << 16) | (c << 8) | d;
-    this.#bindings = new ResponseBuckets(limits.bindingsPerSecond, seed);
-    this.#refusals = new ResponseBuckets(limits.refusalsPerSecond, seed);
+    this.#bindings = new AnswerRates(limits.bindingsPerSecond, limits.provenAnswersPerSecond, seed);
+    this.#refusals = new AnswerRates(limits.refusalsPerSecond, limits.provenAnswersPerSecond, seed);
+    this.#proven = new ProvenAddresses(seed);
   }
 
   get gauges(): TurnGauges {
@@ -144,7 +144,7 @@ export class TurnMachine {
       return;
     }
     this.now = now;
-    const message = parseMessage(bytes);
+    const message = parseMessage(bytes) ?? parseClassicBinding(bytes);
     if (message === undefined || checkFingerprint(message) === false) this.stats.refuse("malformed");
     else if (message.class === "request") this.#request(client, message, now);
     else if (message.class === "indication" && message.method === method.send) send(this, client, message);
@@ -244,6 +244,8 @@ export class TurnMachine {
       return;
     }
     const identity = this.#authentication.check(request, client.source, client.allocation?.identity, now);
+    // By TCP and TLS as well: a client that can't get in by UDP proves its address there.
+    if (!("challenge" in identity) || identity.returned) this.#proven.add(client.source.address, now);
     if ("challenge" in identity) this.#refuse(client, request, identity, now);
     else this.finish(client, request, identity, this.#perform(handler, client, request, identity, now));
   }
@@ -257,16 +259,18 @@ export class TurnMachine {
   }
 
   #binding(client: Client, request: StunMessage, now: number): void {
-    if (client.transport === "udp" && !this.#bindings.take(client.source.address, now)) {
-      this.stats.refuse("unanswered");
-      return;
-    }
+    if (!this.#mayAnswer(this.#bindings, client, false, now)) return;
     const unknown = unknownAttributes(request);
     let writer: MessageWriter;
     if (unknown.length === 0) {
       this.stats.bindings++;
-      const mapped = encodeXorAddress(client.source, request.transactionId);
-      writer = success(request).add(attribute.xorMappedAddress, mapped);
+      // RFC 5389 §12.2: who sends no cookie knows no XOR.
+      writer = request.classic
+        ? success(request).add(attribute.mappedAddress, encodeAddress(client.source))
+        : success(request).add(
+            attribute.xorMappedAddress,
+            encodeXorAddress(client.source, request.transactionId),
+          );
     } else {
       this.stats.refuse("unknown_attribute");
       const types = encodeUnknownAttributes(unknown);
@@ -275,13 +279,19 @@ export class TurnMachine {
     client.send(seal(writer, request, undefined, this.ports.crypto));
   }
 
+  #mayAnswer(rates: AnswerRates, { transport, source }: Client, returned: boolean, now: number): boolean {
+    if (transport !== "udp") return true;
+    const standing = returned ? "returned" : this.#proven.has(source.address, now) ? "proven" : "stranger";
+    if (rates.take(source, standing, now)) return true;
+    this.stats.refuse("unanswered");
+    return false;
+  }
+
   /** Answers an unauthenticated request: at a limited rate, and with little more than the request's own size. */
-  #refuse(client: Client, request: StunMessage, { code, rule, challenge }: Refusal, now: number): void {
+  #refuse(client: Client, request: StunMessage, refusal: Refusal, now: number): void {
+    const { code, rule, challenge, returned = false } = refusal;
     this.stats.refuse(rule);
-    if (client.transport === "udp" && !this.#refusals.take(client.source.address, now)) {
-      this.stats.refuse("unanswered");
-      return;
-    }
+    if (!this.#mayAnswer(this.#refusals, client, returned, now)) return;
     const said = request.bytes.length - (request.has(attribute.fingerprint) ? fingerprintBytes : 0);
     const challenged = challenge && said >= leastChallenged;
     const writer = error(request, challenged || !challenge ? code : errorCode.badRequest);

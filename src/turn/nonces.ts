@@ -34,16 +34,19 @@ export class Nonces {
     return encodeText(this.#text(source, Math.floor(now / 1_000)));
   }
 
-  /** True for one that was made for this source within the last `age` seconds. */
-  check(nonce: Uint8Array, source: TransportAddress, now: number): boolean {
+  /**
+   * Whether it was made for this source: within the last `age` seconds, or before that, up to three days. Undefined: never, or with
+   * another key.
+   */
+  check(nonce: Uint8Array, source: TransportAddress, now: number): "fresh" | "stale" | undefined {
     const prefix = this.#cookie.length;
-    if (nonce.length !== prefix + stampDigits + macDigits) return false;
+    if (nonce.length !== prefix + stampDigits + macDigits) return undefined;
     const stamp = base64Value(String.fromCharCode(...nonce.subarray(prefix, prefix + stampDigits)));
-    if (stamp === undefined) return false;
+    if (stamp === undefined) return undefined;
     const seconds = Math.floor(now / 1_000);
     const age = ((seconds - stamp + skew) & stampMask) - skew;
-    if (age > this.#age) return false;
-    return this.#crypto.equal(nonce, encodeText(this.#text(source, seconds - age)));
+    if (!this.#crypto.equal(nonce, encodeText(this.#text(source, seconds - age)))) return undefined;
+    return age > this.#age ? "stale" : "fresh";
   }
 
   #text({ address, port }: TransportAddress, seconds: number): string {

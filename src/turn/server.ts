@@ -1,5 +1,6 @@
 import type { CertificatePair } from "../net/certificate-files.ts";
 import { every, now } from "../net/clock.ts";
+import { ConnectionCaps } from "../net/connection-caps.ts";
 import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
@@ -10,7 +11,7 @@ import { formatAddress, parseAddress } from "../shared/ip-address.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 import { encodeText } from "../wire/stun/text.ts";
 import type { TurnEvent } from "./events.ts";
-import { defaultTurnLimits } from "./limits.ts";
+import { defaultTurnLimits, limitsWithin } from "./limits.ts";
 import { type TurnGauges, TurnMachine } from "./machine.ts";
 import { FleetPorts } from "./shell/fleet-ports.ts";
 import {
@@ -75,7 +76,6 @@ const deniedLines = 5;
  * option makes no sense. Relaying always needs credentials.
  */
 export async function startTurn(options: TurnOptions): Promise<TurnServer> {
-  const limits = { ...defaultTurnLimits, ...options.limits };
   const realm = options.realm ?? defaultRealm;
   const users = options.users ?? [];
   const given = options.secrets ?? [];
@@ -85,6 +85,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   const [firstPort, lastPort] = options.relayPorts ?? defaultRelayPorts;
   if (!(firstPort >= 1 && firstPort <= lastPort && lastPort <= 65_535))
     throw new RangeError(`${firstPort}–${lastPort} is no range of ports`);
+  const limits = limitsWithin({ ...defaultTurnLimits, ...options.limits }, lastPort - firstPort + 1);
   const told = Object.values(addresses).map(({ advertised }) => advertised);
   if (told.length === 0) throw new RangeError("there is no address to relay from");
 
@@ -107,7 +108,6 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
       limits,
       nonceKey: encodeText(options.nonceKey ?? random(32)),
       strictExpiry: options.strictExpiry ?? false,
-      oldChannelNumbers: options.oldChannelNumbers ?? false,
       followClientFamily: options.followClientFamily ?? false,
       peers: {
         allowPeers: options.allowPeers ?? [],
@@ -120,9 +120,14 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     },
     { crypto: stunCrypto, relays, emit: limited(options.log ?? (() => {}), selfTestUser.name) },
   );
+  const caps = new ConnectionCaps({
+    total: limits.connections,
+    perAddress: limits.connectionsPerAddress,
+    cut: () => machine.stats.refuse("connections"),
+  });
   const streams = new StreamListener(machine, now);
   const listen = options.listen ?? wildcards(interfaces);
-  const opened = await openListeners(listen, options, machine, streams, limits.connections);
+  const opened = await openListeners(listen, options, machine, streams, caps);
   const stopSweeping = every(sweepInterval, () => {
     machine.sweep(now());
     streams.sweep(now());
@@ -146,7 +151,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
       openRelaySockets: relays.openSockets,
     }),
     selfTest: () => runSelfTest({ machine, udp: udp[0], tcp: tcp[0], addresses, account: selfTestUser }),
-    accept: (socket) => streams.accept(socket, "tls"),
+    accept: (socket) => takeOver(socket, streams, caps),
     revoke: (user) => {
       machine.revoke(user, now());
     },
@@ -163,6 +168,21 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   };
 }
 
+/** A connection that another listener accepted has no place among ours yet. */
+function takeOver(socket: StreamSocket, streams: StreamListener, caps: ConnectionCaps) {
+  const leave = caps.enter(socket.remoteAddress);
+  const handlers = leave && streams.accept(socket, "tls");
+  if (leave === undefined || handlers === undefined) {
+    leave?.();
+    return undefined;
+  }
+  const closed = (): void => {
+    leave();
+    handlers.closed();
+  };
+  return { data: (bytes: Uint8Array) => handlers.data(bytes), closed };
+}
+
 interface Listeners {
   readonly udp: UdpSocket[];
   readonly udpListeners: UdpListener[];
@@ -176,7 +196,7 @@ async function openListeners(
   options: TurnOptions,
   machine: TurnMachine,
   streams: StreamListener,
-  connections: number,
+  caps: ConnectionCaps,
 ): Promise<Listeners> {
   const { udpPort = defaultUdpPort, tcpPort = defaultUdpPort } = options;
   const opened: Listeners = { udp: [], udpListeners: [], tcp: [], tls: [] };
@@ -191,14 +211,12 @@ async function openListeners(
       if (tcpPort !== "off") {
         const port = opened.tcp[0]?.port ?? tcpPort;
         const accept = (socket: StreamSocket) => streams.accept(socket, "tcp");
-        opened.tcp.push(await listenTcp({ address, port, connections, accept }));
+        opened.tcp.push(await listenTcp({ address, port, caps, accept }));
       }
       if (options.tls !== undefined) {
         const port = opened.tls[0]?.port ?? options.tls.port;
         const accept = (socket: StreamSocket) => streams.accept(socket, "tls");
-        opened.tls.push(
-          await listenTcp({ address, port, connections, accept, tls: options.tls.certificate }),
-        );
+        opened.tls.push(await listenTcp({ address, port, caps, accept, tls: options.tls.certificate }));
       }
     }
   } catch (error) {

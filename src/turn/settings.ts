@@ -4,10 +4,12 @@ import { parseIceUrl } from "./ice-url.ts";
 import { defaultTurnLimits, type TurnLimits } from "./limits.ts";
 
 const meanings: { readonly [name in keyof TurnLimits]: string } = {
-  allocationsPerUser: "Live allocations of one device.",
+  allocationsPerDevice: "Live allocations of one device, or of one static user.",
+  allocationsPerUser: "Live allocations of all devices of one user.",
   allocationsPerAddress: "Live allocations of one source address (IPv6: its /64).",
-  allocations: "Live allocations of one worker.",
-  allocationsPerGuest: "Live allocations of one guest's device.",
+  allocations: "Live allocations of one worker; never more than it has relay ports.",
+  allocationsPerGuest: "Live allocations of all devices of one guest.",
+  guestAllocationsPerAddress: "Live allocations of the guests of one source address.",
   guestAllocations: "Live allocations of all guests of one worker.",
   permissions: "Permissions of one allocation.",
   channels: "Channels of one allocation.",
@@ -18,6 +20,8 @@ const meanings: { readonly [name in keyof TurnLimits]: string } = {
   defaultLifetime: "The life that a client gets unasked, seconds.",
   bindingsPerSecond: "Binding answers a second to one source address.",
   refusalsPerSecond: "Other answers a second to a source address that has proven nothing.",
+  provenAnswersPerSecond:
+    "Answers of both kinds a second to a source address that has returned a nonce within the hour.",
   nonceAge: "Age after which a nonce is stale, seconds.",
   connectionsPerAddress: "TCP and TLS connections of one address.",
   connections: "TCP and TLS connections of one worker.",
@@ -89,10 +93,6 @@ export const turnSettings = {
         "Ranges of private or reserved addresses that relays may reach, such as `10.1.0.0/16`.",
       ),
       denyPeers: texts([], "Ranges that they may not reach, beside those that nobody may."),
-      oldChannelNumbers: flag(
-        false,
-        "Takes channel numbers up to 0x7FFF, as RFC 5766 had them and old clients use; RFC 8656 ends at 0x4FFF.",
-      ),
       followClientFamily: flag(
         false,
         "Gives a client that asks for no family a relay of the family that it came by, and not always IPv4.",

@@ -32,7 +32,6 @@ export interface TurnOptions {
   readonly allowPeers?: readonly string[];
   readonly denyPeers?: readonly string[];
   readonly strictExpiry?: boolean;
-  readonly oldChannelNumbers?: boolean;
   readonly followClientFamily?: boolean;
   /** For tests and measurements only. */
   readonly unsafeLoopback?: boolean;

@@ -1,3 +1,4 @@
+import { descriptorsShort, isExhausted } from "../../net/descriptors.ts";
 import { bindUdp } from "../../net/udp.ts";
 import type { UdpSocket, UdpTarget } from "../../net/udp-socket.ts";
 import { formatAddress } from "../../shared/ip-address.ts";
@@ -51,12 +52,14 @@ export class RelaySockets implements RelayPorts {
   async #find({ family, shape }: RelayRequest): Promise<RelaySocket[] | undefined> {
     const address = this.#options.addresses[family];
     if (address === undefined) return undefined;
+    if (descriptorsShort()) return undefined;
     for (const port of this.#candidates(shape)) {
       const first = await this.#bind(family, address, port);
+      if (first === "exhausted") return undefined;
       if (first === undefined) continue;
       if (shape !== "pair") return [first];
       const second = await this.#bind(family, address, port + 1);
-      if (second !== undefined) return [first, second];
+      if (typeof second === "object") return [first, second];
       first.close();
     }
     return undefined;
@@ -80,7 +83,12 @@ export class RelaySockets implements RelayPorts {
     return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % limit;
   }
 
-  async #bind(family: Family, address: RelayAddress, port: number): Promise<RelaySocket | undefined> {
+  /** Undefined: somebody has this port. Exhausted: no other port can be had either. */
+  async #bind(
+    family: Family,
+    address: RelayAddress,
+    port: number,
+  ): Promise<RelaySocket | "exhausted" | undefined> {
     const { fleet } = this.#options;
     const socket = new BoundRelay(() => {
       this.#open--;
@@ -88,8 +96,8 @@ export class RelaySockets implements RelayPorts {
     });
     try {
       await socket.bind(address.bind, port, fleet && { fleet, family, address });
-    } catch {
-      return undefined;
+    } catch (error) {
+      return isExhausted(error) ? "exhausted" : undefined;
     }
     this.#open++;
     fleet?.opened(family, port);

@@ -6,18 +6,16 @@ import type { Allocation } from "../allocation.ts";
 import type { Client } from "../client.ts";
 import type { TurnLimits } from "../limits.ts";
 import type { TurnMachine } from "../machine.ts";
-import { sourceGroupName } from "../source-group.ts";
 
 /** A connection in which more bytes of answers wait is closed: its client does not read. */
 const mostAnswers = 1 << 20;
 
-/** Serves TCP and TLS connections. Limits them per address, and closes those without an allocation after a while. */
+/** Serves TCP and TLS connections. Closes those without an allocation after a while. */
 export class StreamListener {
   readonly #machine: TurnMachine;
   readonly #limits: TurnLimits;
   readonly #now: () => number;
   readonly #clients = new Set<StreamClient>();
-  readonly #byAddress = new Map<string, number>();
 
   constructor(machine: TurnMachine, now: () => number) {
     this.#machine = machine;
@@ -34,13 +32,6 @@ export class StreamListener {
     const bytes = parseAddress(socket.remoteAddress);
     if (bytes === undefined) return undefined;
     const source = { address: unmapped(bytes), port: socket.remotePort };
-    const group = sourceGroupName(source.address);
-    const count = this.#byAddress.get(group) ?? 0;
-    if (count >= this.#limits.connectionsPerAddress || this.#clients.size >= this.#limits.connections) {
-      stats.refuse("connections");
-      return undefined;
-    }
-    this.#byAddress.set(group, count + 1);
     const client = new StreamClient(socket, transport, source, this.#limits.sendBuffer, this.#now());
     this.#clients.add(client);
     return {
@@ -56,9 +47,6 @@ export class StreamListener {
       },
       closed: () => {
         this.#clients.delete(client);
-        const left = (this.#byAddress.get(group) ?? 1) - 1;
-        if (left === 0) this.#byAddress.delete(group);
-        else this.#byAddress.set(group, left);
         this.#machine.disconnected(client);
       },
     };
