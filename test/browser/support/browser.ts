@@ -31,7 +31,7 @@ const flags: Readonly<Record<Camera, readonly string[]>> = {
     "--use-fake-device-for-media-stream=fps=10",
     "--use-fake-ui-for-media-stream",
     // Who may use the camera tells its addresses, but for the shell, where that can't be granted. No phone knows mDNS names.
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--disable-features=WebRtcHideLocalIpsWithMdns,AudioServiceOutOfProcess",
   ],
   denied: ["--use-fake-device-for-media-stream"],
   none: [],
