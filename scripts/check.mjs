@@ -1,6 +1,7 @@
 // `npm run check`: format, lint, types (with the walls of the pure folders and the browser's), dead code. No warnings.
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { attempt, ensureModules, root } from "./modules.mjs";
+import { ensureModules, root } from "./modules.mjs";
 
 ensureModules();
 const tool = (name) => `${root}node_modules/.bin/${name}`;
@@ -16,7 +17,10 @@ const checks = [
   ["types of the client", tool("tsc"), ["-p", "tsconfig.client.json"]],
   ["unused code", tool("knip"), ["--no-progress"]],
 ];
-const failed = checks.filter(([, program, args]) => attempt(program, args) !== 0).map(([name]) => name);
+// All at once: some have threads for every core, others one.
+const outcomes = await Promise.all(checks.map(([, program, args]) => outcome(program, args)));
+for (const { output } of outcomes) process.stdout.write(output);
+const failed = checks.filter((_, at) => outcomes[at].status !== 0).map(([name]) => name);
 
 // A lock file that names download addresses works on one network only.
 if (
@@ -30,3 +34,14 @@ if (failed.length > 0) {
   process.exit(1);
 }
 console.log(`check: ${checks.length + 1} checks passed`);
+
+/** How a program ended, and what it printed: two must not speak at once. */
+function outcome(program, args) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const output = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => output.push(part));
+    child.on("error", (error) => output.push(Buffer.from(`${program} can't be run: ${error.message}\n`)));
+    child.on("close", (status) => resolve({ status, output: Buffer.concat(output) }));
+  });
+}

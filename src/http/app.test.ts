@@ -20,12 +20,14 @@ const stats: CoreStats = {
   signals: 0,
 };
 
+const backplane = { name: "backplane", state: "up", ok: true };
+const turn = { name: "turn", state: { state: "ok", ms: 12 }, ok: true };
+
 function app(parts: Partial<AppParts> = {}) {
   const answer = createApp({
     version: "1.2.3",
     core: { draining: false, stats: () => stats },
-    backplane: { state: "up" },
-    turn: { health: () => ({ state: "ok", ms: 12 }) },
+    health: () => [backplane, turn],
     metrics: new Metrics(() => stats),
     metricsToken: "",
     pageFolder: undefined,
@@ -48,12 +50,15 @@ describe("health", () => {
       200,
       { status: "ready", backplane: "up", links: 4, sessions: 2, turn: { state: "ok", ms: 12 } },
     ]);
-    const degraded = await app({ backplane: { state: "down" } })("/health/ready");
+    const degraded = await app({ health: () => [{ ...backplane, state: "down", ok: false }, turn] })(
+      "/health/ready",
+    );
     expect([degraded.status, await degraded.json()]).toMatchObject([
       200,
       { status: "degraded", backplane: "down" },
     ]);
-    const mute = await app({ turn: { health: () => ({ state: "failed", failure: "allocate: no answer" }) } })(
+    const failed = { state: "failed", failure: "allocate: no answer" };
+    const mute = await app({ health: () => [backplane, { ...turn, state: failed, ok: false }] })(
       "/health/ready",
     );
     expect(await mute.json()).toMatchObject({ status: "degraded", turn: { failure: "allocate: no answer" } });

@@ -15,7 +15,7 @@ import { isHostField } from "./request-url.ts";
 import { TrustedProxies } from "./trusted-proxies.ts";
 import { chooseRoute, refusalResponse, serverFailed, unusableRequest, upgradeRequired } from "./upgrade.ts";
 
-/** A backstop only: whoever serves a socket has to notice silence itself, and sooner. Seconds, Bun's maximum. */
+/** A backstop: the code that serves a socket must notice silence sooner. Seconds; Bun's maximum. */
 const idleSocketSeconds = 960;
 /** Time that a request may be idle; longer than any long poll. Seconds. */
 const idleRequestSeconds = 60;
@@ -139,7 +139,7 @@ export class BunServer implements HttpServer {
     const { sockets } = this.#options;
     const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
     if (!URL.canParse(request.url)) {
-      // HTTP/1.0 has no Host header: load balancers ask so for our health. Bun then tells the path alone.
+      // HTTP/1.0 has no Host header (load balancers use it for health checks). Bun then gives only the path.
       const address = `http://localhost${request.url}`;
       return upgrade || !URL.canParse(address)
         ? refusalResponse(unusableRequest)
@@ -184,16 +184,16 @@ const tooMany: Refusal = {
 
 type Message = string | Uint8Array<ArrayBuffer>;
 
-/** How many sockets may have something to send before it leaves, whatever else there is to do. */
+/** When this many sockets have something to send, it is sent at once. */
 const socketsDue = 64;
 
 /**
- * What waits for the event loop to turn, to leave together. Messages that came by one read often go to the same socket: they
- * leave by one system call. And a system call after another is cheaper than each between two pieces of work: whoever
- * receives, on this machine or behind its network card, is woken for many at once.
+ * Collects messages until the end of the event loop's turn, and then sends them together. Messages that were read together
+ * often go to the same socket, which then needs only one system call. Consecutive system calls are also cheaper than calls
+ * between other work, because receivers are woken for many messages at once.
  */
 class Outbox {
-  /** Most bytes that may wait in one socket. */
+  /** The most bytes that may wait in one socket. */
   readonly limit: number;
   #due: BunSocket[] = [];
   #scheduled = false;
@@ -229,10 +229,10 @@ class BunSocket implements Socket {
   readonly #outbox: Outbox;
   #ws: Bun.ServerWebSocket<BunSocket> | undefined;
   #handlers: SocketHandlers | undefined;
-  /** What is collected for it; one message alone needs no list. */
+  /** The collected messages. A single message needs no list. */
   #queue: Message | Message[] | undefined;
   #queued = 0;
-  /** Something waited in the socket after the last message. */
+  /** The socket had unsent bytes after the last message. */
   #pressed = false;
 
   constructor(route: SocketRoute, client: Client, outbox: Outbox) {
@@ -257,7 +257,10 @@ class BunSocket implements Socket {
     return true;
   }
 
-  /** Hands what waits to the socket. A message that it does not take ends it: what follows would leave a gap. */
+  /**
+   * Hands the collected messages to the socket. If it does not take one, it is closed, because later messages would leave a
+   * gap.
+   */
   flush(): void {
     const ws = this.#ws;
     const queue = this.#queue;

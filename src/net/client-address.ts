@@ -1,8 +1,8 @@
 import { isIPv4, isIPv6 } from "node:net";
 
 /**
- * One spelling per address: IPv4 dotted, also where it came mapped into IPv6; IPv6 in RFC 5952 form, without a zone.
- * Undefined for anything that is no address.
+ * The canonical form of an address: IPv4 dotted, also for IPv4-mapped IPv6; IPv6 by RFC 5952, without a zone. Undefined for
+ * anything else.
  */
 export function canonicalAddress(text: string): string | undefined {
   const bare = text.split("%", 1)[0] ?? "";
@@ -21,7 +21,10 @@ export function isLoopback(address: string): boolean {
   return address === "::1" || (isIPv4(address) && address.startsWith("127."));
 }
 
-/** What a rate is counted for: an IPv4 address, or the /64 of an IPv6 address, which one customer usually has whole. */
+/**
+ * The group of addresses that rates count for: an IPv4 address, or the /64 of an IPv6 address, which usually belongs to one
+ * customer.
+ */
 export function addressGroup(address: string): string {
   if (!address.includes(":")) return address;
   const [head = "", tail] = address.split("::");

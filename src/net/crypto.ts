@@ -21,12 +21,12 @@ export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("base64url");
 }
 
-/** HMAC-SHA1 in base64, as TURN REST credentials want it. */
+/** HMAC-SHA1 in base64, for TURN REST credentials. */
 export function hmacSha1(key: string, text: string): string {
   return createHmac("sha1", key).update(text).digest("base64");
 }
 
-/** True when both texts are equal; takes as long for any difference. */
+/** Compares two texts in constant time. */
 export function equalSecrets(one: string, other: string): boolean {
   return timingSafeEqual(
     createHash("sha256").update(one).digest(),

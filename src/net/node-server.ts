@@ -31,11 +31,11 @@ export class NodeServer implements HttpServer {
   readonly #caps: ConnectionCaps;
   readonly #deadlines: RequestDeadlines;
   readonly #sockets: WebSocketServer;
-  /** Listens in place of the server where the port carries TURN as well. */
+  /** Listens instead of the server if the port serves TURN too. */
   #shared: SharedTlsPort | undefined;
   port = 0;
 
-  /** Resolves once it listens. */
+  /** Resolves when it listens. */
   static async listen(options: ServerOptions): Promise<NodeServer> {
     const server = new NodeServer(options);
     await server.#listen();
@@ -45,7 +45,7 @@ export class NodeServer implements HttpServer {
   private constructor(options: ServerOptions) {
     this.#options = options;
     this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
-    // Any other upgrade (h2c, say) is a plain request. Node before 22.21 hands it over all the same: it is refused.
+    // Any other upgrade (such as h2c) is a plain request. Node before 22.21 reports it as an upgrade, which is refused.
     const shared = { shouldUpgradeCallback: isWebSocket };
     this.#server =
       options.tls === undefined || options.stun !== undefined
@@ -64,7 +64,7 @@ export class NodeServer implements HttpServer {
       clientTracking: true,
       perMessageDeflate: false,
       maxPayload: options.messageBytes,
-      // The route was chosen before; its protocol was put where this finds it.
+      // The route was chosen before, with its protocol.
       handleProtocols: (_offered, request) => protocols.get(request) ?? false,
     });
   }
@@ -168,7 +168,7 @@ function isWebSocket(incoming: Incoming): boolean {
 
 const protocols = new WeakMap<Incoming, string>();
 
-/** How long a client may take to answer a close before its socket is cut. ms */
+/** How long a client may take to answer a close before its socket is destroyed. ms */
 const closeTimeout = 5_000;
 
 class NodeSocket implements Socket {
@@ -202,7 +202,7 @@ class NodeSocket implements Socket {
   }
 
   serve(route: SocketRoute): void {
-    // `close` follows each error and says all that there is to say.
+    // A `close` event follows each error.
     this.#ws.on("error", () => {});
     let handlers: SocketHandlers | undefined;
     this.#guard(() => {
@@ -225,7 +225,7 @@ class NodeSocket implements Socket {
     });
   }
 
-  /** What a handler throws ends its socket, not the process. */
+  /** Runs a handler. If it throws, its socket is closed, and the process goes on. */
   #guard(task: () => void): void {
     try {
       task();

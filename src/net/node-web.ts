@@ -6,7 +6,7 @@ import { after } from "./clock.ts";
 import { requestUrl } from "./request-url.ts";
 import { refusalResponse, unusableRequest } from "./upgrade.ts";
 
-/** Node's request as a web-standard one; or the answer where it can't be one. `outgoing` tells when the client left. */
+/** Node's request as a web-standard Request, or the response if it can't be one. `outgoing` tells when the client leaves. */
 export function webRequest(
   incoming: IncomingMessage,
   outgoing: ServerResponse | undefined,
@@ -58,7 +58,7 @@ export async function answer(response: Response, outgoing: ServerResponse, headO
 /** How long a client may take to hang up once it was refused. ms */
 const hangUpTimeout = 2_000;
 
-/** Answers an upgrade with something else than an upgrade, and hangs up. */
+/** Answers an upgrade with a plain response, and closes the connection. */
 export function refuseUpgrade(raw: import("node:stream").Duplex, response: Response): void {
   const cancel = after(hangUpTimeout, () => raw.destroy());
   raw.once("close", cancel);
@@ -71,7 +71,7 @@ export function refuseUpgrade(raw: import("node:stream").Duplex, response: Respo
   });
 }
 
-/** The body, failing once it is over the limit; a length told ahead was refused before. */
+/** The body. It fails when it exceeds the limit. Requests with a larger Content-Length were refused before. */
 function body(incoming: IncomingMessage, bodyBytes: number): BodyInit {
   let seen = 0;
   const limited = new Transform({

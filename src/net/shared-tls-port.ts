@@ -13,9 +13,9 @@ export interface SharedTlsOptions {
   readonly certificate: CertificatePair;
   /** How many connections there may be, whatever they speak. */
   readonly caps: ConnectionCaps;
-  /** Takes connections that speak STUN; undefined cuts them. */
+  /** Takes connections that speak STUN. Undefined closes one. */
   stun(stream: StreamSocket): StreamHandlers | undefined;
-  /** Takes all others, unread: an HTTP server's `emit("connection", socket)`. */
+  /** Takes all other connections: an HTTP server's `emit("connection", socket)`. */
   http(socket: Socket): void;
 }
 
@@ -23,14 +23,14 @@ export interface SharedTlsOptions {
 const patience = handshakeTimeout;
 
 /**
- * One TLS port for HTTPS and for TURN, so that one open port is enough. The first decrypted byte tells: STUN's is at most 3, HTTP's
- * is a letter. (RFC 7443's ALPN label would say it earlier, but no browser sends it.)
+ * One TLS port for HTTPS and TURN, so that one open port is enough. The first decrypted byte tells them apart: STUN's is at most 3,
+ * HTTP's is a letter. (RFC 7443's ALPN label would tell it earlier, but no browser sends it.)
  */
 export class SharedTlsPort {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
 
-  /** Rejects with an Error that has a `code` when the address can't be had. */
+  /** Rejects with an Error that has a `code` when the address can't be used. */
   static async listen(options: SharedTlsOptions): Promise<SharedTlsPort> {
     const shared = new SharedTlsPort(options);
     const { host, port, reusePort = false } = options;
@@ -38,7 +38,7 @@ export class SharedTlsPort {
       shared.#server.once("error", reject);
       shared.#server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {
         shared.#server.off("error", reject);
-        // Accepting can fail (no descriptors, say); the listener goes on.
+        // Accepting can fail (for example, no descriptors are left). The listener goes on.
         shared.#server.on("error", () => {});
         resolve();
       });
@@ -58,12 +58,12 @@ export class SharedTlsPort {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Takes another certificate for connections to come. */
+  /** Replaces the certificate for new connections. */
   useCertificate(pair: CertificatePair): void {
     this.#server.setSecureContext({ cert: pair.cert, key: pair.key });
   }
 
-  /** Stops listening and cuts every connection. */
+  /** Stops listening and closes all connections. */
   stop(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
@@ -91,7 +91,7 @@ export class SharedTlsPort {
       socket.pause();
       socket.unshift(first);
       options.http(socket);
-      // The HTTP server has its own handling of errors from here on.
+      // From here on the HTTP server handles errors.
       socket.off("error", failed);
       socket.resume();
     });

@@ -5,7 +5,7 @@ import type { Client } from "./http-server.ts";
 /** The shortest prefixes that a range of proxies may have: private networks (10.0.0.0/8, fc00::/7) are no wider. */
 const widestTrusted = { ipv4: 8, ipv6: 7 };
 
-/** Proxies whose `X-Forwarded-For` is believed. */
+/** Proxies whose `X-Forwarded-For` is trusted. */
 export class TrustedProxies {
   readonly #list = new BlockList();
 
@@ -30,13 +30,13 @@ export class TrustedProxies {
     }
   }
 
-  /** Who is behind a socket with this peer address and this `X-Forwarded-For`. */
+  /** The client of a socket with this peer address and this `X-Forwarded-For`. */
   client(peerAddress: string, forwardedFor: string | null): Client {
     const peer = canonicalAddress(peerAddress) ?? peerAddress;
     let address = peer;
     if (forwardedFor !== null) {
       const hops = forwardedFor.split(",");
-      // Each proxy appends whom it heard: read from the right, for as long as the one who wrote is trusted.
+      // Each proxy appends its peer. Read from the right, as long as the proxy that wrote the entry is trusted.
       while (this.trusts(address)) {
         const hop = hops.pop();
         const before = hop === undefined ? undefined : canonicalAddress(withoutPort(hop.trim()));

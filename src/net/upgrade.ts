@@ -1,6 +1,6 @@
 import type { Client, Refusal, SocketRoute } from "./http-server.ts";
 
-/** The route that takes this upgrade, or why none does. */
+/** The route for an upgrade, or why there is none. */
 export function chooseRoute(
   routes: readonly SocketRoute[],
   request: Request,
@@ -19,7 +19,7 @@ export function chooseRoute(
   return refusal === undefined ? { route } : { refusal };
 }
 
-/** A plain request to a path that speaks WebSocket only. */
+/** The response to a plain request for a WebSocket path. */
 export function upgradeRequired(routes: readonly SocketRoute[], pathname: string): Refusal | undefined {
   if (!routes.some((route) => route.path === pathname)) return undefined;
   return { status: 426, body: `${pathname} speaks WebSocket.`, headers: { Upgrade: "websocket" } };

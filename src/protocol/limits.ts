@@ -68,6 +68,8 @@ export const defaultLimits = {
   pingAfter: 20_000,
   /** A device that was not heard for this long is shown offline. */
   offlineAfter: 60_000,
+  /** A node that was not heard for this long is given up by the others. The same at every node. */
+  nodeSilence: 30_000,
   /** How long a call rings when it does not say; the most that it may say. */
   ringTimeout: 55_000,
   ringTimeoutMax: 120_000,

@@ -9,7 +9,7 @@ export interface AccessRules {
   readonly allowedOrigins: readonly string[];
 }
 
-/** Headers by which a proxy speaks of somebody behind it. */
+/** Headers in which a proxy names its client. */
 const forwardingHeaders = [
   "forwarded",
   "via",
@@ -19,7 +19,7 @@ const forwardingHeaders = [
   "x-real-ip",
 ];
 
-/** Who may talk to this server at all, before any token is looked at. */
+/** Who may talk to this server at all, before any token is checked. */
 export class AccessPolicy {
   readonly #rules: AccessRules;
 
@@ -27,7 +27,7 @@ export class AccessPolicy {
     this.#rules = rules;
   }
 
-  /** Refuses in development mode what does not come from this machine. For every request. */
+  /** In development mode, refuses requests that do not come from this machine. For all requests. */
   refuseStranger(request: Request, client: Client): Refusal | undefined {
     if (!this.#rules.development) return undefined;
     const why = strangeness(request, client);
@@ -38,13 +38,13 @@ export class AccessPolicy {
     };
   }
 
-  /** {@link refuseStranger}, as the answer to a request. */
+  /** The response of {@link refuseStranger}. */
   answerStranger(request: Request, client: Client): Response | undefined {
     const refusal = this.refuseStranger(request, client);
     return refusal === undefined ? undefined : refusalResponse(refusal);
   }
 
-  /** Refuses pages of origins that are not allowed. A client that is no browser sends no Origin and is let in. */
+  /** Refuses pages of origins that are not allowed. Clients other than browsers send no Origin, and are allowed. */
   refuseOrigin(request: Request): Refusal | undefined {
     const origin = request.headers.get("origin");
     if (origin === null || this.#allows(origin, request)) return undefined;
@@ -56,7 +56,7 @@ export class AccessPolicy {
 
   #allows(origin: string, request: Request): boolean {
     const { development, allowedOrigins } = this.#rules;
-    // The Origin was seen to be of this machine; its port does not matter to who develops here.
+    // The Origin is of this machine, as was checked before. In development its port does not matter.
     if (development) return true;
     return allowedOrigins.some(
       (allowed) => allowed === "*" || allowed === origin || (allowed === "self" && isOwn(origin, request)),
@@ -81,7 +81,7 @@ function isLocalUrl(text: string): boolean {
   return hostname === "localhost" || isLoopback(hostname.replace(/^\[|\]$/g, ""));
 }
 
-/** A proxy may have ended TLS, so only the hosts are compared. No cookie means anything here: rebinding gains nothing. */
+/** Compares only hosts, because a proxy may have terminated TLS. Rebinding gains nothing, because no cookie means anything here. */
 function isOwn(origin: string, request: Request): boolean {
   return URL.canParse(origin) && new URL(origin).host === request.headers.get("host");
 }

@@ -3,26 +3,26 @@ import type { Client, Refusal } from "../net/http-server.ts";
 import type { Limits } from "../protocol/limits.ts";
 import { TokenBuckets } from "../shared/token-bucket.ts";
 
-/** Addresses whose rate is remembered at a time; the one quiet for longest is forgotten first. */
+/** The most addresses whose rate is remembered. The least recently used one is forgotten first. */
 const rememberedAddresses = 100_000;
 
 type Counted = Pick<Limits, "connectsPerSecond" | "connectsBurst" | "linksPerAddress">;
 
-/** How many transports an address may open, in a second and at a time. IPv6 is counted by /64. */
+/** Limits the transports of an address, per second and at a time. IPv6 counts by /64. */
 export class Admission {
   readonly #limits: Counted;
   readonly #bit: (limit: keyof Limits) => void;
   readonly #rates: TokenBuckets;
   readonly #open = new Map<string, number>();
 
-  /** `bit` hears each time that a limit refused somebody. */
+  /** `bit` is called each time that a limit refuses a client. */
   constructor(limits: Counted, bit: (limit: keyof Limits) => void) {
     this.#limits = limits;
     this.#bit = bit;
     this.#rates = new TokenBuckets(limits.connectsPerSecond, limits.connectsBurst, rememberedAddresses);
   }
 
-  /** Refuses a newcomer, or undefined. */
+  /** Why a new transport of this client is refused, if it is. */
   refuse(client: Client, now: number): Refusal | undefined {
     const group = addressGroup(client.address);
     if ((this.#open.get(group) ?? 0) >= this.#limits.linksPerAddress) {
@@ -39,7 +39,7 @@ export class Admission {
     return undefined;
   }
 
-  /** A transport of the client opened; each is to be {@link left} once. */
+  /** A transport of the client opened. Call {@link left} once when it closes. */
   entered(client: Client): void {
     const group = addressGroup(client.address);
     this.#open.set(group, (this.#open.get(group) ?? 0) + 1);

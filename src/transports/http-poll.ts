@@ -19,9 +19,9 @@ const transportHeader = "Switchboard-Transport";
 export class HttpPoll {
   readonly #guard: TransportGuard;
   readonly #times: PollTimes;
-  /** By the hash of the secret, so that comparing tells nothing of it. */
+  /** By the hash of the secret, so that the time of a lookup reveals nothing about the secret. */
   readonly #transports = new Map<string, PollTransport>();
-  /** Stops its timer; transports that are open stay. */
+  /** Stops the timer. Open transports stay. */
   readonly stop: () => void;
 
   constructor(guard: TransportGuard, times: PollTimes = usualTimes) {
@@ -112,7 +112,7 @@ export class HttpPoll {
     return ended === undefined ? new Response(null, { status: 204 }) : failure(410, ended.code, ended.reason);
   }
 
-  /** Ends transports that no GET asks for any more, and forgets ended ones once their client could have heard. */
+  /** Ends transports without a GET for a while, and forgets ended ones after the time in which their client can learn of it. */
   #sweep(): void {
     const now = this.#guard.now();
     for (const [key, transport] of this.#transports) {
@@ -127,7 +127,7 @@ async function bodyOf(request: Request): Promise<string | undefined> {
   try {
     return await request.text();
   } catch {
-    // The client left, or its body is over the server's limit.
+    // The client left, or the body is too large.
     return undefined;
   }
 }
@@ -160,7 +160,7 @@ function refused(refusal: Refusal): Response {
   return response;
 }
 
-/** The HTTP status that says roughly what the close code says exactly. */
+/** The HTTP status that fits a close code. */
 function helloStatus(close: number): number {
   switch (close) {
     case closeCodes.unauthorized.code:

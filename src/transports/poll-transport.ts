@@ -12,14 +12,14 @@ export interface Waiting {
   readonly gone: AbortSignal;
 }
 
-/** One client of the HTTP fallback: frames down wait in a queue until a GET takes them. */
+/** A client of the HTTP fallback. Frames for it wait in a queue until a GET takes them. */
 export class PollTransport implements Transport {
   readonly #guard: TransportGuard;
   readonly #client: Client;
   readonly #connection: Connection;
   #queue: string[] = [];
   #queued = 0;
-  /** Ends the GET that waits now; true when it may take frames, false when it was relieved by another. */
+  /** Ends the waiting GET: true when it may take frames, false when another GET replaces it. */
   #wake: ((mine: boolean) => void) | undefined;
   #posting = false;
   #quietSince: number | undefined;
@@ -37,12 +37,12 @@ export class PollTransport implements Transport {
     return this.#queued;
   }
 
-  /** Why it is over, if it is. */
+  /** Why the transport ended, if it has. */
   get ended(): { readonly code: number; readonly reason: string } | undefined {
     return this.#ended;
   }
 
-  /** When the last GET ended; undefined while one waits. */
+  /** When the last GET ended. Undefined while one waits. */
   get quietSince(): number | undefined {
     return this.#quietSince;
   }
@@ -62,7 +62,7 @@ export class PollTransport implements Transport {
     this.#wake?.(true);
   }
 
-  /** The client ended it, or is gone (1006). */
+  /** The client closed the transport, or is gone (1006). */
   lost(code: number): void {
     if (this.#ended !== undefined) return;
     this.close(code, "");
@@ -78,7 +78,7 @@ export class PollTransport implements Transport {
     }
   }
 
-  /** False while another POST is still under way: order could not be told. */
+  /** Begins a POST. False while another one is under way, because their order would be unknown. */
   beginUp(): boolean {
     if (this.#posting) return false;
     this.#posting = true;
@@ -90,8 +90,8 @@ export class PollTransport implements Transport {
   }
 
   /**
-   * Resolves when there is something to take, when the time is over, or when the client has gone: true. False when
-   * a newer GET took its place. Without `waiting` it waits for as long as the core lets the transport live.
+   * Resolves to true when there are frames to take, when the time is over, or when the client is gone; to false when a newer GET
+   * replaces this one. Without `waiting` it waits as long as the core keeps the transport.
    */
   frames(waiting: Waiting | undefined): Promise<boolean> {
     this.#wake?.(false);
@@ -112,7 +112,7 @@ export class PollTransport implements Transport {
     });
   }
 
-  /** Takes what waits; undefined when there is nothing. */
+  /** Takes the waiting frames. Undefined when there are none. */
   take(): string[] | undefined {
     if (this.#queue.length === 0) return undefined;
     const frames = this.#queue;

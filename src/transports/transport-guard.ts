@@ -3,7 +3,7 @@ import type { Core } from "../signaling/core.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 import type { Admission } from "./admission.ts";
 
-/** What every transport passes on its way to the core. */
+/** What every transport needs to let a client in to the core. */
 export interface TransportGuard {
   readonly core: Pick<Core, "open">;
   readonly access: AccessPolicy;

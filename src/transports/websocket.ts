@@ -5,7 +5,7 @@ import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
 import { refuseEntry, type TransportGuard } from "./transport-guard.ts";
 
-/** RFC 6455 §5.5: what is left of a close frame beside its code. */
+/** The bytes that a close frame has for its reason (RFC 6455 §5.5). */
 const reasonBytes = 123;
 
 /** The native protocol over WebSocket: one text frame is one message. */
@@ -18,7 +18,7 @@ export function websocketRoute(guard: TransportGuard): SocketRoute {
   };
 }
 
-/** Both directions of one socket in one object, since there are as many as clients. */
+/** Both directions of a socket in one object, because there is one for each client. */
 class WebSocketTransport implements Transport, SocketHandlers {
   readonly #guard: TransportGuard;
   readonly #socket: Socket;

@@ -36,11 +36,11 @@ import { unknownAttributes } from "./unknown-attributes.ts";
 export interface MachineOptions extends CredentialOptions {
   readonly limits: TurnLimits;
   readonly peers: PeerPolicyOptions;
-  /** Key of the nonces; servers that share it take each other's. */
+  /** Key of the nonces. Servers with the same key accept each other's nonces. */
   readonly nonceKey: Uint8Array;
-  /** An expired credential ends the requests of its allocation, and not only new allocations. */
+  /** Refuse requests of an existing allocation too once its credential has expired, not only new allocations. */
   readonly strictExpiry: boolean;
-  /** Without REQUESTED-ADDRESS-FAMILY a relay is IPv4 (RFC 8656 §7.2); true: of the family that the client came by. */
+  /** Without REQUESTED-ADDRESS-FAMILY a relay is IPv4 (RFC 8656 §7.2), or, if this is true, of the client's own family. */
   readonly followClientFamily: boolean;
 }
 
@@ -50,22 +50,25 @@ export interface MachinePorts {
   emit(event: TurnEvent): void;
 }
 
-/** What there is right now. */
+/** The current numbers. */
 export interface TurnGauges {
   readonly allocations: number;
   readonly relays: number;
   readonly reservations: number;
 }
 
-/** The shortest request that is challenged: an Allocate with its one required attribute. Less would be amplified. */
+/**
+ * The shortest request that gets a challenge, in bytes: an Allocate with its required attribute. To a shorter one it would
+ * amplify.
+ */
 const leastChallenged = 28;
-/** Of a FINGERPRINT, which the answer repeats. */
+/** The size of a FINGERPRINT, which the answer has too. */
 const fingerprintBytes = 8;
 
 /**
  * A STUN and TURN server (RFC 8489, RFC 8656) without sockets and clock. Messages come in with their client and the time;
- * answers and relayed data leave through the client and the relays' sockets before the call returns. Nothing is kept of who
- * has no allocation. {@link sweep} must be called once a second.
+ * answers and relayed data leave through the client and the relays' sockets before the call returns. It keeps no state of clients
+ * without an allocation. {@link sweep} must be called once a second.
  */
 export class TurnMachine {
   readonly options: MachineOptions;
@@ -76,7 +79,7 @@ export class TurnMachine {
   readonly reservations = new Reservations();
   readonly quotas: Quotas;
   readonly traffic: Traffic;
-  /** Time of the latest input, ms: for what is finished between two. */
+  /** Time of the latest input, in ms, for work that ends between two inputs. */
   now = 0;
   readonly #credentials: Credentials;
   readonly #nonces: Nonces;
@@ -113,8 +116,8 @@ export class TurnMachine {
   }
 
   /**
-   * A datagram at a UDP listener, from an address as the platform writes it. The bytes are the machine's. The clock is asked only
-   * where the time matters, which is not on the way of relayed data.
+   * A datagram at a UDP listener, from an address as the platform writes it. The machine may write into the bytes. It asks for the
+   * time only when it matters, which is not the case for relayed data.
    */
   datagram(
     listener: UdpListener,
@@ -134,7 +137,7 @@ export class TurnMachine {
     }
   }
 
-  /** One message of a client. The bytes are the machine's. */
+  /** One message of a client. The machine may write into the bytes. */
   message(client: Client, bytes: Uint8Array, now: number): void {
     if (isChannelData(bytes[0] ?? 0)) {
       this.#channelData(client, bytes);
@@ -147,13 +150,13 @@ export class TurnMachine {
     else if (message.class === "indication" && message.method === method.send) send(this, client, message);
   }
 
-  /** The connection of this client is gone, and its allocation with it. */
+  /** The connection of this client has closed. Its allocation ends. */
   disconnected(client: Client): void {
     client.pending = undefined;
     if (client.allocation !== undefined) this.end(client.allocation, "connection_closed");
   }
 
-  /** Takes out what has expired, and lets rates go on. Once a second. */
+  /** Once a second: removes what has expired, and refills rates. */
   sweep(now: number): void {
     this.now = now;
     this.traffic.refill();
@@ -161,7 +164,7 @@ export class TurnMachine {
     this.reservations.sweep(now);
   }
 
-  /** Ends the allocations of this user, and of all whose name goes on with `/`, and refuses what credentials they have. */
+  /** Ends the allocations of this user and of all `user/…`, and refuses the credentials that they have. Answers how many ended. */
   revoke(user: string, now: number): number {
     this.#credentials.revoke(user, now);
     let ended = 0;
@@ -193,7 +196,7 @@ export class TurnMachine {
     });
   }
 
-  /** The one way in which an allocation ends: its ports and its lease are given back here and nowhere else. */
+  /** Ends an allocation. Its ports and its lease are released here and nowhere else. */
   end(allocation: Allocation, reason: EndReason): void {
     if (!this.#allocations.delete(allocation)) return;
     const { client, identity, lease, relays, bytes } = allocation;
@@ -205,13 +208,13 @@ export class TurnMachine {
     this.ports.emit({ type: "closed", user: identity.user, reason, age, bytes });
   }
 
-  /** Counts and tells that a peer was denied; the failure for requests. */
+  /** Logs that a peer was denied. Answers the failure for requests. */
   denied(rule: PeerRule, address: Uint8Array, user: string): Failure {
     this.ports.emit({ type: "denied", user, peer: formatAddress(address), rule });
     return { code: errorCode.forbidden, rule: `peer_${rule}` };
   }
 
-  /** Answers a request that was believed. */
+  /** Answers an authenticated request. */
   finish(client: Client, request: StunMessage, identity: Identity, outcome: Outcome): void {
     if (outcome === undefined) return;
     let writer: MessageWriter;
@@ -240,8 +243,8 @@ export class TurnMachine {
       this.stats.refuse("malformed");
       return;
     }
-    const identity = this.#authentication.check(request, client, now);
-    // By TCP and TLS as well: who can't get in by UDP proves the address there.
+    const identity = this.#authentication.check(request, client.source, client.allocation?.identity, now);
+    // By TCP and TLS as well: a client that can't get in by UDP proves its address there.
     if (!("challenge" in identity) || identity.returned) this.#proven.add(client.source.address, now);
     if ("challenge" in identity) this.#refuse(client, request, identity, now);
     else this.finish(client, request, identity, this.#perform(handler, client, request, identity, now));
@@ -284,7 +287,7 @@ export class TurnMachine {
     return false;
   }
 
-  /** Answers who has proven nothing: rarely, and with little more than came. */
+  /** Answers an unauthenticated request: at a limited rate, and with little more than the request's own size. */
   #refuse(client: Client, request: StunMessage, refusal: Refusal, now: number): void {
     const { code, rule, challenge, returned = false } = refusal;
     this.stats.refuse(rule);

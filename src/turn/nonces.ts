@@ -4,16 +4,16 @@ import { encodeText } from "../wire/stun/text.ts";
 import type { TransportAddress } from "../wire/stun/transport-address.ts";
 import { base64, base64Digits, base64Value } from "./base64.ts";
 
-/** Digits of base64: time in 18 bits of seconds, and 54 bits of an HMAC. Each one more would be amplification. */
+/** Base64 digits: 18 bits of time in seconds, and 54 bits of an HMAC. More of them would be amplification. */
 const stampDigits = 3;
 const macDigits = 9;
 const stampMask = 0x3ffff;
-/** How far the clocks of servers with one key may differ. Seconds. */
+/** How far the clocks of servers with the same key may differ. Seconds. */
 const skew = 60;
 
 /**
- * Nonces that keep no state: the time and an HMAC over the time and who it was given to. Servers that share the key take
- * each other's.
+ * Stateless nonces: the time, and an HMAC over the time and the client's address. Servers with the same key accept each other's
+ * nonces.
  */
 export class Nonces {
   readonly #key: Uint8Array;
@@ -29,7 +29,7 @@ export class Nonces {
     this.#cookie = encodeNonceCookie(features);
   }
 
-  /** A nonce for this source, good from now (ms). */
+  /** A nonce for this source, valid from now (ms). */
   make(source: TransportAddress, now: number): Uint8Array {
     return encodeText(this.#text(source, Math.floor(now / 1_000)));
   }

@@ -1,7 +1,7 @@
 import { AddressBlock } from "../shared/address-block.ts";
 import { unmapped } from "../shared/ip-address.ts";
 
-/** Why a peer is refused. `configured`: by `denyPeers`; `host`: an address of this machine. */
+/** Why a peer is denied. `configured`: by `denyPeers`; `host`: an address of this machine. */
 export const peerRules = [
   "port_zero",
   "unspecified",
@@ -17,32 +17,32 @@ export const peerRules = [
 ] as const;
 export type PeerRule = (typeof peerRules)[number];
 
-/** `direct`: through the relay's socket; `own`: a relayed address of this server, reached inside it only. */
+/** `direct`: reachable through the relay's socket. `own`: a relayed address of this server, reached inside it. */
 export type PeerVerdict = "direct" | "own" | PeerRule;
 
 export interface PeerPolicyOptions {
-  /** Ranges that are opened although they are private or reserved. */
+  /** Private or reserved ranges that are allowed. */
   readonly allowPeers: readonly string[];
-  /** Ranges that are closed, whatever else is said. */
+  /** Ranges that are denied, even if another rule allows them. */
   readonly denyPeers: readonly string[];
   /** Addresses of this machine's interfaces. */
   readonly hostAddresses: readonly Uint8Array[];
-  /** Relayed addresses as clients are told them. */
+  /** Relayed addresses, as clients know them. */
   readonly relayAddresses: readonly Uint8Array[];
-  /** For tests only: opens loopback and this machine's own addresses. */
+  /** For tests only: allows loopback and this machine's own addresses. */
   readonly unsafeLoopback: boolean;
-  /** False sends to own relayed addresses by the sockets; for measuring only. */
+  /** False sends to own relayed addresses through the sockets. For measurements only. */
   readonly hairpin: boolean;
 }
 
-/** One user and the one peer that it may reach, and no other: for the server's test of itself. */
+/** A user and the only peer that it may reach: for the server's self-test. */
 export interface Exemption {
   readonly user: string;
   readonly address: Uint8Array;
   readonly port: number;
 }
 
-/** Never opened by `allowPeers`: they are this machine, all of its neighbors, or what a cloud tells its machines in secret. */
+/** `allowPeers` does not open these: they are this machine, all of its neighbors, or what a cloud tells its machines in secret. */
 const closed: readonly (readonly [PeerRule, readonly string[]])[] = [
   ["unspecified", ["0.0.0.0/8", "::/128"]],
   ["loopback", ["127.0.0.0/8", "::1/128"]],
@@ -104,12 +104,12 @@ const special: readonly (readonly [PeerRule, readonly string[]])[] = [
 /** Within the rest above, and yet global: NAT64's well-known prefix (RFC 6052), judged by what is inside. */
 const global = ["64:ff9b::/96"];
 
-/** Ranges that no relay may reach unless configuration opens them; also for other servers' configuration. */
+/** All ranges that are denied by default, for the configuration of other servers. */
 export const deniedRanges: readonly string[] = [...closed, ...special].flatMap(([, ranges]) => ranges);
 
 /**
- * Which peers a relay may talk to. Everything that sends asks {@link judge}, on raw bytes, and nothing else decides. IPv4
- * addresses inside IPv6 ones are judged as what they are: translated ones (NAT64, 6to4) by both, all others are refused.
+ * Decides which peers a relay may talk to. All code that sends asks {@link judge}, with raw bytes. For an IPv6 address that embeds
+ * an IPv4 address, translation prefixes (NAT64, 6to4) are judged by both addresses, and all others are denied.
  */
 export class PeerPolicy {
   readonly #options: PeerPolicyOptions;
@@ -120,7 +120,7 @@ export class PeerPolicy {
   #hostAddresses: readonly Uint8Array[];
   #exemption: Exemption | undefined;
 
-  /** Throws a RangeError that names an entry which is no address and no range. */
+  /** Throws a RangeError that names an entry which is neither an address nor a range. */
   constructor(options: PeerPolicyOptions) {
     this.#options = options;
     this.#hostAddresses = options.hostAddresses;
@@ -128,12 +128,12 @@ export class PeerPolicy {
     this.#deny = options.denyPeers.map(parseBlock);
   }
 
-  /** This machine's addresses are these now. */
+  /** Sets the current addresses of this machine. */
   useHostAddresses(addresses: readonly Uint8Array[]): void {
     this.#hostAddresses = addresses;
   }
 
-  /** Lets this one user reach this one peer, in place of who was exempt before. */
+  /** Lets this user reach this peer, instead of the user and peer before. */
   exempt(exemption: Exemption | undefined): void {
     this.#exemption = exemption;
   }
@@ -146,7 +146,7 @@ export class PeerPolicy {
     return this.judgeHost(address, user);
   }
 
-  /** The same without a port, for permissions. */
+  /** Like {@link judge}, without a port, for permissions. */
   judgeHost(address: Uint8Array, user: string): PeerVerdict {
     const exempt = this.#exemption;
     if (exempt?.user === user) return same(exempt.address, address) ? "direct" : "host";
@@ -193,7 +193,7 @@ export class PeerPolicy {
   }
 }
 
-/** An address or range of the configuration. Throws a RangeError that names what is neither. */
+/** Parses an address or range of the configuration. Throws a RangeError that names what is neither. */
 function parseBlock(text: string): AddressBlock {
   const block = AddressBlock.parse(text);
   if (block === undefined)

@@ -1,6 +1,6 @@
-/** What one allocation or reservation holds of the quotas. */
+/** The share of the quotas that an allocation or reservation holds. */
 export interface Lease {
-  /** Gives it back; a second call does nothing. */
+  /** Gives the share back. A second call does nothing. */
   release(): void;
 }
 
@@ -57,7 +57,7 @@ export class Quotas {
     return this.#devices.size + this.#users.size + this.#addresses.size + this.#guestAddresses.size;
   }
 
-  /** A lease, or the limit that is reached. */
+  /** Takes a lease. Answers the limit that was reached instead, if there is one. */
   take({ user, owner, guest }: QuotaHolder, address: string): Lease | QuotaRule {
     const limits = this.#limits;
     if (this.#total >= limits.allocations) return "quota_total";

@@ -5,7 +5,8 @@ import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
 import { listenTcp, type StreamHandlers, type StreamSocket, type TcpListener } from "../net/tcp.ts";
-import { bindUdp, canSetDontFragment, type UdpSocket } from "../net/udp.ts";
+import { bindUdp, canSetDontFragment } from "../net/udp.ts";
+import type { UdpSocket } from "../net/udp-socket.ts";
 import { formatAddress, parseAddress } from "../shared/ip-address.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 import { encodeText } from "../wire/stun/text.ts";
@@ -30,14 +31,14 @@ import { UdpListener } from "./udp-listener.ts";
 /** Gauges and counters of a TURN server. */
 export interface TurnReport extends TurnGauges, TurnCounters {
   readonly connections: number;
-  /** UDP sources that are kept: those with an allocation, or about to get one. */
+  /** UDP sources with an allocation, or about to get one. */
   readonly udpClients: number;
-  /** Users and addresses that quotas are kept of. */
+  /** Users and addresses that hold quotas. */
   readonly quotaHolders: number;
   readonly openRelaySockets: number;
 }
 
-/** Ports of the listeners, where there are such. */
+/** The ports of the listeners, if there are any. */
 export interface TurnPorts {
   readonly udp: number | undefined;
   readonly tcp: number | undefined;
@@ -47,19 +48,19 @@ export interface TurnPorts {
 /** A running TURN server. */
 export interface TurnServer {
   readonly ports: TurnPorts;
-  /** What clients are told for relays, IPv4 first. */
+  /** The addresses of relays as clients are told, IPv4 first. */
   readonly relayAddresses: readonly string[];
   readonly realm: string;
-  /** The secret to make credentials with: the first one given, or the one made up. Undefined with static users only. */
+  /** The secret for credentials: the first one given, or a random one. Undefined if there are static users only. */
   readonly secret: string | undefined;
   stats(): TurnReport;
   /** Allocates, relays both ways and refreshes through the real sockets. Never rejects. */
   selfTest(): Promise<SelfTestResult>;
-  /** Serves a connection that somebody else accepted and whose first byte is STUN's: TLS on the port of HTTPS. */
+  /** Serves a connection that another listener accepted and that begins with STUN: TLS on the port of HTTPS. */
   accept(socket: StreamSocket): StreamHandlers | undefined;
-  /** Ends the allocations of this user and of all `user/…`, and refuses their credentials made so far. */
+  /** Ends the allocations of this user and of all `user/…`, and refuses the credentials that they have. */
   revoke(user: string): void;
-  /** Takes another certificate for the TLS listener. */
+  /** Replaces the certificate of the TLS listener. */
   useCertificate(pair: CertificatePair): void;
   stop(): Promise<void>;
 }
@@ -71,8 +72,8 @@ const interfaceInterval = 10_000;
 const deniedLines = 5;
 
 /**
- * Starts a STUN and TURN server. Rejects with an Error of one line when an address or a port can't be had, or when an option
- * makes no sense. Every relay needs credentials, whatever is configured.
+ * Starts a STUN and TURN server. Rejects with an Error of one line when an address or a port can't be used, or when an
+ * option makes no sense. Relaying always needs credentials.
  */
 export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   const realm = options.realm ?? defaultRealm;
@@ -95,7 +96,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     ...(options.fleet === undefined ? {} : { fleet: new FleetPorts(options.fleet) }),
     random: stunCrypto.random,
   });
-  // The test has an account of its own, with which only it can reach a peer of its own on this machine.
+  // The self-test has an account that can reach a peer on this machine, and nobody else can.
   const selfTestUser = { name: `self-test ${random(12)}`, password: random(24) };
   const machine = new TurnMachine(
     {
@@ -131,7 +132,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     machine.sweep(now());
     streams.sweep(now());
   });
-  // A machine gets addresses while it runs: a container's bridge, a VPN.
+  // A machine can get addresses while it runs: a container's bridge, a VPN.
   const stopLooking = every(interfaceInterval, () =>
     machine.policy.useHostAddresses(hostAddresses(interfaceAddresses())),
   );
@@ -189,7 +190,7 @@ interface Listeners {
   readonly tls: TcpListener[];
 }
 
-/** All or none: what was opened is closed again when one can't be. */
+/** Opens all listeners, or none: closes the others again when one can't be opened. */
 async function openListeners(
   addresses: readonly string[],
   options: TurnOptions,
@@ -201,7 +202,7 @@ async function openListeners(
   const opened: Listeners = { udp: [], udpListeners: [], tcp: [], tls: [] };
   try {
     for (const address of addresses) {
-      // A port that was chosen for the first address is everybody's.
+      // The port that the first address got is used for all addresses.
       if (udpPort !== "off") {
         const { socket, listener } = await openUdp(machine, address, opened.udp[0]?.port ?? udpPort);
         opened.udp.push(socket);
@@ -244,12 +245,12 @@ function hostAddresses(interfaces: readonly { readonly address: string }[]): Uin
   return interfaces.flatMap(({ address }) => parseAddress(address) ?? []);
 }
 
-/** Every IPv4 address; every IPv6 one, where the machine has any. */
+/** All IPv4 addresses, and all IPv6 ones if the machine has any. */
 function wildcards(interfaces: readonly { readonly family: string }[]): string[] {
   return interfaces.some(({ family }) => family === "IPv6") ? ["0.0.0.0", "::"] : ["0.0.0.0"];
 }
 
-/** Without the server's own test; and a client that asks for forbidden peers again and again must not fill the log. */
+/** Leaves out the self-test, and limits denied peers, so that a client that asks for them again and again can't fill the log. */
 function limited(log: (event: TurnEvent) => void, silent: string): (event: TurnEvent) => void {
   const lines = new TokenBucket(deniedLines, deniedLines * 2, now());
   return (event) => {

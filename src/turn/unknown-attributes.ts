@@ -5,7 +5,7 @@ const understood: ReadonlySet<number> = new Set(Object.values(attribute));
 /** CHANGE-REQUEST of RFC 3489 (§11.2.4). */
 const changeRequest = 0x0003;
 
-/** Types that must be understood and aren't, each once (RFC 8489 §6.3). */
+/** The comprehension-required types of a message that this server does not know, each once (RFC 8489 §6.3). */
 export function unknownAttributes(message: StunMessage): number[] {
   const unknown = new Set<number>();
   for (const one of message.attributes)

@@ -1,5 +1,6 @@
 import { test } from "bun:test";
 import fc from "fast-check";
+import { seed } from "../support/seed.ts";
 import { assertHistories } from "./history.ts";
 import { type Step, step } from "./steps.ts";
 
@@ -8,35 +9,32 @@ const nodes = ["n1", "n2", "n3"];
 const but = (...left: readonly Step["do"][]) =>
   step.filter((one: Step) => !["join", "leave", ...left].includes(one.do));
 
-test("any history on three nodes: nobody hears what it must not, both ends agree afterwards, and nothing is left", () => {
+test(`any history on three nodes: nobody hears what it must not, both ends agree afterwards, and nothing is left (seed ${seed})`, () => {
   assertHistories({
     nodes,
     step: but("drain"),
     maxLength: 80,
     handsOver: fc.constant(false),
-    seed: 5,
-    runs: 100,
+    runs: 50,
   });
 }, 120_000);
 
-test("any history on three nodes that are replaced one after the other: as if they were not", () => {
+test(`any history on three nodes that are replaced one after the other: as if they were not (seed ${seed})`, () => {
   assertHistories({
     nodes,
     step: but("backplane", "blink"),
     maxLength: 80,
     handsOver: fc.constant(false),
-    seed: 5,
-    runs: 500,
+    runs: 200,
   });
 }, 120_000);
 
-test("any history on three nodes that are replaced one after the other, and of which one is away for a moment now and then", () => {
+test(`any history on three nodes that are replaced one after the other, and of which one is away for a moment now and then (seed ${seed})`, () => {
   assertHistories({
     nodes,
     step: but("backplane"),
     maxLength: 80,
     handsOver: fc.constant(false),
-    seed: 5,
-    runs: 300,
+    runs: 120,
   });
 }, 120_000);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { attribute } from "../../src/wire/stun/attribute-type.ts";
+import { runs, seed } from "../support/seed.ts";
 import { Rig, source } from "./support/rig.ts";
 import { TestClient } from "./support/test-client.ts";
 
@@ -46,7 +47,7 @@ interface Model {
 const familyOf = (address: string): number => (address.includes(":") ? 2 : 1);
 
 describe("any sequence of requests", () => {
-  test("relays only with a permission; quota = allocations + reservations; sockets = their relays", () => {
+  test(`relays only with a permission; quota = allocations + reservations; sockets = their relays (seed ${seed})`, () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const rig = new Rig({ limits });
@@ -137,7 +138,7 @@ describe("any sequence of requests", () => {
         expect(rig.ports.live.size).toBe(0);
         expect(rig.machine.quotas.size).toBe(0);
       }),
-      { numRuns: Number(process.env.FUZZ_RUNS ?? 300) },
+      { seed, numRuns: runs(300) },
     );
   }, 60_000);
 });

@@ -2,7 +2,7 @@ import type { Welcome } from "../../protocol/handshake.ts";
 import { type Limits, toldLimits } from "../../protocol/limits.ts";
 import { serverFeatures } from "../../protocol/version.ts";
 import type { Ports } from "../ports.ts";
-import type { LinkEntry } from "./links.ts";
+import type { LinkEntry } from "./native-link.ts";
 
 /** What the server says first to who has signed in, each time with a new secret. */
 export class Welcomes {

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { RoomView } from "../../../test/support/room-view.ts";
+import { runs, seed } from "../../../test/support/seed.ts";
 import { TestDevice } from "../../../test/support/test-device.ts";
 import { defaultLimits } from "../../protocol/limits.ts";
 import type { PushOf } from "../../protocol/pushes.ts";
@@ -123,7 +124,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("wait" as const), for: fc.constantFrom(1, 100, 1_000, 60_000) }),
 );
 
-test("every member's view is the room, meshes are complete, knocks are known, and nothing is left behind", () => {
+test(`every member's view is the room, meshes are complete, knocks are known, and nothing is left behind (seed ${seed})`, () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80, size: "max" }), fc.boolean(), (steps, lobby) => {
       const deadlines = new Deadlines();
@@ -243,6 +244,6 @@ test("every member's view is the room, meshes are complete, knocks are known, an
       expect(meshes.sessions.size).toBe(0);
       expect(deadlines.size).toBe(0);
     }),
-    { numRuns: 1_000, includeErrorInReport: true },
+    { seed, numRuns: runs(400), includeErrorInReport: true },
   );
 });

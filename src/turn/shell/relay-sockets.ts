@@ -1,28 +1,23 @@
 import { descriptorsShort, isExhausted } from "../../net/descriptors.ts";
-import { bindUdp, type UdpSocket, type UdpTarget } from "../../net/udp.ts";
+import { bindUdp } from "../../net/udp.ts";
+import type { UdpSocket, UdpTarget } from "../../net/udp-socket.ts";
 import { formatAddress } from "../../shared/ip-address.ts";
 import { type Family, family as families } from "../../wire/stun/transport-address.ts";
 import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../relay.ts";
 import type { FleetPorts } from "./fleet-ports.ts";
-import { reachableAddress } from "./public-address.ts";
-
-/** Where relays of one family are bound, and what clients are told instead where that differs (behind NAT). */
-export interface RelayAddress {
-  readonly bind: string;
-  readonly advertised: Uint8Array;
-}
+import { type RelayAddress, reachableAddress } from "./public-address.ts";
 
 export interface RelaySocketOptions {
   readonly addresses: Readonly<Partial<Record<Family, RelayAddress>>>;
   /** First and last port. */
   readonly ports: readonly [first: number, last: number];
   readonly dontFragment: boolean;
-  /** Where the workers of a server tell each other their relays. */
+  /** The relay ports of all workers of a server. */
   readonly fleet?: FleetPorts;
   random(bytes: number): Uint8Array;
 }
 
-/** Ports that are tried at random before all of them are, one after the other. */
+/** How many ports are tried at random before all are tried in order. */
 const guesses = 16;
 const receiveBuffer = 1 << 20;
 
@@ -70,7 +65,7 @@ export class RelaySockets implements RelayPorts {
     return undefined;
   }
 
-  /** Ports to try: some at random, then every one from a random place on. */
+  /** Ports to try: some at random, then all of them, from a random one on. */
   *#candidates(shape: RelayRequest["shape"]): Generator<number> {
     const [least, last] = this.#options.ports;
     const step = shape === "any" ? 1 : 2;
@@ -82,7 +77,7 @@ export class RelaySockets implements RelayPorts {
     for (let index = 0; index < count; index++) yield first + ((start + index) % count) * step;
   }
 
-  /** Below the limit, which is at most 2¹⁶; of 32 random bits the remainder is even enough. */
+  /** A random number below the limit. For limits up to 2¹⁶, 32 random bits make the bias negligible. */
   #random(limit: number): number {
     const [a = 0, b = 0, c = 0, d = 0] = this.#options.random(4);
     return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % limit;
@@ -110,7 +105,7 @@ export class RelaySockets implements RelayPorts {
   }
 }
 
-/** What a relay must know to meet relays of other workers. */
+/** What a relay needs to reach relays of other workers. */
 interface Siblings {
   readonly fleet: FleetPorts;
   readonly family: Family;
@@ -158,7 +153,7 @@ class BoundRelay implements RelaySocket {
     this.#closed();
   }
 
-  /** Relays of other workers are on this machine, where only their ports are ours: their address is the one clients know. */
+  /** Exchanges data with relays of other workers: on this machine by their ports, under the address that clients know. */
   #receiveAmong({ fleet, family, address }: Siblings) {
     const here = reachableAddress(address.bind);
     const known = formatAddress(address.advertised);

@@ -7,10 +7,10 @@ import type { Client } from "../client.ts";
 import type { TurnLimits } from "../limits.ts";
 import type { TurnMachine } from "../machine.ts";
 
-/** Answers that wait in a connection beyond this end it: who doesn't read needs none. */
+/** A connection in which more bytes of answers wait is closed: its client does not read. */
 const mostAnswers = 1 << 20;
 
-/** Serves TCP and TLS connections, and for long only those that allocate. */
+/** Serves TCP and TLS connections. Closes those without an allocation after a while. */
 export class StreamListener {
   readonly #machine: TurnMachine;
   readonly #limits: TurnLimits;
@@ -37,7 +37,7 @@ export class StreamListener {
     return {
       data: (chunk) => {
         const now = this.#now();
-        // Letters look like ChannelData: who doesn't begin with STUN is somebody else.
+        // Text looks like ChannelData: a client that doesn't begin with STUN speaks another protocol.
         const stranger = !client.spoke && (chunk[0] ?? 0xff) > 3;
         client.spoke = true;
         if (stranger || !client.splitter.push(chunk, (message) => this.#take(client, message, now))) {
@@ -75,9 +75,9 @@ class StreamClient implements Client {
   readonly splitter = new StreamSplitter();
   allocation: Allocation | undefined;
   pending: Uint8Array | undefined;
-  /** It has sent something. */
+  /** The client has sent something. */
   spoke = false;
-  /** Since when it has no allocation. */
+  /** Since when the client has had no allocation. */
   idleSince: number;
   readonly #socket: StreamSocket;
   readonly #sendBuffer: number;
@@ -106,7 +106,7 @@ class StreamClient implements Client {
 
   relay(bytes: Uint8Array, length: number): boolean {
     if (this.#socket.buffered + length > this.#sendBuffer) return false;
-    // RFC 8656 §12.5: over a stream ChannelData is padded; STUN messages are by nature.
+    // RFC 8656 §12.5: over a stream, ChannelData is padded. STUN messages always are.
     const message = new Uint8Array((length + 3) & ~3);
     message.set(bytes.subarray(0, length));
     this.#socket.write(message);

@@ -2,12 +2,13 @@ import { stunCrypto } from "../../../src/net/stun-crypto.ts";
 import { formatAddress, parseAddress } from "../../../src/shared/ip-address.ts";
 import type { Allocation } from "../../../src/turn/allocation.ts";
 import type { Client } from "../../../src/turn/client.ts";
+import type { DatagramTarget } from "../../../src/turn/datagram-socket.ts";
 import type { TurnEvent } from "../../../src/turn/events.ts";
 import { defaultTurnLimits, type TurnLimits } from "../../../src/turn/limits.ts";
 import { type MachineOptions, TurnMachine } from "../../../src/turn/machine.ts";
 import type { PeerPolicyOptions } from "../../../src/turn/peer-policy.ts";
 import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../../../src/turn/relay.ts";
-import { type DatagramTarget, UdpListener } from "../../../src/turn/udp-listener.ts";
+import { UdpListener } from "../../../src/turn/udp-listener.ts";
 import { type Family, family, type TransportAddress } from "../../../src/wire/stun/transport-address.ts";
 
 /** What left the machine. */
@@ -58,7 +59,7 @@ class FakePorts implements RelayPorts {
   families: Family[] = [family.ipv4, family.ipv6];
   dontFragment = true;
   readonly live = new Set<FakeRelay>();
-  /** Wishes are held until {@link flush} where this is set. */
+  /** Requests for relays wait until {@link flush} if this is set. */
   slow = false;
   free = Number.POSITIVE_INFINITY;
   #next = 50_000;

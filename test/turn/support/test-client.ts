@@ -118,7 +118,7 @@ export class TestClient {
   }
 
   allocate(
-    wish: {
+    requested: {
       even?: boolean;
       family?: number;
       additional?: number;
@@ -131,13 +131,14 @@ export class TestClient {
       method.allocate,
       (writer) => {
         writer.add(attribute.requestedTransport, encodeRequestedTransport(17));
-        if (wish.even !== undefined) writer.add(attribute.evenPort, encodeEvenPort(wish.even));
-        if (wish.family !== undefined)
-          writer.add(attribute.requestedAddressFamily, encodeAddressFamily(wish.family));
-        if (wish.additional !== undefined)
-          writer.add(attribute.additionalAddressFamily, encodeAddressFamily(wish.additional));
-        if (wish.token !== undefined) writer.add(attribute.reservationToken, wish.token);
-        if (wish.lifetime !== undefined) writer.add(attribute.lifetime, encodeLifetime(wish.lifetime));
+        if (requested.even !== undefined) writer.add(attribute.evenPort, encodeEvenPort(requested.even));
+        if (requested.family !== undefined)
+          writer.add(attribute.requestedAddressFamily, encodeAddressFamily(requested.family));
+        if (requested.additional !== undefined)
+          writer.add(attribute.additionalAddressFamily, encodeAddressFamily(requested.additional));
+        if (requested.token !== undefined) writer.add(attribute.reservationToken, requested.token);
+        if (requested.lifetime !== undefined)
+          writer.add(attribute.lifetime, encodeLifetime(requested.lifetime));
       },
       id,
     );

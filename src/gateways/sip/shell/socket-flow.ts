@@ -1,8 +1,7 @@
-import type { Client, Refusal, Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
+import type { Refusal, Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
 import type { TransportGuard } from "../../../transports/transport-guard.ts";
 import { refuseEntry } from "../../../transports/transport-guard.ts";
-import type { Flow } from "../flow.ts";
-import type { SipGateway } from "../gateway.ts";
+import type { Flow, FlowOwner } from "../flow.ts";
 import { keepAlive, pong } from "../keep-alive.ts";
 import type { SipMessage } from "../message.ts";
 import { serializeBytes, serializeText } from "../serializer.ts";
@@ -10,16 +9,16 @@ import { serializeBytes, serializeText } from "../serializer.ts";
 type Entry = Pick<TransportGuard, "access" | "admission" | "now">;
 
 /** SIP over WebSocket (RFC 7118): a message is a frame, of text or of bytes. */
-export function socketRoute(gateway: SipGateway, guard: Entry): SocketRoute {
+export function socketRoute(gateway: FlowOwner, guard: Entry): SocketRoute {
   return {
     path: "/sip",
     protocol: "sip",
-    check: (request, client) => refuseEntry(guard, request, client) ?? full(gateway, client),
+    check: (request, client) => refuseEntry(guard, request, client) ?? full(gateway),
     open: (socket) => new SocketFlow(gateway, guard, socket),
   };
 }
 
-function full(gateway: SipGateway, _client: Client): Refusal | undefined {
+function full(gateway: FlowOwner): Refusal | undefined {
   if (!gateway.full) return undefined;
   return { status: 503, body: "Too many connections.", headers: { "Retry-After": "5" } };
 }
@@ -30,12 +29,12 @@ class SocketFlow implements Flow, SocketHandlers {
   readonly reliable = true;
   readonly host: string;
   readonly port = undefined;
-  readonly #gateway: SipGateway;
+  readonly #gateway: FlowOwner;
   readonly #guard: Entry;
   readonly #socket: Socket;
   open = true;
 
-  constructor(gateway: SipGateway, guard: Entry, socket: Socket) {
+  constructor(gateway: FlowOwner, guard: Entry, socket: Socket) {
     this.id = gateway.nextFlow();
     this.host = gateway.settings.domain || "switchboard.invalid";
     this.#gateway = gateway;
@@ -52,7 +51,7 @@ class SocketFlow implements Flow, SocketHandlers {
   send(message: SipMessage): void {
     if (!this.open) return;
     this.#gateway.sent();
-    // A body that is no text can only go as bytes.
+    // A body that is not text can only be sent as bytes.
     const taken = this.#socket.send(serializeText(message) ?? new Uint8Array(serializeBytes(message)));
     if (!taken) this.close("slow");
   }

@@ -1,23 +1,22 @@
 import type { StreamHandlers, StreamSocket } from "../../../net/tcp.ts";
 import { encodeText } from "../../../wire/stun/text.ts";
-import type { Flow } from "../flow.ts";
-import type { SipGateway } from "../gateway.ts";
+import type { Flow, FlowOwner } from "../flow.ts";
 import { pong } from "../keep-alive.ts";
 import type { SipMessage } from "../message.ts";
 import { serializeBytes } from "../serializer.ts";
 import { StreamFraming } from "../stream-framing.ts";
 
-/** Bytes that may wait in a connection before it is cut as slow. */
+/** A connection in which more bytes wait is closed: its client is too slow. */
 const sendBuffer = 1_048_576;
 const pongBytes = encodeText(pong);
 
-/** SIP over TCP (RFC 3261 §18.3): messages are told apart by their Content-Length. */
+/** SIP over TCP (RFC 3261 §18.3): Content-Length tells where a message ends. */
 export function acceptStream(
-  gateway: SipGateway,
+  gateway: FlowOwner,
   stream: StreamSocket,
-  place: { readonly host: string; readonly port: number },
+  local: { readonly host: string; readonly port: number },
 ): StreamHandlers | undefined {
-  return gateway.full ? undefined : new StreamFlow(gateway, stream, place);
+  return gateway.full ? undefined : new StreamFlow(gateway, stream, local);
 }
 
 class StreamFlow implements Flow, StreamHandlers {
@@ -26,19 +25,19 @@ class StreamFlow implements Flow, StreamHandlers {
   readonly reliable = true;
   readonly host: string;
   readonly port: number;
-  readonly #gateway: SipGateway;
+  readonly #gateway: FlowOwner;
   readonly #stream: StreamSocket;
   readonly #framing = new StreamFraming();
   open = true;
 
   constructor(
-    gateway: SipGateway,
+    gateway: FlowOwner,
     stream: StreamSocket,
-    place: { readonly host: string; readonly port: number },
+    local: { readonly host: string; readonly port: number },
   ) {
     this.id = gateway.nextFlow();
-    this.host = place.host;
-    this.port = place.port;
+    this.host = local.host;
+    this.port = local.port;
     this.#gateway = gateway;
     this.#stream = stream;
     gateway.opened(this);

@@ -1,0 +1,23 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/**
+ * What the models and the fuzzers draw their histories from: the same in every run of one commit, another one with each commit.
+ * `MODEL_SEED` repeats an earlier one. Print it in the test's name, so that a failure in a log can be repeated.
+ */
+export const seed: number =
+  process.env.MODEL_SEED === undefined ? ofCommit() : Number(process.env.MODEL_SEED);
+
+/** How many histories a model tries: `usual`, unless `MODEL_RUNS` says otherwise. */
+export function runs(usual: number): number {
+  return Number(process.env.MODEL_RUNS ?? usual);
+}
+
+/** 1 where there is no repository, such as in an unpacked archive. */
+function ofCommit(): number {
+  const { stdout } = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" });
+  const commit = /^[0-9a-f]{40}/.exec(stdout ?? "")?.[0];
+  return commit === undefined ? 1 : Number.parseInt(commit.slice(0, 7), 16);
+}
