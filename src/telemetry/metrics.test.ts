@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { registerBackplaneMetrics } from "../backplane/metrics.ts";
 import { registerClusterMetrics } from "../cluster/metrics.ts";
 import { registerGatewayMetrics } from "../gateways/gateway-metrics.ts";
+import { CutConnections } from "../net/connection-metrics.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import { Metrics } from "./metrics.ts";
 
@@ -62,6 +63,7 @@ const cluster = { peers: 2, devices: 5, users: 4, sessions: 1, backlog: 0 };
 
 async function text(): Promise<string> {
   const metrics = new Metrics(() => stats);
+  new CutConnections().register(metrics);
   registerClusterMetrics(metrics, () => cluster);
   registerBackplaneMetrics(metrics, { state: "up" }, () => counts);
   for (const event of events) metrics.observe(event);

@@ -64,7 +64,9 @@ for (const runtime of ["bun", "node"] as const)
       const page = await fetch(`${server.url}/health/live`, { tls: { rejectUnauthorized: false } } as never);
       expect(page.status).toBe(200);
       const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
-      const shown = metrics.split("\n").filter((line) => /_cut_total\{reason="address"|"connections"/.test(line));
+      const shown = metrics
+        .split("\n")
+        .filter((line) => /_cut_total\{reason="address"|"connections"/.test(line));
       expect(shown).toEqual([
         'switchboard_connections_cut_total{reason="address"} 120',
         'switchboard_turn_refused_total{rule="connections"} 40',
