@@ -43,7 +43,7 @@ export class HandshakeGates {
   readonly #open = new Map<string, number>();
   #total = 0;
   /** When the next signature may be made, burst aside. */
-  #nextAt = 0;
+  #nextAt = Number.NEGATIVE_INFINITY;
 
   constructor(limits: Partial<HandshakeLimits> = {}) {
     this.#limits = { ...handshakeLimits, ...limits };

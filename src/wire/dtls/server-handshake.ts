@@ -6,7 +6,7 @@ import { type ClientHello, parseClientHello, randomBytes, randomOf } from "./cli
 import type { KeyShare } from "./crypto.ts";
 import type { FailureReason } from "./failure.ts";
 import type { Flight } from "./flight.ts";
-import { chooseGroup, groupOf } from "./group.ts";
+import { chooseGroup, groupOf, p256Group } from "./group.ts";
 import type { Handshake, HandshakeSettings, Outcome } from "./handshake.ts";
 import {
   checkCertificateVerify,
@@ -115,7 +115,8 @@ export class ServerHandshake implements Handshake {
     const { crypto, srtpProfiles } = this.#settings;
     const suite = serverSuites.find(({ number }) => hello.suites.includes(number));
     if (suite === undefined) return fail("cipherSuite");
-    const group = chooseGroup(hello.groups);
+    // The groups restrict the curve of our certificate as well (RFC 8422 §5.1.1).
+    const group = hello.groups.includes(p256Group) ? chooseGroup(hello.groups) : undefined;
     if (group === undefined) return fail("group");
     if (!hello.signatureSchemes.includes(ownScheme)) return fail("signatureScheme");
     const srtpProfile = srtpProfiles.find((profile) => hello.srtpProfiles.includes(profile));

@@ -180,10 +180,10 @@ export class DtlsSession {
   }
 
   #record(record: DtlsRecord, now: number): void {
-    if (record.epoch === 0) {
-      // Once there are keys, whatever is in the clear is forged or out of date.
-      if (this.#opener === undefined) this.#content(record.type, record.body, 0, now);
-      else this.stats.droppedRecords++;
+    const { type, epoch, body } = record;
+    if (epoch === 0) {
+      if (this.#opener === undefined) this.#content(type, body, 0, now);
+      else this.#lateRecord(type, body);
       return;
     }
     if (this.#opener === undefined) {
@@ -192,7 +192,14 @@ export class DtlsSession {
     }
     const content = this.#opener.open(record);
     if (content === undefined) this.stats.droppedRecords++;
-    else this.#content(record.type, content, 1, now);
+    else this.#content(type, content, 1, now);
+  }
+
+  /** Once there are keys, whatever is in the clear is forged or out of date; but an alert may tell why no answer comes. */
+  #lateRecord(type: number, body: Uint8Array): void {
+    if (type === contentType.changeCipherSpec) return;
+    if (type === contentType.alert && body.length === 2) this.#lastAlert = body[1];
+    else this.stats.droppedRecords++;
   }
 
   /** A Finished may overtake what comes before it. */
