@@ -1,7 +1,7 @@
-const maxTimeout = 3_000;
+const maxTimeout = 1_000;
 
 /**
- * When a flight is due again (RFC 6347 §4.2.4.1). The timeout doubles with each repeat by the timer, up to 3 s; a new flight starts over.
+ * When a flight is due again (RFC 6347 §4.2.4.1). The timeout doubles with each repeat by the timer, up to 1 s; a new flight starts over.
  * The RFC suggests to begin with 1 s; WebRTC's implementations begin with 50 ms, as a person waits for the handshake.
  */
 export class Retransmission {
