@@ -302,7 +302,10 @@ describe("time", () => {
       client.session.tick(at);
       if (client.take().length > 0) times.push(at);
     }
-    assert.deepEqual(times, [0, 50, 150, 350, 750, 1_550, 2_550, 3_550, 4_550, 5_550, 6_550, 7_550, 8_550, 9_550]);
+    assert.deepEqual(
+      times,
+      [0, 50, 150, 350, 750, 1_550, 2_550, 3_550, 4_550, 5_550, 6_550, 7_550, 8_550, 9_550],
+    );
     assert.equal(client.closed?.kind, "timeout");
   });
 

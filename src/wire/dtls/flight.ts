@@ -14,8 +14,8 @@ export interface Flight {
 const leastFragmentBytes = 32;
 
 /**
- * The flight as datagrams of at most `mtu` bytes. As many messages as fit share a record. Each call makes new records, as a repeat needs
- * sequence numbers of its own.
+ * The flight as datagrams of at most `mtu` bytes. As many whole messages as fit share a record; one in fragments has records of its own, as
+ * mbedTLS takes no others. Each call makes new records, since a repeat needs sequence numbers of its own.
  */
 export function packFlight(flight: Flight, mtu: number, writer: RecordWriter): Uint8Array[] {
   const packer = new Packer(mtu, writer);
@@ -48,19 +48,19 @@ class Packer {
     if (epoch !== this.#epoch) this.#closeRecord();
     this.#epoch = epoch;
     const { length } = message.body;
+    if (this.#room() >= length) {
+      this.#add(message, 0, length);
+      return;
+    }
+    this.#closeRecord();
     let offset = 0;
     do {
-      const room = this.#room();
       const rest = length - offset;
-      if (room < Math.min(rest, leastFragmentBytes)) {
-        this.#closeDatagram();
-        continue;
-      }
-      const part = Math.min(rest, room);
-      this.#fragments.push(encodeFragment(message, offset, part));
-      this.#fragmentBytes += messageHeaderBytes + part;
+      if (this.#room() < Math.min(rest, leastFragmentBytes)) this.#closeDatagram();
+      const part = Math.min(rest, this.#room());
+      this.#add(message, offset, part);
+      if (part < length) this.#closeRecord();
       offset += part;
-      if (length === 0) return;
     } while (offset < length);
   }
 
@@ -73,6 +73,11 @@ class Packer {
   finish(): Uint8Array[] {
     this.#closeDatagram();
     return this.#done;
+  }
+
+  #add(message: HandshakeMessage, offset: number, length: number): void {
+    this.#fragments.push(encodeFragment(message, offset, length));
+    this.#fragmentBytes += messageHeaderBytes + length;
   }
 
   /** Bytes of a message that still fit; negative when not even a header does. */

@@ -51,8 +51,8 @@ export class PeerProgram implements Disposable {
   readonly #child: ChildProcess;
   readonly #waiting = new Set<() => void>();
 
-  constructor(program: string, args: readonly (string | number)[]) {
-    this.#child = spawn(program, args.map(String), { stdio: ["pipe", "pipe", "pipe"] });
+  constructor([program, ...args]: readonly (string | number)[]) {
+    this.#child = spawn(String(program), args.map(String), { stdio: ["pipe", "pipe", "pipe"] });
     const read = (chunk: Buffer) => {
       this.#output += chunk;
       this.#check();
@@ -95,9 +95,9 @@ export class PeerProgram implements Disposable {
     }
   }
 
-  /** What its exporter gives, in lower case: it prints `Keying material: HEX`. */
+  /** What its exporter gives, in lower case. */
   async keyingMaterial(): Promise<string> {
-    const [, hex = ""] = await this.printed(/Keying material: ([0-9A-Fa-f]+)\s/);
+    const [, hex = ""] = await this.printed(/Key(?:ing)? material: ([0-9A-Fa-f]+)\s/);
     return hex.toLowerCase();
   }
 
