@@ -78,6 +78,7 @@ export const dtlsCrypto = {
   verify(scheme: Scheme, publicKey: Uint8Array, data: readonly Uint8Array[], signature: Uint8Array): boolean {
     try {
       const key = createPublicKey({ key: Buffer.from(publicKey), format: "der", type: "spki" });
+      if (key.asymmetricKeyType !== keyType[scheme]) return false;
       return verify("sha256", Buffer.concat(data), { key, ...padding[scheme] }, signature);
     } catch {
       // A point off the curve, or a signature that is no DER.
@@ -86,6 +87,7 @@ export const dtlsCrypto = {
   },
 } as const;
 
+const keyType: Readonly<Record<Scheme, string>> = { ecdsaP256: "ec", rsaPss: "rsa", rsaPkcs1: "rsa" };
 const padding: Readonly<Record<Scheme, { padding?: number; saltLength?: number }>> = {
   ecdsaP256: {},
   rsaPss: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
@@ -98,7 +100,7 @@ function gcm(key: Uint8Array): "aes-128-gcm" | "aes-256-gcm" {
 
 /** The bytes in memory of their own: a small Buffer may be a part of a pool that others share. */
 function own(buffer: Buffer): Uint8Array {
-  if (buffer.byteLength === buffer.buffer.byteLength) return buffer;
+  if (buffer.byteLength === buffer.buffer.byteLength) return new Uint8Array(buffer.buffer);
   const copy = new Uint8Array(buffer);
   buffer.fill(0);
   return copy;

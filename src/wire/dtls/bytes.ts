@@ -105,6 +105,11 @@ export function vector24(...parts: readonly Uint8Array[]): Uint8Array {
   return vector(3, parts);
 }
 
+/** A copy with memory of its own. (`slice` of a Buffer is a view.) */
+export function copyOf(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}
+
 /** The parts in one array, which shares its memory with nothing else. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return joined(0, parts);

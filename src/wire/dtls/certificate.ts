@@ -1,4 +1,4 @@
-import { sameBytes } from "./bytes.ts";
+import { copyOf, sameBytes } from "./bytes.ts";
 
 /** The public key of a certificate: an exact SubjectPublicKeyInfo, and its type. */
 export interface PublicKey {
@@ -35,7 +35,7 @@ export function publicKeyOf(der: Uint8Array): PublicKey | undefined {
   }
   const key = element(der, at, tag.sequence);
   if (key === undefined || key.end > signed.end) return undefined;
-  const spki = der.slice(at, key.end);
+  const spki = copyOf(der.subarray(at, key.end));
   const type = publicKeyType(spki);
   return type && { type, spki };
 }

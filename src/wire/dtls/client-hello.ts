@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from "../../shared/result.ts";
-import { ByteReader, concat, readU16List, u8, u16, vector8, vector16 } from "./bytes.ts";
+import { ByteReader, concat, copyOf, readU16List, u8, u16, vector8, vector16 } from "./bytes.ts";
 import { clientSuites, renegotiationScsv } from "./cipher-suite.ts";
 import { type Extensions, encodeExtensions, extensionType, readExtensions } from "./extensions.ts";
 import type { FailureReason } from "./failure.ts";
@@ -63,7 +63,7 @@ export function encodeClientHello(
 export function parseClientHello(body: Uint8Array): Result<ClientHello, FailureReason> {
   const reader = new ByteReader(body);
   const version = reader.u16();
-  const random = reader.bytes(randomBytes).slice();
+  const random = copyOf(reader.bytes(randomBytes));
   const sessionId = reader.vector8();
   reader.vector8();
   const suites = readU16List(reader.vector16());

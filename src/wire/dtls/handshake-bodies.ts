@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from "../../shared/result.ts";
-import { ByteReader, concat, readU16List, u8, u16, vector8, vector16, vector24 } from "./bytes.ts";
+import { ByteReader, concat, copyOf, readU16List, u8, u16, vector8, vector16, vector24 } from "./bytes.ts";
 import { type PublicKey, publicKeyOf } from "./certificate.ts";
 import type { DtlsCrypto } from "./crypto.ts";
 import type { FailureReason } from "./failure.ts";
@@ -17,7 +17,7 @@ export function parseHelloVerifyRequest(body: Uint8Array): Uint8Array | undefine
   const reader = new ByteReader(body);
   const version = reader.u16();
   const cookie = reader.vector8();
-  return reader.complete && helloVerifyVersions.includes(version) ? cookie.slice() : undefined;
+  return reader.complete && helloVerifyVersions.includes(version) ? copyOf(cookie) : undefined;
 }
 
 /** A Certificate message with one certificate. */

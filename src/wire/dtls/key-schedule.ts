@@ -1,4 +1,4 @@
-import { concat } from "./bytes.ts";
+import { concat, copyOf } from "./bytes.ts";
 import type { DtlsCrypto, SuiteHash } from "./crypto.ts";
 import { type SrtpProfile, srtpKeySize } from "./srtp-profile.ts";
 
@@ -121,7 +121,7 @@ function cut(block: Uint8Array, lengths: Four<number>): Four<Uint8Array> {
   let at = 0;
   const parts = lengths.map((length) => {
     at += length;
-    return block.slice(at - length, at);
+    return copyOf(block.subarray(at - length, at));
   });
   block.fill(0);
   return parts as Four<Uint8Array>;

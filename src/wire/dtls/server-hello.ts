@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from "../../shared/result.ts";
-import { ByteReader, concat, u8, u16, vector8 } from "./bytes.ts";
+import { ByteReader, concat, copyOf, u8, u16, vector8 } from "./bytes.ts";
 import { type CipherSuite, clientSuites } from "./cipher-suite.ts";
 import { type ClientHello, hasUncompressed, isEmptyRenegotiationInfo, randomBytes } from "./client-hello.ts";
 import { encodeExtensions, extensionType, readExtensions } from "./extensions.ts";
@@ -50,7 +50,7 @@ export function parseServerHello(
 ): Result<ServerHello, FailureReason> {
   const reader = new ByteReader(body);
   const version = reader.u16();
-  const random = reader.bytes(randomBytes).slice();
+  const random = copyOf(reader.bytes(randomBytes));
   const sessionId = reader.vector8();
   const suiteNumber = reader.u16();
   const compression = reader.u8();

@@ -1,5 +1,5 @@
 import { alert, alertLevel } from "./alert.ts";
-import { ByteReader } from "./bytes.ts";
+import { ByteReader, copyOf } from "./bytes.ts";
 import { ClientHandshake } from "./client-handshake.ts";
 import type { CloseReason } from "./close-reason.ts";
 import { alertOf, type FailureReason } from "./failure.ts";
@@ -206,7 +206,7 @@ export class DtlsSession {
   #keepEarly(record: DtlsRecord): void {
     const fits = record.type === contentType.handshake && record.body.length === sealedFinishedBytes;
     if (fits && record.epoch === 1 && this.#state === "handshaking" && this.#early.length < maxEarly)
-      this.#early.push({ ...record, body: record.body.slice() });
+      this.#early.push({ ...record, body: copyOf(record.body) });
     else this.stats.droppedRecords++;
   }
 

@@ -92,7 +92,7 @@ export class Pair {
       const due = this.#wire.findIndex(({ at }) => at <= this.now);
       if (due >= 0) {
         const [first] = this.#wire.splice(due, 1);
-        first?.to.session.receive(first.datagram, this.now);
+        if (first !== undefined) receiveReused(first.to, first.datagram, this.now);
       } else for (const { session } of [this.client, this.server]) session.tick(this.now);
       this.collect();
     }
@@ -136,6 +136,13 @@ export class Pair {
     const known = times.filter((time) => time !== undefined);
     return known.length > 0 ? Math.min(...known) : undefined;
   }
+}
+
+/** As a socket does that uses its memory again: what the session keeps must be a copy. */
+function receiveReused({ session }: Side, datagram: Uint8Array, now: number): void {
+  const buffer = Buffer.from(datagram);
+  session.receive(buffer, now);
+  buffer.fill(0xee);
 }
 
 export function hex(...parts: readonly Uint8Array[]): string {
