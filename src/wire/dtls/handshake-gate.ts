@@ -25,7 +25,7 @@ export interface HandshakeLimits {
   readonly longestWait: number;
 }
 
-export const handshakeLimits: HandshakeLimits = {
+const handshakeLimits: HandshakeLimits = {
   total: 2_048,
   perAddress: 256,
   perBlock: 512,

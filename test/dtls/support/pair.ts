@@ -12,7 +12,7 @@ export const clientCertificate: DtlsCertificate = generateCertificate(new Date()
 /** Of a stranger: nobody has signaled it. */
 export const otherCertificate: DtlsCertificate = generateCertificate(new Date());
 
-export function fingerprints(certificate: { readonly der: Uint8Array }): Fingerprint[] {
+function fingerprints(certificate: { readonly der: Uint8Array }): Fingerprint[] {
   return [parseFingerprint(fingerprintOf(certificate.der, dtlsCrypto)) as Fingerprint];
 }
 
