@@ -4,7 +4,7 @@ import { dtlsCrypto } from "../../src/net/dtls-crypto.ts";
 import { concat, u16, vector8 } from "../../src/wire/dtls/bytes.ts";
 import { describeClose } from "../../src/wire/dtls/close-reason.ts";
 import type { DtlsCrypto } from "../../src/wire/dtls/crypto.ts";
-import { epochOf, isFinished, message, messagesIn, record, type } from "./support/forge.ts";
+import { epochOf, fragment, isFinished, message, messagesIn, record, type } from "./support/forge.ts";
 import { Pair, type PairOptions, recordsOf, Side } from "./support/pair.ts";
 import { Sealing } from "./support/sealing.ts";
 
@@ -43,6 +43,30 @@ describe("rule 14: nothing is negotiated again", () => {
       assert.equal(other.session.state, "established");
       assert.equal(epochOf(side.sent[0] as Uint8Array), 1);
     });
+});
+
+describe("rule 11: a Finished after the handshake", () => {
+  const finished = (sequence: number, offset = 0, length = 12) =>
+    fragment(20, length, sequence, offset, new Uint8Array(12 - offset));
+
+  test("is not answered by a client, however it is sealed", () => {
+    const { pair, server } = established();
+    pair.client.session.receive(server.record(type.handshake, 10, finished(5)), pair.now + 1_000);
+    pair.client.session.receive(server.record(type.handshake, 11, finished(4)), pair.now + 2_000);
+    assert.deepEqual(pair.client.sent, []);
+  });
+
+  test("is answered by a server when it is whole and has its sequence number", () => {
+    const { pair, client } = established();
+    const sent = (content: Uint8Array, sequence: number) => {
+      pair.server.session.receive(client.record(type.handshake, sequence, content), 1_000 * sequence);
+      return pair.server.take().length;
+    };
+    assert.equal(sent(finished(5), 10), 0);
+    assert.equal(sent(finished(4, 6), 11), 0);
+    assert.equal(sent(finished(4, 0, 13), 12), 0);
+    assert.equal(sent(finished(4), 13), 1);
+  });
 });
 
 describe("rule 22: alerts", () => {
