@@ -43,17 +43,15 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.bytes(1)[0] ?? 0;
+    return this.#uint(1);
   }
 
   u16(): number {
-    const two = this.bytes(2);
-    return ((two[0] ?? 0) << 8) | (two[1] ?? 0);
+    return this.#uint(2);
   }
 
   u24(): number {
-    const three = this.bytes(3);
-    return ((three[0] ?? 0) << 16) | ((three[1] ?? 0) << 8) | (three[2] ?? 0);
+    return this.#uint(3);
   }
 
   /** A vector whose length takes one byte. */
@@ -68,15 +66,25 @@ export class ByteReader {
   vector24(): Uint8Array {
     return this.bytes(this.u24());
   }
+
+  #uint(size: number): number {
+    const start = this.#at;
+    if (size > this.left) {
+      this.#failed = true;
+      this.#at = this.#bytes.length;
+      return 0;
+    }
+    this.#at += size;
+    return readUint(this.#bytes, start, size);
+  }
 }
 
 /** The 16-bit integers of a vector; undefined when its length is odd. */
 export function readU16List(bytes: Uint8Array): number[] | undefined {
   if (bytes.length % 2 !== 0) return undefined;
-  return Array.from(
-    { length: bytes.length / 2 },
-    (_, at) => ((bytes[2 * at] ?? 0) << 8) | (bytes[2 * at + 1] ?? 0),
-  );
+  const numbers: number[] = [];
+  for (let at = 0; at < bytes.length; at += 2) numbers.push(readUint(bytes, at, 2));
+  return numbers;
 }
 
 export function u8(value: number): Uint8Array {
@@ -85,10 +93,7 @@ export function u8(value: number): Uint8Array {
 
 export function u16(...values: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(values.length * 2);
-  values.forEach((value, at) => {
-    bytes[2 * at] = value >>> 8;
-    bytes[2 * at + 1] = value;
-  });
+  for (let index = 0; index < values.length; index++) writeUint(bytes, 2 * index, 2, values[index] ?? 0);
   return bytes;
 }
 
@@ -131,8 +136,11 @@ export function readUint(bytes: Uint8Array, at: number, size: number): number {
   return value;
 }
 
+/** Compares what is no secret. */
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+  if (one.length !== other.length) return false;
+  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return false;
+  return true;
 }
 
 function vector(lengthBytes: number, parts: readonly Uint8Array[]): Uint8Array {

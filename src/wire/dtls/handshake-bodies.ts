@@ -74,10 +74,11 @@ export function parseServerKeyExchange(body: Uint8Array): Result<ServerKeyExchan
 }
 
 /** The request for a certificate of any kind that we take, from no authority in particular. */
-export function encodeCertificateRequest(): Uint8Array {
-  const types = Uint8Array.of(certificateType.ecdsaSign, certificateType.rsaSign);
-  return concat(vector8(types), vector16(u16(...signatureSchemes)), vector16());
-}
+export const certificateRequest: Uint8Array = concat(
+  vector8(Uint8Array.of(certificateType.ecdsaSign, certificateType.rsaSign)),
+  vector16(u16(...signatureSchemes)),
+  vector16(),
+);
 
 /** Undefined where the request is well-formed and a certificate like ours answers it (RFC 5246 §7.4.4). */
 export function checkCertificateRequest(body: Uint8Array): FailureReason | undefined {

@@ -4,6 +4,14 @@ import { type SrtpProfile, srtpKeySize } from "./srtp-profile.ts";
 
 export type Role = "client" | "server";
 
+/** Labels of the PRF: RFC 7627 §4, RFC 5246 §6.3 and §7.4.9, RFC 5764 §4.2. */
+const labels = {
+  master: ascii("extended master secret"),
+  keys: ascii("key expansion"),
+  client: ascii("client finished"),
+  server: ascii("server finished"),
+  srtp: ascii("EXTRACTOR-dtls_srtp"),
+};
 const masterBytes = 48;
 const verifyDataBytes = 12;
 const ivBytes = 4;
@@ -32,11 +40,11 @@ export function prf(
   crypto: DtlsCrypto,
   hash: SuiteHash,
   secret: Uint8Array,
-  label: string,
+  label: Uint8Array,
   seed: Uint8Array,
   length: number,
 ): Uint8Array {
-  const labelAndSeed = concat(ascii(label), seed);
+  const labelAndSeed = concat(label, seed);
   const output = new Uint8Array(length);
   let a: Uint8Array = labelAndSeed;
   for (let at = 0; at < length; ) {
@@ -67,14 +75,14 @@ export class KeySchedule {
     this.#crypto = crypto;
     this.#hash = hash;
     this.#randoms = randoms;
-    this.#master = prf(crypto, hash, premaster, "extended master secret", sessionHash, masterBytes);
+    this.#master = prf(crypto, hash, premaster, labels.master, sessionHash, masterBytes);
     premaster.fill(0);
   }
 
   /** Keys of AES-GCM for the role's side (RFC 5246 §6.3, RFC 5288 §3). */
   recordKeys(role: Role, keyBytes: number): RecordKeys {
     const { client, server } = this.#randoms;
-    const block = this.#prf("key expansion", concat(server, client), 2 * (keyBytes + ivBytes));
+    const block = this.#prf(labels.keys, concat(server, client), 2 * (keyBytes + ivBytes));
     const [clientKey, serverKey, clientIv, serverIv] = cut(block, [keyBytes, keyBytes, ivBytes, ivBytes]);
     return role === "client"
       ? { writeKey: clientKey, writeIv: clientIv, readKey: serverKey, readIv: serverIv }
@@ -83,14 +91,14 @@ export class KeySchedule {
 
   /** The content of the Finished message that the role sends (RFC 5246 §7.4.9). */
   verifyData(role: Role, transcriptHash: Uint8Array): Uint8Array {
-    return this.#prf(`${role} finished`, transcriptHash, verifyDataBytes);
+    return this.#prf(labels[role], transcriptHash, verifyDataBytes);
   }
 
   /** The SRTP master keys of both sides (RFC 5764 §4.2). */
   srtpKeys(profile: SrtpProfile): Readonly<Record<Role, SrtpMasterKey>> {
     const { client, server } = this.#randoms;
     const size = srtpKeySize[profile];
-    const block = this.#prf("EXTRACTOR-dtls_srtp", concat(client, server), 2 * (size.key + size.salt));
+    const block = this.#prf(labels.srtp, concat(client, server), 2 * (size.key + size.salt));
     const [clientKey, serverKey, clientSalt, serverSalt] = cut(block, [
       size.key,
       size.key,
@@ -105,7 +113,7 @@ export class KeySchedule {
     this.#master.fill(0);
   }
 
-  #prf(label: string, seed: Uint8Array, length: number): Uint8Array {
+  #prf(label: Uint8Array, seed: Uint8Array, length: number): Uint8Array {
     return prf(this.#crypto, this.#hash, this.#master, label, seed, length);
   }
 }

@@ -9,9 +9,9 @@ import type { Flight } from "./flight.ts";
 import { chooseGroup, groupOf, p256Group } from "./group.ts";
 import type { Handshake, HandshakeSettings, Outcome } from "./handshake.ts";
 import {
+  certificateRequest,
   checkCertificateVerify,
   encodeCertificate,
-  encodeCertificateRequest,
   encodeKeyParameters,
   encodeServerKeyExchange,
   parseCertificate,
@@ -142,7 +142,7 @@ export class ServerHandshake implements Handshake {
       [messageType.serverHello, encodeServerHello({ random: randoms.server, suite, srtpProfile }, hello)],
       [messageType.certificate, encodeCertificate(certificate.der)],
       [messageType.serverKeyExchange, encodeServerKeyExchange(parameters, signature)],
-      [messageType.certificateRequest, encodeCertificateRequest()],
+      [messageType.certificateRequest, certificateRequest],
       [messageType.serverHelloDone, new Uint8Array(0)],
     ];
     return { plain: bodies.map(([type, body], sequence) => handshakeMessage(type, sequence, body)) };
