@@ -8,7 +8,7 @@ import type {
   SocketHandlers,
   SocketRoute,
 } from "./http-server.ts";
-import { chooseRoute, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
+import { chooseRoute, lastResponse, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
 
 /** A backstop: the code that serves a socket must notice silence sooner. Seconds; Bun's maximum. */
 const idleSocketSeconds = 960;
@@ -98,7 +98,9 @@ export class BunServer implements HttpServer {
       server.requestIP(request)?.address ?? "",
       request.headers.get("x-forwarded-for"),
     );
-    const { sockets } = this.#options;
+    const { sockets, refuse } = this.#options;
+    const refusal = refuse?.(client);
+    if (refusal !== undefined) return lastResponse(refusal);
     const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
     if (!URL.canParse(request.url)) {
       // HTTP/1.0 has no Host header (load balancers use it for health checks). Bun then gives only the path.

@@ -28,6 +28,11 @@ export function upgradeRequired(routes: readonly SocketRoute[], pathname: string
 /** The answer when a handler threw. */
 export const serverFailed: Refusal = { status: 500, body: "The server failed; its log says why." };
 
+/** A refusal after which the server closes the connection, so that a client can't go on asking on it. */
+export function lastResponse(refusal: Refusal): Response {
+  return refusalResponse({ ...refusal, headers: { ...refusal.headers, Connection: "close" } });
+}
+
 /** A refusal as an answer in plain text. */
 export function refusalResponse(refusal: Refusal): Response {
   return new Response(`${refusal.body}\n`, {

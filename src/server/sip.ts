@@ -38,7 +38,7 @@ export const sip: Part = {
 };
 
 async function listenSip(context: CoreContext, gateway: SipGateway): Promise<TcpListener> {
-  const { settings, host, log } = context;
+  const { settings, host, log, guard } = context;
   const { tcp, limits } = settings.sip;
   const address = tcp.host || host;
   const listener = await openPorts(context, { "sip.tcp.port": tcp.port }, async (wanted) => {
@@ -47,7 +47,7 @@ async function listenSip(context: CoreContext, gateway: SipGateway): Promise<Tcp
       address,
       port,
       connections: limits.connections,
-      accept: (stream) => gateway.acceptStream(stream, { host: address, port }),
+      accept: (stream) => gateway.acceptStream(guard, stream, { host: address, port }),
     }).catch((error: Error) => {
       throw new Error(`SIP can't listen on TCP ${address} port ${port}: ${error.message}`);
     });
