@@ -13,7 +13,14 @@ import type {
 } from "./http-server.ts";
 import { isHostField } from "./request-url.ts";
 import { TrustedProxies } from "./trusted-proxies.ts";
-import { chooseRoute, refusalResponse, serverFailed, unusableRequest, upgradeRequired } from "./upgrade.ts";
+import {
+  chooseRoute,
+  lastResponse,
+  refusalResponse,
+  serverFailed,
+  unusableRequest,
+  upgradeRequired,
+} from "./upgrade.ts";
 
 /** A backstop: the code that serves a socket must notice silence sooner. Seconds; Bun's maximum. */
 const idleSocketSeconds = 960;
@@ -134,9 +141,11 @@ export class BunServer implements HttpServer {
   #fetch(request: Request, server: Bun.Server<BunSocket>): Response | Promise<Response> | undefined {
     const peer = server.requestIP(request)?.address ?? "";
     const client = this.#proxies.client(peer, request.headers.get("x-forwarded-for"));
+    const { sockets, refuse } = this.#options;
+    const refusal = refuse?.(client);
+    if (refusal !== undefined) return lastResponse(refusal);
     const host = request.headers.get("host");
     if (host !== null && !isHostField(host)) return refusalResponse(unusableRequest);
-    const { sockets } = this.#options;
     const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
     if (!URL.canParse(request.url)) {
       // HTTP/1.0 has no Host header (load balancers use it for health checks). Bun then gives only the path.

@@ -70,6 +70,8 @@ export interface ServerOptions {
   /** Largest body of a request; a larger one is answered 413. */
   readonly bodyBytes: number;
   readonly sockets: readonly SocketRoute[];
+  /** Asked first about every request, upgrades included. A refusal is all that the request gets, and its connection is closed. */
+  readonly refuse?: (client: Client) => Refusal | undefined;
   /** Answers all requests other than upgrades. `request.signal` aborts when the client goes away. */
   fetch(request: Request, client: Client): Response | Promise<Response>;
   /** Called with what a handler throws. The client gets a 500, a socket a 1011. */

@@ -18,7 +18,7 @@ import { RequestDeadlines } from "./request-deadlines.ts";
 import { SharedTlsPort } from "./shared-tls-port.ts";
 import { limitHandshakes } from "./tls-handshakes.ts";
 import { TrustedProxies } from "./trusted-proxies.ts";
-import { chooseRoute, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
+import { chooseRoute, lastResponse, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
 
 type Incoming = import("node:http").IncomingMessage;
 type Outgoing = import("node:http").ServerResponse;
@@ -116,14 +116,17 @@ export class NodeServer implements HttpServer {
   async #request(incoming: Incoming, outgoing: Outgoing): Promise<void> {
     let response: Response;
     try {
-      const request = webRequest(incoming, outgoing, this.#options.bodyBytes);
+      const client = this.#client(incoming);
+      const refusal = this.#options.refuse?.(client);
+      const request =
+        refusal === undefined
+          ? webRequest(incoming, outgoing, this.#options.bodyBytes)
+          : lastResponse(refusal);
       if (request instanceof Response) response = request;
       else {
         const required = upgradeRequired(this.#options.sockets, new URL(request.url).pathname);
         response =
-          required === undefined
-            ? await this.#options.fetch(request, this.#client(incoming))
-            : refusalResponse(required);
+          required === undefined ? await this.#options.fetch(request, client) : refusalResponse(required);
       }
     } catch (error) {
       this.#options.fault("request", error);
@@ -150,6 +153,8 @@ export class NodeServer implements HttpServer {
   #route(incoming: Incoming, client: Client): SocketRoute | Response {
     if (!isWebSocket(incoming))
       return refusalResponse({ status: 400, body: "Only WebSocket upgrades are taken." });
+    const refusal = this.#options.refuse?.(client);
+    if (refusal !== undefined) return lastResponse(refusal);
     const request = webRequest(incoming, undefined, 0);
     if (request instanceof Response) return request;
     try {

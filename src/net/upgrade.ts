@@ -34,6 +34,11 @@ export const unusableRequest: Refusal = {
   body: "This is no usable request line or Host header.",
 };
 
+/** A refusal after which the server closes the connection, so that a client can't go on asking on it. */
+export function lastResponse(refusal: Refusal): Response {
+  return refusalResponse({ ...refusal, headers: { ...refusal.headers, Connection: "close" } });
+}
+
 /** A refusal as an answer in plain text. */
 export function refusalResponse(refusal: Refusal): Response {
   return new Response(`${refusal.body}\n`, {

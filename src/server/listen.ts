@@ -65,6 +65,7 @@ async function listenForClients(switchboard: Switchboard): Promise<HttpServer> {
       tls: certificate,
       ...(stun && { stun }),
       sockets: switchboard.routes,
+      refuse: switchboard.refuse,
       fetch: switchboard.fetch,
     });
   const server = await openPorts(switchboard, { port: wanted }, open).catch((error: unknown) => {

@@ -48,7 +48,7 @@ async function listenSip(
   gateway: SipGateway,
   caps: ConnectionCaps,
 ): Promise<TcpListener> {
-  const { settings, host, log } = context;
+  const { settings, host, log, guard } = context;
   const { tcp } = settings.sip;
   const address = tcp.host || host;
   const listener = await openPorts(context, { "sip.tcp.port": tcp.port }, async (wanted) => {
@@ -57,7 +57,7 @@ async function listenSip(
       address,
       port,
       caps,
-      accept: (stream) => gateway.acceptStream(stream, { host: address, port }),
+      accept: (stream) => gateway.acceptStream(guard, stream, { host: address, port }),
     }).catch((error: Error) => {
       throw new Error(`SIP can't listen on TCP ${address} port ${port}: ${error.message}`);
     });

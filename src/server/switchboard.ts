@@ -7,16 +7,18 @@ import { every, now, until } from "../net/clock.ts";
 import type { CutReason } from "../net/connection-caps.ts";
 import { CutConnections } from "../net/connection-metrics.ts";
 import { watchDescriptors } from "../net/descriptors.ts";
-import type { Client, SocketRoute } from "../net/http-server.ts";
+import type { Client, Refusal, SocketRoute } from "../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../net/tcp.ts";
 import { refusalResponse } from "../net/upgrade.ts";
 import { nodeName } from "../package-info.ts";
+import type { Limits } from "../protocol/limits.ts";
 import type { CoreEvent } from "../signaling/events.ts";
 import { logEvent } from "../telemetry/event-log.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { AccessPolicy } from "../transports/access-policy.ts";
 import { Admission } from "../transports/admission.ts";
+import { FlowRates } from "../transports/flow-meter.ts";
 import { corePorts } from "./core-ports.ts";
 import { joinIceServers } from "./ice-servers.ts";
 import type { CoreContext, Part, PartContext, Service } from "./service.ts";
@@ -48,6 +50,8 @@ export interface Switchboard {
   readonly certificate: CertificatePair | undefined;
   /** Where WebSocket clients may connect. */
   readonly routes: readonly SocketRoute[];
+  /** Why a request of this client is refused, whatever it asks for; undefined where it isn't. */
+  refuse(client: Client): Refusal | undefined;
   /** Answers every HTTP request that is no upgrade. */
   fetch(request: Request, client: Client): Response | Promise<Response>;
   /** The same for operators: no page, and `POST /admin/drain`. */
@@ -122,13 +126,14 @@ export async function makeSwitchboard(
   const backplane = joined.find((service) => service.backplane)?.backplane;
   const core: SignalingNode = createNode({ node, limits, ports, backplane, rooms: settings.rooms }, now());
   const access = new AccessPolicy({ development, allowedOrigins: settings.allowedOrigins });
-  const admission = new Admission(limits, (limit) => emit({ type: "limit", limit }));
+  const bit = (limit: keyof Limits): void => emit({ type: "limit", limit });
+  const admission = new Admission(limits, bit);
   let requestDrain = (): void => {};
   const drainRequested = new Promise<void>((resolve) => {
     requestDrain = resolve;
   });
   const health = () => all().flatMap((service) => service.health?.() ?? []);
-  const guard = { core, access, admission, now };
+  const guard = { core, access, admission, now, rates: new FlowRates(limits, bit) };
   const withCore: CoreContext = { ...context, core, guard, metrics, health, requestDrain };
   for (const part of list) await started(services, part.start?.(withCore));
 
@@ -168,6 +173,7 @@ export async function makeSwitchboard(
     host,
     certificate,
     routes: services.flatMap((service) => service.routes ?? []),
+    refuse: (client) => admission.refuseRequest(client, now()),
     fetch: (request, client) => answer(request, client, (service) => service.fetch?.(request, client)),
     fetchAdmin: (request, client) =>
       answer(request, client, (service) => service.fetchAdmin?.(request, client)),

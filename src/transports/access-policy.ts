@@ -9,15 +9,9 @@ export interface AccessRules {
   readonly allowedOrigins: readonly string[];
 }
 
-/** Headers in which a proxy names its client. */
-const forwardingHeaders = [
-  "forwarded",
-  "via",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "x-real-ip",
-];
+/** Headers in which proxies and content delivery networks name their client or themselves. */
+const forwardingHeader =
+  /^(via|x-real-ip|(x-(original-)?)?forwarded(-.*)?|x-client-ip|x-cluster-client-ip|(cf|fastly)-(connecting|client)-ip|true-client-ip)$/;
 
 /** Who may talk to this server at all, before any token is checked. */
 export class AccessPolicy {
@@ -31,11 +25,12 @@ export class AccessPolicy {
   refuseStranger(request: Request, client: Client): Refusal | undefined {
     if (!this.#rules.development) return undefined;
     const why = strangeness(request, client);
-    if (why === undefined) return undefined;
-    return {
-      status: 403,
-      body: `Development mode serves this machine only: ${why}. To serve others, set token keys and leave --dev out.`,
-    };
+    return why === undefined ? undefined : stranger(why);
+  }
+
+  /** In development mode, refuses connections from other machines. For ports that take no HTTP. */
+  refusePeer(client: Client): Refusal | undefined {
+    return this.#rules.development && !isLoopback(client.peer) ? stranger(foreign(client)) : undefined;
   }
 
   /** The response of {@link refuseStranger}. */
@@ -64,15 +59,32 @@ export class AccessPolicy {
   }
 }
 
+function stranger(why: string): Refusal {
+  return {
+    status: 403,
+    body: `Development mode serves this machine only: ${why}. To serve others, set token keys and leave --dev out.`,
+  };
+}
+
+function foreign(client: Client): string {
+  return `the connection comes from ${client.peer}`;
+}
+
 function strangeness(request: Request, client: Client): string | undefined {
-  if (!isLoopback(client.peer)) return `the connection comes from ${client.peer}`;
-  const header = forwardingHeaders.find((name) => request.headers.has(name));
+  if (!isLoopback(client.peer)) return foreign(client);
+  const header = [...request.headers.keys()].find((name) => forwardingHeader.test(name));
   if (header !== undefined) return `a proxy forwarded the request (header ${header})`;
   const host = request.headers.get("host");
-  if (host === null || !isLocalUrl(`http://${host}`)) return `the Host header is ${host ?? "missing"}`;
+  if (host === null || !isHostField(host) || !isLocalUrl(`http://${host}`))
+    return `the Host header is ${host ?? "missing"}`;
   const origin = request.headers.get("origin");
   if (origin !== null && !isLocalUrl(origin)) return `the Origin header is ${origin}`;
   return undefined;
+}
+
+/** RFC 9110 §7.2: a host and a port. A URL parser would find either in much else. */
+function isHostField(text: string): boolean {
+  return /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(text);
 }
 
 function isLocalUrl(text: string): boolean {

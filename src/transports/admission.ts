@@ -6,13 +6,20 @@ import { TokenBuckets } from "../shared/token-bucket.ts";
 /** The most addresses whose rate is remembered. The least recently used one is forgotten first. */
 const rememberedAddresses = 100_000;
 
-type Counted = Pick<Limits, "connectsPerSecond" | "connectsBurst" | "linksPerAddress">;
+type Counted = Pick<
+  Limits,
+  "connectsPerSecond" | "connectsBurst" | "linksPerAddress" | "httpRequestsPerSecond" | "httpRequestsBurst"
+>;
 
-/** Limits the transports of an address, per second and at a time. IPv6 counts by /64. */
+/** Connects that a transport costs its address when it was closed for a flood. */
+const floodCost = 20;
+
+/** Limits the transports and requests of an address, per second and at a time. IPv6 counts by /64. */
 export class Admission {
   readonly #limits: Counted;
   readonly #bit: (limit: keyof Limits) => void;
   readonly #rates: TokenBuckets;
+  readonly #requests: TokenBuckets;
   readonly #open = new Map<string, number>();
 
   /** `bit` is called each time that a limit refuses a client. */
@@ -20,6 +27,22 @@ export class Admission {
     this.#limits = limits;
     this.#bit = bit;
     this.#rates = new TokenBuckets(limits.connectsPerSecond, limits.connectsBurst, rememberedAddresses);
+    this.#requests = new TokenBuckets(
+      limits.httpRequestsPerSecond,
+      limits.httpRequestsBurst,
+      rememberedAddresses,
+    );
+  }
+
+  /** Why an HTTP request of this client is refused, if it is. */
+  refuseRequest(client: Client, now: number): Refusal | undefined {
+    const group = addressGroup(client.address);
+    if (this.#requests.take(group, now)) return undefined;
+    this.#bit("httpRequestsPerSecond");
+    return busy(
+      "Too many requests in a short time from this address.",
+      this.#requests.retryAfter(group, now),
+    );
   }
 
   /** Why a new transport of this client is refused, if it is. */
@@ -43,6 +66,15 @@ export class Admission {
   entered(client: Client): void {
     const group = addressGroup(client.address);
     this.#open.set(group, (this.#open.get(group) ?? 0) + 1);
+  }
+
+  /**
+   * A transport of the client was closed because it sent far too much. Its address pays with connects, so that it can't start over
+   * with a fresh allowance at once.
+   */
+  flooded(client: Client, now: number): void {
+    const group = addressGroup(client.address);
+    if (!this.#rates.take(group, now, floodCost)) this.#rates.drain(group, now);
   }
 
   left(client: Client): void {

@@ -60,6 +60,7 @@ export class HttpPoll {
     const secret = /^Bearer ([\w-]{1,128})$/i.exec(authorization)?.[1];
     const transport = secret === undefined ? undefined : this.#transports.get(sha256(secret));
     if (transport === undefined) return failure(410, 1006, "no such transport");
+    transport.requested();
     switch (request.method) {
       case "GET":
         return await this.#down(transport, request.signal);
@@ -104,7 +105,8 @@ export class HttpPoll {
     const body = await bodyOf(request);
     transport.endUp();
     if (body === undefined) return failure(400, 0, "the body did not arrive");
-    for (const line of body.split("\n")) {
+    transport.body(body.length);
+    for (const line of lines(body)) {
       if (transport.ended !== undefined) break;
       if (line !== "") transport.receive(line);
     }
@@ -121,6 +123,16 @@ export class HttpPoll {
       this.#transports.delete(key);
     }
   }
+}
+
+/** The lines one by one: a body of nothing but line ends must not become a list of a million texts. */
+function* lines(text: string): Iterable<string> {
+  let at = 0;
+  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", at)) {
+    yield text.slice(at, end);
+    at = end + 1;
+  }
+  yield text.slice(at);
 }
 
 async function bodyOf(request: Request): Promise<string | undefined> {

@@ -1,7 +1,9 @@
 import { after } from "../net/clock.ts";
 import type { Client } from "../net/http-server.ts";
+import { closeCodes } from "../protocol/close-codes.ts";
 import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
+import { FlowMeter } from "./flow-meter.ts";
 import type { TransportGuard } from "./transport-guard.ts";
 
 /** A GET that waits for frames. */
@@ -17,6 +19,7 @@ export class PollTransport implements Transport {
   readonly #guard: TransportGuard;
   readonly #client: Client;
   readonly #connection: Connection;
+  readonly #meter: FlowMeter;
   #queue: string[] = [];
   #queued = 0;
   /** Ends the waiting GET: true when it may take frames, false when another GET replaces it. */
@@ -28,9 +31,11 @@ export class PollTransport implements Transport {
   constructor(guard: TransportGuard, client: Client) {
     this.#guard = guard;
     this.#client = client;
-    this.#quietSince = guard.now();
+    const now = guard.now();
+    this.#quietSince = now;
+    this.#meter = new FlowMeter(guard.rates, now);
     guard.admission.entered(client);
-    this.#connection = guard.core.open(this, client, guard.now());
+    this.#connection = guard.core.open(this, client, now);
   }
 
   get buffered(): number {
@@ -48,7 +53,8 @@ export class PollTransport implements Transport {
   }
 
   send(text: string): boolean {
-    if (this.#ended !== undefined) return false;
+    // What is outside a link's log, such as a pong, has no other bound.
+    if (this.#ended !== undefined || this.#queued > this.#guard.rates.sendBuffer) return false;
     this.#queue.push(text);
     this.#queued += text.length;
     this.#wake?.(true);
@@ -69,9 +75,28 @@ export class PollTransport implements Transport {
     this.#connection.closed(code, this.#guard.now());
   }
 
+  /** A request of the client came. It counts like a message, whatever is in it. */
+  requested(): void {
+    const now = this.#guard.now();
+    if (!this.#meter.framed(now)) this.#flooded(now);
+  }
+
+  /** The body of a request came, whose lines go to {@link receive}. */
+  body(bytes: number): void {
+    const now = this.#guard.now();
+    if (!this.#meter.bytes(bytes, now)) this.#flooded(now);
+  }
+
+  /** One frame. Does nothing once the transport has ended. */
   receive(text: string): void {
+    if (this.#ended !== undefined) return;
+    const now = this.#guard.now();
+    if (!this.#meter.framed(now)) {
+      this.#flooded(now);
+      return;
+    }
     try {
-      this.#connection.receive(text, this.#guard.now());
+      this.#connection.receive(text, now);
     } catch (error) {
       this.lost(1011);
       throw error;
@@ -110,6 +135,14 @@ export class PollTransport implements Transport {
       waiting?.gone.addEventListener("abort", leave);
       this.#wake = wake;
     });
+  }
+
+  #flooded(now: number): void {
+    if (this.#ended !== undefined) return;
+    const { code, text } = closeCodes.tooManyRequests;
+    this.close(code, text);
+    this.#guard.admission.flooded(this.#client, now);
+    this.#connection.closed(code, now);
   }
 
   /** Takes the waiting frames. Undefined when there are none. */

@@ -33,6 +33,6 @@ export interface FlowOwner {
   closed(flow: Flow): void;
   /** A message was sent. */
   sent(): void;
-  /** One whole message came. `write` sends the text of a refusal that no parsed message stands for. */
+  /** One whole message came, which was counted and not yet parsed. `write` sends the text of a refusal that no parsed message stands for. */
   received(input: string | Uint8Array, flow: Flow, write: (text: string) => void): void;
 }

@@ -1,7 +1,8 @@
 import type { SocketRoute } from "../../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../../net/tcp.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
-import type { TransportGuard } from "../../transports/transport-guard.ts";
+import { FlowRates } from "../../transports/flow-meter.ts";
+import type { EntryGuard } from "../../transports/transport-guard.ts";
 import type { GatewayNumbers } from "../gateway-metrics.ts";
 import type { Clock } from "./clock.ts";
 import type { Flow, FlowOwner } from "./flow.ts";
@@ -27,6 +28,8 @@ export interface SipGatewayOptions extends SignInPorts {
 export class SipGateway implements FlowOwner {
   readonly settings: SipSettings;
   readonly now: () => number;
+  /** The bounds of each connection. */
+  readonly rates: FlowRates;
   readonly #core: GatewayPort;
   readonly #agent: UserAgent;
   #flowCount = 0;
@@ -35,6 +38,7 @@ export class SipGateway implements FlowOwner {
     const { core, settings, now } = options;
     this.settings = settings;
     this.now = now;
+    this.rates = new FlowRates(settings.limits, () => this.#agent.traffic.count("limited"));
     this.#core = core;
     const clock: Clock = {
       after: (ms, from, due) =>
@@ -50,16 +54,17 @@ export class SipGateway implements FlowOwner {
   }
 
   /** Where WebSocket clients connect: `/sip`, subprotocol `sip` (RFC 7118). */
-  route(guard: Pick<TransportGuard, "access" | "admission" | "now">): SocketRoute {
+  route(guard: EntryGuard): SocketRoute {
     return socketRoute(this, guard);
   }
 
-  /** Takes a TCP connection. `local`: the gateway's own address on it, for Via and Contact. */
+  /** Takes a TCP connection, or refuses it. `local`: the gateway's own address on it, for Via and Contact. */
   acceptStream(
+    guard: EntryGuard,
     stream: StreamSocket,
     local: { readonly host: string; readonly port: number },
   ): StreamHandlers | undefined {
-    return acceptStream(this, stream, local);
+    return acceptStream(this, guard, stream, local);
   }
 
   /** Ends every connection. */
