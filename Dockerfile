@@ -2,9 +2,11 @@
 FROM node:24-slim AS build
 WORKDIR /switchboard
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --no-audit --no-fund
+COPY packages/client/package.json packages/client/
+# No script of a package runs but that of Bun, which puts its program in place.
+RUN npm ci --ignore-scripts --no-audit --no-fund && npm rebuild bun
 COPY . .
-RUN npm run build && npm prune --omit=dev
+RUN npm run build && npm prune --omit=dev --ignore-scripts && rm -r node_modules/@switchboard
 
 FROM node:24-slim
 WORKDIR /switchboard

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // Runs the command line on Bun where it is installed beside this package, else on this Node (22 or newer): the sources
-// on Bun, what `prepack` made of them on Node, which takes no TypeScript from below node_modules.
+// on Bun, what `prepare` made of them on Node, which takes no TypeScript from below node_modules.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,9 +20,9 @@ child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 1
 function findBun() {
   try {
     const folder = dirname(createRequire(import.meta.url).resolve("bun/package.json"));
-    // The package names it so on every platform.
+    // The package names it so on every platform. Where install scripts may not run, a few lines of text stay in its place.
     const bun = join(folder, "bin", "bun.exe");
-    return existsSync(bun) ? bun : undefined;
+    return statSync(bun).size > 1_000_000 ? bun : undefined;
   } catch {
     return undefined;
   }

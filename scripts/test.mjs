@@ -1,9 +1,10 @@
 // `npm test`: everything there is to check, from nothing, with a count at the end. `npm test -- NAME…` runs only the
 // suites whose name holds one of the words.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attempt, bun, ensureModules, root } from "./modules.mjs";
+import { runQueue } from "./suite-queue.mjs";
 
 const suiteTimeout = 600_000;
 const results = `${root}.cache/test-results`;
@@ -17,46 +18,70 @@ rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
 
 const files = testFiles("test");
-// A process for each folder: a native crash in one must not hide the others.
-const folder = (name) => ({ name, run: () => onBun(name, [`./test/${name}/`]) });
-const check = {
-  name: "check",
-  run: async () => one(await finished(process.execPath, ["scripts/check.mjs"])),
+/** What suites took the last time, s: the next run begins with the longest. */
+const known = readJson(`${root}.cache/test-seconds.json`);
+// Of a fresh clone, s. What is not in the list is taken for short.
+const usual = {
+  check: 20,
+  unit: 20,
+  fuzz: 12,
+  model: 15,
+  cluster: 60,
+  "bad-input": 10,
+  conformance: 10,
+  browser: 90,
+  integration: 90,
+  node: 15,
+  sip: 60,
+  turn: 45,
+  webrtc: 60,
+  packages: 90,
 };
-const unit = { name: "unit", run: () => onBun("unit", ["src"]) };
-const node = { name: "node", run: () => onNode(files.filter(isPortable)) };
-// Two at a time, as a machine has two cores at least: beside those that wait much stand those that compute. The check has
-// threads of its own for all cores.
-const pairs = [
-  [[check], []],
-  [
-    [unit, ...["fuzz", "model", "sim", "soak"].map(folder)],
-    ["cluster", "bad-input", "conformance"].map(folder),
-  ],
-  [[folder("browser")], [folder("integration"), node]],
-  [[folder("sip")], [folder("turn"), folder("webrtc")]],
-];
+/** Suites that mostly wait: so many of their files run at a time, each in a process of its own. */
+const lanes = { integration: 2, sip: 2, turn: 3, webrtc: 2 };
+// What may run beside what: see scripts/suite-queue.mjs. The check has threads of its own for all cores.
+const traits = {
+  check: { alone: true },
+  unit: { computes: true },
+  fuzz: { computes: true },
+  model: { computes: true },
+  sim: { computes: true },
+  webrtc: { calm: true },
+  packages: { computes: true },
+};
 /** Run only where they are named: they need what is large to install. */
 const onDemand = new Set(["firefox"]);
-const planned = new Set(pairs.flat(2).map(({ name }) => name));
-const others = [...new Set(files.map((path) => path.split("/")[1]))].filter((name) => !planned.has(name));
-pairs.push([others.sort().map(folder), []]);
-for (const lanes of pairs) await Promise.all(lanes.map(runAll));
 
-async function runAll(suites) {
-  for (const { name, run } of suites) {
-    if (words.length > 0 ? !words.some((word) => name.includes(word)) : onDemand.has(name)) continue;
-    const began = Date.now();
-    const { passed, failed, skipped, output } = await run();
-    const seconds = Math.round((Date.now() - began) / 1_000);
-    console.log(`\n── ${name} ${"─".repeat(Math.max(3, 60 - name.length))}`);
-    if (output !== undefined) process.stdout.write(output);
-    console.log(`${name}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s`);
-    total.passed += passed;
-    total.failed += failed;
-    total.skipped += skipped;
-    if (failed > 0) failures.push(`── ${name}\n${whatFailed(output)}`);
-  }
+// A process for each folder: a native crash in one must not hide the others.
+const folders = [...new Set(files.map((path) => path.split("/")[1]))];
+const runs = new Map(folders.map((name) => [name, () => onBun(name, [`./test/${name}/`])]));
+runs.set("check", async () => one(await finished(process.execPath, ["scripts/check.mjs"])));
+runs.set("unit", () => onBun("unit", ["src"]));
+runs.set("node", () => onNode(files.filter(isPortable)));
+
+const wanted = [...runs.keys()].filter((name) =>
+  words.length > 0 ? words.some((word) => name.includes(word)) : !onDemand.has(name),
+);
+await runQueue(
+  wanted.map((name) => ({ name, seconds: known[name] ?? usual[name] ?? 5, ...traits[name] })),
+  runSuite,
+);
+mkdirSync(`${root}.cache`, { recursive: true });
+writeFileSync(`${root}.cache/test-seconds.json`, `${JSON.stringify(known, null, 2)}\n`);
+
+async function runSuite({ name }) {
+  const began = Date.now();
+  const { passed, failed, skipped, output } = await runs.get(name)();
+  const seconds = Math.round((Date.now() - began) / 1_000);
+  console.log(`\n── ${name} ${"─".repeat(Math.max(3, 60 - name.length))}`);
+  if (output !== undefined) process.stdout.write(output);
+  console.log(`${name}: ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s`);
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped += skipped;
+  if (failed > 0) failures.push(`── ${name}\n${whatFailed(output)}`);
+  // One that failed may have ended early, or waited long for nothing.
+  else known[name] = seconds;
 }
 
 // Of a long log often only the end is kept or read.
@@ -73,6 +98,7 @@ process.exitCode = total.failed > 0 ? 1 : 0;
 function onBun(name, paths) {
   const report = join(results, `${name}.xml`);
   const flags = ["--timeout=20000", "--reporter=junit", `--reporter-outfile=${report}`];
+  if (lanes[name] !== undefined) flags.push(`--parallel=${lanes[name]}`);
   return counted(report, bun, ["test", ...flags, ...paths]);
 }
 
@@ -86,7 +112,8 @@ function onNode(paths) {
   const report = join(results, "node.xml");
   const reporters = ["--test-reporter=dot", "--test-reporter-destination=stdout"];
   const junit = ["--test-reporter=junit", `--test-reporter-destination=${report}`];
-  return counted(report, node, ["--test", "--test-timeout=60000", ...reporters, ...junit, ...paths]);
+  const flags = ["--test", "--test-timeout=60000", "--test-concurrency=2"];
+  return counted(report, node, [...flags, ...reporters, ...junit, ...paths]);
 }
 
 async function counted(report, program, args) {
@@ -154,4 +181,13 @@ function nodeForTests() {
   if (major > 22 || (major === 22 && minor >= 18)) return process.execPath;
   const own = `${root}.cache/node/node_modules/node-${process.platform}-${process.arch}/bin/node`;
   return existsSync(own) ? own : undefined;
+}
+
+/** What stands in the file; nothing where it is not there, or was cut short. */
+function readJson(path) {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return {};
+  }
 }

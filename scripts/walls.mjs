@@ -7,48 +7,80 @@ import { root } from "./modules.mjs";
 
 const importing = /(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"|new URL\(\s*"(\.[^"]+)"/g;
 
-/** What is wrong with a tree: a line for each import through a wall and each circle. `files`: path to text. */
-export function findings(files, { walls, circles }) {
+/**
+ * What is wrong with a tree: a line for each import through a wall, each circle, and each way between parts that must stay apart.
+ *
+ * @param {ReadonlyMap<string, string>} files Path to text. Walls and circles are those of `src/` without its tests.
+ * @param {{
+ *   walls: Record<string, { may: string[], node?: boolean }>,
+ *   circles: string[][],
+ *   apart: { from: string, to: string }[],
+ * }} rules
+ * @returns {string[]}
+ */
+export function findings(files, { walls, circles, apart }) {
+  const imports = new Map([...files].map(([file, text]) => [file, importsOf(file, text)]));
+  const graph = new Map([...imports].map(([file, names]) => [file, names.filter((name) => files.has(name))]));
+  const sources = new Map([...graph].filter(([file]) => isSource(file)));
+  return [
+    ...throughWalls(new Map([...imports].filter(([file]) => isSource(file))), walls),
+    ...notAllowed(circlesOf(sources), circles),
+    ...apart.flatMap((parts) => waysBetween(graph, parts)),
+  ];
+}
+
+/** What a file imports: the paths of files of the tree, and the names of modules. */
+function importsOf(file, text) {
+  const names = [...text.matchAll(importing)].map(([, plain, url]) => plain ?? url);
+  return names.map((name) => (name.startsWith(".") ? posix.join(posix.dirname(file), name) : name));
+}
+
+function isSource(file) {
+  return file.startsWith("src/") && !/\.test\.tsx?$/.test(file);
+}
+
+function throughWalls(imports, walls) {
   const rules = Object.entries(walls)
-    .map(([path, rule]) => ({ ...rule, path, pattern: patternOf(path) }))
+    .map(([path, rule]) => ({ ...rule, path, pattern: patternOf(path), allows: rule.may.map(allowedBy) }))
     .sort((a, b) => b.path.length - a.path.length);
   const ruleOf = (file) => rules.find(({ pattern }) => pattern.test(file));
   const found = [];
-  const graph = new Map();
-  for (const [file, text] of files) {
+  for (const [file, names] of imports) {
     const rule = ruleOf(file);
-    const next = new Set();
-    for (const [, plain, url] of text.matchAll(importing)) {
-      const name = plain ?? url;
-      if (!name.startsWith(".")) {
-        if (/^(node:|bun$|bun:)/.test(name) && rule.node !== true)
-          found.push(`${file}: ${rule.path} may not import ${name}`);
-        continue;
-      }
-      const target = posix.join(posix.dirname(file), name);
-      if (files.has(target)) next.add(target);
-      if (!target.startsWith("src/") || ruleOf(target) === rule || rule.may.includes("*")) continue;
-      const folder = target.split("/")[1];
-      if (!rule.may.includes(folder)) found.push(`${file}: ${rule.path} may not import ${target}`);
-      else if (isShell(target) && !isShell(file) && folder === file.split("/")[1])
-        found.push(`${file}: what is pure may not import the shell ${target}`);
+    for (const name of names) {
+      if (/^(node:|bun$|bun:)/.test(name) && rule.node !== true)
+        found.push(`${file}: ${rule.path} may not import ${name}`);
+      if (!name.startsWith("src/") || ruleOf(name) === rule || rule.may.includes("*")) continue;
+      if (!rule.allows.some((allowed) => allowed.test(name)))
+        found.push(`${file}: ${rule.path} may not import ${name}`);
     }
-    graph.set(file, next);
-  }
-  for (const circle of circlesOf(graph)) {
-    const allowed = circles.some((list) => circle.every((file) => list.includes(file)));
-    if (!allowed) found.push(`these import each other in a circle: ${circle.sort().join(", ")}`);
   }
   return found;
-
-  /** A shell is a part of a folder with a rule of its own. */
-  function isShell(file) {
-    return ruleOf(file).path.split("/").length > 2;
-  }
 }
 
 function patternOf(path) {
   return new RegExp(`^${path.replaceAll(".", "\\.").replaceAll("*", "[^/]+")}(/|$)`);
+}
+
+/** The circles that are not in the list, and what in the list is not, or may not be, a circle. */
+function notAllowed(circles, allowed) {
+  const nameOf = (files) => [...files].sort().join(", ");
+  const names = new Set(circles.map(nameOf));
+  const listed = new Set(allowed.map(nameOf));
+  const found = [];
+  for (const name of names) if (!listed.has(name)) found.push(`these import each other in a circle: ${name}`);
+  for (const files of allowed) {
+    if (new Set(files.map(posix.dirname)).size > 1)
+      found.push(`walls.json allows a circle in more than one folder: ${nameOf(files)}`);
+    else if (!names.has(nameOf(files)))
+      found.push(`walls.json allows a circle that there is not: ${nameOf(files)}`);
+  }
+  return found;
+}
+
+/** What an entry of `may` stands for: a folder of src, a path below it, or a file. */
+function allowedBy(entry) {
+  return patternOf(`src/${entry}`);
 }
 
 /** The strongly connected components with more than one file (Tarjan). */
@@ -61,7 +93,8 @@ function circlesOf(graph) {
     index.set(file, index.size);
     low.set(file, index.get(file));
     stack.push(file);
-    for (const next of graph.get(file) ?? []) {
+    for (const next of graph.get(file)) {
+      if (!graph.has(next)) continue;
       if (!index.has(next)) visit(next);
       if (stack.includes(next)) low.set(file, Math.min(low.get(file), low.get(next)));
     }
@@ -71,19 +104,41 @@ function circlesOf(graph) {
   }
 }
 
-/** The sources without their tests. */
-function sources() {
-  const entries = readdirSync(`${root}src`, { recursive: true, withFileTypes: true });
+/** The shortest way of imports from each file of one part (its tests included) into the other. */
+function waysBetween(graph, { from, to }) {
+  const [starts, end] = [patternOf(from), patternOf(to)];
+  const found = [];
+  for (const start of graph.keys()) {
+    if (!starts.test(start)) continue;
+    const cameFrom = new Map([[start, undefined]]);
+    for (const file of cameFrom.keys()) {
+      if (end.test(file)) {
+        const way = [];
+        for (let at = file; at !== undefined; at = cameFrom.get(at)) way.unshift(at);
+        found.push(`${from} must stay apart from ${to}: ${way.join(" → ")}`);
+        break;
+      }
+      for (const next of graph.get(file)) if (!cameFrom.has(next)) cameFrom.set(next, file);
+    }
+  }
+  return found;
+}
+
+/** The sources, and the tests. */
+function tree() {
+  const entries = ["src", "test"].flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, withFileTypes: true }),
+  );
   return new Map(
     entries
-      .filter(({ name }) => /\.tsx?$/.test(name) && !/\.test\.tsx?$/.test(name))
+      .filter(({ name }) => /\.tsx?$/.test(name))
       .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
       .map((path) => [path.slice(root.length), readFileSync(path, "utf8")]),
   );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const found = findings(sources(), JSON.parse(readFileSync(`${root}scripts/walls.json`, "utf8")));
+  const found = findings(tree(), JSON.parse(readFileSync(`${root}scripts/walls.json`, "utf8")));
   for (const line of found) console.error(line);
   process.exitCode = found.length > 0 ? 1 : 0;
 }

@@ -4,8 +4,7 @@ import { printCredential } from "./commands/credential.ts";
 import { help } from "./commands/help.ts";
 import { printToken } from "./commands/token.ts";
 import { type CommandLine, parseCommandLine, settingFlags } from "./config/flags.ts";
-import { loadSettings } from "./config/load.ts";
-import type { Settings } from "./config/schema.ts";
+import { type LoadedSettings, loadSettings } from "./config/load.ts";
 import { packageVersion } from "./package-info.ts";
 import type { Result } from "./shared/result.ts";
 
@@ -45,9 +44,12 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function withSettings(
   line: CommandLine,
-  run: (settings: Settings) => number | Promise<number>,
+  run: (settings: LoadedSettings) => number | Promise<number>,
 ): Promise<number> {
-  const settings: Result<Settings, string> = loadSettings({ flags: settingFlags(line), env: process.env });
+  const settings: Result<LoadedSettings, string> = loadSettings({
+    flags: settingFlags(line),
+    env: process.env,
+  });
   return settings.ok ? await run(settings.value) : wrong(settings.error);
 }
 

@@ -12,7 +12,7 @@ type Hear = (message: unknown, answer?: (reply: unknown) => void) => void;
 interface Subscription {
   readonly node: Node;
   readonly hear: Hear;
-  /** It was taken back; what is on its way to it is heard by nobody. */
+  /** It was removed: messages that are on their way to it are dropped. */
   over: boolean;
 }
 
@@ -28,14 +28,14 @@ export interface MemoryHubOptions {
    * `pumped`: it waits for {@link MemoryHub.pump}; what a test wants, which drops and delays.
    */
   readonly delivery: "immediate" | "pumped";
-  /** Unix ms; counts on with each pump. */
+  /** Unix ms. Each pump sets it. */
   readonly now: number;
 }
 
 /**
- * Joins the nodes of one process. Messages are copied as JSON, as a network would, and arrive in the order in which
- * they were sent. It owns no timer: timeouts come when it is pumped. Nodes may go down and come up again; what is on
- * its way to a node that is down is lost.
+ * The backplane of nodes in one process. Messages are copied as JSON, as over a network, and arrive in the order in which they were
+ * sent. It has no timer: time-outs come when it is pumped. Nodes may go down and come up again. Messages to a node that is down are
+ * lost.
  */
 export class MemoryHub {
   readonly #immediate: boolean;
@@ -52,7 +52,7 @@ export class MemoryHub {
     this.#now = now;
   }
 
-  /** The hub as the node of that name sees it. */
+  /** The backplane of the node with this name. */
   node(name: string): Backplane {
     const known = this.#nodes.get(name);
     if (known !== undefined) return known;
@@ -61,7 +61,7 @@ export class MemoryHub {
     return node;
   }
 
-  /** Cuts a node off. Its open requests are answered `down` at once; those to it will time out. */
+  /** Cuts a node off. Its open requests are answered `down` at once, and requests to it time out. */
   down(name: string): void {
     const node = this.#nodes.get(name);
     if (node === undefined) return;
@@ -82,7 +82,7 @@ export class MemoryHub {
     }
   }
 
-  /** The node stands still, or hears nothing: what is sent to it waits until it wakes. What it asks can time out. */
+  /** The node is frozen, or gets no messages: those to it wait until it wakes. Its own requests can time out. */
   sleep(name: string): void {
     const node = this.#nodes.get(name);
     if (node !== undefined && !this.#asleep.has(node)) this.#asleep.set(node, []);
@@ -101,7 +101,7 @@ export class MemoryHub {
     node?.become("up");
   }
 
-  /** Delivers what waits, with all that it brings about, and runs the timeouts up to `now`. */
+  /** Delivers waiting messages, with all that follow from them, and runs time-outs up to `now`. */
   pump(now: number): void {
     this.#now = Math.max(now, this.#now);
     this.#deliver();
@@ -133,7 +133,7 @@ export class MemoryHub {
     timeout: number,
     done: (answer: BackplaneAnswer) => void,
   ): void {
-    // What a node finds out by itself waits for nobody.
+    // A node finds this out by itself, at once.
     if (from.state === "down") {
       this.#put(() => done({ kind: "down" }));
       return;

@@ -11,17 +11,17 @@ export interface NameGuardOptions {
   readonly boot: string;
 }
 
-/** Who has the name, or (not `held`) is about to take it. */
+/** The answer of a node that has the name, or (not `held`) is about to take it. */
 interface Answer {
   readonly boot: string;
   readonly held: boolean;
 }
 
-/** How long a node of the same name may take to answer. One that stands still is found when it goes on. ms */
+/** How long a node of the same name may take to answer. A frozen one is found when it continues. ms */
 const answerWithin = 500;
 const encoder = new TextEncoder();
 
-/** Keeps two nodes from having one name, over one connection to NATS: each asks before it takes it, and answers for it. */
+/** Keeps two nodes from having the same name: a node asks over NATS before it takes a name, and then answers others. */
 export class NameGuard {
   readonly #connection: NatsConnection;
   readonly #options: NameGuardOptions;
@@ -40,7 +40,7 @@ export class NameGuard {
     });
   }
 
-  /** Resolves to true where the name is this node's from now on (or still): nobody else has it, or a better claim to it. */
+  /** Resolves to true when the name is this node's from now on (or still): no other node has it, or a better claim. */
   async take(): Promise<boolean> {
     const { prefix, subject } = this.#options;
     const connection = this.#connection;
@@ -55,7 +55,7 @@ export class NameGuard {
       const stop = after(answerWithin, () => settle(true));
       const callback = (error: Error | null, message: Msg): void => {
         if (error !== null) return;
-        // Nobody hears the question.
+        // There are no responders.
         if (message.data.length === 0) settle(true);
         else if (this.#yieldsTo(message)) settle(false);
       };
@@ -73,7 +73,7 @@ export class NameGuard {
     } catch {
       return false;
     }
-    // A former connection of this same process may answer yet.
+    // A former connection of this process may still answer.
     if (typeof other.boot !== "string" || other.boot === boot) return false;
     return other.held === this.#held ? other.boot < boot : other.held === true;
   }

@@ -10,18 +10,18 @@ import {
 } from "@nats-io/transport-node";
 import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node_transport.js";
 
-/** A server of NATS, and who we are there. */
+/** A NATS server, and how to sign in there. */
 export interface NatsServer {
   readonly host: string;
   readonly port: number;
-  /** Never speaks to it without TLS. */
+  /** Require TLS. */
   readonly secure: boolean;
   readonly user?: string;
   readonly password?: string;
   readonly token?: string;
 }
 
-/** How to sign in, whichever server it is. */
+/** How to sign in, for all servers. */
 export interface NatsIdentity {
   /** The connection's name in the server's monitoring. */
   readonly name: string;
@@ -29,16 +29,16 @@ export interface NatsIdentity {
   readonly creds?: string;
   /** The seed of an NKey. */
   readonly nkey?: string;
-  /** PEM: whom to trust, and our own certificate for servers that ask for one. */
+  /** PEM: the certificates to trust, and our own for servers that require one. */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
 }
 
-/** The whole way to a usable connection. ms */
-const dialTimeout = 3_000;
-/** A server that answers nothing is given up after three of these, 4.5 s at most: two pings may be out. ms */
+/** The default time-out for a usable connection. ms */
+const usualTimeout = 3_000;
+/** A server that does not answer is given up after three intervals, 4.5 s at most: two pings may be unanswered. ms */
 const pingInterval = 1_500;
 
-/** The library forgets the socket of an attempt that timed out; where the server hangs, it would stay for ever. */
+/** Closes the socket of an attempt that timed out. The library forgets it, and it would stay open while the server hangs. */
 class Transport extends NodeTransport {
   override async close(error?: Error): Promise<void> {
     if (!this.connected) this.discard();
@@ -48,10 +48,14 @@ class Transport extends NodeTransport {
 setTransportFactory({ factory: () => new Transport(), dnsResolveFn: nodeResolveHost });
 
 /**
- * One connection, for as long as it lasts: it does not reconnect, so that nothing that waits in it can come out later.
- * Rejects when there is none to be had, and leaves no socket behind then.
+ * Opens one connection. It does not reconnect, so that nothing that waits in it can be sent later. Rejects when it can't connect,
+ * and leaves no socket behind.
  */
-export async function dialNats(server: NatsServer, identity: NatsIdentity): Promise<NatsConnection> {
+export async function dialNats(
+  server: NatsServer,
+  identity: NatsIdentity,
+  timeout = usualTimeout,
+): Promise<NatsConnection> {
   return await NatsConnectionImpl.connect({
     servers: `${server.host}:${server.port}`,
     authenticator: authenticators(server, identity),
@@ -60,7 +64,7 @@ export async function dialNats(server: NatsServer, identity: NatsIdentity): Prom
     noEcho: true,
     reconnect: false,
     ignoreClusterUpdates: true,
-    timeout: dialTimeout,
+    timeout,
     pingInterval,
     maxPingOut: 2,
   });

@@ -12,16 +12,18 @@ import { dialNats, type NatsIdentity, type NatsServer } from "./nats-dial.ts";
 import { encodeSubject } from "./subject.ts";
 
 export interface NatsOptions {
-  /** One or more; each node begins with another one. */
+  /** One or more servers. Each node begins with a random one. */
   readonly servers: readonly NatsServer[];
-  /** Asked at each attempt to connect. What it throws is a failed attempt. */
+  /** Called for each attempt to connect. The attempt fails if it throws. */
   identity(): NatsIdentity;
   /** What every subject begins with. */
   readonly prefix: string;
-  /** The node's name: no two may have one. */
+  /** The node's name. No two nodes may have the same. */
   readonly node: string;
+  /** How long one attempt to connect may take, ms. Internal: tests of servers that hang wait for it. */
+  readonly dialTimeout?: number;
   readonly log: NatsLog;
-  /** Hears what a subscriber threw. */
+  /** Called with what a subscriber throws. */
   fault(where: string, error: unknown): void;
 }
 
@@ -36,7 +38,7 @@ export interface NatsCounts {
   readonly received: number;
   /** Not sent: the backplane was down, or the message too large. */
   readonly dropped: number;
-  /** Received and no JSON. */
+  /** Received, but not JSON. */
   readonly unreadable: number;
   readonly requests: Readonly<Record<BackplaneAnswer["kind"], number>>;
 }
@@ -46,7 +48,7 @@ type Hear = (message: unknown, answer?: (reply: unknown) => void) => void;
 interface Topic {
   readonly subject: string;
   readonly hearers: Set<Hear>;
-  /** At the server; undefined while there is none. */
+  /** The subscription at the server. Undefined while there is none. */
   subscription: Subscription | undefined;
 }
 
@@ -55,18 +57,18 @@ interface Question {
   readonly forget: () => void;
 }
 
-/** The first wait, and the longest; the real one is random, up to as much. ms */
+/** The first and the longest wait. The actual wait is random, up to this. ms */
 const [firstRetry, longestRetry] = [250, 2_000];
 /** How long {@link NatsBackplane.close} waits for what was sent to leave. ms */
 const flushTimeout = 1_000;
-/** How often it looks for another node of its name: two may have joined out of each other's hearing. ms */
+/** How often it looks for another node of its name: two nodes may have joined while they could not reach each other. ms */
 const nameCheckInterval = 10_000;
 const encoder = new TextEncoder();
 const empty = new Uint8Array(0);
 
 /**
- * The backplane on NATS. It connects by itself, and again for ever when the connection is lost; each time with a new
- * connection, so that nothing of the old one comes out later. Nobody has to wait for it: until then it is down.
+ * The backplane on NATS. It connects by itself, and again when the connection is lost, without end. Each time it is a new
+ * connection, so that nothing of the old one is sent later. It can be used at once: until it is connected, it is down.
  */
 export class NatsBackplane implements Backplane {
   readonly #options: NatsOptions;
@@ -76,7 +78,7 @@ export class NatsBackplane implements Backplane {
   readonly #requests = { reply: 0, no_responders: 0, timeout: 0, down: 0, too_large: 0 };
   readonly #counts = { sent: 0, received: 0, dropped: 0, unreadable: 0 };
   #connection: NatsConnection | undefined;
-  /** Where the replies of this connection come in; those to a former one reach nobody. */
+  /** The subject for replies on this connection. Replies on former connections are dropped. */
   #inbox = "";
   #asked = 0;
   #attempts = 0;
@@ -89,7 +91,7 @@ export class NatsBackplane implements Backplane {
   readonly #stopChecking: () => void;
 
   constructor(options: NatsOptions) {
-    // Nodes that start together shall not all begin with the same server.
+    // Nodes that start together should not all begin with the same server.
     const from = Math.floor(Math.random() * options.servers.length);
     const servers = [...options.servers.slice(from), ...options.servers.slice(0, from)];
     this.#options = { ...options, servers };
@@ -101,7 +103,7 @@ export class NatsBackplane implements Backplane {
     return this.#connection === undefined ? "down" : "up";
   }
 
-  /** It is down because another node of its name is there. It joins when that has gone. */
+  /** It is down because another node has its name. It joins when that node is gone. */
   get nameTaken(): boolean {
     return this.#refusals > 0;
   }
@@ -136,7 +138,7 @@ export class NatsBackplane implements Backplane {
   }
 
   subscribe(subject: string, hear: Hear): () => void {
-    // A set knows each function once; the same one may subscribe twice.
+    // A set has each function only once, but the same one may subscribe twice.
     const own: Hear = (message, answer) => hear(message, answer);
     const topic: Topic = this.#topics.get(subject) ?? {
       subject,
@@ -162,12 +164,12 @@ export class NatsBackplane implements Backplane {
     return () => this.#listeners.delete(own);
   }
 
-  /** Resolves when it is up, at the latest after `within` ms. Keeps the process alive until then. */
+  /** Resolves when it is up, or after `within` ms. Keeps the process alive until then. */
   async settled(within: number): Promise<void> {
     await until(() => this.state === "up", now() + within, 10);
   }
 
-  /** Leaves, once what was sent is out or a second has passed. It does not come back. */
+  /** Leaves for good, once everything was sent or a second has passed. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopWaiting();
@@ -182,23 +184,23 @@ export class NatsBackplane implements Backplane {
 
   // The connection
 
-  /** The connection, unless it is over and we have only not been told yet. */
+  /** The connection. Undefined if it has closed, even if we were not told yet. */
   get #usable(): NatsConnection | undefined {
     return this.#connection?.isClosed() === false ? this.#connection : undefined;
   }
 
   async #connect(): Promise<void> {
-    const { servers } = this.#options;
+    const { servers, identity, dialTimeout } = this.#options;
     const server = servers[this.#attempts % servers.length] as NatsServer;
     const at = `${server.host}:${server.port}`;
     let connection: NatsConnection;
     try {
-      connection = await dialNats(server, this.#options.identity());
+      connection = await dialNats(server, identity(), dialTimeout);
     } catch (error) {
       if (this.#closed) return;
       this.#attempts += 1;
       this.#options.log.warn({ server: at, reason: reasonOf(error) }, "NATS can't be reached");
-      // Every server is tried before we wait.
+      // Try all servers before waiting.
       const round = Math.floor(this.#attempts / servers.length);
       this.#again(
         this.#attempts % servers.length === 0 ? Math.min(longestRetry, firstRetry * 2 ** round) : 0,
@@ -227,7 +229,7 @@ export class NatsBackplane implements Backplane {
 
   #guardName(connection: NatsConnection): NameGuard {
     const { prefix, node } = this.#options;
-    // A name that is too long for a subject is too long for all that is asked of the node.
+    // A name that is too long for this subject is too long for all subjects of the node.
     const subject = this.#encode(`id.${node}`) ?? `${prefix}.id`;
     return new NameGuard(connection, { prefix, subject, boot: this.#boot });
   }
@@ -255,7 +257,7 @@ export class NatsBackplane implements Backplane {
     this.#stopWaiting = after(Math.random() * longest, () => void this.#connect());
   }
 
-  /** Subscribes to everything before anything is sent: who hears of us can reach us. */
+  /** Subscribes before anything is sent, so that nodes that hear from us can reach us. */
   #joined(connection: NatsConnection): void {
     this.#connection = connection;
     this.#inbox = `${this.#options.prefix}.reply.${random(12)}`;
@@ -271,7 +273,7 @@ export class NatsBackplane implements Backplane {
   async #watch(connection: NatsConnection): Promise<void> {
     void connection.closed().then((error) => this.#lost(connection, error ? reasonOf(error) : "closed"));
     for await (const status of connection.status()) {
-      // The library would let what waits go out first, and a frozen server takes nothing.
+      // The library would send what waits first, which a frozen server does not take.
       if (status.type === "staleConnection") this.#lost(connection, "no answer to pings");
       if (status.type === "error") this.#options.log.warn({ reason: status.error.message }, "NATS refuses");
     }
@@ -299,7 +301,7 @@ export class NatsBackplane implements Backplane {
     return encoded === undefined ? undefined : `${this.#options.prefix}.${encoded}`;
   }
 
-  /** Undefined when it is too large. */
+  /** The message as bytes. Undefined when it is too large. */
   #payload(message: unknown): Uint8Array | undefined {
     const payload = encoder.encode(JSON.stringify(message) ?? "null");
     const most = Math.min(maxMessageBytes, this.#connection?.info?.max_payload ?? maxMessageBytes);
@@ -333,10 +335,10 @@ export class NatsBackplane implements Backplane {
     const { reply } = message;
     let answered = false;
     const answer = (value: unknown): void => {
-      // A question of a former connection has been answered: down.
+      // Requests of a former connection were answered with `down`.
       if (answered || this.#connection !== connection) return;
       answered = true;
-      // A reply without anything says that it was too large.
+      // An empty reply means that the reply was too large.
       this.#send(reply as string, this.#payload(value) ?? empty);
     };
     for (const hear of [...topic.hearers]) {
@@ -373,7 +375,7 @@ export class NatsBackplane implements Backplane {
     }
   }
 
-  /** What a hearer throws would end the library's reader, and with it the connection, in silence. */
+  /** Catches what a subscriber throws. It would end the library's reader, and with it the connection, without a word. */
   #guarded(where: string, task: () => void): void {
     try {
       task();

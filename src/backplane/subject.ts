@@ -1,11 +1,11 @@
-/** NATS ends a connection whose command line is too long; a subject of a cluster is far shorter. Characters. */
+/** The longest subject, in characters. NATS closes a connection whose command line is too long; real subjects are far shorter. */
 const longest = 2_000;
 const plain = /^[\w-]+(?:\.[\w-]+)*$/;
 const encoder = new TextEncoder();
 
 /**
- * The subject as NATS takes it: of each token, what is no letter, digit, `_` or `-` is written as `%` and the two hex
- * digits of its UTF-8 bytes; an empty token as `%`. Different subjects stay different. Undefined for one that is too long.
+ * Encodes a subject for NATS: in each token, bytes of UTF-8 other than letters, digits, `_` and `-` become `%` and two hex digits,
+ * and an empty token becomes `%`. Different subjects stay different. Undefined for a subject that is too long.
  */
 export function encodeSubject(subject: string): string | undefined {
   const encoded = plain.test(subject) ? subject : subject.split(".").map(encodeToken).join(".");

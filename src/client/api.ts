@@ -1,30 +1,121 @@
-import type { WireReason } from "../protocol/end-reasons.ts";
-import type { Capabilities, RoomPolicy } from "../protocol/values.ts";
+// `AsyncDisposable` is in this library only, and not every project names it.
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { SwitchboardError } from "./error.ts";
-import type { Cancel, Live } from "./live.ts";
 
-export type { Capabilities, RoomPolicy };
+// The public types stand on their own: who installs the SDK needs neither the protocol's schemas nor their library. A test
+// holds what is said twice (here and in src/protocol) together.
 
-/** Why a call, a ring, a room or a client is over. `accepted`: a ring that this device won. `closed`: the client was closed. */
-export type EndReason = WireReason | "accepted" | "closed" | "refused";
+/** A `signal` that aborts ends what it was given to. The promise then rejects with the signal's reason. */
+export interface Cancel {
+  readonly signal?: AbortSignal | undefined;
+}
 
-/** An end is a value, never an error that is thrown at you. */
+/** The events of an object: its own, and `change`, which all objects have. */
+export type Events<E extends object> = E & { change: undefined };
+
+/** An object that changes while you hold it. */
+export interface Live<E extends object = object> extends AsyncDisposable {
+  /**
+   * Calls `listener` on each event, until you call the returned function, `signal` aborts or, with `once`, the first event
+   * has come. Late listeners also get the events about what is still there (`incoming`, `joined`, `knock`, `channel`). What a
+   * listener throws goes to `reportError`, and other listeners are called all the same.
+   */
+  on<K extends keyof Events<E>>(
+    type: K,
+    listener: (event: Events<E>[K]) => void,
+    options?: Cancel & { readonly once?: boolean },
+  ): () => void;
+  /** Waits for the next such event. Rejects with `closed` when the object ends first. */
+  next<K extends keyof Events<E>>(type: K, options?: Cancel): Promise<Events<E>[K]>;
+  /** The number of changes so far: a snapshot for `useSyncExternalStore` and the like. */
+  readonly revision: number;
+}
+
+/** Why a call, a ring, a room or a client is over. docs/protocol.md explains each; the last three are the SDK's own. */
+export type EndReason =
+  | "hangup"
+  | "declined"
+  | "declined_elsewhere"
+  | "answered_elsewhere"
+  | "cancelled"
+  | "no_answer"
+  | "busy"
+  | "unreachable"
+  | "incompatible"
+  | "merged"
+  | "moved"
+  | "unconfirmed"
+  | "failed"
+  | "lost"
+  | "left"
+  | "forbidden"
+  | "shutdown"
+  /** This device won the ring. */
+  | "accepted"
+  /** The client was closed, here or at the other end. */
+  | "closed"
+  /** A moderator turned this device away. */
+  | "refused";
+
+/** What may be asked of a device. The defaults are those of a browser. */
+export interface Capabilities {
+  /** Sends and takes candidates after the description. Default true. */
+  readonly trickle?: boolean;
+  /** Which descriptions it can make. Default `both`. */
+  readonly sdpRole?: "both" | "offer-only" | "answer-only";
+  /** It can't ring before it has the caller's offer. Default false. */
+  readonly needsOffer?: boolean;
+  /** Which later offers it takes. Default `full`. */
+  readonly renegotiation?: "full" | "hold-only" | "none";
+  /** Can be asked to restart ICE. Default true. */
+  readonly iceRestart?: boolean;
+  /** Says when it is alerting. Default true. */
+  readonly ringing?: boolean;
+  /** Says when it hangs up. Default true. */
+  readonly hangup?: boolean;
+  /** Reports the state of its connection. Default true. */
+  readonly reports?: boolean;
+  /** A call dies without a data channel. Default false. */
+  readonly needsData?: boolean;
+  /** Sessions that it can hold at once. */
+  readonly maxSessions?: number;
+  /** The largest description that it takes, in bytes. */
+  readonly maxSdpBytes?: number;
+  /** The most candidates that it takes for one description. */
+  readonly maxCandidates?: number;
+  /** Its calls survive the loss of its link. Default true. */
+  readonly detachable?: boolean;
+}
+
+/** The rules of a room. */
+export interface RoomPolicy {
+  /** Who does not moderate knocks and waits. */
+  readonly lobby?: boolean;
+  /** How many members it holds. */
+  readonly size?: number;
+  /** Unix time in ms before which nobody joins. */
+  readonly opens?: number;
+  /** Unix time in ms at which the room ends. */
+  readonly closes?: number;
+}
+
+/** How something ended. It is a value: an end never rejects a promise named `ended`. */
 export interface Ended {
   readonly reason: EndReason;
   /** Who ended it. */
   readonly by?: Peer | undefined;
-  /** The device of one's own that answered, declined or took over. */
+  /** Which of your devices answered, declined or took over. */
   readonly device?: string | undefined;
-  /** The other end's own word, from its `hangup(reason)`. */
+  /** What the other end gave to `hangup(reason)`. */
   readonly detail?: string | undefined;
-  /** What went wrong, when something did. */
+  /** The error that ended it, if there was one. */
   readonly error?: SwitchboardError | undefined;
 }
 
 export type Kind = "audio" | "video";
 export type Flags = Readonly<Record<Kind, boolean>>;
 
-/** What to send: media that is open already, constraints to open some (closed with the call), or nothing. */
+/** What to send: media that is open already, constraints by which the call opens (and closes) its own, or nothing. */
 export type Media = LocalMedia | MediaStream | MediaStreamConstraints | false;
 
 /** A user, and the device where it is known. */
@@ -51,12 +142,12 @@ export interface Message {
   readonly body: unknown;
 }
 
-/** `delivered`: to how many devices; known only to who may watch the user. */
+/** `delivered`: how many devices got it. Only those who may watch the user learn that. */
 export interface Sent {
   readonly delivered?: number | undefined;
 }
 
-/** One frame of the wire, for looking at. Tokens, secrets, tickets and credentials are taken out. */
+/** One frame of the protocol, for debugging. Tokens, secrets, tickets and credentials are removed. */
 export interface Frame {
   /** Unix time in ms. */
   readonly at: number;
@@ -66,13 +157,13 @@ export interface Frame {
 }
 
 export interface ConnectOptions extends Cancel {
-  /** A token, or what fetches one: it is asked before each connect and again at 80 % of the token's life. */
+  /** A token, or a function that fetches one: called before each connect, and again at 80 % of the token's life. */
   readonly token: string | (() => string | Promise<string>);
   /** The server's address, http(s) or ws(s). Default: the page's origin. */
   readonly url?: string | undefined;
   /**
-   * This device. `id` survives reloads: in a page it is made once a tab and kept in `sessionStorage`, elsewhere the server
-   * makes one unless you give it. `kind` defaults to `browser` in pages and to `service` elsewhere.
+   * This device. In a page, `id` is made once for each tab and kept in `sessionStorage`, so that it survives reloads; elsewhere the
+   * server makes one unless you give it. `kind` defaults to `browser` in pages and to `service` elsewhere.
    */
   readonly device?: {
     readonly id?: string | undefined;
@@ -80,19 +171,19 @@ export interface ConnectOptions extends Cancel {
     readonly name?: string | undefined;
     readonly capabilities?: Capabilities | undefined;
   };
-  /** The WebRTC implementation, where the platform has none, and settings for it. */
+  /** A WebRTC implementation, where the platform has none, and settings for it. */
   readonly rtc?: Partial<Rtc> | undefined;
-  /** What becomes of calls when the page goes: `hangup` ends them; `keep` offers them again after a reload, as a ring with `resumed`. */
+  /** What happens to calls when the page goes: `hangup` ends them; `keep` offers them after a reload, as rings with `resumed`. */
   readonly pageHide?: "hangup" | "keep" | undefined;
-  /** What the library does, for your log. */
+  /** Called with what the library does, for your log. */
   log?(level: "debug" | "info" | "warn", text: string, data?: object): void;
 }
 
-/** WebRTC, as the library needs it. */
+/** What the library needs of WebRTC. */
 export interface Rtc {
   readonly RTCPeerConnection: new (config?: RTCConfiguration) => RTCPeerConnection;
   readonly MediaStream: new (tracks?: MediaStreamTrack[]) => MediaStream;
-  /** Laid over the configuration that the server gives. */
+  /** Overrides the configuration that the server gives. */
   readonly config: RTCConfiguration;
   /** Called with each new connection before it is used: codecs, transforms. */
   setup(pc: RTCPeerConnection, call: Call): void;
@@ -102,35 +193,35 @@ export interface Rtc {
 export interface Client
   extends Live<{ incoming: IncomingCall; message: Message; presence: Presence; frame: Frame }> {
   readonly state: "connecting" | "online" | "reconnecting" | "closed";
-  /** Who the server says that you are; from the first welcome on. */
+  /** Who you are, according to the server. Undefined until it is online for the first time. */
   readonly self: Peer | undefined;
-  /** Online for the first time; rejects when the client closes before. */
+  /** Resolves when the client is online for the first time. Rejects when it closes before that. */
   readonly ready: Promise<void>;
-  /** Never rejects. `error` says why, when the server or the token ended it. */
+  /** Resolves when the client has closed, and never rejects. `error` says why, if the server or the token ended it. */
   readonly closed: Promise<Ended>;
-  /** Unix time in ms of the next attempt to connect, while it waits for one. */
+  /** Unix time in ms of the next attempt to connect, while the client waits for one. */
   readonly retryAt: number | undefined;
-  /** Calls that are not over. */
+  /** Calls that have not ended. */
   readonly calls: ReadonlySet<Call>;
-  /** Rings that are not over. */
+  /** Rings that have not ended. */
   readonly rings: ReadonlySet<IncomingCall>;
-  /** What is known of the watched users. */
+  /** The presence of the watched users, as far as it is known. */
   readonly presence: ReadonlyMap<string, Presence>;
-  /** Calls a user (`"bob"`) or a device (`"bob/phone"`). Without `media`: camera and microphone, as far as there are any. */
+  /** Calls a user (`"bob"`) or a device (`"bob/phone"`). Without `media` it opens the camera and microphone that there are. */
   call(to: string, options?: CallOptions): Call;
   /** Sends media to a stream of the media server. */
   publish(stream: string, options?: CallOptions): Call;
   /** Receives a stream of the media server. */
   view(stream: string, options?: CallOptions): Call;
-  /** Enters a room. Without `media`: who is there and messages; with it, a call to every member that has media too. */
+  /** Enters a room. Without `media` you get its members and messages; with it, also a call to each member with media. */
   join(room: string, options?: JoinOptions): Room;
   /** Sends any JSON to a user, a device, or `room:NAME`. */
   send(to: string, body: unknown, options?: Cancel): Promise<Sent>;
   /** Follows the presence of these users until the returned function is called. */
   watch(users: readonly string[], options?: Cancel): () => void;
-  /** This device's own word, shown in its presence. */
+  /** Sets the status text that presence shows for this device. */
   setStatus(status: string): Promise<void>;
-  /** Tries to connect now, when it waits for the next attempt. */
+  /** Tries to connect now, if the client waits for the next attempt. */
   retry(): void;
   /** Ends all calls and the link. */
   close(): Promise<void>;
@@ -138,14 +229,14 @@ export interface Client
 
 export interface CallOptions extends Cancel {
   readonly media?: Media | undefined;
-  /** Shown to the other end with the ring: any JSON. */
+  /** Any JSON. The other end gets it with the ring. */
   readonly data?: unknown;
-  /** How long it rings, in ms; the server has a limit. */
+  /** How long the call may ring, in ms; the server has a limit. */
   readonly timeout?: number | undefined;
 }
 
 export interface JoinOptions extends CallOptions {
-  /** `mesh` (default with media): a call with each member in the mesh. `media`: by the media server. */
+  /** `mesh` (default with media): a call with each other member. `media`: through the media server. */
   readonly mode?: "mesh" | "media" | undefined;
 }
 
@@ -155,65 +246,65 @@ export interface IncomingCall extends Live {
   readonly from: Peer;
   /** What the caller wants to exchange. */
   readonly wants: Flags;
-  /** What the caller gave. */
+  /** What the caller gave as `data`. */
   readonly data: unknown;
-  /** ms since the ring began, at the time it came here. */
+  /** How long it had been ringing when it reached this device, in ms. */
   readonly age: number;
-  /** A device of your own that hands its call over to this one. */
+  /** The device of your own that moves its call to this one. */
   readonly movedFrom: string | undefined;
-  /** Your own call from before a page reload: accepting goes on with it. */
+  /** This is your own call from before a page reload: accepting continues it. */
   readonly resumed: boolean;
-  /** Never rejects. `accepted`: this device won. */
+  /** Never rejects. `accepted`: this device answered. */
   readonly ended: Promise<Ended>;
   /**
-   * Opens the media, then answers. Accepting twice is one promise. Rejects with `answered_elsewhere` and the like when
-   * the race was lost; media that was opened for it is closed then. An abort leaves it ringing.
+   * Opens the media, then answers. A second call returns the same promise. Rejects with `answered_elsewhere` or similar when
+   * another device was first, and closes the media that it opened. After an abort the call still rings.
    */
   accept(options?: CallOptions): Promise<Call>;
-  /** Silences this device; with `everywhere`, all devices of the user. */
+  /** Stops ringing at this device; with `everywhere`, at all devices of the user. */
   decline(options?: { readonly everywhere?: boolean; readonly reason?: "declined" | "busy" }): Promise<void>;
 }
 
 export interface Call extends Live<{ moved: Peer; channel: Channel }> {
-  /** The session's id; an outgoing call has it once the server knows it. */
+  /** The session's id. An outgoing call has none until the server has made it. */
   readonly id: string | undefined;
   readonly peer: Peer;
   readonly direction: "in" | "out";
   readonly state: "ringing" | "connecting" | "connected" | "reconnecting" | "ended";
-  /** The other end's devices that are alerting, as far as you may see them. */
+  /** The other end's devices that ring, as far as you may see them. */
   readonly ringing: readonly Peer[];
-  /** Media (or data) flows for the first time; rejects when the call ends before. */
+  /** Resolves when media (or data) flows for the first time. Rejects when the call ends before that. */
   readonly connected: Promise<void>;
   /** Never rejects. */
   readonly ended: Promise<Ended>;
-  /** What the other end sends: one stream for the whole call, there (empty) before media is. */
+  /** What the other end sends: one stream for the whole call, empty until media comes. */
   readonly remote: MediaStream;
   /** The other end's shared screen, while there is one. */
   readonly remoteScreen: MediaStream | undefined;
-  /** What the other end does not send now: muted, on hold, or never had it. */
+  /** Kinds that the other end does not send now: muted, on hold, or never there. */
   readonly remoteMuted: Flags;
-  /** The other end's link to the server: `suspended` and `detached` mean that it lost its network; media may go on. */
+  /** The other end's link to the server. `suspended` and `detached`: it lost its network, though media may still flow. */
   readonly peerLink: "live" | "suspended" | "detached";
   /** True while this end holds the call. */
   readonly held: boolean;
   readonly media: LocalMedia | undefined;
-  /** The escape hatch. A move replaces it. */
+  /** The connection itself, for what this API does not offer. A move replaces it. */
   readonly pc: RTCPeerConnection | undefined;
-  /** Sends something else from now on. */
+  /** Sends other media from now on. */
   setMedia(media: Media): Promise<void>;
-  /** A data channel: the same line at both ends, whoever opens it, also both. It outlives moves. */
+  /** The data channel of this label. It is the same at both ends, even if both open it, and outlives moves. */
   channel(label: string, options?: RTCDataChannelInit): Channel;
-  /** Hands this end over to another device of your own. Rejects with `move_failed`, and nothing has changed then. */
+  /** Moves this end of the call to another device of yours. If it rejects with `move_failed`, nothing has changed. */
   move(device: string, options?: Cancel): Promise<void>;
-  /** Stops media in both directions, or lets it flow again. */
+  /** Puts the call on hold (no media in either direction), or resumes it. */
   hold(on?: boolean): Promise<void>;
   /** Sends telephone tones: `0`–`9`, `A`–`D`, `*`, `#`, `,` for a pause. */
   sendDigits(tones: string): void;
-  /** Finds a new network path. The library does so by itself when the path fails. */
+  /** Looks for a new network path. The library does so by itself when the path fails. */
   restartIce(): Promise<void>;
-  /** How the media does now, since the last report. */
+  /** Path and quality of the media since the last report. */
   stats(): Promise<CallStats>;
-  /** Ends the call; while it rings, cancels it. `reason` is your own word, told to the other end. */
+  /** Ends the call; while it rings, cancels it. The other end gets `reason` as `detail`. */
   hangup(reason?: string): Promise<void>;
 }
 
@@ -229,27 +320,27 @@ export interface CallStats {
   readonly bitrate: readonly [number, number];
 }
 
-/** A data channel of a call. `for await` reads it; it ends with the call. */
+/** A data channel of a call. Read it with `for await`; it ends with the call. */
 export interface Channel extends AsyncDisposable, AsyncIterable<string | ArrayBuffer> {
   readonly label: string;
-  /** Waits for the connection, and while more than 1 MiB is unsent. */
+  /** Sends a message. Waits for the connection, and while more than 1 MiB is unsent. */
   send(data: string | ArrayBuffer, options?: Cancel): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Camera, microphone and screen: one source for many calls, which all follow what is done here. */
+/** Camera, microphone and screen: one source for many calls, all of which follow its changes. */
 export interface LocalMedia extends Live {
   readonly stream: MediaStream;
   readonly screen: MediaStream | undefined;
   readonly muted: Flags;
-  /** Sends silence or nothing. A camera that was opened here is closed meanwhile: its light goes out. */
+  /** Mutes, or unmutes. A camera that the library opened is closed while it is muted, so that its light goes out. */
   mute(kind: Kind, on?: boolean): Promise<void>;
-  /** Another camera or microphone, a track of your own, or (null) none. */
+  /** Switches to another camera or microphone, to a track of your own, or (null) to none. */
   use(kind: Kind, source: MediaTrackConstraints | MediaStreamTrack | null): Promise<void>;
-  /** Shares a screen or window: asks the user which. */
+  /** Shares a screen or window; the browser asks the user which. */
   share(options?: DisplayMediaStreamOptions): Promise<MediaStream>;
   unshare(): void;
-  /** Closes what was opened here; your own tracks go on. */
+  /** Closes what the library opened. Your own tracks are left alone. */
   stop(): void;
 }
 
@@ -259,31 +350,31 @@ export interface Member {
   readonly peer: Peer;
   /** What the member gave to `join`. */
   readonly data: unknown;
-  /** What it sends: there (empty) before media is. */
+  /** What the member sends: a stream that is empty until media comes. */
   readonly remote: MediaStream;
-  /** Your call with it, in a mesh. */
+  /** Your call with the member, in a mesh. */
   readonly call: Call | undefined;
 }
 
 export interface Room extends Live<{ joined: Member; left: Member; knock: Member; message: Message }> {
   readonly name: string;
   readonly state: "joining" | "lobby" | "joined" | "left";
-  /** How many are in it; in a large room this is all that is told. */
+  /** The number of members. In a large room the list is not told, only this. */
   readonly count: number;
-  /** The others, by member id. */
+  /** The other members, by member id. */
   readonly members: ReadonlyMap<string, Member>;
-  /** Who waits in the lobby; told to moderators. */
+  /** Those who wait in the lobby. Only moderators see them. */
   readonly knocking: ReadonlyMap<string, Member>;
   readonly moderator: boolean;
   readonly policy: RoomPolicy;
-  /** In the room (past the lobby); rejects when it is refused or left before. */
+  /** Resolves when you are in the room, past the lobby. Rejects when you are refused or leave before that. */
   readonly ready: Promise<void>;
   /** Never rejects. */
   readonly ended: Promise<Ended>;
   admit(member: Member): Promise<void>;
-  /** Turns one away from the lobby, or out of the room. */
+  /** Refuses somebody who waits in the lobby, or removes a member from the room. */
   refuse(member: Member): Promise<void>;
-  /** For moderators: the rules of the room, for as long as it lives. */
+  /** Sets the rules of the room for as long as it exists. For moderators. */
   setPolicy(policy: RoomPolicy): Promise<void>;
   send(body: unknown, options?: Cancel): Promise<Sent>;
   leave(): Promise<void>;

@@ -1,17 +1,16 @@
 import type { Push } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { RequestOf, RequestType } from "../protocol/requests.ts";
-import type { Call, Client, Ended, Peer } from "./api.ts";
-import type { Cancel } from "./live.ts";
+import type { Call, Cancel, Client, Ended, Peer } from "./api.ts";
 
-/** A request's fields. Undefined ones are left out on the wire. */
+/** A request's fields. Undefined ones are not sent. */
 export type Fields<T extends RequestType> = Loose<Omit<RequestOf<T>, "id" | "type">>;
 type Loose<X> = { [K in keyof X]: Partial<Pick<X, K>> extends Pick<X, K> ? X[K] | undefined : X[K] };
 
 export interface AskOptions<T extends RequestType> extends Cancel {
-  /** Asking twice does no more than asking once. */
+  /** The request is idempotent: it is sent again on a new link. */
   readonly repeat?: boolean;
-  /** Called with the reply before any later frame is looked at; the promise settles a little later. */
+  /** Called with the reply before any later frame is handled. The promise settles a little later. */
   done?(reply: ReplyOf<T>): void;
 }
 
@@ -19,30 +18,39 @@ export interface AskOptions<T extends RequestType> extends Cancel {
 export interface ClientInternals {
   readonly self: Peer | undefined;
   readonly state: Client["state"];
+  readonly sessions: Sessions;
   /** Asks the server; waits while there is no link. */
   ask<T extends RequestType>(type: T, fields: Fields<T>, options?: AskOptions<T>): Promise<ReplyOf<T>>;
-  /** Tells the server something that may be said twice. A refusal is logged and no more: there is nothing to be done. */
+  /** Sends an idempotent request of which nobody needs the reply. A refusal is only logged. */
   say<T extends RequestType>(type: T, fields: Fields<T>): Promise<void>;
-  /** A stream of the WebRTC in use. Throws `unsupported` where there is none. */
+  /** A new stream. Throws `unsupported` on a platform without WebRTC. */
   newStream(): MediaStream;
-  /** A connection with the ICE servers of now. */
+  /** A new connection with the current ICE servers. */
   newPeerConnection(call: Call): RTCPeerConnection;
-  /** The session is this object's from now on; this object is done with it. */
-  enter(id: string, session: Session): void;
-  leave(id: string | undefined, session: Session): void;
-  /** A call begins to count; a call or ring no longer does. */
-  began(call: Call): void;
-  done(session: Session): void;
   log(level: "debug" | "info" | "warn", text: string, data?: object): void;
 }
 
-/** Whoever holds a leg of a session: a call or a ring. */
+/** The client's sessions, as calls and rings see them. */
+export interface Sessions {
+  /** The session is this object's from now on. */
+  enter(id: string, session: Session): void;
+  /** This object is done with the session. */
+  leave(id: string | undefined, session: Session): void;
+  /** A call began: it counts as one of the client's calls. */
+  began(call: Call): void;
+  /** A call or ring is over. */
+  done(session: Session): void;
+}
+
+/** What holds a leg of a session: a call or a ring. */
 export interface Session {
-  /** The newest of any frame of the session. */
+  /** The newest ticket that a frame of the session brought. */
   ticket?: string | undefined;
-  /** A reload may find it again: not a ring that only rings. */
+  /** Whether a reloaded page can continue the session: not while it only rings here. */
   readonly lasting: boolean;
   push(push: Push): void;
-  /** The session is over, whoever says so. */
+  /** Ends the call or ring at this end. */
   over(ended: Ended): void;
+  /** The server knows nothing of the session: it is over, unless media flows directly between the two ends. */
+  forgotten(): void;
 }

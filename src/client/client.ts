@@ -5,9 +5,11 @@ import type { RequestType } from "../protocol/requests.ts";
 import type {
   Call,
   CallOptions,
+  Cancel,
   Client,
   ConnectOptions,
   Ended,
+  Events,
   Frame,
   IncomingCall,
   JoinOptions,
@@ -19,25 +21,24 @@ import type {
   Sent,
 } from "./api.ts";
 import { MediaCall } from "./call.ts";
-import type { AskOptions, ClientInternals, Fields, Session } from "./client-internals.ts";
+import type { AskOptions, ClientInternals, Fields } from "./client-internals.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
 import { deferred } from "./deferred.ts";
+import { dispose, Emitter } from "./emitter.ts";
 import { type ErrorCode, onAbort, SwitchboardError, settled } from "./error.ts";
-import { redact } from "./frame.ts";
-import { Ring } from "./incoming-call.ts";
+import type { Ring } from "./incoming-call.ts";
 import type { Introduction, Json } from "./link-shell.ts";
-import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
 import { PageDevice } from "./page-device.ts";
 import { followPage } from "./page-lifecycle.ts";
 import { randomId } from "./random.ts";
-import { isRoomPush, JoinedRoom } from "./room.ts";
+import { redact } from "./redact.ts";
+import { JoinedRoom } from "./room.ts";
+import { SessionTable, type Ticketed } from "./session-table.ts";
 import { Watches } from "./watches.ts";
 
-/** What frames of sessions may have in common. */
-type Ticketed = { readonly session?: string; readonly ticket?: string };
 type ClientEvents = { incoming: IncomingCall; message: Message; presence: Presence; frame: Frame };
 
-/** What the closes from 4300 on mean, which are not to be undone. */
+/** The error codes of the close codes from 4300 on, after which the client does not reconnect. */
 const stops: readonly ErrorCode[] = [
   "replaced",
   "replaced",
@@ -47,7 +48,7 @@ const stops: readonly ErrorCode[] = [
   "kicked",
 ];
 
-/** Connects to a server. Returns at once; what is asked before it is online waits. */
+/** Connects to a server. Returns at once; requests wait until the client is online. */
 export function connect(options: ConnectOptions): Client {
   return new SwitchboardClient(options);
 }
@@ -55,8 +56,9 @@ export function connect(options: ConnectOptions): Client {
 class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientInternals, ConnectionEvents {
   state: Client["state"] = "connecting";
   self: Peer | undefined;
-  readonly calls = new Set<MediaCall>();
-  readonly rings = new Set<Ring>();
+  readonly sessions: SessionTable;
+  readonly calls: ReadonlySet<MediaCall>;
+  readonly rings: ReadonlySet<Ring>;
   readonly #options: ConnectOptions;
   readonly #connection: Connection;
   readonly #device: PageDevice;
@@ -65,10 +67,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     this.changed();
   });
   readonly #ready = deferred<void>();
-  readonly #sessions = new Map<string, Session>();
   readonly #rooms = new Map<string, JoinedRoom>();
-  /** Rings that are not to be shown, for a crossing call answers them. */
-  readonly #crossed = new Set<string>();
   #iceServers: readonly RTCIceServer[] = [];
   #status: string | undefined;
   #greeted = false;
@@ -81,6 +80,13 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     const server = options.url ?? globalThis.location?.origin;
     if (!server) throw new SwitchboardError("unsupported", "no url");
     this.#device = new PageDevice(device?.id, pageHide === "keep");
+    this.sessions = new SessionTable(this, this.#device, this.#rooms, (ring) => {
+      if (ring && this.has("incoming")) ring.alert();
+      if (ring) this.emit("incoming", ring);
+      this.changed();
+    });
+    this.calls = this.sessions.calls;
+    this.rings = this.sessions.rings;
     this.#connection = new Connection(
       randomId(),
       server.replace(/^ws/, "http").replace(/\/?$/, "/"),
@@ -123,7 +129,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   call(to: string, options: CallOptions = {}): Call {
     const [user = to, device] = to.split("/");
     const call = new MediaCall(this, "out", { user, device });
-    this.began(call);
+    this.sessions.began(call);
     void call.dial(to, options);
     return call;
   }
@@ -180,14 +186,13 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   }
 
   async introduce(): Promise<Omit<Introduction, "token">> {
-    // Closed before it began: no lock is taken for it.
+    // Closed before it connected: don't take the lock of the device.
     if (this.state === "closed") throw new SwitchboardError("closed");
     const id = await this.#device.hold();
     const { kind = typeof document === "undefined" ? "service" : "browser", ...more } =
       this.#options.device ?? {};
     const device = { ...more, id, kind } as NonNullable<Introduction["device"]>;
-    const sessions = new Set([...this.#device.tickets, ...this.#tickets(() => true)]);
-    return { device, sessions: [...sessions].slice(0, 64) };
+    return { device, sessions: this.sessions.tickets };
   }
 
   entered(state: Client["state"]): void {
@@ -200,71 +205,30 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     const { kind, name } = this.#options.device ?? {};
     this.self = { user: welcome.user, device: welcome.device, kind, name };
     this.#useIceServers(welcome.iceServers);
-    if (!welcome.resumed && this.#greeted) this.#anew(new Set(welcome.sessions));
+    if (!welcome.resumed && this.#greeted) {
+      // A new link: the server is told again what it forgot with the old one.
+      this.sessions.retain(welcome.sessions, welcome.over);
+      this.#watches.again();
+      if (this.#status !== undefined) void this.say("status", { status: this.#status });
+      for (const room of this.#rooms.values()) if (room.state !== "joining") room.join().catch(() => {});
+    }
     this.#greeted = true;
-    this.#keepTickets();
+    this.sessions.keep();
     this.#ready.resolve();
-  }
-
-  /** A new link: what it does not know, it is told again; what the server does not know any more, is over. */
-  #anew(found: ReadonlySet<string>): void {
-    for (const [id, session] of [...this.#sessions]) if (!found.has(id)) session.over({ reason: "lost" });
-    this.#watches.again();
-    if (this.#status !== undefined) void this.say("status", { status: this.#status });
-    for (const room of this.#rooms.values()) if (room.state !== "joining") room.join().catch(() => {});
   }
 
   push(push: Push): void {
     if (push.type === "presence") this.#watches.told(push);
     else if (push.type === "message") this.#message(push);
     else if (push.type === "ice_servers") this.#useIceServers(push.iceServers);
-    else if (isRoomPush(push)) this.#rooms.get(push.room)?.push(push);
-    else if (push.type === "crossed") this.#cross(push);
-    else {
-      const session = this.#sessions.get(push.session);
-      if (push.type === "incoming") {
-        if (!session && !this.#crossed.has(push.session)) this.#ring(new Ring(this, push));
-      } else if (session) session.push(push);
-      else if (push.type === "session") this.#session(push);
-    }
-    this.#fresh(push as Ticketed);
+    else if ("session" in push) this.sessions.push(push);
+    else this.#rooms.get(push.room)?.push(push);
   }
 
   #message({ from, to, body }: PushOf<"message">): void {
     const message = { from, to, body };
     this.#rooms.get(to)?.told(message);
     this.emit("message", message);
-  }
-
-  #ring(ring: Ring): void {
-    this.enter(ring.id, ring);
-    this.rings.add(ring);
-    if (this.has("incoming")) ring.alert();
-    this.emit("incoming", ring);
-    this.changed();
-  }
-
-  /** A session without a ring: a pair of a mesh, or one that a page before a reload left behind. */
-  #session(push: PushOf<"session">): void {
-    const room = push.room === undefined ? undefined : this.#rooms.get(push.room);
-    if (room && !push.recovered) room.session(push);
-    else if (push.recovered && !(push.direction === "out" && push.state === "ringing"))
-      this.#ring(new Ring(this, push));
-    else void this.say("hangup", { session: push.session });
-  }
-
-  #cross({ session, survivor }: PushOf<"crossed">): void {
-    const mine = this.#sessions.get(session);
-    const theirs = this.#sessions.get(mine instanceof MediaCall ? survivor : session);
-    if (mine instanceof MediaCall) {
-      this.#crossed.add(survivor);
-      const ring = theirs instanceof Ring ? theirs : undefined;
-      ring?.over({ reason: "accepted" });
-      void mine.cross(survivor, ring?.from);
-    } else {
-      this.#crossed.add(session);
-      if (theirs instanceof Ring) theirs.over({ reason: "merged" });
-    }
   }
 
   #useIceServers(servers: readonly RTCIceServer[]): void {
@@ -277,35 +241,18 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     return { bundlePolicy: "max-bundle", iceServers: [...this.#iceServers], ...this.#options.rtc?.config };
   }
 
-  /** Any frame of a session may bring its newest ticket. */
-  #fresh({ session: id = "", ticket }: Ticketed): void {
-    const session = this.#sessions.get(id);
-    if (!session || !ticket) return;
-    session.ticket = ticket;
-    this.#keepTickets();
-  }
-
-  #tickets(which: (session: Session) => boolean): string[] {
-    return [...this.#sessions.values()].filter(which).flatMap(({ ticket }) => ticket ?? []);
-  }
-
-  #keepTickets(): void {
-    this.#device.tickets = this.#tickets(({ lasting }) => lasting);
-  }
-
   stopped(code: number, reason: string): void {
     const why = code === 4102 ? "token_expired" : stops[code - 4300];
     const error = why && new SwitchboardError(why, reason || why);
     const ended: Ended = { reason: "closed", error };
     this.#unfollow();
     this.#device.release();
-    for (const session of [...this.calls, ...this.rings] as Session[]) session.over(ended);
-    for (const room of [...this.#rooms.values()]) room.over(ended);
+    for (const one of [...this.calls, ...this.rings, ...this.#rooms.values()]) one.over(ended);
     this.#ready.reject(error ?? new SwitchboardError("closed"));
     this.finish(ended);
   }
 
-  // What follows is for calls, rings and rooms: see ClientInternals. `Client` does not show it.
+  // ClientInternals, for calls, rings and rooms. The public type `Client` does not have it.
 
   frame(out: boolean, frame: Json): void {
     if (this.has("frame")) this.emit("frame", { at: Date.now(), out, frame: redact(frame) });
@@ -318,7 +265,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   ask<T extends RequestType>(type: T, fields: Fields<T>, options: AskOptions<T> = {}): Promise<ReplyOf<T>> {
     const done = (reply: ReplyOf<T>) => {
       options.done?.(reply);
-      this.#fresh({ ...fields, ...reply } as Ticketed);
+      this.sessions.fresh({ ...fields, ...reply } as Ticketed);
     };
     return this.#connection.ask(type, fields, { ...options, done });
   }
@@ -337,26 +284,6 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     const pc = new (this.#rtc("RTCPeerConnection"))(this.#config());
     this.#options.rtc?.setup?.(pc, call);
     return pc;
-  }
-
-  enter(id: string, session: Session): void {
-    this.#sessions.set(id, session);
-    this.#keepTickets();
-  }
-
-  leave(id = "", session: Session): void {
-    if (this.#sessions.get(id) === session) this.#sessions.delete(id);
-    this.#crossed.delete(id);
-    this.#keepTickets();
-  }
-
-  began(call: Call): void {
-    this.calls.add(call as MediaCall);
-    this.changed();
-  }
-
-  done(session: Session): void {
-    if (this.calls.delete(session as MediaCall) || this.rings.delete(session as Ring)) this.changed();
   }
 
   #rtc<K extends "RTCPeerConnection" | "MediaStream">(name: K): Rtc[K] {

@@ -8,18 +8,18 @@ import type { Introduction, Json, LinkEvents, LinkShell, Outgoing } from "./link
 import { openHttp, openSocket } from "./socket.ts";
 import type { Transport } from "./transport.ts";
 
-/** What the client hears of its connection, beside what comes of the link. */
+/** What the connection tells and asks the client, beside the events of the link. */
 export interface ConnectionEvents extends LinkEvents {
-  /** Who this is, for a hello. The device's id may have to be waited for. */
+  /** The contents of a hello. They may have to wait for the device's id. */
   introduce(): Promise<Omit<Introduction, "token">>;
-  /** Every frame, both ways, before anything is done about it. */
+  /** Every frame in either direction, before it is handled or sent. */
   frame(out: boolean, frame: Json): void;
   log(level: "debug" | "info" | "warn", text: string, data?: object): void;
 }
 
 const longest = 2 ** 31 - 1;
 
-/** The shell of the link: it owns the transport, the timer and the token, and does what the machine says. */
+/** The shell of the link: owns the transport, the timer and the token, and does what the link says. */
 export class Connection implements LinkShell {
   readonly #link: Link;
   readonly #events: ConnectionEvents;
@@ -42,7 +42,7 @@ export class Connection implements LinkShell {
     return this.#link.retryAt;
   }
 
-  /** Tells the link something. What is told meanwhile waits: frames leave in the order of their ids. */
+  /** Gives the link an input. Inputs that come meanwhile wait their turn, so that frames leave in the order of their ids. */
   tell(input: (link: Link, now: number) => void): void {
     this.#inputs.push(input);
     if (this.#busy) return;
@@ -51,7 +51,7 @@ export class Connection implements LinkShell {
     this.#busy = false;
     clearTimeout(this.#timer);
     const wait = this.#link.nextDeadline - Date.now();
-    if (wait < Number.POSITIVE_INFINITY)
+    if (Number.isFinite(wait))
       this.#timer = setTimeout(() => this.tell((link, now) => link.tick(now)), Math.min(wait, longest));
   }
 

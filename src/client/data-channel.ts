@@ -1,6 +1,6 @@
-import type { Channel } from "./api.ts";
+import type { Cancel, Channel } from "./api.ts";
+import { dispose } from "./emitter.ts";
 import { abortable, SwitchboardError, toError } from "./error.ts";
-import { type Cancel, dispose } from "./live.ts";
 
 const highWater = 1_048_576;
 const mostUnread = 16_777_216;
@@ -8,12 +8,13 @@ const mostUnread = 16_777_216;
 type Data = string | ArrayBuffer;
 
 /**
- * One label's line in a call. Each end sends on the RTCDataChannel that it opened, if it did, else on the other's, and
- * reads from both: so both may open the same label at once and nothing is lost or overtaken. A new pair gets new ones.
+ * A data channel of a call, by its label. Each end sends on the RTCDataChannel that it opened, or on the other end's if it opened
+ * none, and reads from both. So both ends may open the same label at once, and nothing is lost or overtaken. A new pair gets new
+ * RTCDataChannels.
  */
 export class DataChannel implements Channel {
   readonly label: string;
-  /** Undefined: the other end opened it, and this one has not asked for it. */
+  /** Undefined when only the other end has opened the channel. */
   readonly init: RTCDataChannelInit | undefined;
   #out: RTCDataChannel | undefined;
   readonly #all = new Set<RTCDataChannel>();
@@ -37,7 +38,7 @@ export class DataChannel implements Channel {
     this.adopt(this.#out, pc);
   }
 
-  /** Takes a channel: the other end's, or this end's own. */
+  /** Takes an RTCDataChannel of either end into use. */
   adopt(channel: RTCDataChannel, pc: RTCPeerConnection): void {
     this.#all.add(channel);
     this.#out ??= channel;
@@ -47,13 +48,13 @@ export class DataChannel implements Channel {
     channel.onclose = () => {
       this.#all.delete(channel);
       if (this.#out === channel) this.#out = undefined;
-      // When the connection went, not the channel alone, the next pair (of a move, after a reload) carries the line on.
+      // If the whole connection is gone, the next pair (of a move, after a reload) continues the channel.
       if (this.#all.size === 0 && pc.sctp?.state === "connected") void this.close();
     };
     this.#wake();
   }
 
-  /** The pair changes: what belonged to the old connection is no longer the line. */
+  /** Lets go of the old connection's RTCDataChannels: another pair is in use now. */
   detach(): void {
     for (const channel of this.#all) {
       channel.onclose = null;
@@ -125,10 +126,10 @@ function size(data: Data): number {
   return typeof data === "string" ? data.length : data.byteLength;
 }
 
-/** False when the channel closed meanwhile. */
+/** Sends a message. False when the channel has closed meanwhile. */
 function put(channel: RTCDataChannel, data: Data): boolean {
   try {
-    // Its overloads do not take a union.
+    // The overloads of `send` do not take a union.
     channel.send(data as string);
     return true;
   } catch (error) {

@@ -1,13 +1,13 @@
 import { quiet } from "./error.ts";
 
-/** A promise that somebody else settles. Unwatched, its rejection disturbs nobody. */
+/** A promise with the functions that settle it. Its rejection may go unhandled. */
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   resolve(value: T): void;
   reject(error: unknown): void;
 }
 
-/** `Promise.withResolvers` is too young for browsers of last year. */
+/** Like `Promise.withResolvers`, which last year's browsers lack. */
 export function deferred<T>(): Deferred<T> {
   let resolve!: (value: T) => void;
   let reject!: (error: unknown) => void;

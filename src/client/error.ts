@@ -1,14 +1,45 @@
-import type { WireCode } from "../protocol/error-codes.ts";
+/** What a server may answer; docs/errors.md explains each code. */
+type ServerCode =
+  | "bad_request"
+  | "unknown_type"
+  | "too_large"
+  | "rate_limited"
+  | "too_many_requests"
+  | "unauthorized"
+  | "token_expired"
+  | "subject_mismatch"
+  | "forbidden"
+  | "no_session"
+  | "wrong_state"
+  | "answered_elsewhere"
+  | "not_confirmed"
+  | "candidates_before_accept"
+  | "stale_pair"
+  | "stale_generation"
+  | "move_failed"
+  | "no_device"
+  | "no_room"
+  | "room_full"
+  | "room_closed"
+  | "refused"
+  | "too_many_devices"
+  | "too_many_rings"
+  | "too_many_watches"
+  | "too_many_rooms"
+  | "too_many_sessions"
+  | "outcome_unknown"
+  | "temporary"
+  | "internal";
 
 /**
- * Every reason for which a promise of this library rejects: a code of the server (docs/errors.md), or one of our own:
- * `closed` (the object had ended), `replaced` and `kicked` (the
- * device signed in at another place; the application ended its links), `unsupported` (this platform lacks it), `insecure_context` (cameras need https or
- * localhost), `media_denied`, `media_missing` and `media_busy` (camera or microphone), `negotiation_failed` (the two
- * ends do not understand each other's media), `overflow` (too much unread or too large for a channel).
+ * Why a promise of this library rejects: a code of the server (docs/errors.md), or one of the library's own: `closed` (the object
+ * had ended), `replaced` (the device signed in elsewhere), `kicked` (the application ended the device's links), `unsupported` (the
+ * platform lacks it), `insecure_context` (cameras need https or localhost), `media_denied`, `media_missing` and `media_busy`
+ * (camera or microphone), `negotiation_failed` (the two ends have no media in common, or no path), `overflow` (a channel has too
+ * much unread data, or a message is too large for it).
  */
 export type ErrorCode =
-  | WireCode
+  | ServerCode
   | "closed"
   | "replaced"
   | "kicked"
@@ -20,13 +51,13 @@ export type ErrorCode =
   | "negotiation_failed"
   | "overflow";
 
-/** The only error that this library rejects with, except the reason of an `AbortSignal` of yours. */
+/** The only error that this library rejects with, apart from the reason of your own `AbortSignal`. */
 export class SwitchboardError extends Error {
-  /** What went wrong, stable over versions: branch on this. */
+  /** What went wrong. Codes are stable over versions. */
   readonly code: ErrorCode;
   /** True when the same request may succeed later. */
   readonly temporary: boolean;
-  /** Milliseconds to wait before that, when they are known. */
+  /** How long to wait before that, in ms, if it is known. */
   readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message: string = code, temporary = false, retryAfter?: number) {
@@ -37,7 +68,7 @@ export class SwitchboardError extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** True for an error of this library, even one of another copy of it; with a code, only for that one. */
+  /** True for an error of this library, even of another copy of it. With `code`, only for errors of that code. */
   static is(error: unknown, code?: ErrorCode): error is SwitchboardError {
     return (
       error instanceof Error &&
@@ -47,31 +78,31 @@ export class SwitchboardError extends Error {
   }
 }
 
-/** The error of whatever was thrown, so that callers see one type. */
+/** Makes a SwitchboardError of whatever was thrown. @internal */
 export function toError(thrown: unknown, code: ErrorCode): SwitchboardError {
   if (SwitchboardError.is(thrown)) return thrown;
   return new SwitchboardError(code, thrown instanceof Error ? thrown.message : String(thrown));
 }
 
-/** A promise that may be left unwatched: its rejection then is no `unhandledrejection`. */
+/** Lets a promise reject unhandled without an `unhandledrejection` event. @internal */
 export function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
 }
 
-/** Awaits without a result; like {@link quiet}. */
+/** A {@link quiet} promise without a value. @internal */
 export function settled(promise: Promise<unknown>): Promise<void> {
   return quiet(promise.then(() => {}));
 }
 
-/** Calls `act` when the signal aborts, at once if it has; the returned function ends that. */
+/** Calls `act` when the signal aborts, at once if it already has. The returned function stops listening. @internal */
 export function onAbort(signal: AbortSignal | undefined, act: () => void): () => void {
   if (signal?.aborted) act();
   signal?.addEventListener("abort", act);
   return () => signal?.removeEventListener("abort", act);
 }
 
-/** Settles like the promise, or rejects with the signal's reason as soon as that aborts. */
+/** Settles like the promise, or rejects with the signal's reason as soon as that aborts. @internal */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   return quiet(
     new Promise<T>((resolve, reject) => {

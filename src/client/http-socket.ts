@@ -1,12 +1,12 @@
 import type { Json } from "./link-shell.ts";
 import { parse, type Transport, type TransportEvents } from "./transport.ts";
 
-/** Most characters in one POST; what is more waits for the next. */
+/** Most characters in one POST. The rest waits for the next one. */
 const most = 48_000;
 
 /**
- * Speaks to `/link` by long polling: the same frames where WebSocket is blocked. One GET waits for frames, one POST at a
- * time carries them; the first POST is the hello.
+ * Long polling of `/link`: the same frames where WebSocket is blocked. A GET waits for frames, and one POST at a time sends
+ * them. The first POST has the hello.
  */
 export class HttpTransport implements Transport {
   #secret: string | undefined;
@@ -67,7 +67,7 @@ export class HttpTransport implements Transport {
     }
   }
 
-  /** A response that is none of success is the close of the transport. */
+  /** Fetches. A response without success closes the transport. */
   async #fetch(method: string, body?: string): Promise<Response> {
     const response = await fetch(this.#url, {
       method,

@@ -4,11 +4,11 @@ import type { Description } from "../protocol/values.ts";
 import type { Call, CallOptions, Ended, Flags, IncomingCall, Peer } from "./api.ts";
 import { MediaCall, toEnded } from "./call.ts";
 import type { ClientInternals, Session } from "./client-internals.ts";
+import { dispose, Emitter } from "./emitter.ts";
 import { quiet, SwitchboardError } from "./error.ts";
-import { dispose, Emitter } from "./live.ts";
 import { resolveMedia } from "./media.ts";
 
-/** A ring at this device, or (`resumed`) a session that a reload left behind. */
+/** A ring at this device, or (`resumed`) a session from before a reload. */
 export class Ring extends Emitter<object> implements IncomingCall, Session {
   readonly id: string;
   ticket: string | undefined;
@@ -38,11 +38,15 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     this.movedFrom = ring.movedFrom;
   }
 
+  forgotten(): void {
+    this.over({ reason: "lost" });
+  }
+
   get lasting(): boolean {
     return this.resumed;
   }
 
-  /** Somebody listens for rings: the caller may know that this device alerts. */
+  /** The application listens for rings: tells the caller that this device rings. */
   alert(): void {
     if (this.#alerted || this.resumed || this.movedFrom) return;
     this.#alerted = true;
@@ -74,8 +78,8 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
   over(ended: Ended): void {
     if (this.#over) return;
     this.#over = ended;
-    this.#client.leave(this.id, this);
-    this.#client.done(this);
+    this.#client.sessions.leave(this.id, this);
+    this.#client.sessions.done(this);
     this.finish(ended);
   }
 
@@ -83,7 +87,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     return this.decline();
   }
 
-  /** Media first, then the answer: a camera that is refused leaves it ringing. */
+  /** Opens the media, then answers. If the user refuses the camera, the call still rings. */
   async #accept({ media, signal }: CallOptions): Promise<Call> {
     const call = new MediaCall(this.#client, "in", this.from);
     const source = await resolveMedia(media, signal);
@@ -98,7 +102,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
       const done = (reply: ReplyOf<"accept">) => {
         this.#won(call);
         call.begin({ offer: false, ...reply });
-        // Some callers ring with their offer.
+        // Some callers send their offer with the ring.
         if (this.#offer) call.push({ ...reply, type: "signal", seq: 0, description: this.#offer });
       };
       if (this.resumed) {
@@ -112,11 +116,11 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     }
   }
 
-  /** The session is the call's now. */
+  /** This device won: the session is the call's from now on. */
   #won(call: MediaCall): void {
     this.over({ reason: "accepted", by: this.#client.self });
     call.ticket = this.ticket;
     call.become(this.id);
-    this.#client.began(call);
+    this.#client.sessions.began(call);
   }
 }

@@ -1,11 +1,12 @@
 /**
- * `switchboard/client`: calls, rooms, presence and messages, for browsers, Node ≥ 22 and Bun.
- * What it does and how is told in docs/client.md.
+ * `@switchboard/client`: calls, rooms, presence and messages, for browsers, Node 22 or newer, and Bun. docs/client.md
+ * explains it.
  */
 export type {
   Call,
   CallOptions,
   CallStats,
+  Cancel,
   Capabilities,
   Channel,
   Client,
@@ -17,6 +18,7 @@ export type {
   IncomingCall,
   JoinOptions,
   Kind,
+  Live,
   LocalMedia,
   Media,
   Member,
@@ -30,5 +32,4 @@ export type {
 } from "./api.ts";
 export { connect } from "./client.ts";
 export { type ErrorCode, SwitchboardError } from "./error.ts";
-export type { Cancel, Live } from "./live.ts";
 export { capture } from "./media.ts";

@@ -2,48 +2,48 @@ import type { WireCode } from "../protocol/error-codes.ts";
 import type { Hello, Welcome } from "../protocol/handshake.ts";
 import type { Push } from "../protocol/pushes.ts";
 
-/** A frame: an object with whatever its sender put into it. */
+/** A frame: any JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** A request on its way. The link knows it by identity; its id is the link's own business. */
+/** A request on its way. Its id is known to the link only. */
 export interface Outgoing {
   readonly body: Json & { readonly type: string };
-  /** Asking twice does no more than asking once: it may be sent again on a new link. */
+  /** The request is idempotent: it may be sent again on a new link. */
   readonly repeat: boolean;
-  /** Exactly one of both is given. */
+  /** Called once, with either a result or an error. */
   settle(ok: Json | undefined, error?: Refusal): void;
 }
 
-/** Why a request was not granted. */
+/** Why a request was refused. The defaults are those of {@link SwitchboardError}. */
 export interface Refusal {
   readonly code: WireCode | "closed";
-  readonly message: string;
-  readonly temporary: boolean;
+  readonly message?: string;
+  readonly temporary?: boolean;
   readonly retryAfter?: number;
 }
 
-/** What a hello needs and the link does not know. */
+/** The parts of a hello that the link does not know. */
 export type Introduction = Pick<Hello, "token" | "device" | "sessions">;
 
 export type LinkState = "connecting" | "online" | "reconnecting" | "closed";
 
-/** What the link has done for it. None of these may call back into the link before they return. */
+/** What the link needs done. None of these may call the link before they return. */
 export interface LinkShell {
-  /** Get a token, then say `token`. */
+  /** Gets a token, then calls `token`. */
   needToken(): void;
   open(attempt: number, http: boolean, url: string | undefined): void;
   send(frame: Json): void;
-  /** Close the transport; nothing that it still says counts. */
+  /** Closes the transport. What still comes from it does not count. */
   shut(code: number): void;
-  /** Fetch a fresh token and `refresh` with it, then say `renewed`. */
+  /** Fetches a fresh token, sends `refresh` with it, then calls `renewed`. */
   renew(): void;
 }
 
-/** What comes of the link. The same rule holds. */
+/** What the link tells its client. None of these may call the link before they return. */
 export interface LinkEvents {
   entered(state: LinkState): void;
   welcome(welcome: Welcome): void;
   push(push: Push): void;
-  /** It is over: code and reason of the close that said so (1000: our own). */
+  /** The link has ended, with this close code and reason (1000: closed by this client). */
   stopped(code: number, reason: string): void;
 }

@@ -13,23 +13,23 @@ import type {
 
 type Status = "idle" | "token" | "waiting" | "opening" | "greeting" | "live" | "stopped";
 
-/** A browser may close with 1000 and 3000–4999 only; this one means: I come back. */
+/** The close code for "this client comes back". Browsers may send 1000 and 3000–4999 only. */
 const comeBack = 4100;
-const over: Refusal = { code: "closed", message: "closed", temporary: false };
+const over: Refusal = { code: "closed" };
 const lost: Refusal = {
   code: "outcome_unknown",
   message: "The link was lost before the reply.",
   temporary: true,
 };
 
-/** Their success is acknowledged by the cumulative `ack` alone. */
+/** Silent requests have no reply of success: the cumulative `ack` stands for it. */
 function isSilent({ body: { type } }: Outgoing): boolean {
   return type === "signal" || type === "report";
 }
 
 /**
- * The client's end of a link (docs/protocol.md, Link): hello and welcome, both counters, resume, back-off. Pure: it is told
- * what happens and when, and tells its shell what to do.
+ * The client's end of a link (docs/protocol.md, Link): hello and welcome, both counters, resume, back-off. Pure: its inputs come
+ * with the time, and it tells its shell what to do.
  *
  *     idle ──connect──▶ token ──▶ opening ──opened──▶ greeting ──welcome──▶ live
  *                         ▲           │ 5 s               │ 10 s             │ closed, 30 s of silence, a gap
@@ -40,11 +40,11 @@ export class Link {
   #status: Status = "idle";
   #state: LinkState = "connecting";
   #attempt = 0;
-  /** What a resume names; undefined after 42xx: then a new link is asked for. */
+  /** What a resume names. Undefined after 42xx: the next hello asks for a new link. */
   #resume: { link: string; secret: string; home: string } | undefined;
   #seq = 0;
   #nextId = 1;
-  /** Sent on this link and not answered, by id; not sent yet. */
+  /** Requests that were sent on this link and not answered, by id; then those that were not sent yet. */
   #sent = new Map<number, Outgoing>();
   #queue: Outgoing[] = [];
   #window = 64;
@@ -55,7 +55,7 @@ export class Link {
   #http = false;
   #url: string | undefined;
   #liveSince = 0;
-  /** Deadlines: of the status; of an ack, a renewal and a move to elsewhere. */
+  /** Deadlines of the status, of an ack, of a token's renewal, and of the move that a goodbye asks for. */
   #until: number | undefined;
   #ackAt: number | undefined;
   #renewAt: number | undefined;
@@ -66,7 +66,7 @@ export class Link {
   readonly #renewable: boolean;
   readonly #random: () => number;
 
-  /** `renewable`: the token can be fetched anew; `random` gives 0 to 1. */
+  /** `renewable`: a fresh token can be fetched. `random`: a number from 0 to 1. */
   constructor(
     shell: LinkShell,
     events: LinkEvents,
@@ -81,12 +81,12 @@ export class Link {
     this.#random = random;
   }
 
-  /** When the next attempt is due, while one is. */
+  /** When the next attempt to connect is due, while the link waits for one. */
   get retryAt(): number | undefined {
     return this.#status === "waiting" ? (this.#until ?? this.#leaveAt) : undefined;
   }
 
-  /** When {@link tick} is due; infinity for never. */
+  /** When {@link tick} is due; Infinity for never. */
   get nextDeadline(): number {
     const all = [this.#until, this.#ackAt, this.#renewAt, this.#leaveAt];
     return Math.min(...all.filter((at) => at !== undefined));
@@ -96,7 +96,7 @@ export class Link {
     if (this.#status === "idle") this.#begin();
   }
 
-  /** A token is at hand: dial. Or there is none now: try later. */
+  /** There is a token: dial. Or there is none now: try later. */
   token(ok: boolean, now: number): void {
     if (this.#status !== "token") return;
     if (ok) {
@@ -145,17 +145,17 @@ export class Link {
     }
   }
 
-  /** The caller lost interest: it is not sent if it was not yet. */
+  /** The request was aborted: if it was not sent yet, it never is. */
   forget(request: Outgoing): void {
     this.#queue = this.#queue.filter((one) => one !== request);
   }
 
-  /** The token was renewed for so many ms; or could not be. */
+  /** The token was renewed for so many ms, or (undefined) could not be. */
   renewed(expires: number | undefined, now: number): void {
     this.#renewIn(expires === undefined ? 5_000 : expires * 0.8, now);
   }
 
-  /** Network or page came back, or may have changed: try now, or find out whether the transport still lives. */
+  /** The network or the page came back or changed: tries to connect now, or checks whether the transport still works. */
   wake(now: number): void {
     if (this.#status === "live") {
       this.#shell.send({ type: "ping" });
@@ -163,7 +163,7 @@ export class Link {
     } else if (this.#status === "waiting" && this.#leaveAt === undefined) this.#begin();
   }
 
-  /** The page goes to sleep in the back/forward cache: leave, and stay away until {@link connect}. */
+  /** The page goes into the back/forward cache: leaves, and stays away until {@link connect}. */
   pause(): void {
     if (this.#status === "stopped") return;
     this.#shell.shut(1000);
@@ -197,7 +197,7 @@ export class Link {
     this.#unacked = 0;
   }
 
-  /** Token first, then the socket: nothing is open that waits for an application. */
+  /** Gets a token first, then opens a socket: no socket is open while the application fetches a token. */
   #begin(): void {
     this.#shell.shut(comeBack);
     this.#attempt++;
@@ -232,7 +232,7 @@ export class Link {
     this.#resume = { link, secret, home };
     this.#window = limits.requestsInFlight ?? this.#window;
     this.#silence = limits.silence ?? this.#silence;
-    // Over HTTP only because the server was away just then? The next time a WebSocket is tried once more.
+    // HTTP may have been needed only because the server was down just then: next time it tries a WebSocket once more.
     this.#socketFailures = this.#http ? 1 : 0;
     this.#url = undefined;
     this.#liveSince = now;
@@ -247,7 +247,7 @@ export class Link {
     this.#flush();
   }
 
-  /** A new link: what was asked on the old one and can't be asked again has an outcome that nobody knows. */
+  /** A new link. Requests of the old one are sent again if they are idempotent; of the others the outcome is unknown. */
   #anew(): void {
     const old = [...this.#sent.values()];
     this.#sent.clear();
@@ -258,7 +258,7 @@ export class Link {
     for (const request of old) if (!again.includes(request)) this.#drop(request, lost);
   }
 
-  /** Every request up to this id was admitted: for silent ones that is all. */
+  /** The server has admitted all requests up to this id: the silent ones among them are done. */
   #admitted(upTo: number): void {
     for (const [id, request] of this.#sent) if (id <= upTo && isSilent(request)) this.#sent.delete(id);
   }
@@ -274,7 +274,7 @@ export class Link {
     this.#leaveAt = now + after;
   }
 
-  /** This transport is no good. */
+  /** The transport no longer works. */
   #break(now: number): void {
     this.#shell.shut(comeBack);
     this.#fail(now);
@@ -283,7 +283,7 @@ export class Link {
   #fail(now: number): void {
     if (this.#status === "opening" && !this.#http) this.#socketFailures++;
     else if (this.#status === "greeting" && this.#http) this.#socketFailures = 0;
-    // A link that lived for a while and broke is news; one that breaks at once is the same trouble as before.
+    // The back-off starts over after a link that worked for a while, not after one that breaks at once.
     if (this.#status === "live" && now - this.#liveSince > 5_000) this.#failures = 0;
     this.#wait(now);
   }
@@ -305,7 +305,7 @@ export class Link {
     this.#events.stopped(code, reason);
   }
 
-  /** Sends what waits, in order, as far as the server's window for unanswered requests reaches. */
+  /** Sends waiting requests in order, as many as the server's window for unanswered ones allows. */
   #flush(): void {
     if (this.#status !== "live") return;
     let open = 0;
@@ -328,7 +328,7 @@ export class Link {
     this.#shell.send({ type: "ack", seq: this.#seq });
   }
 
-  /** Nobody waits for a silent one, and what it said is said again when it matters. */
+  /** Nobody waits for a silent request, and what it said is sent again when it matters. */
   #drop(request: Outgoing, why: Refusal): void {
     if (!isSilent(request)) request.settle(undefined, why);
   }

@@ -1,15 +1,15 @@
 import type { Flags, Kind, LocalMedia } from "./api.ts";
+import { dispose, Emitter } from "./emitter.ts";
 import { abortable, type ErrorCode, quiet, SwitchboardError, toError } from "./error.ts";
-import { dispose, Emitter } from "./live.ts";
 import { isScreen, type Slot } from "./slots.ts";
 
-/** Opens what is asked for, and closes it again when nobody wants it any more. */
+/** Opens camera and microphone, and closes them again if `signal` has aborted meanwhile. */
 export function openMedia(
   what: MediaStreamConstraints | MediaStream | undefined,
   signal: AbortSignal | undefined,
 ): Promise<SourceMedia> {
   const opening = open(what);
-  // Too late for who asked: nobody else would close it.
+  // The caller is no longer there to close it.
   opening.then((media) => signal?.aborted && media.stop()).catch(() => {});
   return abortable(opening, signal);
 }
@@ -49,18 +49,18 @@ async function ask<T>(question: (from: MediaDevices) => Promise<T>): Promise<T> 
 
 type How = MediaTrackConstraints | boolean | undefined;
 
-/** One source for many calls. Who opened a track closes it: those opened here are stopped, yours never. */
+/** One source for many calls. It stops the tracks that it opened, and never those of the application. */
 export class SourceMedia extends Emitter<object> implements LocalMedia {
   readonly stream: MediaStream;
   screen: MediaStream | undefined;
   muted: Flags = { audio: false, video: false };
   readonly #own = new Set<MediaStreamTrack>();
-  /** How to open again what a mute has closed, or what another one could not replace. */
+  /** The constraints to open a kind again: after a mute has closed it, or when its replacement failed. */
   readonly #how: Record<Kind, How>;
   #turn: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
-  /** The stream's tracks were opened here when it says how. */
+  /** With constraints, the stream's tracks were opened here by them. */
   constructor(stream: MediaStream, { audio, video }: MediaStreamConstraints) {
     super();
     this.stream = stream;
@@ -73,7 +73,7 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
     return (isScreen(slot) ? this.screen : this.stream)?.getTracks().find(({ kind }) => slot.endsWith(kind));
   }
 
-  /** What there is to send, a camera that is muted for now included. */
+  /** The kinds that can be sent, including a camera that is muted now. */
   get offers(): Flags {
     return {
       audio: !!this.track("audio"),
@@ -101,7 +101,7 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
       const old = this.track(kind);
       const before = this.#how[kind];
       const given = source && "kind" in source ? (source as MediaStreamTrack) : undefined;
-      // The old one first: phones can open one camera at a time.
+      // Close the old one first: phones can open only one camera at a time.
       if (old) this.#remove(old);
       if (given) this.stream.addTrack(given);
       this.#how[kind] = given ? undefined : ((source as MediaTrackConstraints | null) ?? undefined);
@@ -164,7 +164,7 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
 
   #adopt(track: MediaStreamTrack): void {
     this.#own.add(track);
-    // Unplugged: what is gone is not sent any more. Our own stop() fires no event.
+    // The device was unplugged. Our own stop() fires no event.
     track.addEventListener("ended", () => {
       this.#remove(track);
       this.changed();
@@ -176,7 +176,7 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
     if (this.#own.delete(track)) track.stop();
   }
 
-  /** One change after another: two quick mutes must not open two cameras. */
+  /** Makes one change after another: two quick mutes must not open two cameras. */
   #serial<T>(act: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(act);
     this.#turn = turn.catch(() => {});

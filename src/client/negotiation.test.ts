@@ -79,6 +79,8 @@ const videos = (pc: RTCPeerConnection) =>
     .getTransceivers()
     .filter(({ currentDirection }) => currentDirection === "sendrecv" || currentDirection === "recvonly")
     .length;
+/** Of a candidate: component, protocol, priority, address and port. */
+const address = (candidate: string) => candidate.split(" ").slice(1, 6).join(" ");
 const track = () => new wrtc.nonstandard.RTCVideoSource().createTrack();
 
 /** Both, one of which sends a track already. */
@@ -111,9 +113,17 @@ test("candidates that overtake their description wait for it", async () => {
   await until(() => one.held.length > 2, "candidates");
   const offer = one.held.findIndex(({ description }) => description);
   const [first] = one.held.splice(offer, 1);
+  const early = one.held.flatMap(({ candidates = [] }) =>
+    candidates.map(({ candidate }) => address(candidate)),
+  );
+  expect(early.length).toBeGreaterThan(1);
   one.held.push(first as Signal);
   one.release();
   await settled(one, other);
+  // The call would connect without them: what the other end hears from it is a candidate too.
+  const known = other.pc.remoteDescription?.sdp.match(/candidate:.*/g)?.map(address) ?? [];
+  expect(early.filter((one) => !known.includes(one))).toEqual([]);
+  expect([...one.errors, ...other.errors]).toEqual([]);
 });
 
 test("glare: both offer at once, the polite one gives way, and both get what they wanted", async () => {

@@ -1,6 +1,6 @@
 import type { Candidate, Description } from "../protocol/values.ts";
 
-/** What goes to the other end of a pair, and comes from it. */
+/** What the two ends of a pair send each other. */
 export interface Signal {
   readonly generation: number;
   readonly description?: Description;
@@ -21,21 +21,21 @@ export type Negotiable = Pick<
 >;
 
 /**
- * Perfect negotiation (W3C webrtc-pc, example "Perfect negotiation") over one pair, with ICE generations. It knows no
- * socket and no clock; it drives the connection that it is given.
+ * Perfect negotiation (W3C webrtc-pc, example "Perfect negotiation") over one pair, with ICE generations. Pure
+ * but for the RTCPeerConnection that it is given.
  *
  * - One queue: an operation ends before the next begins, so between operations the state is `stable` or
  *   `have-local-offer` and nothing else.
  * - `createOffer`, `createAnswer` and rollback are explicit: some implementations lack the implicit forms.
- * - Until the first offer of the end that offers, nothing is offered.
- * - An offer of a newer generation wins whoever is polite: the other end knows of a restart that this one's offer missed.
+ * - Nothing is offered before the first offer, which one of the ends makes.
+ * - An offer of a newer generation wins whichever end is polite: its sender knows of a restart that this end's offer missed.
  */
 export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   #generation: number;
-  /** Generation of the local description, which local candidates belong to; of the remote one. */
+  /** Generations of the local description, which local candidates belong to, and of the remote one. */
   #local = 0;
   #remote = 0;
-  /** Offers and answers so far, and whether one is being made that takes up all there is. */
+  /** The number of offers and answers so far, and whether one is being made that will include every change. */
   #steps = 0;
   #deaf = false;
   #closed = false;
@@ -54,7 +54,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     this.#generation = generation;
   }
 
-  /** To the other end. */
+  /** Sends to the other end. */
   protected abstract send(signal: Signal): void;
 
   /** A description was applied: directions and mids may have changed. */
@@ -66,14 +66,14 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     return this.#generation;
   }
 
-  /** The first offer; only the end that offers calls this. */
+  /** Makes the first offer. Only one of the ends calls this. */
   start(): void {
     this.#queue(() => this.#offer());
   }
 
   /**
-   * The connection's `negotiationneeded`. It is not heard before the first round of offer and answer, nor while a step is on
-   * that may serve the need: afterwards the connection says so again if it did not.
+   * The connection's `negotiationneeded`. Ignored before the first round of offer and answer, and during a step that may cover the
+   * change: if it did not, the connection fires the event again afterwards.
    */
   needed(): void {
     const steps = this.#steps;
@@ -98,7 +98,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     });
   }
 
-  /** The server opened a new generation; `offer` when this end is to offer in it. */
+  /** The server opened a new generation. `offer`: this end makes the offer. */
   restart(generation: number, offer: boolean): void {
     this.#queue(async () => {
       if (generation <= this.#generation) return;
@@ -107,7 +107,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     });
   }
 
-  /** The other end may have missed what was sent last. */
+  /** The other end may have missed the last signals: sends them again. */
   resync(): void {
     this.#queue(async () => {
       if (this.#unanswered) this.send(this.#unanswered);
@@ -135,11 +135,11 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
 
   async #offer(options?: RTCOfferOptions): Promise<void> {
     await this.#step(async () => {
-      // In the place of an unanswered one, if need be: a rollback of that would close channels that it was to open.
+      // Replaces an unanswered offer, if there is one. A rollback would close the channels that it was to open.
       const offer = await this.pc.createOffer(options);
       // The polite end's first data channel: libwebrtc can't offer it again once it was rolled back. Its answer comes first.
       if (!this.#polite || this.pc.sctp || !offer.sdp?.includes("m=app")) await this.#apply(offer);
-      // What createOffer gave, not pc.localDescription: that one grows candidates.
+      // What createOffer gave, not pc.localDescription, to which candidates are added.
       this.#unanswered = { generation: this.#generation, description: plain(offer) };
       this.send(this.#unanswered);
     });
@@ -149,7 +149,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     const { pc } = this;
     if (!this.#polite && this.#unanswered?.generation === signal.generation) return;
     const glare = pc.signalingState !== "stable";
-    // One after the other would let a browser say negotiationneeded in between.
+    // At once: between two calls a browser might fire negotiationneeded.
     await this.#step(() =>
       Promise.all([glare && pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)]),
     );
@@ -172,7 +172,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   async #answered(signal: Signal, answer: Description): Promise<void> {
     const offer = this.#unanswered;
     if (offer?.generation !== signal.generation) return;
-    // Before the state is stable again, for what is needed next is said then.
+    // Before the state is stable again, because the browser fires negotiationneeded then.
     this.#unanswered = undefined;
     if (this.pc.signalingState === "stable") await this.#apply(offer.description as Description);
     await this.pc.setRemoteDescription(answer);
@@ -195,7 +195,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   }
 
   async #add({ candidates = [], endOfCandidates }: Signal): Promise<void> {
-    // One that does not fit (of an offer that lost a glare, or of a path this end can't use) must not stop the others.
+    // A candidate that doesn't fit (its offer lost in glare, or this end can't use it) must not stop the others.
     for (const candidate of candidates)
       await this.pc.addIceCandidate(candidate as RTCIceCandidateInit).catch(() => {});
     if (endOfCandidates) await this.pc.addIceCandidate().catch(() => {});

@@ -5,9 +5,9 @@ const ticketsKey = "switchboard.tickets";
 const patience = 300;
 
 /**
- * The device that this page is. Its id lives in `sessionStorage`, so that a reload is the same device; a Web Lock by the
- * id's name tells a duplicated tab, whose copy of the storage has the same id, that the id is taken. The lock is
- * also what keeps Chrome from freezing a hidden page.
+ * This page as a device. Its id is kept in `sessionStorage`, so that a reload is the same device. A duplicated tab has a copy of
+ * the storage with the same id: a Web Lock named after the id tells it that the id is taken. The lock also keeps Chrome from
+ * freezing a hidden page.
  */
 export class PageDevice {
   #held: Promise<string | undefined> | undefined;
@@ -15,13 +15,13 @@ export class PageDevice {
   readonly #given: string | undefined;
   readonly #tickets: boolean;
 
-  /** `tickets`: those of an earlier page are to be kept and found. */
+  /** `given`: an id of the application's choice. `tickets`: keep tickets for the page after a reload. */
   constructor(given: string | undefined, tickets: boolean) {
     this.#given = given;
     this.#tickets = tickets;
   }
 
-  /** The id, held from now on; undefined where the server is to make one. */
+  /** The id, locked from now on. Undefined when the server is to make one. */
   hold(): Promise<string | undefined> {
     this.#held ??= this.#take();
     return this.#held;
@@ -44,7 +44,7 @@ export class PageDevice {
 
   async #take(): Promise<string | undefined> {
     const given = this.#given;
-    // An id of the application's own choice is its own affair, and only kept awake.
+    // The application looks after an id of its own choice. The lock only keeps the page from being frozen.
     if (given !== undefined || typeof document === "undefined") {
       await this.#lock(randomId());
       return given;
@@ -59,14 +59,14 @@ export class PageDevice {
     return id;
   }
 
-  /** Takes the lock, within a moment: the page before a reload lets go at once. True also where there are no locks. */
+  /** Takes the lock. Waits a moment for it, because the page before a reload releases it at once. True also without Web Locks. */
   async #lock(name: string): Promise<boolean> {
     const locks = globalThis.navigator?.locks;
     if (!locks || typeof document === "undefined") return true;
     return new Promise((resolve) => {
       const hold = () => {
         resolve(true);
-        // Released before it was taken.
+        // The lock may have been released before it was taken.
         return (
           this.#held &&
           new Promise<void>((release) => {
@@ -81,7 +81,7 @@ export class PageDevice {
   }
 }
 
-/** Storage may be forbidden (sandboxed frames); then nothing survives a reload. */
+/** Storage may be forbidden (sandboxed frames). Then nothing survives a reload. */
 function read(key: string): string | undefined {
   try {
     return sessionStorage.getItem(key) ?? undefined;

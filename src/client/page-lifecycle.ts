@@ -1,17 +1,17 @@
-/** What the page and the network go through, as far as a link cares. */
+/** What happens to the page and the network, as far as it matters to a link. */
 export interface PageEvents {
-  /** The page is looked at again, or thawed: see whether the link still lives. */
+  /** The page is visible again, or was thawed: check whether the link still works. */
   wake(): void;
-  /** Another network, or the network again. */
+  /** The network changed, or is back. */
   network(): void;
-  /** Into the back/forward cache, and out of it. */
+  /** The page goes into the back/forward cache, and comes out of it. */
   sleep(): void;
   back(): void;
-  /** Closed or reloaded. */
+  /** The page is closed or reloaded. */
   gone(): void;
 }
 
-/** Follows the page; returns what ends that. Outside of pages there is nothing to follow. Never `unload`: it costs the cache. */
+/** Follows the page until the returned function is called. Without `unload`, which would keep it out of the cache. */
 export function followPage(events: PageEvents): () => void {
   if (typeof document === "undefined") return () => {};
   const abort = new AbortController();
@@ -25,7 +25,7 @@ export function followPage(events: PageEvents): () => void {
   listen(window, "pageshow", (event) => (event as PageTransitionEvent).persisted && events.back());
   listen(document, "visibilitychange", () => document.visibilityState === "visible" && events.wake());
   listen(document, "resume", events.wake);
-  // It also tells each change of the estimated speed; only Wi-Fi to cellular and the like count.
+  // The event also comes when the estimated speed changes. Only another type counts, such as Wi-Fi to cellular.
   const connection = (navigator as { connection?: EventTarget & { readonly type?: string } }).connection;
   let type = connection?.type;
   if (connection)

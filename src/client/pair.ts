@@ -8,7 +8,7 @@ import type { Sample, Summed } from "./stats.ts";
 /** A signal, and the notes on media that go with it. */
 export type PairSignal = Signal & { readonly media?: MediaNotes };
 
-/** What a call hears of its pairs. */
+/** What a pair tells its call. */
 export interface PairEvents {
   onSignal(pair: Pair, signal: PairSignal): void;
   onState(pair: Pair): void;
@@ -18,7 +18,7 @@ export interface PairEvents {
   onFailure(pair: Pair, error: unknown): void;
 }
 
-/** What comes in over a pair. */
+/** What a pair receives. */
 export interface Received {
   readonly tracks: readonly MediaStreamTrack[];
   readonly screen: readonly MediaStreamTrack[];
@@ -26,8 +26,8 @@ export interface Received {
 }
 
 /**
- * One RTCPeerConnection of a call: its negotiation, its senders, its candidates in batches (the first 20 ms after the first of
- * them, the later ones each 100 ms, the end at once).
+ * One RTCPeerConnection of a call: its negotiation, its senders, and its candidates, which it sends in batches (20 ms after the
+ * first one, then every 100 ms; the end of candidates at once).
  */
 export class Pair extends Negotiation<RTCPeerConnection> {
   readonly number: number;
@@ -68,16 +68,16 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     };
   }
 
-  /** To be called when media and channels (`lines` of them) are attached: the offering end offers. */
-  begin(lines: number): void {
+  /** To be called when media and data channels (this many) are attached: the end that offers makes its offer. */
+  begin(channels: number): void {
     if (!this.#offers) return;
-    // An offer of nothing connects nothing.
-    if (lines === 0 && this.pc.getTransceivers().length === 0)
+    // An offer without any section would connect nothing.
+    if (channels === 0 && this.pc.getTransceivers().length === 0)
       for (const kind of ["audio", "video"]) this.pc.addTransceiver(kind, { direction: "recvonly" });
     this.start();
   }
 
-  /** Takes what came from the other end for this pair. */
+  /** Takes a signal of the other end. */
   override receive(signal: PairSignal): void {
     if (signal.media) {
       this.#notes = signal.media;
@@ -86,14 +86,14 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     super.receive(signal);
   }
 
-  /** Sends what the media has now. */
+  /** Sends the media's current tracks. */
   attach(media: SourceMedia | undefined): void {
     for (const slot of slots) {
       const track = media?.track(slot);
       const sender = this.sender(slot);
       if (sender) {
         if ((sender.track ?? undefined) !== track)
-          // Only then the sender has its new track, and with it what is muted and which way it goes.
+          // The sender has the new track only then, and directions and notes depend on it.
           sender.replaceTrack(track ?? null).then(
             () => {
               this.#direct();
@@ -117,7 +117,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     return undefined;
   }
 
-  /** What the other end sends now: by the negotiated directions, told apart by its notes. */
+  /** What the other end sends now, by the negotiated directions and its notes. */
   get received(): Received {
     const tracks: MediaStreamTrack[] = [];
     const screen: MediaStreamTrack[] = [];
@@ -132,9 +132,9 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     return { tracks, screen, muted };
   }
 
-  /** Sums up `getStats` since the last time. */
+  /** Statistics since the last time. */
   async stats(): Promise<Summed> {
-    // A file of its own: the first report comes when the call is up, and nobody waits for it.
+    // Loaded on demand: the first report comes when the call is connected, and nobody waits for it.
     const { summarize } = await import("./stats.ts");
     const summed = summarize(await this.pc.getStats(), this.#sample);
     this.#sample = summed.sample;
@@ -147,7 +147,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     this.pc.close();
   }
 
-  /** A description takes the notes with it. */
+  /** Sends a signal; a description with the notes on media. */
   protected send(signal: Signal): void {
     if (!signal.description) this.#events.onSignal(this, signal);
     else {
@@ -170,7 +170,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     return this.pc.addTransceiver(track, { direction: "sendonly", streams: screen ? [screen] : [] }).sender;
   }
 
-  /** Gives each transceiver the direction that hold and media ask for; a change renegotiates by itself. */
+  /** Gives each transceiver the direction that hold and media require. A change fires negotiationneeded. */
   #direct(): void {
     for (const transceiver of this.pc.getTransceivers()) {
       const slot = this.#senders.get(transceiver.sender);
@@ -182,7 +182,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     }
   }
 
-  /** What the SDP does not say of what this end sends. */
+  /** What the SDP does not say of the tracks that this end sends. */
   get #ownNotes(): MediaNotes {
     const notes: MediaNotes = {};
     for (const { mid, sender } of this.pc.getTransceivers()) {
@@ -196,7 +196,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     return notes;
   }
 
-  /** Says what changed, once there was a description to change it from. */
+  /** Sends the notes if they have changed since the last description. */
   #tell(): void {
     const media = this.#ownNotes;
     const text = JSON.stringify(media);
@@ -206,7 +206,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
   }
 
   #candidate(candidate: RTCIceCandidate | null): void {
-    // An empty candidate ends one m-line's; the null one all.
+    // An empty candidate ends those of one m-line, null ends all.
     const own = candidate?.candidate ? (candidate.toJSON() as Candidate) : undefined;
     const generation = this.gathered(own);
     if (generation !== this.#batchGeneration) {

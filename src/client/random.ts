@@ -1,4 +1,4 @@
-/** 128 random bits as text. `crypto.randomUUID` is missing where a page is not secure. */
+/** 128 random bits as text. Insecure pages have no `crypto.randomUUID`. */
 export function randomId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),

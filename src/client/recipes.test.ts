@@ -8,8 +8,8 @@ const page = readFileSync(`${root}docs/client.md`, "utf8");
 
 /** What the recipes take for granted. Each may make its own. */
 const given = `
-import { SwitchboardError, capture, connect } from "switchboard/client";
-import type { Call, Client, LocalMedia } from "switchboard/client";
+import { SwitchboardError, capture, connect } from "@switchboard/client";
+import type { Call, Client, LocalMedia } from "@switchboard/client";
 declare const client: Client;
 declare const call: Call;
 declare const media: LocalMedia;
@@ -36,12 +36,12 @@ test("every recipe of docs/client.md compiles in strict mode", () => {
   expect(recipes.length).toBeGreaterThan(10);
   for (const [at, recipe] of recipes.entries()) {
     const lines = recipe.split("\n");
-    const own = lines.filter((line) => line.startsWith("import ") && !line.includes("switchboard/client"));
+    const own = lines.filter((line) => line.startsWith("import ") && !line.includes("@switchboard/client"));
     const body = lines.filter((line) => !line.startsWith("import "));
     const code = `${own.join("\n")}${given}export async function recipe() {\n${body.join("\n")}\n}\n`;
     writeFileSync(`${folder}/recipe-${at + 1}.ts`, code);
   }
-  const paths = { "switchboard/client": [`${root}src/client/index.ts`] };
+  const paths = { "@switchboard/client": [`${root}src/client/index.ts`] };
   const options = { noUnusedLocals: false, types: [], paths };
   const config = { extends: `${root}tsconfig.json`, compilerOptions: options, include: ["*.ts"] };
   writeFileSync(`${folder}/tsconfig.json`, JSON.stringify(config));

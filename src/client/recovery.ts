@@ -1,17 +1,17 @@
-/** What a connection in trouble needs: a new path, or to be given up. */
+/** What to do about a connection in trouble: restart ICE, or give up. */
 export type RecoveryStep = "restart" | "fail";
 
 const patience = 30_000;
 const atOnce = [0, 5_000, 15_000];
 
 /**
- * When a pair that does not connect, or no longer, is helped. Pure. It restarts ICE 2 s after `disconnected`, at once after
- * `failed`, again 5 and 10 s later, and gives up after 30 s in which both ends' links were up: without those no restart can
- * come through, and the call waits. A first connection gets one restart, after 10 s.
+ * Decides when to restart ICE for a pair that does not connect, or no longer. Pure. It restarts 2 s after `disconnected`, at once
+ * after `failed`, again 5 and 10 s later, and gives up after 30 s during which both ends' links were up: without the links no
+ * restart can get through, and the call waits. A first connection gets one restart, after 10 s.
  */
 export class Recovery {
   #links = true;
-  /** Since when it is in trouble, while it is. */
+  /** Since when the pair is in trouble, if it is. */
   #since: number | undefined;
   #restarts: number[] = [];
 

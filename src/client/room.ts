@@ -1,19 +1,31 @@
-import type { Push, PushOf } from "../protocol/pushes.ts";
+import type { PushOf } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { Member as WireMember } from "../protocol/values.ts";
-import type { Call, Ended, JoinOptions, Member, Message, Peer, Room, RoomPolicy, Sent } from "./api.ts";
+import type {
+  Call,
+  Cancel,
+  Ended,
+  Events,
+  JoinOptions,
+  Member,
+  Message,
+  Peer,
+  Room,
+  RoomPolicy,
+  Sent,
+} from "./api.ts";
 import { failure, MediaCall } from "./call.ts";
 import type { ClientInternals } from "./client-internals.ts";
 import { deferred } from "./deferred.ts";
+import { dispose, Emitter } from "./emitter.ts";
 import { onAbort, SwitchboardError, settled } from "./error.ts";
-import { type Cancel, dispose, Emitter, type Events } from "./live.ts";
 import type { SourceMedia } from "./local-media.ts";
 import { resolveMedia } from "./media.ts";
 
 type RoomEvents = { joined: Member; left: Member; knock: Member; message: Message };
 type RoomPush = PushOf<"room"> | PushOf<"admitted"> | PushOf<"knock"> | PushOf<"room_ended">;
 
-/** A room that this client is in, or wants to be in. It joins again by itself when the link was lost for good. */
+/** A room that this client is in, or wants to be in. It joins again by itself on a new link. */
 export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   readonly name: string;
   state: Room["state"] = "joining";
@@ -25,7 +37,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   readonly #client: ClientInternals;
   readonly #options: JoinOptions;
   readonly #ready = deferred<void>();
-  /** This client's own member id, which the list holds too. */
+  /** This client's own member id. The server's list has it too. */
   #own = "";
   #version = 0;
   #media: SourceMedia | undefined;
@@ -63,7 +75,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     if (this.#left()) this.#closeMedia();
   }
 
-  /** Asks for entry; also again, on a new link. */
+  /** Asks to join; on a new link, again. */
   async join(): Promise<void> {
     if (this.#left()) return;
     const { data, mode = this.#options.media ? "mesh" : undefined } = this.#options;
@@ -76,7 +88,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     if (push.type === "room_ended") this.over({ reason: push.reason });
     else if (push.type === "knock") this.#knock(push);
     else if (push.type === "admitted") {
-      // Who still knocks is told anew.
+      // The server sends a knock again for each member who still waits.
       this.knocking.clear();
       this.#joined({ ...this, ...push, state: "joined" });
     } else if (push.version > this.#version) this.#delta(push);
@@ -87,13 +99,14 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     this.emit("message", message);
   }
 
-  /** A session of the mesh: active at once, no ring. */
+  /** A call of the mesh: active at once, without a ring. */
   session(push: PushOf<"session">): void {
     const member = this.#member({ member: push.member ?? "", index: 1, device: "", ...push.peer });
     const call = new MediaCall(this.#client, push.offer ? "out" : "in", push.peer, member.remote);
+    call.ofRoom = true;
     call.use(this.#media, false);
     call.become(push.session);
-    this.#client.began(call);
+    this.#client.sessions.began(call);
     call.begin(push);
     member.call = call;
     void call.ended.then(() => {
@@ -177,7 +190,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     this.changed();
   }
 
-  /** The whole list as it is now. */
+  /** Takes the whole list of members. */
   #list(members: readonly WireMember[]): void {
     const now = new Set(members.map(({ member }) => member));
     for (const id of [...this.members.keys()]) if (!now.has(id)) this.#gone(id);
@@ -217,7 +230,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   }
 }
 
-/** A member, whose stream is made when somebody asks for it: a room without media needs no WebRTC. */
+/** A member. Its stream is made on demand: a room without media needs no WebRTC. */
 class RoomMember implements Member {
   readonly id: string;
   readonly peer: Peer;
@@ -237,9 +250,4 @@ class RoomMember implements Member {
     this.#remote ??= this.#client.newStream();
     return this.#remote;
   }
-}
-
-/** True for the pushes that speak of a room itself, not of a session in it. */
-export function isRoomPush(push: Push): push is RoomPush {
-  return "room" in push && !("session" in push);
 }

@@ -1,4 +1,4 @@
-/** What a call can send: each goes over a sender of its own. A slot's name ends with the kind of its track. */
+/** What a call can send, each over a sender of its own. A slot's name ends with the kind of its track. */
 export const slots = ["audio", "video", "screenaudio", "screenvideo"] as const;
 export type Slot = (typeof slots)[number];
 

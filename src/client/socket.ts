@@ -20,7 +20,7 @@ export function openSocket(server: string, events: TransportEvents): Transport {
   };
 }
 
-/** Opens the fallback, whose code is loaded for it: almost nobody needs it. */
+/** Opens the fallback. Its code is loaded on demand, because few need it. */
 export function openHttp(server: string, events: TransportEvents): Transport {
   let transport: Transport | undefined;
   let closed = false;

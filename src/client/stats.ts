@@ -1,6 +1,6 @@
 import type { CallStats } from "./api.ts";
 
-/** The counters of one `getStats`, from which the next one's rates are counted. */
+/** The counters of one `getStats`, for the rates of the next one. */
 export interface Sample {
   readonly at: number;
   readonly bytesIn: number;
@@ -9,7 +9,7 @@ export interface Sample {
   readonly lost: number;
 }
 
-/** What the wire's `report` says of a connection. Times in ms, rates in bit/s, losses from 0 to 1. */
+/** The statistics of a `report` request. Times in ms, rates in bit/s, losses from 0 to 1. */
 interface Summary {
   readonly path: "direct" | "relay" | undefined;
   readonly rtt: number | undefined;
@@ -23,7 +23,7 @@ interface Summary {
   readonly remote: string | undefined;
 }
 
-/** The statistics of one moment: for the wire, for the application, and for the next ones. */
+/** One sample of statistics: for the server, for the application, and for the next sample. */
 export interface Summed {
   readonly summary: Summary;
   readonly stats: CallStats;
@@ -32,7 +32,7 @@ export interface Summed {
 
 type Entry = Readonly<Record<string, unknown>>;
 
-/** Sums up a report of `getStats`; rates are over the time since `before`. What an implementation lacks is undefined or 0. */
+/** Sums up `getStats`. Rates are over the time since `before`. Values that the implementation lacks are undefined or 0. */
 export function summarize(report: RTCStatsReport, before?: Sample): Summed {
   const all = [...(report as unknown as Map<string, Entry>).values()];
   const of = (type: string) => all.filter((entry) => entry.type === type);

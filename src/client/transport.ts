@@ -1,6 +1,6 @@
 import type { Json } from "./link-shell.ts";
 
-/** One transport under the link: a WebSocket, or HTTP where that is blocked. */
+/** A transport of the link: a WebSocket, or HTTP where that is blocked. */
 export interface Transport {
   send(frame: Json): void;
   close(code: number): void;
@@ -9,11 +9,11 @@ export interface Transport {
 export interface TransportEvents {
   opened(): void;
   frame(frame: Json): void;
-  /** Told once; 1006 when there was no close from the other side. */
+  /** Called once. The code is 1006 when the server did not close. */
   closed(code: number, reason: string): void;
 }
 
-/** A frame, or undefined for what is none: something between here and the server changed it. */
+/** Parses a frame. Undefined for text that is none: something between client and server has changed it. */
 export function parse(text: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -3,7 +3,7 @@ import type { Presence } from "./api.ts";
 import type { ClientInternals } from "./client-internals.ts";
 import { onAbort } from "./error.ts";
 
-/** Who is watched, and what is known of them. Each user is asked for once, however many watch. */
+/** The watched users and their presence. The server is asked for each user once, however many watch that user. */
 export class Watches {
   readonly presence = new Map<string, Presence>();
   readonly #watchers = new Set<readonly string[]>();
@@ -29,7 +29,7 @@ export class Watches {
     return off;
   }
 
-  /** Watches on a new link. */
+  /** Asks again, on a new link. */
   again(): void {
     const users = [...this.#users];
     if (users.length > 0) void this.#client.say("watch", { users });
@@ -46,7 +46,7 @@ export class Watches {
     return new Set([...this.#watchers].flat());
   }
 
-  /** Of these, only those whom nobody else watches matter to the server. */
+  /** Tells the server of the users whom nobody else here watches. */
   #say(type: "watch" | "unwatch", mine: readonly string[]): void {
     const users = mine.filter((user) => !this.#users.has(user));
     if (users.length > 0) void this.#client.say(type, { users });

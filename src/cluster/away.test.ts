@@ -1,11 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { connected, resumeAt, signIn } from "../../test/support/cluster-steps.ts";
+import { inCall, resumeAt, ringing, signIn, three } from "../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../test/support/sim-cluster.ts";
 import type { SimClient } from "../../test/support/sim-core.ts";
 
-const three = ["n1", "n2", "n3"];
-
-/** A node loses its connection to the others, and has it again once that is done: what was on its way is said again, or lost. */
+/** A node loses its connection to the others while `meanwhile` runs. What was on its way is said again, or lost. */
 function away(cluster: SimCluster, node: string, meanwhile: () => void): void {
   cluster.hub.down(node);
   cluster.flow();
@@ -15,7 +13,7 @@ function away(cluster: SimCluster, node: string, meanwhile: () => void): void {
   cluster.pass(1_000);
 }
 
-/** The page is reloaded, and finds its calls at that node by their newest ticket. */
+/** The client's page is reloaded, and finds its calls at that node by their newest ticket. */
 function reload(cluster: SimCluster, client: SimClient, node: string): SimClient {
   client.drop();
   cluster.pass(1);
@@ -32,22 +30,16 @@ const about = (client: SimClient, session: string) =>
   client.heard.filter((frame) => frame.session === session);
 
 describe("a call that is found again while its node is away for a moment", () => {
-  test("is told of whole before anything else is said of it", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n1", "alice/web");
-    const bob = signIn(cluster, "n3", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("is described whole before its client hears anything else of it", () => {
+    const { cluster, caller: alice, session } = inCall("n1 alice", "n3 bob");
     away(cluster, "n1", () => {
       const again = reload(cluster, alice, "n3");
       expect(about(again, session)[0]).toMatchObject({ type: "session", state: "active" });
     });
   });
 
-  test("is the next node's for all, also for those who did not hear it say so", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n2", "alice/web");
-    const bob = signIn(cluster, "n1", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("belongs to the next node for every node, also for one that missed the claim", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n2 alice", "n1 bob");
     let again = bob;
     away(cluster, "n3", () => {
       again = reload(cluster, bob, "n3");
@@ -60,11 +52,8 @@ describe("a call that is found again while its node is away for a moment", () =>
     expect(alice.last("ended")).toMatchObject({ session, reason: "hangup" });
   });
 
-  test("is not spoken of by its former node once it is over", () => {
-    const cluster = new SimCluster(three);
-    const bob = signIn(cluster, "n2", "bob/phone");
-    const alice = signIn(cluster, "n1", "alice/web");
-    const session = connected(cluster, bob, alice);
+  test("is not heard of from its former node once it is over", () => {
+    const { cluster, caller: bob, callee: alice, session } = inCall("n2 bob/phone", "n1 alice/web");
     away(cluster, "n1", () => {
       const again = reload(cluster, bob, "n1");
       again.drop(1000);
@@ -75,11 +64,8 @@ describe("a call that is found again while its node is away for a moment", () =>
     expect(alice.pushes("ended")).toHaveLength(1);
   });
 
-  test("knows of no move: who was asked for it is answered, and who was to take the call hears that it is over there", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n2", "alice/web");
-    const phone = signIn(cluster, "n1", "bob/phone");
-    const session = connected(cluster, alice, phone);
+  test("knows of no move: the device that the call was to move to hears that the call is lost there", () => {
+    const { cluster, caller: alice, callee: phone, session } = inCall("n2 alice", "n1 bob");
     const desk = signIn(cluster, "n3", "bob/desk");
     phone.ask("move", { session, to: "desk" });
     cluster.flow();
@@ -91,12 +77,9 @@ describe("a call that is found again while its node is away for a moment", () =>
     expect(alice.last("session")).toMatchObject({ session, state: "active", pair: 1 });
   });
 
-  test("does not know what its former owner was asked: that says so", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n3", "alice/web");
-    const bob = signIn(cluster, "n3", "bob/phone");
+  test("does not know what its former owner was asked: the former owner says so", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n3 alice", "n3 bob");
     signIn(cluster, "n1", "alice/desk");
-    const session = connected(cluster, alice, bob);
     away(cluster, "n1", () => {
       alice.ask("move", { session, to: "desk" });
       reload(cluster, bob, "n1");
@@ -104,7 +87,7 @@ describe("a call that is found again while its node is away for a moment", () =>
     expect(alice.heard.find(({ re }) => re === alice.lastId).error).toMatchObject({ code: "temporary" });
   });
 
-  test("is the call of its key there", () => {
+  test("keeps its key there", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n3", "alice/web");
     signIn(cluster, "n1", "bob/phone");
@@ -123,11 +106,7 @@ describe("a call that is found again while its node is away for a moment", () =>
   });
 
   test("does not ring its own caller", () => {
-    const cluster = new SimCluster(three);
-    const phone = signIn(cluster, "n1", "bob/phone");
-    const desk = signIn(cluster, "n2", "bob/desk");
-    const { session } = desk.ask("call", { to: "bob" }).ok;
-    cluster.flow();
+    const { cluster, caller: desk, callee: phone, session } = ringing("n2 bob/desk", "n1 bob");
     expect(phone.last("incoming")).toMatchObject({ session });
     away(cluster, "n3", () => void reload(cluster, phone, "n3"));
     expect(desk.pushes("incoming")).toEqual([]);
@@ -135,11 +114,8 @@ describe("a call that is found again while its node is away for a moment", () =>
 });
 
 describe("a node that is away for a moment", () => {
-  test("costs a call nothing: a pair that opens goes on opening", () => {
-    const cluster = new SimCluster(three);
-    const carol = signIn(cluster, "n3", "carol/web");
-    const alice = signIn(cluster, "n1", "alice/web");
-    const session = connected(cluster, carol, alice);
+  test("costs a call nothing: a new pair goes on opening", () => {
+    const { cluster, caller: carol, callee: alice, session } = inCall("n3 carol", "n1 alice/web");
     alice.ask("move", { session, to: "web" });
     cluster.flow();
     expect(alice.last("pair")).toMatchObject({ session, pair: 2 });
@@ -147,11 +123,8 @@ describe("a node that is away for a moment", () => {
     expect([...alice.pushes("session"), ...carol.pushes("session")]).toEqual([]);
   });
 
-  test("takes no part from a device whose newer run it alone has seen, and which is gone again", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n2", "alice/web");
-    const bob = signIn(cluster, "n3", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("ends no part of a device for a newer run that only that node saw, and that is gone again", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n2 alice", "n3 bob");
     away(cluster, "n2", () => {
       cluster.node("n2").client("bob", "phone").connect().drop(1000);
       expect(alice.last("peer")).toMatchObject({ session, link: "detached" });
@@ -162,7 +135,7 @@ describe("a node that is away for a moment", () => {
     expect(sdps(bob)).toEqual(["v=1"]);
   });
 
-  test("and hands its calls over then: nobody hears that they are lost", () => {
+  test("and drains meanwhile hands its calls over: no device hears that they are lost", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n1", "alice/web");
     const phones = [signIn(cluster, "n2", "alice/phone"), signIn(cluster, "n3", "alice/desk")];
@@ -177,11 +150,8 @@ describe("a node that is away for a moment", () => {
     }
   });
 
-  test("and whose device comes back just when its call is handed over: the other end hears of that", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n2", "alice/web");
-    const bob = signIn(cluster, "n1", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("and whose device comes back just when its call is handed over: the other end hears that it is back", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n2 alice", "n1 bob");
     away(cluster, "n1", () => {
       bob.drop();
       cluster.node("n2").core.drain(cluster.now, 10_000);
@@ -196,12 +166,8 @@ describe("a node that is away for a moment", () => {
     expect(alice.last("ended")).toMatchObject({ session, reason: "hangup" });
   });
 
-  test("whose device has asked for something of a call that ends by another run of it: it is answered", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n1", "alice/web");
-    const bob = signIn(cluster, "n3", "bob/phone");
-    const { session } = alice.ask("call", { to: "bob" }).ok;
-    cluster.flow();
+  test("and whose device waits for a reply when another run of it ends the call: the device gets one", () => {
+    const { cluster, callee: bob, session } = ringing("n1 alice", "n3 bob");
     bob.ask("accept", { session });
     cluster.flow();
     away(cluster, "n1", () => cluster.node("n1").client("bob", "phone").connect().drop(1000));
@@ -210,12 +176,8 @@ describe("a node that is away for a moment", () => {
     expect(bob.replyTo(bob.lastId).error).toMatchObject({ code: "outcome_unknown" });
   });
 
-  test("has its answer to a call taken once, though the next owner is asked again", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n2", "alice/web");
-    const desk = signIn(cluster, "n1", "bob/desk");
-    const { session } = alice.ask("call", { to: "bob" }).ok;
-    cluster.flow();
+  test("takes a call once, though its answer is repeated to the next owner", () => {
+    const { cluster, caller: alice, callee: desk, session } = ringing("n2 alice", "n1 bob/desk");
     let phone = desk;
     away(cluster, "n1", () => {
       cluster.node("n2").core.drain(cluster.now, 10_000);
@@ -229,11 +191,8 @@ describe("a node that is away for a moment", () => {
 });
 
 describe("a link that goes on at another node while one is away for a moment", () => {
-  test("hears what waited for it before what is said there", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n3", "alice/web");
-    const bob = signIn(cluster, "n2", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("hears what waited for it before what is said at the new node", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n3 alice", "n2 bob");
     cluster.hub.down("n2");
     alice.ask("signal", { session, ...offer("v=1") });
     cluster.flow();
@@ -245,7 +204,7 @@ describe("a link that goes on at another node while one is away for a moment", (
     expect(sdps(bob)).toEqual(["v=1", "v=2"]);
   });
 
-  test("is no newer than a run that its home has seen", () => {
+  test("gives way to a newer run that its former node has seen", () => {
     const cluster = new SimCluster(three);
     signIn(cluster, "n2", "alice/web").ask("watch", { users: ["bob"] });
     const old = signIn(cluster, "n1", "bob/phone");
@@ -275,7 +234,7 @@ describe("a link that goes on at another node while one is away for a moment", (
     expect(cluster.node("n3").core.stats().devices).toBe(1);
   });
 
-  test("of a home that does not answer is not displaced by a run that may be older: it tries again", () => {
+  test("is not displaced by a run that may be older while its former node does not answer: that run tries again", () => {
     const cluster = new SimCluster(three);
     signIn(cluster, "n2", "alice/web").ask("watch", { users: ["bob"] });
     signIn(cluster, "n1", "bob/phone");
@@ -294,7 +253,7 @@ describe("a link that goes on at another node while one is away for a moment", (
   });
 });
 
-test("a hello that has waited for other nodes opens no link for a client that has gone", () => {
+test("a hello that waited for other nodes opens no link when its client has gone", () => {
   const cluster = new SimCluster(three);
   signIn(cluster, "n1", "bob/desk");
   cluster.hub.sleep("n1");
@@ -305,7 +264,7 @@ test("a hello that has waited for other nodes opens no link for a client that ha
   expect(cluster.node("n2").core.stats()).toMatchObject({ linksLive: 0, linksSuspended: 0 });
 });
 
-test("a link that more came for on its way than its log can hold begins anew", () => {
+test("a link begins anew when more comes for it on its way than its log can hold", () => {
   const cluster = new SimCluster(three, { logFrames: 8 });
   const alice = signIn(cluster, "n3", "alice/web");
   const bob = signIn(cluster, "n2", "bob/phone");

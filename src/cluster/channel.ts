@@ -6,25 +6,25 @@ import type { NodeItem } from "./items.ts";
 export interface Batch {
   readonly from: string;
   readonly boot: string;
-  /** The receiver that is meant, where the sender has heard of it: another run of it has another state. */
+  /** The run of the receiver that is meant, once the sender has heard one: another run has another state. */
   readonly to?: string;
-  /** Counts the times that either of both runs has given the other up: what they said before counts no more. */
+  /** Counts how often either side has given the other up. What they said in an earlier epoch is void. */
   readonly epoch: number;
   /** Number of the batch in its stream, from 1. */
   readonly n: number;
-  /** JSON texts: the bound of a message counts their bytes. */
+  /** Items as JSON texts, whose lengths bound the batch. */
   readonly items: readonly string[];
 }
 
-/** A link that something in a batch was for, and the node that it has gone over to. */
+/** A link that an item of a batch was for, and the node that the link has moved to. */
 export interface GoneOn {
   readonly link: string;
   readonly to: string;
 }
 
 /**
- * What the receiver of a batch says. `moved`: what was for these links is not there yet, but sent on. `reset`: it has given
- * that stream up; the epoch that it is in.
+ * The receiver's answer to a batch. `moved`: items for these links have not arrived yet, they were sent on. `reset`: the
+ * receiver has given that stream up, and is in this epoch.
  */
 export type BatchAnswer =
   | { readonly boot: string; readonly ok: number; readonly moved?: readonly GoneOn[] }
@@ -37,74 +37,95 @@ export interface ChannelOptions {
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
   now(): number;
-  /** The other side has given the stream up, or is another run than was meant. */
+  /** Hears an item that the peer has sent. */
+  item(item: NodeItem): void;
+  /** Which of these items' links have left this node, and where to: this node sends the items on. */
+  goneOn(items: readonly NodeItem[]): readonly GoneOn[];
+  /** The peer has sent on items for these links, which have left it. */
+  sentOn(links: readonly GoneOn[]): void;
+  /** Both sides must begin anew, in that epoch: the peer has given the streams up, or too much waits for it. */
+  renew(epoch: number): void;
+  /**
+   * The peer does not know this node's stream: it is in another epoch, or another run. The next epoch is at least
+   * `epoch`.
+   */
   reset(boot: string, epoch: number): void;
-  /** The other side has sent on what was for these links. */
-  moved(links: readonly GoneOn[]): void;
-  /** More waits than may. */
-  overflowed(): void;
 }
 
-/** What one batch may hold, in characters; a backplane's message has some 1 MiB. */
+/** What one batch may hold, in characters. A message of the backplane may have 1 MiB. */
 const batchSize = 262_144;
 const batchItems = 512;
-/** What may wait for a peer that does not answer. */
+/** Items that may wait for a peer that does not answer. */
 const maxQueue = 50_000;
+/** ms */
 const answerTimeout = 2_000;
-/** No responders is not yet gone: a node that joins the backplane again takes a moment. */
+/**
+ * When a failed batch is sent again, in ms: soon at first, for a node that joins the backplane again has no
+ * subscription for a moment.
+ */
 const retryAfter = [250, 1_000] as const;
-/** A peer that has not answered for this long is not waited for by new requests. */
+/** After so much silence of a peer new requests to it are refused at once. ms */
 const patience = 3_000;
 
-/** What a peer has not acknowledged: it may have what was sent to it, and has nothing of the rest. */
+/** Items that a peer has not acknowledged. */
 export interface Lost {
+  /** Items that were sent: the peer may have them. */
   readonly doubtful: readonly NodeItem[];
+  /** Items that waited behind those: the peer has none of them. */
   readonly unsent: readonly NodeItem[];
 }
 
 interface Waiting {
   readonly upTo: number;
-  /** Waits for one attempt only. */
+  /** Fails with the first attempt that fails. */
   readonly once: boolean;
   readonly done: (arrived: boolean, now: number) => void;
 }
 
 /**
- * The way to one other node: items arrive there in order, each exactly once, as long as both nodes live and neither
- * gives the stream up. One batch is outstanding; while the backplane is down nothing is sent and everything waits.
+ * The channel to one other node: a stream of items each way. Items arrive in order, each exactly once, as long as both nodes
+ * live and neither gives the streams up, which begins a new epoch. One batch of a stream is outstanding; while the backplane
+ * is down nothing is sent and everything waits.
  */
-export class NodeChannel {
+export class Channel {
   readonly #options: ChannelOptions;
   #epoch = 0;
-  #n = 0;
+  /** Number of the last batch that was sent in this epoch, and of the last that was received. */
+  #sent = 0;
+  #received = 0;
   #queue: NodeItem[] = [];
   #outstanding: { readonly items: number; readonly batch: Batch } | undefined;
-  /** Items that were put in, and that have arrived, since the stream began. */
+  /** How many items were put in, and have arrived, since the epoch began. */
   #put = 0;
   #arrived = 0;
   #waiting: Waiting[] = [];
   #pump: Deadline | undefined;
   #failures = 0;
-  /** Since when the peer does not answer; undefined while it does. */
+  /** Since when the peer has not answered; undefined while it does. */
   #silentSince: number | undefined;
-  /** The run of the peer that the stream is for. */
+  /** The run of the peer that the stream is for; undefined before one was heard. */
   peerBoot: string | undefined;
 
   constructor(options: ChannelOptions) {
     this.#options = options;
   }
 
-  /** Items that wait for the peer. */
+  /** Items that the peer has not acknowledged. */
   get backlog(): number {
     return this.#put - this.#arrived;
   }
 
-  /** False when a request to this peer would only wait. */
+  /** See {@link Batch.epoch}. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** False when the peer has not answered for a while, so that a request to it would only wait. */
   responsive(now: number): boolean {
     return this.#silentSince === undefined || now - this.#silentSince < patience;
   }
 
-  /** Puts an item in. It leaves with all others of this turn. */
+  /** Puts an item into the stream. It leaves together with all others of this turn. */
   send(item: NodeItem): void {
     const last = this.#queue.at(-1);
     // One push for many devices of that node travels once.
@@ -113,7 +134,7 @@ export class NodeChannel {
       return;
     }
     if (this.#queue.length >= maxQueue) {
-      this.#options.overflowed();
+      this.#options.renew(this.#epoch + 1);
       return;
     }
     this.#queue.push(item);
@@ -122,8 +143,8 @@ export class NodeChannel {
   }
 
   /**
-   * Calls back when everything that was put in until now has arrived, or never will. `once`: it is tried at once, and an
-   * attempt that fails is not waited out.
+   * Calls back when everything that was put in until now has arrived, or is lost. `once`: tries at once, and calls back with
+   * false if that attempt fails.
    */
   flushed(done: Waiting["done"], { once = false } = {}): void {
     if (this.#arrived === this.#put) {
@@ -134,12 +155,39 @@ export class NodeChannel {
     if (once) this.wake();
   }
 
-  /** Tries at once: the backplane is up again, or the peer was heard. */
+  /** Sends what waits at once, rather than after the time between attempts: the backplane is up, or the peer was heard. */
   wake(): void {
     if (this.#pump !== undefined) this.#pumpAt(0);
   }
 
-  /** Ends the stream, for one of that epoch. */
+  /** Takes a batch of the peer: answers it, and passes its items on. A batch that was taken before is only answered. */
+  receive({ epoch, n, items: texts }: Batch, answer: (said: BatchAnswer) => void): void {
+    const { boot, item, goneOn, renew } = this.#options;
+    // The peer has given up what both sides had said: so does this one.
+    if (epoch > this.#epoch) renew(epoch);
+    const next = n === this.#received + 1;
+    if (epoch < this.#epoch || (!next && n !== this.#received)) {
+      answer({ boot, reset: this.#epoch });
+      return;
+    }
+    const items = texts.map((text) => JSON.parse(text) as NodeItem);
+    const moved = goneOn(items);
+    answer({ boot, ok: n, ...(moved.length === 0 ? {} : { moved }) });
+    if (!next) return;
+    this.#received = n;
+    for (const one of items) item(one);
+  }
+
+  /**
+   * Begins anew for another run of a peer that was gone already. What was put in since the peer went is for that run: the
+   * former run never had it.
+   */
+  restart(now: number): void {
+    const { doubtful, unsent } = this.abandon(0, now);
+    for (const item of [...doubtful, ...unsent]) this.send(item);
+  }
+
+  /** Gives up the streams of this epoch and begins that one. Returns the items that were not acknowledged. */
   abandon(epoch: number, now: number): Lost {
     this.#pump?.cancel();
     this.#pump = undefined;
@@ -151,11 +199,11 @@ export class NodeChannel {
     this.#waiting = [];
     this.#put = 0;
     this.#arrived = 0;
-    this.#n = 0;
+    this.#sent = 0;
+    this.#received = 0;
     this.#epoch = epoch;
     this.#failures = 0;
     this.#silentSince = undefined;
-    this.peerBoot = undefined;
     for (const { done } of waiting) done(false, now);
     return lost;
   }
@@ -195,10 +243,17 @@ export class NodeChannel {
       size += text.length;
     }
     this.#queue.splice(0, items.length);
-    this.#n += 1;
+    this.#sent += 1;
     const { node: from, boot } = this.#options;
     const to = this.peerBoot;
-    const batch = { from, boot, ...(to === undefined ? {} : { to }), epoch: this.#epoch, n: this.#n, items };
+    const batch = {
+      from,
+      boot,
+      ...(to === undefined ? {} : { to }),
+      epoch: this.#epoch,
+      n: this.#sent,
+      items,
+    };
     this.#outstanding = { items: items.length, batch };
   }
 
@@ -207,12 +262,12 @@ export class NodeChannel {
     if (answer.kind === "reply") {
       const said = answer.reply as BatchAnswer;
       if ("reset" in said) {
-        this.#options.reset(said.boot, said.reset);
+        this.#options.reset(said.boot, Math.max(said.reset, this.#epoch + 1));
         return;
       }
       if (said.ok === batch.n) {
         this.peerBoot = said.boot;
-        if (said.moved !== undefined) this.#options.moved(said.moved);
+        if (said.moved !== undefined) this.#options.sentOn(said.moved);
         this.#delivered(now);
         return;
       }

@@ -1,37 +1,83 @@
 import type { Limits } from "../protocol/limits.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
-import type { Device } from "../signaling/device.ts";
+import type { Device, LinkEnd } from "../signaling/device.ts";
 import type { Directory } from "../signaling/directory.ts";
-import type { LinkEnd } from "../signaling/link/links.ts";
+import type { KeyedCallElsewhere } from "../signaling/elsewhere.ts";
 import type { Ports } from "../signaling/ports.ts";
+import type { RoomRule } from "../signaling/room/room-policy.ts";
+import type { RoomsOptions } from "../signaling/room/rooms.ts";
+import type { KeySnapshot } from "../signaling/session/call-keys.ts";
 import type { Backplane } from "./backplane.ts";
 import type { GoneOn, Lost } from "./channel.ts";
-import type { ClusterHost, ClusterStats } from "./cluster-host.ts";
 import { Deliveries } from "./devices/deliveries.ts";
-import { RemoteDevices, type RemoteDevicesEvents, type SessionClaim } from "./devices/remote-devices.ts";
+import { localDevices } from "./devices/device-notice.ts";
+import { RemoteDevices, type RemoteDevicesEvents } from "./devices/remote-devices.ts";
 import { RemoteLink } from "./devices/remote-link.ts";
-import type { NodeItem } from "./items.ts";
+import type { NodeItem, SessionClaim } from "./items.ts";
 import { LinkFences } from "./links/link-fences.ts";
-import { type LinkState, LinkTransfer } from "./links/link-transfer.ts";
+import { type LinkSource, type LinkState, LinkTransfer } from "./links/link-transfer.ts";
 import { type Broadcast, Nodes, type NodesEvents } from "./nodes.ts";
-import type { ClusterRooms } from "./rooms/cluster-rooms.ts";
-import { LegInbox } from "./sessions/leg-inbox.ts";
-import { OwnerInbox } from "./sessions/owner-inbox.ts";
+import { ClusterRooms } from "./rooms/cluster-rooms.ts";
+import { LegInbox, type LegInboxHost } from "./sessions/leg-inbox.ts";
+import { OwnerInbox, type OwnerInboxHost } from "./sessions/owner-inbox.ts";
 import { RemoteLegs } from "./sessions/remote-legs.ts";
-import { SessionClaims } from "./sessions/session-claims.ts";
+import { SessionClaims, type SessionClaimsHost } from "./sessions/session-claims.ts";
 import { SessionFinder } from "./sessions/session-finder.ts";
-import { SessionHandover } from "./sessions/session-handover.ts";
+import { type HandoverHost, SessionHandover } from "./sessions/session-handover.ts";
 import { SettlingBackplane } from "./settling-backplane.ts";
+
+/** What the cluster makes happen in the core of this node. */
+export interface ClusterHost
+  extends Pick<LinkSource, "freeze" | "give" | "thaw">,
+    Pick<RoomsOptions, "connect" | "disconnect">,
+    HandoverHost,
+    SessionClaimsHost,
+    LegInboxHost,
+    OwnerInboxHost {
+  /** A device of another node can be rung from now on. */
+  arrived(device: Device, now: number): void;
+  /** A device of another node is gone for good. */
+  departed(device: Device, why: LinkEnd, now: number): void;
+  /** What others may see of the user's devices at other nodes has changed. */
+  remoteChanged(user: string, now: number): void;
+  /** Ends the link of a local device whose newer run is elsewhere. */
+  displace(device: Device, why: "stale" | "replaced", now: number): void;
+  /** True when this node owns the session, and the leg of that number can be found again. */
+  owns(session: string, leg: number): boolean;
+  /** The call that this node has taken under the user's key. */
+  keyed(user: string, key: string, now: number): KeyedCallElsewhere | undefined;
+  /** Calls of a user, by key, that are over: their node leaves. */
+  keysOver(user: string, keys: readonly KeySnapshot[], now: number): void;
+  /** Another node was asked to end the links of the user, or of one device. */
+  kicked(user: string, device: string | undefined, now: number): void;
+}
 
 export interface ClusterOptions {
   readonly node: string;
+  /** Random: this run of the node. */
   readonly boot: string;
   readonly limits: Limits;
   readonly ports: Ports;
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
   readonly directory: Directory;
+  /** The rules of rooms. */
+  readonly rooms: readonly RoomRule[];
+  /** Not called before the cluster is made. */
   readonly host: ClusterHost;
+}
+
+/** Gauges, for metrics. */
+export interface ClusterStats {
+  /** Other nodes that are there. */
+  readonly peers: number;
+  /** Devices of other nodes that are known here, and users that are followed. */
+  readonly devices: number;
+  readonly users: number;
+  /** Parts that devices here have in sessions of other nodes. */
+  readonly sessions: number;
+  /** What waits to reach other nodes. */
+  readonly backlog: number;
 }
 
 /**
@@ -43,9 +89,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   readonly nodes: Nodes;
   readonly devices: RemoteDevices;
   readonly legs: RemoteLegs;
-  readonly backplane: Backplane;
-  /** Set by the core, whose rooms need its sessions. */
-  rooms: ClusterRooms | undefined;
+  readonly rooms: ClusterRooms;
   readonly finder: SessionFinder;
   readonly transfer: LinkTransfer;
   readonly handover: SessionHandover;
@@ -58,10 +102,11 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    const { node, boot, ports, deadlines, directory, host } = options;
+    const { node, boot, limits, ports, deadlines, directory, host } = options;
     const backplane = new SettlingBackplane(options.backplane, deadlines, ports.now);
-    this.backplane = backplane;
-    this.nodes = new Nodes({ node, boot, backplane, deadlines, now: ports.now, events: this });
+    const silence = limits.nodeSilence;
+    this.nodes = new Nodes({ node, boot, backplane, deadlines, silence, now: ports.now, events: this });
+    const local = (user: string) => localDevices(directory, user);
     this.devices = new RemoteDevices({
       nodes: this.nodes,
       backplane,
@@ -69,21 +114,35 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       directory,
       now: ports.now,
       hash: ports.hash,
-      local: host.local.bind(host),
+      local,
       events: this,
     });
-    const { ticketTtl } = options.limits;
     this.legs = new RemoteLegs({
       nodes: this.nodes,
       deadlines,
-      limits: options.limits,
+      limits,
       overdue: ({ device, session, owner }) => this.claims.rejoin(device, session, owner),
     });
-    const owns = host.owns.bind(host);
-    const keyed = (user: string, key: string) => host.keyed(user, key, ports.now());
+    const { nodes, devices, legs } = this;
+    const rules = options.rooms;
+    const random = ports.random.bind(ports);
+    const { connect, disconnect } = host;
+    const rooms = new ClusterRooms({
+      rooms: {
+        limits,
+        rules,
+        deadlines,
+        random,
+        connect: connect.bind(host),
+        disconnect: disconnect.bind(host),
+      },
+      ...{ limits, nodes, devices, legs, backplane, deadlines, now: ports.now, hash: ports.hash },
+    });
+    this.rooms = rooms;
+    this.deliveries = new Deliveries(nodes, ports.now);
     this.transfer = new LinkTransfer({
-      nodes: this.nodes,
-      devices: this.devices,
+      nodes,
+      devices,
       backplane,
       deadlines,
       now: ports.now,
@@ -94,7 +153,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         owners: (link) => {
           const device = host.localByLink(link);
           if (device === undefined) return [];
-          return [...new Set([...this.legs.owners(device), ...(this.rooms?.ownersOf(device) ?? [])])];
+          return [...new Set([...legs.owners(device), ...rooms.ownersOf(device)])];
         },
         heard: (link, done) => {
           const device = host.localByLink(link);
@@ -103,18 +162,22 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         },
       },
     });
-    const { nodes, devices, legs } = this;
-    this.deliveries = new Deliveries(nodes, ports.now);
     const gaveAway = (session: string, owner: string, epoch: number) =>
       this.claims.gaveAway(session, owner, epoch);
     this.handover = new SessionHandover({ nodes, devices, legs, host, gaveAway });
-    const finder = new SessionFinder({ node, backplane, now: ports.now, ticketTtl, owns, keyed });
+    const finder = new SessionFinder({
+      node,
+      backplane,
+      now: ports.now,
+      ticketTtl: limits.ticketTtl,
+      owns: host.owns.bind(host),
+      keyed: (user, key) => host.keyed(user, key, ports.now()),
+    });
     this.finder = finder;
     this.#fences = new LinkFences(nodes);
-    const claims = new SessionClaims({ nodes, devices, legs, finder, deadlines, host });
+    const claims = new SessionClaims({ nodes, devices, legs, finder, deadlines, local, host });
     this.claims = claims;
     const { transfer } = this;
-    const rooms = () => this.rooms;
     this.#inbox = new OwnerInbox({ nodes, legs, transfer, claims, directory, host, rooms });
     this.#legInbox = new LegInbox({ devices, ports, host, nodes });
   }
@@ -150,48 +213,16 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     return this.nodes.backlog === 0 && this.handover.size === 0;
   }
 
-  /** Other nodes that may remember what the device, or another one of its user, has asked before. */
-  nodesThatKnew(device: Device): string[] {
-    const { user, cameFrom } = device;
-    const nodes = new Set([...this.devices.everHeld(user), ...this.legs.owners(device)]);
-    if (cameFrom !== undefined) nodes.add(cameFrom);
-    return [...nodes].filter((node) => node !== this.nodes.name && this.nodes.isLive(node));
-  }
-
-  // What happens to devices of this node
-
-  /** A device of the user came, or is another than before. */
-  altered(user: string): void {
-    this.devices.announce(user);
-  }
-
-  suspended(device: Device): void {
-    this.legs.tell(device, { t: "link", link: device.link.id, state: "suspended" });
-  }
-
-  resumed(device: Device): void {
-    this.legs.tell(device, { t: "link", link: device.link.id, state: "live" });
-  }
-
-  closed(device: Device, why: LinkEnd): void {
-    const link = device.link.id;
-    this.legs.tell(device, { t: "closed", link, why });
-    this.legs.dropped(device);
-    this.devices.announce(device.user, { link, why });
-  }
-
-  kicked(user: string, device: string | undefined): void {
-    this.nodes.broadcast({ op: "kick", user, ...(device === undefined ? {} : { device }) });
-  }
+  // Links that change their node
 
   /** The link of the device has gone over to that node, as one that has part in these sessions of this node. */
   gaveAway(device: Device, to: string, sessions: readonly string[]): void {
     const moved = { t: "moved", link: device.link.id, to } as const;
-    const owners = new Set([...this.legs.owners(device), ...(this.rooms?.ownersOf(device) ?? [])]);
+    const owners = new Set([...this.legs.owners(device), ...this.rooms.ownersOf(device)]);
     for (const owner of owners) this.nodes.send(owner, moved);
     this.legs.dropped(device);
     this.devices.gaveAway(device, to, sessions);
-    this.rooms?.gaveAway(device);
+    this.rooms.gaveAway(device);
   }
 
   /** A link has come from another node. */
@@ -200,7 +231,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     const own = linkState.legs.filter(({ owner }) => owner === node);
     const remote = linkState.legs.filter(({ owner }) => owner !== node);
     this.legs.restore(device, remote);
-    this.rooms?.adoptMemberships(device, linkState.rooms, now);
+    this.rooms.adoptMemberships(device, linkState.rooms, now);
     // Which sessions of this node it has part in is known here without words; nor does what rings already ring again.
     const rings = own.filter(({ caller }) => caller !== undefined).map(({ session }) => session);
     const known = (item: NodeItem) =>
@@ -244,7 +275,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       case "room-term":
       case "room-lost":
       case "room-moved":
-        this.rooms?.item(from, item, now);
+        this.rooms.item(from, item, now);
         break;
       case "forward":
         this.item(item.from, item.item, now);
@@ -301,7 +332,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   }
 
   up(node: string, again: boolean, _now: number): void {
-    this.rooms?.up(again);
+    this.rooms.up(again);
     if (!again) return;
     this.nodes.send(node, { t: "resync" });
     this.devices.resync(node);
@@ -324,7 +355,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.#fences.gone(node);
     this.#fences.lost([...lost.doubtful, ...lost.unsent]);
     this.devices.nodeGone(node, now);
-    this.rooms?.gone(node, now);
+    this.rooms.gone(node, now);
   }
 
   // RemoteDevicesEvents

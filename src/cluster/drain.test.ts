@@ -1,11 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { connected, resumeAt, signIn } from "../../test/support/cluster-steps.ts";
+import { inCall, resumeAt, ringing, signIn, three } from "../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../test/support/sim-cluster.ts";
 import type { SimClient } from "../../test/support/sim-core.ts";
 
-const three = ["n1", "n2", "n3"];
-
-/** A node goes, and its clients do as they are told. */
+/** A node drains and leaves, and its clients resume at the other one when they are told to. */
 function drain(cluster: SimCluster, name: string, clients: SimClient[], to: string): void {
   const { core } = cluster.node(name);
   core.drain(cluster.now, 10_000);
@@ -28,17 +26,14 @@ function drain(cluster: SimCluster, name: string, clients: SimClient[], to: stri
 }
 
 describe("a node that drains", () => {
-  test("its calls go on elsewhere, each under its id, whoever sat where", () => {
+  test("loses no call: each goes on elsewhere under its id, whichever end was here", () => {
     for (const [caller, callee] of [
       ["n1", "n2"],
       ["n2", "n1"],
       ["n1", "n1"],
       ["n1", "n3"],
     ] as const) {
-      const cluster = new SimCluster(three);
-      const alice = signIn(cluster, caller, "alice/web");
-      const bob = signIn(cluster, callee, "bob/phone");
-      const session = connected(cluster, alice, bob);
+      const { cluster, caller: alice, callee: bob, session } = inCall(`${caller} alice`, `${callee} bob`);
       drain(cluster, "n1", [alice, bob], "n2");
       alice.ask("restart", { session, pair: 1, generation: 1 });
       const asked = alice.lastId;
@@ -53,11 +48,8 @@ describe("a node that drains", () => {
     }
   });
 
-  test("what both ends say meanwhile arrives, in order, each once", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n1", "alice/web");
-    const bob = signIn(cluster, "n2", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("passes on what both ends say meanwhile, in order, each once", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n1 alice", "n2 bob");
     const said = { alice: 0, bob: 0 };
     const signals = new Map<SimClient, Set<number>>([alice, bob].map((client) => [client, new Set()]));
     const say = (client: SimClient, who: "alice" | "bob") => {
@@ -87,12 +79,9 @@ describe("a node that drains", () => {
   });
 
   describe("while the session is on its way", () => {
-    /** Alice's node has told bob's that the call leaves, and has not heard that bob holds back. */
+    /** Alice's node has told bob's that the session leaves, and has not heard that bob's requests are held back. */
     function leaving() {
-      const cluster = new SimCluster(three);
-      const alice = signIn(cluster, "n1", "alice/web");
-      const bob = signIn(cluster, "n2", "bob/phone");
-      const session = connected(cluster, alice, bob);
+      const { cluster, caller: alice, callee: bob, session } = inCall("n1 alice", "n2 bob");
       cluster.node("n1").core.drain(cluster.now, 10_000);
       cluster.freeze("n1");
       cluster.flow();
@@ -114,7 +103,7 @@ describe("a node that drains", () => {
 
     test("what a device says goes with it to another node", () => {
       const { cluster, alice, bob } = leaving();
-      // Its node waits for the one that stands still.
+      // Bob's node waits for alice's, which stands still.
       resumeAt(cluster, bob, "n3");
       cluster.thaw("n1");
       expect(bob.welcome).toMatchObject({ resumed: true, home: "n3" });
@@ -145,13 +134,9 @@ describe("a node that drains", () => {
     });
   });
 
-  test("a call that rings rings on; its answer, on the way meanwhile, counts", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n1", "alice/web");
-    const bob = signIn(cluster, "n2", "bob/phone");
+  test("leaves a call ringing, and an answer that was on its way counts", () => {
+    const { cluster, caller: alice, callee: bob, session } = ringing("n1 alice", "n2 bob");
     const desk = signIn(cluster, "n3", "bob/desk");
-    const { session } = alice.ask("call", { to: "bob" }).ok;
-    cluster.flow();
     cluster.node("n1").core.drain(cluster.now, 10_000);
     bob.ask("accept", { session });
     const asked = bob.lastId;
@@ -164,11 +149,8 @@ describe("a node that drains", () => {
     expect(desk.last("ended")).toMatchObject({ reason: "answered_elsewhere", device: "phone" });
   });
 
-  test("one after the other, with calls all the while: nothing ends", () => {
-    const cluster = new SimCluster(three);
-    const alice = signIn(cluster, "n1", "alice/web");
-    const bob = signIn(cluster, "n2", "bob/phone");
-    const session = connected(cluster, alice, bob);
+  test("and then the next, and the next: a call outlives them all", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n1 alice", "n2 bob");
     for (const [name, to] of [
       ["n1", "n2"],
       ["n2", "n3"],
@@ -183,7 +165,7 @@ describe("a node that drains", () => {
     }
   });
 
-  test("a call's key means that call at the next node too, while it rings there and once it is over", () => {
+  test("takes its calls' keys along: a key means its call at the next node too, while that rings and once it is over", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n1", "alice/web");
     const again = () => {
@@ -194,7 +176,7 @@ describe("a node that drains", () => {
     const session = again();
     cluster.node("n1").core.drain(cluster.now, 10_000);
     cluster.flow();
-    // The session itself has gone to the first of the others.
+    // The session itself has gone to n2, the first of the others.
     resumeAt(cluster, alice, "n3");
     expect(again()).toBe(session);
     cluster.pass(60_000);
@@ -208,7 +190,7 @@ describe("a node that drains", () => {
     expect(again()).toBe(session);
   });
 
-  test("a link that goes on at the next run of a node is not gone with the last one", () => {
+  test("gives a link to the next run of a node: the link is not lost with the former run", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n1", "alice/web");
     const bob = signIn(cluster, "n3", "bob/phone");

@@ -1,15 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { connected, resumeAt, signIn } from "../../test/support/cluster-steps.ts";
+import { inCall, resumeAt, signIn, three } from "../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../test/support/sim-cluster.ts";
 
-const three = ["n1", "n2", "n3"];
-
-test("what is asked of a session whose node has forgotten the device is answered", () => {
-  const cluster = new SimCluster(three);
-  const alice = signIn(cluster, "n1", "alice/web");
-  const bob = signIn(cluster, "n2", "bob/phone");
-  const session = connected(cluster, alice, bob);
-  // What bob asks is on its way until the call is over for long, and alice's node has nothing to do with him any more.
+test("a request to a session whose node has forgotten the device gets a reply", () => {
+  const { cluster, caller: alice, callee: bob, session } = inCall("n1 alice", "n2 bob");
+  // Bob's requests are on their way until the call is long over, and alice's node has nothing to do with him any more.
   for (const node of three) cluster.hub.sleep(node);
   const asked = (["ringing", "hangup"] as const).map((type) => {
     bob.ask(type, { session });
@@ -37,7 +32,7 @@ describe("nodes that could not hear each other for a while", () => {
     for (const node of three) cluster.hub.down(node);
   };
 
-  test("a ring that another owner has taken over ends where the former one had begun it", () => {
+  test("a ring that another owner took over ends at the device that the former owner rang", () => {
     const cluster = new SimCluster(three);
     signIn(cluster, "n1", "alice/desk");
     const phone = signIn(cluster, "n2", "alice/phone");
@@ -59,7 +54,7 @@ describe("nodes that could not hear each other for a while", () => {
     expect(phone.last("ended")).toMatchObject({ session });
   });
 
-  test("a device whose ring nobody knows any more hears that in the end", () => {
+  test("a device that rings for a call that no node knows any more stops at last", () => {
     const cluster = new SimCluster(three);
     const phone = signIn(cluster, "n1", "bob/phone");
     const alice = signIn(cluster, "n3", "alice/web");
@@ -69,7 +64,8 @@ describe("nodes that could not hear each other for a while", () => {
     const { session } = alice.ask("call", { to: "bob" }).ok;
     notice(cluster);
     cluster.pass(5_000);
-    // Another run of the phone displaces the one that the call is on its way to, and is gone before that one hears of it.
+    // The call is on its way to the phone. A later run of the phone displaces it for n3, and is gone before the phone's
+    // node hears of that.
     const other = cluster.node("n3").client("bob", "phone").connect();
     cluster.pass(1_000);
     other.drop(1000);
@@ -81,7 +77,7 @@ describe("nodes that could not hear each other for a while", () => {
     expect(phone.last("ended")).toMatchObject({ session, reason: "lost" });
   });
 
-  test("who watches a user hears of her device that comes with its link", () => {
+  test("a watcher hears of a device that comes to her node with its link", () => {
     const cluster = new SimCluster(three);
     const alice = signIn(cluster, "n2", "alice/web");
     const together = apart(cluster);

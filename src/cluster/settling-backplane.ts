@@ -1,7 +1,10 @@
 import type { Deadlines } from "../shared/deadlines.ts";
 import type { Backplane, BackplaneAnswer, BackplaneState } from "./backplane.ts";
 
-/** A backplane whose messages are inputs of the core like any other: what each makes due is done right after it. */
+/**
+ * A backplane whose messages are inputs of the core like a client's frames: after each of them the deadlines that it
+ * made due are run.
+ */
 export class SettlingBackplane implements Backplane {
   readonly #backplane: Backplane;
   readonly #settle: () => void;
@@ -27,7 +30,7 @@ export class SettlingBackplane implements Backplane {
   }
 
   request(subject: string, message: unknown, timeout: number, done: (answer: BackplaneAnswer) => void): void {
-    // An answer that is there at once belongs to the input in hand, whose own reply goes out first.
+    // An answer that comes before `request` returns belongs to the input in hand, whose own reply goes out first.
     let asking = true;
     this.#backplane.request(subject, message, timeout, (answer) => {
       done(answer);

@@ -1,19 +1,19 @@
 import { X509Certificate } from "node:crypto";
+import { withKeyText } from "../auth/public-key.ts";
+import { hasKeys } from "../auth/settings.ts";
 import { TokenVerifier } from "../auth/token-verifier.ts";
-import { withKeyText } from "../config/public-key.ts";
-import { hasKeys } from "../config/rules.ts";
+import type { LoadedSettings } from "../config/load.ts";
 import type { Settings } from "../config/schema.ts";
 import { readCertificate } from "../net/certificate-files.ts";
 import { now } from "../net/clock.ts";
 import { listen } from "../net/listen.ts";
 import { joinCluster } from "../server/cluster.ts";
 import { createLog } from "../telemetry/log.ts";
-import type { Finding } from "./finding.ts";
-import { diagnoseTurn } from "./turn-diagnosis.ts";
+import { diagnoseTurn, type Finding } from "./turn-diagnosis.ts";
 
 /** Nothing where the settings give nothing to look at. */
 type Found = Finding | readonly Finding[] | undefined;
-type Check = (settings: Settings) => Found | Promise<Found>;
+type Check = (settings: LoadedSettings) => Found | Promise<Found>;
 
 const checks: readonly Check[] = [keys, publicKey, jwks, port, tls, clock, memory, diagnoseTurn, nats];
 const marks = { ok: "ok   ", look: "look ", wrong: "WRONG" };
@@ -23,7 +23,7 @@ const jwksTimeout = 5_000;
 const builtAfter = Date.UTC(2026, 0, 1);
 
 /** Tries out what the settings name, and says what would keep the server from working. Exit code 1 if something would. */
-export async function doctor(settings: Settings): Promise<number> {
+export async function doctor(settings: LoadedSettings): Promise<number> {
   const found = await Promise.all(checks.map((check) => check(settings)));
   const findings = found.flatMap((one) => one ?? []);
   for (const { state, text } of findings) console.log(`${marks[state]} ${text}`);
@@ -67,7 +67,7 @@ async function jwks({ tokens }: Settings): Promise<Finding | undefined> {
   }
 }
 
-async function port({ host, port: wanted, dev }: Settings): Promise<Finding> {
+async function port({ host, port: wanted, dev, given }: LoadedSettings): Promise<Finding> {
   const at = { host: host || (dev ? "127.0.0.1" : "0.0.0.0"), port: wanted, tls: undefined };
   const none = { messageBytes: 1, bufferedBytes: 1, bodyBytes: 1, sockets: [], fault: () => {} };
   try {
@@ -75,7 +75,10 @@ async function port({ host, port: wanted, dev }: Settings): Promise<Finding> {
     await server.stop();
     return { state: "ok", text: `port ${wanted} of ${at.host} is free` };
   } catch (error) {
-    return { state: "wrong", text: `port ${wanted} of ${at.host} can't be had: ${(error as Error).message}` };
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE" && dev && !given.has("port"))
+      return { state: "look", text: `port ${wanted} of ${at.host} is taken: the next free one will be used` };
+    return { state: "wrong", text: `port ${wanted} of ${at.host} can't be had: ${message}` };
   }
 }
 
@@ -113,7 +116,6 @@ function memory({ limits }: Settings): Finding {
 }
 
 async function nats(settings: Settings): Promise<Finding | undefined> {
-  if (settings.nats.url.length === 0) return undefined;
   let reason = "it does not answer";
   try {
     const log = createLog({ level: "silent", format: "json" });
@@ -121,8 +123,9 @@ async function nats(settings: Settings): Promise<Finding | undefined> {
       reason = facts.reason ?? reason;
     };
     const cluster = joinCluster(settings, `doctor-${process.pid}`, log, () => {});
+    if (cluster === undefined) return undefined;
     await cluster.settled();
-    const state = cluster.backplane?.state;
+    const { state } = cluster.backplane;
     await cluster.close();
     return state === "up"
       ? { state: "ok", text: "NATS lets us in" }

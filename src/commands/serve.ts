@@ -1,8 +1,8 @@
-import { hasKeys } from "../config/rules.ts";
-import type { Settings } from "../config/schema.ts";
-import { startSwitchboard } from "../main.ts";
+import { hasKeys } from "../auth/settings.ts";
+import type { LoadedSettings } from "../config/load.ts";
 import { runtime } from "../net/listen.ts";
 import { packageVersion } from "../package-info.ts";
+import { startSwitchboard } from "../server/listen.ts";
 import { createLog } from "../telemetry/log.ts";
 import { runWorkers, type WorkerReady } from "./workers.ts";
 
@@ -10,7 +10,7 @@ const noKeys =
   "there is no key to verify tokens with: set tokens.secret, tokens.publicKey or tokens.jwksUrl, or start with --dev to try it out on this machine";
 
 /** Runs the server until a signal ends it. Resolves with the exit code; a wrong setting is one line on stderr. */
-export async function serve(settings: Settings): Promise<number> {
+export async function serve(settings: LoadedSettings): Promise<number> {
   if (!settings.dev && !hasKeys(settings)) {
     console.error(`switchboard: ${noKeys}`);
     return 2;
@@ -21,7 +21,7 @@ export async function serve(settings: Settings): Promise<number> {
   try {
     server = await startSwitchboard(settings, log);
   } catch (error) {
-    console.error(`switchboard: ${startFailure(error, settings)}`);
+    console.error(`switchboard: ${(error as Error).message}`);
     return 2;
   }
   // Before anybody is told that the server is there.
@@ -34,7 +34,7 @@ export async function serve(settings: Settings): Promise<number> {
   const address = settings.dev ? server.url.replace("127.0.0.1", "localhost") : server.url;
   const hint = settings.dev ? " (development mode: for this machine only)" : "";
   log.info({ version: packageVersion, runtime, url: server.url }, `Switchboard is at ${address}${hint}`);
-  process.send?.({ turn: server.turnUrls } satisfies WorkerReady);
+  process.send?.({ shared: server.workerSettings } satisfies WorkerReady);
   const signal = await asked;
   // Whoever asks a second time does not want to wait.
   for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));
@@ -43,19 +43,4 @@ export async function serve(settings: Settings): Promise<number> {
   await server.stop();
   log.info("stopped");
   return 0;
-}
-
-function startFailure(error: unknown, { port, host }: Settings): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  switch (code) {
-    case "EADDRINUSE":
-      return `setting port: ${port} is in use by another program; choose another with --port or PORT`;
-    case "EACCES":
-      return `setting port: this user may not listen on ${port}`;
-    case "EADDRNOTAVAIL":
-    case "ENOTFOUND":
-      return `setting host: ${host} is no address of this machine`;
-    default:
-      return message;
-  }
 }

@@ -4,12 +4,17 @@ import { hmacSha1 } from "../net/crypto.ts";
 import { formatHost } from "../package-info.ts";
 import { completed, turnOptions } from "../server/turn.ts";
 import { parseAddress } from "../shared/ip-address.ts";
+import { parseIceUrl } from "../turn/ice-url.ts";
 import { startTurnFleet } from "../turn/shell/fleet.ts";
-import { parseIceUrl } from "../turn/shell/ice-url.ts";
 import { probeTurn } from "../turn/shell/probe.ts";
 import { isPublicAddress } from "../turn/shell/public-address.ts";
 import { discoverAddresses, type SeenAddress } from "../turn/shell/stun-discovery.ts";
-import type { Finding } from "./finding.ts";
+
+/** What the doctor found out about one thing, and what to do about it where it is wrong. */
+export interface Finding {
+  readonly state: "ok" | "look" | "wrong";
+  readonly text: string;
+}
 
 /** Makes a credential that lives for so many ms. */
 type Credential = (life: number) => { readonly username: string; readonly credential: string };

@@ -4,11 +4,13 @@ import { now } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { runtime } from "../net/listen.ts";
 import { nodeName } from "../package-info.ts";
+import { ticketKeys } from "../server/ticket-keys.ts";
 import { createLog, type Logger } from "../telemetry/log.ts";
 
-/** What a worker tells once it listens: the TURN URLs of each of its threads. */
+/** What a worker tells once it listens: settings of the other workers, as environment variables. */
 export interface WorkerReady {
-  readonly turn: readonly (readonly string[])[];
+  /** A list for each part that has something to share; the n-th other worker takes the n-th entry, and after the last they begin anew. */
+  readonly shared: readonly (readonly Readonly<Record<string, string>>[])[];
 }
 
 /** The first wait before a worker that died is started again, and the longest. Who lived as long as that begins anew. ms */
@@ -26,7 +28,7 @@ export async function runWorkers(settings: Settings): Promise<number> {
   }
   const log = createLog(settings.log);
   const secrets = {
-    SWITCHBOARD_TICKET_KEY: settings.ticketKey || random(32),
+    ...ticketKeyFor(settings, log),
     SWITCHBOARD_TURN_SECRET: settings.turn.secret || random(32),
   };
   const numbers = Array.from({ length: settings.workers }, (_, index) => index + 1);
@@ -39,15 +41,21 @@ export async function runWorkers(settings: Settings): Promise<number> {
   // One that refuses its settings, or was told to hurry, takes the others with it.
   for (const { over } of workers) void over.then((code) => code !== 0 && tell("SIGTERM"));
 
-  // TURN has one set of ports: the first worker has it, and the others hand out its addresses.
+  // The first worker has what there can be only one of, such as the ports of TURN, and the others share it.
   const ready = await first.run(secrets);
   for (const [index, worker] of others.entries()) {
-    const urls = ready?.turn[(index + 1) % ready.turn.length]?.filter((url) => url.startsWith("turn:")) ?? [];
-    const external = urls.length === 0 ? {} : { SWITCHBOARD_TURN_EXTERNAL: urls.join(",") };
-    void worker.run({ ...secrets, ...external });
+    const shared = (ready?.shared ?? []).map((entries) => entries[(index + 1) % entries.length]);
+    void worker.run(Object.assign({ ...secrets }, ...shared));
   }
   const codes = await Promise.all(workers.map((worker) => worker.over));
   return Math.max(...codes);
+}
+
+/** One key for all workers, also where the state folder can't be used. */
+function ticketKeyFor(settings: Settings, log: Logger): Readonly<Record<string, string>> {
+  if (settings.ticketKey !== "" || settings.tokens.secret !== "") return {};
+  const [key = new Uint8Array()] = ticketKeys(settings, now(), log.warn.bind(log));
+  return { SWITCHBOARD_TICKET_KEY: Buffer.from(key).toString("base64url") };
 }
 
 function refuse({ port }: Settings): string | undefined {
@@ -77,9 +85,10 @@ class Worker {
   constructor(number: number, settings: Settings, log: Logger) {
     this.#number = number;
     this.#log = log;
-    const { admin } = settings;
+    const { admin, port } = settings;
     this.#flags = [
-      ...["--workers", "1", "--reuse-port", "true"],
+      // Given, also where it is the default: every worker has this port or none.
+      ...["--workers", "1", "--reuse-port", "true", "--port", String(port)],
       ...["--node", `${nodeName(settings.node)}-${number}`],
       ...(admin.port === 0 ? [] : ["--admin.port", String(admin.port + number - 1)]),
     ];

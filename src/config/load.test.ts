@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defaultLimits } from "../protocol/limits.ts";
-import { loadSettings, type Sources } from "./load.ts";
-import type { Settings } from "./schema.ts";
+import { type LoadedSettings, loadSettings, type Sources } from "./load.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "switchboard-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -15,7 +14,7 @@ function file(text: string): string {
   return path;
 }
 
-function load(sources: Sources): Settings {
+function load(sources: Sources): LoadedSettings {
   const settings = loadSettings(sources);
   if (!settings.ok) throw new Error(settings.error);
   return settings.value;
@@ -66,6 +65,14 @@ describe("precedence", () => {
     expect(load({ env: { SWITCHBOARD_PORT: "4", PORT: "5" } }).port).toBe(4);
     expect(load({ env: { PORT: "" } }).port).toBe(8080);
   });
+});
+
+test("what was given is known from what has its default, also where it is the same", () => {
+  expect(load({}).given).toEqual(new Set());
+  const path = file('{ "port": 8080, "turn": { "udpPort": 3478 } }');
+  const env = { SWITCHBOARD_PAGE: "true", HOST: "" };
+  const { given } = load({ flags: flags({ config: path, dev: true }), env, object: { drain: 1 } });
+  expect(given).toEqual(new Set(["port", "turn.udpPort", "drain", "page", "dev"]));
 });
 
 describe("texts", () => {
@@ -137,11 +144,17 @@ describe("a wrong setting is named with where it stands", () => {
       { flags: flags({ "trusted-proxies": "10.0.0.0/33" }) },
       ["trustedProxies", "10.0.0.0/33"],
     ],
+    [
+      "proxies that are everybody",
+      { flags: flags({ "trusted-proxies": "0.0.0.0/0" }) },
+      ["trustedProxies", "0.0.0.0/0 would let strangers"],
+    ],
     ["node that is no id", { env: { NODE_ID: "a b" } }, ["node", "white space"]],
     ["NATS of another scheme", { env: { NATS_URL: "nats://a,ws://b" } }, ["nats.url", "second"]],
     ["NATS without ticketKey", { env: { NATS_URL: "nats://a" } }, ["ticketKey", "nats.url"]],
     ["workers without NATS", { flags: flags({ workers: "2" }) }, ["workers", "nats.url"]],
     ["NATS prefix of two tokens", { flags: flags({ "nats.prefix": "a.b" }) }, ["nats.prefix"]],
+    ["nodes given up too soon", { flags: flags({ "limits.node-silence": "5000" }) }, ["nodeSilence", "6000"]],
     ["half of TLS to NATS", { flags: flags({ "nats.tls.cert": "a.pem" }) }, ["nats.tls.key"]],
     ["other half of TLS to NATS", { flags: flags({ "nats.tls.key": "a.pem" }) }, ["nats.tls.cert"]],
     ["missing file", { flags: flags({ config: "/nowhere.json" }) }, ["/nowhere.json"]],

@@ -5,8 +5,7 @@ import { fail, ok, type Result } from "../shared/result.ts";
 import { parseJsonWithComments } from "./json-with-comments.ts";
 import { isGroup, type Option, options } from "./option.ts";
 import { parseText } from "./parse-text.ts";
-import { checkTogether } from "./rules.ts";
-import { Settings } from "./schema.ts";
+import { checks, Settings } from "./schema.ts";
 
 /** Where settings come from: a later source yields to an earlier one. */
 export interface Sources {
@@ -19,31 +18,46 @@ export interface Sources {
   readonly object?: unknown;
 }
 
+/** All settings, and which of them somebody gave: the others have their defaults. */
+export interface LoadedSettings extends Settings {
+  /** Paths such as `turn.udpPort`. */
+  readonly given: ReadonlySet<string>;
+}
+
 type Tree = { [name: string]: Tree | unknown };
+
+/** Settings while they are put together. */
+interface Draft {
+  readonly tree: Tree;
+  readonly given: Set<string>;
+}
 
 const checkers = new Map(options.map((option) => [option.path, Compile(option.schema)]));
 
 /** All settings, checked one by one and together. The error is one line that names the wrong one and where it stands. */
-export function loadSettings(sources: Sources): Result<Settings, string> {
-  const tree: Tree = {};
-  for (const option of options) set(tree, option, structuredClone(option.schema.default));
+export function loadSettings(sources: Sources): Result<LoadedSettings, string> {
+  const draft: Draft = { tree: {}, given: new Set() };
+  for (const option of options) put(draft.tree, option, structuredClone(option.schema.default));
 
   const path = fileNamed(sources);
   if (path !== undefined) {
     const file = readSettings(path);
     if (!file.ok) return file;
-    const wrong = merge(tree, file.value, Settings, "", `in ${path}`);
+    const wrong = merge(draft, file.value, Settings, "", `in ${path}`);
     if (wrong !== undefined) return fail(wrong);
   }
   if (sources.object !== undefined) {
-    const wrong = merge(tree, sources.object, Settings, "", "in the options");
+    const wrong = merge(draft, sources.object, Settings, "", "in the options");
     if (wrong !== undefined) return fail(wrong);
   }
-  const wrong = mergeEnvironment(tree, sources.env ?? {}) ?? mergeFlags(tree, sources.flags ?? new Map());
+  const wrong = mergeEnvironment(draft, sources.env ?? {}) ?? mergeFlags(draft, sources.flags ?? new Map());
   if (wrong !== undefined) return fail(wrong);
-  const settings = tree as Settings;
-  const contradiction = checkTogether(settings);
-  return contradiction === undefined ? ok(settings) : fail(contradiction);
+  const settings: LoadedSettings = { ...(draft.tree as Settings), given: draft.given };
+  for (const check of checks) {
+    const contradiction = check(settings);
+    if (contradiction !== undefined) return fail(contradiction);
+  }
+  return ok(settings);
 }
 
 function fileNamed(sources: Sources): string | undefined {
@@ -63,7 +77,7 @@ function readSettings(path: string): Result<unknown, string> {
 }
 
 function merge(
-  tree: Tree,
+  draft: Draft,
   value: unknown,
   schema: TSchema,
   prefix: string,
@@ -77,18 +91,21 @@ function merge(
     const known = Object.hasOwn(schema.properties, name) ? schema.properties[name] : undefined;
     if (known === undefined) return `unknown setting ${path} ${where}`;
     if (isGroup(known)) {
-      const wrong = merge(tree, one, known, `${path}.`, where);
+      const wrong = merge(draft, one, known, `${path}.`, where);
       if (wrong !== undefined) return wrong;
       continue;
     }
     const wrong = explain(path, one);
     if (wrong !== undefined) return `setting ${path} ${where}: ${wrong}`;
-    set(tree, optionAt(path), one);
+    set(draft, optionAt(path), one);
   }
   return undefined;
 }
 
-function mergeEnvironment(tree: Tree, env: Readonly<Record<string, string | undefined>>): string | undefined {
+function mergeEnvironment(
+  draft: Draft,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
   const known = new Set(["SWITCHBOARD_CONFIG", ...options.flatMap((option) => option.env)]);
   for (const name of Object.keys(env))
     if (name.startsWith("SWITCHBOARD_") && !known.has(name))
@@ -96,28 +113,28 @@ function mergeEnvironment(tree: Tree, env: Readonly<Record<string, string | unde
   for (const option of options) {
     const name = option.env.find((one) => env[one] !== undefined && env[one] !== "");
     if (name === undefined) continue;
-    const wrong = setText(tree, option, env[name] ?? "");
+    const wrong = setText(draft, option, env[name] ?? "");
     if (wrong !== undefined) return `setting ${option.path} in the environment (${name}): ${wrong}`;
   }
   return undefined;
 }
 
-function mergeFlags(tree: Tree, flags: ReadonlyMap<string, string | true>): string | undefined {
+function mergeFlags(draft: Draft, flags: ReadonlyMap<string, string | true>): string | undefined {
   for (const [flag, value] of flags) {
     if (flag === "config") continue;
     const option = options.find((one) => one.flag === flag || one.path === flag);
     if (option === undefined) return `unknown flag --${flag}`;
     if (value === true && option.schema.type !== "boolean") return `flag --${flag} needs a value`;
-    const wrong = setText(tree, option, value === true ? "true" : value);
+    const wrong = setText(draft, option, value === true ? "true" : value);
     if (wrong !== undefined) return `setting ${option.path} (flag --${flag}): ${wrong}`;
   }
   return undefined;
 }
 
-function setText(tree: Tree, option: Option, text: string): string | undefined {
+function setText(draft: Draft, option: Option, text: string): string | undefined {
   const value = parseText(option.schema, text);
   const wrong = value.ok ? explain(option.path, value.value) : value.error;
-  if (wrong === undefined && value.ok) set(tree, option, value.value);
+  if (wrong === undefined && value.ok) set(draft, option, value.value);
   return wrong;
 }
 
@@ -138,7 +155,12 @@ function optionAt(path: string): Option {
   return option;
 }
 
-function set(tree: Tree, option: Option, value: unknown): void {
+function set({ tree, given }: Draft, option: Option, value: unknown): void {
+  given.add(option.path);
+  put(tree, option, value);
+}
+
+function put(tree: Tree, option: Option, value: unknown): void {
   const names = option.path.split(".");
   const last = names.pop() ?? "";
   let at = tree;

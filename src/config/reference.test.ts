@@ -15,7 +15,9 @@ test("the example file is what the schema says", () => {
 
 test("the example file can be loaded, and is the defaults", () => {
   const path = new URL("../../switchboard.example.json", import.meta.url).pathname;
-  expect(loadSettings({ file: path })).toEqual(loadSettings({}));
+  const [written, fallback] = [loadSettings({ file: path }), loadSettings({})];
+  if (!written.ok || !fallback.ok) throw new Error("can't be loaded");
+  expect({ ...written.value, given: undefined }).toEqual({ ...fallback.value, given: undefined });
 });
 
 test("the example file holds every setting", () => {

@@ -20,12 +20,14 @@ const stats: CoreStats = {
   signals: 0,
 };
 
+const backplane = { name: "backplane", state: "up", ok: true };
+const turn = { name: "turn", state: { state: "ok", ms: 12 }, ok: true };
+
 function app(parts: Partial<AppParts> = {}) {
   const answer = createApp({
     version: "1.2.3",
     core: { draining: false, stats: () => stats },
-    backplane: { state: "up" },
-    turn: { health: () => ({ state: "ok", ms: 12 }) },
+    health: () => [backplane, turn],
     metrics: new Metrics(() => stats),
     metricsToken: "",
     pageFolder: undefined,
@@ -48,12 +50,15 @@ describe("health", () => {
       200,
       { status: "ready", backplane: "up", links: 4, sessions: 2, turn: { state: "ok", ms: 12 } },
     ]);
-    const degraded = await app({ backplane: { state: "down" } })("/health/ready");
+    const degraded = await app({ health: () => [{ ...backplane, state: "down", ok: false }, turn] })(
+      "/health/ready",
+    );
     expect([degraded.status, await degraded.json()]).toMatchObject([
       200,
       { status: "degraded", backplane: "down" },
     ]);
-    const mute = await app({ turn: { health: () => ({ state: "failed", failure: "allocate: no answer" }) } })(
+    const failed = { state: "failed", failure: "allocate: no answer" };
+    const mute = await app({ health: () => [backplane, { ...turn, state: failed, ok: false }] })(
       "/health/ready",
     );
     expect(await mute.json()).toMatchObject({ status: "degraded", turn: { failure: "allocate: no answer" } });
@@ -106,6 +111,14 @@ describe("pages", () => {
     const again = await get("/client.js", { headers: { "If-None-Match": first.headers.get("etag") ?? "" } });
     expect(again.status).toBe(304);
     expect(await again.text()).toBe("");
+  });
+
+  test("may be imported by pages of other origins, also where they have not changed", async () => {
+    const first = await get("/client.js");
+    const again = await get("/client.js", { headers: { "If-None-Match": first.headers.get("etag") ?? "" } });
+    for (const response of [first, again])
+      expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    expect((await get("/health/live")).headers.get("access-control-allow-origin")).toBeNull();
   });
 
   test("are gzipped for who takes it", async () => {

@@ -1,8 +1,7 @@
 import { Hono } from "hono";
-import type { Backplane } from "../cluster/backplane.ts";
 import { equalSecrets } from "../net/crypto.ts";
 import type { Core } from "../signaling/core.ts";
-import { readiness, type TurnHealth } from "../telemetry/health.ts";
+import { type HealthPart, readiness } from "../telemetry/health.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { securityHeaders } from "./security-headers.ts";
 import { StaticFiles } from "./static-files.ts";
@@ -10,8 +9,8 @@ import { StaticFiles } from "./static-files.ts";
 export interface AppParts {
   readonly version: string;
   readonly core: Pick<Core, "draining" | "stats">;
-  readonly backplane: Pick<Backplane, "state"> | undefined;
-  readonly turn: { health(): TurnHealth };
+  /** Of the parts of the server. */
+  health(): readonly HealthPart[];
   readonly metrics: Metrics;
   /** Asked for by `/metrics`; empty: nobody is asked. */
   readonly metricsToken: string;
@@ -31,7 +30,7 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
   });
   app.get("/health/live", (context) => context.json({ status: "live", version: parts.version }));
   app.get("/health/ready", (context) => {
-    const state = readiness(parts.core, parts.backplane, parts.turn.health());
+    const state = readiness(parts.core, parts.health());
     return context.json(state, state.status === "draining" ? 503 : 200);
   });
   app.get("/metrics", async (context) => {

@@ -72,6 +72,8 @@ function load(path: string): StaticFile {
       "Cache-Control": hashedName.test(path) ? forever : "no-cache",
       ETag: `"${sha256(Buffer.from(body).toString("base64")).slice(0, 22)}"`,
       Vary: "Accept-Encoding",
+      // The same for everybody, and nothing in it is secret: a page of any origin may import the SDK.
+      "Access-Control-Allow-Origin": "*",
     },
   };
 }

@@ -1,19 +1,33 @@
 import type { CertificatePair } from "./certificate-files.ts";
-import { TrustedProxies } from "./client-address.ts";
+import { every } from "./clock.ts";
+import { ConnectionCaps } from "./connection-caps.ts";
+import { descriptorsShort } from "./descriptors.ts";
 import type {
   Client,
   HttpServer,
+  Refusal,
   ServerOptions,
   Socket,
   SocketHandlers,
   SocketRoute,
 } from "./http-server.ts";
-import { chooseRoute, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
+import { isHostField } from "./request-url.ts";
+import { TrustedProxies } from "./trusted-proxies.ts";
+import {
+  chooseRoute,
+  lastResponse,
+  refusalResponse,
+  serverFailed,
+  unusableRequest,
+  upgradeRequired,
+} from "./upgrade.ts";
 
-/** A backstop only: whoever serves a socket has to notice silence itself, and sooner. Seconds, Bun's maximum. */
+/** A backstop: the code that serves a socket must notice silence sooner. Seconds; Bun's maximum. */
 const idleSocketSeconds = 960;
 /** Time that a request may be idle; longer than any long poll. Seconds. */
 const idleRequestSeconds = 60;
+/** How often it is looked whether descriptors run out. ms */
+const descriptorInterval = 100;
 
 /** {@link HttpServer} on Bun's own HTTP server and WebSockets. */
 export class BunServer implements HttpServer {
@@ -21,8 +35,14 @@ export class BunServer implements HttpServer {
   readonly #proxies: TrustedProxies;
   readonly #outbox: Outbox;
   readonly #handlers: Bun.WebSocketHandler<BunSocket>;
-  /** The last one listens; those before serve the connections that were made under an older certificate. */
-  readonly #servers: Bun.Server<BunSocket>[];
+  readonly #caps: ConnectionCaps;
+  readonly #stopLooking: () => void;
+  /** Those that serve connections: the one that listens, and before it those whose certificate or pause is past. */
+  readonly #servers = new Set<Bun.Server<BunSocket>>();
+  /** Undefined while this process has no descriptors for newcomers. */
+  #listening: Bun.Server<BunSocket> | undefined;
+  #certificate: CertificatePair | undefined;
+  readonly port: number;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -50,33 +70,55 @@ export class BunServer implements HttpServer {
       sendPings: false,
       perMessageDeflate: false,
     };
-    this.#servers = [this.#listen(options.port, options.tls)];
-  }
-
-  get port(): number {
-    return this.#listening.port ?? 0;
+    this.#caps = new ConnectionCaps({
+      ...options.connections,
+      speaksForMany: (address) => this.#proxies.trusts(address),
+    });
+    this.#certificate = options.tls;
+    this.port = this.#listen(options.port).port ?? 0;
+    this.#stopLooking = every(descriptorInterval, () => this.#listenWithinMeans());
   }
 
   useCertificate(pair: CertificatePair): void {
     if (this.#options.tls === undefined) throw new Error("this server was started without TLS");
+    this.#certificate = pair;
+    const before = this.#listening;
+    if (before === undefined) return;
     // Bun can't change the certificate of a listener: a second one takes over the port, and the first only
     // serves on what it has accepted.
-    const before = this.#listening;
-    this.#servers.push(this.#listen(this.port, pair));
-    void before.stop(false).then(() => this.#servers.splice(this.#servers.indexOf(before), 1));
+    this.#listen(this.port);
+    this.#retire(before);
   }
 
   async stop(): Promise<void> {
+    this.#stopLooking();
     this.#outbox.flush();
-    await Promise.all(this.#servers.map((server) => server.stop(true)));
+    await Promise.all([...this.#servers].map((server) => server.stop(true)));
   }
 
-  get #listening(): Bun.Server<BunSocket> {
-    return this.#servers.at(-1) as Bun.Server<BunSocket>;
+  /** Without a descriptor left Bun would try to accept without an end: newcomers are then refused by the system. */
+  #listenWithinMeans(): void {
+    if (this.#options.connections?.evenWhenShort !== true && descriptorsShort()) {
+      if (this.#listening === undefined) return;
+      this.#options.connections?.cut?.("descriptors");
+      this.#retire(this.#listening);
+      this.#listening = undefined;
+    } else if (this.#listening === undefined)
+      try {
+        this.#listen(this.port);
+      } catch (error) {
+        this.#options.fault("listener", error);
+      }
   }
 
-  #listen(port: number, tls: CertificatePair | undefined): Bun.Server<BunSocket> {
-    return Bun.serve<BunSocket>({
+  /** Lets a server serve on what it has accepted, and no more. */
+  #retire(server: Bun.Server<BunSocket>): void {
+    void server.stop(false).then(() => this.#servers.delete(server));
+  }
+
+  #listen(port: number): Bun.Server<BunSocket> {
+    const tls = this.#certificate;
+    const server = Bun.serve<BunSocket>({
       hostname: this.#options.host,
       port,
       reusePort: this.#options.reusePort === true || tls !== undefined,
@@ -91,25 +133,30 @@ export class BunServer implements HttpServer {
         return refusalResponse(serverFailed);
       },
     });
+    this.#servers.add(server);
+    this.#listening = server;
+    return server;
   }
 
   #fetch(request: Request, server: Bun.Server<BunSocket>): Response | Promise<Response> | undefined {
-    const client = this.#proxies.client(
-      server.requestIP(request)?.address ?? "",
-      request.headers.get("x-forwarded-for"),
-    );
-    const { sockets } = this.#options;
+    const peer = server.requestIP(request)?.address ?? "";
+    const client = this.#proxies.client(peer, request.headers.get("x-forwarded-for"));
+    const { sockets, refuse } = this.#options;
+    const refusal = refuse?.(client);
+    if (refusal !== undefined) return lastResponse(refusal);
+    const host = request.headers.get("host");
+    if (host !== null && !isHostField(host)) return refusalResponse(unusableRequest);
     const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
     if (!URL.canParse(request.url)) {
-      // HTTP/1.0 has no Host header: load balancers ask so for our health. Bun then tells the path alone.
+      // HTTP/1.0 has no Host header (load balancers use it for health checks). Bun then gives only the path.
       const address = `http://localhost${request.url}`;
       return upgrade || !URL.canParse(address)
-        ? refusalResponse({ status: 400, body: "This is no usable request line." })
-        : this.#options.fetch(new Request(address, request), client);
+        ? refusalResponse(unusableRequest)
+        : this.#answer(new Request(address, request), client, peer);
     }
     if (!upgrade) {
       const required = upgradeRequired(sockets, new URL(request.url).pathname);
-      return required === undefined ? this.#options.fetch(request, client) : refusalResponse(required);
+      return required === undefined ? this.#answer(request, client, peer) : refusalResponse(required);
     }
     const choice = chooseRoute(sockets, request, client);
     if ("refusal" in choice) return refusalResponse(choice.refusal);
@@ -120,20 +167,42 @@ export class BunServer implements HttpServer {
     });
     return upgraded ? undefined : refusalResponse({ status: 400, body: "This is no WebSocket handshake." });
   }
+
+  #answer(request: Request, client: Client, peer: string): Response | Promise<Response> {
+    const leave = this.#caps.enter(peer);
+    if (leave === undefined) return refusalResponse(tooMany);
+    let answer: Response | Promise<Response>;
+    try {
+      answer = this.#options.fetch(request, client);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    if (answer instanceof Response) leave();
+    else void answer.then(leave, leave);
+    return answer;
+  }
 }
+
+/** The answer to a client that has as many requests under way as one may have. */
+const tooMany: Refusal = {
+  status: 429,
+  body: "Too many requests are under way from this address.",
+  headers: { "Retry-After": "5", Connection: "close" },
+};
 
 type Message = string | Uint8Array<ArrayBuffer>;
 
-/** How many sockets may have something to send before it leaves, whatever else there is to do. */
+/** When this many sockets have something to send, it is sent at once. */
 const socketsDue = 64;
 
 /**
- * What waits for the event loop to turn, to leave together. Messages that came by one read often go to the same socket: they
- * leave by one system call. And a system call after another is cheaper than each between two pieces of work: whoever
- * receives, on this machine or behind its network card, is woken for many at once.
+ * Collects messages until the end of the event loop's turn, and then sends them together. Messages that were read together
+ * often go to the same socket, which then needs only one system call. Consecutive system calls are also cheaper than calls
+ * between other work, because receivers are woken for many messages at once.
  */
 class Outbox {
-  /** Most bytes that may wait in one socket. */
+  /** The most bytes that may wait in one socket. */
   readonly limit: number;
   #due: BunSocket[] = [];
   #scheduled = false;
@@ -169,10 +238,10 @@ class BunSocket implements Socket {
   readonly #outbox: Outbox;
   #ws: Bun.ServerWebSocket<BunSocket> | undefined;
   #handlers: SocketHandlers | undefined;
-  /** What is collected for it; one message alone needs no list. */
+  /** The collected messages. A single message needs no list. */
   #queue: Message | Message[] | undefined;
   #queued = 0;
-  /** Something waited in the socket after the last message. */
+  /** The socket had unsent bytes after the last message. */
   #pressed = false;
 
   constructor(route: SocketRoute, client: Client, outbox: Outbox) {
@@ -197,7 +266,10 @@ class BunSocket implements Socket {
     return true;
   }
 
-  /** Hands what waits to the socket. A message that it does not take ends it: what follows would leave a gap. */
+  /**
+   * Hands the collected messages to the socket. If it does not take one, it is closed, because later messages would leave a
+   * gap.
+   */
   flush(): void {
     const ws = this.#ws;
     const queue = this.#queue;

@@ -1,10 +1,10 @@
 import { NativeAddress, nativeSockets, sendNative, setSocketOption } from "./native-socket.ts";
-import type { UdpOptions, UdpSocket, UdpTarget } from "./udp.ts";
+import type { UdpOptions, UdpSocket, UdpTarget } from "./udp-socket.ts";
 
-/** A flag of Bun's own `node:dgram`, which its types leave out. */
+/** A flag of Bun's UDP sockets that its types lack. */
 const ipv6Only = 8;
 
-/** {@link UdpSocket} on Bun's own UDP sockets: they cost half of what its `node:dgram` does. */
+/** {@link UdpSocket} on Bun's own UDP sockets, which cost half as much as its `node:dgram`. */
 export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
   const { address, port, receive, receiveBuffer = 0 } = options;
   const six = address.includes(":");
@@ -16,7 +16,7 @@ export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
     socket: {
       data: (_socket: unknown, bytes: Uint8Array, fromPort: number, fromAddress: string) =>
         receive(bytes, fromPort, fromAddress),
-      // ICMP errors of peers: a datagram that is lost is no event.
+      // ICMP errors of peers. A lost datagram is not an error.
       error: () => {},
     },
   };
@@ -29,7 +29,7 @@ class BunUdpSocket implements UdpSocket {
   readonly port: number;
   readonly dontFragment?: (on: boolean) => void;
   readonly #socket: Bun.udp.Socket<"uint8array">;
-  /** -1 once it is closed: the number may be another socket's by then. */
+  /** -1 once it is closed, when the number may be another socket's. */
   #descriptor: number;
   readonly #pathMtu: "pathMtu4" | "pathMtu6";
 

@@ -28,7 +28,7 @@ export function readCertificate(certPath: string, keyPath: string): CertificateP
   return { cert, key };
 }
 
-/** Who uses a certificate, and who hears of it. */
+/** The user of a certificate. */
 export interface CertificateUser {
   useCertificate(pair: CertificatePair): void;
 }
@@ -38,8 +38,8 @@ export interface CertificateLog {
 }
 
 /**
- * Gives the user each new pair that the files come to hold; while they hold no usable one, the one before stays. It
- * polls, since a renewal replaces files, links or whole mounts, which watchers lose. Returns the way to stop.
+ * Gives the user each new certificate in the files. While they have no usable one, the one before stays in use. It polls, because a
+ * renewal may replace files, links or whole mounts, of which watchers lose track. Returns a function that stops it.
  */
 export function watchCertificate(
   paths: { readonly cert: string; readonly key: string },

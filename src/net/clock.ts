@@ -2,8 +2,8 @@
 export const now: () => number = Date.now;
 
 /**
- * Runs `task` every `interval` ms until the returned function is called. Keeps no process alive. `failed` hears what
- * the task throws; without it, that ends the process.
+ * Runs `task` every `interval` ms until the returned function is called. Does not keep the process alive. `failed` is
+ * called with what the task throws; without it, that ends the process.
  */
 export function every(interval: number, task: () => void, failed?: (error: unknown) => void): () => void {
   const guarded = (): void => {
@@ -18,14 +18,14 @@ export function every(interval: number, task: () => void, failed?: (error: unkno
   return () => clearInterval(timer);
 }
 
-/** Runs `task` once, after `delay` ms, unless the returned function is called before. Keeps no process alive. */
+/** Runs `task` once, after `delay` ms, unless the returned function is called before. Does not keep the process alive. */
 export function after(delay: number, task: () => void): () => void {
   const timer = setTimeout(task, delay);
   timer.unref();
   return () => clearTimeout(timer);
 }
 
-/** Resolves once the condition holds, or at the deadline (Unix ms). Looks every `interval` ms. */
+/** Resolves once the condition holds, or at the deadline (Unix ms). Checks every `interval` ms. */
 export async function until(condition: () => boolean, deadline: number, interval: number): Promise<void> {
   while (!condition() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, interval));
 }

@@ -5,13 +5,13 @@ import { type StreamHandlers, type StreamSocket, serveStream } from "./tcp.ts";
 export interface ConnectOptions {
   readonly host: string;
   readonly port: number;
-  /** TLS; the certificate is checked for `host` unless `trustAny`. */
+  /** Use TLS. The certificate is checked for `host` unless `trustAny`. */
   readonly tls?: { readonly trustAny: boolean };
   /** ms */
   readonly timeout: number;
 }
 
-/** Opens a stream. Rejects with an Error that says why there is none. */
+/** Opens a stream. Rejects with an Error that says why it failed. */
 export function connectStream(
   options: ConnectOptions,
   accept: (stream: StreamSocket) => StreamHandlers,
@@ -41,7 +41,7 @@ export function connectStream(
   });
 }
 
-/** TLS names no addresses (RFC 6066 §3). */
+/** The name for TLS' server name indication, which may not be an address (RFC 6066 §3). */
 function nameOf(host: string): string {
   return /^[0-9.]+$/.test(host) || host.includes(":") ? "" : host;
 }

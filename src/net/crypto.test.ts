@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { equalSecrets, hmacSha1, random, Sealer, sha256 } from "./crypto.ts";
+import { deriveKey, equalSecrets, hashKey, hmacSha1, random, Sealer, sha256 } from "./crypto.ts";
 
 test("random texts have the bytes asked for and differ", () => {
   expect(random(32)).toMatch(/^[\w-]{43}$/);
@@ -23,20 +23,32 @@ test("secrets are compared whole", () => {
 });
 
 test("what was sealed opens with the same key only, and only untouched", () => {
-  const sealed = new Sealer("one").seal("grüße");
-  expect(new Sealer("one").unseal(sealed)).toBe("grüße");
-  expect(new Sealer("two").unseal(sealed)).toBeUndefined();
+  const sealed = new Sealer([hashKey("one")]).seal("grüße");
+  expect(new Sealer([hashKey("one")]).unseal(sealed)).toBe("grüße");
+  expect(new Sealer([hashKey("two")]).unseal(sealed)).toBeUndefined();
   const bytes = Buffer.from(sealed, "base64url");
   for (const at of [0, 1, 13, bytes.length - 1]) {
     const changed = Buffer.from(bytes);
     changed.writeUInt8(changed.readUInt8(at) ^ 1, at);
-    expect(new Sealer("one").unseal(changed.toString("base64url"))).toBeUndefined();
+    expect(new Sealer([hashKey("one")]).unseal(changed.toString("base64url"))).toBeUndefined();
   }
   for (const none of ["", "x", sealed.slice(0, 20), "!!!"])
-    expect(new Sealer("one").unseal(none)).toBeUndefined();
+    expect(new Sealer([hashKey("one")]).unseal(none)).toBeUndefined();
+});
+
+test("the first key seals, all of them open", () => {
+  const [one, two] = [hashKey("one"), hashKey("two")];
+  expect(new Sealer([two, one]).unseal(new Sealer([one]).seal("x"))).toBe("x");
+  expect(new Sealer([one]).unseal(new Sealer([two, one]).seal("x"))).toBeUndefined();
+});
+
+test("a derived key depends on its secret and its purpose", () => {
+  const keys = [deriveKey("a", "p"), deriveKey("a", "q"), deriveKey("b", "p")];
+  expect(new Set(keys.map((key) => Buffer.from(key).toString("hex"))).size).toBe(3);
+  expect(deriveKey("a", "p")).toEqual(keys[0] as Uint8Array);
 });
 
 test("the same text is sealed differently each time", () => {
-  const sealer = new Sealer("one");
+  const sealer = new Sealer([hashKey("one")]);
   expect(sealer.seal("x")).not.toBe(sealer.seal("x"));
 });

@@ -4,11 +4,11 @@ import { networkInterfaces } from "node:os";
 export interface InterfaceAddress {
   readonly address: string;
   readonly family: "IPv4" | "IPv6";
-  /** Loopback. */
+  /** It is a loopback address. */
   readonly internal: boolean;
 }
 
-/** Addresses of every interface, as they are now. */
+/** The current addresses of all interfaces. */
 export function interfaceAddresses(): InterfaceAddress[] {
   return Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])

@@ -3,9 +3,9 @@ import type { HttpServer, ServerOptions } from "./http-server.ts";
 /** The runtime under the server. */
 export const runtime: "bun" | "node" = process.versions.bun === undefined ? "node" : "bun";
 
-/** Starts a server on what the runtime has for it. Rejects when the address can't be had. */
+/** Starts a server with what the runtime has for it. Rejects when the address can't be used. */
 export async function listen(options: ServerOptions): Promise<HttpServer> {
-  // Bun's own server takes no connection that somebody else has read the first byte of; its `node:http` does.
+  // Bun's own server can't take a connection whose first bytes were read before. Its `node:http` can.
   const shared = options.tls !== undefined && options.stun !== undefined;
   if (runtime === "bun" && !shared) {
     const { BunServer } = await import("./bun-server.ts");

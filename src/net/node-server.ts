@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { CertificatePair } from "./certificate-files.ts";
-import { TrustedProxies } from "./client-address.ts";
+import { ConnectionCaps } from "./connection-caps.ts";
 import type {
   Client,
   HttpServer,
@@ -14,8 +14,11 @@ import type {
   SocketRoute,
 } from "./http-server.ts";
 import { answer, refuseUpgrade, webRequest } from "./node-web.ts";
+import { RequestDeadlines } from "./request-deadlines.ts";
 import { SharedTlsPort } from "./shared-tls-port.ts";
-import { chooseRoute, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
+import { limitHandshakes } from "./tls-handshakes.ts";
+import { TrustedProxies } from "./trusted-proxies.ts";
+import { chooseRoute, lastResponse, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
 
 type Incoming = import("node:http").IncomingMessage;
 type Outgoing = import("node:http").ServerResponse;
@@ -25,12 +28,14 @@ export class NodeServer implements HttpServer {
   readonly #options: ServerOptions;
   readonly #proxies: TrustedProxies;
   readonly #server: Server;
+  readonly #caps: ConnectionCaps;
+  readonly #deadlines: RequestDeadlines;
   readonly #sockets: WebSocketServer;
-  /** Listens in place of the server where the port carries TURN as well. */
+  /** Listens instead of the server if the port serves TURN too. */
   #shared: SharedTlsPort | undefined;
   port = 0;
 
-  /** Resolves once it listens. */
+  /** Resolves when it listens. */
   static async listen(options: ServerOptions): Promise<NodeServer> {
     const server = new NodeServer(options);
     await server.#listen();
@@ -40,12 +45,18 @@ export class NodeServer implements HttpServer {
   private constructor(options: ServerOptions) {
     this.#options = options;
     this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
-    // Any other upgrade (h2c, say) is a plain request. Node before 22.21 hands it over all the same: it is refused.
+    // Any other upgrade (such as h2c) is a plain request. Node before 22.21 reports it as an upgrade, which is refused.
     const shared = { shouldUpgradeCallback: isWebSocket };
     this.#server =
       options.tls === undefined || options.stun !== undefined
         ? createServer(shared)
         : createSecureServer({ ...shared, ...options.tls });
+    this.#caps = new ConnectionCaps({
+      ...options.connections,
+      speaksForMany: (address) => this.#proxies.trusts(address),
+    });
+    this.#deadlines = new RequestDeadlines(this.#server);
+    if (this.#server instanceof SecureServer) limitHandshakes(this.#server);
     this.#server.on("request", (incoming, outgoing) => void this.#request(incoming, outgoing));
     this.#server.on("upgrade", (incoming, raw, head) => this.#upgrade(incoming, raw, head));
     this.#sockets = new WebSocketServer({
@@ -53,7 +64,7 @@ export class NodeServer implements HttpServer {
       clientTracking: true,
       perMessageDeflate: false,
       maxPayload: options.messageBytes,
-      // The route was chosen before; its protocol was put where this finds it.
+      // The route was chosen before, with its protocol.
       handleProtocols: (_offered, request) => protocols.get(request) ?? false,
     });
   }
@@ -79,11 +90,12 @@ export class NodeServer implements HttpServer {
     const { host, port, reusePort = false, tls, stun } = this.#options;
     if (tls !== undefined && stun !== undefined) {
       const http = (socket: Duplex) => this.#server.emit("connection", socket);
-      const shared = { host, port, reusePort, certificate: tls, stun, http };
+      const shared = { host, port, reusePort, certificate: tls, caps: this.#caps, stun, http };
       this.#shared = await SharedTlsPort.listen(shared);
       this.port = this.#shared.port;
       return;
     }
+    this.#caps.guard(this.#server);
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject);
       this.#server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {
@@ -104,19 +116,23 @@ export class NodeServer implements HttpServer {
   async #request(incoming: Incoming, outgoing: Outgoing): Promise<void> {
     let response: Response;
     try {
-      const request = webRequest(incoming, outgoing, this.#options.bodyBytes);
+      const client = this.#client(incoming);
+      const refusal = this.#options.refuse?.(client);
+      const request =
+        refusal === undefined
+          ? webRequest(incoming, outgoing, this.#options.bodyBytes)
+          : lastResponse(refusal);
       if (request instanceof Response) response = request;
       else {
         const required = upgradeRequired(this.#options.sockets, new URL(request.url).pathname);
         response =
-          required === undefined
-            ? await this.#options.fetch(request, this.#client(incoming))
-            : refusalResponse(required);
+          required === undefined ? await this.#options.fetch(request, client) : refusalResponse(required);
       }
     } catch (error) {
       this.#options.fault("request", error);
       response = refusalResponse(serverFailed);
     }
+    this.#deadlines.answering(incoming);
     await answer(response, outgoing, incoming.method === "HEAD").catch(() => outgoing.destroy());
   }
 
@@ -137,6 +153,8 @@ export class NodeServer implements HttpServer {
   #route(incoming: Incoming, client: Client): SocketRoute | Response {
     if (!isWebSocket(incoming))
       return refusalResponse({ status: 400, body: "Only WebSocket upgrades are taken." });
+    const refusal = this.#options.refuse?.(client);
+    if (refusal !== undefined) return lastResponse(refusal);
     const request = webRequest(incoming, undefined, 0);
     if (request instanceof Response) return request;
     try {
@@ -155,7 +173,7 @@ function isWebSocket(incoming: Incoming): boolean {
 
 const protocols = new WeakMap<Incoming, string>();
 
-/** How long a client may take to answer a close before its socket is cut. ms */
+/** How long a client may take to answer a close before its socket is destroyed. ms */
 const closeTimeout = 5_000;
 
 class NodeSocket implements Socket {
@@ -189,7 +207,7 @@ class NodeSocket implements Socket {
   }
 
   serve(route: SocketRoute): void {
-    // `close` follows each error and says all that there is to say.
+    // A `close` event follows each error.
     this.#ws.on("error", () => {});
     let handlers: SocketHandlers | undefined;
     this.#guard(() => {
@@ -212,7 +230,7 @@ class NodeSocket implements Socket {
     });
   }
 
-  /** What a handler throws ends its socket, not the process. */
+  /** Runs a handler. If it throws, its socket is closed, and the process goes on. */
   #guard(task: () => void): void {
     try {
       task();

@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from "node:dgram";
-import type { UdpOptions, UdpSocket, UdpTarget } from "./udp.ts";
+import type { UdpOptions, UdpSocket, UdpTarget } from "./udp-socket.ts";
 
 /** {@link UdpSocket} on `node:dgram`. */
 export function bindNodeUdp(options: UdpOptions): Promise<UdpSocket> {
@@ -8,7 +8,7 @@ export function bindNodeUdp(options: UdpOptions): Promise<UdpSocket> {
   const socket = createSocket({
     type: six ? "udp6" : "udp4",
     ipv6Only: six,
-    // Addresses are numeric: nothing is to be looked up, and nothing to be waited for.
+    // Addresses are numeric: no lookup, and no waiting for one.
     lookup: (host, _options, done) => done(null, host, six ? 6 : 4),
     ...(receiveBuffer > 0 ? { recvBufferSize: receiveBuffer } : {}),
   });
@@ -17,7 +17,7 @@ export function bindNodeUdp(options: UdpOptions): Promise<UdpSocket> {
     socket.once("error", reject);
     socket.bind({ address, port, exclusive: true }, () => {
       socket.off("error", reject);
-      // ICMP errors of peers: a datagram that is lost is no event.
+      // ICMP errors of peers. A lost datagram is not an error.
       socket.on("error", () => {});
       resolve(new NodeUdpSocket(socket));
     });
@@ -47,7 +47,7 @@ class NodeUdpSocket implements UdpSocket {
 
   sendPart(bytes: Uint8Array, length: number, { port, address }: UdpTarget): boolean {
     if (!this.#open) return false;
-    // A full socket makes Node wait and keep what it was given; the caller's bytes may be others by then.
+    // Copy the bytes: if the socket is full, Node keeps them and sends them later, when the caller may have reused them.
     this.#socket.send(Buffer.from(bytes.subarray(0, length)), port, address);
     return true;
   }

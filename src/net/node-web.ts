@@ -2,18 +2,19 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
-import { refusalResponse } from "./upgrade.ts";
+import { after } from "./clock.ts";
+import { requestUrl } from "./request-url.ts";
+import { refusalResponse, unusableRequest } from "./upgrade.ts";
 
-/** Node's request as a web-standard one; or the answer where it can't be one. `outgoing` tells when the client left. */
+/** Node's request as a web-standard Request, or the response if it can't be one. `outgoing` tells when the client leaves. */
 export function webRequest(
   incoming: IncomingMessage,
   outgoing: ServerResponse | undefined,
   bodyBytes: number,
 ): Request | Response {
   const secure = "encrypted" in incoming.socket;
-  const address = `${secure ? "https" : "http"}://${incoming.headers.host ?? "localhost"}${incoming.url ?? "/"}`;
-  if (!URL.canParse(address))
-    return refusalResponse({ status: 400, body: "This is no usable request line." });
+  const address = urlOf(incoming, secure);
+  if (address === undefined) return refusalResponse(unusableRequest);
   if (Number(incoming.headers["content-length"] ?? 0) > bodyBytes && outgoing !== undefined)
     return refusalResponse({ status: 413, body: `A body may have ${bodyBytes} bytes.` });
   const headers = new Headers();
@@ -34,6 +35,15 @@ export function webRequest(
   } as RequestInit);
 }
 
+/** Undefined where the Host header is there twice, or is missing though HTTP/1.1 needs it (RFC 9112 §3.2). */
+function urlOf({ rawHeaders, httpVersion, url }: IncomingMessage, secure: boolean): string | undefined {
+  const hosts = rawHeaders.filter(
+    (_value, at) => rawHeaders[at - 1]?.toLowerCase() === "host" && at % 2 === 1,
+  );
+  if (hosts.length > 1 || (hosts.length === 0 && httpVersion !== "1.0")) return undefined;
+  return requestUrl(secure, hosts[0], url ?? "/");
+}
+
 /** Writes a web-standard response. */
 export async function answer(response: Response, outgoing: ServerResponse, headOnly: boolean): Promise<void> {
   outgoing.statusCode = response.status;
@@ -45,8 +55,13 @@ export async function answer(response: Response, outgoing: ServerResponse, headO
   await pipeline(Readable.fromWeb(response.body as unknown as ReadableStream), outgoing);
 }
 
-/** Answers an upgrade with something else than an upgrade, and hangs up. */
+/** How long a client may take to hang up once it was refused. ms */
+const hangUpTimeout = 2_000;
+
+/** Answers an upgrade with a plain response, and closes the connection. */
 export function refuseUpgrade(raw: import("node:stream").Duplex, response: Response): void {
+  const cancel = after(hangUpTimeout, () => raw.destroy());
+  raw.once("close", cancel);
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join("");
   void response.text().then((text) => {
     const length = Buffer.byteLength(text);
@@ -56,7 +71,7 @@ export function refuseUpgrade(raw: import("node:stream").Duplex, response: Respo
   });
 }
 
-/** The body, failing once it is over the limit; a length told ahead was refused before. */
+/** The body. It fails when it exceeds the limit. Requests with a larger Content-Length were refused before. */
 function body(incoming: IncomingMessage, bodyBytes: number): BodyInit {
   let seen = 0;
   const limited = new Transform({

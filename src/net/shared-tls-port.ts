@@ -1,7 +1,9 @@
 import type { AddressInfo, Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import type { CertificatePair } from "./certificate-files.ts";
+import type { ConnectionCaps } from "./connection-caps.ts";
 import { type StreamHandlers, type StreamSocket, serveStream } from "./tcp.ts";
+import { handshakeTimeout, limitHandshakes } from "./tls-handshakes.ts";
 
 export interface SharedTlsOptions {
   readonly host: string;
@@ -9,24 +11,26 @@ export interface SharedTlsOptions {
   readonly port: number;
   readonly reusePort?: boolean;
   readonly certificate: CertificatePair;
-  /** Takes connections that speak STUN; undefined cuts them. */
+  /** How many connections there may be, whatever they speak. */
+  readonly caps: ConnectionCaps;
+  /** Takes connections that speak STUN. Undefined closes one. */
   stun(stream: StreamSocket): StreamHandlers | undefined;
-  /** Takes all others, unread: an HTTP server's `emit("connection", socket)`. */
+  /** Takes all other connections: an HTTP server's `emit("connection", socket)`. */
   http(socket: Socket): void;
 }
 
-/** How long a handshake, and then the first byte, may take. ms */
-const patience = 10_000;
+/** How long the first byte after the handshake may take. ms */
+const patience = handshakeTimeout;
 
 /**
- * One TLS port for HTTPS and for TURN, so that one open port is enough. The first decrypted byte tells: STUN's is at most 3, HTTP's
- * is a letter. (RFC 7443's ALPN label would say it earlier, but no browser sends it.)
+ * One TLS port for HTTPS and TURN, so that one open port is enough. The first decrypted byte tells them apart: STUN's is at most 3,
+ * HTTP's is a letter. (RFC 7443's ALPN label would tell it earlier, but no browser sends it.)
  */
 export class SharedTlsPort {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
 
-  /** Rejects with an Error that has a `code` when the address can't be had. */
+  /** Rejects with an Error that has a `code` when the address can't be used. */
   static async listen(options: SharedTlsOptions): Promise<SharedTlsPort> {
     const shared = new SharedTlsPort(options);
     const { host, port, reusePort = false } = options;
@@ -34,7 +38,7 @@ export class SharedTlsPort {
       shared.#server.once("error", reject);
       shared.#server.listen({ host, port, ...(reusePort ? { reusePort } : {}) }, () => {
         shared.#server.off("error", reject);
-        // Accepting can fail (no descriptors, say); the listener goes on.
+        // Accepting can fail (for example, no descriptors are left). The listener goes on.
         shared.#server.on("error", () => {});
         resolve();
       });
@@ -44,21 +48,22 @@ export class SharedTlsPort {
 
   private constructor(options: SharedTlsOptions) {
     const { cert, key } = options.certificate;
-    const tls = { cert, key, ALPNProtocols: ["http/1.1"], handshakeTimeout: patience, noDelay: true };
+    const tls = { cert, key, ALPNProtocols: ["http/1.1"], noDelay: true };
     this.#server = createServer(tls, (socket) => this.#accept(socket, options));
-    this.#server.on("tlsClientError", () => {});
+    limitHandshakes(this.#server);
+    options.caps.guard(this.#server);
   }
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Takes another certificate for connections to come. */
+  /** Replaces the certificate for new connections. */
   useCertificate(pair: CertificatePair): void {
     this.#server.setSecureContext({ cert: pair.cert, key: pair.key });
   }
 
-  /** Stops listening and cuts every connection. */
+  /** Stops listening and closes all connections. */
   stop(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
@@ -86,7 +91,7 @@ export class SharedTlsPort {
       socket.pause();
       socket.unshift(first);
       options.http(socket);
-      // The HTTP server has its own handling of errors from here on.
+      // From here on the HTTP server handles errors.
       socket.off("error", failed);
       socket.resume();
     });

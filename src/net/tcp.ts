@@ -1,23 +1,25 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import type { CertificatePair } from "./certificate-files.ts";
+import type { ConnectionCaps } from "./connection-caps.ts";
+import { limitHandshakes } from "./tls-handshakes.ts";
 
 /** A stream to a client, over TCP or TLS. */
 export interface StreamSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
-  /** Bytes that wait to be sent. */
+  /** Bytes that were not sent yet. */
   readonly buffered: number;
-  /** Writes; the bytes must stay as they are. */
+  /** Writes. The bytes must not change afterwards. */
   write(bytes: Uint8Array): void;
-  /** Cuts the connection. */
+  /** Closes the connection at once. */
   destroy(): void;
 }
 
 export interface StreamHandlers {
-  /** The bytes are the receiver's. */
+  /** Bytes came. The receiver may keep them. */
   data(bytes: Uint8Array): void;
-  /** Once, whoever ended it. */
+  /** The stream has closed, whoever closed it. Called once. */
   closed(): void;
 }
 
@@ -27,9 +29,9 @@ export interface TcpOptions {
   readonly port: number;
   /** Without one: plain TCP. */
   readonly tls?: CertificatePair;
-  /** Most connections at a time; more are cut. */
-  readonly connections: number;
-  /** Undefined cuts the connection. */
+  /** How many connections there may be. Listeners can share them. */
+  readonly caps: ConnectionCaps;
+  /** Takes a connection. Undefined closes it. */
   accept(socket: StreamSocket): StreamHandlers | undefined;
 }
 
@@ -37,16 +39,13 @@ export interface TcpOptions {
 export interface TcpListener {
   readonly address: string;
   readonly port: number;
-  /** Takes another certificate for connections to come. Throws where TLS is off. */
+  /** Replaces the certificate for new connections. Throws when TLS is off. */
   useCertificate(pair: CertificatePair): void;
-  /** Stops listening and cuts every connection. */
+  /** Stops listening and closes all connections. */
   stop(): Promise<void>;
 }
 
-/** Longest TLS handshake. ms */
-const handshakeTimeout = 10_000;
-
-/** Listens. Rejects with an Error that has a `code` when the address can't be had. */
+/** Listens. Rejects with an Error that has a `code` when the address can't be used. */
 export function listenTcp(options: TcpOptions): Promise<TcpListener> {
   const { address, port, tls } = options;
   const open = new Set<Socket>();
@@ -59,16 +58,16 @@ export function listenTcp(options: TcpOptions): Promise<TcpListener> {
   let server: Server;
   if (tls === undefined) server = createServer({ noDelay: true }, accept);
   else {
-    secure = createTlsServer({ ...tls, handshakeTimeout, noDelay: true }, accept);
-    secure.on("tlsClientError", () => {});
+    secure = createTlsServer({ ...tls, noDelay: true }, accept);
+    limitHandshakes(secure);
     server = secure;
   }
-  server.maxConnections = options.connections;
+  options.caps.guard(server);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen({ host: address, port, ipv6Only: address.includes(":") }, () => {
       server.off("error", reject);
-      // Accepting can fail (no descriptors, say); the listener goes on.
+      // Accepting can fail (for example, no descriptors are left). The listener goes on.
       server.on("error", () => {});
       const bound = server.address();
       resolve({
@@ -88,13 +87,13 @@ export function listenTcp(options: TcpOptions): Promise<TcpListener> {
   });
 }
 
-/** Gives a socket of the platform to handlers. What it has read before may be given as `head`. */
+/** Connects a socket of the platform with handlers. `head`: bytes that were read before. */
 export function serveStream(
   socket: Socket,
   accept: (stream: StreamSocket) => StreamHandlers | undefined,
   head?: Uint8Array,
 ): void {
-  // `close` follows each error and says all that there is to say.
+  // A `close` event follows each error.
   socket.on("error", () => {});
   const { remoteAddress, remotePort } = socket;
   if (remoteAddress === undefined || remotePort === undefined) {

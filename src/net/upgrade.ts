@@ -1,6 +1,6 @@
 import type { Client, Refusal, SocketRoute } from "./http-server.ts";
 
-/** The route that takes this upgrade, or why none does. */
+/** The route for an upgrade, or why there is none. */
 export function chooseRoute(
   routes: readonly SocketRoute[],
   request: Request,
@@ -19,7 +19,7 @@ export function chooseRoute(
   return refusal === undefined ? { route } : { refusal };
 }
 
-/** A plain request to a path that speaks WebSocket only. */
+/** The response to a plain request for a WebSocket path. */
 export function upgradeRequired(routes: readonly SocketRoute[], pathname: string): Refusal | undefined {
   if (!routes.some((route) => route.path === pathname)) return undefined;
   return { status: 426, body: `${pathname} speaks WebSocket.`, headers: { Upgrade: "websocket" } };
@@ -27,6 +27,17 @@ export function upgradeRequired(routes: readonly SocketRoute[], pathname: string
 
 /** The answer when a handler threw. */
 export const serverFailed: Refusal = { status: 500, body: "The server failed; its log says why." };
+
+/** The answer where nobody can tell which URL is meant. */
+export const unusableRequest: Refusal = {
+  status: 400,
+  body: "This is no usable request line or Host header.",
+};
+
+/** A refusal after which the server closes the connection, so that a client can't go on asking on it. */
+export function lastResponse(refusal: Refusal): Response {
+  return refusalResponse({ ...refusal, headers: { ...refusal.headers, Connection: "close" } });
+}
 
 /** A refusal as an answer in plain text. */
 export function refusalResponse(refusal: Refusal): Response {

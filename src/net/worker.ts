@@ -1,13 +1,13 @@
 import { parentPort, Worker, workerData } from "node:worker_threads";
 
-/** Another thread with a module of ours. Messages are structured clones. */
+/** A thread that runs one of our modules. Messages are structured clones. */
 export interface WorkerThread {
   post(message: unknown): void;
-  /** Ends it at once. */
+  /** Ends the thread at once. */
   end(): Promise<void>;
 }
 
-/** Starts a thread. `ended` is told why, once, when it ends without having been asked to. */
+/** Starts a thread. `ended` is called once, with the reason, if it ends by itself. */
 export function startWorker(
   module: URL,
   data: unknown,
@@ -32,7 +32,7 @@ export function startWorker(
   };
 }
 
-/** In a thread: what it was started with, and the way to who started it. */
+/** In a thread: the data that it was started with, and how to send messages to the thread that started it. */
 export function thisWorker(received: (message: unknown) => void): {
   readonly data: unknown;
   post(message: unknown): void;

@@ -30,7 +30,7 @@ export function App({ page, act }: { page: Page; act: Actions }) {
           <SignIn page={page} act={act} problem={scene.at === "signed-out" ? scene.problem : undefined} />
         </>
       ) : (
-        <Desk page={page} act={act} />
+        <Layout page={page} act={act} />
       )}
       <div class="sr" role="status" aria-live="polite">
         {announce(model)}
@@ -42,13 +42,13 @@ export function App({ page, act }: { page: Page; act: Actions }) {
   );
 }
 
-function Desk({ page, act }: { page: Page; act: Actions }) {
+function Layout({ page, act }: { page: Page; act: Actions }) {
   const { scene } = page.model.value;
   const peer = "peer" in scene ? scene.peer : "";
   const sheet = page.sheet.value;
   const chats = scene.at === "talking";
   return (
-    <div class={chats ? "desk engaged" : scene.at === "directory" ? "desk" : "desk waiting"}>
+    <div class={chats ? "layout engaged" : scene.at === "directory" ? "layout" : "layout waiting"}>
       <Header page={page} act={act} />
       <aside class="left">
         <Directory page={page} />
@@ -103,7 +103,11 @@ function Header({ page, act, bare = false }: { page: Page; act: Actions; bare?: 
       </span>
       {!bare && me !== undefined && (
         <span class="me">
-          <i class={up ? "lamp" : "lamp out"} role="img" aria-label={up ? "online" : "offline"} />
+          <i
+            class={up ? "status-dot" : "status-dot offline"}
+            role="img"
+            aria-label={up ? "online" : "offline"}
+          />
           <strong>{me.user}</strong>
         </span>
       )}
@@ -134,13 +138,13 @@ interface SheetProps {
   readonly children: preact.ComponentChildren;
 }
 
-/** In place on wide screens; on narrow ones it comes up from below when it is asked for. */
+/** A column on wide screens. On narrow ones it opens from below on demand. */
 function Sheet({ page, open, name, children }: SheetProps) {
   const close = () => {
     page.sheet.value = undefined;
   };
   const button = useRef<HTMLButtonElement>(null);
-  // Before the next paint, not after it: an Escape may come at once.
+  // Before the next paint, so that an Escape that comes at once is heard.
   useLayoutEffect(() => {
     if (!open) return;
     const before = document.activeElement;
@@ -170,7 +174,7 @@ function Sheet({ page, open, name, children }: SheetProps) {
   );
 }
 
-/** When a scene took the focused button away with it, the focus goes to the stage instead of nowhere. */
+/** Moves the focus to the main area when the focused button went away with its scene. */
 function useFocusOnScene(scene: string) {
   const stage = useRef<HTMLElement>(null);
   const last = useRef(scene);

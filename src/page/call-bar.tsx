@@ -119,7 +119,7 @@ function CameraMenu({ page, act }: { page: Page; act: Actions }) {
       </MenuItem>
       <h3 class="label">Sound</h3>
       <MenuItem menu="camera-menu" checked={own.pip} press={() => act.pip(!own.pip)}>
-        A pip each second
+        Beep every second
       </MenuItem>
     </div>
   );
@@ -130,13 +130,13 @@ function MoveMenu({ page, act }: { page: Page; act: Actions }) {
   const me = myName(page);
   return (
     <div id="move-menu" popover="auto" class="menu">
-      <h3 class="label">Go on at</h3>
+      <h3 class="label">Move to</h3>
       {mine.map((device) => (
         <MenuItem key={device.id} menu="move-menu" press={() => act.move(device)}>
           {device.label}
         </MenuItem>
       ))}
-      {mine.length === 0 && <p class="small muted">No other device of yours is on the line.</p>}
+      {mine.length === 0 && <p class="small muted">You have no other device online.</p>}
       <a class="menu-item" href={`/?as=${encodeURIComponent(me)}`} target="_blank" rel="noopener">
         Open another tab as {me}
       </a>
@@ -151,7 +151,7 @@ interface MenuItemProps {
   readonly children: ComponentChildren;
 }
 
-/** A line of a menu; pressing it closes the menu, and the focus returns to what opened it. */
+/** An entry of a menu. Pressing it closes the menu, and the focus returns to the button that opened it. */
 function MenuItem({ menu, checked, press, children }: MenuItemProps) {
   return (
     <button

@@ -1,32 +1,32 @@
 import type { ComponentChildren } from "preact";
 import { Icon, type IconName } from "./icon.tsx";
-import { Board, type CordState } from "./user-badge.tsx";
+import { type LineState, Parties } from "./user-badge.tsx";
 
-/** What a card offers: words, deed, look, sign. */
+/** What a card offers: label, action, look and icon. */
 export type Choice = readonly [
   label: string,
   press: () => void,
-  look?: "brass" | "yes" | "no" | "quiet" | undefined,
+  look?: "primary" | "yes" | "no" | "quiet" | undefined,
   icon?: IconName,
 ];
 
 interface CardProps {
   readonly from: string;
   readonly to: string;
-  readonly cord: CordState;
+  readonly line: LineState;
   readonly title: string;
   readonly text?: ComponentChildren;
   readonly choices: readonly (Choice | false)[];
-  /** Stands instead of the board. */
+  /** Shown instead of the two parties. */
   readonly instead?: ComponentChildren;
   readonly children?: ComponentChildren;
 }
 
-/** The stage when there is no picture: who and who, one sentence, what can be done. */
-export function Card({ from, to, cord, title, text, choices, instead, children }: CardProps) {
+/** What is shown where there is no picture: the two parties, one sentence, the choices. */
+export function Card({ from, to, line, title, text, choices, instead, children }: CardProps) {
   return (
     <section class="stage card" aria-label={title}>
-      {instead ?? <Board from={from} to={to} cord={cord} />}
+      {instead ?? <Parties from={from} to={to} line={line} />}
       <h1 class="title">{title}</h1>
       <p class="muted">{text}</p>
       <Choices choices={choices} />

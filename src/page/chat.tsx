@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Actions, Page } from "./page.ts";
 
-/** Words beside the call. They go through the server's link, so they also pass while the media is lost. */
+/** Messages beside the call. They go over the links to the server, so they arrive even while the media is lost. */
 export function Chat({ page, act, peer }: { page: Page; act: Actions; peer: string }) {
   const text = useSignal("");
   const list = useRef<HTMLOListElement>(null);
@@ -21,13 +21,13 @@ export function Chat({ page, act, peer }: { page: Page; act: Actions; peer: stri
     <section class="chat" aria-label={`Chat with ${peer}`}>
       <h2 class="label">Chat</h2>
       <ol class="lines" ref={list} aria-live="polite">
-        {lines.length === 0 && <li class="empty muted small">Say something; it goes through the server.</li>}
+        {lines.length === 0 && <li class="empty muted small">Messages go through the server.</li>}
         {lines.map((line) => (
           <li key={line.id} class={line.mine ? "line mine" : "line"}>
             <span class="sr">{line.mine ? "You: " : `${peer}: `}</span>
             <span class="bubble">{line.text}</span>
             {line.state === "sending" && !page.model.value.link.up && (
-              <small class="muted small">waits for the server</small>
+              <small class="muted small">waiting for the server</small>
             )}
             {line.state === "undelivered" && <small class="wrong">not delivered</small>}
           </li>

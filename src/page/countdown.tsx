@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import type { Link } from "./state.ts";
 import { clock } from "./words.ts";
 
-/** Now, in ms, drawn anew each second. */
+/** The current time in ms, updated every second. */
 function useNow(): number {
   const now = useSignal(Date.now());
   useEffect(() => {
@@ -15,7 +15,7 @@ function useNow(): number {
   return now.value;
 }
 
-/** When the server is tried again. Not read aloud: it would be each second. */
+/** When the page tries to reach the server again. */
 export function Countdown({ link }: { link: Link }) {
   const now = useNow();
   if (link.up || link.again === undefined) return <span>Trying again.</span>;

@@ -1,14 +1,14 @@
 import { chosenPerson, type Device, type Page, type Person } from "./page.ts";
 import { UserBadge } from "./user-badge.tsx";
 
-/** The left column: who is on the line, and on which devices. */
+/** The left column: who is online, and on which devices. */
 export function Directory({ page }: { page: Page }) {
   const people = page.people.value;
   const me = page.me.value;
   return (
     <nav class="directory" aria-label="Directory">
       <h2 class="label">
-        On the line <span class="count">{page.crowd.value ?? people.length}</span>
+        Online <span class="count">{page.crowd.value ?? people.length}</span>
       </h2>
       {people.length === 0 && page.crowd.value === undefined && <p class="muted small">Nobody else yet.</p>}
       <ul class="people">

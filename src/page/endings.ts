@@ -1,7 +1,7 @@
 import type { Ended } from "../client/index.ts";
-import type { Ending, SignInProblem } from "./words.ts";
+import type { Ending, SignInProblem } from "./state.ts";
 
-/** What a call's end becomes on the page: a scene of its own, a passing remark, or nothing. */
+/** How the page shows the end of a call: as a scene of its own, as a note, or not at all. */
 export type Outcome =
   | { readonly scene: Ending; readonly device?: string }
   | { readonly note: string }
@@ -53,12 +53,12 @@ function refusal({ reason, error }: Ended, peer: string): string {
 
 const names = /^[^\s/:*\p{C}]{1,128}$/u;
 
-/** What a name's form is wrong, before any server is asked. */
+/** What is wrong with the form of a name, before the server is asked. */
 export function nameProblem(name: string): SignInProblem | undefined {
   return names.test(name) ? undefined : { kind: "name" };
 }
 
-/** Why the client stopped, for the sign-in form; undefined when the device was taken to another place. */
+/** Why the client stopped, for the sign-in form; undefined when the device signed in elsewhere. */
 export function signInProblem({ error }: Ended, how: "name" | "token"): SignInProblem | undefined {
   const text = error?.message === undefined || error.message === error.code ? {} : { text: error.message };
   switch (error?.code) {

@@ -1,4 +1,4 @@
-import type { Frames, Told } from "./ladder.ts";
+import type { Frames, TimedFrame } from "./ladder-model.ts";
 
 /** A call as both of its ends saw it on one machine: alice calls bob, bob's laptop and phone ring, the laptop answers. */
 const session = "s_1f7c09";
@@ -12,11 +12,15 @@ const candidate = {
   sdpMLineIndex: 0,
 };
 const candidates = (n: number) => Array.from({ length: n }, () => candidate);
-const at = (ms: number, out: boolean, frame: Told["frame"]): Told => ({ at: start + ms, out, frame });
+const at = (ms: number, out: boolean, frame: TimedFrame["frame"]): TimedFrame => ({
+  at: start + ms,
+  out,
+  frame,
+});
 const pair = { session, pair: 1, generation: 1 };
 
 /** The caller's side, up to the ring. */
-export const ringing: readonly Told[] = [
+export const ringing: readonly TimedFrame[] = [
   at(0, true, { id: 5, type: "call", to: "bob", media: { audio: true, video: true } }),
   at(8, false, { re: 5, seq: 9, ok: { session } }),
   at(31, false, { seq: 10, type: "ringing", session, device: peer }),
@@ -28,7 +32,7 @@ export const ringing: readonly Told[] = [
   }),
 ];
 
-export const talking: readonly Told[] = [
+export const talking: readonly TimedFrame[] = [
   ...ringing,
   at(4031, false, { seq: 12, type: "accepted", ...pair, device: "d-lap", peer }),
   at(4033, true, { id: 6, type: "confirm", session, device: "d-lap" }),
@@ -49,7 +53,7 @@ export const talking: readonly Told[] = [
 ];
 
 /** The callee's side of the same call. */
-export const callee: readonly Told[] = [
+export const callee: readonly TimedFrame[] = [
   at(2, false, {
     seq: 5,
     type: "incoming",
@@ -73,7 +77,7 @@ export const callee: readonly Told[] = [
   at(4189, true, { id: 7, type: "signal", ...pair, candidates: candidates(1), endOfCandidates: true }),
 ];
 
-export const restarted: readonly Told[] = [
+export const restarted: readonly TimedFrame[] = [
   ...talking,
   at(64_000, true, { id: 12, type: "restart", ...pair }),
   at(64_006, false, { re: 12, seq: 17, ok: { pair: 1, generation: 2, offer: true } }),
@@ -103,20 +107,20 @@ export const restarted: readonly Told[] = [
   }),
 ];
 
-export const over: readonly Told[] = [
+export const over: readonly TimedFrame[] = [
   ...restarted,
   at(90_000, false, { seq: 20, type: "ended", session, reason: "hangup", by: peer }),
 ];
 
-export const signedIn: readonly Told[] = [
+export const signedIn: readonly TimedFrame[] = [
   at(-900, true, { type: "hello", instance: "i1234567", attempt: 1, device: { id: "d-one" } }),
   at(-893, false, { type: "welcome", resumed: false, user: "alice", device: "d-one", got: 0 }),
   at(-890, true, { id: 1, type: "join", room: "room:front" }),
   at(-887, false, { re: 1, seq: 1, ok: { member: "m1", count: 2 } }),
 ];
 
-/** The frames of a story, as the page holds them. */
-export function story(near: readonly Told[], far: readonly Told[] = [], named = true): Frames {
+/** Frames of both ends, as the page holds them. */
+export function framesOf(near: readonly TimedFrame[], far: readonly TimedFrame[] = [], named = true): Frames {
   return {
     me: "alice",
     peer: named ? "bob" : "",

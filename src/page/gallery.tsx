@@ -1,15 +1,14 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
-import { callee, over, restarted, ringing, signedIn, story, talking } from "./gallery-frames.ts";
-import { noFrames } from "./ladder.ts";
+import { callee, framesOf, over, restarted, ringing, signedIn, talking } from "./gallery-frames.ts";
+import { noFrames } from "./ladder-model.ts";
 import { type Actions, createPage, type Page, silent } from "./page.ts";
-import type { Model, Ring, Scene } from "./state.ts";
+import type { CameraTrouble, Ending, Model, Ring, Scene } from "./state.ts";
 import { startTestPicture } from "./test-picture.ts";
-import type { CameraTrouble, Ending } from "./words.ts";
 
 /**
- * Every state of the page with sample data, for looking at: `gallery.html?state=in-call`. Not part of what is
- * shipped. Without a state it lists them all.
+ * Every state of the page with sample data, for developers: `gallery.html?state=in-call`. Without a state it lists them all.
+ * Not shipped.
  */
 const laptop = { id: "d-lap", label: "Chrome on Linux" };
 const phone = { id: "d-pho", label: "Safari on iPhone" };
@@ -42,13 +41,13 @@ const people = (page: Page) => {
 const calling = (page: Page) => {
   people(page);
   own(page);
-  page.frames.value = story(ringing);
+  page.frames.value = framesOf(ringing);
 };
 const withCall = (page: Page) => {
   people(page);
   own(page);
   page.mine.value = [{ id: "d-two", label: "Firefox on Android" }];
-  page.frames.value = story(talking);
+  page.frames.value = framesOf(talking);
   page.quality.value = { path: "direct", delay: 12, loss: 0.002, bitrate: [1_240_000, 980_000] };
   page.remote.value = { ...page.remote.value, stream: picture("bob") };
 };
@@ -75,7 +74,7 @@ const samples: Record<string, Sample> = {
   nobody: {
     model: at({ at: "directory" }),
     set: (page) => {
-      page.frames.value = story(signedIn, [], false);
+      page.frames.value = framesOf(signedIn, [], false);
     },
   },
   directory: {
@@ -84,7 +83,7 @@ const samples: Record<string, Sample> = {
       people(page);
       page.chosen.value = "bob";
       page.mine.value = [{ id: "d-two", label: "Firefox on Android" }];
-      page.frames.value = story(signedIn, [], false);
+      page.frames.value = framesOf(signedIn, [], false);
     },
   },
   preview: {
@@ -111,7 +110,7 @@ const samples: Record<string, Sample> = {
     model: at({ at: "calling", peer: "bob", ringing: [] }),
     set: (page) => {
       calling(page);
-      page.frames.value = story(ringing.slice(0, 1));
+      page.frames.value = framesOf(ringing.slice(0, 1));
     },
   },
   incoming: {
@@ -146,14 +145,14 @@ const samples: Record<string, Sample> = {
     model: at(inCall),
     set: (page) => {
       withCall(page);
-      page.frames.value = story(talking, callee);
+      page.frames.value = framesOf(talking, callee);
     },
   },
   relayed: {
     model: at({ ...inCall, device: "Safari on iPhone" }),
     set: (page) => {
       withCall(page);
-      page.frames.value = story(restarted);
+      page.frames.value = framesOf(restarted);
       page.quality.value = { path: "relay", delay: 310, loss: 0.03, bitrate: [240_000, 180_000] };
       page.own.value = { ...page.own.value, soundOff: true, pictureOff: true };
       page.remote.value = { ...page.remote.value, soundOff: true, pictureOff: true };
@@ -164,7 +163,7 @@ const samples: Record<string, Sample> = {
     set: (page) => {
       withCall(page);
       page.quality.value = undefined;
-      page.frames.value = story(talking.slice(0, 9));
+      page.frames.value = framesOf(talking.slice(0, 9));
     },
   },
   "link-lost": {
@@ -229,7 +228,7 @@ const samples: Record<string, Sample> = {
     model: ended({ kind: "no-path" }),
     set: (page) => {
       people(page);
-      page.frames.value = story(talking.slice(0, -1));
+      page.frames.value = framesOf(talking.slice(0, -1));
     },
   },
   lost: { model: ended({ kind: "lost" }), set: people },
@@ -237,7 +236,7 @@ const samples: Record<string, Sample> = {
     model: at({ at: "directory" }),
     set: (page) => {
       people(page);
-      page.frames.value = story(over);
+      page.frames.value = framesOf(over);
     },
   },
   replaced: { model: at({ at: "replaced" }), set: people },

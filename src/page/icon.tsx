@@ -13,7 +13,7 @@ const paths = {
 
 export type IconName = keyof typeof paths;
 
-/** A drawn sign; the words beside it, or its button's label, carry the meaning. */
+/** An icon. It is decoration: the text beside it, or its button's label, carries the meaning. */
 export function Icon({ name, off = false }: { name: IconName; off?: boolean }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">

@@ -1,29 +1,30 @@
 import type { Client } from "../client/index.ts";
-import type { Told } from "./ladder.ts";
+import type { TimedFrame } from "./ladder-model.ts";
 import type { Page } from "./page.ts";
 
 const kept = 600;
 const pause = 60;
 
-interface Letter {
+/** What a tab tells the other tabs of this browser. */
+interface SharedFrames {
   readonly session: string;
   readonly from: string;
-  readonly frames: readonly Told[];
+  readonly frames: readonly TimedFrame[];
 }
 
-/** Keeps the frames that the ladder is drawn from, and trades them with the far end when that is a tab of this browser. */
+/** The frames that the ladder is drawn from. Exchanges them with the far end if that is a tab of this browser. */
 export class LadderFeed {
   readonly #page: Page;
   readonly #channel = new BroadcastChannel("switchboard.ladder");
-  #frames: Told[] = [];
-  #far: readonly Told[] = [];
-  #story: { peer: string; since: number; session?: string } = { peer: "", since: 0 };
+  #frames: TimedFrame[] = [];
+  #far: readonly TimedFrame[] = [];
+  #subject: { peer: string; since: number; session?: string } = { peer: "", since: 0 };
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(page: Page) {
     this.#page = page;
-    this.#channel.onmessage = ({ data }: MessageEvent<Letter>) => {
-      if (data.session !== this.#story.session || data.from !== this.#story.peer) return;
+    this.#channel.onmessage = ({ data }: MessageEvent<SharedFrames>) => {
+      if (data.session !== this.#subject.session || data.from !== this.#subject.peer) return;
       this.#far = data.frames;
       this.#draw();
     };
@@ -41,27 +42,27 @@ export class LadderFeed {
     });
   }
 
-  /** A new story: a call to `peer`, or none. `session` may be told later. */
+  /** The ladder tells of a call to `peer` from now on, or of none. `session` may be told later. */
   begin(peer: string, session?: string): void {
     const first = this.#frames.findLast(
       ({ frame }) => frame.session === session && (frame.type === "incoming" || frame.type === "session"),
     );
     this.#far = [];
-    this.#story = { peer, since: first?.at ?? Date.now() };
+    this.#subject = { peer, since: first?.at ?? Date.now() };
     if (session !== undefined) this.name(session);
     this.#draw();
   }
 
-  /** The server has named the call of this story. */
+  /** The server has named the call. */
   name(session: string): void {
-    if (this.#story.session === session) return;
-    this.#story = { ...this.#story, session };
+    if (this.#subject.session === session) return;
+    this.#subject = { ...this.#subject, session };
     this.#tell();
   }
 
   #tell(): void {
     this.#draw();
-    const { session, since } = this.#story;
+    const { session, since } = this.#subject;
     const from = this.#page.me.peek()?.user;
     if (session === undefined || from === undefined) return;
     const asked = new Set<unknown>();
@@ -70,11 +71,11 @@ export class LadderFeed {
       if (frame.session === session) asked.add(frame.id);
       return frame.session === session || frame.type === "call" || asked.has(frame.re);
     });
-    this.#channel.postMessage({ session, from, frames } satisfies Letter);
+    this.#channel.postMessage({ session, from, frames } satisfies SharedFrames);
   }
 
   #draw(): void {
     const me = this.#page.me.peek()?.user ?? "you";
-    this.#page.frames.value = { me, ...this.#story, near: [...this.#frames], far: this.#far };
+    this.#page.frames.value = { me, ...this.#subject, near: [...this.#frames], far: this.#far };
   }
 }

@@ -1,19 +1,19 @@
-import type { Ladder, Row } from "./ladder.ts";
+import type { Ladder, Row } from "./ladder-model.ts";
 
-/** The ladder as text, to paste into a report: one line a rung, the far half in brackets when it is inferred. */
+/** The ladder as text, to paste into a report: one line for each rung, the far half in brackets if it was inferred. */
 export function ladderText(ladder: Ladder, me: string, peer: string): string {
   const lines = [`Switchboard: ${me} — server — ${peer || "nobody"}`];
   for (const phase of ladder.phases) {
     lines.push("", `${phase.name}: ${phase.sentence}`);
     for (const row of phase.rows) lines.push(rung(row));
-    if (phase.cord !== undefined) lines.push(`  ═════ media, ${cordText(phase.cord)} ═════`);
+    if (phase.media !== undefined) lines.push(`  ═════ media, ${mediaText(phase.media)} ═════`);
   }
   if (ladder.setUp !== undefined) lines.push("", setUpText(ladder.setUp));
   return `${lines.join("\n")}\n`;
 }
 
-/** What a person sees of the media's path: `direct, 12 ms`. */
-export function cordText({ relayed, delay }: { relayed: boolean; delay?: number }): string {
+/** The media's path for people: `direct, 12 ms`. */
+export function mediaText({ relayed, delay }: { relayed: boolean; delay?: number }): string {
   const path = relayed ? "through TURN" : "direct";
   return delay === undefined ? path : `${path}, ${Math.max(1, Math.round(delay))} ms`;
 }

@@ -1,7 +1,8 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { type Cord, type Ladder, ladder, type Phase, type Row } from "./ladder.ts";
-import { cordText, setUpText } from "./ladder-text.ts";
+import { ladder } from "./ladder.ts";
+import type { Ladder, MediaPath, Phase, Row } from "./ladder-model.ts";
+import { mediaText, setUpText } from "./ladder-text.ts";
 import type { Actions, Page } from "./page.ts";
 
 /** The right column: what the server did for this call, rung by rung. */
@@ -21,14 +22,14 @@ export function LadderView({ page, act }: { page: Page; act: Actions }) {
   }, [rungs]);
   return (
     <section class="ladder" aria-label="What the server did">
-      <div class="poles" aria-hidden="true">
+      <div class="lifelines" aria-hidden="true">
         <span>{me === "you" ? "you" : me}</span>
         <span>server</span>
         <span>{peer || "nobody yet"}</span>
       </div>
       <div class="ladder-body" ref={body}>
         {told.phases.length === 0 && (
-          <p class="muted small">Each message between you, the server and the other end will stand here.</p>
+          <p class="muted small">Each message between you, the server and the other end will appear here.</p>
         )}
         {told.phases.map((phase, index) => (
           <PhaseView key={index} phase={phase} peer={peer} />
@@ -50,7 +51,7 @@ function PhaseView({ phase, peer }: { phase: Phase; peer: string }) {
         {phase.rows.map((row) => (
           <RowView key={row.key} row={row} peer={peer} />
         ))}
-        {phase.cord !== undefined && <CordView cord={phase.cord} peer={peer} />}
+        {phase.media !== undefined && <MediaView path={phase.media} peer={peer} />}
       </ol>
     </section>
   );
@@ -93,25 +94,25 @@ function RowView({ row, peer }: { row: Row; peer: string }) {
   );
 }
 
-/** Session descriptions are pages long; their beginning tells enough. */
+/** Session descriptions are pages long: shows their beginning. */
 function shorten(_key: string, value: unknown): unknown {
   return typeof value === "string" && value.length > 400
     ? `${value.slice(0, 400)}… (${value.length})`
     : value;
 }
 
-function CordView({ cord, peer }: { cord: Cord; peer: string }) {
+function MediaView({ path, peer }: { path: MediaPath; peer: string }) {
   return (
-    <li class={cord.relayed ? "cord-rung relayed" : "cord-rung"}>
-      <span class="cord" aria-hidden="true" />
-      {cord.relayed && (
+    <li class={path.relayed ? "media-rung relayed" : "media-rung"}>
+      <span class="link-line" aria-hidden="true" />
+      {path.relayed && (
         <span class="turn-mark" aria-hidden="true">
           TURN
         </span>
       )}
-      <span class="cord-text">
+      <span class="media-text">
         <span class="sr">Media from you to {peer}: </span>
-        {cordText(cord)}
+        {mediaText(path)}
       </span>
     </li>
   );

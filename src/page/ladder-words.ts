@@ -1,7 +1,7 @@
-import type { Phase, PhaseName, Wire } from "./ladder.ts";
+import type { Phase, PhaseName, WireFrame } from "./ladder-model.ts";
 
-/** What a frame is called on its rung; undefined for those that say nothing of a call. */
-export function labelOf(frame: Wire): string | undefined {
+/** The label of a frame's rung. Undefined for frames that the ladder does not show. */
+export function labelOf(frame: WireFrame): string | undefined {
   switch (frame.type) {
     case "hello":
       return frame.resume === undefined ? "hello" : "resume";
@@ -44,16 +44,16 @@ export function labelOf(frame: Wire): string | undefined {
   }
 }
 
-function signalLabel(frame: Wire): string {
+function signalLabel(frame: WireFrame): string {
   const description = frame.description as { type?: string } | undefined;
   return `signal ${description?.type ?? "media"}`;
 }
 
 /**
- * The frame at the far end that this one became, or came from: its type, `re:accept` for the reply to one.
- * Undefined where there is none, because the server speaks for itself.
+ * The type of the frame at the far end that this frame became, or came from: `re:accept` is the reply to `accept`. Undefined
+ * for frames between this end and the server only.
  */
-export function counterpart(frame: Wire, out: boolean): string | undefined {
+export function counterpart(frame: WireFrame, out: boolean): string | undefined {
   const pairs: Record<string, string> = out
     ? {
         call: "incoming",
@@ -80,7 +80,7 @@ export function counterpart(frame: Wire, out: boolean): string | undefined {
   return pairs[String(frame.type)] || undefined;
 }
 
-/** What the far end did for this one to be told `ended`; empty when it was no deed of the far end. */
+/** The far end's request that ended the call; empty when the far end did not end it. */
 function endedBy(reason: string): string {
   if (reason === "hangup") return "hangup";
   if (reason === "cancelled") return "cancel";
@@ -110,9 +110,9 @@ export function sentence(name: PhaseName, phase: Phase, peer: string, me: string
         (sum, row) => sum + (row.frames[0]?.type === "signal" ? row.frames.length : 0),
         0,
       );
-      return phase.cord === undefined
-        ? "You both say what you can send and where you can be reached; the server carries it."
-        : `The server carried ${count(told, "message")}; the media ${phase.cord.relayed ? "goes through a TURN relay, which can't read it" : "took a direct path and never touches it"}.`;
+      return phase.media === undefined
+        ? "Both ends say what they can send and where they can be reached; the server carries it."
+        : `The server carried ${count(told, "message")}; the media ${phase.media.relayed ? "goes through a TURN relay, which can't read it" : "took a direct path and never touches it"}.`;
     }
     case "Reset":
       return resetSentence(phase, has, peer);
@@ -131,10 +131,10 @@ function findSentence(
     return `A device of yours hands its call with ${peer} over to this one.`;
   if (has("incoming", false)) {
     if (has("accept")) return `The server rang you for ${peer}; you answered, and ${peer}’s end confirmed.`;
-    return `${peer} asked for you; the server rings every device of yours.`;
+    return `${peer} is calling you; the server rings all of your devices.`;
   }
   if (has("session")) return `The server found the call with ${peer} again.`;
-  if (!has("call")) return `The server knows you as ${me} now, and at which device.`;
+  if (!has("call")) return `The server now knows you as ${me}, and which device you use.`;
   const devices = phase.rows.filter((row) => row.frames[0]?.type === "ringing" && !row.out).length;
   const found = `The server found ${peer} at ${count(devices, "device")}`;
   if (has("accepted")) {
@@ -148,15 +148,14 @@ function findSentence(
 
 function resetSentence(phase: Phase, has: (type: string, out?: boolean) => boolean, peer: string): string {
   if (has("move") || has("pair") || has("moved")) {
-    if (has("move_failed")) return "The other device could not take the call; it goes on where it was.";
-    if (has("moved"))
-      return "A second connection was built beside the first, and the call changed over to it.";
-    return "A second connection is built beside the first; the call changes over once it stands.";
+    if (has("move_failed")) return "The other device could not take the call. It continues where it was.";
+    if (has("moved")) return "A second connection was built beside the first, and the call switched to it.";
+    return "A second connection is built beside the first; the call switches to it once it works.";
   }
   if (has("restart")) {
-    return phase.cord === undefined
-      ? "Both ends look for a new path; sound and picture go on as long as the old one holds."
-      : "Both ends agreed on a new path. The call went on.";
+    return phase.media === undefined
+      ? "Both ends look for a new path; sound and picture continue as long as the old one works."
+      : "Both ends agreed on a new path. The call continued.";
   }
   if (has("hello")) {
     const resumed = phase.rows.some((row) => row.mark?.startsWith("✓") && row.frames[0]?.type === "hello");
@@ -171,12 +170,12 @@ function closeSentence(phase: Phase, peer: string): string {
   const first = phase.rows[0];
   const type = first?.frames[0]?.type;
   if (type === "hangup") return "You hung up. The server told the other end and forgot the call.";
-  if (type === "cancel") return `You gave up. ${peer}’s devices stop ringing.`;
-  if (type === "decline") return `You declined. ${peer} is told so.`;
+  if (type === "cancel") return `You cancelled. ${peer}’s devices stop ringing.`;
+  if (type === "decline") return `You declined, and the server told ${peer}.`;
   const reason = String(first?.frames[0]?.reason ?? "").replaceAll("_", " ");
   if (reason === "hangup") return `${peer} hung up. The server forgot the call.`;
-  if (reason === "cancelled") return `${peer} gave up before an answer.`;
-  if (reason === "answered elsewhere") return "Another device of yours answered: this one stops ringing.";
+  if (reason === "cancelled") return `${peer} cancelled before anybody answered.`;
+  if (reason === "answered elsewhere") return "Another device of yours answered; this one stops ringing.";
   if (reason === "moved") return "Another device of yours has the call now.";
   return `The server ended it: ${reason}.`;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { callee, over, restarted, ringing, signedIn, story, talking } from "./gallery-frames.ts";
-import { type Frames, ladder, type Told } from "./ladder.ts";
+import { callee, framesOf, over, restarted, ringing, signedIn, talking } from "./gallery-frames.ts";
+import { ladder } from "./ladder.ts";
+import type { Frames, TimedFrame } from "./ladder-model.ts";
 import { ladderText } from "./ladder-text.ts";
 
 const rungs = (frames: Frames) =>
@@ -10,14 +11,14 @@ const rungs = (frames: Frames) =>
   ]);
 
 /** Frames of a call with `first` as its beginning, one ms apart. */
-const tell = (...frames: [out: boolean, frame: Told["frame"]][]): Frames => ({
-  ...story(frames.map(([out, frame], index) => ({ at: 2_000_000_000_000 + index, out, frame }))),
+const tell = (...frames: [out: boolean, frame: TimedFrame["frame"]][]): Frames => ({
+  ...framesOf(frames.map(([out, frame], index) => ({ at: 2_000_000_000_000 + index, out, frame }))),
 });
 const session = "s_1f7c09";
 
 describe("the ladder of a call", () => {
   test("request and reply are one rung; candidates merge; reports, acks and pings are folded away", () => {
-    expect(rungs(story(talking))).toEqual([
+    expect(rungs(framesOf(talking))).toEqual([
       ["Find", "> call bob ✓ 8 ms", "< ringing", "< ringing", "< accepted", "> confirm ✓ 4 ms"],
       [
         "Negotiate",
@@ -47,23 +48,23 @@ describe("the ladder of a call", () => {
     expect(ladder(frames).phases[0]?.rows[0]?.frames).toHaveLength(2);
   });
 
-  test("a report that media flows draws the cord, with its path and delay", () => {
-    expect(ladder(story(talking)).phases[1]?.cord).toEqual({ relayed: false, delay: 12 });
-    expect(ladder(story(talking.slice(0, -1))).phases[1]?.cord).toBeUndefined();
-    expect(ladder(story(restarted)).phases[2]?.cord).toEqual({ relayed: true, delay: 31 });
+  test("a report that media flows shows the media, with its path and delay", () => {
+    expect(ladder(framesOf(talking)).phases[1]?.media).toEqual({ relayed: false, delay: 12 });
+    expect(ladder(framesOf(talking.slice(0, -1))).phases[1]?.media).toBeUndefined();
+    expect(ladder(framesOf(restarted)).phases[2]?.media).toEqual({ relayed: true, delay: 31 });
   });
 
-  test("a restart is a reset, its own push no rung; answered while media flows, the cord holds without a report", () => {
-    expect(rungs(story(restarted))[2]).toEqual([
+  test("a restart is a reset, its own push no rung; answered while media flows, it is over without a report", () => {
+    expect(rungs(framesOf(restarted))[2]).toEqual([
       "Reset",
       "> restart ✓ 6 ms",
       "> signal offer",
       "> signal 6 cand.",
       "< signal answer",
     ]);
-    const unreported = story(restarted.slice(0, -1));
-    expect(ladder(unreported).phases[2]?.cord).toBeUndefined();
-    expect(ladder({ ...unreported, flowing: true }).phases[2]?.cord).toEqual({ relayed: false, delay: 12 });
+    const unreported = framesOf(restarted.slice(0, -1));
+    expect(ladder(unreported).phases[2]?.media).toBeUndefined();
+    expect(ladder({ ...unreported, flowing: true }).phases[2]?.media).toEqual({ relayed: false, delay: 12 });
   });
 
   test("a restart that the other end asked for is a rung", () => {
@@ -72,7 +73,7 @@ describe("the ladder of a call", () => {
   });
 
   test("a link that comes back in a call is a reset that lost nothing", () => {
-    const frames = story([
+    const frames = framesOf([
       ...talking,
       { at: 2_000_000_000_000, out: true, frame: { type: "hello", resume: { seq: 12 } } },
       { at: 2_000_000_000_007, out: false, frame: { type: "welcome", resumed: true } },
@@ -83,7 +84,7 @@ describe("the ladder of a call", () => {
 
   test("attempts to resume that went nowhere are one rung with the one that came through", () => {
     const hello = (at: number) => ({ at, out: true, frame: { type: "hello", resume: { seq: 12 } } });
-    const frames = story([...talking, hello(2e12), hello(2e12 + 1_000), hello(2e12 + 3_000)]);
+    const frames = framesOf([...talking, hello(2e12), hello(2e12 + 1_000), hello(2e12 + 3_000)]);
     expect(rungs(frames)[2]).toEqual(["Reset", "> resume"]);
     expect(ladder(frames).phases[2]?.sentence).toBe(
       "The link to the server is lost. The media does not need it.",
@@ -91,7 +92,7 @@ describe("the ladder of a call", () => {
   });
 
   test("a lost link, a new path and a move are three resets; what closes a move opens none", () => {
-    const told = (frame: Told["frame"], out = false): [boolean, Told["frame"]] => [
+    const told = (frame: TimedFrame["frame"], out = false): [boolean, TimedFrame["frame"]] => [
       out,
       { session, ...frame },
     ];
@@ -134,24 +135,24 @@ describe("the ladder of a call", () => {
     expect(found?.rows.map(({ far }) => far)).toEqual([undefined, undefined]);
   });
 
-  test("frames of other calls, and from before this one, are another story", () => {
+  test("frames of other calls, and from before this one, are left out", () => {
     const other = {
       at: 1_790_000_000_002,
       out: false,
       frame: { type: "incoming", session: "s_other", seq: 3 },
     };
-    expect(rungs(story([...signedIn, ...talking, other]))).toEqual([
-      ["Find", "> hello ✓ 7 ms", ...(rungs(story(talking))[0]?.slice(1) ?? [])],
-      ...rungs(story(talking)).slice(1),
+    expect(rungs(framesOf([...signedIn, ...talking, other]))).toEqual([
+      ["Find", "> hello ✓ 7 ms", ...(rungs(framesOf(talking))[0]?.slice(1) ?? [])],
+      ...rungs(framesOf(talking)).slice(1),
     ]);
-    const late = { ...story([...signedIn, ...talking]), since: 1_790_000_000_000 };
-    expect(rungs(late)).toEqual(rungs(story(talking)));
+    const late = { ...framesOf([...signedIn, ...talking]), since: 1_790_000_000_000 };
+    expect(rungs(late)).toEqual(rungs(framesOf(talking)));
   });
 
   test("before any call it tells of the sign-in", () => {
-    const told = ladder(story(signedIn, [], false));
+    const told = ladder(framesOf(signedIn, [], false));
     expect(told.phases.map(({ name }) => name)).toEqual(["Find"]);
-    expect(told.phases[0]?.sentence).toBe("The server knows you as alice now, and at which device.");
+    expect(told.phases[0]?.sentence).toBe("The server now knows you as alice, and which device you use.");
   });
 
   test("an error is a rung that failed, and names it", () => {
@@ -180,23 +181,25 @@ describe("the ladder of a call", () => {
 
   test("sentences say what the server did", () => {
     const first = (frames: Frames) => ladder(frames).phases.map(({ sentence }) => sentence);
-    expect(first(story(ringing.slice(0, 1)))).toEqual(["The server looks for bob’s devices."]);
-    expect(first(story(ringing.slice(0, 3)))).toEqual(["The server found bob at one device and rings it."]);
-    expect(first(story(ringing))).toEqual(["The server found bob at two devices and rings both."]);
-    expect(first(story(over)).at(-1)).toBe("bob hung up. The server forgot the call.");
+    expect(first(framesOf(ringing.slice(0, 1)))).toEqual(["The server looks for bob’s devices."]);
+    expect(first(framesOf(ringing.slice(0, 3)))).toEqual([
+      "The server found bob at one device and rings it.",
+    ]);
+    expect(first(framesOf(ringing))).toEqual(["The server found bob at two devices and rings both."]);
+    expect(first(framesOf(over)).at(-1)).toBe("bob hung up. The server forgot the call.");
   });
 });
 
 describe("the far half", () => {
   test("is inferred when only this end was seen", () => {
-    const told = ladder(story(talking));
+    const told = ladder(framesOf(talking));
     expect(told.real).toBe(false);
     expect(told.phases[0]?.rows[0]?.far).toEqual({ label: "incoming" });
     expect(told.phases[0]?.rows.at(-1)?.far).toEqual({ label: "accept ✓" });
   });
 
   test("is real, with its way in ms, when the other tab told its frames", () => {
-    const [find, negotiate] = ladder(story(talking, callee)).phases;
+    const [find, negotiate] = ladder(framesOf(talking, callee)).phases;
     expect(find?.rows.map(({ far }) => far)).toEqual([
       { label: "incoming", ms: 2 },
       { label: "ringing", ms: 2 },
@@ -217,18 +220,18 @@ describe("the far half", () => {
 describe("the set-up", () => {
   test("is timed without the ringing, and the server's part told when both ends were seen", () => {
     // 31 ms to the first ring, then 4031 accepted to 4206 connected.
-    expect(ladder(story(talking)).setUp).toEqual({ ms: 206 });
+    expect(ladder(framesOf(talking)).setUp).toEqual({ ms: 206 });
     // call 2, accept 2, confirm 2 (its far half is the reply to accept), offer 1, answer 1.
-    expect(ladder(story(talking, callee)).setUp).toEqual({ ms: 206, server: 8 });
+    expect(ladder(framesOf(talking, callee)).setUp).toEqual({ ms: 206, server: 8 });
   });
 
   test("is not told before media flows", () => {
-    expect(ladder(story(talking.slice(0, -1))).setUp).toBeUndefined();
+    expect(ladder(framesOf(talking.slice(0, -1))).setUp).toBeUndefined();
   });
 });
 
 test("as text the ladder can be pasted into a report", () => {
-  const lines = ladderText(ladder(story(talking, callee)), "alice", "bob").split("\n");
+  const lines = ladderText(ladder(framesOf(talking, callee)), "alice", "bob").split("\n");
   expect(lines.slice(0, 6)).toEqual([
     "Switchboard: alice — server — bob",
     "",

@@ -1,80 +1,19 @@
-import { FarEnd } from "./ladder-far.ts";
-import { labelOf, sentence } from "./ladder-words.ts";
-import { SetUp } from "./set-up.ts";
-
-/** A frame of the wire, as the SDK tells it. */
-export type Wire = { readonly type?: string; readonly [field: string]: unknown };
-
-/** A frame that went out or came in, `at` in ms of a clock that both ends of one machine share. */
-export interface Told {
-  readonly at: number;
-  readonly out: boolean;
-  readonly frame: Wire;
-}
-
-/** What the ladder is drawn from. */
-export interface Frames {
-  readonly me: string;
-  readonly peer: string;
-  /** The call that the ladder tells of; undefined as long as the server has not named it, or there is none. */
-  readonly session?: string;
-  /** Frames before this moment belong to earlier stories. */
-  readonly since: number;
-  readonly near: readonly Told[];
-  /** The same call as the far end saw it, when that is a tab of this browser. */
-  readonly far: readonly Told[];
-  /** Media flows just now. */
-  readonly flowing?: boolean;
-}
-
-export const noFrames: Frames = { me: "you", peer: "", since: 0, near: [], far: [] };
-
-export type PhaseName = "Find" | "Negotiate" | "Reset" | "Close";
-
-/** One rung: a message between this end and the server, and what it is at the far end. */
-export interface Row {
-  readonly key: number;
-  readonly out: boolean;
-  readonly label: string;
-  /** How the request ended: `✓ 8 ms`, `✗` or `anew`. */
-  readonly mark?: string;
-  readonly failed: boolean;
-  readonly far?: FarHalf;
-  readonly frames: readonly Wire[];
-}
-
-/** The far end's half of a rung; without `ms` it is inferred, not seen. */
-export interface FarHalf {
-  readonly label: string;
-  readonly ms?: number;
-}
-
-/** Media flows between the ends. */
-export interface Cord {
-  readonly relayed: boolean;
-  /** Round trip in ms. */
-  readonly delay?: number;
-}
-
-export interface Phase {
-  readonly name: PhaseName;
-  readonly sentence: string;
-  readonly rows: readonly Row[];
-  readonly cord?: Cord;
-}
-
-export interface Ladder {
-  readonly phases: readonly Phase[];
-  /** How long the set-up took, the ringing left out; how much of it was between the ends' sockets, if both were seen. */
-  readonly setUp?: { readonly ms: number; readonly server?: number };
-  /** Both halves were seen. */
-  readonly real: boolean;
-}
+import type {
+  FarHalf,
+  Frames,
+  Ladder,
+  Phase,
+  PhaseName,
+  Row,
+  TimedFrame,
+  WireFrame,
+} from "./ladder-model.ts";
+import { counterpart, farLabel, labelOf, sentence } from "./ladder-words.ts";
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Draft = Writable<Omit<Row, "frames">> & {
   readonly at: number;
-  readonly frames: Wire[];
+  readonly frames: WireFrame[];
   candidates?: number;
 };
 type DraftPhase = Writable<Omit<Phase, "rows">> & { readonly rows: Draft[]; readonly theme: unknown };
@@ -96,7 +35,7 @@ const phaseOf: Readonly<Record<string, PhaseName>> = {
   ended: "Close",
 };
 
-/** What a reset is about; another theme is another reset. */
+/** What a reset is about. A frame about something else begins another reset. */
 const themes: Readonly<Record<string, string>> = {
   hello: "link",
   goodbye: "link",
@@ -109,15 +48,15 @@ const themes: Readonly<Record<string, string>> = {
   move_failed: "move",
 };
 
-/** These close the reset that they belong to, and open none. */
+/** These end the reset that they belong to, and begin none. */
 const followers = new Set<unknown>(["moved", "move_failed"]);
 
-/** Tells a call from its frames: request and reply are one rung, candidates merge, acknowledgements are folded away. */
+/** Draws a call from its frames: request and reply are one rung, candidates merge, acknowledgements are left out. */
 export function ladder(frames: Frames): Ladder {
-  const walk = new Walk(frames);
-  for (const [key, told] of frames.near.entries()) if (told.at >= frames.since) walk.step(told, key);
-  const { phases, setUp } = walk;
-  if (frames.flowing) walk.reconnected();
+  const builder = new LadderBuilder(frames);
+  for (const [key, told] of frames.near.entries()) if (told.at >= frames.since) builder.step(told, key);
+  const { phases, setUp } = builder;
+  if (frames.flowing) builder.reconnected();
   for (const phase of phases) phase.sentence = sentence(phase.name, phase, frames.peer, frames.me);
   return {
     phases,
@@ -126,24 +65,24 @@ export function ladder(frames: Frames): Ladder {
   };
 }
 
-class Walk {
+class LadderBuilder {
   readonly phases: DraftPhase[] = [];
   readonly setUp = new SetUp();
   readonly #session: string | undefined;
-  readonly #far: FarEnd;
+  readonly #far: FarFrames;
   /** Requests by id; hello has none, and is 0. */
   readonly #asked = new Map<unknown, Draft>();
-  /** Generations that this end asked for itself: their push says nothing new. */
+  /** Generations that this end has asked for: the push about one is not shown again. */
   readonly #restarted = new Set<unknown>();
-  /** The call came from another device of one's own, not from the far end. */
+  /** The call came from another device of this user, not from the far end. */
   #handedOver = false;
 
   constructor(frames: Frames) {
     this.#session = frames.session;
-    this.#far = new FarEnd(frames);
+    this.#far = new FarFrames(frames);
   }
 
-  step(told: Told, key: number): void {
+  step(told: TimedFrame, key: number): void {
     const { at, out, frame } = told;
     if (frame.re !== undefined) this.#settle(frame.re, told);
     else if (frame.type === "welcome") this.#settle(0, told);
@@ -152,13 +91,13 @@ class Walk {
     else if (frame.type !== "restart" || out || !this.#restarted.has(frame.generation)) this.#add(told, key);
   }
 
-  #belongs(frame: Wire): boolean {
+  #belongs(frame: WireFrame): boolean {
     if (frame.type === "join") return this.#session === undefined;
     if (frame.type === "hello" || frame.type === "goodbye" || frame.type === "call") return true;
     return this.#session !== undefined && frame.session === this.#session;
   }
 
-  #add(told: Told, key: number): void {
+  #add(told: TimedFrame, key: number): void {
     const { at, out, frame } = told;
     const label = labelOf(frame);
     if (label === undefined) return;
@@ -185,8 +124,8 @@ class Walk {
     if (out) this.#asked.set(frame.id ?? 0, row);
   }
 
-  /** The phase that this frame stands in; it opens a new one where the story turns. */
-  #enter(frame: Wire): DraftPhase {
+  /** The phase of this frame, which may be a new one. */
+  #enter(frame: WireFrame): DraftPhase {
     const current = this.phases.at(-1);
     const signsIn = frame.type === "hello" && current === undefined;
     const name = signsIn ? "Find" : (phaseOf[String(frame.type)] ?? "Find");
@@ -196,7 +135,7 @@ class Walk {
       if ((current.name === "Close" || name === "Find") && !rings) return current;
       if (name === "Negotiate" && current.name === "Reset") return current;
       if (followers.has(frame.type)) return current;
-      const again = name === "Reset" && (theme !== current.theme || current.cord !== undefined);
+      const again = name === "Reset" && (theme !== current.theme || current.media !== undefined);
       if (name === current.name && !again) return current;
     }
     const phase: DraftPhase = { name, theme, sentence: "", rows: [] };
@@ -204,7 +143,7 @@ class Walk {
     return phase;
   }
 
-  #settle(id: unknown, { at, frame }: Told): void {
+  #settle(id: unknown, { at, frame }: TimedFrame): void {
     const row = this.#asked.get(id);
     if (row === undefined) return;
     const [request] = row.frames;
@@ -218,28 +157,85 @@ class Walk {
     row.label = error?.code ?? row.label;
   }
 
-  /** Media flows: a restart whose answer has come is over, though its report may be seconds away. */
+  /** Media is flowing: a restart that was answered is over, even if its report comes seconds later. */
   reconnected(): void {
     const phase = this.phases.at(-1);
-    const before = this.phases.findLast((one) => one.cord !== undefined)?.cord;
+    const before = this.phases.findLast((one) => one.media !== undefined)?.media;
     const answered = phase?.rows.some(
       ({ frames: [first] }) => (first?.description as { type?: string } | undefined)?.type === "answer",
     );
-    if (phase?.name === "Reset" && answered && before !== undefined) phase.cord ??= before;
+    if (phase?.name === "Reset" && answered && before !== undefined) phase.media ??= before;
   }
 
-  #connect(frame: Wire, at: number): void {
+  #connect(frame: WireFrame, at: number): void {
     const { state, path, rtt } = frame.stats as { state?: string; path?: string; rtt?: number };
     const phase = this.phases.at(-1);
     if (state !== "connected" || (phase?.name !== "Negotiate" && phase?.name !== "Reset")) return;
     this.setUp.connected(at);
-    phase.cord = { relayed: path === "relay", ...(rtt === undefined ? {} : { delay: rtt }) };
+    phase.media = { relayed: path === "relay", ...(rtt === undefined ? {} : { delay: rtt }) };
   }
 }
 
-function recount(row: Draft, { candidates }: Wire): void {
+function recount(row: Draft, { candidates }: WireFrame): void {
   row.candidates = (row.candidates ?? 0) + ((candidates as unknown[] | undefined)?.length ?? 0);
   const what = row.candidates === 0 ? "end" : `${row.candidates} cand.`;
   row.label = `signal ${what}`;
   if (row.far !== undefined) row.far = { ...row.far, label: what };
+}
+
+/** The far end's frames of the call, matched in order with those of this end. */
+class FarFrames {
+  readonly #queues = new Map<string, number[]>();
+
+  constructor({ far }: Frames) {
+    const accepts = new Set<unknown>();
+    for (const { at, out, frame } of far) {
+      if (out && frame.type === "accept") accepts.add(frame.id);
+      const name = `${out}${frame.type ?? (accepts.has(frame.re) ? "re:accept" : "")}`;
+      const queue = this.#queues.get(name);
+      if (queue === undefined) this.#queues.set(name, [at]);
+      else queue.push(at);
+    }
+  }
+
+  /** The far half of this frame: seen, with the time between the two, or inferred. Undefined where there is none. */
+  match({ at, out, frame }: TimedFrame): FarHalf | undefined {
+    const type = counterpart(frame, out);
+    if (type === undefined) return undefined;
+    const description = frame.description as { type?: string } | undefined;
+    const label = description?.type ?? farLabel(type);
+    const seen = this.#queues.get(`${!out}${type}`)?.shift();
+    return seen === undefined ? { label } : { label, ms: Math.abs(seen - at) };
+  }
+}
+
+/** Messages of a set-up that wait for one another, so that their times add up. */
+const steps = new Set<unknown>(["call", "incoming", "accept", "accepted", "confirm"]);
+
+/** Times a set-up: from the call to the first ring, and from the answer to media, without the time that people let it ring. */
+class SetUp {
+  #called: number | undefined;
+  #found = 0;
+  #answered: number | undefined;
+  #connected: number | undefined;
+  #server = 0;
+
+  /** `way`: ms between the two ends of this message, when both were seen. */
+  see({ at, out, frame }: TimedFrame, way = 0): void {
+    if (this.#connected !== undefined) return;
+    if (frame.type === "call") this.#called = at;
+    if (frame.type === "ringing" && !out && this.#found === 0) this.#found = at - (this.#called ?? at);
+    if (frame.type === "accepted" || frame.type === "accept") this.#answered = at;
+    if (steps.has(frame.type) || frame.description !== undefined) this.#server += way;
+  }
+
+  connected(at: number): void {
+    this.#connected ??= at;
+  }
+
+  get result(): { readonly ms: number; readonly server?: number } | undefined {
+    if (this.#connected === undefined || this.#answered === undefined) return undefined;
+    const ms = Math.max(1, Math.round(this.#found + this.#connected - this.#answered));
+    return this.#server > 0 ? { ms, server: Math.max(1, Math.round(this.#server)) } : { ms };
+  }
 }

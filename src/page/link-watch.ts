@@ -1,17 +1,17 @@
 import type { Client } from "../client/index.ts";
 import type { Page } from "./page.ts";
 
-/** A link that comes back within this time is not worth a word. */
+/** The loss of a link that comes back within this time (ms) is not shown. */
 const grace = 900;
 const lookEvery = 300;
 
-/** Tells the page whether the server is there, and who it says that one is. */
+/** Tells the page whether the server is reachable, and which device this is. */
 export class LinkWatch {
   readonly #timer: ReturnType<typeof setInterval>;
   /** When the link was last seen to be up. */
   #upAt = Date.now();
 
-  /** `label`: what this device is called as long as nobody else of its name is on the line. */
+  /** `label`: what this device is called as long as no other device online has the same name. */
   constructor(page: Page, client: Client, label: string) {
     const look = () => {
       const now = Date.now();

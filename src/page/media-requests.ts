@@ -3,7 +3,7 @@ import { type OwnMedia, troubleOf } from "./own-media.ts";
 import type { Page } from "./page.ts";
 import type { MediaPurpose } from "./state.ts";
 
-/** A browser that answers within this time has not asked anybody. */
+/** A browser that answers within this time (ms) has not asked the user. */
 const asks = 400;
 
 interface Waiting {
@@ -14,7 +14,7 @@ interface Waiting {
   go(media: LocalMedia): void;
 }
 
-/** What waits for camera and microphone: one request at a time, the newest. */
+/** The request for camera and microphone: one at a time, and a new one replaces the one before. */
 export class MediaRequests {
   readonly #page: Page;
   readonly #own: OwnMedia;
@@ -30,8 +30,8 @@ export class MediaRequests {
   }
 
   /**
-   * Opens what is asked for and goes on with it. Meanwhile the page shows the browser's question (not over a call:
-   * `engaged`), or why there is no camera, until `without` or `drop` decides.
+   * Opens camera and microphone, then calls `go`. Meanwhile the page says that the browser asks (but not during a call:
+   * `engaged`), or why there is no camera, until `without` or `drop` is called.
    */
   async want(
     purpose: MediaPurpose,
@@ -59,7 +59,7 @@ export class MediaRequests {
     }
   }
 
-  /** Goes on with the test picture or sound alone, or tries the camera again. */
+  /** Continues with the test picture or sound alone, or tries the camera again. */
   async without(instead: "test" | "audio" | "retry"): Promise<void> {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
@@ -68,7 +68,7 @@ export class MediaRequests {
     else waiting.go(await this.#own.openInstead(instead));
   }
 
-  /** Gives the request up; what the browser still opens for it is closed. */
+  /** Gives the request up. What the browser still opens for it is closed. */
   drop(): void {
     this.#waiting?.stop.abort();
     this.#waiting = undefined;

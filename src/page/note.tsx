@@ -3,7 +3,7 @@ import type { Page } from "./page.ts";
 
 const shownFor = 6_000;
 
-/** A passing remark: it is spoken once, and fades unless there is something to do about it. */
+/** A short message: screen readers read it once, and it fades unless it has an action. */
 export function NoteView({ page }: { page: Page }) {
   const note = page.note.value;
   useEffect(() => {
@@ -25,7 +25,7 @@ export function NoteView({ page }: { page: Page }) {
             <>
               <button
                 type="button"
-                class="button small brass"
+                class="button small primary"
                 onClick={() => {
                   close();
                   note.act?.run();

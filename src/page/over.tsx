@@ -4,7 +4,7 @@ import { type Actions, myName, type Page } from "./page.ts";
 import type { Link, SceneAt } from "./state.ts";
 import { describeEnding } from "./words.ts";
 
-/** A call that ended otherwise than by somebody hanging up. */
+/** The end of a call that nobody hung up. */
 export function Over({ page, act, scene }: { page: Page; act: Actions; scene: SceneAt<"over"> }) {
   const { kind } = scene.ending;
   const { title, advice } = describeEnding(scene.ending, scene.peer, scene.device);
@@ -13,10 +13,10 @@ export function Over({ page, act, scene }: { page: Page; act: Actions; scene: Sc
       <Card
         from={myName(page)}
         to={scene.peer}
-        cord="held"
+        line="connected"
         title={title}
         text={advice}
-        choices={[["Done", () => act.dismiss(), "brass"]]}
+        choices={[["Done", () => act.dismiss(), "primary"]]}
       />
     );
   }
@@ -25,11 +25,11 @@ export function Over({ page, act, scene }: { page: Page; act: Actions; scene: Sc
     <Card
       from={myName(page)}
       to={scene.peer}
-      cord="broken"
+      line="broken"
       title={title}
       text={advice}
       choices={[
-        ["Again", () => act.again(), "brass"],
+        ["Again", () => act.again(), "primary"],
         waits && ["Tell me when free", () => act.tellWhenFree()],
         kind === "no-path" && ["Copy ladder", () => act.copyLadder()],
         ["Close", () => act.dismiss(), "quiet"],
@@ -38,20 +38,20 @@ export function Over({ page, act, scene }: { page: Page; act: Actions; scene: Sc
   );
 }
 
-/** The server is out of reach and no call is on: the whole stage says so. */
+/** The server can't be reached, and there is no call to show instead. */
 export function Away({ page, act, link }: { page: Page; act: Actions; link: Link }) {
   return (
     <Card
       from={myName(page)}
       to="☎"
-      cord="broken"
-      title="The server is away"
+      line="broken"
+      title="The server can’t be reached"
       text={
         <>
           <Countdown link={link} /> Is it still running? “npm start” starts it.
         </>
       }
-      choices={[["Now", () => act.retry(), "brass"]]}
+      choices={[["Try now", () => act.retry(), "primary"]]}
     />
   );
 }
@@ -62,10 +62,10 @@ export function Replaced({ page, act }: { page: Page; act: Actions }) {
     <Card
       from={myName(page)}
       to="☎"
-      cord="broken"
-      title="Open in another place"
-      text="This device is on the line in another window. A device can be in one place only."
-      choices={[["Use here", () => act.useHere(), "brass"]]}
+      line="broken"
+      title="Open in another window"
+      text="This device is online in another window. It can be online in one window at a time."
+      choices={[["Use here", () => act.useHere(), "primary"]]}
     />
   );
 }

@@ -1,12 +1,12 @@
 import { capture, type LocalMedia, SwitchboardError } from "../client/index.ts";
 import { type Page, silent } from "./page.ts";
+import type { CameraTrouble } from "./state.ts";
 import { type Pips, startPips, startTestPicture, type TestPicture } from "./test-picture.ts";
-import type { CameraTrouble } from "./words.ts";
 
-/** Where the test picture's clock is, once built. */
+/** The built worker that times the test picture. */
 const worker = "/test-picture-worker.js";
 
-/** What this end sends: camera and microphone, the test picture, pips, a screen. At most one of it is open at a time. */
+/** What this end sends: camera and microphone, the test picture, beeps, a screen. There is one such source at most. */
 export class OwnMedia {
   readonly #page: Page;
   #media: LocalMedia | undefined;
@@ -19,8 +19,8 @@ export class OwnMedia {
   }
 
   /**
-   * Camera and microphone as far as there are any; without a camera the test picture. What is open already and fits is
-   * used again. Rejects as {@link capture} does when the browser refuses.
+   * Opens camera and microphone, as far as there are any; without a camera, the test picture. Reuses what is open already and
+   * fits. Rejects as {@link capture} does when the browser refuses.
    */
   async open(video: boolean, signal: AbortSignal): Promise<LocalMedia> {
     if (this.#media !== undefined && video === (this.#source !== "audio")) return this.#media;
@@ -31,7 +31,7 @@ export class OwnMedia {
     return media;
   }
 
-  /** The test picture without asking for anything, or sound alone, as far as the browser gives it. */
+  /** Opens the test picture, which needs no permission, or sound alone, if the browser allows it. */
   async openInstead(instead: "test" | "audio"): Promise<LocalMedia> {
     const media = await capture(instead === "audio" ? { audio: true } : new MediaStream()).catch(() =>
       capture(new MediaStream()),
@@ -73,7 +73,7 @@ export class OwnMedia {
     this.#show();
   }
 
-  /** Sends a pip each second instead of the microphone, or the microphone again. */
+  /** Sends a beep every second instead of the microphone, or the microphone again. */
   async pip(on: boolean): Promise<void> {
     const media = this.#media;
     if (media === undefined) return;
@@ -141,7 +141,7 @@ export class OwnMedia {
   }
 }
 
-/** Which kind of no camera an error of {@link OwnMedia.open} means. */
+/** Why there is no camera, by an error of {@link OwnMedia.open}. */
 export function troubleOf(error: unknown): CameraTrouble {
   if (SwitchboardError.is(error, "media_denied")) return "refused";
   if (SwitchboardError.is(error, "media_busy")) return "busy";

@@ -1,6 +1,6 @@
 import { type Signal, signal } from "@preact/signals";
-import { type Frames, noFrames } from "./ladder.ts";
-import { type Happening, type Model, next, start } from "./state.ts";
+import { type Frames, noFrames } from "./ladder-model.ts";
+import { type Model, next, type PageEvent, start } from "./state.ts";
 
 /** A device as the page names it. */
 export interface Device {
@@ -8,7 +8,7 @@ export interface Device {
   readonly label: string;
 }
 
-/** Somebody on the line. */
+/** A user who is online. */
 export interface Person {
   readonly user: string;
   readonly devices: readonly Device[];
@@ -33,13 +33,13 @@ export interface Quality {
   readonly path: "direct" | "relay";
   /** Round trip in ms. */
   readonly delay?: number;
-  /** 0 to 1, of what arrives. */
+  /** Lost packets of those that should have arrived, 0 to 1. */
   readonly loss: number;
   /** bit/s, [in, out]. */
   readonly bitrate: readonly [number, number];
 }
 
-/** A passing remark, with at most one thing to do about it. */
+/** A short message, with at most one action. */
 interface Note {
   readonly text: string;
   readonly act?: { readonly label: string; readonly run: () => void };
@@ -75,19 +75,19 @@ interface Remote {
   readonly pictureOff: boolean;
 }
 
-/** Everything a person can do. */
+/** Everything that a user can do. */
 export interface Actions {
   goOnline(name: string, how: "name" | "token"): void;
   goOffline(): void;
   /** Tries to reach the server now. */
   retry(): void;
-  /** Takes the device back from the other place where it is open. */
+  /** Takes the device back from the window that it is open in. */
   useHere(): void;
   preview(on: boolean): void;
   call(user: string, video: boolean): void;
-  /** Gives up what waits: the question for a camera, or the call that rings. */
+  /** Gives up the request for a camera, or the call that rings. */
   cancel(): void;
-  /** Goes on with what waited for a camera. */
+  /** Continues with something else than the camera, or asks for it again. */
   without(instead: "test" | "audio" | "retry"): void;
   accept(video: boolean): void;
   decline(everywhere: boolean): void;
@@ -108,15 +108,15 @@ export interface Actions {
   copyLadder(): void;
 }
 
-/** What the components draw: the model, and facts that change beside it. */
+/** What the components draw: the model, and values that change independently of it. */
 export interface Page {
   readonly model: Signal<Model>;
   readonly name: Signal<string>;
   readonly me: Signal<Me | undefined>;
   readonly people: Signal<readonly Person[]>;
-  /** How many are on the line, when they are too many for a list. */
+  /** How many users are online, when they are too many for a list. */
   readonly crowd: Signal<number | undefined>;
-  /** Other devices of one's own. */
+  /** The user's other devices. */
   readonly mine: Signal<readonly Device[]>;
   /** Whose card is open in the directory. */
   readonly chosen: Signal<string | undefined>;
@@ -130,15 +130,15 @@ export interface Page {
   /** On narrow screens ladder and chat are sheets: which one is open. */
   readonly sheet: Signal<"ladder" | "chat" | undefined>;
   readonly moving: Signal<string | undefined>;
-  tell(happening: Happening): void;
+  tell(event: PageEvent): void;
 }
 
-/** The name at this end, also before the server has confirmed it. */
+/** The user's name, even before the server has confirmed it. */
 export function myName(page: Page): string {
   return page.me.value?.user ?? page.name.value;
 }
 
-/** Who stands on the stage of the directory: the one that was chosen, else the first. */
+/** The person that the directory shows: the chosen one, otherwise the first. */
 export function chosenPerson(page: Page): Person | undefined {
   const people = page.people.value;
   return people.find((one) => one.user === page.chosen.value) ?? people[0];
@@ -162,8 +162,8 @@ export function createPage(model: Model = start): Page {
     frames: signal<Frames>(noFrames),
     sheet: signal<"ladder" | "chat" | undefined>(undefined),
     moving: signal<string | undefined>(undefined),
-    tell(happening) {
-      page.model.value = next(page.model.value, happening);
+    tell(event) {
+      page.model.value = next(page.model.value, event);
     },
   };
   return page;

@@ -4,7 +4,7 @@ import { deviceList } from "./directory.tsx";
 import { type Actions, chosenPerson, myName, type Page, type Person } from "./page.ts";
 import { Picture } from "./picture.tsx";
 
-/** The stage while nobody is called: the chosen person, or how to get one. */
+/** What is shown while there is no call: the chosen person, or how to find one. */
 export function DirectoryStage({ page, act }: { page: Page; act: Actions }) {
   const person = chosenPerson(page);
   if (person !== undefined) return <PersonCard page={page} act={act} person={person} />;
@@ -13,7 +13,7 @@ export function DirectoryStage({ page, act }: { page: Page; act: Actions }) {
 
 function callChoices(act: Actions, user: string): readonly Choice[] {
   return [
-    ["Call", () => act.call(user, true), "brass", "camera"],
+    ["Call", () => act.call(user, true), "primary", "camera"],
     ["Audio only", () => act.call(user, false), undefined, "handset"],
   ];
 }
@@ -25,7 +25,7 @@ function PersonCard({ page, act, person }: { page: Page; act: Actions; person: P
     <Card
       from={myName(page)}
       to={person.user}
-      cord="loose"
+      line="idle"
       instead={
         stream && (
           <div class="preview">
@@ -44,7 +44,7 @@ function PersonCard({ page, act, person }: { page: Page; act: Actions; person: P
   );
 }
 
-/** Nobody to call: the shortest way to have somebody. */
+/** Nobody else is online: offers a second tab. */
 function Nobody({ page }: { page: Page }) {
   const me = myName(page);
   const other = me === "bob" ? "alice" : "bob";
@@ -52,19 +52,19 @@ function Nobody({ page }: { page: Page }) {
     <Card
       from={me}
       to={other}
-      cord="loose"
+      line="idle"
       title="Nobody else here"
       text="A second tab can be the other end. Put the two windows side by side."
       choices={[]}
     >
-      <a class="button brass" href={`/?as=${other}`} target="_blank" rel="noopener">
+      <a class="button primary" href={`/?as=${other}`} target="_blank" rel="noopener">
         Open a second tab as {other}
       </a>
     </Card>
   );
 }
 
-/** So many on the line that the server tells only their number. */
+/** So many users are online that the server tells only how many. */
 function ByName({ page, act }: { page: Page; act: Actions }) {
   const name = useSignal("");
   const to = name.value.trim();
@@ -72,7 +72,7 @@ function ByName({ page, act }: { page: Page; act: Actions }) {
     <Card
       from={myName(page)}
       to={to}
-      cord="loose"
+      line="idle"
       title="Call somebody by name"
       text={
         <input

@@ -28,7 +28,7 @@ export function Picture({ stream = undefined, label, muted = false, mirrored = f
   );
 }
 
-/** One's own picture in the corner, as far as there is one. */
+/** The user's own picture in the corner, if there is one. */
 export function OwnPicture({ own }: { own: Own }) {
   if (own.stream === undefined || own.source === "audio") return null;
   return (

@@ -7,15 +7,15 @@ import { UserBadge } from "./user-badge.tsx";
 interface RingDialogProps {
   readonly ring: Ring;
   readonly act: Actions;
-  /** A call is on already: answering ends it. */
+  /** Another call is on: answering ends it. */
   readonly engaged: boolean;
-  /** Other devices of one's own ring too. */
+  /** The user's other devices ring too. */
   readonly others: boolean;
 }
 
 /**
- * Somebody calls. The focus goes to the dialog itself, so that a stray Enter accepts nothing; Escape silences the
- * tone and leaves the ring.
+ * An incoming call. The dialog itself has the focus, so that a stray Enter accepts nothing. Escape silences the tone, and the
+ * call rings on.
  */
 export function RingDialog({ ring, act, engaged, others }: RingDialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -48,11 +48,11 @@ export function RingDialog({ ring, act, engaged, others }: RingDialogProps) {
         <UserBadge user={ring.from} lit />
       </span>
       <h1 class="title" id="ring-title">
-        {moves ? `Go on with ${ring.from} here?` : `${ring.from} calls you`}
+        {moves ? `Continue with ${ring.from} here?` : `${ring.from} is calling`}
       </h1>
       <p class="muted" id="ring-text">
         {moves
-          ? `The call is at your ${ring.movedFrom} now.`
+          ? `The call is on your ${ring.movedFrom} now.`
           : `from ${ring.device}${ring.video ? "" : ", sound only"}${engaged ? ". Answering ends your call." : ""}`}
       </p>
       <div class="ring-actions">

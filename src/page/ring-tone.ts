@@ -1,8 +1,8 @@
-/** Two bells, a pause: a ring until it is stopped. Silent as long as the person has not touched the page. */
+/** A ring tone: two bells and a pause, until it is stopped. Silent until the user has clicked in the page. */
 export interface RingTone {
-  /** To be called in a click: browsers give sound only to pages that were touched. */
+  /** To be called in a click: browsers give pages sound only after one. */
   unlock(): void;
-  /** `far`: the tone that a caller hears while it rings at the other end. */
+  /** `far`: the tone that a caller hears while the other end rings. */
   start(far?: boolean): void;
   stop(): void;
 }

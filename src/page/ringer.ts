@@ -9,16 +9,16 @@ interface RingerParts {
   readonly feed: LadderFeed;
   readonly tone: RingTone;
   label(user: string, device: string | undefined): string | undefined;
-  /** Media for an answer; calls `go` with it. */
+  /** Opens media for an answer, then calls `go` with it. */
   want(peer: string, video: boolean, go: (media: LocalMedia) => void): void;
   took(call: Call, video: boolean): void;
-  /** The answer came too late; `media` was opened for it. */
+  /** The answer came too late. `media` was opened for it. */
   missed(media: LocalMedia): void;
   /** The ring is over, whether or not it was being answered. */
   over(): void;
 }
 
-/** The one ring that is shown; a second one meanwhile is told that this device is busy. */
+/** The incoming call that is shown. A second one is told that this device is busy. */
 export class Ringer {
   readonly #parts: RingerParts;
   #ring: IncomingCall | undefined;
@@ -61,7 +61,7 @@ export class Ringer {
       try {
         took(await ring.accept({ media }), video);
       } catch {
-        // The ring's end tells why.
+        // The reason comes with the end of the ring.
         missed(media);
       }
     });
@@ -94,7 +94,7 @@ export class Ringer {
         return `You missed a call from ${user}.`;
       case "lost":
       case "unconfirmed":
-        return `${user} was gone before the call stood.`;
+        return `${user} was gone before the call was connected.`;
       default:
         return undefined;
     }

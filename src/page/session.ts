@@ -1,30 +1,30 @@
 import { type Client, connect, type Ended, type LocalMedia } from "../client/index.ts";
-import { CallDesk } from "./call-desk.ts";
+import { CurrentCall } from "./current-call.ts";
 import { deviceKind, deviceName } from "./device-name.ts";
 import { nameProblem, signInProblem } from "./endings.ts";
-import { FrontRoom } from "./front-room.ts";
 import { ladder } from "./ladder.ts";
 import { LadderFeed } from "./ladder-feed.ts";
 import { ladderText } from "./ladder-text.ts";
 import { LinkWatch } from "./link-watch.ts";
 import { MediaRequests } from "./media-requests.ts";
+import { OnlineUsers } from "./online-users.ts";
 import { OwnMedia } from "./own-media.ts";
 import type { Actions, Device, Page } from "./page.ts";
 import { createRingTone } from "./ring-tone.ts";
 import { Ringer } from "./ringer.ts";
 import type { MediaPurpose } from "./state.ts";
 
-/** What one is signed in with, and all that lives as long. */
+/** What exists while the user is signed in. */
 interface Online {
   readonly client: Client;
   readonly how: "name" | "token";
-  readonly room: FrontRoom;
-  readonly desk: CallDesk;
+  readonly users: OnlineUsers;
+  readonly current: CurrentCall;
   readonly ringer: Ringer;
   readonly watch: LinkWatch;
 }
 
-/** Binds the SDK to the page: what a person does becomes a request, what happens becomes state. */
+/** Binds the SDK to the page: user actions become requests, events become state. */
 export class Session implements Actions {
   readonly #page: Page;
   readonly #own: OwnMedia;
@@ -40,7 +40,7 @@ export class Session implements Actions {
     this.#own = new OwnMedia(page);
     this.#mediaRequests = new MediaRequests(page, this.#own);
     this.#feed = new LadderFeed(page);
-    // A page that went online by its address has not been touched yet.
+    // Nobody has clicked in a page that went online by its address, and browsers give sound after a click only.
     for (const touch of ["pointerdown", "keydown"])
       addEventListener(touch, () => this.#tone.unlock(), { once: true });
   }
@@ -62,21 +62,21 @@ export class Session implements Actions {
       device: { kind: deviceKind(agent), name: label },
     });
     this.#feed.follow(client);
-    const room = new FrontRoom(this.#page, client, label);
-    const desk = new CallDesk(
+    const users = new OnlineUsers(this.#page, client, label);
+    const current = new CurrentCall(
       {
         page: this.#page,
         feed: this.#feed,
-        label: (user, device) => room.label(user, device),
+        label: (user, device) => users.label(user, device),
         answered: () => this.#tone.stop(),
         free: () => this.#free(),
       },
       client,
     );
-    const ringer = this.#ringer(room, desk);
+    const ringer = this.#ringer(users, current);
     const watch = new LinkWatch(this.#page, client, label);
     this.#page.me.value = undefined;
-    this.#online = { client, how, room, desk, ringer, watch };
+    this.#online = { client, how, users, current, ringer, watch };
     client.on("incoming", (ring) => ringer.rung(ring));
     void client.closed.then((ended) => this.#closed(client, ended));
   }
@@ -106,7 +106,7 @@ export class Session implements Actions {
     this.#last = { user, video };
     this.#page.note.value = undefined;
     this.#want("call", user, video, (media) => {
-      this.#online?.desk.place(user, media);
+      this.#online?.current.start(user, media);
       this.#tone.start(true);
     });
   }
@@ -151,24 +151,24 @@ export class Session implements Actions {
   }
 
   share(): void {
-    // Dismissing the browser's own picker is no fault.
+    // Closing the browser's own dialog without a choice is not an error.
     this.#own.share().catch(() => undefined);
   }
 
   move(device: Device): void {
-    void this.#online?.desk.move(device);
+    void this.#online?.current.move(device);
   }
 
   hangUp(): void {
-    void this.#online?.desk.call?.hangup();
+    void this.#online?.current.call?.hangup();
   }
 
   restartIce(): void {
-    this.#online?.desk.call?.restartIce().catch(() => undefined);
+    this.#online?.current.call?.restartIce().catch(() => undefined);
   }
 
   say(text: string): void {
-    this.#online?.desk.say(text);
+    this.#online?.current.say(text);
   }
 
   again(): void {
@@ -178,7 +178,7 @@ export class Session implements Actions {
   tellWhenFree(): void {
     const last = this.#last;
     if (last === undefined) return;
-    this.#online?.room.whenFree(last.user, () => {
+    this.#online?.users.whenFree(last.user, () => {
       this.#page.note.value = {
         text: `${last.user} is free now.`,
         act: { label: "Call", run: () => this.call(last.user, last.video) },
@@ -189,8 +189,8 @@ export class Session implements Actions {
   }
 
   dismiss(): void {
-    const desk = this.#online?.desk;
-    if (desk?.call !== undefined) desk.show();
+    const current = this.#online?.current;
+    if (current?.call !== undefined) current.show();
     else this.#page.tell({ type: "went", scene: { at: "directory" } });
   }
 
@@ -205,24 +205,24 @@ export class Session implements Actions {
   }
 
   #want(purpose: MediaPurpose, peer: string, video: boolean, go: (media: LocalMedia) => void): void {
-    void this.#mediaRequests.want(purpose, peer, video, this.#online?.desk.call !== undefined, go);
+    void this.#mediaRequests.want(purpose, peer, video, this.#online?.current.call !== undefined, go);
   }
 
-  #ringer(room: FrontRoom, desk: CallDesk): Ringer {
+  #ringer(users: OnlineUsers, current: CurrentCall): Ringer {
     return new Ringer({
       page: this.#page,
       feed: this.#feed,
       tone: this.#tone,
-      label: (user, device) => room.label(user, device),
+      label: (user, device) => users.label(user, device),
       want: (peer, video, go) => this.#want("answer", peer, video, go),
       took: (call, video) => {
         this.#last = { user: call.peer.user, video };
-        desk.take(call);
+        current.take(call);
       },
       missed: (media) => {
-        // A call that was on before goes on, with what was opened for this one.
-        if (desk.call === undefined) this.#own.close();
-        else void desk.call.setMedia(media);
+        // The call that was on before continues, with the media that was opened for this one.
+        if (current.call === undefined) this.#own.close();
+        else void current.call.setMedia(media);
         this.dismiss();
       },
       over: () => {
@@ -267,12 +267,12 @@ export class Session implements Actions {
   }
 }
 
-/** The name comes back with a reload, and stands in the address, so that a second tab of the same user is one click. */
+/** Keeps the name for a reload, and in the address, so that a second tab of the same user is one click away. */
 function remember(name: string): void {
   history.replaceState(null, "", `/?as=${encodeURIComponent(name)}`);
   try {
     localStorage.setItem("switchboard.name", name);
   } catch {
-    // Storage may be forbidden; then the name is asked for again.
+    // Without storage the page asks for the name again.
   }
 }

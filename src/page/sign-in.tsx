@@ -1,10 +1,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Actions, Page } from "./page.ts";
-import { Board } from "./user-badge.tsx";
-import { describeProblem, type SignInProblem } from "./words.ts";
+import type { SignInProblem } from "./state.ts";
+import { Parties } from "./user-badge.tsx";
+import { describeProblem } from "./words.ts";
 
-/** The first thing a stranger sees: one line, a name, one button. */
+/** The first thing that a visitor sees: one line, a name, one button. */
 export function SignIn({
   page,
   act,
@@ -27,7 +28,7 @@ export function SignIn({
   };
   return (
     <main class="sign-in" aria-busy={going}>
-      <Board from={page.name.value || "?"} to="☎" cord={going ? "ringing" : "loose"} />
+      <Parties from={page.name.value || "?"} to="☎" line={going ? "ringing" : "idle"} />
       <h1 class="display">Call somebody</h1>
       <p class="lead">A video call between two browsers, and a look at what the server does for it.</p>
       <form onSubmit={submit} class="sign-in-form">
@@ -69,7 +70,7 @@ export function SignIn({
             {describeProblem(problem)}
           </p>
         )}
-        <button type="submit" class="button brass wide" disabled={going}>
+        <button type="submit" class="button primary wide" disabled={going}>
           {going ? "Going online…" : "Go online"}
         </button>
         <button

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
-import { type Happening, type Model, next, type Ring, start } from "./state.ts";
+import { type Model, next, type PageEvent, type Ring, start } from "./state.ts";
 import { announce, clock, describeEnding, describeProblem, describeTrouble, titleOf } from "./words.ts";
 
 const ring: Ring = { from: "bob", device: "Chrome on Linux", video: true, answering: false };
-const after = (...happenings: Happening[]): Model => happenings.reduce(next, start);
-const calling: Happening = { type: "went", scene: { at: "calling", peer: "bob", ringing: [] } };
-const answered: Happening = { type: "answered", peer: "bob", device: "Chrome on Linux" };
+const after = (...happenings: PageEvent[]): Model => happenings.reduce(next, start);
+const calling: PageEvent = { type: "went", scene: { at: "calling", peer: "bob", ringing: [] } };
+const answered: PageEvent = { type: "answered", peer: "bob", device: "Chrome on Linux" };
 
 describe("the page's state", () => {
   test("online leads from going online to the directory, and nowhere else", () => {
@@ -75,7 +75,7 @@ describe("its words", () => {
     for (const trouble of ["refused", "busy", "none", "insecure"] as const)
       expect(describeTrouble(trouble).how).toMatch(/try again|Plug|Open/);
     expect(describeEnding({ kind: "no-path" }, "bob").advice).toMatch(/helps/);
-    expect(describeEnding({ kind: "moved" }, "bob", "laptop").title).toBe("Goes on at your laptop");
+    expect(describeEnding({ kind: "moved" }, "bob", "laptop").title).toBe("Moved to your laptop");
   });
 
   test("a clock has hours only when there are some", () => {

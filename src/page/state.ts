@@ -1,12 +1,10 @@
-import type { CameraTrouble, Ending, SignInProblem } from "./words.ts";
-
 /**
  * Where the page is: one of these at a time.
  *
  *     signed-out ─▶ going-online ─▶ directory ─▶ asking ─▶ calling ─▶ talking ─▶ over ─▶ directory
  *                                                  └▶ no-camera ┘ (test picture, audio only)
  *
- * A ring lies over any of them, and so does the loss of the server.
+ * A ring and the loss of the server can come on top of any of them.
  */
 export type Scene =
   | { readonly at: "signed-out"; readonly problem?: SignInProblem }
@@ -26,11 +24,25 @@ export type Scene =
       readonly device: string;
       /** When media first flowed, in ms of `Date.now()`; undefined before that. */
       readonly since?: number;
-      /** Media is lost, since when, and who seems to have lost the network. */
+      /** Since when media is lost, and whose network seems to be gone. */
       readonly lost?: Loss;
     }
   | { readonly at: "over"; readonly peer: string; readonly ending: Ending; readonly device?: string }
   | { readonly at: "replaced" };
+
+/** Why signing in failed. `text`: the server's own explanation, if it gave one. */
+export interface SignInProblem {
+  readonly kind: "name" | "token" | "wants-token" | "origin" | "ended";
+  readonly text?: string;
+}
+
+/** Why there is no camera. */
+export type CameraTrouble = "refused" | "busy" | "none" | "insecure";
+
+/** How a call ended, when the page shows that as a scene. */
+export type Ending =
+  | { readonly kind: "offline" | "busy" | "declined" | "unanswered" | "no-path" | "lost" | "moved" }
+  | { readonly kind: "refused"; readonly text: string };
 
 /** One kind of scene. */
 export type SceneAt<T extends Scene["at"]> = Extract<Scene, { at: T }>;
@@ -43,14 +55,14 @@ export interface Loss {
   readonly whose: "yours" | "theirs" | "unknown";
 }
 
-/** Somebody calls. */
+/** An incoming call. */
 export interface Ring {
   readonly from: string;
   readonly device: string;
   readonly video: boolean;
-  /** A device of one's own asks this one to go on with its call with `from`. */
+  /** Another device of the user wants to move its call with `from` to this one. */
   readonly movedFrom?: string;
-  /** The answer is on its way: the question is no longer shown. */
+  /** The user has answered: the dialog is closed. */
   readonly answering: boolean;
 }
 
@@ -63,7 +75,7 @@ export interface Model {
   readonly link: Link;
 }
 
-export type Happening =
+export type PageEvent =
   | { readonly type: "went"; readonly scene: Scene }
   | { readonly type: "online" }
   | { readonly type: "away"; readonly again: number | undefined }
@@ -77,12 +89,12 @@ export type Happening =
 
 export const start: Model = { scene: { at: "signed-out" }, link: { up: true } };
 
-/** The next model. A happening that makes no sense where the page is changes nothing. */
-export function next(model: Model, happening: Happening): Model {
+/** The next model. An event that makes no sense where the page is changes nothing. */
+export function next(model: Model, event: PageEvent): Model {
   const { scene, ring } = model;
-  switch (happening.type) {
+  switch (event.type) {
     case "went":
-      return { ...model, scene: happening.scene };
+      return { ...model, scene: event.scene };
     case "online":
       return {
         ...model,
@@ -90,29 +102,29 @@ export function next(model: Model, happening: Happening): Model {
         scene: scene.at === "going-online" ? { at: "directory" } : scene,
       };
     case "away":
-      if (!model.link.up && model.link.again === happening.again) return model;
-      return { ...model, link: { up: false, again: happening.again } };
+      if (!model.link.up && model.link.again === event.again) return model;
+      return { ...model, link: { up: false, again: event.again } };
     case "alerting":
       if (scene.at !== "calling") return model;
-      return { ...model, scene: { ...scene, ringing: happening.devices } };
+      return { ...model, scene: { ...scene, ringing: event.devices } };
     case "answered":
-      if (scene.at === "talking") return { ...model, scene: { ...scene, ...pick(happening) } };
-      return { ...model, scene: { at: "talking", ...pick(happening) } };
+      if (scene.at === "talking") return { ...model, scene: { ...scene, ...pick(event) } };
+      return { ...model, scene: { at: "talking", ...pick(event) } };
     case "flowing": {
       if (scene.at !== "talking") return model;
       const { lost: _, ...rest } = scene;
-      return { ...model, scene: { ...rest, since: scene.since ?? happening.now } };
+      return { ...model, scene: { ...rest, since: scene.since ?? event.now } };
     }
     case "stalled":
       if (scene.at !== "talking" || scene.since === undefined) return model;
       return {
         ...model,
-        scene: { ...scene, lost: { ...happening.loss, at: scene.lost?.at ?? happening.loss.at } },
+        scene: { ...scene, lost: { ...event.loss, at: scene.lost?.at ?? event.loss.at } },
       };
     case "rang":
-      return { ...model, ring: happening.ring };
+      return { ...model, ring: event.ring };
     case "answering":
-      return ring === undefined ? model : { ...model, ring: { ...ring, answering: happening.on } };
+      return ring === undefined ? model : { ...model, ring: { ...ring, answering: event.on } };
     case "ring-over": {
       const { ring: _, ...rest } = model;
       return rest;
@@ -120,7 +132,7 @@ export function next(model: Model, happening: Happening): Model {
   }
 }
 
-/** True while a call needs the person: out of it, losing the server fills the page; in it, it is a banner. */
+/** True during a call. Then the loss of the server is a banner; otherwise it fills the page. */
 export function inCall(scene: Scene): boolean {
   return scene.at === "calling" || scene.at === "talking";
 }

@@ -1,12 +1,12 @@
 import { CallBar } from "./call-bar.tsx";
 import { Clock, Countdown, Seconds } from "./countdown.tsx";
-import { cordText } from "./ladder-text.ts";
+import { mediaText } from "./ladder-text.ts";
 import type { Actions, Page, Quality } from "./page.ts";
 import { OwnPicture, Picture } from "./picture.tsx";
 import type { Loss, SceneAt } from "./state.ts";
 import { UserBadge } from "./user-badge.tsx";
 
-/** The call: the other's picture, one's own, path and delay, and the bar. */
+/** A call: the peer's picture, the own picture, path and delay, and the controls. */
 export function Talking({ page, act, scene }: { page: Page; act: Actions; scene: SceneAt<"talking"> }) {
   const remote = page.remote.value;
   const { link } = page.model.value;
@@ -20,10 +20,10 @@ export function Talking({ page, act, scene }: { page: Page; act: Actions; scene:
       {!link.up && (
         <div class="banner">
           <span>
-            The link to the server is lost; the call goes on. <Countdown link={link} />
+            The link to the server is lost. The call continues. <Countdown link={link} />
           </span>
           <button type="button" class="button small" onClick={() => act.retry()}>
-            Now
+            Try now
           </button>
         </div>
       )}
@@ -34,7 +34,7 @@ export function Talking({ page, act, scene }: { page: Page; act: Actions; scene:
           label={remote.screen === undefined ? `${scene.peer}’s picture` : `${scene.peer}’s screen`}
         />
         {bare && (
-          <div class="faceless">
+          <div class="no-picture">
             <UserBadge user={scene.peer} lit />
             <p>{scene.since === undefined ? "Connecting…" : `${scene.peer}’s picture is off`}</p>
           </div>
@@ -61,7 +61,7 @@ export function Talking({ page, act, scene }: { page: Page; act: Actions; scene:
         <OwnPicture own={page.own.value} />
       </div>
       {page.moving.value !== undefined && (
-        <p class="moving">Moving to {page.moving.value}… The call goes on here until it stands there.</p>
+        <p class="moving">Moving to {page.moving.value}… The call stays here until it is connected there.</p>
       )}
       <CallBar page={page} act={act} />
     </section>
@@ -85,11 +85,11 @@ function LostMedia({ lost, peer }: { lost: Loss; peer: string }) {
   );
 }
 
-/** Path and delay in words, quality as three strokes. */
+/** Path and delay as text, quality as three bars. */
 function QualityMark({ quality }: { quality: Quality | undefined }) {
   if (quality === undefined) return null;
   const grade = gradeOf(quality);
-  const text = cordText({
+  const text = mediaText({
     relayed: quality.path === "relay",
     ...(quality.delay === undefined ? {} : { delay: quality.delay }),
   });
@@ -107,7 +107,7 @@ function QualityMark({ quality }: { quality: Quality | undefined }) {
   );
 }
 
-/** 3 good, 2 fair, 1 poor: by what a listener notices, loss and delay. */
+/** 3 good, 2 fair, 1 poor: by loss and delay, which people notice. */
 export function gradeOf({ loss, delay = 0 }: Pick<Quality, "loss" | "delay">): 1 | 2 | 3 {
   if (loss > 0.08 || delay > 500) return 1;
   return loss > 0.02 || delay > 250 ? 2 : 3;

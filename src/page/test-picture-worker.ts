@@ -1,6 +1,6 @@
 /**
- * Ticks. A file of its own because a hidden tab's timers come once a second at best, and one of two tabs is always
- * hidden; a worker's come on time.
+ * Ticks for the test picture. A worker, because its timers come on time: those of a hidden tab come once a second at best, and
+ * of two tabs one is always hidden.
  */
 let timer: ReturnType<typeof setInterval> | undefined;
 

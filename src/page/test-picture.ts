@@ -4,7 +4,7 @@ const width = 640;
 const height = 360;
 const framesPerSecond = 10;
 
-/** A picture that is no camera's: a name's initial on the name's own color, a clock, and a sweep that moves. */
+/** A picture without a camera: the initial of a name on a color of its own, a clock, and a moving hand. */
 export interface TestPicture {
   readonly stream: MediaStream;
   stop(): void;
@@ -67,7 +67,7 @@ function paint(context: CanvasRenderingContext2D, letter: string, hue: number, n
   context.fillText(now.toLocaleTimeString("en-GB"), x, height - 36);
 }
 
-/** A pip each second, for whoever wants to hear that sound arrives. */
+/** A beep every second, to hear that sound arrives. */
 export interface Pips {
   readonly track: MediaStreamTrack;
   stop(): void;
@@ -82,7 +82,7 @@ export function startPips(): Pips | undefined {
   gain.gain.value = 0;
   tone.connect(gain).connect(out);
   tone.start();
-  // A minute of pips ahead, again each minute: the audio clock keeps time where a hidden tab's timers do not.
+  // Schedules a minute of beeps, every minute: the audio clock keeps time where timers of hidden tabs do not.
   const plan = () => {
     const start = Math.ceil(context.currentTime);
     for (let second = start; second < start + 120; second++) {

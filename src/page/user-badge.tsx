@@ -1,4 +1,4 @@
-/** A socket of the board: who sits at it. */
+/** A user, as the first letter of the name in a circle. */
 export function UserBadge({ user, lit = false }: { user: string; lit?: boolean }) {
   return (
     <span class={lit ? "user-badge lit" : "user-badge"} aria-hidden="true">
@@ -7,17 +7,17 @@ export function UserBadge({ user, lit = false }: { user: string; lit?: boolean }
   );
 }
 
-/** How the cord between two sockets lies. */
-export type CordState = "loose" | "ringing" | "held" | "broken";
+/** How the line between the two parties of a call is drawn. */
+export type LineState = "idle" | "ringing" | "connected" | "broken";
 
-/** Two sockets and the cord between them. */
-export function Board({ from, to, cord }: { from: string; to: string; cord: CordState }) {
-  const lit = cord === "held" || cord === "ringing";
+/** The two parties of a call and the line between them. */
+export function Parties({ from, to, line }: { from: string; to: string; line: LineState }) {
+  const lit = line === "connected" || line === "ringing";
   return (
-    <div class={`board ${cord}`} aria-hidden="true">
+    <div class={`parties ${line}`} aria-hidden="true">
       <UserBadge user={from} lit />
       <span class="track">
-        <span class="cord" />
+        <span class="link-line" />
       </span>
       <UserBadge user={to} lit={lit} />
     </div>

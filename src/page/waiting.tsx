@@ -15,7 +15,7 @@ export function Calling({ page, act, scene }: { page: Page; act: Actions; scene:
     <Card
       from={myName(page)}
       to={peer}
-      cord={rings ? "ringing" : "loose"}
+      line={rings ? "ringing" : "idle"}
       title={`${rings ? "Ringing" : "Calling"} ${peer}`}
       text={
         rings ? ringing.join(", ") : `Looking for ${known === undefined ? "a device" : deviceList(known)}…`
@@ -27,15 +27,15 @@ export function Calling({ page, act, scene }: { page: Page; act: Actions; scene:
   );
 }
 
-/** The browser's own question for the camera is open. */
+/** The browser asks whether the page may use the camera. */
 export function Asking({ page, act, scene }: { page: Page; act: Actions; scene: SceneAt<"asking"> }) {
   return (
     <Card
       from={myName(page)}
       to={scene.peer || "?"}
-      cord="loose"
+      line="idle"
       title="May this page use the camera?"
-      text="Your browser is asking. Choose “Allow”, or go on without."
+      text="Your browser is asking. Choose “Allow”, or continue without it."
       choices={[
         ["Test picture", () => act.without("test")],
         scene.purpose !== "preview" && ["Audio only", () => act.without("audio")],
@@ -47,7 +47,7 @@ export function Asking({ page, act, scene }: { page: Page; act: Actions; scene: 
 
 const goOn = { preview: "See", call: "Call with", answer: "Answer with" };
 
-/** There is no camera: which kind of none, and what to do. */
+/** There is no camera: why, and what to do. */
 export function NoCamera({ act, scene }: { act: Actions; scene: SceneAt<"no-camera"> }) {
   const { title, advice, how } = describeTrouble(scene.trouble);
   const sound = scene.trouble === "refused" || scene.trouble === "busy";
@@ -55,7 +55,7 @@ export function NoCamera({ act, scene }: { act: Actions; scene: SceneAt<"no-came
     <Card
       from=""
       to=""
-      cord="loose"
+      line="idle"
       instead={
         <span class="sign">
           <Icon name="camera" off />
@@ -64,7 +64,7 @@ export function NoCamera({ act, scene }: { act: Actions; scene: SceneAt<"no-came
       title={title}
       text={advice}
       choices={[
-        [`${goOn[scene.purpose]} the test picture`, () => act.without("test"), "brass"],
+        [`${goOn[scene.purpose]} the test picture`, () => act.without("test"), "primary"],
         sound && scene.purpose !== "preview" && ["Audio only", () => act.without("audio")],
         ["Cancel", () => act.cancel(), "quiet"],
       ]}

@@ -1,18 +1,4 @@
-import type { Model } from "./state.ts";
-
-/** Why signing in failed; `text` is the server's own word, when it said one. */
-export interface SignInProblem {
-  readonly kind: "name" | "token" | "wants-token" | "origin" | "ended";
-  readonly text?: string;
-}
-
-/** Why there is no camera. */
-export type CameraTrouble = "refused" | "busy" | "none" | "insecure";
-
-/** How a call ended, when that deserves a page of its own. */
-export type Ending =
-  | { readonly kind: "offline" | "busy" | "declined" | "unanswered" | "no-path" | "lost" | "moved" }
-  | { readonly kind: "refused"; readonly text: string };
+import type { CameraTrouble, Ending, Model, SignInProblem } from "./state.ts";
 
 export interface Sentence {
   readonly title: string;
@@ -22,13 +8,13 @@ export interface Sentence {
 export function describeEnding(ending: Ending, peer: string, device = "another device"): Sentence {
   switch (ending.kind) {
     case "offline":
-      return { title: `${peer} is offline`, advice: "No device could be rung." };
+      return { title: `${peer} is offline`, advice: "None of their devices is online." };
     case "busy":
       return { title: `${peer} is busy`, advice: "Try again in a while." };
     case "declined":
-      return { title: `${peer} declined`, advice: "The call was turned down." };
+      return { title: `${peer} declined`, advice: "They turned the call down." };
     case "unanswered":
-      return { title: `${peer} did not answer`, advice: "It rang to the end." };
+      return { title: `${peer} did not answer`, advice: "It rang until the time was up." };
     case "no-path":
       return {
         title: "No path for the media",
@@ -38,7 +24,7 @@ export function describeEnding(ending: Ending, peer: string, device = "another d
     case "lost":
       return { title: `${peer}’s connection was lost`, advice: "The other end has not come back." };
     case "moved":
-      return { title: `Goes on at your ${device}`, advice: `You and ${peer} are still talking there.` };
+      return { title: `Moved to your ${device}`, advice: `You and ${peer} are still talking there.` };
     case "refused":
       return { title: "The call could not be made", advice: ending.text };
   }
@@ -47,7 +33,7 @@ export function describeEnding(ending: Ending, peer: string, device = "another d
 export function describeProblem(problem: SignInProblem): string {
   switch (problem.kind) {
     case "name":
-      return `The server refused this name${problem.text ? `: ${problem.text}` : ""}. Use up to 128 letters, digits or signs, without spaces, / : or *.`;
+      return `The server refused this name${problem.text ? `: ${problem.text}` : ""}. Use up to 128 letters, digits or symbols, without spaces, / : or *.`;
     case "token":
       return `The server refused this token${problem.text ? `: ${problem.text}` : ""}. Ask whoever runs it for a new one.`;
     case "wants-token":
@@ -55,7 +41,7 @@ export function describeProblem(problem: SignInProblem): string {
     case "ended":
       return `The server ended this sign-in${problem.text ? `: ${problem.text}` : ""}. Go online again, or ask whoever runs it.`;
     case "origin":
-      return `The server does not accept this page${problem.text ? `: ${problem.text}` : ""}. In development it answers at localhost only; open the page there.`;
+      return `The server does not accept this page${problem.text ? `: ${problem.text}` : ""}. In development it accepts pages of localhost only: open the page there.`;
   }
 }
 
@@ -64,13 +50,13 @@ export function describeTrouble(trouble: CameraTrouble): Sentence & { readonly h
     case "refused":
       return {
         title: "The camera is blocked",
-        advice: "The browser was told not to give this page the camera or the microphone.",
-        how: "Click the sign left of the address, set camera and microphone to “Allow”, then try again.",
+        advice: "The browser is set not to give this page the camera or the microphone.",
+        how: "Click the icon left of the address, set camera and microphone to “Allow”, then try again.",
       };
     case "busy":
       return {
         title: "The camera is in use",
-        advice: "Another program, or another tab, holds it.",
+        advice: "Another program or tab is using it.",
         how: "Close the other program, or stop its camera, then try again.",
       };
     case "none":
@@ -82,16 +68,16 @@ export function describeTrouble(trouble: CameraTrouble): Sentence & { readonly h
     case "insecure":
       return {
         title: "No camera on plain http",
-        advice: "Browsers give cameras only to https pages and to localhost.",
+        advice: "Browsers give pages a camera only over https or on localhost.",
         how: "Open the page as https://… or, on the server’s own machine, as http://localhost.",
       };
   }
 }
 
-/** What the polite live region says of a state; clocks are never part of it. */
+/** What screen readers are told of a state (the polite live region). Never a clock: it would be read out every second. */
 export function announce({ scene, ring, link }: Model): string {
   if (ring !== undefined) return "";
-  if (!link.up && scene.at !== "signed-out") return "The server is out of reach. Trying again.";
+  if (!link.up && scene.at !== "signed-out") return "The server can’t be reached. Trying again.";
   switch (scene.at) {
     case "signed-out":
       return scene.problem === undefined ? "" : describeProblem(scene.problem);
@@ -113,11 +99,11 @@ export function announce({ scene, ring, link }: Model): string {
     case "over":
       return describeEnding(scene.ending, scene.peer, scene.device).title;
     case "replaced":
-      return "This page is open in another place";
+      return "This page is open in another window";
   }
 }
 
-/** The document's title: a ring shows in the tab strip. */
+/** The document's title. It shows an incoming call in the tab strip. */
 export function titleOf({ scene, ring }: Model): string {
   if (ring !== undefined) return `☎ ${ring.from}`;
   return scene.at === "calling" || scene.at === "talking" ? `${scene.peer} · Switchboard` : "Switchboard";

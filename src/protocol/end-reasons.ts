@@ -9,7 +9,7 @@ export const endReasons = {
   busy: "The callee is busy.",
   unreachable: "The callee has no device that could be rung.",
   incompatible: "The devices can't talk to each other.",
-  merged: "Two calls crossed; the other one goes on.",
+  merged: "Glare: two users called each other, and the other call goes on.",
   moved: "The call goes on at another device of the same user; `device` names it.",
   unconfirmed: "The caller did not confirm the answer in time.",
   failed: "The media connection failed.",

@@ -80,7 +80,13 @@ export const Welcome = Type.Object(
     features: Type.Array(Type.String()),
     sessions: Type.Optional(
       Type.Array(Type.String(), {
-        description: "Of the tickets in `hello`: the sessions that were found again; the others are over.",
+        description: "Of the tickets in `hello`: the sessions that were found again.",
+      }),
+    ),
+    over: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          "Of the tickets in `hello`: the sessions that have ended. Of a session in neither list the server knows nothing: media that flows goes on.",
       }),
     ),
   },

@@ -19,12 +19,18 @@ export const defaultLimits = {
   bodyBytes: 16_384,
   /** Requests of one link that may be without a reply at a time. */
   requestsInFlight: 64,
-  /** Requests a second that a link may send on average, and the burst above that. */
+  /** Requests a second that a link may send on average, and the burst above that; four times as many frames close it. */
   requestsPerSecond: 200,
   requestsBurst: 400,
+  /** Bytes a second that a transport may send on average, and the burst above that; who sends more is closed. */
+  bytesPerSecond: 2_097_152,
+  bytesBurst: 8_388_608,
   /** New transports a second per address, and the burst above that. */
   connectsPerSecond: 50,
   connectsBurst: 200,
+  /** HTTP requests a second per address, whatever they are for, and the burst above that. */
+  httpRequestsPerSecond: 500,
+  httpRequestsBurst: 2_000,
   /** Calls a minute that one user may start, and the burst above that. */
   callsPerMinute: 60,
   callsBurst: 30,
@@ -68,6 +74,8 @@ export const defaultLimits = {
   pingAfter: 20_000,
   /** A device that was not heard for this long is shown offline. */
   offlineAfter: 60_000,
+  /** A node that was not heard for this long is given up by the others. The same at every node. */
+  nodeSilence: 30_000,
   /** How long a call rings when it does not say; the most that it may say. */
   ringTimeout: 55_000,
   ringTimeoutMax: 120_000,

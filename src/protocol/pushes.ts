@@ -78,7 +78,7 @@ export const pushes = {
   }),
   crossed: push(
     "crossed",
-    "Two calls cross. Who started `session` accepts `survivor` instead, then cancels `session`.",
+    "Glare: two users call each other. Who started `session` accepts `survivor` instead, then cancels `session`.",
     {
       session: SessionId,
       survivor: SessionId,

@@ -157,5 +157,11 @@ export type RequestType = keyof typeof requests;
 export type RequestOf<T extends RequestType> = Static<(typeof requests)[T]>;
 export type Request = { [T in RequestType]: RequestOf<T> }[RequestType];
 
+/** Requests that speak of a session that there is already. */
+export type SessionRequest = Extract<Request, { session: string }>;
+
+/** Requests that speak of a room. */
+export type RoomRequest = RequestOf<"join" | "leave" | "admit" | "refuse" | "policy">;
+
 /** Requests whose success is acknowledged by the cumulative `ack` alone: they are many, and nobody waits for them. */
 export const silentRequests: ReadonlySet<string> = new Set<RequestType>(["signal", "report"]);

@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs";
+import { registerBackplaneMetrics } from "../backplane/metrics.ts";
 import { NatsBackplane, type NatsCounts } from "../backplane/nats.ts";
 import type { NatsIdentity, NatsServer } from "../backplane/nats-dial.ts";
+import { parseNatsUrl } from "../backplane/nats-url.ts";
 import type { Backplane } from "../cluster/backplane.ts";
-import { parseNatsUrl } from "../config/nats-url.ts";
 import type { Settings } from "../config/schema.ts";
 import type { Logger } from "../telemetry/log.ts";
+import type { Part, Service } from "./service.ts";
 
-/** The cluster as the rest of the server sees it: NATS, or this node alone. */
-export interface RunningCluster {
-  /** Undefined: there are no other nodes. */
-  readonly backplane: Backplane | undefined;
-  /** Of NATS; undefined where there is none. */
-  readonly counts: (() => NatsCounts) | undefined;
+/** NATS, as the server sees it. */
+export interface JoinedCluster {
+  readonly backplane: Backplane;
+  counts(): NatsCounts;
   /**
    * Resolves when the backplane is up, or after a moment: a server starts without it as well. Rejects with an Error of one
    * line where another node has this one's name.
@@ -20,6 +20,31 @@ export interface RunningCluster {
   close(): Promise<void>;
 }
 
+/** What joins this node to others. It is up, if it can be, before the core says anything: else the core would be taken for the next run of another node of its name. */
+export const cluster: Part = {
+  beforeCore: async ({ settings, node, log, fault }) => {
+    const joined = joinCluster(settings, node, log, fault);
+    if (joined === undefined) return alone;
+    const { backplane } = joined;
+    await joined.settled().catch(async (error: unknown) => {
+      await joined.close();
+      throw error;
+    });
+    return {
+      backplane,
+      metrics: (registry) => registerBackplaneMetrics(registry, backplane, joined.counts),
+      health: () => ({ name: "backplane", state: backplane.state, ok: backplane.state === "up" }),
+      stop: joined.close,
+    };
+  },
+};
+
+/** A node without others shows that it is one. */
+const alone: Service = {
+  health: () => ({ name: "backplane", state: "none", ok: true }),
+  stop: async () => {},
+};
+
 /** How long a start waits for NATS. ms */
 const patience = 2_000;
 
@@ -27,15 +52,14 @@ const patience = 2_000;
 const twin = (node: string): string =>
   `setting node: another node of the cluster is named "${node}"; give each its own NODE_ID`;
 
-/** Begins to join what the settings name. Throws an Error of one line where a file can't be read. */
+/** Begins to join what the settings name; undefined where they name nothing. Throws an Error of one line where a file can't be read. */
 export function joinCluster(
   { nats }: Settings,
   node: string,
   log: Logger,
   fault: (where: string, error: unknown) => void,
-): RunningCluster {
-  if (nats.url.length === 0)
-    return { backplane: undefined, counts: undefined, settled: async () => {}, close: async () => {} };
+): JoinedCluster | undefined {
+  if (nats.url.length === 0) return undefined;
   const identity = (): NatsIdentity => identityOf(nats, node);
   // A file that is missing now is a mistake; later, another attempt will find it.
   identity();

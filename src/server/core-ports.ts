@@ -1,23 +1,24 @@
 import { developmentIdentity, isDevelopmentToken } from "../auth/development-token.ts";
 import { type TokenRules, TokenVerifier } from "../auth/token-verifier.ts";
 import { random, Sealer, sha256 } from "../net/crypto.ts";
-import type { CoreEvent } from "../signaling/events.ts";
 import type { Ports } from "../signaling/ports.ts";
-import { type IceRules, iceServersFor } from "./ice-servers.ts";
 
 export interface PortRules {
-  readonly ice: IceRules;
   readonly tokens: TokenRules;
   /** Whether `dev:USER` is a token. */
   readonly dev: boolean;
-  /** Seals tickets; empty: a random one. */
-  readonly ticketKey: string;
+  /** The first seals tickets, all of them open them. */
+  readonly ticketKeys: readonly Uint8Array[];
+  readonly iceServers: Ports["iceServers"];
+  readonly now: Ports["now"];
+  readonly emit: Ports["emit"];
 }
 
 /** The world, as the core sees it. Throws an Error where the public key of tokens is unusable. */
-export function corePorts(rules: PortRules, now: () => number, emit: (event: CoreEvent) => void): Ports {
+export function corePorts(rules: PortRules): Ports {
+  const { now, emit } = rules;
   const tokens = new TokenVerifier(rules.tokens);
-  const sealer = new Sealer(rules.ticketKey || random(32));
+  const sealer = new Sealer(rules.ticketKeys);
   return {
     now,
     verify: (token, done) => {
@@ -34,7 +35,7 @@ export function corePorts(rules: PortRules, now: () => number, emit: (event: Cor
         })
         .catch((error: unknown) => emit({ type: "fault", where: "verify", error }));
     },
-    iceServers: (device, at) => iceServersFor(rules.ice, device, at),
+    iceServers: rules.iceServers,
     random,
     jitter: Math.random,
     hash: sha256,

@@ -1,40 +1,46 @@
 import { hmacSha1 } from "../net/crypto.ts";
 import type { IceServer } from "../protocol/values.ts";
 
-/** A TURN server, or several behind one secret, and the URLs that a device is told of it. */
-export interface TurnService {
-  readonly secret: string;
-  urls(device: string): readonly string[];
+/** A device, as far as its ICE servers depend on it. */
+export interface IceDevice {
+  readonly user: string;
+  readonly id: string;
+  readonly guest: boolean;
 }
 
-export interface IceRules {
-  /** Told as they are. */
-  readonly iceServers: readonly IceServer[];
-  /** Life of a TURN credential, ms. */
-  readonly ttl: number;
-  /** Undefined where there is none, or none yet. */
-  turn(): TurnService | undefined;
+/** ICE servers as a device is told of them. */
+export interface ToldIceServers {
+  readonly servers: readonly IceServer[];
+  /** When it is to be told again, since credentials expire. Unix ms; undefined: never. */
+  readonly renewAt?: number;
 }
 
 /** Part of its life after which a credential is replaced. */
 const renewAfter = 0.75;
 
 /**
- * ICE servers for one device. TURN credentials follow draft-uberti-behave-turn-rest-00 §2.2: the user name is the
- * expiry and who it is for, the password its HMAC-SHA1 by the secret that the TURN server knows as well. A guest's name ends in
- * `/guest`, by which our TURN server knows what it may take.
+ * A TURN server, with credentials for one device that live for `ttl` ms. They follow draft-uberti-behave-turn-rest-00 §2.2: the user
+ * name is the expiry and the device, the password its HMAC-SHA1 by the secret that the TURN server knows as well. A guest's name ends
+ * in `/guest`, by which our TURN server knows what it may take.
  */
-export function iceServersFor(
-  { iceServers, ttl, turn }: IceRules,
-  { user, id, guest }: { readonly user: string; readonly id: string; readonly guest: boolean },
+export function turnServerFor(
+  { user, id, guest }: IceDevice,
+  { secret, urls, ttl }: { readonly secret: string; readonly urls: readonly string[]; readonly ttl: number },
   now: number,
-): { readonly servers: IceServer[]; readonly renewAt?: number } {
-  const servers = [...iceServers];
-  const service = turn();
-  if (service === undefined) return { servers };
-  const device = `${user}/${id}`;
-  const username = `${Math.floor((now + ttl) / 1_000)}:${device}${guest ? "/guest" : ""}`;
-  const urls = [...service.urls(device)];
-  servers.push({ urls, username, credential: hmacSha1(service.secret, username) });
-  return { servers, renewAt: now + ttl * renewAfter };
+): ToldIceServers {
+  const username = `${Math.floor((now + ttl) / 1_000)}:${user}/${id}${guest ? "/guest" : ""}`;
+  return {
+    servers: [{ urls: [...urls], username, credential: hmacSha1(secret, username) }],
+    renewAt: now + ttl * renewAfter,
+  };
+}
+
+/** All of them, in order; to be told again when the first has to be. */
+export function joinIceServers(told: readonly ToldIceServers[]): {
+  readonly servers: IceServer[];
+  readonly renewAt?: number;
+} {
+  const servers = told.flatMap((one) => one.servers);
+  const times = told.flatMap(({ renewAt = [] }) => renewAt);
+  return times.length === 0 ? { servers } : { servers, renewAt: Math.min(...times) };
 }

@@ -1,68 +1,70 @@
 import { Credentials } from "../auth/credentials.ts";
 import { parseGrants } from "../auth/grant-claims.ts";
 import type { Settings } from "../config/schema.ts";
-import { type GatewayNumbers, SipGateway } from "../gateways/sip/gateway.ts";
-import type { SocketRoute } from "../net/http-server.ts";
+import { registerGatewayMetrics } from "../gateways/gateway-metrics.ts";
+import { SipGateway } from "../gateways/sip/gateway.ts";
+import { ConnectionCaps } from "../net/connection-caps.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
 import { listenTcp, type TcpListener } from "../net/tcp.ts";
-import type { Core } from "../signaling/core.ts";
-import type { Logger } from "../telemetry/log.ts";
-import type { TransportGuard } from "../transports/transport-guard.ts";
+import { openPorts } from "./ports.ts";
+import type { CoreContext, Part } from "./service.ts";
 
-/** The SIP gateway as the rest of the server sees it. */
-export interface RunningSip {
-  readonly routes: readonly SocketRoute[];
-  readonly numbers: (() => GatewayNumbers) | undefined;
-  stop(): Promise<void>;
-}
+const name = "sip";
 
-/** Starts what the settings ask for. Rejects with an Error of one line where the TCP port can't be had. */
-export async function startSipService(
-  settings: Settings,
-  host: string,
-  core: Core,
-  guard: TransportGuard,
-  log: Logger,
-): Promise<RunningSip> {
-  const { sip } = settings;
-  if (!sip.enabled && !sip.tcp.enabled) return { routes: [], numbers: undefined, stop: async () => {} };
-  const credentials = credentialsOf(settings);
-  const gateway = new SipGateway({
-    core: core.gateway(),
-    settings: { ...sip, realm: settings.credentials.realm },
-    now: guard.now,
-    crypto: stunCrypto,
-    identify: (username, at) => credentials.find(username, at),
-  });
-  const listener = sip.tcp.enabled ? await listenSip(settings, host, gateway, log) : undefined;
-  return {
-    routes: sip.enabled ? [gateway.route(guard)] : [],
-    numbers: () => gateway.numbers,
-    stop: async () => {
-      gateway.stop();
-      await listener?.stop();
-    },
-  };
-}
+/** The SIP gateway: WebSocket on the server's port, and a TCP port of its own. */
+export const sip: Part = {
+  start: async (context) => {
+    const { settings, core, guard, now, cut } = context;
+    const { enabled, tcp } = settings.sip;
+    if (!enabled && !tcp.enabled) return undefined;
+    const credentials = credentialsOf(settings);
+    const gateway = new SipGateway({
+      // A phone can't ring before it has the offer.
+      core: core.gateway({ name, asksOffers: true }),
+      settings: { ...settings.sip, realm: settings.credentials.realm },
+      now,
+      crypto: stunCrypto,
+      identify: (username, at) => credentials.find(username, at),
+    });
+    const caps = new ConnectionCaps({
+      total: settings.sip.limits.connections,
+      perAddress: settings.limits.linksPerAddress,
+      cut,
+    });
+    const listener = tcp.enabled ? await listenSip(context, gateway, caps) : undefined;
+    return {
+      routes: enabled ? [gateway.route(guard)] : [],
+      metrics: (registry) => registerGatewayMetrics(registry, name, () => gateway.numbers),
+      stop: async () => {
+        gateway.stop();
+        await listener?.stop();
+      },
+    };
+  },
+};
 
 async function listenSip(
-  { sip }: Settings,
-  host: string,
+  context: CoreContext,
   gateway: SipGateway,
-  log: Logger,
+  caps: ConnectionCaps,
 ): Promise<TcpListener> {
-  const address = sip.tcp.host || host;
-  let port = sip.tcp.port;
-  const listener = await listenTcp({
-    address,
-    port,
-    connections: sip.limits.connections,
-    accept: (stream) => gateway.acceptStream(stream, { host: address, port }),
-  }).catch((error: Error) => {
-    throw new Error(`SIP can't listen on TCP ${address} port ${port}: ${error.message}`);
+  const { settings, host, log, guard } = context;
+  const { tcp } = settings.sip;
+  const address = tcp.host || host;
+  const listener = await openPorts(context, { "sip.tcp.port": tcp.port }, async (wanted) => {
+    let port = wanted["sip.tcp.port"];
+    const listener = await listenTcp({
+      address,
+      port,
+      caps,
+      accept: (stream) => gateway.acceptStream(guard, stream, { host: address, port }),
+    }).catch((error: Error) => {
+      throw new Error(`SIP can't listen on TCP ${address} port ${port}: ${error.message}`);
+    });
+    port = listener.port;
+    return listener;
   });
-  port = listener.port;
-  log.info({ address, port }, "SIP over TCP");
+  log.info({ address, port: listener.port }, "SIP over TCP");
   return listener;
 }
 

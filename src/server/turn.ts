@@ -1,61 +1,80 @@
 import type { Settings } from "../config/schema.ts";
-import { type CertificatePair, readCertificate } from "../net/certificate-files.ts";
+import { readCertificate } from "../net/certificate-files.ts";
 import { random } from "../net/crypto.ts";
-import type { StreamHandlers, StreamSocket } from "../net/tcp.ts";
 import { formatHost } from "../package-info.ts";
-import type { TurnHealth } from "../telemetry/health.ts";
+import type { HealthPart } from "../telemetry/health.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { coturnConfig } from "../turn/coturn-config.ts";
 import type { TurnEvent } from "../turn/events.ts";
-import type { TurnPorts, TurnReport } from "../turn/server.ts";
+import { registerTurnMetrics } from "../turn/metrics.ts";
+import type { TurnPorts } from "../turn/server.ts";
 import { startTurnFleet, type TurnFleet } from "../turn/shell/fleet.ts";
 import type { TurnOptions } from "../turn/shell/options.ts";
 import { discoverAddresses, type SeenAddress } from "../turn/shell/stun-discovery.ts";
-import type { TurnService } from "./ice-servers.ts";
+import { turnServerFor } from "./ice-servers.ts";
+import { openPorts } from "./ports.ts";
+import type { Part, PartContext, Service } from "./service.ts";
 
-/** STUN and TURN as the rest of the server sees them: the embedded server, external ones, or none. */
-export interface RunningTurn {
-  /** What devices are told; undefined where there is none. `tlsPort`: the HTTPS port that carries TURN as well. */
-  service(tlsPort: number | undefined): TurnService | undefined;
-  /** What the embedded server is told by, without TLS: a list for each of its threads. */
-  readonly urls: readonly (readonly string[])[];
-  /** Takes a connection of the HTTPS port that turned out to speak STUN. */
-  readonly accept: ((stream: StreamSocket) => StreamHandlers | undefined) | undefined;
-  /** Takes another certificate for a TLS port of its own; nothing where there is none. */
-  useCertificate(pair: CertificatePair): void;
-  /** Gauges and counters of the embedded server. */
-  readonly report: (() => TurnReport) | undefined;
-  health(): TurnHealth;
-  /** Ends what the user, or one device, relays, and refuses the credentials made so far. */
-  revoke(user: string, device: string | undefined): void;
-  stop(): Promise<void>;
+/** What became of STUN and TURN. `failed`: the server's test of itself did not pass. */
+type TurnHealth =
+  | { readonly state: "off" | "external" | "testing" }
+  | { readonly state: "ok"; readonly ms: number }
+  | { readonly state: "failed"; readonly failure: string };
+
+/** STUN and TURN: the embedded server, external ones that devices are told of, or none. */
+export const turn: Part = {
+  start: async (context) => {
+    const { external, embedded, secret, ttl } = context.settings.turn;
+    if (external.length > 0)
+      return {
+        health: () => shown({ state: "external" }),
+        iceServers: (device, now) => turnServerFor(device, { secret, urls: external, ttl }, now),
+        stop: async () => {},
+      };
+    if (!embedded) return { health: () => shown({ state: "off" }), stop: async () => {} };
+    return serviceOf(await startFleet(context), context);
+  },
+};
+
+function shown(health: TurnHealth): HealthPart {
+  return { name: "turn", state: health, ok: health.state !== "failed" };
 }
 
-/** Starts what the settings ask for. Rejects with an Error of one line where an address or a port can't be had. */
-export async function startTurnService(settings: Settings, host: string, log: Logger): Promise<RunningTurn> {
-  const { turn } = settings;
-  if (turn.external.length > 0) return external(turn);
-  if (!turn.embedded) return { ...nothing, service: () => undefined, health: () => ({ state: "off" }) };
-  const fleet = await start(settings, host, log);
+function serviceOf(fleet: TurnFleet, { settings, host, log }: PartContext): Service {
+  const { ttl } = settings.turn;
   let health: TurnHealth = { state: "testing" };
   void fleet.selfTest().then((result) => {
     health = result.ok ? { state: "ok", ms: result.ms } : { state: "failed", failure: result.failure };
     if (result.ok) log.info({ ms: result.ms, ports: fleet.workers }, "TURN relays: tested");
     else log.error({ failure: result.failure }, "TURN does not relay: docs/turn.md says what to look at");
   });
-  const told = turn.host || formatHost(fleet.relayAddresses[0] ?? host);
+  const secret = fleet.secret ?? "";
+  const told = settings.turn.host || formatHost(fleet.relayAddresses[0] ?? host);
+  /** The server's own TLS port, where that carries TURN as well. */
+  let tlsPort: number | undefined;
+  const workerOf = (device: string): TurnPorts => fleet.workers[hashOf(device) % fleet.workers.length]!;
   return {
-    urls: fleet.workers.map((ports) => urlsFor(ports, told, undefined)),
-    accept: ownTls(settings) ? undefined : (stream) => fleet.accept(stream),
-    useCertificate: (pair) => fleet.useCertificate(pair),
-    report: () => fleet.stats(),
-    health: () => health,
+    metrics: (registry) => registerTurnMetrics(registry, () => fleet.stats()),
+    health: () => shown(health),
     revoke: (user, device) => fleet.revoke(device === undefined ? user : `${user}/${device}`),
-    stop: () => fleet.stop(),
-    service: (tlsPort) => ({
-      secret: fleet.secret ?? "",
-      urls: (device) => urlsFor(fleet.workers[hashOf(device) % fleet.workers.length]!, told, tlsPort),
+    useCertificate: (pair) => fleet.useCertificate(pair),
+    iceServers: (device, now) => {
+      const urls = urlsFor(workerOf(`${device.user}/${device.id}`), told, tlsPort);
+      return turnServerFor(device, { secret, urls, ttl }, now);
+    },
+    // With a TLS port of its own, the server's port does not carry TURN.
+    ...(!ownTls(settings) && {
+      stun: (stream) => fleet.accept(stream),
+      stunPort: (port) => {
+        tlsPort = port;
+      },
     }),
+    // There is one set of ports on a machine: the other workers hand out these addresses.
+    workerSettings: fleet.workers.map((ports) => {
+      const urls = urlsFor(ports, told, undefined).filter((url) => url.startsWith("turn:"));
+      return urls.length === 0 ? {} : { SWITCHBOARD_TURN_EXTERNAL: urls.join(",") };
+    }),
+    stop: () => fleet.stop(),
   };
 }
 
@@ -74,32 +93,24 @@ export function coturnConfigFor({ turn, tls }: Settings, secret: string): string
   });
 }
 
-const nothing: Pick<RunningTurn, "urls" | "accept" | "useCertificate" | "report" | "revoke" | "stop"> = {
-  urls: [],
-  accept: undefined,
-  useCertificate: () => {},
-  report: undefined,
-  revoke: () => {},
-  stop: async () => {},
-};
-
-function external({ external: urls, secret }: Settings["turn"]): RunningTurn {
-  return { ...nothing, service: () => ({ secret, urls: () => urls }), health: () => ({ state: "external" }) };
-}
-
-async function start(settings: Settings, host: string, log: Logger): Promise<TurnFleet> {
-  const { turn, dev } = settings;
-  const options: TurnOptions = { ...turnOptions(settings, host), log: (event) => logTurn(log, event) };
+async function startFleet(context: PartContext): Promise<TurnFleet> {
+  const { settings, host, log } = context;
+  const { turn } = settings;
   const failed = (error: Error): void => log.error({ err: error }, "a TURN worker ended");
-  try {
-    const found = await withFoundAddresses(options, turn.stunServers, log);
-    return await startTurnFleet(found, turn.workers, failed);
-  } catch (error) {
-    if (!dev) throw new Error(`setting turn: ${(error as Error).message}`);
-    // Somebody who tries it out has another one running, or a TURN server: any port will do.
-    log.warn({ reason: (error as Error).message }, "TURN takes free ports");
-    return await startTurnFleet({ ...options, udpPort: 0, tcpPort: 0 }, 1, failed);
-  }
+  const options: TurnOptions = { ...turnOptions(settings, host), log: (event) => logTurn(log, event) };
+  const refused = (error: Error): never => {
+    throw new Error(`setting turn: ${error.message}`);
+  };
+  const found = await withFoundAddresses(options, turn.stunServers, log).catch(refused);
+  const wanted = {
+    "turn.udpPort": turn.udpPort,
+    "turn.tcpPort": turn.tcpPort,
+    "turn.tlsPort": ownTls(settings) ? turn.tlsPort : 0,
+  };
+  return await openPorts(context, wanted, (ports) => {
+    const { "turn.udpPort": udpPort, "turn.tcpPort": tcpPort } = ports;
+    return startTurnFleet({ ...found, udpPort, tcpPort }, turn.workers, failed).catch(refused);
+  });
 }
 
 /** What the embedded server is started with. `host`: where the rest of the server listens. Throws where the certificate is unusable. */
@@ -120,7 +131,6 @@ export function turnOptions({ turn, tls, dev }: Settings, host: string): TurnOpt
     allowPeers: turn.allowPeers,
     denyPeers: turn.denyPeers,
     strictExpiry: turn.strictExpiry,
-    oldChannelNumbers: turn.oldChannelNumbers,
     followClientFamily: turn.followClientFamily,
     ...(ownTls({ turn, tls }) && {
       tls: { port: turn.tlsPort, certificate: readCertificate(tls.cert, tls.key) },

@@ -10,7 +10,7 @@ export class AddressBlock {
     this.bits = bits;
   }
 
-  /** From `10.0.0.0/8`, or from an address alone. Undefined where the text is neither. Bits below the prefix are cleared. */
+  /** Parses `10.0.0.0/8`, or a single address. Undefined for anything else. Bits below the prefix are cleared. */
   static parse(text: string): AddressBlock | undefined {
     const [host = "", prefix, ...more] = text.split("/");
     const network = parseAddress(host);
@@ -23,7 +23,7 @@ export class AddressBlock {
     return new AddressBlock(network, bits);
   }
 
-  /** True when the address, 4 or 16 bytes, lies in the range. */
+  /** True when the address (4 or 16 bytes) is in the range. */
   contains(address: Uint8Array): boolean {
     if (address.length !== this.network.length) return false;
     const whole = this.bits >> 3;

@@ -1,21 +1,21 @@
-/** A moment at which something is due. */
+/** Something that is due at a certain time. */
 export interface Deadline {
   readonly at: number;
-  /** Takes it back, at once and without a trace. Once it ran or was taken back, nothing happens. */
+  /** Cancels the deadline. Does nothing if it has run or was cancelled before. */
   cancel(): void;
 }
 
-/** How long it is until then, in ms. */
+/** The time until the deadline, in ms. */
 export function dueIn(deadline: Deadline | undefined, now: number): number | undefined {
   return deadline === undefined ? undefined : deadline.at - now;
 }
 
-/** The most that one {@link Deadlines.run} does; what is left stays due, so that a flood can't hold the process. */
+/** The most deadlines that one {@link Deadlines.run} runs. The others stay due, so that a flood can't block the process. */
 const runLimit = 100_000;
 
 /**
- * Deadlines in order of time; equal times in the order in which they were added. It owns no timer: whoever owns it
- * asks `next` and calls `run`. Adding and cancelling cost O(log n), and a cancelled deadline keeps no memory.
+ * Deadlines in order of time; equal times in the order in which they were added. It has no timer: its owner asks for `next` and
+ * calls `run`. Adding and cancelling cost O(log n), and a cancelled deadline takes no memory.
  */
 export class Deadlines {
   readonly #heap: Entry[] = [];
@@ -36,8 +36,8 @@ export class Deadlines {
   }
 
   /**
-   * Runs everything that is due, in order of time, together with what these add that is due too (up to a bound).
-   * A `due` that throws is spent; the exception goes to the caller, and the rest stays due.
+   * Runs what is due, in order of time, including what is added meanwhile and is due too (up to a limit). If a `due` throws, the
+   * exception goes to the caller, that deadline has run, and the others stay due.
    */
   run(now: number): void {
     for (let left = runLimit; left > 0; left--) {
@@ -49,13 +49,13 @@ export class Deadlines {
   }
 }
 
-/** A node of a binary heap that knows its place, so that it can leave from the middle. */
+/** A node of a binary heap. It knows its index, so that it can be removed from the middle. */
 class Entry implements Deadline {
   readonly at: number;
   readonly due: (now: number) => void;
   readonly #order: number;
   readonly #heap: Entry[];
-  /** Where it stands in the heap; -1 once it left. */
+  /** Its index in the heap; -1 once it was removed. */
   #index: number;
 
   constructor(heap: Entry[], at: number, order: number, due: (now: number) => void) {

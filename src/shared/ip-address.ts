@@ -1,6 +1,6 @@
 /**
- * An IP address as its 4 or 16 bytes. Undefined for any text that is no address. An IPv6 zone (`%eth0`) is dropped; IPv4
- * inside IPv6 stays IPv6.
+ * Parses an IP address into 4 or 16 bytes. Undefined for any other text. An IPv6 zone (`%eth0`) is dropped. IPv4-mapped addresses
+ * stay IPv6.
  */
 export function parseAddress(text: string): Uint8Array | undefined {
   if (!text.includes(":")) return parseIpv4(text);
@@ -18,7 +18,7 @@ export function parseAddress(text: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** The text that the system's resolver would write (RFC 5952 for IPv6). The bytes must be 4 or 16. */
+/** An address as text, like the system's resolver writes it (RFC 5952 for IPv6). It must have 4 or 16 bytes. */
 export function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
   const words: number[] = [];
@@ -31,7 +31,7 @@ export function formatAddress(bytes: Uint8Array): string {
   return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
 }
 
-/** The IPv4 address of an IPv4-mapped IPv6 address (`::ffff:0:0/96`); anything else as it is. */
+/** The IPv4 address of an IPv4-mapped IPv6 address (`::ffff:0:0/96`). Other addresses are returned as they are. */
 export function unmapped(bytes: Uint8Array): Uint8Array {
   if (bytes.length !== 16 || bytes[10] !== 0xff || bytes[11] !== 0xff) return bytes;
   for (let at = 0; at < 10; at++) if (bytes[at] !== 0) return bytes;
@@ -68,7 +68,7 @@ function groups(text: string, last: boolean): number[] | undefined {
   return bytes.length > 16 ? undefined : bytes;
 }
 
-/** Where the longest, first run of zero words starts, and how long it is. */
+/** Start and length of the longest run of zero words, the first of equal ones. */
 function longestZeros(words: readonly number[]): [start: number, length: number] {
   let best: [number, number] = [0, 0];
   for (let start = 0; start < words.length; start++) {

@@ -1,4 +1,4 @@
-/** Sets the key as the latest of the map, which keeps the `most` latest ones and forgets those before. */
+/** Sets the key as the latest of the map, and removes the oldest ones until the map has at most `most`. */
 export function keepNewest<Key, Value>(map: Map<Key, Value>, key: Key, value: Value, most: number): void {
   map.delete(key);
   map.set(key, value);

@@ -1,4 +1,4 @@
-/** The outcome of something that a peer's input can make fail. A peer's mistake is a value; an exception is our own bug. */
+/** The outcome of something that fails on bad input of a peer. Mistakes of a peer are values; exceptions are our own bugs. */
 export type Result<T, E> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: E };

@@ -1,18 +1,18 @@
 /**
- * What has come of a byte stream and is no whole message yet. Its work is in proportion to the bytes, whatever their chunks, and
- * it holds no more than the reader leaves.
+ * The bytes of a stream that are not a whole message yet. Its work is proportional to the bytes, however they are split into
+ * chunks, and it keeps no more than the reader leaves.
  */
 export class StreamBuffer {
-  /** Its length is its capacity. */
+  /** The buffer; its length is the capacity. */
   #bytes: Uint8Array = none;
   #length = 0;
 
-  /** Bytes that wait. */
+  /** The number of bytes that wait. */
   get length(): number {
     return this.#length;
   }
 
-  /** What waits and the chunk, in one piece. */
+  /** The waiting bytes and the chunk, in one piece. */
   with(chunk: Uint8Array): Uint8Array {
     if (this.#length === 0) return chunk;
     const length = this.#length + chunk.length;
@@ -26,8 +26,8 @@ export class StreamBuffer {
   }
 
   /**
-   * Of what `with` gave, the rest from `at` on waits. What was read before is never written to again: a reader may have handed
-   * out views of it.
+   * Keeps what `with` gave, from `at` on. The bytes before are never written to again, because the reader may have handed out views
+   * of them.
    */
   keep(bytes: Uint8Array, at: number): void {
     if (this.#length === 0 || at > 0) this.#bytes = bytes.slice(at);

@@ -26,13 +26,13 @@ export class TokenBucket {
 }
 
 /**
- * A bucket for each key. Full ones are forgotten as others are used; of more than `max` keys the one that took
- * longest ago is forgotten as well, so the memory is bounded under any input.
+ * A bucket for each key. Full buckets are forgotten as others are used, and of more than `max` keys the least recently used, so
+ * that memory is bounded under any input.
  */
 export class TokenBuckets {
   readonly #rate: Rate;
   readonly #max: number;
-  /** Key → full at, in order of the last take. */
+  /** By key: when the bucket will be full, in order of the last take. */
   readonly #fullAt = new Map<string, number>();
 
   constructor(perSecond: number, burst: number, max: number) {
@@ -44,7 +44,7 @@ export class TokenBuckets {
     return this.#fullAt.size;
   }
 
-  /** Takes tokens of the key's bucket, at most a whole bucket; false when there are not as many. */
+  /** Takes tokens from the key's bucket, at most a whole bucket. False when there are not enough. */
   take(key: string, now: number, tokens = 1): boolean {
     this.#forget(now);
     const after = this.#rate.take(this.#fullAt.get(key) ?? now, now, tokens);
@@ -54,12 +54,18 @@ export class TokenBuckets {
     return true;
   }
 
+  /** Takes whatever the key's bucket has. */
+  drain(key: string, now: number): void {
+    this.#fullAt.delete(key);
+    this.#fullAt.set(key, this.#rate.emptyAt(now));
+  }
+
   /** Whole milliseconds until `take` of the key will succeed. */
   retryAfter(key: string, now: number, tokens = 1): number {
     return this.#rate.retryAfter(this.#fullAt.get(key) ?? now, now, tokens);
   }
 
-  /** Two a take: the map shrinks faster than it grows. */
+  /** Forgets up to two full buckets for each take, so that the map shrinks faster than it grows. */
   #forget(now: number): void {
     for (let left = 2; left > 0; left--) {
       const [first] = this.#fullAt;
@@ -69,7 +75,8 @@ export class TokenBuckets {
   }
 }
 
-class Rate {
+/** A rate and its burst, for whoever keeps the one number of a bucket himself. */
+export class Rate {
   /** Milliseconds that one token takes to come back. */
   readonly #cost: number;
   /** Milliseconds that an empty bucket takes to fill. */
@@ -80,11 +87,16 @@ class Rate {
     this.#depth = burst * this.#cost;
   }
 
-  /** When the bucket will be full again after these tokens; undefined when it has not as many. */
+  /** When the bucket will be full again after these tokens. Undefined when there are not enough. */
   take(fullAt: number, now: number, tokens = 1): number | undefined {
     const after = this.#current(fullAt, now) + this.#costOf(tokens);
-    // A part of a millisecond is forgiven, so that the sums of fractions never lose a token.
+    // Tolerate a fraction of a millisecond, so that rounding never loses a token.
     return after - now > this.#depth + 0.001 ? undefined : after;
+  }
+
+  /** When a bucket that is empty now will be full again. */
+  emptyAt(now: number): number {
+    return now + this.#depth;
   }
 
   retryAfter(fullAt: number, now: number, tokens = 1): number {
@@ -96,7 +108,7 @@ class Rate {
     return Math.min(tokens * this.#cost, this.#depth);
   }
 
-  /** A clock that was set back must not lock anybody out for longer than an empty bucket would. */
+  /** A clock that was set back must not lock a key out for longer than an empty bucket would. */
   #current(fullAt: number, now: number): number {
     return Math.min(Math.max(fullAt, now), now + this.#depth);
   }

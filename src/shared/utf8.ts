@@ -10,7 +10,7 @@ export function utf8Length(text: string): number {
   return bytes;
 }
 
-/** True when the text takes more than `limit` bytes as UTF-8. Counts only where its length leaves a doubt. */
+/** True when the text takes more than `limit` bytes as UTF-8. Counts them only if the length alone can't tell. */
 export function longerThan(text: string, limit: number): boolean {
   if (text.length > limit) return true;
   return text.length * 3 > limit && utf8Length(text) > limit;

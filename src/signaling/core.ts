@@ -1,18 +1,12 @@
-import type { Backplane } from "../cluster/backplane.ts";
-import { Cluster } from "../cluster/cluster.ts";
-import { NodeCore } from "../cluster/cluster-door.ts";
-import type { ClusterStats } from "../cluster/cluster-host.ts";
-import type { CoreParts } from "../cluster/core-parts.ts";
-import { LinkMigration } from "../cluster/links/link-migration.ts";
-import { ClusterRooms } from "../cluster/rooms/cluster-rooms.ts";
 import { wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
-import type { Request, RequestOf } from "../protocol/requests.ts";
+import type { Request, RequestOf, SessionRequest } from "../protocol/requests.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Device, Outcome } from "./device.ts";
 import { DeviceLifecycle } from "./device-lifecycle.ts";
 import { Directory } from "./directory.ts";
-import { GatewayPort } from "./gateway-port.ts";
+import { Alone, type Elsewhere } from "./elsewhere.ts";
+import { type GatewayOptions, GatewayPort } from "./gateway-port.ts";
 import { type ConnectionHost, NativeConnection } from "./link/connection.ts";
 import { drainLinks, sweepLinks } from "./link/link-upkeep.ts";
 import { Links } from "./link/links.ts";
@@ -21,17 +15,27 @@ import { Messages } from "./messages.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room/room-policy.ts";
+import type { RoomService } from "./room/room-service.ts";
 import { Rooms } from "./room/rooms.ts";
-import { type SessionRequest, Sessions } from "./session/sessions.ts";
+import { Sessions } from "./session/sessions.ts";
 
 export interface CoreOptions {
   /** This node's name, unique in the cluster. */
   readonly node: string;
   readonly limits: Limits;
   readonly ports: Ports;
-  /** How the other nodes are reached; undefined where there are none and never will be. */
-  readonly backplane: Backplane | undefined;
   readonly rooms: readonly RoomRule[];
+  /** Undefined: there are no other nodes, and never will be. */
+  readonly others?: OtherNodes | undefined;
+}
+
+/** What a core shares with whoever joins its node to others. */
+export interface OtherNodes {
+  readonly elsewhere: Elsewhere;
+  /** The rooms of all nodes. */
+  readonly rooms: RoomService;
+  readonly directory: Directory;
+  readonly deadlines: Deadlines;
 }
 
 /** What one transport says to the core. */
@@ -68,22 +72,22 @@ const slowSweepEvery = 60_000;
  * The signaling core of one node. Pure: it owns no socket, and time comes in with each call (Unix ms).
  * It joins the parts, each of which knows nothing of the others: links, sessions, presence, rooms, messages.
  */
-export class Core implements ConnectionHost, CoreParts {
+export class Core implements ConnectionHost {
   readonly ports: Ports;
-  readonly links: Links;
-  readonly signIn: SignIn;
-  draining = false;
-  readonly cluster: Cluster | undefined;
-  readonly migration: LinkMigration;
-  readonly #lifecycle = new DeviceLifecycle(this);
-  readonly #nodeCore = new NodeCore(this, this.#lifecycle, this.perform.bind(this));
-  readonly #limits: Limits;
-  readonly #deadlines = new Deadlines();
-  readonly directory = new Directory();
-  readonly gatewayDevices = new Map<string, Device>();
+  readonly directory: Directory;
   readonly sessions: Sessions;
   readonly presence: Presence;
-  readonly rooms: Rooms | ClusterRooms;
+  readonly lifecycle: DeviceLifecycle;
+  readonly links: Links;
+  readonly signIn: SignIn;
+  /** Devices of other protocols, by the ids of their links. */
+  readonly gatewayDevices = new Map<string, Device>();
+  readonly #gateways = new Set<string>();
+  draining = false;
+  readonly #limits: Limits;
+  readonly #deadlines: Deadlines;
+  readonly #elsewhere: Elsewhere;
+  readonly #rooms: RoomService;
   readonly #messages: Messages;
   /** Connections that have not said hello yet, and when they must have. In order of that. */
   readonly #silent = new Map<NativeConnection, number>();
@@ -91,57 +95,54 @@ export class Core implements ConnectionHost, CoreParts {
   #sweptSlowly: number;
 
   constructor(options: CoreOptions, now: number) {
-    const { limits, ports, node, backplane, rooms } = options;
-    const deadlines = this.#deadlines;
-    const directory = this.directory;
+    const { limits, ports, node, others } = options;
+    const deadlines = others?.deadlines ?? new Deadlines();
+    const directory = others?.directory ?? new Directory();
+    const elsewhere =
+      others?.elsewhere ?? new Alone({ now: ports.now, since: now, ticketTtl: limits.ticketTtl });
+    const sessions = new Sessions({ node, limits, ports, deadlines, directory, elsewhere });
+    const rooms =
+      others?.rooms ??
+      new Rooms({
+        limits,
+        rules: options.rooms,
+        deadlines,
+        random: ports.random.bind(ports),
+        connect: sessions.connect.bind(sessions),
+        disconnect: sessions.disconnect.bind(sessions),
+      });
+    const presence = new Presence({ limits, directory, deadlines, elsewhere });
+    const lifecycle = new DeviceLifecycle({ sessions, presence, rooms, elsewhere });
     this.ports = ports;
+    this.directory = directory;
+    this.sessions = sessions;
+    this.presence = presence;
+    this.lifecycle = lifecycle;
+    this.links = new Links({ limits, ports, deadlines, directory, lifecycle });
+    this.signIn = new SignIn({ node, ports, directory, lifecycle, links: this.links, elsewhere });
     this.#limits = limits;
+    this.#deadlines = deadlines;
+    this.#elsewhere = elsewhere;
+    this.#rooms = rooms;
+    this.#messages = new Messages({ limits, directory, rooms, elsewhere });
     this.#swept = now;
     this.#sweptSlowly = now;
-    const boot = ports.random(9);
-    const cluster =
-      backplane &&
-      new Cluster({ node, boot, limits, ports, backplane, deadlines, directory, host: this.#nodeCore });
-    this.cluster = cluster;
-    const links = new Links({ limits, ports, deadlines, directory, hooks: this.#lifecycle });
-    this.links = links;
-    const migration = new LinkMigration({ node, ports, directory, hooks: this.#lifecycle, links });
-    this.migration = migration;
-    this.signIn = new SignIn({ node, ports, directory, hooks: this.#lifecycle, links, migration, cluster });
-    this.sessions = new Sessions({ node, limits, ports, deadlines, directory, since: now, cluster });
-    const following = cluster && { following: cluster.devices };
-    this.presence = new Presence({ limits, directory, deadlines, ...following });
-    const ofRooms = {
-      limits,
-      rules: rooms,
-      deadlines,
-      random: ports.random.bind(ports),
-      connect: this.sessions.connect.bind(this.sessions),
-      disconnect: this.sessions.disconnect.bind(this.sessions),
-    };
-    if (cluster === undefined) this.rooms = new Rooms(ofRooms);
-    else {
-      const { nodes, devices, legs, backplane } = cluster;
-      const { now, hash } = ports;
-      const more = { limits, nodes, devices, legs, backplane, deadlines, now, hash };
-      cluster.rooms = new ClusterRooms({ rooms: ofRooms, ...more });
-      this.rooms = cluster.rooms;
-    }
-    this.#messages = new Messages({ limits, directory, rooms: this.rooms, cluster });
   }
 
-  /** The entrance for devices of another protocol. Callers are asked for their offer early from then on, where it is needed. */
-  gateway(): GatewayPort {
-    this.sessions.setup.asksOffers = true;
-    return new GatewayPort({
+  /** The entrance for devices of another protocol. Throws where another gateway has the name. */
+  gateway(options: GatewayOptions): GatewayPort {
+    if (this.#gateways.has(options.name)) throw new Error(`there is a gateway ${options.name} already`);
+    this.#gateways.add(options.name);
+    if (options.asksOffers) this.sessions.setup.asksOffers = true;
+    return new GatewayPort(options, {
       limits: this.#limits,
       ports: this.ports,
       deadlines: this.#deadlines,
       directory: this.directory,
-      hooks: this.#lifecycle,
+      lifecycle: this.lifecycle,
       draining: () => this.draining,
       attached: this.gatewayDevices,
-      cluster: this.cluster,
+      elsewhere: this.#elsewhere,
       stale: (identity, now) => this.links.stale(identity, now),
       perform: this.perform.bind(this),
       settle: this.settle.bind(this),
@@ -163,8 +164,6 @@ export class Core implements ConnectionHost, CoreParts {
     if (now - this.#swept >= sweepEvery) {
       this.#swept = now;
       sweepLinks(this.links, this.ports, now);
-      this.cluster?.tick(now);
-      if (this.draining) this.#handOver(now);
       for (const [connection, by] of this.#silent) {
         if (by > now) break;
         this.ports.emit({ type: "limit", limit: "helloTimeout" });
@@ -189,37 +188,25 @@ export class Core implements ConnectionHost, CoreParts {
    */
   drain(now: number, within: number): void {
     this.draining = true;
-    this.cluster?.drain(now);
-    this.#handOver(now);
     drainLinks(this.links, this.#deadlines, this.ports, within, now);
     this.settle(now);
   }
 
-  /** True when a node that drains has nothing left that another one could go on with, and no gateway's device is in a call. */
+  /** True when a node that drains has no client left, and no gateway's device is in a call. */
   get empty(): boolean {
-    const cluster = this.cluster;
-    for (const device of this.gatewayDevices.values()) if (this.sessions.load(device) > 0) return false;
-    if (cluster === undefined || !cluster.hasHeirs) return this.links.live === 0;
-    return this.links.size === 0 && this.sessions.size === 0 && cluster.idle;
+    return this.links.live === 0 && !this.gatewaysInCalls;
   }
 
-  /** Tells the other nodes that this one is gone: nobody waits for it. The last thing that a node says. */
-  leave(now: number): void {
-    this.cluster?.nodes.leave(now);
-  }
-
-  #handOver(now: number): void {
-    if (this.cluster === undefined) return;
-    // First: the sessions of their meshes end with them here.
-    this.cluster.rooms?.handOver(now);
-    for (const id of this.sessions.ids()) this.cluster.handover.begin(id, now);
-    this.sessions.setup.handOverKeys(now);
+  /** True while a gateway's device is in a call: no other node can go on with that. */
+  get gatewaysInCalls(): boolean {
+    for (const device of this.gatewayDevices.values()) if (this.sessions.load(device) > 0) return true;
+    return false;
   }
 
   /** Ends the links of a user, or of one device, and refuses the user's tokens issued before now. Answers how many. */
   kick(user: string, device: string | undefined, now: number): number {
-    const count = this.#nodeCore.kicked(user, device, now);
-    this.cluster?.kicked(user, device);
+    this.ports.emit({ type: "kicked", user, ...(device === undefined ? {} : { device }) });
+    const count = this.links.kick(user, device, now);
     this.settle(now);
     return count;
   }
@@ -228,20 +215,15 @@ export class Core implements ConnectionHost, CoreParts {
     return {
       linksLive: this.links.live,
       linksSuspended: this.links.size - this.links.live,
-      devices: this.directory.deviceCount - (this.cluster?.devices.size ?? 0),
-      users: this.cluster?.devices.held ?? this.directory.userCount,
+      devices: this.directory.deviceCount - this.#elsewhere.devices,
+      users: this.directory.userCount - this.#elsewhere.users,
       sessionsRinging: this.sessions.ringing,
       sessionsActive: this.sessions.active,
       signals: this.sessions.signals,
-      rooms: this.rooms.size,
+      rooms: this.#rooms.size,
       transportsOpen: this.#silent.size + this.links.live,
       logBytes: this.links.budget.bytes,
     };
-  }
-
-  /** What this node has to do with others; undefined where there are none. */
-  clusterStats(): ClusterStats | undefined {
-    return this.cluster?.stats();
   }
 
   // ConnectionHost
@@ -270,7 +252,7 @@ export class Core implements ConnectionHost, CoreParts {
       case "status":
         device.status = request.status === "" ? undefined : request.status;
         this.presence.changed(device.user, now);
-        this.cluster?.altered(device.user);
+        this.#elsewhere.changed(device.user);
         return done;
       case "send":
         return this.#messages.send(device, request, now);
@@ -279,7 +261,7 @@ export class Core implements ConnectionHost, CoreParts {
       case "admit":
       case "refuse":
       case "policy":
-        return this.rooms.perform(device, request, now);
+        return this.#rooms.perform(device, request, now);
       case "refresh":
         this.#refresh(device, request, now);
         return undefined;
@@ -299,7 +281,7 @@ export class Core implements ConnectionHost, CoreParts {
         this.links.renew(device, result.value);
         reply({ ok: { expires: result.value.expires - now } });
         this.presence.recheck(device);
-        this.rooms.recheck(device, now);
+        this.#rooms.recheck(device, now);
       }
       this.settle(now);
     });

@@ -1,80 +1,104 @@
-import type { CoreParts } from "../cluster/core-parts.ts";
-import { RemoteLink } from "../cluster/devices/remote-link.ts";
-import type { NodeItem } from "../cluster/items.ts";
-import type { LinkState } from "../cluster/links/link-transfer.ts";
-import type { Device } from "./device.ts";
-import type { LinkHooks, Places } from "./link/link-hooks.ts";
-import type { LinkEnd } from "./link/links.ts";
-import { may } from "./permissions.ts";
+import type { Device, LinkEnd } from "./device.ts";
+import type { Elsewhere, Place, Places } from "./elsewhere.ts";
+import type { FoundSessions } from "./link/welcome.ts";
+import type { Presence } from "./presence.ts";
+import type { RoomService } from "./room/room-service.ts";
 import type { Sessions } from "./session/sessions.ts";
 import type { Ticket } from "./session/tickets.ts";
 
+export interface DeviceLifecycleOptions {
+  readonly sessions: Sessions;
+  readonly presence: Presence;
+  readonly rooms: RoomService;
+  readonly elsewhere: Elsewhere;
+}
+
 /** What sessions, presence, rooms and the other nodes hear of devices that come and go. */
-export class DeviceLifecycle implements LinkHooks {
-  readonly #core: CoreParts;
+export class DeviceLifecycle {
+  readonly #options: DeviceLifecycleOptions;
   /** Legs that a ticket found again, until their device has heard welcome. */
   readonly #recovered = new Map<Device, ReturnType<Sessions["recovery"]["recover"]>>();
 
-  constructor(core: CoreParts) {
-    this.#core = core;
+  constructor(options: DeviceLifecycleOptions) {
+    this.#options = options;
   }
 
-  recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): string[] {
-    const found = this.#core.sessions.recovery.recover(device, tickets, places, now);
+  /** Finds the sessions of these tickets again for a device with a new link. Answers what became of them; tells nobody yet. */
+  recover(
+    device: Device,
+    tickets: readonly Ticket[],
+    places: Places | undefined,
+    now: number,
+  ): FoundSessions {
+    const { sessions, elsewhere } = this.#options;
+    const found = sessions.recovery.recover(device, tickets, places, now);
     if (found.length > 0) this.#recovered.set(device, found);
-    const elsewhere = new Map<string, string>();
+    const others = new Map<string, string>();
     for (const { session } of tickets) {
       const place = places?.get(session);
-      if (typeof place === "object") elsewhere.set(session, place.node);
+      if (typeof place === "object") others.set(session, place.node);
     }
-    this.#core.cluster?.claims.rejoinAll(device, elsewhere);
-    return [...found.map(([session]) => session.id), ...elsewhere.keys()];
+    elsewhere.rejoinAll(device, others);
+    const ids = new Set([...found.map(([session]) => session.id), ...others.keys()]);
+    const over = tickets
+      .filter(({ session }) => !ids.has(session) && this.#isOver(session, device.user, places?.get(session)))
+      .map(({ session }) => session);
+    return { sessions: [...ids], over };
   }
 
+  /** True when the session has ended, or the device has no part in it any more. False where nothing is known of it. */
+  #isOver(session: string, user: string, place: Place | undefined): boolean {
+    const { sessions } = this.#options;
+    return (
+      place === "nowhere" ||
+      place === "here" ||
+      sessions.isOver(session, user) ||
+      sessions.table.get(session) !== undefined
+    );
+  }
+
+  /** A device has a new link, and has heard `welcome`. */
   opened(device: Device, now: number): void {
     for (const [session, leg] of this.#recovered.get(device) ?? []) {
       session.tellRecovered(leg, now);
       session.linkChanged(leg, "live", now);
     }
     this.#recovered.delete(device);
-    this.#core.sessions.arrived(device, now);
+    this.#options.sessions.arrived(device, now);
   }
 
   resumed(device: Device, now: number): void {
-    this.#core.sessions.live(device, now);
-    this.#core.presence.resumed(device, now);
-    this.#core.cluster?.resumed(device);
+    const { sessions, presence, rooms, elsewhere } = this.#options;
+    sessions.live(device, now);
+    presence.resumed(device, now);
+    elsewhere.linkChanged(device, "live");
     // Its token may be another than before.
-    this.#core.presence.recheck(device);
-    this.#core.rooms.recheck(device, now);
+    presence.recheck(device);
+    rooms.recheck(device, now);
   }
 
   suspended(device: Device, now: number): void {
-    this.#core.sessions.suspended(device, now);
-    this.#core.cluster?.suspended(device);
+    this.#options.sessions.suspended(device, now);
+    this.#options.elsewhere.linkChanged(device, "suspended");
   }
 
-  adopted(device: Device, linkState: LinkState, held: readonly NodeItem[], now: number): void {
-    const watched = linkState.watches.filter((user) => may(device, "watch", user));
-    if (watched.length > 0) this.#core.presence.watch(device, watched, now);
-    this.#core.sessions.setup.rememberKeys(device.user, linkState.keys, now);
-    this.#core.cluster?.adopted(device, linkState, held, now);
-  }
-
+  /** The link is gone for good: the other nodes hear of it from the node of the device. */
   closed(device: Device, why: LinkEnd, now: number): void {
     this.departed(device, why, now);
-    if (!(device.link instanceof RemoteLink)) this.#core.cluster?.closed(device, why);
+    if (device.node === undefined) this.#options.elsewhere.closed(device, why);
   }
 
   /** The device is gone for good: one of this node, or of another one. */
   departed(device: Device, why: LinkEnd, now: number): void {
-    this.#core.sessions.closed(device, why, now);
-    this.#core.rooms.dropped(device, now, why);
-    this.#core.presence.dropped(device);
+    const { sessions, presence, rooms } = this.#options;
+    sessions.closed(device, why, now);
+    rooms.dropped(device, now, why);
+    presence.dropped(device);
   }
 
+  /** What others may see of the user's devices has changed. */
   changed(user: string, now: number): void {
-    this.#core.presence.changed(user, now);
-    this.#core.cluster?.altered(user);
+    this.#options.presence.changed(user, now);
+    this.#options.elsewhere.changed(user);
   }
 }

@@ -7,6 +7,9 @@ import type { Grants } from "./grants.ts";
 /** What a request came to. A request without an outcome yet is replied to later through the device's link. */
 export type Outcome = { readonly ok: object } | { readonly error: WireError };
 
+/** Why a link is gone for good. Only `client` means that its person left. */
+export type LinkEnd = "client" | "replaced" | "renewed" | "expired" | "kicked" | "evicted";
+
 /**
  * The conversation with one device, whatever protocol it speaks: the native link and every gateway implement it.
  * Nothing here throws, and nothing calls back into the core before it returns.
@@ -41,6 +44,8 @@ export interface DeviceOptions {
   readonly link: DeviceLink;
   readonly grants: Grants;
   readonly guest?: boolean;
+  readonly node?: string;
+  readonly gateway?: string;
 }
 
 /**
@@ -53,6 +58,10 @@ export class Device {
   readonly kind: string;
   readonly name: string | undefined;
   readonly capabilities: Capabilities;
+  /** The gateway by which it is signed in; undefined for a native device. */
+  readonly gateway: string | undefined;
+  /** The node that holds its link; undefined where that is this one. */
+  node: string | undefined;
   /** Another one, of the same conversation, where that goes over to another node. */
   link: DeviceLink;
   grants: Grants;
@@ -75,6 +84,8 @@ export class Device {
     this.link = options.link;
     this.grants = options.grants;
     this.guest = options.guest ?? false;
+    this.node = options.node;
+    this.gateway = options.gateway;
   }
 
   /** How others are told of this device. */

@@ -2,13 +2,17 @@ import { describe, expect, test } from "bun:test";
 import { SimCore } from "../../test/support/sim-core.ts";
 import { TestLink } from "../../test/support/test-device.ts";
 import type { Capabilities } from "../protocol/values.ts";
+import { Core, type CoreOptions } from "./core.ts";
 import type { Device } from "./device.ts";
-import type { GatewayPort } from "./gateway-port.ts";
+import type { GatewayOptions, GatewayPort } from "./gateway-port.ts";
 
 const offer = { type: "offer", sdp: "v=0\r\no=offer" } as const;
 const answer = { type: "answer", sdp: "v=0\r\no=answer" } as const;
 const candidate = { candidate: "candidate:1 1 udp 1 192.0.2.1 5000 typ host", sdpMid: "0" };
 const grants = { call: ["*"], watch: ["*"], send: ["*"] };
+/** One whose devices may need an offer to ring, and one whose devices never do. */
+const sip = { name: "sip", asksOffers: true };
+const xmpp = { name: "xmpp", asksOffers: false };
 
 class GatewayLink extends TestLink {
   replies: unknown[] = [];
@@ -35,7 +39,7 @@ describe("a device of a gateway", () => {
   test("that needs the offer to ring gets it early, the native winner with the confirm", () => {
     for (const winner of ["desk", "phone"]) {
       const sim = new SimCore();
-      const gateway = sim.core.gateway();
+      const gateway = sim.core.gateway(sip);
       const alice = sim.client("alice", "laptop").connect();
       const phone = sim.client("bob", "phone").connect();
       const desk = attach(sim, gateway, "bob", { needsOffer: true });
@@ -63,21 +67,9 @@ describe("a device of a gateway", () => {
     }
   });
 
-  test("nobody is asked for an offer that nobody needs; who may not watch is asked in any case", () => {
-    const sim = new SimCore();
-    sim.core.gateway();
-    sim.client("bob", "phone").connect();
-    const alice = sim.client("alice", "laptop").connect();
-    alice.ask("call", { to: "bob" });
-    expect(alice.pushes("offer_wanted")).toEqual([]);
-    const stranger = sim.client("eve", "laptop", { token: 'eve?{"call":["*"]}' }).connect();
-    for (const to of ["bob", "nobody"]) stranger.ask("call", { to });
-    expect(stranger.pushes("offer_wanted")).toHaveLength(2);
-  });
-
   test("is in the directory, is kicked, is suspended and comes back like every other", () => {
     const sim = new SimCore();
-    const gateway = sim.core.gateway();
+    const gateway = sim.core.gateway(xmpp);
     const alice = sim.client("alice", "laptop").connect();
     alice.ask("watch", { users: ["bob"] });
     const { device, link } = attach(sim, gateway, "bob");
@@ -106,7 +98,7 @@ describe("a device of a gateway", () => {
 
   test("that can't be asked for a restart brings its own offer to one that it asks for", () => {
     const sim = new SimCore();
-    const gateway = sim.core.gateway();
+    const gateway = sim.core.gateway(xmpp);
     const alice = sim.client("alice", "laptop").connect();
     const { device, link } = attach(sim, gateway, "bob", { iceRestart: false });
     const { session } = alice.ask("call", { to: "bob" }).ok;
@@ -121,6 +113,70 @@ describe("a device of a gateway", () => {
   test("doesn't take the place of a native one", () => {
     const sim = new SimCore();
     sim.client("bob", "desk").connect();
-    expect(() => attach(sim, sim.core.gateway(), "bob")).toThrow("wrong_state");
+    expect(() => attach(sim, sim.core.gateway(xmpp), "bob")).toThrow("wrong_state");
   });
+});
+
+describe("who is asked for an offer before anybody accepts", () => {
+  /** Calls bob, whose only device is a native one, and a user who is nobody, by one who may watch them and one who may not. */
+  function asked(gateways: readonly GatewayOptions[]): { watcher: number; stranger: number } {
+    const sim = new SimCore();
+    for (const gateway of gateways) sim.core.gateway(gateway);
+    sim.client("bob", "phone").connect();
+    const alice = sim.client("alice", "laptop").connect();
+    const eve = sim.client("eve", "laptop", { token: 'eve?{"call":["*"]}' }).connect();
+    for (const caller of [alice, eve]) for (const to of ["bob", "nobody"]) caller.ask("call", { to });
+    const count = (caller: typeof alice): number => caller.pushes("offer_wanted").length;
+    return { watcher: count(alice), stranger: count(eve) };
+  }
+
+  test("a gateway whose devices need none changes nothing for any caller", () => {
+    expect(asked([])).toEqual({ watcher: 0, stranger: 0 });
+    expect(asked([xmpp, { name: "mqtt", asksOffers: false }])).toEqual({ watcher: 0, stranger: 0 });
+  });
+
+  test("with one whose devices may need it, a caller that may not watch is asked whomever it calls", () => {
+    for (const gateways of [[sip], [sip, xmpp], [xmpp, sip]])
+      expect(asked(gateways)).toEqual({ watcher: 0, stranger: 2 });
+  });
+
+  test("so being asked tells it nothing: a phone that rings makes no difference", () => {
+    const sim = new SimCore();
+    const gateway = sim.core.gateway(sip);
+    attach(sim, gateway, "bob", { needsOffer: true });
+    sim.client("carol", "phone").connect();
+    const told = ["bob", "carol", "nobody"].map((to) => {
+      const eve = sim.client("eve", `to-${to}`, { token: 'eve?{"call":["*"]}' }).connect();
+      const { session } = eve.ask("call", { to }).ok;
+      sim.pass(1_000);
+      return eve.heard
+        .filter(({ type }) => type !== undefined && type !== "welcome")
+        .map(({ session: its, type, offer }) => ({ type, offer, own: its === session }));
+    });
+    expect(told[0]).toEqual([{ type: "offer_wanted", offer: true, own: true }]);
+    expect(told[1]).toEqual(told[0]);
+    expect(told[2]).toEqual(told[0]);
+  });
+
+  test("a device that needs it can't be attached by a gateway that says its devices don't", () => {
+    const sim = new SimCore();
+    const gateway = sim.core.gateway(xmpp);
+    expect(() => attach(sim, gateway, "bob", { needsOffer: true })).toThrow("asksOffers");
+    expect(attach(sim, gateway, "bob", { needsOffer: false }).device.online).toBe(true);
+  });
+});
+
+test("a gateway has a name of its own, and its devices know it", () => {
+  let core: Core | undefined;
+  const make = (options: CoreOptions, now: number): Core => {
+    core = new Core(options, now);
+    return core;
+  };
+  const sim = new SimCore({}, [], { make });
+  const [phones, chats] = [sim.core.gateway(sip), sim.core.gateway(xmpp)];
+  expect(attach(sim, phones, "alice").device.gateway).toBe("sip");
+  expect(attach(sim, chats, "bob").device.gateway).toBe("xmpp");
+  sim.client("carol", "phone").connect();
+  expect(core?.directory.device("carol", "phone")?.gateway).toBeUndefined();
+  expect(() => sim.core.gateway({ name: "sip", asksOffers: false })).toThrow("sip");
 });

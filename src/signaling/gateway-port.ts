@@ -1,5 +1,3 @@
-import type { Cluster } from "../cluster/cluster.ts";
-import { RemoteLink } from "../cluster/devices/remote-link.ts";
 import { closeCodes } from "../protocol/close-codes.ts";
 import { overLimit, type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
@@ -7,11 +5,22 @@ import type { Request } from "../protocol/requests.ts";
 import type { Capabilities } from "../protocol/values.ts";
 import type { Deadlines } from "../shared/deadlines.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
-import { Device, type DeviceOptions, type Outcome } from "./device.ts";
+import { Device, type DeviceOptions, type LinkEnd, type Outcome } from "./device.ts";
+import type { DeviceLifecycle } from "./device-lifecycle.ts";
 import type { Directory } from "./directory.ts";
-import type { LinkHooks } from "./link/link-hooks.ts";
-import type { LinkEnd } from "./link/links.ts";
+import type { Elsewhere } from "./elsewhere.ts";
 import type { Identity, Ports } from "./ports.ts";
+
+/** What a gateway says of itself. */
+export interface GatewayOptions {
+  /** Of its protocol, such as `sip`: one gateway has it. */
+  readonly name: string;
+  /**
+   * Its devices may need the caller's offer to ring (`needsOffer`). Callers without the `watch` grant are then asked for their offer at
+   * every call: if they were asked only where such a device rings, they could learn from it which devices there are.
+   */
+  readonly asksOffers: boolean;
+}
 
 /** What the core lends to its gateways. */
 export interface GatewayHost {
@@ -19,12 +28,11 @@ export interface GatewayHost {
   readonly ports: Ports;
   readonly deadlines: Deadlines;
   readonly directory: Directory;
-  readonly hooks: LinkHooks;
+  readonly lifecycle: DeviceLifecycle;
   readonly draining: () => boolean;
   /** The devices of all gateways, by the ids of their links. */
   readonly attached: Map<string, Device>;
-  /** The other nodes, where there are any. */
-  readonly cluster: Cluster | undefined;
+  readonly elsewhere: Elsewhere;
   /** True for an identity that a kick has made void, or that has expired. */
   stale(identity: Identity, now: number): boolean;
   perform(device: Device, request: Request, now: number): Outcome | undefined;
@@ -37,11 +45,15 @@ export interface GatewayHost {
  * timer: its deadlines are the core's.
  */
 export class GatewayPort {
+  readonly name: string;
+  readonly #asksOffers: boolean;
   readonly #host: GatewayHost;
   /** Those of this gateway. */
   readonly #attached = new Set<Device>();
 
-  constructor(host: GatewayHost) {
+  constructor({ name, asksOffers }: GatewayOptions, host: GatewayHost) {
+    this.name = name;
+    this.#asksOffers = asksOffers;
     this.#host = host;
   }
 
@@ -80,13 +92,16 @@ export class GatewayPort {
    * Signs a device in. It must not be there already: a gateway detaches the older one of its own first, and never takes the
    * place of a device of another protocol. One that a gateway of another node has is that node's no longer. `made` hears of
    * the device before anything is delivered to it.
+   * Throws where the device needs an offer to ring and the gateway has not said that its devices do.
    */
   attach(
-    options: DeviceOptions,
+    options: Omit<DeviceOptions, "node" | "gateway">,
     now: number,
     made: (device: Device) => void = () => {},
   ): Result<Device, WireError> {
-    const { directory, limits, hooks, ports, attached, cluster } = this.#host;
+    const { directory, limits, lifecycle, ports, attached, elsewhere } = this.#host;
+    if (options.capabilities.needsOffer === true && !this.#asksOffers)
+      throw new Error(`gateway ${this.name}: a device needs offers, and asksOffers is false`);
     if (this.draining) return fail(wireError("temporary"));
     const former = directory.device(options.user, options.id);
     if (former !== undefined && !isOfGatewayElsewhere(former))
@@ -94,36 +109,35 @@ export class GatewayPort {
     if (former === undefined && directory.devices(options.user).length >= limits.devicesPerUser)
       return fail(this.#full("devicesPerUser", "too_many_devices"));
     if (directory.deviceCount >= limits.links) return fail(this.#full("links", "temporary"));
-    const device = new Device(options);
+    const device = new Device({ ...options, gateway: this.name });
     // Later than the run that it takes the place of, whatever the clocks say.
-    device.stamp = Math.max(cluster?.nodes.time(now) ?? now, (former?.stamp ?? 0) + 1);
+    device.stamp = Math.max(elsewhere.time(now), (former?.stamp ?? 0) + 1);
     made(device);
-    // Its node hears of this one, and ends it there.
-    if (former !== undefined) cluster?.devices.forget(former);
+    if (former !== undefined) elsewhere.displaced(former);
     this.#attached.add(device);
     attached.set(device.link.id, device);
     directory.add(device);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: device.link.id });
-    if (former !== undefined) hooks.closed(former, "replaced", now);
-    hooks.changed(device.user, now);
-    hooks.opened(device, now);
+    if (former !== undefined) lifecycle.closed(former, "replaced", now);
+    lifecycle.changed(device.user, now);
+    lifecycle.opened(device, now);
     return ok(device);
   }
 
   /** The device is gone. Its legs end when it left by itself, and are detached otherwise. */
   detach(device: Device, why: LinkEnd, now: number): void {
     if (!this.#attached.delete(device)) return;
-    const { directory, hooks, ports, attached } = this.#host;
+    const { directory, lifecycle, ports, attached } = this.#host;
     attached.delete(device.link.id);
     directory.remove(device);
     ports.emit({ type: "link_closed", user: device.user, device: device.id, reason: why });
-    hooks.closed(device, why, now);
-    hooks.changed(device.user, now);
+    lifecycle.closed(device, why, now);
+    lifecycle.changed(device.user, now);
   }
 
   /** The device's connection was lost, and it may come back; its peers are told, and it is shown offline. */
   suspend(device: Device, now: number): void {
-    const { hooks, ports } = this.#host;
+    const { lifecycle, ports } = this.#host;
     if (!this.#attached.has(device)) return;
     ports.emit({
       type: "link_suspended",
@@ -132,13 +146,13 @@ export class GatewayPort {
       code: closeCodes.silent.code,
     });
     device.online = false;
-    hooks.suspended(device, now);
-    hooks.changed(device.user, now);
+    lifecycle.suspended(device, now);
+    lifecycle.changed(device.user, now);
   }
 
   /** The device is back. */
   resume(device: Device, now: number): void {
-    const { hooks, ports } = this.#host;
+    const { lifecycle, ports } = this.#host;
     if (!this.#attached.has(device)) return;
     ports.emit({
       type: "link_resumed",
@@ -148,8 +162,8 @@ export class GatewayPort {
       replayed: 0,
     });
     device.online = true;
-    hooks.resumed(device, now);
-    hooks.changed(device.user, now);
+    lifecycle.resumed(device, now);
+    lifecycle.changed(device.user, now);
   }
 
   /** Performs a request of the device. Without an outcome the reply comes later, through the device's link. */
@@ -184,7 +198,6 @@ export class GatewayPort {
   }
 }
 
-/** A native device says which run of its client it is, a gateway's does not. */
-function isOfGatewayElsewhere({ link }: Device): boolean {
-  return link instanceof RemoteLink && link.instance === link.id;
+function isOfGatewayElsewhere({ node, gateway }: Device): boolean {
+  return node !== undefined && gateway !== undefined;
 }

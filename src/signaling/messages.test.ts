@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { codeOf, TestDevice } from "../../test/support/test-device.ts";
 import { Directory } from "./directory.ts";
+import { Alone } from "./elsewhere.ts";
 import { Messages } from "./messages.ts";
 
 let directory: Directory;
@@ -18,6 +19,7 @@ beforeEach(() => {
   messages = new Messages({
     limits: { bodyBytes: 20, deliveriesPerSecond: 100, deliveriesBurst: 200 },
     directory,
+    elsewhere: new Alone({ now: () => 0, since: 0, ticketTtl: 0 }),
     rooms: {
       others: (_device, room) => (room === "room:mine" ? others : undefined),
       tell: (device, room, push) => {

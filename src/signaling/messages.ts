@@ -1,5 +1,3 @@
-import type { Cluster } from "../cluster/cluster.ts";
-import { RemoteLink } from "../cluster/devices/remote-link.ts";
 import { type Address, parseAddress } from "../protocol/address.ts";
 import { overLimit, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
@@ -8,8 +6,10 @@ import type { RequestOf } from "../protocol/requests.ts";
 import { TokenBuckets } from "../shared/token-bucket.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Device, Outcome } from "./device.ts";
+import type { Elsewhere } from "./elsewhere.ts";
 import { failed } from "./outcome.ts";
 import { may } from "./permissions.ts";
+import type { RoomMessage, RoomService } from "./room/room-service.ts";
 
 export interface MessagesOptions {
   readonly limits: Pick<Limits, "bodyBytes" | "deliveriesPerSecond" | "deliveriesBurst">;
@@ -17,17 +17,10 @@ export interface MessagesOptions {
     devices(user: string): readonly Device[];
     device(user: string, id: string): Device | undefined;
   };
-  readonly rooms: {
-    /** How many other members there are; undefined when the device is not a member of that room. */
-    others(device: Device, room: string): number | undefined;
-    /** Tells all other members. Without an outcome the reply to the request of that id comes later. */
-    tell(device: Device, room: string, push: MessagePush, now: number, id: number): Outcome | undefined;
-  };
-  /** The other nodes, where there are any. */
-  readonly cluster?: Cluster | undefined;
+  readonly rooms: Pick<RoomService, "others" | "tell">;
+  readonly elsewhere: Elsewhere;
 }
 
-type MessagePush = Extract<PushBody, { type: "message" }>;
 type Addressee = Extract<Address, { kind: "user" | "device" }>;
 
 /** Users whose deliveries are remembered. */
@@ -56,52 +49,43 @@ export class Messages {
     now: number,
   ): Outcome | undefined {
     const { to, body } = request;
-    const { limits, cluster } = this.#options;
+    const { limits } = this.#options;
     const address = parseAddress(to);
     if (address === undefined || address.kind === "stream")
       return { error: wireError("bad_request", "to: must be a user, a device or a room") };
     if (!may(device, "send", address)) return { error: wireError("forbidden") };
     if (longerThan(JSON.stringify(body), limits.bodyBytes))
       return { error: overLimit("bodyBytes", "too_large", `body: over ${limits.bodyBytes} bytes`) };
-    const push: MessagePush = { type: "message", from: device.info, to, body };
+    const push: RoomMessage = { type: "message", from: device.info, to, body };
     if (address.kind === "room") return this.#toRoom(device, request.id, to, push, now);
-    if (cluster === undefined) return this.#told(device, address, this.#tell(device, address, push, now));
-    return this.#everywhere(cluster, device, request.id, address, push, now);
+    return this.#toUser(device, request.id, address, push, now);
   }
 
   /**
-   * The same where the user may have devices at other nodes. It is replied to once the message has arrived at those:
-   * what is said to be delivered is not lost with this node. Until then the sender stays, so that nothing that it says
-   * elsewhere comes before.
+   * Replied to once the message has arrived at all nodes that hold devices of the user: what is said to be delivered is not
+   * lost with this node. Until then the sender stays, so that nothing that it says elsewhere comes before.
    */
-  #everywhere(
-    cluster: Cluster,
-    device: Device,
-    id: number,
-    address: Addressee,
-    push: PushBody,
-    now: number,
-  ): Outcome | undefined {
-    const { devices, nodes, deliveries } = cluster;
+  #toUser(device: Device, id: number, address: Addressee, push: PushBody, now: number): Outcome | undefined {
+    const { elsewhere } = this.#options;
     const send = (later: number): Outcome | undefined => {
-      const here = this.#receivers(device, address);
-      const away = here.some(({ link }) => link instanceof RemoteLink && !nodes.responsive(link.node, later));
+      const receivers = this.#receivers(device, address);
       // All or nothing, so that the sender may simply do it again.
-      if (away || (!nodes.reachable && here.length === 0)) return failed("temporary");
-      const reached = this.#tell(device, address, push, later);
-      const remote = reached.filter(({ link }) => link instanceof RemoteLink);
-      if (remote.length === 0) return this.#told(device, address, reached);
-      const over = deliveries.begin(device);
-      deliveries.arrived(remote, (arrived, then) => {
-        const outcome = arrived ? this.#told(device, address, reached) : failed("outcome_unknown");
+      const away = receivers.some((one) => !elsewhere.answers(one, later));
+      if (away || (!elsewhere.reachable && receivers.length === 0)) return failed("temporary");
+      for (const one of receivers) one.link.deliver(push, later);
+      const remote = receivers.filter(({ node }) => node !== undefined);
+      if (remote.length === 0) return this.#told(device, address, receivers);
+      const over = elsewhere.underWay(device);
+      elsewhere.delivered(remote, (arrived, then) => {
+        const outcome = arrived ? this.#told(device, address, receivers) : failed("outcome_unknown");
         device.link.reply(id, outcome, then);
         over();
       });
       return undefined;
     };
-    if (devices.knows(address.user)) return send(now);
-    const over = deliveries.begin(device);
-    devices.know(address.user, (_complete, later) => {
+    if (elsewhere.knows(address.user)) return send(now);
+    const over = elsewhere.underWay(device);
+    elsewhere.know(address.user, (_complete, later) => {
       const outcome = send(later);
       if (outcome !== undefined) device.link.reply(id, outcome, later);
       over();
@@ -115,18 +99,12 @@ export class Messages {
     return [directory.device(address.user, address.device)].filter((one) => one !== undefined);
   }
 
-  #tell(device: Device, address: Addressee, push: PushBody, now: number): readonly Device[] {
-    const receivers = this.#receivers(device, address);
-    for (const one of receivers) one.link.deliver(push, now);
-    return receivers;
-  }
-
   #told(device: Device, address: Addressee, reached: readonly Device[]): Outcome {
     return { ok: may(device, "watch", address) ? { delivered: reached.length } : {} };
   }
 
   /** A message to a room costs as much as it has receivers: a large room must not multiply what one member sends. */
-  #toRoom(device: Device, id: number, room: string, push: MessagePush, now: number): Outcome | undefined {
+  #toRoom(device: Device, id: number, room: string, push: RoomMessage, now: number): Outcome | undefined {
     const { rooms } = this.#options;
     const others = rooms.others(device, room);
     if (others === undefined) return failed("no_room");

@@ -35,7 +35,7 @@ export interface Remote {
 
 /** What the pure core needs of the world. Every call returns at once. */
 export interface Ports {
-  /** Unix ms; for what comes by the backplane, which brings no time along. */
+  /** Unix ms, for the moments that no call into the core brings the time of. */
   now(): number;
   /** Verifies a token and calls back, now or later, with the time of that moment. */
   verify(token: string, done: (result: Result<Identity, WireError>, now: number) => void): void;

@@ -3,12 +3,14 @@ import fc from "fast-check";
 import { codeOf, limitOf, TestDevice } from "../../test/support/test-device.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import { Directory } from "./directory.ts";
+import { Alone } from "./elsewhere.ts";
 import { Presence } from "./presence.ts";
 
 let deadlines: Deadlines;
 let directory: Directory;
 let presence: Presence;
 
+const elsewhere = new Alone({ now: () => 0, since: 0, ticketTtl: 0 });
 const limits = { watches: 1_000, presenceInterval: 100 };
 
 beforeEach(() => {
@@ -18,6 +20,7 @@ beforeEach(() => {
     limits,
     directory,
     deadlines,
+    elsewhere,
   });
 });
 
@@ -168,11 +171,11 @@ describe("Presence", () => {
   test("tells nothing of a user before it is known what other nodes have of her", () => {
     const asked: [string, (complete: boolean, now: number) => void][] = [];
     const released: string[] = [];
-    const following = {
+    const elsewhere = {
       follow: (user: string, ready: (complete: boolean, now: number) => void) => asked.push([user, ready]),
       release: (user: string) => released.push(user),
     };
-    presence = new Presence({ limits, directory, deadlines, following });
+    presence = new Presence({ limits, directory, deadlines, elsewhere });
     const alice = signIn(new TestDevice("alice/laptop", all), 0);
     presence.watch(alice, ["bob"], 0);
     signIn(new TestDevice("bob/phone"), 1_000);
@@ -208,6 +211,7 @@ describe("Presence", () => {
           limits: { watches: 2, presenceInterval: 100 },
           directory: here,
           deadlines: clock,
+          elsewhere,
         });
         const devices = new Map<string, TestDevice>();
         const watches = new Map<TestDevice, Set<string>>();

@@ -3,6 +3,7 @@ import type { Limits } from "../protocol/limits.ts";
 import type { DevicePresence } from "../protocol/values.ts";
 import type { Deadline, Deadlines } from "../shared/deadlines.ts";
 import type { Device, Outcome } from "./device.ts";
+import type { Elsewhere } from "./elsewhere.ts";
 import { may } from "./permissions.ts";
 
 /** Presences told to one device at a time, so that a thousand watches do not fill its link's log in one go. */
@@ -13,14 +14,8 @@ export interface PresenceOptions {
   /** The devices of this node, and those of other nodes that are followed. */
   readonly directory: { devices(user: string): readonly Device[] };
   readonly deadlines: Deadlines;
-  /** In a cluster: hears of the user's devices elsewhere, as long as somebody here watches her. */
-  readonly following?: Following;
-}
-
-interface Following {
-  /** `ready` is called when they are known, or can't be just now. */
-  follow(user: string, ready: (complete: boolean, now: number) => void): void;
-  release(user: string): void;
+  /** Follows a user's devices elsewhere as long as somebody here watches her. */
+  readonly elsewhere: Pick<Elsewhere, "follow" | "release">;
 }
 
 /**
@@ -136,10 +131,8 @@ export class Presence {
 
   /** Nobody is told of a user before it is known what other nodes have of her: offline first would be a lie. */
   #follow(user: string): void {
-    const { following } = this.#options;
-    if (following === undefined) return;
     this.#unknown.add(user);
-    following.follow(user, (_complete, now) => {
+    this.#options.elsewhere.follow(user, (_complete, now) => {
       this.#unknown.delete(user);
       this.changed(user, now);
     });
@@ -152,7 +145,7 @@ export class Presence {
     watchers?.delete(watcher);
     if (watchers?.size === 0) {
       this.#watched.delete(user);
-      this.#options.following?.release(user);
+      this.#options.elsewhere.release(user);
     }
     if (watcher.users.size > 0) return;
     watcher.deadline?.cancel();

@@ -1,34 +1,38 @@
-import type { Backplane } from "../cluster/backplane.ts";
 import type { Core } from "../signaling/core.ts";
 
-/** `ready`: send clients here. `degraded`: local sessions only, or TURN does not relay. `draining`: send them elsewhere. */
-/** What became of STUN and TURN. `failed`: the server's test of itself did not pass. */
-export type TurnHealth =
-  | { readonly state: "off" | "external" | "testing" }
-  | { readonly state: "ok"; readonly ms: number }
-  | { readonly state: "failed"; readonly failure: string };
-
-export interface Readiness {
-  readonly status: "ready" | "degraded" | "draining";
-  /** `none`: this node is not one of a cluster. */
-  readonly backplane: "up" | "down" | "none";
-  readonly links: number;
-  readonly sessions: number;
-  readonly turn: TurnHealth;
+/** What a part of the server shows of itself in `/health/ready`. */
+export interface HealthPart {
+  /** The field that it is shown by. */
+  readonly name: string;
+  /** What stands in that field. */
+  readonly state: unknown;
+  /** False: the server is `degraded`. */
+  readonly ok: boolean;
 }
 
-export function readiness(
-  core: Pick<Core, "draining" | "stats">,
-  backplane: Pick<Backplane, "state"> | undefined,
-  turn: TurnHealth,
-): Readiness {
+/**
+ * `ready`: send clients here. `degraded`: a part does not work, such as the backplane (sessions of this node only) or TURN.
+ * `draining`: send them elsewhere.
+ */
+export interface Readiness {
+  /**
+   * `ready`: send clients here. `degraded`: only calls within this node work, or TURN does not relay. `draining`: send
+   * clients to other nodes.
+   */
+  readonly status: "ready" | "degraded" | "draining";
+  readonly links: number;
+  readonly sessions: number;
+  /** What the parts show. */
+  readonly [part: string]: unknown;
+}
+
+export function readiness(core: Pick<Core, "draining" | "stats">, parts: readonly HealthPart[]): Readiness {
   const { linksLive, linksSuspended, sessionsActive, sessionsRinging } = core.stats();
-  const whole = backplane?.state !== "down" && turn.state !== "failed";
+  const whole = parts.every(({ ok }) => ok);
   return {
     status: core.draining ? "draining" : whole ? "ready" : "degraded",
-    backplane: backplane?.state ?? "none",
     links: linksLive + linksSuspended,
     sessions: sessionsActive + sessionsRinging,
-    turn,
+    ...Object.fromEntries(parts.map(({ name, state }) => [name, state])),
   };
 }

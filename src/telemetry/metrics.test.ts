@@ -1,4 +1,8 @@
 import { expect, test } from "bun:test";
+import { registerBackplaneMetrics } from "../backplane/metrics.ts";
+import { registerClusterMetrics } from "../cluster/metrics.ts";
+import { registerGatewayMetrics } from "../gateways/gateway-metrics.ts";
+import { CutConnections } from "../net/connection-metrics.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import { Metrics } from "./metrics.ts";
 
@@ -59,11 +63,9 @@ const cluster = { peers: 2, devices: 5, users: 4, sessions: 1, backlog: 0 };
 
 async function text(): Promise<string> {
   const metrics = new Metrics(() => stats);
-  metrics.watchBackplane(
-    { state: "up" },
-    () => counts,
-    () => cluster,
-  );
+  new CutConnections().register(metrics);
+  registerClusterMetrics(metrics, () => cluster);
+  registerBackplaneMetrics(metrics, { state: "up" }, () => counts);
   for (const event of events) metrics.observe(event);
   return (await metrics.text()).body;
 }
@@ -118,6 +120,30 @@ test("what never happened is there as zero, where it has no labels", async () =>
   const { body } = await new Metrics(() => stats).text();
   expect(body).toContain("switchboard_sessions_started_total 0");
   expect(body).toContain("process_resident_memory_bytes");
+});
+
+test("parts share a metric, each with labels of its own", async () => {
+  const metrics = new Metrics(() => stats);
+  const messages = { taken: 1, malformed: 0, sent: 0, unauthorized: 0, limited: 0 };
+  let devices = 5;
+  registerGatewayMetrics(metrics, "sip", () => ({ devices, calls: 1, connections: 6, messages }));
+  registerGatewayMetrics(metrics, "mqtt", () => ({ devices: 7, calls: 2, connections: 8, messages }));
+  const scrape = async (): Promise<string[]> => (await metrics.text()).body.split("\n");
+  const before = await scrape();
+  for (const line of [
+    'switchboard_gateway_devices{gateway="sip"} 5',
+    'switchboard_gateway_devices{gateway="mqtt"} 7',
+    'switchboard_gateway_calls{gateway="mqtt"} 2',
+    'switchboard_gateway_connections{gateway="sip"} 6',
+    'switchboard_gateway_messages_total{gateway="sip",kind="taken"} 1',
+    'switchboard_gateway_messages_total{gateway="mqtt",kind="taken"} 1',
+  ])
+    expect(before).toContain(line);
+  devices = 3;
+  const after = await scrape();
+  expect(after).toContain('switchboard_gateway_devices{gateway="sip"} 3');
+  // Told anew at each scrape, and not added up.
+  expect(after).toContain('switchboard_gateway_messages_total{gateway="sip",kind="taken"} 1');
 });
 
 test("docs/operations.md names every metric, and none that is not there", async () => {

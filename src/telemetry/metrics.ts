@@ -1,7 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { NatsCounts } from "../backplane/nats.ts";
-import type { Backplane } from "../cluster/backplane.ts";
-import type { ClusterStats } from "../cluster/cluster-host.ts";
+import type { MetricsRegistry, SetValue } from "../shared/metrics-registry.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 
@@ -9,31 +7,14 @@ const prefix = "switchboard_";
 const secondsOfSetup = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20, 60];
 const secondsOfCall = [1, 10, 30, 60, 300, 900, 1_800, 3_600, 14_400];
 
-/** What is shown of a TURN server. */
-export interface TurnNumbers {
-  readonly allocations: number;
-  readonly connections: number;
-  readonly allocationsOpened: number;
-  readonly toPeerMessages: number;
-  readonly toPeerBytes: number;
-  readonly toClientMessages: number;
-  readonly toClientBytes: number;
-  /** By rule, all of a fixed set. */
-  readonly refused: Readonly<Record<string, number>>;
-}
-
-/** What is shown of a gateway to another protocol. */
-export interface GatewayNumbers {
-  readonly phones: number;
-  readonly calls: number;
-  readonly connections: number;
-  /** By what became of them, all of a fixed set. */
-  readonly messages: Readonly<Record<string, number>>;
-}
-
-/** What Prometheus scrapes. Labels come from closed lists only: never a user, a device or an address. */
-export class Metrics {
+/**
+ * What Prometheus scrapes: the core's metrics, and those that the parts of the server register. Labels come from closed lists only:
+ * never a user, a device or an address.
+ */
+export class Metrics implements MetricsRegistry {
   readonly #registry = new Registry();
+  /** Who tells the values of each registered metric. */
+  readonly #collectors = new Map<string, ((set: SetValue) => void)[]>();
   readonly #requests = this.#counter("requests_total", "Requests that were admitted.", ["type"]);
   readonly #errors = this.#counter("request_errors_total", "Requests that were answered with an error.", [
     "code",
@@ -59,97 +40,53 @@ export class Metrics {
 
   constructor(stats: () => CoreStats) {
     // The hot path counts by itself: an event for each would cost more than the relay.
-    this.#copied("signals_total", "Signals that were relayed or held.", [], (set) => set(stats().signals));
+    this.counter("signals_total", "Signals that were relayed or held.", [], (set) => set(stats().signals));
     collectDefaultMetrics({ register: this.#registry });
-    this.#gauge("links", "Links, by state.", ["state"], (set) => {
+    this.gauge("links", "Links, by state.", ["state"], (set) => {
       set(stats().linksLive, { state: "live" });
       set(stats().linksSuspended, { state: "suspended" });
     });
-    this.#gauge("sessions", "Sessions, by state.", ["state"], (set) => {
+    this.gauge("sessions", "Sessions, by state.", ["state"], (set) => {
       set(stats().sessionsRinging, { state: "ringing" });
       set(stats().sessionsActive, { state: "active" });
     });
-    this.#gauge("users", "Users with a device.", [], (set) => set(stats().users));
-    this.#gauge("devices", "Devices.", [], (set) => set(stats().devices));
-    this.#gauge("rooms", "Rooms.", [], (set) => set(stats().rooms));
-    this.#gauge("transports_open", "Transports that are open.", [], (set) => set(stats().transportsOpen));
-    this.#gauge("log_bytes", "Bytes that links keep for replay.", [], (set) => set(stats().logBytes));
+    this.gauge("users", "Users with a device.", [], (set) => set(stats().users));
+    this.gauge("devices", "Devices.", [], (set) => set(stats().devices));
+    this.gauge("rooms", "Rooms.", [], (set) => set(stats().rooms));
+    this.gauge("transports_open", "Transports that are open.", [], (set) => set(stats().transportsOpen));
+    this.gauge("log_bytes", "Bytes that links keep for replay.", [], (set) => set(stats().logBytes));
   }
 
-  /** Shows what joins this node to others as well. */
-  watchBackplane(
-    backplane: Pick<Backplane, "state">,
-    counts: () => NatsCounts,
-    stats: () => ClusterStats | undefined,
-  ): void {
-    this.#gauge("cluster_peers", "Other nodes that are there.", [], (set) => set(stats()?.peers ?? 0));
-    this.#gauge("cluster_known", "What is known of other nodes.", ["what"], (set) => {
-      const { devices = 0, users = 0, sessions = 0 } = stats() ?? {};
-      set(devices, { what: "devices" });
-      set(users, { what: "users" });
-      set(sessions, { what: "sessions" });
-    });
-    this.#gauge("cluster_backlog", "What waits to reach other nodes.", [], (set) =>
-      set(stats()?.backlog ?? 0),
-    );
-    this.#gauge("backplane_up", "1 while the backplane is up.", [], (set) =>
-      set(backplane.state === "up" ? 1 : 0),
-    );
-    this.#copied("backplane_messages_total", "Messages to and from other nodes.", ["direction"], (set) => {
-      set(counts().sent, { direction: "sent" });
-      set(counts().received, { direction: "received" });
-    });
-    this.#copied("backplane_dropped_total", "Messages that were lost here.", ["reason"], (set) => {
-      set(counts().dropped, { reason: "not_sent" });
-      set(counts().unreadable, { reason: "unreadable" });
-    });
-    this.#copied("backplane_requests_total", "Requests to other nodes.", ["outcome"], (set) => {
-      for (const [outcome, count] of Object.entries(counts().requests)) set(count, { outcome });
+  // MetricsRegistry
+
+  gauge(name: string, help: string, labelNames: readonly string[], collect: (set: SetValue) => void): void {
+    this.#register(name, collect, (collectAll) => {
+      const gauge: Gauge = new Gauge({
+        name: prefix + name,
+        help,
+        labelNames,
+        registers: [this.#registry],
+        collect: () => {
+          gauge.reset();
+          collectAll((value, labels = {}) => gauge.set(labels, value));
+        },
+      });
     });
   }
 
-  /** Shows the embedded TURN server as well. */
-  watchTurn(report: () => TurnNumbers): void {
-    this.#gauge("turn_allocations", "Live TURN allocations.", [], (set) => set(report().allocations));
-    this.#gauge("turn_connections", "TCP and TLS connections of TURN clients.", [], (set) =>
-      set(report().connections),
-    );
-    this.#copied("turn_allocations_total", "TURN allocations that were made.", [], (set) =>
-      set(report().allocationsOpened),
-    );
-    this.#copied("turn_messages_total", "Messages that TURN relayed.", ["direction"], (set) => {
-      set(report().toPeerMessages, { direction: "to_peer" });
-      set(report().toClientMessages, { direction: "to_client" });
+  counter(name: string, help: string, labelNames: readonly string[], collect: (set: SetValue) => void): void {
+    this.#register(name, collect, (collectAll) => {
+      const counter: Counter = new Counter({
+        name: prefix + name,
+        help,
+        labelNames,
+        registers: [this.#registry],
+        collect: () => {
+          counter.reset();
+          collectAll((value, labels = {}) => counter.inc(labels, value));
+        },
+      });
     });
-    this.#copied("turn_bytes_total", "Bytes of payload that TURN relayed.", ["direction"], (set) => {
-      set(report().toPeerBytes, { direction: "to_peer" });
-      set(report().toClientBytes, { direction: "to_client" });
-    });
-    this.#copied("turn_refused_total", "What TURN refused or dropped.", ["rule"], (set) => {
-      for (const [rule, count] of Object.entries(report().refused)) set(count, { rule });
-    });
-  }
-
-  /** Shows a gateway as well. */
-  watchGateway(name: string, report: () => GatewayNumbers): void {
-    const labels = { gateway: name };
-    this.#gauge("gateway_devices", "Devices that are signed in by a gateway.", ["gateway"], (set) =>
-      set(report().phones, labels),
-    );
-    this.#gauge("gateway_calls", "Legs of calls at a gateway.", ["gateway"], (set) =>
-      set(report().calls, labels),
-    );
-    this.#gauge("gateway_connections", "Connections of a gateway's clients.", ["gateway"], (set) =>
-      set(report().connections, labels),
-    );
-    this.#copied(
-      "gateway_messages_total",
-      "Messages of a gateway's protocol.",
-      ["gateway", "kind"],
-      (set) => {
-        for (const [kind, count] of Object.entries(report().messages)) set(count, { ...labels, kind });
-      },
-    );
   }
 
   /** Counts what happened. */
@@ -213,25 +150,6 @@ export class Metrics {
     if (connectedAt !== undefined) this.#connected.observe((connectedAt - acceptedAt) / 1_000);
   }
 
-  /** A counter that somebody else counts. */
-  #copied(
-    name: string,
-    help: string,
-    labelNames: string[],
-    collect: (set: (value: number, labels?: Record<string, string>) => void) => void,
-  ): void {
-    const counter: Counter = new Counter({
-      name: prefix + name,
-      help,
-      labelNames,
-      registers: [this.#registry],
-      collect: () => {
-        counter.reset();
-        collect((value, labels = {}) => counter.inc(labels, value));
-      },
-    });
-  }
-
   #counter(name: string, help: string, labelNames: string[] = []): Counter {
     return new Counter({ name: prefix + name, help, labelNames, registers: [this.#registry] });
   }
@@ -240,18 +158,21 @@ export class Metrics {
     return new Histogram({ name: prefix + name, help, buckets, registers: [this.#registry] });
   }
 
-  #gauge(
+  /** Joins those who tell values of one metric. The first makes it. */
+  #register(
     name: string,
-    help: string,
-    labelNames: string[],
-    collect: (set: (value: number, labels?: Record<string, string>) => void) => void,
+    collect: (set: SetValue) => void,
+    make: (collectAll: (set: SetValue) => void) => void,
   ): void {
-    const gauge: Gauge = new Gauge({
-      name: prefix + name,
-      help,
-      labelNames,
-      registers: [this.#registry],
-      collect: () => collect((value, labels = {}) => gauge.set(labels, value)),
+    const known = this.#collectors.get(name);
+    if (known !== undefined) {
+      known.push(collect);
+      return;
+    }
+    const collectors = [collect];
+    this.#collectors.set(name, collectors);
+    make((set) => {
+      for (const one of collectors) one(set);
     });
   }
 }

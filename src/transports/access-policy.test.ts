@@ -21,6 +21,11 @@ describe("development mode", () => {
     "10.0.0.1",
     "127.0.0.1.evil.example",
     "[::2]",
+    "localhost@evil.example",
+    "evil.example@localhost",
+    "localhost/@evil.example",
+    "localhost#evil.example",
+    "localhost?evil.example",
     "",
     "a b",
   ])
@@ -40,11 +45,19 @@ describe("development mode", () => {
     });
 
   for (const header of [
+    "CF-Connecting-IP",
+    "Fastly-Client-IP",
     "Forwarded",
+    "True-Client-IP",
     "Via",
+    "X-Client-IP",
+    "X-Forwarded",
     "X-Forwarded-For",
     "X-Forwarded-Host",
+    "X-Forwarded-Port",
     "X-Forwarded-Proto",
+    "X-Forwarded-Server",
+    "X-Original-Forwarded-For",
     "X-Real-IP",
   ])
     test(`refuses what carries ${header}`, () => {
@@ -56,6 +69,8 @@ describe("development mode", () => {
   test("refuses other machines, whatever a proxy says of them", () => {
     const far = { address: "127.0.0.1", peer: "192.0.2.1" };
     expect(policy.refuseStranger(request({}), far)?.body).toContain("192.0.2.1");
+    expect(policy.refusePeer(far)?.body).toContain("192.0.2.1");
+    expect(policy.refusePeer(local)).toBeUndefined();
   });
 });
 
@@ -65,6 +80,7 @@ describe("production", () => {
 
   test("takes any host from anywhere", () => {
     expect(policy().refuseStranger(request({ Host: "x.example", Via: "y" }), far)).toBeUndefined();
+    expect(policy().refusePeer(far)).toBeUndefined();
   });
 
   test("lets in who sends no Origin", () => {

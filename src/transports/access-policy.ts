@@ -9,17 +9,11 @@ export interface AccessRules {
   readonly allowedOrigins: readonly string[];
 }
 
-/** Headers by which a proxy speaks of somebody behind it. */
-const forwardingHeaders = [
-  "forwarded",
-  "via",
-  "x-forwarded-for",
-  "x-forwarded-host",
-  "x-forwarded-proto",
-  "x-real-ip",
-];
+/** Headers in which proxies and content delivery networks name their client or themselves. */
+const forwardingHeader =
+  /^(via|x-real-ip|(x-(original-)?)?forwarded(-.*)?|x-client-ip|x-cluster-client-ip|(cf|fastly)-(connecting|client)-ip|true-client-ip)$/;
 
-/** Who may talk to this server at all, before any token is looked at. */
+/** Who may talk to this server at all, before any token is checked. */
 export class AccessPolicy {
   readonly #rules: AccessRules;
 
@@ -27,24 +21,25 @@ export class AccessPolicy {
     this.#rules = rules;
   }
 
-  /** Refuses in development mode what does not come from this machine. For every request. */
+  /** In development mode, refuses requests that do not come from this machine. For all requests. */
   refuseStranger(request: Request, client: Client): Refusal | undefined {
     if (!this.#rules.development) return undefined;
     const why = strangeness(request, client);
-    if (why === undefined) return undefined;
-    return {
-      status: 403,
-      body: `Development mode serves this machine only: ${why}. To serve others, set token keys and leave --dev out.`,
-    };
+    return why === undefined ? undefined : stranger(why);
   }
 
-  /** {@link refuseStranger}, as the answer to a request. */
+  /** In development mode, refuses connections from other machines. For ports that take no HTTP. */
+  refusePeer(client: Client): Refusal | undefined {
+    return this.#rules.development && !isLoopback(client.peer) ? stranger(foreign(client)) : undefined;
+  }
+
+  /** The response of {@link refuseStranger}. */
   answerStranger(request: Request, client: Client): Response | undefined {
     const refusal = this.refuseStranger(request, client);
     return refusal === undefined ? undefined : refusalResponse(refusal);
   }
 
-  /** Refuses pages of origins that are not allowed. A client that is no browser sends no Origin and is let in. */
+  /** Refuses pages of origins that are not allowed. Clients other than browsers send no Origin, and are allowed. */
   refuseOrigin(request: Request): Refusal | undefined {
     const origin = request.headers.get("origin");
     if (origin === null || this.#allows(origin, request)) return undefined;
@@ -56,7 +51,7 @@ export class AccessPolicy {
 
   #allows(origin: string, request: Request): boolean {
     const { development, allowedOrigins } = this.#rules;
-    // The Origin was seen to be of this machine; its port does not matter to who develops here.
+    // The Origin is of this machine, as was checked before. In development its port does not matter.
     if (development) return true;
     return allowedOrigins.some(
       (allowed) => allowed === "*" || allowed === origin || (allowed === "self" && isOwn(origin, request)),
@@ -64,15 +59,32 @@ export class AccessPolicy {
   }
 }
 
+function stranger(why: string): Refusal {
+  return {
+    status: 403,
+    body: `Development mode serves this machine only: ${why}. To serve others, set token keys and leave --dev out.`,
+  };
+}
+
+function foreign(client: Client): string {
+  return `the connection comes from ${client.peer}`;
+}
+
 function strangeness(request: Request, client: Client): string | undefined {
-  if (!isLoopback(client.peer)) return `the connection comes from ${client.peer}`;
-  const header = forwardingHeaders.find((name) => request.headers.has(name));
+  if (!isLoopback(client.peer)) return foreign(client);
+  const header = [...request.headers.keys()].find((name) => forwardingHeader.test(name));
   if (header !== undefined) return `a proxy forwarded the request (header ${header})`;
   const host = request.headers.get("host");
-  if (host === null || !isLocalUrl(`http://${host}`)) return `the Host header is ${host ?? "missing"}`;
+  if (host === null || !isHostField(host) || !isLocalUrl(`http://${host}`))
+    return `the Host header is ${host ?? "missing"}`;
   const origin = request.headers.get("origin");
   if (origin !== null && !isLocalUrl(origin)) return `the Origin header is ${origin}`;
   return undefined;
+}
+
+/** RFC 9110 §7.2: a host and a port. A URL parser would find either in much else. */
+function isHostField(text: string): boolean {
+  return /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(text);
 }
 
 function isLocalUrl(text: string): boolean {
@@ -81,7 +93,7 @@ function isLocalUrl(text: string): boolean {
   return hostname === "localhost" || isLoopback(hostname.replace(/^\[|\]$/g, ""));
 }
 
-/** A proxy may have ended TLS, so only the hosts are compared. No cookie means anything here: rebinding gains nothing. */
+/** Compares only hosts, because a proxy may have terminated TLS. Rebinding gains nothing, because no cookie means anything here. */
 function isOwn(origin: string, request: Request): boolean {
   return URL.canParse(origin) && new URL(origin).host === request.headers.get("host");
 }

@@ -2,7 +2,13 @@ import { expect, test } from "bun:test";
 import type { Limits } from "../protocol/limits.ts";
 import { Admission } from "./admission.ts";
 
-const limits = { connectsPerSecond: 2, connectsBurst: 3, linksPerAddress: 5 };
+const limits = {
+  connectsPerSecond: 2,
+  connectsBurst: 3,
+  linksPerAddress: 5,
+  httpRequestsPerSecond: 10,
+  httpRequestsBurst: 20,
+};
 const at = (address: string) => ({ address, peer: address });
 
 function start() {
@@ -38,4 +44,24 @@ test("so many at a time, and room again when one leaves", () => {
   expect(bit).toEqual(["linksPerAddress"]);
   admission.left(client);
   expect(admission.refuse(client, 0)).toBeUndefined();
+});
+
+test("requests have a rate of their own", () => {
+  const { admission, bit } = start();
+  for (let i = 0; i < 20; i++) expect(admission.refuseRequest(at("192.0.2.1"), 0)).toBeUndefined();
+  expect(admission.refuseRequest(at("192.0.2.1"), 0)).toMatchObject({
+    status: 429,
+    headers: { "Retry-After": "1" },
+  });
+  expect(bit).toEqual(["httpRequestsPerSecond"]);
+  expect(admission.refuse(at("192.0.2.1"), 0)).toBeUndefined();
+  expect(admission.refuseRequest(at("192.0.2.1"), 100)).toBeUndefined();
+});
+
+test("a flood costs connects, and nobody else's", () => {
+  const { admission } = start();
+  admission.flooded(at("192.0.2.1"), 0);
+  expect(admission.refuse(at("192.0.2.1"), 0)).toBeDefined();
+  expect(admission.refuse(at("192.0.2.2"), 0)).toBeUndefined();
+  expect(admission.refuse(at("192.0.2.1"), 500)).toBeUndefined();
 });

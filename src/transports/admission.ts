@@ -3,26 +3,49 @@ import type { Client, Refusal } from "../net/http-server.ts";
 import type { Limits } from "../protocol/limits.ts";
 import { TokenBuckets } from "../shared/token-bucket.ts";
 
-/** Addresses whose rate is remembered at a time; the one quiet for longest is forgotten first. */
+/** The most addresses whose rate is remembered. The least recently used one is forgotten first. */
 const rememberedAddresses = 100_000;
 
-type Counted = Pick<Limits, "connectsPerSecond" | "connectsBurst" | "linksPerAddress">;
+type Counted = Pick<
+  Limits,
+  "connectsPerSecond" | "connectsBurst" | "linksPerAddress" | "httpRequestsPerSecond" | "httpRequestsBurst"
+>;
 
-/** How many transports an address may open, in a second and at a time. IPv6 is counted by /64. */
+/** Connects that a transport costs its address when it was closed for a flood. */
+const floodCost = 20;
+
+/** Limits the transports and requests of an address, per second and at a time. IPv6 counts by /64. */
 export class Admission {
   readonly #limits: Counted;
   readonly #bit: (limit: keyof Limits) => void;
   readonly #rates: TokenBuckets;
+  readonly #requests: TokenBuckets;
   readonly #open = new Map<string, number>();
 
-  /** `bit` hears each time that a limit refused somebody. */
+  /** `bit` is called each time that a limit refuses a client. */
   constructor(limits: Counted, bit: (limit: keyof Limits) => void) {
     this.#limits = limits;
     this.#bit = bit;
     this.#rates = new TokenBuckets(limits.connectsPerSecond, limits.connectsBurst, rememberedAddresses);
+    this.#requests = new TokenBuckets(
+      limits.httpRequestsPerSecond,
+      limits.httpRequestsBurst,
+      rememberedAddresses,
+    );
   }
 
-  /** Refuses a newcomer, or undefined. */
+  /** Why an HTTP request of this client is refused, if it is. */
+  refuseRequest(client: Client, now: number): Refusal | undefined {
+    const group = addressGroup(client.address);
+    if (this.#requests.take(group, now)) return undefined;
+    this.#bit("httpRequestsPerSecond");
+    return busy(
+      "Too many requests in a short time from this address.",
+      this.#requests.retryAfter(group, now),
+    );
+  }
+
+  /** Why a new transport of this client is refused, if it is. */
   refuse(client: Client, now: number): Refusal | undefined {
     const group = addressGroup(client.address);
     if ((this.#open.get(group) ?? 0) >= this.#limits.linksPerAddress) {
@@ -39,10 +62,19 @@ export class Admission {
     return undefined;
   }
 
-  /** A transport of the client opened; each is to be {@link left} once. */
+  /** A transport of the client opened. Call {@link left} once when it closes. */
   entered(client: Client): void {
     const group = addressGroup(client.address);
     this.#open.set(group, (this.#open.get(group) ?? 0) + 1);
+  }
+
+  /**
+   * A transport of the client was closed because it sent far too much. Its address pays with connects, so that it can't start over
+   * with a fresh allowance at once.
+   */
+  flooded(client: Client, now: number): void {
+    const group = addressGroup(client.address);
+    if (!this.#rates.take(group, now, floodCost)) this.#rates.drain(group, now);
   }
 
   left(client: Client): void {

@@ -4,6 +4,7 @@ import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
 import { AccessPolicy } from "./access-policy.ts";
 import { Admission } from "./admission.ts";
+import { FlowRates } from "./flow-meter.ts";
 import { HttpPoll } from "./http-poll.ts";
 
 const client = { address: "192.0.2.1", peer: "192.0.2.1" };
@@ -42,6 +43,7 @@ function start({ wait = 5_000, patience = 5_000, origins = ["https://app.example
       core,
       access: new AccessPolicy({ development: false, allowedOrigins: origins }),
       admission: new Admission(limits, () => {}),
+      rates: new FlowRates(limits, () => {}),
       now: Date.now,
     },
     { wait, patience },

@@ -19,9 +19,9 @@ const transportHeader = "Switchboard-Transport";
 export class HttpPoll {
   readonly #guard: TransportGuard;
   readonly #times: PollTimes;
-  /** By the hash of the secret, so that comparing tells nothing of it. */
+  /** By the hash of the secret, so that the time of a lookup reveals nothing about the secret. */
   readonly #transports = new Map<string, PollTransport>();
-  /** Stops its timer; transports that are open stay. */
+  /** Stops the timer. Open transports stay. */
   readonly stop: () => void;
 
   constructor(guard: TransportGuard, times: PollTimes = usualTimes) {
@@ -60,6 +60,7 @@ export class HttpPoll {
     const secret = /^Bearer ([\w-]{1,128})$/i.exec(authorization)?.[1];
     const transport = secret === undefined ? undefined : this.#transports.get(sha256(secret));
     if (transport === undefined) return failure(410, 1006, "no such transport");
+    transport.requested();
     switch (request.method) {
       case "GET":
         return await this.#down(transport, request.signal);
@@ -104,7 +105,8 @@ export class HttpPoll {
     const body = await bodyOf(request);
     transport.endUp();
     if (body === undefined) return failure(400, 0, "the body did not arrive");
-    for (const line of body.split("\n")) {
+    transport.body(body.length);
+    for (const line of lines(body)) {
       if (transport.ended !== undefined) break;
       if (line !== "") transport.receive(line);
     }
@@ -112,7 +114,7 @@ export class HttpPoll {
     return ended === undefined ? new Response(null, { status: 204 }) : failure(410, ended.code, ended.reason);
   }
 
-  /** Ends transports that no GET asks for any more, and forgets ended ones once their client could have heard. */
+  /** Ends transports without a GET for a while, and forgets ended ones after the time in which their client can learn of it. */
   #sweep(): void {
     const now = this.#guard.now();
     for (const [key, transport] of this.#transports) {
@@ -123,11 +125,21 @@ export class HttpPoll {
   }
 }
 
+/** The lines one by one: a body of nothing but line ends must not become a list of a million texts. */
+function* lines(text: string): Iterable<string> {
+  let at = 0;
+  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", at)) {
+    yield text.slice(at, end);
+    at = end + 1;
+  }
+  yield text.slice(at);
+}
+
 async function bodyOf(request: Request): Promise<string | undefined> {
   try {
     return await request.text();
   } catch {
-    // The client left, or its body is over the server's limit.
+    // The client left, or the body is too large.
     return undefined;
   }
 }
@@ -160,7 +172,7 @@ function refused(refusal: Refusal): Response {
   return response;
 }
 
-/** The HTTP status that says roughly what the close code says exactly. */
+/** The HTTP status that fits a close code. */
 function helloStatus(close: number): number {
   switch (close) {
     case closeCodes.unauthorized.code:

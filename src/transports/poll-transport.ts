@@ -1,7 +1,9 @@
 import { after } from "../net/clock.ts";
 import type { Client } from "../net/http-server.ts";
+import { closeCodes } from "../protocol/close-codes.ts";
 import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
+import { FlowMeter } from "./flow-meter.ts";
 import type { TransportGuard } from "./transport-guard.ts";
 
 /** A GET that waits for frames. */
@@ -12,14 +14,15 @@ export interface Waiting {
   readonly gone: AbortSignal;
 }
 
-/** One client of the HTTP fallback: frames down wait in a queue until a GET takes them. */
+/** A client of the HTTP fallback. Frames for it wait in a queue until a GET takes them. */
 export class PollTransport implements Transport {
   readonly #guard: TransportGuard;
   readonly #client: Client;
   readonly #connection: Connection;
+  readonly #meter: FlowMeter;
   #queue: string[] = [];
   #queued = 0;
-  /** Ends the GET that waits now; true when it may take frames, false when it was relieved by another. */
+  /** Ends the waiting GET: true when it may take frames, false when another GET replaces it. */
   #wake: ((mine: boolean) => void) | undefined;
   #posting = false;
   #quietSince: number | undefined;
@@ -28,27 +31,30 @@ export class PollTransport implements Transport {
   constructor(guard: TransportGuard, client: Client) {
     this.#guard = guard;
     this.#client = client;
-    this.#quietSince = guard.now();
+    const now = guard.now();
+    this.#quietSince = now;
+    this.#meter = new FlowMeter(guard.rates, now);
     guard.admission.entered(client);
-    this.#connection = guard.core.open(this, client, guard.now());
+    this.#connection = guard.core.open(this, client, now);
   }
 
   get buffered(): number {
     return this.#queued;
   }
 
-  /** Why it is over, if it is. */
+  /** Why the transport ended, if it has. */
   get ended(): { readonly code: number; readonly reason: string } | undefined {
     return this.#ended;
   }
 
-  /** When the last GET ended; undefined while one waits. */
+  /** When the last GET ended. Undefined while one waits. */
   get quietSince(): number | undefined {
     return this.#quietSince;
   }
 
   send(text: string): boolean {
-    if (this.#ended !== undefined) return false;
+    // What is outside a link's log, such as a pong, has no other bound.
+    if (this.#ended !== undefined || this.#queued > this.#guard.rates.sendBuffer) return false;
     this.#queue.push(text);
     this.#queued += text.length;
     this.#wake?.(true);
@@ -62,23 +68,42 @@ export class PollTransport implements Transport {
     this.#wake?.(true);
   }
 
-  /** The client ended it, or is gone (1006). */
+  /** The client closed the transport, or is gone (1006). */
   lost(code: number): void {
     if (this.#ended !== undefined) return;
     this.close(code, "");
     this.#connection.closed(code, this.#guard.now());
   }
 
+  /** A request of the client came. It counts like a message, whatever is in it. */
+  requested(): void {
+    const now = this.#guard.now();
+    if (!this.#meter.framed(now)) this.#flooded(now);
+  }
+
+  /** The body of a request came, whose lines go to {@link receive}. */
+  body(bytes: number): void {
+    const now = this.#guard.now();
+    if (!this.#meter.bytes(bytes, now)) this.#flooded(now);
+  }
+
+  /** One frame. Does nothing once the transport has ended. */
   receive(text: string): void {
+    if (this.#ended !== undefined) return;
+    const now = this.#guard.now();
+    if (!this.#meter.framed(now)) {
+      this.#flooded(now);
+      return;
+    }
     try {
-      this.#connection.receive(text, this.#guard.now());
+      this.#connection.receive(text, now);
     } catch (error) {
       this.lost(1011);
       throw error;
     }
   }
 
-  /** False while another POST is still under way: order could not be told. */
+  /** Begins a POST. False while another one is under way, because their order would be unknown. */
   beginUp(): boolean {
     if (this.#posting) return false;
     this.#posting = true;
@@ -90,8 +115,8 @@ export class PollTransport implements Transport {
   }
 
   /**
-   * Resolves when there is something to take, when the time is over, or when the client has gone: true. False when
-   * a newer GET took its place. Without `waiting` it waits for as long as the core lets the transport live.
+   * Resolves to true when there are frames to take, when the time is over, or when the client is gone; to false when a newer GET
+   * replaces this one. Without `waiting` it waits as long as the core keeps the transport.
    */
   frames(waiting: Waiting | undefined): Promise<boolean> {
     this.#wake?.(false);
@@ -112,7 +137,15 @@ export class PollTransport implements Transport {
     });
   }
 
-  /** Takes what waits; undefined when there is nothing. */
+  #flooded(now: number): void {
+    if (this.#ended !== undefined) return;
+    const { code, text } = closeCodes.tooManyRequests;
+    this.close(code, text);
+    this.#guard.admission.flooded(this.#client, now);
+    this.#connection.closed(code, now);
+  }
+
+  /** Takes the waiting frames. Undefined when there are none. */
   take(): string[] | undefined {
     if (this.#queue.length === 0) return undefined;
     const frames = this.#queue;

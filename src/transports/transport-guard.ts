@@ -2,25 +2,33 @@ import type { Client, Refusal } from "../net/http-server.ts";
 import type { Core } from "../signaling/core.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 import type { Admission } from "./admission.ts";
+import type { FlowRates } from "./flow-meter.ts";
 
-/** What every transport passes on its way to the core. */
-export interface TransportGuard {
-  readonly core: Pick<Core, "open">;
+/** Who may enter, by whatever protocol. Every signaling entrance of the server asks the same one. */
+export interface EntryGuard {
   readonly access: AccessPolicy;
   readonly admission: Admission;
   /** Unix time in ms. */
   now(): number;
 }
 
-/** Why this client may not open a transport, or undefined. */
-export function refuseEntry(
-  guard: Pick<TransportGuard, "access" | "admission" | "now">,
-  request: Request,
-  client: Client,
-): Refusal | undefined {
+/** What every transport of the native protocol needs to let a client in to the core. */
+export interface TransportGuard extends EntryGuard {
+  readonly core: Pick<Core, "open">;
+  /** The bounds of each transport. */
+  readonly rates: FlowRates;
+}
+
+/** Why this client may not open a transport by an HTTP request, or undefined. */
+export function refuseEntry(guard: EntryGuard, request: Request, client: Client): Refusal | undefined {
   return (
     guard.access.refuseStranger(request, client) ??
     guard.access.refuseOrigin(request) ??
     guard.admission.refuse(client, guard.now())
   );
+}
+
+/** Why this client may not connect to a port that takes no HTTP, or undefined. */
+export function refuseConnection(guard: EntryGuard, client: Client): Refusal | undefined {
+  return guard.access.refusePeer(client) ?? guard.admission.refuse(client, guard.now());
 }

@@ -1,11 +1,13 @@
 import type { Socket, SocketHandlers, SocketRoute } from "../net/http-server.ts";
+import { closeCodes } from "../protocol/close-codes.ts";
 import { paths, subprotocol } from "../protocol/version.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
+import { FlowMeter } from "./flow-meter.ts";
 import { refuseEntry, type TransportGuard } from "./transport-guard.ts";
 
-/** RFC 6455 §5.5: what is left of a close frame beside its code. */
+/** The bytes that a close frame has for its reason (RFC 6455 §5.5). */
 const reasonBytes = 123;
 
 /** The native protocol over WebSocket: one text frame is one message. */
@@ -18,18 +20,21 @@ export function websocketRoute(guard: TransportGuard): SocketRoute {
   };
 }
 
-/** Both directions of one socket in one object, since there are as many as clients. */
+/** Both directions of a socket in one object, because there is one for each client. */
 class WebSocketTransport implements Transport, SocketHandlers {
   readonly #guard: TransportGuard;
   readonly #socket: Socket;
   readonly #connection: Connection;
+  readonly #meter: FlowMeter;
   #gone = false;
 
   constructor(guard: TransportGuard, socket: Socket) {
     this.#guard = guard;
     this.#socket = socket;
+    const now = guard.now();
+    this.#meter = new FlowMeter(guard.rates, now);
     guard.admission.entered(socket.client);
-    this.#connection = guard.core.open(this, socket.client, guard.now());
+    this.#connection = guard.core.open(this, socket.client, now);
   }
 
   get buffered(): number {
@@ -46,16 +51,28 @@ class WebSocketTransport implements Transport, SocketHandlers {
   }
 
   text(message: string): void {
-    this.#connection.receive(message, this.#guard.now());
+    const now = this.#guard.now();
+    if (this.#meter.message(message.length, now)) this.#connection.receive(message, now);
+    else this.#flooded(now);
   }
 
-  binary(): void {
-    this.#connection.receiveBinary(this.#guard.now());
+  binary(message: Uint8Array): void {
+    const now = this.#guard.now();
+    if (this.#meter.message(message.length, now)) this.#connection.receiveBinary(now);
+    else this.#flooded(now);
   }
 
   closed(code: number): void {
     this.#leave();
     this.#connection.closed(code, this.#guard.now());
+  }
+
+  #flooded(now: number): void {
+    if (this.#gone) return;
+    const { code, text } = closeCodes.tooManyRequests;
+    this.close(code, text);
+    this.#guard.admission.flooded(this.#socket.client, now);
+    this.#connection.closed(code, now);
   }
 
   #leave(): void {

@@ -31,7 +31,7 @@ interface RequestedAllocation {
   readonly lifetime: number;
 }
 
-/** A socket of each family that there is one for. */
+/** The sockets that could be opened, by family. */
 type Sockets = Map<Family, RelaySocket>;
 
 /** Allocate (RFC 8656 §7.2). The numbers are that section's steps. */
@@ -42,7 +42,7 @@ export function allocate(
   identity: Identity,
   now: number,
 ): Outcome {
-  // 2: one allocation for each 5-tuple; but a lost answer is given again.
+  // 2: one allocation for each 5-tuple; a retransmission gets the answer once more.
   if (client.allocation !== undefined) {
     const again = sameBytes(client.allocation.transactionId, request.transactionId);
     return again ? allocated(client.allocation, request, now) : failures.allocationMismatch;
@@ -90,7 +90,7 @@ export function allocate(
   return undefined;
 }
 
-/** Steps 3 to 9: what is wanted, or why it can't be had. */
+/** Steps 3 to 9: what the request asks for, or why it is refused. */
 function readRequested(
   machine: TurnMachine,
   client: Client,
@@ -141,7 +141,7 @@ function takeLease(machine: TurnMachine, client: Client, identity: Identity): Le
   return typeof lease === "string" ? { code: errorCode.allocationQuotaReached, rule: lease } : lease;
 }
 
-/** Opens what sockets there are, one family after the other. `next` is the second one of a pair. */
+/** Opens sockets, one family after the other, as far as possible. `next` is the second one of a pair. */
 function gather(
   machine: TurnMachine,
   { families, shape }: RequestedAllocation,
@@ -167,7 +167,7 @@ function gather(
   step();
 }
 
-/** Makes the allocation, and its answer. */
+/** Makes the allocation, and the answer to the client. */
 function open(
   machine: TurnMachine,
   client: Client,
@@ -207,7 +207,7 @@ function allocated(allocation: Allocation, request: StunMessage, now: number): M
     .add(attribute.xorMappedAddress, encodeXorAddress(allocation.client.source, request.transactionId));
 }
 
-/** Seconds: never less than the default, never more than the most (RFC 8656 §7.2, step 11). */
+/** The lifetime that is granted, in seconds: from the default to the maximum (RFC 8656 §7.2, step 11). */
 export function grantedLifetime(
   wanted: number | undefined,
   limits: { readonly lifetime: number; readonly defaultLifetime: number },

@@ -1,22 +1,21 @@
 import { channelDataLength, channelHeaderBytes, writeChannelHeader } from "../wire/stun/channel-data.ts";
 import type { Family } from "../wire/stun/transport-address.ts";
 import type { Identity } from "./authentication.ts";
-import { type Channel, channelLife, channelRest } from "./channel.ts";
 import type { Client } from "./client.ts";
 import { dataIndication } from "./data-indication.ts";
-import { type Permission, permissionLife } from "./permission.ts";
+import { type Channel, channelLife, channelRest, type Permission, permissionLife } from "./permission.ts";
 import type { Lease } from "./quotas.ts";
 import type { Relay } from "./relay.ts";
 import type { Traffic } from "./traffic.ts";
 
 /**
- * An allocation (RFC 8656 §3.2): a client's relayed addresses, whom they may talk to, and the way of every packet between
- * them. What has expired is taken out by {@link sweep}; what is there is good.
+ * An allocation (RFC 8656 §3.2): a client's relayed addresses, its permissions and channels, and the path of each packet between
+ * client and peers. {@link sweep} removes what has expired, so that nothing here needs to look at the time.
  */
 export class Allocation {
   readonly client: Client;
   readonly identity: Identity;
-  /** The transaction that made it: a retransmission is answered again. */
+  /** The transaction that made it, by which a retransmission is known. */
   readonly transactionId: Uint8Array;
   readonly lease: Lease;
   readonly openedAt: number;
@@ -65,13 +64,13 @@ export class Allocation {
     return this.#permissions.get(address);
   }
 
-  /** Makes or renews the permission of an address that the policy lets through. */
+  /** Makes or renews the permission of an address that the policy allows. */
   permit(address: string, relay: Relay, own: boolean, now: number): Permission {
     let permission = this.#permissions.get(address);
     if (permission === undefined) {
       permission = { address, relay, own, expiresAt: 0, channels: new Map() };
       this.#permissions.set(address, permission);
-      // Channels of this peer that outlived the permission before work again.
+      // Channels of this address that outlived its last permission work again.
       for (const channel of this.#channels.values())
         if (channel.permission.address === address && channel.expiresAt > now) {
           channel.permission = permission;
@@ -86,7 +85,7 @@ export class Allocation {
     return this.#channels.get(number);
   }
 
-  /** Binds or renews a channel; its permission was made just now. */
+  /** Binds or renews a channel. `permission`: its permission, which has just been renewed. */
   bind(number: number, port: number, permission: Permission, now: number): void {
     let channel = this.#channels.get(number);
     if (channel === undefined) {
@@ -99,14 +98,14 @@ export class Allocation {
     permission.channels.set(port, channel);
   }
 
-  /** The number that this peer is bound to, also while it rests. */
+  /** The number that this peer is bound to, even if the binding has expired and may not be reused yet. */
   channelOf(address: string, port: number): number | undefined {
     for (const channel of this.#channels.values())
       if (channel.port === port && channel.permission.address === address) return channel.number;
     return undefined;
   }
 
-  /** A ChannelData message from the client. The bytes are ours: a hairpin sends them on as they are. */
+  /** A ChannelData message from the client. May write into the bytes: a hairpin reuses them. */
   fromChannel(message: Uint8Array): void {
     const { stats, relays } = this.#traffic;
     const length = channelDataLength(message);
@@ -130,13 +129,13 @@ export class Allocation {
       target.allocation.deliver(message, length, relay.address.port, relay.addressText);
       return;
     }
-    // To move some bytes is cheaper than to make a view of them.
+    // Moving the bytes is cheaper than making a view of them.
     message.copyWithin(0, channelHeaderBytes, channelHeaderBytes + length);
     if (own) this.#sendToSibling(relay, message, length, channel.port);
     else if (!relay.socket.sendPart(message, length, channel.target)) stats.refuse("send_failed");
   }
 
-  /** The payload of a Send indication, to a peer whom the policy lets through. */
+  /** Sends the payload of a Send indication to a peer that the policy allows. */
   sendTo(payload: Uint8Array, port: number, permission: Permission, dontFragment: boolean): void {
     const { stats, relays, scratch } = this.#traffic;
     if (!this.#spend(payload.length)) return;
@@ -160,14 +159,14 @@ export class Allocation {
     if (dontFragment) relay.socket.dontFragment?.(false);
   }
 
-  /** A datagram that a relay's socket got. */
+  /** A datagram that arrived at a relay's socket. */
   fromSocket(bytes: Uint8Array, port: number, address: string): void {
     const { scratch } = this.#traffic;
     scratch.set(bytes, channelHeaderBytes);
     this.deliver(scratch, bytes.length, port, address);
   }
 
-  /** Gives a peer's payload, which has four bytes of room before it, to the client. */
+  /** Sends a peer's payload to the client. There must be four bytes of room before it. */
   deliver(frame: Uint8Array, length: number, port: number, address: string): void {
     const { stats } = this.#traffic;
     const permission = this.#permissions.get(address);
@@ -191,7 +190,7 @@ export class Allocation {
     if (!sent) stats.refuse("backpressure");
   }
 
-  /** A second has passed: takes out what has expired. False when the allocation itself has. */
+  /** Once a second: removes what has expired. False when the allocation itself has. */
   sweep(now: number): boolean {
     this.#budget = Math.min(this.#budget + this.#rate, 2 * this.#rate);
     if (this.expiresAt <= now) return false;
@@ -208,7 +207,7 @@ export class Allocation {
     return true;
   }
 
-  /** Takes the relay of a family out, with all that goes through it. */
+  /** Removes a relay, with its permissions and channels. */
   removeRelay(relay: Relay): void {
     this.relays.splice(this.relays.indexOf(relay), 1);
     for (const [number, channel] of this.#channels)
@@ -217,7 +216,7 @@ export class Allocation {
       if (permission.relay === relay) this.#permissions.delete(address);
   }
 
-  /** One of our own relayed addresses, but no relay of this worker's. */
+  /** Sends to a relayed address of this server that belongs to another worker. */
   #sendToSibling(relay: Relay, bytes: Uint8Array, length: number, port: number): void {
     if (relay.socket.toSibling?.(bytes, length, port) !== true) this.#traffic.stats.refuse("send_failed");
   }

@@ -12,7 +12,7 @@ export function success(request: StunMessage): MessageWriter {
   return new MessageWriter(request.method, "success", request.transactionId, 160);
 }
 
-/** The start of an error answer: no reason phrase, no SOFTWARE, since each byte can be reflected at somebody. */
+/** The start of an error answer. Without reason phrase and SOFTWARE: each byte could be reflected at a victim. */
 export function error(request: StunMessage, code: number): MessageWriter {
   return new MessageWriter(request.method, "error", request.transactionId, 128).add(
     attribute.errorCode,
@@ -20,7 +20,7 @@ export function error(request: StunMessage, code: number): MessageWriter {
   );
 }
 
-/** The whole answer: sealed as the request was, with a FINGERPRINT if the request had one. */
+/** The whole answer, with the same kind of integrity as the request, and a FINGERPRINT if the request had one. */
 export function seal(
   writer: MessageWriter,
   request: StunMessage,

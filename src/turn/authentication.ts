@@ -9,17 +9,18 @@ import {
   passwordAlgorithm,
 } from "../wire/stun/password-algorithms.ts";
 import { decodeText } from "../wire/stun/text.ts";
-import type { Client } from "./client.ts";
+import type { TransportAddress } from "../wire/stun/transport-address.ts";
 import type { Account, Credentials } from "./credentials.ts";
 import type { Nonces } from "./nonces.ts";
 import type { Rule } from "./stats.ts";
 
-/** Who a request came from, proven; and how its answer is sealed. */
+/** The proven sender of a request, and how to protect the answer. */
 export interface Identity {
   readonly username: string;
-  /** What quotas count for. */
+  /** The device or static user, and the user whose device it is. */
   readonly user: string;
-  /** It gets less. */
+  readonly owner: string;
+  /** Guests have smaller quotas. */
   readonly guest: boolean;
   readonly key: Uint8Array;
   readonly algorithm: number;
@@ -28,17 +29,19 @@ export interface Identity {
   readonly expiresAt: number;
 }
 
-/** Why a request isn't believed. The answer can't be sealed, since there is nobody to seal it for. */
+/** Why a request is not authenticated. The answer has no integrity, because there is no key for it. */
 export interface Refusal {
   readonly code: number;
   readonly rule: Rule;
-  /** The answer tells realm, nonce and algorithms, so that the client can try again. */
+  /** The answer has realm, nonce and algorithms, so that the client can try again. */
   readonly challenge: boolean;
+  /** The request has a nonce that was given to its source, if long ago: its address isn't forged. */
+  readonly returned?: true;
 }
 
 const none = new Uint8Array(0);
 
-/** The value of PASSWORD-ALGORITHMS that every challenge has; clients return it (RFC 8489 §9.2.4, against bid-down). */
+/** The value of PASSWORD-ALGORITHMS in each challenge. Clients return it, against bid-down attacks (RFC 8489 §9.2.4). */
 export const offeredAlgorithms = encodePasswordAlgorithms([
   { number: passwordAlgorithm.md5, parameters: none },
   { number: passwordAlgorithm.sha256, parameters: none },
@@ -52,14 +55,14 @@ const unauthenticated: Refusal = {
 const staleNonce: Refusal = { code: errorCode.staleNonce, rule: "stale_nonce", challenge: true };
 const badRequest: Refusal = { code: errorCode.badRequest, rule: "bad_request", challenge: false };
 
-/** The long-term credential mechanism of RFC 8489 §9.2, keeping nothing of who fails. */
+/** The long-term credential mechanism (RFC 8489 §9.2). It keeps no state of clients that fail. */
 export class Authentication {
   readonly #credentials: Credentials;
   readonly #nonces: Nonces;
   readonly #crypto: StunCrypto;
   readonly #strictExpiry: boolean;
 
-  /** `strictExpiry`: a credential that is over ends its allocation's requests too, and not only new allocations. */
+  /** `strictExpiry`: refuse requests of an existing allocation too once its credential has expired, not only new allocations. */
   constructor(credentials: Credentials, nonces: Nonces, crypto: StunCrypto, strictExpiry: boolean) {
     this.#credentials = credentials;
     this.#nonces = nonces;
@@ -67,20 +70,37 @@ export class Authentication {
     this.#strictExpiry = strictExpiry;
   }
 
-  check(request: StunMessage, client: Client, now: number): Identity | Refusal {
+  /** Who sent a request from `source`, or why it is refused. `known`: the identity of the source's allocation, if it has one. */
+  check(
+    request: StunMessage,
+    source: TransportAddress,
+    known: Identity | undefined,
+    now: number,
+  ): Identity | Refusal {
     const kind = request.has(attribute.messageIntegritySha256) ? "sha256" : "sha1";
     if (kind === "sha1" && !request.has(attribute.messageIntegrity)) return unauthenticated;
     const nonce = request.value(attribute.nonce);
     if (nonce === undefined || !request.has(attribute.realm)) return badRequest;
-    // The nonce is first: what isn't in a conversation with us costs one HMAC and no look at any secret.
-    if (!this.#nonces.check(nonce, client.source, now)) return staleNonce;
+    // Check the nonce first: a request out of the blue then costs one HMAC and touches no secret.
+    const age = this.#nonces.check(nonce, source, now);
+    if (age === undefined) return staleNonce;
+    if (age === "stale") return { ...staleNonce, returned: true };
+    const checked = this.#checkUser(request, kind, known, now);
+    return "challenge" in checked ? { ...checked, returned: true } : checked;
+  }
+
+  #checkUser(
+    request: StunMessage,
+    kind: IntegrityKind,
+    known: Identity | undefined,
+    now: number,
+  ): Identity | Refusal {
     const algorithm = chosenAlgorithm(request);
     if (algorithm === undefined) return badRequest;
     const named = this.#username(request);
     if (named === undefined) return badRequest;
     if (named === "") return unauthenticated;
 
-    const known = client.allocation?.identity;
     if (known !== undefined && known.username === named && known.algorithm === algorithm) {
       if (this.#strictExpiry && known.expiresAt <= now) return unauthenticated;
       return checkIntegrity(request, kind, known.key, this.#crypto) ? { ...known, kind } : unauthenticated;
@@ -94,15 +114,15 @@ export class Authentication {
     kind: IntegrityKind,
     algorithm: number,
     username: string,
-    { user, guest, expiresAt, keys }: Account,
+    { user, owner, guest, expiresAt, keys }: Account,
   ): Identity | undefined {
     for (const key of keys(algorithm))
       if (checkIntegrity(request, kind, key, this.#crypto))
-        return { username, user, guest, key, algorithm, kind, expiresAt };
+        return { username, user, owner, guest, key, algorithm, kind, expiresAt };
     return undefined;
   }
 
-  /** Undefined: there is none. Empty: nobody has it. */
+  /** The name. Undefined if there is none, empty if no user has it. */
   #username(request: StunMessage): string | undefined {
     const name = request.value(attribute.username);
     if (name !== undefined) return name.length > 763 ? undefined : (decodeText(name)?.normalize("NFC") ?? "");
@@ -111,7 +131,7 @@ export class Authentication {
   }
 }
 
-/** Every nonce of ours says that we know PASSWORD-ALGORITHMS: a client that uses them must return the offer unchanged. */
+/** The algorithm that the client chose. It must return our offer unchanged, because each nonce says that we support it. */
 function chosenAlgorithm(request: StunMessage): number | undefined {
   const one = request.value(attribute.passwordAlgorithm);
   const offer = request.value(attribute.passwordAlgorithms);

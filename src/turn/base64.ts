@@ -13,7 +13,7 @@ export function base64(bytes: Uint8Array): string {
   return text;
 }
 
-/** The lowest bits of a number as so many digits of base64. */
+/** The lowest bits of a number, as this many base64 digits. */
 export function base64Digits(value: number, digits: number): string {
   let text = "";
   for (let left = digits - 1; left >= 0; left--) text += alphabet[(value >> (left * 6)) & 63];

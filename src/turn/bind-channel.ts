@@ -9,9 +9,8 @@ import type { Client } from "./client.ts";
 import type { TurnMachine } from "./machine.ts";
 import { failures, type Outcome } from "./request-outcome.ts";
 
-const firstChannel = 0x4000;
-const lastChannel = 0x4fff;
-const lastOldChannel = 0x7fff;
+/** RFC 8656 ends at 0x4FFF, RFC 5766 at 0x7FFF: clients of either are about, and coturn and pion take both. */
+const [firstChannel, lastChannel] = [0x4000, 0x7fff];
 
 /** ChannelBind (RFC 8656 §12.2); it makes or renews the permission of the peer's address too. */
 export function bindChannel(
@@ -21,15 +20,14 @@ export function bindChannel(
   identity: Identity,
   now: number,
 ): Outcome {
-  const { limits, oldChannelNumbers } = machine.options;
+  const { limits } = machine.options;
   const { allocation } = client;
   if (allocation === undefined) return failures.allocationMismatch;
   const number = decodeChannelNumber(request.value(attribute.channelNumber) ?? new Uint8Array(0));
   const peerValue = request.value(attribute.xorPeerAddress);
   const peer = peerValue && decodeXorAddress(peerValue, request.transactionId);
   if (number === undefined || peer === undefined) return failures.badRequest;
-  if (number < firstChannel || number > (oldChannelNumbers ? lastOldChannel : lastChannel))
-    return failures.badRequest;
+  if (number < firstChannel || number > lastChannel) return failures.badRequest;
 
   const relay = allocation.relayOf(familyOf(peer.address));
   if (relay === undefined) return failures.peerAddressFamily;

@@ -1,24 +1,24 @@
 import type { TransportAddress } from "../wire/stun/transport-address.ts";
 import type { Allocation } from "./allocation.ts";
 
-/** What a client came by. */
+/** The transport between client and server. */
 export type ClientTransport = "udp" | "tcp" | "tls";
 
 /**
- * One end of a 5-tuple: a UDP source at a listener, or a connection. It exists for as long as its connection, or while it
- * has an allocation; a datagram of any other source makes one that is gone after its answer.
+ * One end of a 5-tuple: a connection, or a UDP source at a listener. A UDP client is kept while it has an allocation; for other
+ * sources one is made for each datagram, and forgotten after the answer.
  */
 export interface Client {
   readonly transport: ClientTransport;
-  /** Where the client's messages come from; IPv4 is never inside IPv6 here. */
+  /** Where the client's messages come from. Never an IPv4-mapped IPv6 address. */
   readonly source: TransportAddress;
-  /** Its allocation; or the transaction that is about to make one, which a retransmission must not start again. */
+  /** Its allocation, or (`pending`) the transaction that is about to make one: a retransmission must not start another. */
   allocation: Allocation | undefined;
   pending: Uint8Array | undefined;
-  /** Sends one message. The bytes may be written over when it returns. */
+  /** Sends one message. The bytes may be reused when it returns. */
   send(message: Uint8Array): void;
-  /** The same for relayed data, the first so many bytes: dropped as a whole when the client is slow, which answers false. */
+  /** Sends the first `length` bytes, which are relayed data. False when it dropped them because the client is slow. */
   relay(bytes: Uint8Array, length: number): boolean;
-  /** It has no allocation any more: a UDP client is forgotten. */
+  /** The client has no allocation any more. A UDP client is forgotten. */
   released(): void;
 }

@@ -3,14 +3,14 @@ import { formatAddress } from "../shared/ip-address.ts";
 import { defaultTurnLimits, type TurnLimits } from "./limits.ts";
 import { deniedRanges } from "./peer-policy.ts";
 
-/** What coturn is to be told; the same settings as those of the embedded server. */
+/** The settings for coturn, the same as those of the embedded server. */
 export interface CoturnOptions {
   readonly realm: string;
   /** Shared with the signaling server, which makes the credentials. */
   readonly secret: string;
   readonly port: number;
   readonly tls: { readonly port: number; readonly cert: string; readonly key: string } | undefined;
-  /** Public addresses, where coturn stands behind NAT. */
+  /** Public addresses, if coturn is behind NAT. */
   readonly publicAddresses: readonly string[];
   readonly relayPorts: readonly [first: number, last: number];
   readonly allowPeers: readonly string[];
@@ -19,8 +19,8 @@ export interface CoturnOptions {
 }
 
 /**
- * A hardened `turnserver.conf`. It denies the same peers by default as the embedded server. Throws a RangeError for what would not
- * stay one value in that file.
+ * A hardened `turnserver.conf`, which denies the same peers as the embedded server by default. Throws a RangeError for a value that
+ * would be more than one value in that file.
  */
 export function coturnConfig(options: CoturnOptions): string {
   const limits = { ...defaultTurnLimits, ...options.limits };
@@ -48,7 +48,7 @@ export function coturnConfig(options: CoturnOptions): string {
     "stale-nonce=600",
     "",
     "# Limits",
-    `user-quota=${limits.allocationsPerUser}`,
+    `user-quota=${limits.allocationsPerDevice}`,
     `total-quota=${limits.allocations}`,
     `max-bps=${limits.bytesPerSecond}`,
     `bps-capacity=${limits.totalBytesPerSecond}`,
@@ -75,7 +75,7 @@ function denied(text: string): string {
   return `denied-peer-ip=${range(text)}`;
 }
 
-/** coturn has no CIDR: `first-last`. */
+/** A CIDR range as coturn writes it: `first-last`. */
 function range(text: string): string {
   const block = AddressBlock.parse(text);
   if (block === undefined)

@@ -3,7 +3,7 @@ import { longTermKey, userhash } from "../wire/stun/long-term-key.ts";
 import { encodeText } from "../wire/stun/text.ts";
 import { base64 } from "./base64.ts";
 
-/** A user with a password that doesn't end. */
+/** A user with a password that does not expire. */
 export interface StaticUser {
   readonly name: string;
   readonly password: string;
@@ -11,24 +11,26 @@ export interface StaticUser {
 
 export interface CredentialOptions {
   readonly realm: string;
-  /** Secrets of time-limited credentials; several while one is being replaced. */
+  /** Secrets of time-limited credentials. There are several while one is being replaced. */
   readonly secrets: readonly string[];
   readonly users: readonly StaticUser[];
-  /** The same, of the server itself. */
+  /** Static users of the server itself. */
   readonly internalUsers: readonly StaticUser[];
-  /** Longest life of a time-limited credential, ms: how long a revocation must be kept. */
+  /** Longest life of a time-limited credential, in ms. Revocations are kept for as long. */
   readonly credentialLife: number;
 }
 
-/** Who a user name stands for. */
+/** The account of a user name. */
 export interface Account {
-  /** What quotas and revocations count for: the part behind the expiry, or the static user's name. */
+  /** The device that quotas and revocations count for, such as `alice/web`: the part behind the expiry, or the static user's name. */
   readonly user: string;
+  /** Whose device that is, such as `alice`: what quotas of a user count for. */
+  readonly owner: string;
   /** A time-limited credential of a guest: its user part is `user/device/guest`. */
   readonly guest: boolean;
   /** Unix ms; Infinity for static users. */
   readonly expiresAt: number;
-  /** The keys that would prove it, one for each secret. */
+  /** The possible keys, one for each secret. */
   keys(algorithm: number): Uint8Array[];
 }
 
@@ -41,14 +43,14 @@ const ofGuest = /^[^/]*\/[^/]*\/guest$/;
  * Unix seconds, the password the base64 of HMAC-SHA1(secret, name).
  */
 export class Credentials {
-  /** As it stands in challenges. */
+  /** As challenges have it. */
   readonly realm: Uint8Array;
   readonly #options: CredentialOptions;
   readonly #crypto: StunCrypto;
   readonly #users = new Map<string, StaticUser>();
   readonly #hashes = new Map<string, StaticUser>();
   readonly #secrets: readonly Uint8Array[];
-  /** User → those credentials are refused that end at or before this, Unix ms. */
+  /** By user: credentials that expire at or before this time (Unix ms) are refused. */
   readonly #revoked = new Map<string, number>();
 
   constructor(options: CredentialOptions, crypto: StunCrypto) {
@@ -63,12 +65,12 @@ export class Credentials {
     }
   }
 
-  /** Only then may clients hide names: those of time-limited credentials can't be found by their hash. */
+  /** Clients may hide names (USERHASH) only then: names of time-limited credentials can't be found by their hash. */
   get knowsAllNames(): boolean {
     return this.#secrets.length === 0;
   }
 
-  /** Undefined when nobody has this name, or when its time is over. */
+  /** The account. Undefined when no user has this name, or when it has expired. */
   find(username: string, now: number): Account | undefined {
     const user = this.#users.get(username);
     if (user !== undefined) return this.#static(user);
@@ -83,7 +85,8 @@ export class Credentials {
         const password = base64(this.#crypto.hmacSha1(secret, [encodeText(username)]));
         return longTermKey(algorithm, username, this.#options.realm, password, this.#crypto);
       });
-    return { user: name, guest: ofGuest.test(name), expiresAt, keys };
+    const [owner = ""] = name.split("/", 1);
+    return { user: name, owner, guest: ofGuest.test(name), expiresAt, keys };
   }
 
   /** The static user with this USERHASH, and its name. */
@@ -92,8 +95,8 @@ export class Credentials {
   }
 
   /**
-   * Refuses every credential that this user, or one whose name goes on with `/`, can have got until now. Those that are
-   * made later are good. It doesn't concern static users.
+   * Refuses all credentials that this user, or a user `user/…`, can have got until now. Later credentials are good. Static
+   * users are not affected.
    */
   revoke(user: string, now: number): void {
     for (const [name, until] of this.#revoked) if (until < now) this.#revoked.delete(name);
@@ -114,6 +117,6 @@ export class Credentials {
     const keys = (algorithm: number): Uint8Array[] => [
       longTermKey(algorithm, name, this.#options.realm, password, this.#crypto),
     ];
-    return { user: name, guest: false, expiresAt: Number.POSITIVE_INFINITY, keys };
+    return { user: name, owner: name, guest: false, expiresAt: Number.POSITIVE_INFINITY, keys };
   }
 }

@@ -5,10 +5,10 @@ import { encodeXorAddress } from "../wire/stun/transport-address.ts";
 import { MessageWriter } from "../wire/stun/writer.ts";
 import type { Permission } from "./permission.ts";
 
-/** Indications are answered by nobody: their transactions only have to differ (RFC 8489 §6.1 wants chance, not secrecy). */
+/** Nobody answers indications, so their transaction ids only have to differ (RFC 8489 §6.1). */
 const transactionId = new Uint8Array(12);
 
-/** A Data indication (RFC 8656 §11.4): a peer's payload where no channel is bound. */
+/** A Data indication (RFC 8656 §11.4): the payload of a peer without a channel. */
 export function dataIndication(permission: Permission, port: number, payload: Uint8Array): Uint8Array {
   for (let at = 0; at < 12; at++) {
     transactionId[at] = (transactionId[at] ?? 0) + 1;

@@ -4,7 +4,7 @@ import type { PeerRule } from "./peer-policy.ts";
 /** Why an allocation ended. */
 export type EndReason = "expired" | "refreshed_to_zero" | "connection_closed" | "revoked" | "stopped";
 
-/** What is worth a line in a log. None of it is a credential. */
+/** An event for the log. It holds no credentials. */
 export type TurnEvent =
   | {
       readonly type: "opened";
@@ -20,5 +20,5 @@ export type TurnEvent =
       readonly age: number;
       readonly bytes: number;
     }
-  /** A peer that the policy doesn't let through; `peer` is its address. */
+  /** The policy denied a peer; `peer` is its address. */
   | { readonly type: "denied"; readonly user: string; readonly peer: string; readonly rule: PeerRule };

@@ -5,13 +5,14 @@ import { isChannelData } from "../wire/stun/channel-data.ts";
 import type { StunCrypto } from "../wire/stun/crypto.ts";
 import { errorCode } from "../wire/stun/error-code.ts";
 import { checkFingerprint } from "../wire/stun/fingerprint.ts";
-import { parseMessage, type StunMessage } from "../wire/stun/message.ts";
+import { parseClassicBinding, parseMessage, type StunMessage } from "../wire/stun/message.ts";
 import { method } from "../wire/stun/message-type.ts";
-import { encodeXorAddress } from "../wire/stun/transport-address.ts";
+import { encodeAddress, encodeXorAddress } from "../wire/stun/transport-address.ts";
 import { MessageWriter } from "../wire/stun/writer.ts";
 import { allocate } from "./allocate.ts";
 import type { Allocation } from "./allocation.ts";
 import { error, seal, success } from "./answer.ts";
+import { AnswerRates, ProvenAddresses } from "./answer-rates.ts";
 import { Authentication, type Identity, offeredAlgorithms, type Refusal } from "./authentication.ts";
 import { bindChannel } from "./bind-channel.ts";
 import type { Client } from "./client.ts";
@@ -26,7 +27,6 @@ import { refresh } from "./refresh.ts";
 import { type RelayPorts, Relays } from "./relay.ts";
 import { type Failure, failures, type Outcome } from "./request-outcome.ts";
 import { Reservations } from "./reservations.ts";
-import { ResponseBuckets } from "./response-buckets.ts";
 import { send } from "./send-indication.ts";
 import { TurnStats } from "./stats.ts";
 import { Traffic } from "./traffic.ts";
@@ -36,13 +36,11 @@ import { unknownAttributes } from "./unknown-attributes.ts";
 export interface MachineOptions extends CredentialOptions {
   readonly limits: TurnLimits;
   readonly peers: PeerPolicyOptions;
-  /** Key of the nonces; servers that share it take each other's. */
+  /** Key of the nonces. Servers with the same key accept each other's nonces. */
   readonly nonceKey: Uint8Array;
-  /** An expired credential ends the requests of its allocation, and not only new allocations. */
+  /** Refuse requests of an existing allocation too once its credential has expired, not only new allocations. */
   readonly strictExpiry: boolean;
-  /** Channel numbers up to 0x7FFF, as RFC 5766 had them; RFC 8656 ends at 0x4FFF. */
-  readonly oldChannelNumbers: boolean;
-  /** Without REQUESTED-ADDRESS-FAMILY a relay is IPv4 (RFC 8656 §7.2); true: of the family that the client came by. */
+  /** Without REQUESTED-ADDRESS-FAMILY a relay is IPv4 (RFC 8656 §7.2), or, if this is true, of the client's own family. */
   readonly followClientFamily: boolean;
 }
 
@@ -52,22 +50,25 @@ export interface MachinePorts {
   emit(event: TurnEvent): void;
 }
 
-/** What there is right now. */
+/** The current numbers. */
 export interface TurnGauges {
   readonly allocations: number;
   readonly relays: number;
   readonly reservations: number;
 }
 
-/** The shortest request that is challenged: an Allocate with its one required attribute. Less would be amplified. */
+/**
+ * The shortest request that gets a challenge, in bytes: an Allocate with its required attribute. To a shorter one it would
+ * amplify.
+ */
 const leastChallenged = 28;
-/** Of a FINGERPRINT, which the answer repeats. */
+/** The size of a FINGERPRINT, which the answer has too. */
 const fingerprintBytes = 8;
 
 /**
  * A STUN and TURN server (RFC 8489, RFC 8656) without sockets and clock. Messages come in with their client and the time;
- * answers and relayed data leave through the client and the relays' sockets before the call returns. Nothing is kept of who
- * has no allocation. {@link sweep} must be called once a second.
+ * answers and relayed data leave through the client and the relays' sockets before the call returns. It keeps no state of clients
+ * without an allocation. {@link sweep} must be called once a second.
  */
 export class TurnMachine {
   readonly options: MachineOptions;
@@ -78,13 +79,14 @@ export class TurnMachine {
   readonly reservations = new Reservations();
   readonly quotas: Quotas;
   readonly traffic: Traffic;
-  /** Time of the latest input, ms: for what is finished between two. */
+  /** Time of the latest input, in ms, for work that ends between two inputs. */
   now = 0;
   readonly #credentials: Credentials;
   readonly #nonces: Nonces;
   readonly #authentication: Authentication;
-  readonly #bindings: ResponseBuckets;
-  readonly #refusals: ResponseBuckets;
+  readonly #bindings: AnswerRates;
+  readonly #refusals: AnswerRates;
+  readonly #proven: ProvenAddresses;
   readonly #allocations = new Set<Allocation>();
 
   constructor(options: MachineOptions, ports: MachinePorts) {
@@ -100,8 +102,9 @@ export class TurnMachine {
     this.#authentication = new Authentication(this.#credentials, this.#nonces, ports.crypto, strictExpiry);
     const [a = 0, b = 0, c = 0, d = 0] = ports.crypto.random(4);
     const seed = (a << 24) | (b << 16) | (c << 8) | d;
-    this.#bindings = new ResponseBuckets(limits.bindingsPerSecond, seed);
-    this.#refusals = new ResponseBuckets(limits.refusalsPerSecond, seed);
+    this.#bindings = new AnswerRates(limits.bindingsPerSecond, limits.provenAnswersPerSecond, seed);
+    this.#refusals = new AnswerRates(limits.refusalsPerSecond, limits.provenAnswersPerSecond, seed);
+    this.#proven = new ProvenAddresses(seed);
   }
 
   get gauges(): TurnGauges {
@@ -113,8 +116,8 @@ export class TurnMachine {
   }
 
   /**
-   * A datagram at a UDP listener, from an address as the platform writes it. The bytes are the machine's. The clock is asked only
-   * where the time matters, which is not on the way of relayed data.
+   * A datagram at a UDP listener, from an address as the platform writes it. The machine may write into the bytes. It asks for the
+   * time only when it matters, which is not the case for relayed data.
    */
   datagram(
     listener: UdpListener,
@@ -134,26 +137,26 @@ export class TurnMachine {
     }
   }
 
-  /** One message of a client. The bytes are the machine's. */
+  /** One message of a client. The machine may write into the bytes. */
   message(client: Client, bytes: Uint8Array, now: number): void {
     if (isChannelData(bytes[0] ?? 0)) {
       this.#channelData(client, bytes);
       return;
     }
     this.now = now;
-    const message = parseMessage(bytes);
+    const message = parseMessage(bytes) ?? parseClassicBinding(bytes);
     if (message === undefined || checkFingerprint(message) === false) this.stats.refuse("malformed");
     else if (message.class === "request") this.#request(client, message, now);
     else if (message.class === "indication" && message.method === method.send) send(this, client, message);
   }
 
-  /** The connection of this client is gone, and its allocation with it. */
+  /** The connection of this client has closed. Its allocation ends. */
   disconnected(client: Client): void {
     client.pending = undefined;
     if (client.allocation !== undefined) this.end(client.allocation, "connection_closed");
   }
 
-  /** Takes out what has expired, and lets rates go on. Once a second. */
+  /** Once a second: removes what has expired, and refills rates. */
   sweep(now: number): void {
     this.now = now;
     this.traffic.refill();
@@ -161,7 +164,7 @@ export class TurnMachine {
     this.reservations.sweep(now);
   }
 
-  /** Ends the allocations of this user, and of all whose name goes on with `/`, and refuses what credentials they have. */
+  /** Ends the allocations of this user and of all `user/…`, and refuses the credentials that they have. Answers how many ended. */
   revoke(user: string, now: number): number {
     this.#credentials.revoke(user, now);
     let ended = 0;
@@ -193,7 +196,7 @@ export class TurnMachine {
     });
   }
 
-  /** The one way in which an allocation ends: its ports and its lease are given back here and nowhere else. */
+  /** Ends an allocation. Its ports and its lease are released here and nowhere else. */
   end(allocation: Allocation, reason: EndReason): void {
     if (!this.#allocations.delete(allocation)) return;
     const { client, identity, lease, relays, bytes } = allocation;
@@ -205,13 +208,13 @@ export class TurnMachine {
     this.ports.emit({ type: "closed", user: identity.user, reason, age, bytes });
   }
 
-  /** Counts and tells that a peer was denied; the failure for requests. */
+  /** Logs that a peer was denied. Answers the failure for requests. */
   denied(rule: PeerRule, address: Uint8Array, user: string): Failure {
     this.ports.emit({ type: "denied", user, peer: formatAddress(address), rule });
     return { code: errorCode.forbidden, rule: `peer_${rule}` };
   }
 
-  /** Answers a request that was believed. */
+  /** Answers an authenticated request. */
   finish(client: Client, request: StunMessage, identity: Identity, outcome: Outcome): void {
     if (outcome === undefined) return;
     let writer: MessageWriter;
@@ -240,7 +243,9 @@ export class TurnMachine {
       this.stats.refuse("malformed");
       return;
     }
-    const identity = this.#authentication.check(request, client, now);
+    const identity = this.#authentication.check(request, client.source, client.allocation?.identity, now);
+    // By TCP and TLS as well: a client that can't get in by UDP proves its address there.
+    if (!("challenge" in identity) || identity.returned) this.#proven.add(client.source.address, now);
     if ("challenge" in identity) this.#refuse(client, request, identity, now);
     else this.finish(client, request, identity, this.#perform(handler, client, request, identity, now));
   }
@@ -254,16 +259,18 @@ export class TurnMachine {
   }
 
   #binding(client: Client, request: StunMessage, now: number): void {
-    if (client.transport === "udp" && !this.#bindings.take(client.source.address, now)) {
-      this.stats.refuse("unanswered");
-      return;
-    }
+    if (!this.#mayAnswer(this.#bindings, client, false, now)) return;
     const unknown = unknownAttributes(request);
     let writer: MessageWriter;
     if (unknown.length === 0) {
       this.stats.bindings++;
-      const mapped = encodeXorAddress(client.source, request.transactionId);
-      writer = success(request).add(attribute.xorMappedAddress, mapped);
+      // RFC 5389 §12.2: who sends no cookie knows no XOR.
+      writer = request.classic
+        ? success(request).add(attribute.mappedAddress, encodeAddress(client.source))
+        : success(request).add(
+            attribute.xorMappedAddress,
+            encodeXorAddress(client.source, request.transactionId),
+          );
     } else {
       this.stats.refuse("unknown_attribute");
       const types = encodeUnknownAttributes(unknown);
@@ -272,13 +279,19 @@ export class TurnMachine {
     client.send(seal(writer, request, undefined, this.ports.crypto));
   }
 
-  /** Answers who has proven nothing: rarely, and with little more than came. */
-  #refuse(client: Client, request: StunMessage, { code, rule, challenge }: Refusal, now: number): void {
+  #mayAnswer(rates: AnswerRates, { transport, source }: Client, returned: boolean, now: number): boolean {
+    if (transport !== "udp") return true;
+    const standing = returned ? "returned" : this.#proven.has(source.address, now) ? "proven" : "stranger";
+    if (rates.take(source, standing, now)) return true;
+    this.stats.refuse("unanswered");
+    return false;
+  }
+
+  /** Answers an unauthenticated request: at a limited rate, and with little more than the request's own size. */
+  #refuse(client: Client, request: StunMessage, refusal: Refusal, now: number): void {
+    const { code, rule, challenge, returned = false } = refusal;
     this.stats.refuse(rule);
-    if (client.transport === "udp" && !this.#refusals.take(client.source.address, now)) {
-      this.stats.refuse("unanswered");
-      return;
-    }
+    if (!this.#mayAnswer(this.#refusals, client, returned, now)) return;
     const said = request.bytes.length - (request.has(attribute.fingerprint) ? fingerprintBytes : 0);
     const challenged = challenge && said >= leastChallenged;
     const writer = error(request, challenged || !challenge ? code : errorCode.badRequest);

@@ -4,16 +4,16 @@ import { encodeText } from "../wire/stun/text.ts";
 import type { TransportAddress } from "../wire/stun/transport-address.ts";
 import { base64, base64Digits, base64Value } from "./base64.ts";
 
-/** Digits of base64: time in 18 bits of seconds, and 54 bits of an HMAC. Each one more would be amplification. */
+/** Base64 digits: 18 bits of time in seconds, and 54 bits of an HMAC. More of them would be amplification. */
 const stampDigits = 3;
 const macDigits = 9;
 const stampMask = 0x3ffff;
-/** How far the clocks of servers with one key may differ. Seconds. */
+/** How far the clocks of servers with the same key may differ. Seconds. */
 const skew = 60;
 
 /**
- * Nonces that keep no state: the time and an HMAC over the time and who it was given to. Servers that share the key take
- * each other's.
+ * Stateless nonces: the time, and an HMAC over the time and the client's address. Servers with the same key accept each other's
+ * nonces.
  */
 export class Nonces {
   readonly #key: Uint8Array;
@@ -29,21 +29,24 @@ export class Nonces {
     this.#cookie = encodeNonceCookie(features);
   }
 
-  /** A nonce for this source, good from now (ms). */
+  /** A nonce for this source, valid from now (ms). */
   make(source: TransportAddress, now: number): Uint8Array {
     return encodeText(this.#text(source, Math.floor(now / 1_000)));
   }
 
-  /** True for one that was made for this source within the last `age` seconds. */
-  check(nonce: Uint8Array, source: TransportAddress, now: number): boolean {
+  /**
+   * Whether it was made for this source: within the last `age` seconds, or before that, up to three days. Undefined: never, or with
+   * another key.
+   */
+  check(nonce: Uint8Array, source: TransportAddress, now: number): "fresh" | "stale" | undefined {
     const prefix = this.#cookie.length;
-    if (nonce.length !== prefix + stampDigits + macDigits) return false;
+    if (nonce.length !== prefix + stampDigits + macDigits) return undefined;
     const stamp = base64Value(String.fromCharCode(...nonce.subarray(prefix, prefix + stampDigits)));
-    if (stamp === undefined) return false;
+    if (stamp === undefined) return undefined;
     const seconds = Math.floor(now / 1_000);
     const age = ((seconds - stamp + skew) & stampMask) - skew;
-    if (age > this.#age) return false;
-    return this.#crypto.equal(nonce, encodeText(this.#text(source, seconds - age)));
+    if (!this.#crypto.equal(nonce, encodeText(this.#text(source, seconds - age)))) return undefined;
+    return age > this.#age ? "stale" : "fresh";
   }
 
   #text({ address, port }: TransportAddress, seconds: number): string {

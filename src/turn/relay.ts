@@ -1,26 +1,25 @@
 import { formatAddress } from "../shared/ip-address.ts";
 import type { Family, TransportAddress } from "../wire/stun/transport-address.ts";
-import type { Allocation } from "./allocation.ts";
-import type { DatagramSocket } from "./udp-listener.ts";
+import type { DatagramSocket } from "./datagram-socket.ts";
 
 /** A relay's own UDP socket. */
 export interface RelaySocket extends DatagramSocket {
   readonly port: number;
-  /** Who hears what peers send. Nobody: it is dropped. */
+  /** Gets what peers send. Without a receiver it is dropped. */
   receiver: RelayReceiver | undefined;
-  /** Sends to the relay at this port of another worker; false when there is none. Not there where there is one worker only. */
+  /** Sends to another worker's relay at this port; false when there is none. Undefined if there is only one worker. */
   toSibling?(bytes: Uint8Array, length: number, port: number): boolean;
-  /** Sets the DF bit of what is sent from now on. Not there where the platform can't. */
+  /** Sets the DF bit for what is sent from now on. Undefined if the platform can't. */
   dontFragment?(on: boolean): void;
   close(): void;
 }
 
 export interface RelayReceiver {
-  /** The bytes are the receiver's. */
+  /** A datagram of a peer. The receiver may keep the bytes. */
   fromPeer(bytes: Uint8Array, port: number, address: string): void;
 }
 
-/** Which sockets are wanted: one; one with an even port; or two, the first port being even. */
+/** The sockets to open: one; one with an even port; or two, the first with an even port. */
 export interface RelayRequest {
   readonly family: Family;
   readonly shape: "any" | "even" | "pair";
@@ -28,14 +27,22 @@ export interface RelayRequest {
 
 /** Opens relay sockets on unguessable ports. */
 export interface RelayPorts {
-  /** Families that there are relays for. */
+  /** The address families that relays can have. */
   readonly families: readonly Family[];
   /** True when sockets can set the DF bit. */
   readonly dontFragment: boolean;
-  /** `done` gets the sockets, or undefined when there is no free port; sooner or later, once. */
+  /** Calls `done` once, now or later, with the sockets, or with undefined when no port is free. */
   open(requested: RelayRequest, done: (sockets: readonly RelaySocket[] | undefined) => void): void;
-  /** The address that clients are told for relays of the family. */
+  /** The address of relays of this family, as clients are told. */
   advertised(family: Family): Uint8Array;
+}
+
+/** The allocation of a relay, which gets what arrives there. */
+export interface RelayOwner {
+  /** A datagram that arrived at the relay's socket. */
+  fromSocket(bytes: Uint8Array, port: number, address: string): void;
+  /** A payload from another relay of this server. There must be four bytes of room before it. */
+  deliver(frame: Uint8Array, length: number, port: number, address: string): void;
 }
 
 /** A relayed transport address of an allocation. */
@@ -45,9 +52,9 @@ export class Relay implements RelayReceiver {
   /** As clients are told. */
   readonly address: TransportAddress;
   readonly addressText: string;
-  readonly allocation: Allocation;
+  readonly allocation: RelayOwner;
 
-  constructor(family: Family, socket: RelaySocket, address: Uint8Array, allocation: Allocation) {
+  constructor(family: Family, socket: RelaySocket, address: Uint8Array, allocation: RelayOwner) {
     this.family = family;
     this.socket = socket;
     this.address = { address, port: socket.port };

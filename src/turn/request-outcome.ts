@@ -2,7 +2,7 @@ import { errorCode } from "../wire/stun/error-code.ts";
 import type { MessageWriter } from "../wire/stun/writer.ts";
 import type { Rule } from "./stats.ts";
 
-/** Why a request that was believed is refused. */
+/** Why an authenticated request is refused. */
 export interface Failure {
   readonly code: number;
   readonly rule: Rule;
@@ -10,10 +10,10 @@ export interface Failure {
   readonly unknown?: readonly number[];
 }
 
-/** A success to be sealed, a failure, or nothing now: the answer comes later, or never. */
+/** An answer of success, a failure, or undefined: the answer comes later, or never. */
 export type Outcome = MessageWriter | Failure | undefined;
 
-/** Failures that need no more words. */
+/** The failures without parameters. */
 export const failures = {
   badRequest: { code: errorCode.badRequest, rule: "bad_request" },
   allocationMismatch: { code: errorCode.allocationMismatch, rule: "allocation_mismatch" },

@@ -13,7 +13,7 @@ interface Reservation {
   readonly expiresAt: number;
 }
 
-/** Ports that EVEN-PORT has set aside. Each holds a place in the quotas like the allocation it will be. */
+/** Ports reserved by EVEN-PORT. Each counts in the quotas like the allocation that it is reserved for. */
 export class Reservations {
   readonly #byToken = new Map<string, Reservation>();
 
@@ -25,7 +25,7 @@ export class Reservations {
     this.#byToken.set(token.join(), { family, socket, user, lease, expiresAt: now + reservationLife });
   }
 
-  /** Takes the reservation of this token and user out; its socket and its lease are the caller's. */
+  /** Removes the reservation of this token and user. The caller then owns its socket and its lease. */
   claim(token: Uint8Array, user: string): Reservation | undefined {
     const name = token.join();
     const reservation = this.#byToken.get(name);
@@ -34,7 +34,7 @@ export class Reservations {
     return reservation;
   }
 
-  /** Frees what has waited for too long. */
+  /** Frees reservations that have expired. */
   sweep(now: number): void {
     for (const [token, { socket, lease, expiresAt }] of this.#byToken)
       if (expiresAt <= now) {

@@ -6,7 +6,7 @@ import type { Client } from "./client.ts";
 import type { TurnMachine } from "./machine.ts";
 import { unknownAttributes } from "./unknown-attributes.ts";
 
-/** Send (RFC 8656 §11.2). An indication isn't answered: what is wrong is dropped, and counted. */
+/** Send (RFC 8656 §11.2). Indications are not answered: wrong ones are dropped and counted. */
 export function send(machine: TurnMachine, client: Client, message: StunMessage): void {
   const { stats, policy } = machine;
   const { allocation } = client;

@@ -1,15 +1,17 @@
 import type { CertificatePair } from "../net/certificate-files.ts";
 import { every, now } from "../net/clock.ts";
+import { ConnectionCaps } from "../net/connection-caps.ts";
 import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
 import { listenTcp, type StreamHandlers, type StreamSocket, type TcpListener } from "../net/tcp.ts";
-import { bindUdp, canSetDontFragment, type UdpSocket } from "../net/udp.ts";
+import { bindUdp, canSetDontFragment } from "../net/udp.ts";
+import type { UdpSocket } from "../net/udp-socket.ts";
 import { formatAddress, parseAddress } from "../shared/ip-address.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 import { encodeText } from "../wire/stun/text.ts";
 import type { TurnEvent } from "./events.ts";
-import { defaultTurnLimits } from "./limits.ts";
+import { defaultTurnLimits, limitsWithin } from "./limits.ts";
 import { type TurnGauges, TurnMachine } from "./machine.ts";
 import { FleetPorts } from "./shell/fleet-ports.ts";
 import {
@@ -29,14 +31,14 @@ import { UdpListener } from "./udp-listener.ts";
 /** Gauges and counters of a TURN server. */
 export interface TurnReport extends TurnGauges, TurnCounters {
   readonly connections: number;
-  /** UDP sources that are kept: those with an allocation, or about to get one. */
+  /** UDP sources with an allocation, or about to get one. */
   readonly udpClients: number;
-  /** Users and addresses that quotas are kept of. */
+  /** Users and addresses that hold quotas. */
   readonly quotaHolders: number;
   readonly openRelaySockets: number;
 }
 
-/** Ports of the listeners, where there are such. */
+/** The ports of the listeners, if there are any. */
 export interface TurnPorts {
   readonly udp: number | undefined;
   readonly tcp: number | undefined;
@@ -46,19 +48,19 @@ export interface TurnPorts {
 /** A running TURN server. */
 export interface TurnServer {
   readonly ports: TurnPorts;
-  /** What clients are told for relays, IPv4 first. */
+  /** The addresses of relays as clients are told, IPv4 first. */
   readonly relayAddresses: readonly string[];
   readonly realm: string;
-  /** The secret to make credentials with: the first one given, or the one made up. Undefined with static users only. */
+  /** The secret for credentials: the first one given, or a random one. Undefined if there are static users only. */
   readonly secret: string | undefined;
   stats(): TurnReport;
   /** Allocates, relays both ways and refreshes through the real sockets. Never rejects. */
   selfTest(): Promise<SelfTestResult>;
-  /** Serves a connection that somebody else accepted and whose first byte is STUN's: TLS on the port of HTTPS. */
+  /** Serves a connection that another listener accepted and that begins with STUN: TLS on the port of HTTPS. */
   accept(socket: StreamSocket): StreamHandlers | undefined;
-  /** Ends the allocations of this user and of all `user/…`, and refuses their credentials made so far. */
+  /** Ends the allocations of this user and of all `user/…`, and refuses the credentials that they have. */
   revoke(user: string): void;
-  /** Takes another certificate for the TLS listener. */
+  /** Replaces the certificate of the TLS listener. */
   useCertificate(pair: CertificatePair): void;
   stop(): Promise<void>;
 }
@@ -70,11 +72,10 @@ const interfaceInterval = 10_000;
 const deniedLines = 5;
 
 /**
- * Starts a STUN and TURN server. Rejects with an Error of one line when an address or a port can't be had, or when an option
- * makes no sense. Every relay needs credentials, whatever is configured.
+ * Starts a STUN and TURN server. Rejects with an Error of one line when an address or a port can't be used, or when an
+ * option makes no sense. Relaying always needs credentials.
  */
 export async function startTurn(options: TurnOptions): Promise<TurnServer> {
-  const limits = { ...defaultTurnLimits, ...options.limits };
   const realm = options.realm ?? defaultRealm;
   const users = options.users ?? [];
   const given = options.secrets ?? [];
@@ -84,6 +85,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   const [firstPort, lastPort] = options.relayPorts ?? defaultRelayPorts;
   if (!(firstPort >= 1 && firstPort <= lastPort && lastPort <= 65_535))
     throw new RangeError(`${firstPort}–${lastPort} is no range of ports`);
+  const limits = limitsWithin({ ...defaultTurnLimits, ...options.limits }, lastPort - firstPort + 1);
   const told = Object.values(addresses).map(({ advertised }) => advertised);
   if (told.length === 0) throw new RangeError("there is no address to relay from");
 
@@ -94,7 +96,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     ...(options.fleet === undefined ? {} : { fleet: new FleetPorts(options.fleet) }),
     random: stunCrypto.random,
   });
-  // The test has an account of its own, with which only it can reach a peer of its own on this machine.
+  // The self-test has an account that can reach a peer on this machine, and nobody else can.
   const selfTestUser = { name: `self-test ${random(12)}`, password: random(24) };
   const machine = new TurnMachine(
     {
@@ -106,7 +108,6 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
       limits,
       nonceKey: encodeText(options.nonceKey ?? random(32)),
       strictExpiry: options.strictExpiry ?? false,
-      oldChannelNumbers: options.oldChannelNumbers ?? false,
       followClientFamily: options.followClientFamily ?? false,
       peers: {
         allowPeers: options.allowPeers ?? [],
@@ -119,14 +120,19 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     },
     { crypto: stunCrypto, relays, emit: limited(options.log ?? (() => {}), selfTestUser.name) },
   );
+  const caps = new ConnectionCaps({
+    total: limits.connections,
+    perAddress: limits.connectionsPerAddress,
+    cut: () => machine.stats.refuse("connections"),
+  });
   const streams = new StreamListener(machine, now);
   const listen = options.listen ?? wildcards(interfaces);
-  const opened = await openListeners(listen, options, machine, streams, limits.connections);
+  const opened = await openListeners(listen, options, machine, streams, caps);
   const stopSweeping = every(sweepInterval, () => {
     machine.sweep(now());
     streams.sweep(now());
   });
-  // A machine gets addresses while it runs: a container's bridge, a VPN.
+  // A machine can get addresses while it runs: a container's bridge, a VPN.
   const stopLooking = every(interfaceInterval, () =>
     machine.policy.useHostAddresses(hostAddresses(interfaceAddresses())),
   );
@@ -145,7 +151,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
       openRelaySockets: relays.openSockets,
     }),
     selfTest: () => runSelfTest({ machine, udp: udp[0], tcp: tcp[0], addresses, account: selfTestUser }),
-    accept: (socket) => streams.accept(socket, "tls"),
+    accept: (socket) => takeOver(socket, streams, caps),
     revoke: (user) => {
       machine.revoke(user, now());
     },
@@ -162,6 +168,21 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   };
 }
 
+/** A connection that another listener accepted has no place among ours yet. */
+function takeOver(socket: StreamSocket, streams: StreamListener, caps: ConnectionCaps) {
+  const leave = caps.enter(socket.remoteAddress);
+  const handlers = leave && streams.accept(socket, "tls");
+  if (leave === undefined || handlers === undefined) {
+    leave?.();
+    return undefined;
+  }
+  const closed = (): void => {
+    leave();
+    handlers.closed();
+  };
+  return { data: (bytes: Uint8Array) => handlers.data(bytes), closed };
+}
+
 interface Listeners {
   readonly udp: UdpSocket[];
   readonly udpListeners: UdpListener[];
@@ -169,19 +190,19 @@ interface Listeners {
   readonly tls: TcpListener[];
 }
 
-/** All or none: what was opened is closed again when one can't be. */
+/** Opens all listeners, or none: closes the others again when one can't be opened. */
 async function openListeners(
   addresses: readonly string[],
   options: TurnOptions,
   machine: TurnMachine,
   streams: StreamListener,
-  connections: number,
+  caps: ConnectionCaps,
 ): Promise<Listeners> {
   const { udpPort = defaultUdpPort, tcpPort = defaultUdpPort } = options;
   const opened: Listeners = { udp: [], udpListeners: [], tcp: [], tls: [] };
   try {
     for (const address of addresses) {
-      // A port that was chosen for the first address is everybody's.
+      // The port that the first address got is used for all addresses.
       if (udpPort !== "off") {
         const { socket, listener } = await openUdp(machine, address, opened.udp[0]?.port ?? udpPort);
         opened.udp.push(socket);
@@ -190,14 +211,12 @@ async function openListeners(
       if (tcpPort !== "off") {
         const port = opened.tcp[0]?.port ?? tcpPort;
         const accept = (socket: StreamSocket) => streams.accept(socket, "tcp");
-        opened.tcp.push(await listenTcp({ address, port, connections, accept }));
+        opened.tcp.push(await listenTcp({ address, port, caps, accept }));
       }
       if (options.tls !== undefined) {
         const port = opened.tls[0]?.port ?? options.tls.port;
         const accept = (socket: StreamSocket) => streams.accept(socket, "tls");
-        opened.tls.push(
-          await listenTcp({ address, port, connections, accept, tls: options.tls.certificate }),
-        );
+        opened.tls.push(await listenTcp({ address, port, caps, accept, tls: options.tls.certificate }));
       }
     }
   } catch (error) {
@@ -226,12 +245,12 @@ function hostAddresses(interfaces: readonly { readonly address: string }[]): Uin
   return interfaces.flatMap(({ address }) => parseAddress(address) ?? []);
 }
 
-/** Every IPv4 address; every IPv6 one, where the machine has any. */
+/** All IPv4 addresses, and all IPv6 ones if the machine has any. */
 function wildcards(interfaces: readonly { readonly family: string }[]): string[] {
   return interfaces.some(({ family }) => family === "IPv6") ? ["0.0.0.0", "::"] : ["0.0.0.0"];
 }
 
-/** Without the server's own test; and a client that asks for forbidden peers again and again must not fill the log. */
+/** Leaves out the self-test, and limits denied peers, so that a client that asks for them again and again can't fill the log. */
 function limited(log: (event: TurnEvent) => void, silent: string): (event: TurnEvent) => void {
   const lines = new TokenBucket(deniedLines, deniedLines * 2, now());
   return (event) => {

@@ -11,15 +11,17 @@ const otherRules = [
   "allocation_mismatch",
   "address_family",
   "transport",
+  "quota_device",
   "quota_user",
   "quota_address",
   "quota_guests",
+  "quota_guest_address",
   "quota_total",
   "permissions",
   "channels",
   "no_port",
   "reservation",
-  // what was dropped without a word
+  // messages that were dropped without an answer
   "malformed",
   "unanswered",
   "no_permission",
@@ -38,11 +40,11 @@ const rules: readonly Rule[] = [...otherRules, ...peerRules.map((rule) => `peer_
 
 /** Counters of a TURN server, since it started. */
 export class TurnStats {
-  /** By rule; every rule is there. */
+  /** By rule. All rules are present. */
   readonly refused = Object.fromEntries(rules.map((rule) => [rule, 0])) as Record<Rule, number>;
   bindings = 0;
   allocationsOpened = 0;
-  /** Payload from clients to peers; hairpinned payload is in both directions. */
+  /** Payload from clients to peers. Hairpinned payload counts in both directions. */
   toPeerMessages = 0;
   toPeerBytes = 0;
   toClientMessages = 0;
@@ -53,7 +55,7 @@ export class TurnStats {
     this.refused[rule]++;
   }
 
-  /** The numbers as they are now. */
+  /** A copy of the current numbers. */
   copy(): TurnCounters {
     return {
       refused: { ...this.refused },

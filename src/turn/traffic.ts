@@ -6,18 +6,18 @@ import type { TurnStats } from "./stats.ts";
 
 type TrafficLimits = Pick<TurnLimits, "bytesPerSecond" | "guestBytesPerSecond" | "totalBytesPerSecond">;
 
-/** What all allocations of a server share on the way of a packet. */
+/** What all allocations of a server share when they relay packets. */
 export class Traffic {
   readonly stats: TurnStats;
   readonly relays: Relays;
   readonly policy: PeerPolicy;
-  /** Payload bytes per second of one allocation, of one of a guest's, and of the server. */
+  /** Payload bytes per second: of one allocation, of a guest's allocation, and of the server. */
   readonly rate: number;
   readonly guestRate: number;
   readonly totalRate: number;
   /** What is left of the server's rate. */
   budget: number;
-  /** Room for one message; taken and given back within a call. */
+  /** Room for one message, used only within a call. */
   readonly scratch = new Uint8Array(channelHeaderBytes + 0x10000);
 
   constructor(stats: TurnStats, relays: Relays, policy: PeerPolicy, limits: TrafficLimits) {
@@ -30,7 +30,7 @@ export class Traffic {
     this.budget = this.totalRate;
   }
 
-  /** A second has passed: what wasn't used carries over once. */
+  /** Once a second: refills the budget. What was left of it carries over once. */
   refill(): void {
     this.budget = Math.min(this.budget + this.totalRate, 2 * this.totalRate);
   }

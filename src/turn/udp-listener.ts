@@ -2,31 +2,19 @@ import { parseAddress, unmapped } from "../shared/ip-address.ts";
 import type { TransportAddress } from "../wire/stun/transport-address.ts";
 import type { Allocation } from "./allocation.ts";
 import type { Client } from "./client.ts";
+import type { DatagramSocket, DatagramTarget } from "./datagram-socket.ts";
 
-/** Where datagrams go; made once for many of them. */
-export interface DatagramTarget {
-  readonly port: number;
-  readonly address: string;
-}
-
-/** A UDP socket. What it sends it takes at once, so that the bytes may be written over; it answers false when it couldn't. */
-export interface DatagramSocket {
-  target(port: number, address: string): DatagramTarget;
-  /** Sends the first so many bytes. */
-  sendPart(bytes: Uint8Array, length: number, target: DatagramTarget): boolean;
-}
-
-/** One UDP listener: finds the client of a datagram without making anything. */
+/** One UDP listener. Finds the client of a datagram without an allocation of memory. */
 export class UdpListener {
   readonly #socket: DatagramSocket;
-  /** Address as the platform writes it → port → client; only clients with an allocation, or about to get one. */
+  /** Clients by address (as the platform writes it) and port: only those with an allocation, or about to get one. */
   readonly #clients = new Map<string, Map<number, UdpClient>>();
 
   constructor(socket: DatagramSocket) {
     this.#socket = socket;
   }
 
-  /** Clients that are kept. */
+  /** The number of clients that are kept. */
   get size(): number {
     let count = 0;
     for (const ports of this.#clients.values()) count += ports.size;
@@ -37,7 +25,7 @@ export class UdpListener {
     return this.#clients.get(address)?.get(port);
   }
 
-  /** A client that is forgotten unless it is {@link keep | kept}. Undefined for what is no address. */
+  /** Makes a client that is not kept until {@link keep}. Undefined if the address is none. */
   stranger(address: string, port: number): Client | undefined {
     const bytes = parseAddress(address);
     return bytes && new UdpClient(this, this.#socket, address, { address: unmapped(bytes), port });

@@ -18,8 +18,12 @@ export const many = 10_000_000;
 const limits = {
   requestsPerSecond: many,
   requestsBurst: many,
+  bytesPerSecond: many * 100,
+  bytesBurst: many * 100,
   connectsPerSecond: many,
   connectsBurst: many,
+  httpRequestsPerSecond: many,
+  httpRequestsBurst: many,
   callsPerMinute: many,
   callsBurst: many,
   ringsPerPair: many,

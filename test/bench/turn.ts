@@ -59,7 +59,6 @@ async function startOurs(name: string, hairpin: boolean): Promise<Subject> {
     realm: account.realm,
     users: [account],
     relayPorts: [50_000, 53_999],
-    oldChannelNumbers: true,
     unsafeLoopback: true,
     hairpin,
     limits: {

@@ -65,7 +65,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
     await bob.page.getByRole("alertdialog").waitFor();
     expect(await focused(bob)).toBe("alertdialog");
     for (const key of ["Enter", " ", "Escape"]) await bob.page.keyboard.press(key);
-    await bob.page.getByRole("alertdialog", { name: "alice calls you" }).waitFor();
+    await bob.page.getByRole("alertdialog", { name: "alice is calling" }).waitFor();
     await sees(alice, "Ringing bob");
     await tabTo(bob, "Accept");
     await bob.page.keyboard.press("Enter");
@@ -151,7 +151,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
         await Promise.all([seesVideo(alice), seesVideo(bob)]);
         expect(await audit(alice.page)).toEqual([]);
         await button(alice, "Move").click();
-        await sees(alice, "Go on at");
+        await sees(alice, "Move to");
         expect(await audit(alice.page)).toEqual([]);
         await alice.page.keyboard.press("Escape");
         if (width < 720) {

@@ -31,15 +31,15 @@ describe.skipIf(chromiumPath === null)("a call between two users on three pages"
 
   test("both devices ring, one answers, the other says where", async () => {
     await button(bob, "Call").click();
-    await laptop.page.getByRole("alertdialog", { name: "bob calls you" }).waitFor();
-    await phone.page.getByRole("alertdialog", { name: "bob calls you" }).waitFor();
+    await laptop.page.getByRole("alertdialog", { name: "bob is calling" }).waitFor();
+    await phone.page.getByRole("alertdialog", { name: "bob is calling" }).waitFor();
     expect(await laptop.page.title()).toBe("☎ bob");
     await sees(bob, "Ringing alice");
     await sees(bob, "Chrome on Linux, Chrome on Linux (2)");
     await button(laptop, "Accept").click();
     await sees(phone, "Answered on Chrome on Linux");
     expect(await phone.page.getByRole("alertdialog").count()).toBe(0);
-    await sees(phone, "Online");
+    await phone.page.getByRole("status").getByText("Online", { exact: true }).waitFor();
   });
 
   test("video plays at both ends", async () => {
@@ -97,18 +97,18 @@ describe.skipIf(chromiumPath === null)("a call between two users on three pages"
     await button(bob, "Restart ICE").click();
     const ladder = bob.page.getByRole("region", { name: "What the server did" });
     await ladder.getByRole("heading", { name: "Reset" }).waitFor();
-    await ladder.getByText("Both ends agreed on a new path. The call went on.").waitFor();
+    await ladder.getByText("Both ends agreed on a new path. The call continued.").waitFor();
     await Promise.all([seesVideo(bob), seesVideo(laptop)]);
   });
 
   test("the call moves to the other device and goes on", async () => {
     await button(laptop, "Move").click();
     await button(laptop, "Chrome on Linux (2)").click();
-    await phone.page.getByRole("alertdialog", { name: "Go on with bob here?" }).waitFor();
+    await phone.page.getByRole("alertdialog", { name: "Continue with bob here?" }).waitFor();
     await button(phone, "Take it").click();
-    await sees(laptop, "Goes on at your Chrome on Linux (2)");
+    await sees(laptop, "Moved to your Chrome on Linux (2)");
     await Promise.all([seesVideo(bob), seesVideo(phone)]);
-    await sees(bob, "alice goes on at Chrome on Linux (2).");
+    await sees(bob, "alice moved to Chrome on Linux (2).");
     await button(laptop, "Done").click();
   });
 

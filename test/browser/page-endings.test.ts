@@ -108,7 +108,7 @@ describe.skipIf(chromiumPath === null)("how calls, names and cameras fail, and w
     await Promise.all([seesVideo(alice), seesVideo(bob)]);
     const carol = await device("carol");
     carol.ask("call", { to: "bob", media: { audio: true, video: true } });
-    await bob.page.getByRole("alertdialog", { name: "carol calls you" }).waitFor();
+    await bob.page.getByRole("alertdialog", { name: "carol is calling" }).waitFor();
     await button(bob, "Decline").click();
     await seesVideo(bob);
     carol.ask("call", { to: "bob", media: { audio: true, video: true } });
@@ -155,7 +155,7 @@ describe.skipIf(chromiumPath === null)("how calls, names and cameras fail, and w
     const id = await first.page.evaluate(() => sessionStorage.getItem("switchboard.device"));
     const other = await rawDevice(server.url, "alice", id ?? "");
     devices.push(other);
-    await sees(first, "Open in another place");
+    await sees(first, "Open in another window");
     await button(first, "Use here").click();
     await first.page.getByRole("img", { name: "online" }).waitFor();
   });

@@ -61,7 +61,7 @@ describe.skipIf(chromiumPath === null)("what is sent in a call", () => {
     await seesVideo(bob);
   });
 
-  test("camera, test picture and pips are a choice of the menu, in mid-call", async () => {
+  test("camera, test picture and beeps are a choice of the menu, in mid-call", async () => {
     await talk();
     await button(alice, "Choose a camera").click();
     await button(alice, "Test picture").click();
@@ -71,7 +71,7 @@ describe.skipIf(chromiumPath === null)("what is sent in a call", () => {
     expect(await remoteWidth(bob)).toBe(640);
     await seesVideo(bob);
     await button(alice, "Choose a camera").click();
-    await button(alice, "A pip each second").click();
+    await button(alice, "Beep every second").click();
     await bob.page.waitForFunction(async () => {
       const { madeConnections } = globalThis as unknown as { madeConnections: RTCPeerConnection[] };
       for (const connection of madeConnections)

@@ -27,7 +27,7 @@ export interface Expectations {
 }
 
 /** The time in which everybody must be told that a device is gone, ms. */
-export const ghostLimit = 60_000;
+const ghostLimit = 60_000;
 
 export type Of<What extends Entry["what"]> = Extract<Entry, { what: What }>;
 export type { Settlement };

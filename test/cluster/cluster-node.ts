@@ -14,6 +14,7 @@ export interface ClusterNodeOptions {
   readonly skew?: number;
   /** How long SIGTERM may take, ms. */
   readonly drain?: number;
+  readonly limits?: object;
   readonly settings?: object;
 }
 
@@ -66,7 +67,7 @@ export class ClusterNode {
       log: { format: "json" },
       page: false,
       turn: { embedded: false },
-      limits,
+      limits: { ...limits, ...options.limits },
       ...(options.nats === undefined ? {} : { nats: { url: [options.nats] } }),
       ...options.settings,
     };

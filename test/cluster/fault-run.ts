@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FaultWorld } from "./fault-world.ts";
-import { scenarios } from "./scenarios.ts";
+import { type Pace, scenarios } from "./scenarios.ts";
 
 /** What a run of one scenario came to: a row of the table. */
 export interface FaultRow {
@@ -26,14 +26,14 @@ export interface FaultRow {
 }
 
 /** Runs one scenario from the start of its cluster to the check of its journal. */
-export async function runScenario(name: string, seed: number): Promise<FaultRow> {
+export async function runScenario(name: string, seed: number, pace: Pace): Promise<FaultRow> {
   const scenario = scenarios[name];
   if (scenario === undefined) throw new Error(`there is no scenario ${name}`);
   const began = performance.now();
-  const world = await FaultWorld.start({ ...scenario.options, seed });
+  const world = await FaultWorld.start({ ...scenario.options(pace), seed });
   try {
     const { load, journal } = world;
-    await scenario.run(world);
+    await scenario.run(world, pace);
     await world.conclude();
     const findings = world.findings(scenario.mayLose);
     const { entries } = journal;

@@ -17,6 +17,8 @@ export interface FaultWorldOptions {
   readonly drain?: number;
   /** How far each node's clock is ahead, ms. */
   readonly skews?: readonly number[];
+  /** After how long the nodes give each other up, ms; default: the server's. */
+  readonly nodeSilence?: number;
 }
 
 /** How long the nodes may take to let go of everything once everybody has left, ms. */
@@ -44,7 +46,7 @@ export class FaultWorld {
   }
 
   static async start(options: FaultWorldOptions): Promise<FaultWorld> {
-    const { nodes: count = 3, wires = false, skews = [], drain } = options;
+    const { nodes: count = 3, wires = false, skews = [], drain, nodeSilence } = options;
     const nats = await NatsServer.start();
     const cutters = wires
       ? await Promise.all(Array.from({ length: count }, () => openCutter(nats.port)))
@@ -56,6 +58,7 @@ export class FaultWorld {
           nats: cutters[n] === undefined ? nats.url : `nats://127.0.0.1:${cutters[n].port}`,
           skew: skews[n] ?? 0,
           ...(drain === undefined ? {} : { drain }),
+          ...(nodeSilence === undefined ? {} : { limits: { nodeSilence } }),
         }),
       ),
     );

@@ -5,14 +5,14 @@ import { type FaultRow, table } from "./fault-run.ts";
 import { scenarios } from "./scenarios.ts";
 
 /** The longest scenario, on a machine that has other things to do. ms */
-const patience = 200_000;
+const patience = 150_000;
 
 describe.skipIf(!hasNats)("what happens to clusters", () => {
   const rows: FaultRow[] = [];
   let running = new Map<string, Promise<FaultRow>>();
 
   beforeAll(() => {
-    running = runLanes(Object.keys(scenarios), 1);
+    running = runLanes(Object.keys(scenarios), 1, "short");
   });
 
   for (const [name, { title }] of Object.entries(scenarios))

@@ -1,14 +1,31 @@
-import { ghostLimit } from "./checker.ts";
+import { defaultLimits } from "../../src/protocol/limits.ts";
 import { type FaultWorld, type FaultWorldOptions, sleep, until } from "./fault-world.ts";
 import { smallLoad } from "./load.ts";
 
+/** How long faults last. */
+export interface Pace {
+  /** After how long nodes give each other up where a scenario waits for that, ms. */
+  readonly nodeSilence: number;
+  /** How long a node stands still or hears nothing; its links go on, and everybody has noticed. ms */
+  readonly stillness: number;
+  /** How often a fault that is over soon comes again. */
+  readonly rounds: number;
+}
+
+export const paces = {
+  /** With the server's own times: `npm run faults`. */
+  full: { nodeSilence: defaultLimits.nodeSilence, stillness: 20_000, rounds: 3 },
+  /** The same events in less time: `npm test`. */
+  short: { nodeSilence: 8_000, stillness: 7_000, rounds: 2 },
+} as const satisfies Record<string, Pace>;
+
 export interface Scenario {
   readonly title: string;
-  readonly options: Omit<FaultWorldOptions, "seed">;
+  options(pace: Pace): Omit<FaultWorldOptions, "seed">;
   /** Nodes whose links may be lost; every other link must go on. */
   readonly mayLose: readonly string[];
   /** What happens to the cluster while the load is on. Findings go into the journal. */
-  run(world: FaultWorld): Promise<void>;
+  run(world: FaultWorld, pace: Pace): Promise<void>;
 }
 
 /** After a fault everything works again within this time, ms: from then on each step must succeed at the first try. */
@@ -19,13 +36,13 @@ const atOnce = 500;
 export const scenarios: Readonly<Record<string, Scenario>> = {
   kill: {
     title: "kill -9 of a node; it stays away until everybody has forgotten its devices",
-    options: { load: smallLoad },
+    options: ({ nodeSilence }) => ({ load: smallLoad, nodeSilence }),
     mayLose: ["n1"],
-    run: async (world) => {
+    run: async (world, { nodeSilence }) => {
       const { load } = world;
       await kill(world, [0]);
-      const ghosts = await until(() => !sees(world, "doomed0-0"), ghostLimit);
-      if (!ghosts) world.finding("a device of the dead node is still shown after 60 s");
+      const forgotten = await until(() => !sees(world, "doomed0-0"), 2 * nodeSilence);
+      if (!forgotten) world.finding(`a device of the dead node is still shown after ${2 * nodeSilence} ms`);
       await world.node(0).start();
       world.fault("kill", false);
       await load.online("after the kill");
@@ -33,7 +50,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   "kill-both": {
     title: "kill -9 of two nodes at once, those of both ends of calls; they come back",
-    options: { load: smallLoad },
+    options: () => ({ load: smallLoad }),
     mayLose: ["n1", "n2"],
     run: async (world) => {
       await kill(world, [0, 1]);
@@ -43,17 +60,18 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   freeze: {
-    title: "SIGSTOP of a node for 20 s, then SIGCONT; half of its devices go elsewhere meanwhile",
-    options: { load: { ...smallLoad, impatience: 4_000 } },
+    title:
+      "SIGSTOP of a node, then SIGCONT before it is given up; half of its devices go elsewhere meanwhile",
+    options: () => ({ load: { ...smallLoad, impatience: 4_000 } }),
     // A link leaves its node only when what it has said has arrived, and the frozen node takes nothing.
     mayLose: ["n1", "n2", "n3"],
-    run: async (world) => {
+    run: async (world, { stillness }) => {
       const { load } = world;
       load.strict(false);
       const before = new Map(load.phones.map(({ device }) => [device.name, device.link]));
       world.fault("freeze", true);
       world.node(1).freeze();
-      await sleep(20_000);
+      await sleep(stillness);
       world.node(1).thaw();
       world.fault("freeze", false);
       await sleep(recovery);
@@ -63,37 +81,38 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   "nats-short": {
-    title: "NATS is killed and back after 3 s, three times",
-    options: { load: smallLoad },
+    title: "NATS is killed and back after 3 s, again and again",
+    options: () => ({ load: smallLoad }),
     mayLose: [],
-    run: async (world) => {
-      for (let n = 0; n < 3; n++) {
+    run: async (world, { rounds }) => {
+      for (let n = 0; n < rounds; n++) {
         await natsAway(world, 3_000);
         await sleep(recovery);
       }
     },
   },
   "nats-long": {
-    title: "NATS is away for 60 s: local calls go on and are set up, remote requests are refused at once",
-    options: { load: smallLoad },
+    title:
+      "NATS is away for twice the time in which nodes give each other up: local calls go on and are set up, remote requests are refused at once",
+    options: ({ nodeSilence }) => ({ load: smallLoad, nodeSilence }),
     mayLose: [],
-    run: async (world) => {
-      await natsAway(world, 60_000);
+    run: async (world, { nodeSilence }) => {
+      await natsAway(world, 2 * nodeSilence);
       await sleep(recovery);
     },
   },
   partition: {
     title:
-      "a node is cut off from NATS: 20 s in which nothing passes and nobody is told, then 5 s of cut connections",
-    options: { load: smallLoad, wires: true },
+      "a node is cut off from NATS: first nothing passes and nobody is told, then connections are cut for 5 s",
+    options: () => ({ load: smallLoad, wires: true }),
     mayLose: [],
-    run: async (world) => {
+    run: async (world, { stillness }) => {
       const { load } = world;
       const [, wire] = world.wires;
       load.strict(false, load.lines);
       world.fault("hang", true);
       wire?.hang();
-      await sleep(20_000);
+      await sleep(stillness);
       wire?.restore();
       world.fault("hang", false);
       await sleep(recovery);
@@ -107,7 +126,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   clocks: {
     title: "clocks that disagree by 5 minutes, and devices that change nodes all the time",
-    options: { load: smallLoad, skews: [0, 300_000, -300_000] },
+    options: () => ({ load: smallLoad, skews: [0, 300_000, -300_000] }),
     mayLose: [],
     run: async (world) => {
       world.fault("clocks", true);
@@ -121,7 +140,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   rolling: {
     title: "SIGTERM and a new start of each node in turn, under live calls",
-    options: { load: smallLoad, drain: 5_000 },
+    options: () => ({ load: smallLoad, drain: 5_000 }),
     mayLose: [],
     run: async (world) => {
       const { load } = world;

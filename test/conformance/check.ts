@@ -1,7 +1,7 @@
 import type { Limits } from "../../src/protocol/limits.ts";
 import { Client, type Frame } from "./client.ts";
 import { openHttp } from "./http-wire.ts";
-import type { TokenSource, TokenWish } from "./token-source.ts";
+import type { TokenRequest, TokenSource } from "./token-source.ts";
 import { openWebSocket, type WireOpener } from "./wire.ts";
 
 /** One rule of docs/protocol.md, seen on a running server. It passes when `run` does not throw. */
@@ -16,7 +16,7 @@ export interface Check {
   run(t: Context): Promise<void>;
 }
 
-export interface HelloOptions extends Omit<TokenWish, "user"> {
+export interface HelloOptions extends Omit<TokenRequest, "user"> {
   readonly instance?: string;
   readonly attempt?: number;
   readonly token?: string;
@@ -78,7 +78,7 @@ export class Context {
     const { kind = "browser", name, capabilities, sessions, resume } = options;
     return {
       type: "hello",
-      token: options.token ?? this.tokens.token(wish(user, options)),
+      token: options.token ?? this.tokens.token(requestOf(user, options)),
       device: defined({ id: device, kind, name, capabilities }),
       instance: options.instance ?? this.instance(),
       attempt: options.attempt ?? 1,
@@ -135,7 +135,7 @@ export function resumeOf(client: Client): Frame {
   return { link, secret, home, seq: client.lastSeq };
 }
 
-function wish(user: string, options: HelloOptions): TokenWish {
+function requestOf(user: string, options: HelloOptions): TokenRequest {
   return {
     user,
     ...defined({

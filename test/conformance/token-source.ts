@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 
 /** What a check needs of a token; what is absent is the default: every grant, an hour. */
-export interface TokenWish {
+export interface TokenRequest {
   readonly user: string;
   readonly device?: string;
   readonly grants?: Record<string, readonly string[]>;
@@ -17,7 +17,7 @@ export interface TokenWish {
 export interface TokenSource {
   /** True when tokens can be made to measure; without it, the checks that need it are skipped. */
   readonly mints: boolean;
-  token(wish: TokenWish): string;
+  token(request: TokenRequest): string;
 }
 
 const everything = {
@@ -53,27 +53,28 @@ function minted(spec: string): TokenSource {
   const base = Object.fromEntries(new URLSearchParams(query));
   return {
     mints: true,
-    token: (wish) =>
-      signedToken({ ...claimsOf(wish, base), ...wish.claims }, wish.forged ? `${secret}x` : secret),
+    token: (request) =>
+      signedToken({ ...claimsOf(request, base), ...request.claims }, request.forged ? `${secret}x` : secret),
   };
 }
 
 function commanded(program: string): TokenSource {
   return {
     mints: true,
-    token: (wish) => execFileSync(program, [JSON.stringify(claimsOf(wish, {}))], { encoding: "utf8" }).trim(),
+    token: (request) =>
+      execFileSync(program, [JSON.stringify(claimsOf(request, {}))], { encoding: "utf8" }).trim(),
   };
 }
 
-function claimsOf(wish: TokenWish, base: Record<string, string>): Record<string, unknown> {
+function claimsOf(request: TokenRequest, base: Record<string, string>): Record<string, unknown> {
   const now = Math.floor(Date.now() / 1000);
   return {
     ...base,
-    sub: wish.user,
+    sub: request.user,
     iat: now,
-    exp: now + (wish.lifetime ?? 3_600),
-    grants: wish.grants ?? everything,
-    ...(wish.device === undefined ? {} : { device: wish.device }),
+    exp: now + (request.lifetime ?? 3_600),
+    grants: request.grants ?? everything,
+    ...(request.device === undefined ? {} : { device: request.device }),
   };
 }
 

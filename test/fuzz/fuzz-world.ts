@@ -85,10 +85,7 @@ export class FuzzWorld {
       tickets: [],
       tokens: [...identities.keys(), "forged"],
     };
-    this.#core = new Core(
-      { node: "n1", limits, ports: this.#ports(), backplane: undefined, rooms: [] },
-      this.now,
-    );
+    this.#core = new Core({ node: "n1", limits, ports: this.#ports(), rooms: [] }, this.now);
     const remember = (list: string[]) => (text: string) => {
       if (list.includes(text)) return;
       list.push(text);

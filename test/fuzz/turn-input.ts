@@ -50,5 +50,15 @@ export const almostStun: fc.Arbitrary<Uint8Array> = fc.oneof(
         return changed;
       }),
   },
+  // Without the cookie: RFC 3489.
+  {
+    weight: 1,
+    arbitrary: fc.tuple(wellFramed, fc.nat(0xff)).map(([bytes, other]) => {
+      const classic = bytes.slice();
+      classic.set([0, 1]);
+      classic[4] = other;
+      return classic;
+    }),
+  },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 100 }) },
 );

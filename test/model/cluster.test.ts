@@ -1,5 +1,6 @@
 import { test } from "bun:test";
 import fc from "fast-check";
+import { modelTimeout, seed, settledSeed } from "../support/seed.ts";
 import { assertHistories } from "./history.ts";
 import { type Step, step } from "./steps.ts";
 
@@ -8,35 +9,47 @@ const nodes = ["n1", "n2", "n3"];
 const but = (...left: readonly Step["do"][]) =>
   step.filter((one: Step) => !["join", "leave", ...left].includes(one.do));
 
-test("any history on three nodes: nobody hears what it must not, both ends agree afterwards, and nothing is left", () => {
-  assertHistories({
-    nodes,
-    step: but("drain"),
-    maxLength: 80,
-    handsOver: fc.constant(false),
-    seed: 5,
-    runs: 100,
-  });
-}, 120_000);
+test(
+  `any history on three nodes: nobody hears what it must not, both ends agree afterwards, and nothing is left (seed ${settledSeed})`,
+  () => {
+    assertHistories({
+      nodes,
+      step: but("drain"),
+      maxLength: 80,
+      handsOver: fc.constant(false),
+      seed: settledSeed,
+      runs: 100,
+    });
+  },
+  modelTimeout,
+);
 
-test("any history on three nodes that are replaced one after the other: as if they were not", () => {
-  assertHistories({
-    nodes,
-    step: but("backplane", "blink"),
-    maxLength: 80,
-    handsOver: fc.constant(false),
-    seed: 5,
-    runs: 500,
-  });
-}, 120_000);
+test(
+  `any history on three nodes that are replaced one after the other: as if they were not (seed ${seed})`,
+  () => {
+    assertHistories({
+      nodes,
+      step: but("backplane", "blink"),
+      maxLength: 80,
+      handsOver: fc.constant(false),
+      seed,
+      runs: 200,
+    });
+  },
+  modelTimeout,
+);
 
-test("any history on three nodes that are replaced one after the other, and of which one is away for a moment now and then", () => {
-  assertHistories({
-    nodes,
-    step: but("backplane"),
-    maxLength: 80,
-    handsOver: fc.constant(false),
-    seed: 5,
-    runs: 300,
-  });
-}, 120_000);
+test(
+  `any history on three nodes that are replaced one after the other, and of which one is away for a moment now and then (seed ${settledSeed})`,
+  () => {
+    assertHistories({
+      nodes,
+      step: but("backplane"),
+      maxLength: 80,
+      handsOver: fc.constant(false),
+      seed: settledSeed,
+      runs: 120,
+    });
+  },
+  modelTimeout,
+);

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { runs } from "../support/seed.ts";
 import {
   checkAgreement,
   checkEmpty,
@@ -18,8 +19,8 @@ export interface Histories {
   readonly maxLength: number;
   /** Sessions that go on as their own snapshots: nobody may notice. */
   readonly handsOver: fc.Arbitrary<boolean>;
-  /** Used where the environment names no other one (MODEL_SEED, MODEL_RUNS). */
   readonly seed: number;
+  /** How many histories `npm test` tries; `MODEL_RUNS` asks for more. */
   readonly runs: number;
   /** What holds after every step, beside what always does; and when everybody is back and all deadlines are past. */
   afterStep?(world: World): void;
@@ -60,8 +61,8 @@ export function assertHistories(histories: Histories): void {
       },
     ),
     {
-      seed: Number(process.env.MODEL_SEED ?? histories.seed),
-      numRuns: Number(process.env.MODEL_RUNS ?? histories.runs),
+      seed: histories.seed,
+      numRuns: runs(histories.runs),
       includeErrorInReport: true,
     },
   );

@@ -6,7 +6,7 @@ import type { MessageLedger } from "./message-ledger.ts";
 import { Wire } from "./wire.ts";
 
 export interface ModelWorld {
-  coreAt(node: number): Core;
+  coreAt(node: number): Pick<Core, "open">;
   begins(client: ModelClient): void;
   readonly lagged: boolean;
   readonly ledger: Ledger;

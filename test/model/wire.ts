@@ -10,7 +10,7 @@ export interface WireEnd {
 
 /** One simulated transport: frames wait in both directions until they are delivered, or are lost with it. */
 export class Wire {
-  readonly #core: Core;
+  readonly #core: Pick<Core, "open">;
   readonly #now: () => number;
   readonly #client: WireEnd;
   readonly #connection: Connection;
@@ -24,7 +24,7 @@ export class Wire {
   /** True: the socket takes nothing more. */
   stalled = false;
 
-  constructor(core: Core, now: () => number, client: WireEnd) {
+  constructor(core: Pick<Core, "open">, now: () => number, client: WireEnd) {
     this.#core = core;
     this.#now = now;
     this.#client = client;

@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { MemoryHub } from "../../src/backplane/memory.ts";
+import { createNode, type SignalingNode } from "../../src/cluster/node.ts";
+import { SessionMigration } from "../../src/cluster/sessions/session-migration.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
-import { Core, type CoreStats } from "../../src/signaling/core.ts";
+import type { CoreStats } from "../../src/signaling/core.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
+import { sessionSnapshot } from "../../src/signaling/session/session-restore.ts";
 import { Ledger, type Slot } from "./ledger.ts";
 import { MessageLedger } from "./message-ledger.ts";
 import { ModelClient } from "./model-client.ts";
@@ -31,7 +34,7 @@ const drainWithin = 10_000;
 /** One node, its clients, and the network between them, under one simulated clock. */
 export class World {
   now = 1_000_000_000_000;
-  readonly cores: Core[];
+  readonly cores: SignalingNode[];
   /** The node that leaves, to start anew once it has nothing left. */
   #draining: number | undefined;
   #drained = false;
@@ -75,9 +78,9 @@ export class World {
     if (nodes.length > 1) this.pass(3_000);
   }
 
-  #newCore(node: string): Core {
+  #newCore(node: string): SignalingNode {
     const hash = (text: string) => createHash("sha256").update(text).digest("base64url");
-    return new Core(
+    return createNode(
       {
         node,
         limits: this.limits,
@@ -206,8 +209,8 @@ export class World {
   }
 
   /** The node of that number. */
-  coreAt(node: number): Core {
-    return this.cores[node % this.cores.length] as Core;
+  coreAt(node: number): SignalingNode {
+    return this.cores[node % this.cores.length] as SignalingNode;
   }
 
   /** What all nodes hold together. */
@@ -333,18 +336,19 @@ export class World {
 
   /** Another node takes every session over, as far as one core can show it. */
   #handOver(): void {
-    const { sessions, links } = this.coreAt(0);
-    for (const id of sessions.ids()) {
-      const before = sessions.migration.release(id, this.now);
+    const { sessions, links } = this.coreAt(0).core;
+    const migration = new SessionMigration("n1", sessions.table);
+    for (const id of sessions.table.ids()) {
+      const before = migration.release(id, this.now);
       const text = JSON.stringify(before);
       this.#handedOver += 1;
-      const adopted = sessions.migration.adopt(
+      const adopted = migration.adopt(
         JSON.parse(text),
         (link) => links.get(link)?.device,
         1 + this.#handedOver,
         this.now,
       );
-      const after = JSON.stringify({ ...adopted.snapshot(this.now), epoch: before?.epoch });
+      const after = JSON.stringify({ ...sessionSnapshot(adopted, this.now), epoch: before?.epoch });
       if (after !== text) throw new Error(`${id} is another session now:\n${text}\n${after}`);
     }
     this.coreAt(0).tick(this.now);

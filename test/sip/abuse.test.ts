@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { RawSocket } from "../support/raw-socket.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { offer } from "../support/sim-phone.ts";
 import { closeAll, device } from "../webrtc/support/parties.ts";
@@ -96,8 +97,12 @@ describe("what a SIP client may not do", () => {
   });
 
   test("come without the subprotocol", async () => {
-    const other = new RawClient(server.url, "chat");
-    await expect(other.ask("OPTIONS", "sip:switchboard.test")).rejects.toThrow();
+    const other = await RawSocket.upgraded(server.port, "/sip", "chat");
+    expect(await other.until("\r\n\r\n")).toStartWith("HTTP/1.1 400 ");
+    expect(await other.until("at /sip.")).toContain("Offer the WebSocket subprotocol sip at /sip.");
+    const one = await RawSocket.upgraded(server.port, "/sip", "sip");
+    expect(await one.until("\r\n\r\n")).toStartWith("HTTP/1.1 101 ");
+    for (const { socket } of [other, one]) socket.destroy();
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { chromiumPath } from "../browser/support/browser.ts";
+import { seed } from "../support/seed.ts";
 import { bothEnd, connectParties, eventually, type Kind, mediaFlows, type Party } from "./support/parties.ts";
 import { kinds, type Traveller, useRig } from "./support/rig.ts";
 
@@ -11,48 +12,73 @@ const unanswered: Record<Kind, readonly [told: RegExp, missed: RegExp]> = {
   sipjs: [/^480: SIP;cause=408/, /Cancel.*cause=408/],
 };
 
+/** What may happen to a call beside that it is answered, has media, and is hung up by the callee. */
+const parts = [
+  "unanswered, declined",
+  "given up, hung up by the caller",
+  "a lost connection at either end",
+  "hold and ICE restart by either end",
+] as const;
+type Part = (typeof parts)[number];
+
+/**
+ * Every ordered pair of kinds calls each other. Of four parts each pair does one, so that every caller and every callee does each
+ * of them with somebody; which pair does which follows the commit. SIP_MATRIX=whole has every pair do all.
+ */
+const whole = process.env.SIP_MATRIX === "whole";
+const partsOf = (round: number): readonly Part[] =>
+  whole ? parts : [parts[(round + seed) % parts.length] as Part];
+
 describe.skipIf(chromiumPath === null)("every ordered pair", () => {
   const rig = useRig({ sip: { limits: { graceTimeout: 90_000 } } });
 
   // In a round everybody has one call, so that four go on at once: most of the time of each is waiting.
   for (const round of kinds.keys()) {
     const callees = kinds.map((_, index) => kinds[(index + round) % kinds.length] as Kind);
+    const chosen = partsOf(round);
     let calls: Promise<void>[] | undefined;
     const start = (): Promise<void>[] => {
-      const started = kinds.map((from, index) => everything(from, callees[index] as Kind));
+      const started = kinds.map((from, index) => converse(from, callees[index] as Kind, new Set(chosen)));
       // Each is reported by its own test, whenever it fails.
       for (const call of started) call.catch(() => {});
       return started;
     };
     for (const [index, from] of kinds.entries())
-      test(`${from} calls ${callees[index]}: unanswered, declined, given up; media, a lost connection at either end, hold, ICE restart; hung up by either`, async () => {
+      test(`${from} calls ${callees[index]}: media, hung up by the callee; ${chosen.join("; ")}`, async () => {
         calls ??= start();
         await calls[index];
       }, 240_000);
   }
 
-  async function everything(from: Kind, to: Kind): Promise<void> {
+  async function converse(from: Kind, to: Kind, chosen: ReadonlySet<Part>): Promise<void> {
     const caller = await rig.traveller(from, `${from}-caller`);
     const callee = await rig.traveller(to, `${to}-callee`);
-    await nobodyAnswers(caller, callee);
-    await declines(caller, callee);
-    await givesUp(caller, callee);
+    if (chosen.has("unanswered, declined")) {
+      await nobodyAnswers(caller, callee);
+      await declines(caller, callee);
+    }
+    if (chosen.has("given up, hung up by the caller")) {
+      await givesUp(caller, callee);
+      await connectParties(caller, callee);
+      await caller.hangup();
+      await bothEnd(caller, callee);
+    }
 
     await connectParties(caller, callee);
     expect((await caller.state()).alerting).toBe(true);
     await mediaFlows(caller, callee);
-    await losesItsConnection(callee, caller);
-    await losesItsConnection(caller, callee);
-    // What follows goes over the new connections.
-    await holds(caller, callee);
-    await holds(callee, caller);
-    await restartsIce(caller, callee);
-    await restartsIce(callee, caller);
+    if (chosen.has("a lost connection at either end")) {
+      await losesItsConnection(callee, caller);
+      await losesItsConnection(caller, callee);
+    }
+    // In the whole matrix what follows goes over the new connections.
+    if (chosen.has("hold and ICE restart by either end")) {
+      await holds(caller, callee);
+      await holds(callee, caller);
+      await restartsIce(caller, callee);
+      await restartsIce(callee, caller);
+    }
     await callee.hangup();
-    await bothEnd(caller, callee);
-
-    await connectParties(caller, callee);
-    await caller.hangup();
     await bothEnd(caller, callee);
   }
 

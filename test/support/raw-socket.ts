@@ -13,9 +13,14 @@ export class RawSocket {
     socket.on("error", () => {});
   }
 
-  static open(port: number): Promise<RawSocket> {
+  /** Everything that came so far. */
+  get received(): Buffer {
+    return this.#received;
+  }
+
+  static open(port: number, host = "127.0.0.1"): Promise<RawSocket> {
     return new Promise((resolve, reject) => {
-      const socket = connect(port, "127.0.0.1", () => resolve(new RawSocket(socket)));
+      const socket = connect(port, host, () => resolve(new RawSocket(socket)));
       socket.once("error", reject);
     });
   }

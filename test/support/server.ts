@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly config?: object;
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Most file descriptors that it may have. */
+  readonly descriptors?: number;
 }
 
 export interface RunningServer {
@@ -48,9 +50,13 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     ...options.config,
   };
   writeFileSync(file, JSON.stringify(config));
-  const child = spawn(runtimePath(runtime), [cli, "serve", "--config", file, ...(options.args ?? [])], {
+  const { descriptors } = options;
+  const limited =
+    descriptors === undefined ? [] : ["sh", "-c", `ulimit -n ${descriptors} && exec "$@"`, "sh"];
+  const [program = "", ...args] = [...limited, runtimePath(runtime), cli, "serve", "--config", file];
+  const child = spawn(program, [...args, ...(options.args ?? [])], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, STATE_DIRECTORY: join(folder, "state"), ...options.env },
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   endWithUs(child);

@@ -1,13 +1,28 @@
 import { MemoryHub } from "../../src/backplane/memory.ts";
+import type { Backplane } from "../../src/cluster/backplane.ts";
+import { createNode, type SignalingNode } from "../../src/cluster/node.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
 import type { RoomRule } from "../../src/signaling/room/room-policy.ts";
 import { SimCore } from "./sim-core.ts";
+
+/** A node of a cluster, with a simulated clock and fake transports. */
+export class SimNode extends SimCore {
+  declare readonly core: SignalingNode;
+
+  constructor(
+    limits: Partial<Limits>,
+    rooms: RoomRule[],
+    { node, now, backplane }: { readonly node: string; readonly now: number; readonly backplane: Backplane },
+  ) {
+    super(limits, rooms, { node, now, make: (options, at) => createNode({ ...options, backplane }, at) });
+  }
+}
 
 /** Several nodes under one simulated clock, joined by a backplane in memory. */
 export class SimCluster {
   now = 1_000_000_000_000;
   readonly hub = new MemoryHub({ delivery: "pumped", now: this.now });
-  readonly nodes = new Map<string, SimCore>();
+  readonly nodes = new Map<string, SimNode>();
   readonly #frozen = new Set<string>();
   /** How far a node's clock is ahead, ms. */
   readonly #skew = new Map<string, number>();
@@ -28,8 +43,9 @@ export class SimCluster {
   }
 
   /** Starts a node, or another run of one that was killed. */
-  start(name: string): SimCore {
-    const node = new SimCore(this.#limits, this.#rooms, name, this.hub.node(name), this.#timeOf(name));
+  start(name: string): SimNode {
+    const now = this.#timeOf(name);
+    const node = new SimNode(this.#limits, this.#rooms, { node: name, now, backplane: this.hub.node(name) });
     this.nodes.set(name, node);
     return node;
   }
@@ -52,7 +68,7 @@ export class SimCluster {
     this.flow();
   }
 
-  node(name: string): SimCore {
+  node(name: string): SimNode {
     const node = this.nodes.get(name);
     if (node === undefined) throw new Error(`no node ${name}`);
     return node;
@@ -96,7 +112,7 @@ export class SimCluster {
     return this.now + (this.#skew.get(name) ?? 0);
   }
 
-  #running(): SimCore[] {
+  #running(): SimNode[] {
     return [...this.nodes].filter(([name]) => !this.#frozen.has(name)).map(([, node]) => node);
   }
 }

@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import type { Backplane } from "../../src/cluster/backplane.ts";
 import { type WireCode, wireError } from "../../src/protocol/error-codes.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { silentRequests } from "../../src/protocol/requests.ts";
-import { type Connection, Core } from "../../src/signaling/core.ts";
+import { type Connection, Core, type CoreOptions } from "../../src/signaling/core.ts";
 import type { CoreEvent } from "../../src/signaling/events.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
 import type { Ports } from "../../src/signaling/ports.ts";
@@ -25,10 +24,24 @@ const everything: Grants = {
 
 let runs = 0;
 
+/** What a test asks of the core itself. */
+export type SimulatedCore = Pick<
+  Core,
+  "open" | "gateway" | "tick" | "nextDeadline" | "drain" | "draining" | "empty" | "kick" | "stats"
+>;
+
+export interface SimCoreOptions {
+  readonly node?: string;
+  /** Unix ms at which it starts. */
+  readonly now?: number;
+  /** Makes something else of the options than a core that is alone. */
+  readonly make?: (options: CoreOptions, now: number) => SimulatedCore;
+}
+
 /** A core with a simulated clock and fake transports. Tokens: `alice`, or `alice?{"call":["bob"]}` with grants. */
 export class SimCore {
   now = 1_000_000_000_000;
-  readonly core: Core;
+  readonly core: SimulatedCore;
   readonly events: CoreEvent[] = [];
   tokenLife = 3_600_000;
   /** Clients that have a ping to answer, which they do after the core's turn. */
@@ -40,9 +53,7 @@ export class SimCore {
   constructor(
     limits: Partial<Limits> = {},
     rooms: RoomRule[] = [],
-    node = "n1",
-    backplane?: Backplane,
-    now?: number,
+    { node = "n1", now, make = (options, at) => new Core(options, at) }: SimCoreOptions = {},
   ) {
     if (now !== undefined) this.now = now;
     const ports: Ports = {
@@ -87,10 +98,7 @@ export class SimCore {
         if (event.type === "fault") throw event.error;
       },
     };
-    this.core = new Core(
-      { node, limits: { ...defaultLimits, ...limits }, ports, backplane, rooms },
-      this.now,
-    );
+    this.core = make({ node, limits: { ...defaultLimits, ...limits }, ports, rooms }, this.now);
   }
 
   /** Lets time pass, doing what falls due on the way. */

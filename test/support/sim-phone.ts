@@ -32,7 +32,7 @@ export class SimSip {
   ) {
     this.#cluster = at?.cluster;
     this.sim = at?.cluster.node(at.node) ?? new SimCore(coreLimits);
-    const core = this.sim.core.gateway();
+    const core = this.sim.core.gateway({ name: "sip", asksOffers: true });
     this.agent = new UserAgent({
       core,
       clock: { after: (ms, now, due) => core.deadlines.add(now + ms, due) },

@@ -286,6 +286,48 @@ describe("quotas", () => {
     expect(TestClient.rest(rig, { address: "192.88.0.3", port: 5 }, "c").allocate()).toBe(486);
   });
 
+  test("a user has one share, however many devices it names; a device has a smaller one", () => {
+    const rig = new Rig({ limits: { allocationsPerDevice: 2, allocationsPerUser: 3 } });
+    const device = (port: number, name: string) => TestClient.rest(rig, source(port), name).allocate();
+    expect([device(1, "alice/a"), device(2, "alice/a"), device(3, "alice/a")]).toEqual([
+      "success",
+      "success",
+      486,
+    ]);
+    expect([device(4, "alice/b"), device(5, "alice/c"), device(6, "alice")]).toEqual(["success", 486, 486]);
+    expect(device(7, "alicia/a")).toBe("success");
+    expect(rig.refused()).toMatchObject({ quota_device: 1, quota_user: 2 });
+    rig.machine.revoke("alice", rig.now);
+    expect(rig.machine.quotas.size).toBe(3);
+  });
+
+  test("neither one user nor one address takes all by default, whatever its devices are called", () => {
+    const rig = new Rig();
+    const most = (name: (n: number) => string, from: (n: number) => string): number => {
+      let got = 0;
+      for (let n = 0; n < 500; n++)
+        if (TestClient.rest(rig, { address: from(n), port: 1_000 + n }, name(n)).allocate() === "success")
+          got++;
+      return got;
+    };
+    const anywhere = (n: number): string => `11.1.${n >> 8}.${n & 255}`;
+    expect(most((n) => `alice/d${n % 20}`, anywhere)).toBe(64);
+    expect(most((n) => `guest/d${n % 20}/guest`, anywhere)).toBe(12);
+    // Guests who take another name each time, at one address; then users at one address.
+    expect(
+      most(
+        (n) => `guest${n}/tab/guest`,
+        () => "11.2.0.1",
+      ),
+    ).toBe(60);
+    expect(
+      most(
+        (n) => `user${n}/web`,
+        () => "11.3.0.1",
+      ),
+    ).toBe(128);
+  });
+
   test("a guest gets less, and all guests together leave room for others", () => {
     const rig = new Rig({ limits: { allocationsPerUser: 9, allocationsPerGuest: 2, guestAllocations: 3 } });
     const guest = (port: number, number: number) =>
@@ -296,8 +338,9 @@ describe("quotas", () => {
       "success",
       486,
     ]);
+    expect(TestClient.rest(rig, source(9), "visitor-1/other-tab/guest").allocate()).toBe(486);
     expect([guest(4, 2).allocate(), guest(5, 3).allocate()]).toEqual(["success", 486]);
-    expect(rig.refused()).toMatchObject({ quota_user: 1, quota_guests: 1 });
+    expect(rig.refused()).toMatchObject({ quota_user: 2, quota_guests: 1 });
     // Whose device is called guest is none, and takes none of the guests' room.
     for (let port = 10; port < 15; port++)
       expect(TestClient.rest(rig, source(port), "alice/guest").allocate()).toBe("success");

@@ -64,6 +64,28 @@ describe("challenges", () => {
     expect(rig.datagram(request, source(1))).toEqual([]);
   });
 
+  test("a Binding without a cookie, as old phones send it, is answered in their way", () => {
+    const rig = new Rig();
+    const id = stunCrypto.random(16);
+    const classic = (...attributes: number[]): Uint8Array =>
+      Uint8Array.of(0, 1, 0, attributes.length, ...id, ...attributes);
+    const from = source(1);
+    const mapped = Uint8Array.of(0, 1, 0, 8, 0, 1, from.port >> 8, from.port & 255, 192, 88, 0, 1);
+    const answered = Uint8Array.of(1, 1, 0, 12, ...id, ...mapped);
+    expect(rig.datagram(classic(), from)).toEqual([answered]);
+    // Whether the answer is to come from elsewhere: no; yes, which nobody can; and with something unheard of.
+    expect(rig.datagram(classic(0, 3, 0, 4, 0, 0, 0, 0), from)).toEqual([answered]);
+    const [refused] = rig.datagram(classic(0, 3, 0, 4, 0, 0, 0, 6), from);
+    const unknown = [0, 9, 0, 4, 0, 0, 4, 20, 0, 10, 0, 4, 0, 3, 0, 3];
+    expect(refused).toEqual(Uint8Array.of(1, 0x11, 0, unknown.length, ...id, ...unknown));
+    // Nothing else is done without the cookie, and nothing by a stream, where it tells messages apart.
+    const allocate = classic(0, 25, 0, 4, 17, 0, 0, 0);
+    allocate[1] = 3;
+    expect(rig.datagram(allocate, from)).toEqual([]);
+    expect(rig.datagram(classic().subarray(0, 19), from)).toEqual([]);
+    expect(rig.datagram(classic(0, 3, 0), from)).toEqual([]);
+  });
+
   test("strangers get so many answers a second and no more, whatever their port", () => {
     const rig = new Rig({ limits: { refusalsPerSecond: 10, bindingsPerSecond: 100 } });
     const count = (bytes: () => Uint8Array): number => {
@@ -83,6 +105,119 @@ describe("challenges", () => {
     for (let n = 0; n < 100; n++)
       answers += rig.datagram(bareAllocate(), { address: `2a00:1:2:3::${n}`, port: 1 }).length;
     expect(answers).toBe(20);
+  });
+});
+
+describe("a flood from a shared or forged address", () => {
+  const limits = { refusalsPerSecond: 10, bindingsPerSecond: 100, provenAnswersPerSecond: 1_000 };
+  const binding = () => new MessageWriter(method.binding, "request", stunCrypto.random(12)).bytes();
+  const here = (port: number) => ({ address: "192.88.0.1", port });
+  /** A second of it, from one port or from any; how many were answered. */
+  const flood = (rig: Rig, port: (n: number) => number, bytes = bareAllocate, perSecond = 500): number => {
+    let answers = 0;
+    for (let n = 0; n < perSecond; n++) {
+      rig.now += 1_000 / perSecond;
+      answers += rig.datagram(bytes(), here(port(n))).length;
+    }
+    return answers;
+  };
+  const everyPort = (n: number): number => 10_000 + n;
+
+  test("from one port: others behind the same address get in", () => {
+    const rig = new Rig({ limits });
+    for (const bytes of [bareAllocate, binding]) flood(rig, () => 9, bytes);
+    expect(flood(rig, () => 9)).toBeLessThanOrEqual(5);
+    expect(new TestClient(rig, here(1)).allocate()).toBe("success");
+    flood(rig, () => 9, binding);
+    expect(rig.datagram(binding(), here(2))).toHaveLength(1);
+  });
+
+  test("from all ports: a stranger is answered as rarely as before", () => {
+    const rig = new Rig({ limits });
+    flood(rig, everyPort);
+    expect(flood(rig, everyPort)).toBe(10);
+    expect(flood(rig, everyPort, binding)).toBeLessThanOrEqual(300);
+    expect(flood(rig, everyPort, binding)).toBe(100);
+  });
+
+  test("once somebody there has returned a nonce, by UDP or TCP, newcomers get in beside it", () => {
+    for (const transport of ["udp", "tcp"] as const) {
+      const rig = new Rig({ limits });
+      if (transport === "udp") expect(new TestClient(rig, here(1)).allocate()).toBe("success");
+      flood(rig, everyPort);
+      if (transport === "tcp") expect(TestClient.tcp(rig, here(1)).allocate()).toBe("success");
+      for (let port = 2; port < 10; port++) {
+        flood(rig, everyPort);
+        expect(new TestClient(rig, here(port)).allocate()).toBe("success");
+      }
+      flood(rig, everyPort, binding);
+      expect(rig.datagram(binding(), here(10))).toHaveLength(1);
+      // It has an end: a rate (and twice as many at once), and an hour without a nonce.
+      expect(flood(rig, everyPort, bareAllocate, 10_000)).toBeLessThanOrEqual(3_000);
+      expect(flood(rig, everyPort, bareAllocate, 10_000)).toBeLessThanOrEqual(1_001);
+      rig.now += 3_600_000;
+      flood(rig, everyPort);
+      expect(flood(rig, everyPort)).toBe(10);
+    }
+  });
+
+  test("IPv6 is proven by /64", () => {
+    const rig = new Rig({ limits });
+    const at = (address: string) => ({ address, port: 5 });
+    expect(new TestClient(rig, at("2a00:1:2:3::1")).allocate()).toBe("success");
+    const answered = (prefix: string): number => {
+      let answers = 0;
+      for (let n = 0; n < 500; n++) answers += rig.datagram(bareAllocate(), at(`${prefix}::${n + 2}`)).length;
+      return answers;
+    };
+    expect(answered("2a00:1:2:3")).toBe(500);
+    expect(answered("2a00:1:2:4")).toBe(20);
+  });
+
+  test("who has a nonce, if an old one, is told the new one, and its call goes on", () => {
+    const rig = new Rig({ limits });
+    const client = new TestClient(rig, here(1));
+    expect(client.allocate({ lifetime: 3_600 })).toBe("success");
+    for (let asked = 0; asked < 3; asked++) {
+      // Older than the proof, so that nothing but the nonce speaks for it.
+      rig.now += 3_500_000;
+      expect(client.refresh(3_600)).toBe("success");
+      rig.now += 700_000;
+      flood(rig, everyPort);
+      expect(client.refresh(3_600)).toBe("success");
+    }
+    expect(rig.refused().stale_nonce).toBe(6);
+  });
+
+  test("a nonce speaks for its source only, and so often only", () => {
+    const rig = new Rig({ limits });
+    const client = new TestClient(rig, here(1));
+    client.challenge();
+    flood(rig, everyPort);
+    rig.now += 601_000;
+    const stale = (port: number): number => {
+      const other = new TestClient(rig, here(port));
+      other.nonce = client.nonce;
+      let answers = 0;
+      for (let n = 0; n < 100; n++)
+        answers += rig.datagram(
+          other.message(method.refresh, () => {}),
+          other.source,
+        ).length;
+      return answers;
+    };
+    expect(stale(1)).toBe(20);
+    // Only the port's share of a stranger, and of an address that is proven by now: 250 a second.
+    const forged = new Rig({ limits });
+    const thief = new TestClient(forged, here(2));
+    thief.nonce = client.nonce?.map((byte) => byte ^ 1);
+    let answers = 0;
+    for (let n = 0; n < 100; n++)
+      answers += forged.datagram(
+        thief.message(method.refresh, () => {}),
+        thief.source,
+      ).length;
+    expect(answers).toBe(5);
   });
 });
 

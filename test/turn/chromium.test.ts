@@ -59,7 +59,7 @@ describe.skipIf(chromiumPath === null)("Chromium, relay only", () => {
   let page: Page;
   beforeAll(async () => {
     // As strict as it comes: no peer on this machine is open, whatever the tests of the tools need.
-    turn = await startTestTls({ unsafeLoopback: false, oldChannelNumbers: false });
+    turn = await startTestTls({ unsafeLoopback: false });
     pages = createServer((_request, response) => response.end("<!doctype html>"));
     await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
     browser = await launch("none", ["--ignore-certificate-errors"]);

@@ -32,7 +32,7 @@ describe("turnserver.conf", () => {
       "no-dtls",
       "unauthorized-ratelimit",
       "user-quota=32",
-      "total-quota=1000",
+      "total-quota=500",
       "max-bps=2500000",
       "denied-peer-ip=10.0.0.0-10.255.255.255",
       "denied-peer-ip=169.254.0.0-169.254.255.255",
@@ -52,7 +52,7 @@ describe("turnserver.conf", () => {
       publicAddresses: ["8.8.8.8"],
       allowPeers: ["10.1.0.0/16"],
       denyPeers: ["9.9.9.9"],
-      limits: { allocationsPerUser: 5 },
+      limits: { allocationsPerDevice: 5 },
     });
     for (const line of [
       "tls-listening-port=5349",

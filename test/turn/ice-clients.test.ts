@@ -28,7 +28,6 @@ describe("ICE agents, relay only", () => {
     // direct path in spite of its setting.
     turn = await startTestTurn({
       unsafeLoopback: false,
-      oldChannelNumbers: false,
       relayAddresses: ["127.0.0.2"],
     });
   });

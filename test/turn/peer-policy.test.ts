@@ -14,6 +14,9 @@ const forbidden4 = [
   "100.127.255.254",
   "127.0.0.1",
   "127.255.0.1",
+  "168.63.129.16",
+  "100.100.100.200",
+  "192.0.0.192",
   "169.254.169.254",
   "172.16.0.1",
   "172.31.255.255",
@@ -36,6 +39,10 @@ const forbidden6 = [
   "::",
   "::1",
   "fc00::1",
+  "fd00:ec2::254",
+  "fd20:ce::254",
+  "fd00:c1::a9fe:a9fe",
+  "fd00:42::42",
   "fdff::1",
   "fe80::1",
   "febf::1",
@@ -50,6 +57,15 @@ const forbidden6 = [
   "100::1",
   "3fff::1",
   "64:ff9b:1::1",
+  "1::1",
+  "200::1",
+  "64:ff9c::1",
+  "1fff::1",
+  "4000::1",
+  "8000::1",
+  "dfff::1",
+  "f000::1",
+  "fe00::1",
 ];
 const open4 = [
   "8.8.8.8",
@@ -71,11 +87,15 @@ const words = (text: string): string => text.match(/.{4}/g)?.join(":") ?? "";
 const encodings: Readonly<Record<string, (address: string) => string>> = {
   mapped: (address) => `::ffff:${address}`,
   compatible: (address) => `::${address}`,
+  siit: (address) => `::ffff:0:${address}`,
+  isatap: (address) => `2a00:1:2:3:0:5efe:${words(hex(address))}`,
+  "isatap, universal": (address) => `2a00:1:2:3:200:5efe:${words(hex(address))}`,
   nat64: (address) => `64:ff9b::${address}`,
   "local nat64": (address) => {
     const [a, b] = [hex(address).slice(0, 4), hex(address).slice(4)];
     return `64:ff9b:1:${a}:00${b.slice(0, 2)}:${b.slice(2)}00::`;
   },
+  "local nat64 of /96": (address) => `64:ff9b:1:808:8:800:${words(hex(address))}`,
   "6to4": (address) => `2002:${words(hex(address))}::1`,
   teredo: (address) => {
     const flipped = Buffer.from(hex(address), "hex").map((byte) => byte ^ 0xff);
@@ -127,7 +147,7 @@ describe("forbidden peers", () => {
 
   test("public peers are let through, plain and translated", () => {
     for (const entry of ["CreatePermission", "ChannelBind"])
-      for (const peer of [...open4, ...open6, "64:ff9b::8.8.8.8", "2002:808:808::1"])
+      for (const peer of [...open4, ...open6, "64:ff9b::8.8.8.8", "2002:808:808::1", "2a00::5efe:808:808"])
         expect(`${peer} ${tried(entry, peer)}`).toBe(`${peer} true`);
   });
 
@@ -163,6 +183,10 @@ describe("configuration", () => {
     expect(judge("192.168.0.1", options)).toBe("private");
     expect(judge("::ffff:10.1.2.3", options)).toBe("embedded_ipv4");
     expect(judge("64:ff9b::10.1.2.3", options)).toBe("direct");
+    const translator = { allowPeers: ["64:ff9b:1::/48"] };
+    expect(judge("64:ff9b:1::8.8.8.8", translator)).toBe("direct");
+    expect(judge("64:ff9b:1:808:8:800::", translator)).toBe("direct");
+    expect(judge("64:ff9b:1::10.1.2.3", translator)).toBe("private");
   });
 
   test("allowPeers opens neither this machine nor its neighborhood", () => {
@@ -173,6 +197,13 @@ describe("configuration", () => {
     expect(judge("fe80::1", options)).toBe("link_local");
     expect(judge("224.0.0.1", options)).toBe("multicast");
     expect(judge("255.255.255.255", options)).toBe("multicast");
+    for (const peer of ["168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"])
+      expect(judge(peer, options)).toBe("metadata");
+    expect(judge("64:ff9b::168.63.129.16", options)).toBe("metadata");
+    expect(judge("::ffff:0:127.0.0.1", options)).toBe("loopback");
+    expect(judge("::ffff:0:8.8.8.8", options)).toBe("embedded_ipv4");
+    expect(judge("64:ff9b:1:808:8:800:7f00:1", options)).toBe("loopback");
+    expect(judge("2a00::5efe:7f00:1", options)).toBe("loopback");
     expect(judge("::1", options)).toBe("loopback");
     expect(judge("11.22.33.44", options)).toBe("host");
     expect(judge("::ffff:127.0.0.1", options)).toBe("loopback");

@@ -91,16 +91,14 @@ describe("channels", () => {
     expect(client.bind(0x4001, "8.8.8.8", 10)).toBe("success");
   });
 
-  test("numbers end at 0x4FFF, or at 0x7FFF for old clients", () => {
-    const { client } = allocated();
-    for (const number of [0, 0x3fff, 0x5000, 0x7fff, 0x8000, 0xffff])
-      expect(client.bind(number, "8.8.8.8", 9)).toBe(400);
-    expect(client.bind(0x4fff, "8.8.8.8", 9)).toBe("success");
-    const old = allocated({ oldChannelNumbers: true });
-    expect(old.client.bind(0x7fff, "8.8.8.8", 9)).toBe("success");
-    expect(old.client.bind(0x8000, "8.8.8.8", 9)).toBe(400);
-    old.client.channelData(0x7fff, "out");
-    expect(old.texts()).toEqual(["8.8.8.8:9 out"]);
+  test("numbers are 0x4000 to 0x7FFF, as RFC 5766 had them", () => {
+    const { client, texts } = allocated();
+    for (const number of [0, 0x3fff, 0x8000, 0xffff]) expect(client.bind(number, "8.8.8.8", 9)).toBe(400);
+    for (const [peer, number] of [0x4000, 0x4fff, 0x5000, 0x7fff].entries()) {
+      expect(client.bind(number, "8.8.8.8", 9 + peer)).toBe("success");
+      client.channelData(number, "out");
+    }
+    expect(texts()).toEqual(["8.8.8.8:9 out", "8.8.8.8:10 out", "8.8.8.8:11 out", "8.8.8.8:12 out"]);
   });
 
   test("outlive their permission but don't replace it", () => {

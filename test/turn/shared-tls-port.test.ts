@@ -4,6 +4,7 @@ import { type AddressInfo, connect as connectTcp } from "node:net";
 import { connect } from "node:tls";
 import { readCertificate } from "../../src/net/certificate-files.ts";
 import { connectStream } from "../../src/net/connect.ts";
+import { ConnectionCaps } from "../../src/net/connection-caps.ts";
 import { listen } from "../../src/net/listen.ts";
 import { SharedTlsPort } from "../../src/net/shared-tls-port.ts";
 import type { TurnServer } from "../../src/turn/server.ts";
@@ -31,6 +32,7 @@ describe("HTTPS and TURN on one port", () => {
       host: "127.0.0.1",
       port: 0,
       certificate: readCertificate(cert, key),
+      caps: new ConnectionCaps({ total: 100, perAddress: 100 }),
       stun: (stream) => turn.accept(stream),
       http: (socket) => app.emit("connection", socket),
     });

@@ -1,4 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Call, Client } from "../../src/client/index.ts";
 import { hasNats, NatsServer } from "../support/nats-server.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
@@ -48,6 +51,45 @@ test("the only server is killed and starts again: the call, moved before, is fou
   await renegotiates(theirs, call);
   await theirs.hangup();
   expect((await call.ended).reason).toBe("hangup");
+});
+
+test("with the default settings, a killed server that starts again finds its calls", async () => {
+  const state = mkdtempSync(join(tmpdir(), "switchboard-state-"));
+  running.push({ stop: async () => rmSync(state, { recursive: true, force: true }) });
+  const first = await byDefault(0, state);
+  const [alice, , desktop] = await devices(first.url);
+  const { call, theirs } = await talk(alice, desktop);
+  const { id } = call;
+  await first.kill();
+  await byDefault(first.port, state);
+  await back(alice, desktop);
+  expect([call.id, theirs.id]).toEqual([id, id]);
+  await Promise.all([frames(call.remote), frames(theirs.remote)]);
+  await renegotiates(call, theirs);
+  await theirs.hangup();
+  expect((await call.ended).reason).toBe("hangup");
+});
+
+test("a server that has lost its keys ends no call whose media flows, only what it can't go on with", async () => {
+  const first = await single();
+  const [alice, phone] = await devices(first.url);
+  const { call, theirs } = await talk(alice, phone);
+  const carol = device(first.url, "carol", "phone");
+  await carol.ready;
+  const ringing = carol.next("incoming");
+  const unanswered = alice.call("carol", { media: await camera() });
+  await ringing;
+  await first.kill();
+  const second = await startServer({
+    config: { port: first.port, ticketKey: "another key than that before" },
+  });
+  running.push(second);
+  await back(alice, phone);
+  expect((await unanswered.ended).reason).toBe("lost");
+  await Promise.all([frames(call.remote), frames(theirs.remote)]);
+  expect([call.state, theirs.state]).toEqual(["connected", "connected"]);
+  await Promise.all([call.hangup(), theirs.hangup()]);
+  expect([(await call.ended).reason, (await theirs.ended).reason]).toEqual(["hangup", "hangup"]);
 });
 
 test("who hangs up while the server is dead is heard when it is back", async () => {
@@ -150,6 +192,13 @@ test.skipIf(!hasNats)(
     expect((await call.ended).reason).toBe("hangup");
   },
 );
+
+/** A server in development mode as `npm start` has it, but for its port. */
+async function byDefault(port: number, state: string): Promise<RunningServer> {
+  const server = await startServer({ config: { port }, env: { STATE_DIRECTORY: state } });
+  running.push(server);
+  return server;
+}
 
 /** One server on its own; at the port of an earlier one, where it is given. */
 async function single(port = 0): Promise<RunningServer> {

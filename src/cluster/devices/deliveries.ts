@@ -8,8 +8,8 @@ interface Open {
 }
 
 /**
- * Messages of devices of this node that are on their way to devices of others. A link leaves its node only when there are none
- * by it: what its device says from elsewhere would overtake them.
+ * Messages of this node's devices that are on their way to devices of other nodes. A link leaves its node only when its
+ * device has none under way: what the device says from its next node would overtake them.
  */
 export class Deliveries {
   readonly #nodes: Nodes;
@@ -21,7 +21,7 @@ export class Deliveries {
     this.#now = now;
   }
 
-  /** The device has said something that is under way until the answer is called. */
+  /** The device has sent a message, which is under way until the returned function is called. */
   begin(device: Device): () => void {
     const open = this.#open.get(device) ?? { count: 0, waiting: [] };
     open.count += 1;
@@ -34,7 +34,7 @@ export class Deliveries {
     };
   }
 
-  /** Calls back when nothing that the device has said is under way. */
+  /** Calls back when no message of the device is under way. */
   whenNone(device: Device, done: () => void): void {
     const open = this.#open.get(device);
     if (open === undefined) done();
@@ -42,8 +42,8 @@ export class Deliveries {
   }
 
   /**
-   * Calls back when everything that was said to these devices has arrived where their links are, or may not have at one of
-   * them.
+   * Calls back when everything that was said to these devices has arrived where their links are, or with false when it
+   * may not have arrived at one of them.
    */
   arrived(devices: readonly Device[], done: (arrived: boolean, now: number) => void): void {
     let left = 1;
@@ -69,7 +69,7 @@ export class Deliveries {
       }
       const { node } = link;
       this.#nodes.flushed(node, (arrived) => {
-        // It has gone on meanwhile, and what was said to it is on its way there.
+        // The link has moved meanwhile, and what was said to it is on its way after it.
         if (arrived && (link.holds || link.node !== node)) this.#settle(link, done);
         else done(arrived);
       });

@@ -3,13 +3,13 @@ import type { Backplane } from "../backplane.ts";
 import type { Nodes } from "../nodes.ts";
 import type { Following, Ready } from "./following.ts";
 
-/** Which nodes hold devices of the user? Each of them sends its list to `by`. */
+/** Asks all nodes which of them hold devices of the user. Each holder sends its list to `by`. */
 export interface HolderQuestion {
   readonly op: "who";
   readonly by: string;
 }
 
-/** The first answer names them all. */
+/** The first answer counts, and names all holders. */
 export interface HolderAnswer {
   readonly holders: readonly string[];
 }
@@ -19,19 +19,20 @@ export interface HolderSearchOptions {
   readonly backplane: Backplane;
   readonly deadlines: Deadlines;
   now(): number;
-  /** False: nobody wants to know any more. */
+  /** False when the user is followed no longer. */
   current(following: Following): boolean;
-  /** That node holds none, whatever it has said before. */
+  /** That node holds no devices of the user, whatever it has listed before. */
   none(following: Following, node: string, now: number): void;
 }
 
+/** ms */
 const askTimeout = 1_000;
-/** Asked again after a question that failed: one look-up is none. ms */
+/** How long after a question that failed it is asked again. ms */
 const askAgain = [500, 1_000, 4_000] as const;
 
 /**
- * Finds all nodes that hold devices of a user: the first answer names them, and it is complete when each has sent its list.
- * Nobody answers: it is complete at once.
+ * Finds all nodes that hold devices of a user. The first answer names them, and the search is complete when each has
+ * sent its list. Where no node answers it is complete at once.
  */
 export class HolderSearch {
   readonly #options: HolderSearchOptions;
@@ -40,11 +41,11 @@ export class HolderSearch {
     this.#options = options;
   }
 
-  /** Calls back when all holders have answered; false: they could not be asked. */
+  /** Calls back with true when all holders have sent their lists, and with false when they could not be asked. */
   whenComplete(following: Following, ready: Ready): void {
     const { nodes, now } = this.#options;
     if (following.complete) ready(true, now());
-    // Who waits already is called first.
+    // Callers that wait already are called first.
     else if (!nodes.reachable && following.ready.length === 0) ready(false, now());
     else {
       following.ready.push(ready);
@@ -52,6 +53,7 @@ export class HolderSearch {
     }
   }
 
+  /** Asks which nodes hold devices of the user. */
   ask(following: Following): void {
     const { backplane, nodes, now, current } = this.#options;
     following.again?.cancel();
@@ -69,14 +71,14 @@ export class HolderSearch {
     });
   }
 
-  /** That node has sent its list. */
+  /** A node has sent its list. */
   answered(following: Following, node: string, now: number): void {
     following.answered.add(node);
     following.awaited?.delete(node);
     this.#check(following, now);
   }
 
-  /** Whoever waits hears that it comes to nothing. */
+  /** Calls back with false whoever waits: the user is followed no longer. */
   giveUp(following: Following, now: number): void {
     this.#tell(following, false, now);
   }
@@ -93,7 +95,7 @@ export class HolderSearch {
       holders.filter((node) => node !== nodes.name && !following.answered.has(node)),
     );
     this.#check(following, now);
-    // A holder that was named may be one that has just died.
+    // A holder that was named may have just died.
     if (following.awaited !== undefined)
       following.again = deadlines.add(now + askTimeout, (later) => this.#failed(following, later));
   }

@@ -1,11 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { resumeAt, signIn } from "../../../test/support/cluster-steps.ts";
+import { resumeAt, signIn, three } from "../../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
 import type { SimClient } from "../../../test/support/sim-core.ts";
 
-const three = ["n1", "n2", "n3"];
 const say = (client: SimClient, body: number) => client.ask("send", { to: "bob", body });
-/** Goes on at that node, as soon as it may. */
+/** The client goes on at that node, as soon as it may. */
 const goTo = (cluster: SimCluster, client: SimClient, node: string) => {
   resumeAt(cluster, client, node);
   for (let waited = 0; client.welcome === undefined && waited < 1_500; waited += 50) cluster.pass(50);
@@ -14,7 +13,7 @@ const goTo = (cluster: SimCluster, client: SimClient, node: string) => {
 const heard = (client: SimClient) => client.pushes("message").map(({ body }) => body);
 
 describe("messages of one device keep their order", () => {
-  test("what waits to reach the receiver's node is there before the sender says more at another one", () => {
+  test("a message that waits for the receiver's node arrives before those that the sender sends from its next node", () => {
     const cluster = new SimCluster(three);
     const bob = signIn(cluster, "n2", "bob/phone");
     const alice = signIn(cluster, "n1", "alice/web");
@@ -31,13 +30,13 @@ describe("messages of one device keep their order", () => {
     expect(alice.heard.filter(({ ok }) => ok?.delivered === 1)).toHaveLength(3);
   });
 
-  test("so is what follows the receiver to its next node", () => {
+  test("so does one that follows the receiver to its next node", () => {
     const cluster = new SimCluster(three);
     const bob = signIn(cluster, "n2", "bob/phone");
     const alice = signIn(cluster, "n1", "alice/web");
     say(alice, 1);
     cluster.flow();
-    // Alice's node does not hear where the link has gone, and the way there is cut for a moment.
+    // Alice's node does not hear where bob's link has gone, and that node is cut off for a moment.
     cluster.hub.sleep("n1");
     resumeAt(cluster, bob, "n3");
     cluster.hub.down("n3");
@@ -55,10 +54,10 @@ describe("messages of one device keep their order", () => {
     expect(alice.heard.filter(({ ok }) => ok?.delivered === 1)).toHaveLength(3);
   });
 
-  test("nor does one overtake those that wait for a node that holds the user too, when the backplane goes", () => {
+  test("none overtakes those that wait for another node that may hold the user, when the backplane goes down", () => {
     const cluster = new SimCluster(three);
     signIn(cluster, "n2", "bob/phone");
-    // A node that held the user until now still names the others.
+    // A node that held the user until now still names the other holders.
     signIn(cluster, "n3", "bob/tablet").drop(1000);
     const alice = signIn(cluster, "n1", "alice/web");
     cluster.pass(1_000);

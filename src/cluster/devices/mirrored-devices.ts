@@ -1,25 +1,26 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
-import { Device } from "../../signaling/device.ts";
+import { Device, type LinkEnd } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
-import type { LinkEnd } from "../../signaling/link/links.ts";
-import type { Closed, DeviceList, DeviceNotice, NodeItem } from "../items.ts";
+import type { DeviceList, DeviceNotice, NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
+import type { Announcer } from "./announcer.ts";
 import { type LocalDevice, newerRun, update } from "./device-notice.ts";
 import type { Following } from "./following.ts";
+import type { Interest } from "./interest.ts";
 import { RemoteLink } from "./remote-link.ts";
 
 export interface MirrorEvents {
-  /** A device of another node can be rung, and seen, from now on. */
+  /** A device of another node can be rung and seen from now on. */
   arrived(device: Device, now: number): void;
-  /** It is gone for good. */
+  /** A device of another node is gone for good. */
   departed(device: Device, why: LinkEnd, now: number): void;
   /** What others may see of the user has changed. */
   changed(user: string, now: number): void;
-  /** Another node holds a newer run of this device. `same`: of the same instance. */
+  /** Another node holds a newer run of this local device. `same`: of the same instance. */
   displaced(device: Device, same: boolean, now: number): void;
-  /** The link has gone over to that node. */
+  /** The link has moved to that node. */
   moved(link: RemoteLink, to: string, now: number): void;
-  /** From now on something can be said to the link by way of its node. */
+  /** From now on items for the link can be sent to its node. */
   reached(link: RemoteLink): void;
 }
 
@@ -30,19 +31,16 @@ export interface MirroredDevicesOptions {
   now(): number;
   local(user: string): readonly LocalDevice[];
   readonly events: MirrorEvents;
-  /** What is known of the user; with `following` from now on, if nothing was. */
-  known(user: string): Following | undefined;
-  following(user: string): Following;
-  announce(user: string, closed?: Closed): void;
-  used(user: string, used: boolean): void;
+  readonly interest: Interest;
+  readonly announcer: Announcer;
 }
 
-/** How long a link may be on its way without a word of the node that it went to. ms */
+/** How long after a link has moved its new node may say nothing of it. ms */
 const confirmTimeout = 10_000;
 
 /**
- * The devices of other nodes that stand in the directory of this one, each with a {@link RemoteLink}: as their nodes list
- * them, or speak of one of them. Of two runs of one device the newer one stays.
+ * The devices of other nodes in the directory of this one, each with a {@link RemoteLink}. It follows what their nodes
+ * list, or say of one of them. Of two runs of one device the newer one stays.
  */
 export class MirroredDevices {
   readonly #options: MirroredDevicesOptions;
@@ -56,6 +54,7 @@ export class MirroredDevices {
     return this.#links.size;
   }
 
+  /** The device of that link, where it is one of another node. */
   byLink(link: string): Device | undefined {
     return this.#links.get(link);
   }
@@ -64,32 +63,33 @@ export class MirroredDevices {
   ended(device: Device, why: LinkEnd, now: number): void {
     const { link, user } = device;
     if (!(link instanceof RemoteLink) || this.#links.get(link.id) !== device) return;
-    this.#options.known(user)?.lists.get(link.node)?.devices.delete(link.id);
+    this.#options.interest.get(user)?.lists.get(link.node)?.devices.delete(link.id);
     this.drop(device, why, now);
     this.#options.events.changed(user, now);
   }
 
-  /** Forgets a remote device that a newer run displaced here. */
+  /** Forgets a remote device that a newer run has displaced here, and calls no event. */
   forget(device: Device): void {
     const { link } = device;
     if (!(link instanceof RemoteLink)) return;
-    this.#options.known(device.user)?.lists.get(link.node)?.devices.delete(link.id);
+    this.#options.interest.get(device.user)?.lists.get(link.node)?.devices.delete(link.id);
     this.#remove(device, link);
   }
 
-  /** The link of a remote device has gone over to that node. */
+  /** The link of a remote device has moved to that node. */
   relocated(id: string, to: string, now: number): void {
     const device = this.#links.get(id);
     const link = device?.link;
     if (device === undefined || !(link instanceof RemoteLink) || link.node === to) return;
-    const following = this.#options.following(device.user);
+    const following = this.#options.interest.of(device.user);
     this.#listOf(following, link.node).devices.delete(id);
     if (to !== this.#options.nodes.name) this.#listOf(following, to).devices.set(id, device);
     this.#awaitConfirmation(device, link, now);
     this.#options.events.moved(link, to, now);
+    device.node = to;
   }
 
-  /** A link that its next node never speaks of is lost. */
+  /** Ends the device if the new node never says that it has the link. */
   #awaitConfirmation(device: Device, link: RemoteLink, now: number): void {
     link.confirmed = false;
     this.#options.deadlines.add(now + confirmTimeout, (later) => {
@@ -97,9 +97,12 @@ export class MirroredDevices {
     });
   }
 
-  /** A local link has gone over to that node: its device goes on as one of there. */
+  /**
+   * A local link has moved to that node: its device goes on as one of that node's. `sessions`: those of this node that
+   * it is in.
+   */
   gaveAway(device: Device, to: string, sessions: readonly string[]): void {
-    const following = this.#options.following(device.user);
+    const following = this.#options.interest.of(device.user);
     const { id: link, instance = "", attempt = 1 } = device.link;
     const remote = this.#newLink({
       link,
@@ -110,22 +113,24 @@ export class MirroredDevices {
       attempt,
     });
     device.link = remote;
+    device.node = to;
     this.#listOf(following, to).devices.set(link, device);
     this.#links.set(link, device);
     remote.knownIn(sessions);
     this.#awaitConfirmation(device, remote, this.#options.now());
-    this.#options.announce(device.user, { link, movedTo: to });
+    this.#options.announcer.announce(device.user, { link, movedTo: to });
   }
 
-  /** The link of a remote device is one of this node from now on. Answers what waits to be said to it. */
+  /** The link of a remote device has moved here. Returns the device, and the items that were held back for the link. */
   tookOver(id: string): { readonly device: Device; readonly held: NodeItem[] } | undefined {
     const device = this.#links.get(id);
     const link = device?.link;
     if (device === undefined || !(link instanceof RemoteLink)) return undefined;
-    this.#options.known(device.user)?.lists.get(link.node)?.devices.delete(id);
+    this.#options.interest.get(device.user)?.lists.get(link.node)?.devices.delete(id);
     this.#links.delete(id);
     const held = link.takeHeld();
     link.ended();
+    device.node = undefined;
     return { device, held };
   }
 
@@ -138,7 +143,7 @@ export class MirroredDevices {
     return list;
   }
 
-  /** Takes the list of another node: what it says is what is there. */
+  /** Takes a list of another node: the user has these devices there and no others. */
   take(following: Following, list: DeviceList, now: number): void {
     const { node, user } = list;
     const { events } = this.#options;
@@ -147,11 +152,11 @@ export class MirroredDevices {
       known.version = Number.isFinite(list.version) ? list.version : known.version;
       let changed = false;
       const told = new Set(list.devices.map(({ link }) => link));
-      // Those that are gone first: one of the same name may have come in their place.
+      // Devices that are gone come first: others of the same names may have taken their places.
       for (const [link, device] of [...known.devices]) {
         if (told.has(link)) continue;
         const closed = list.closed?.find((one) => one.link === link);
-        // It was made before the link came there.
+        // The list was made before the link came to that node.
         if (closed === undefined && (device.link as RemoteLink).confirmed === false) continue;
         if (closed !== undefined && "movedTo" in closed) {
           this.relocated(link, closed.movedTo, now);
@@ -169,8 +174,8 @@ export class MirroredDevices {
   }
 
   /**
-   * A node speaks of one of its devices. `met` hears of a new one before an older run of it gives way. True when others see a
-   * difference.
+   * A node describes one of its devices. `met` hears of a device that is new here before an older run of it gives way.
+   * True when others see a difference.
    */
   meet(
     following: Following,
@@ -184,22 +189,22 @@ export class MirroredDevices {
     const known = this.#links.get(one.link);
     if (known !== undefined) {
       const link = known.link as RemoteLink;
-      // A former node's last word may come late: whoever has the link now has heard a later hello.
+      // The list of a former node may come late: the node that has the link by now has heard a later hello.
       if (one.attempt < link.attempt) return false;
       if (link.node !== node) this.relocated(one.link, node, now);
       link.confirmed = true;
       link.attempt = one.attempt;
       return update(known, one);
     }
-    // The link is, or was until now, one of this node: it comes from here, and whoever gave it away knows.
+    // The link is one of this node, or was until now: what this node knows of it is newer.
     const local = this.#options.local(user).find(({ device }) => device.id === one.id);
     if (local?.device.link.id === one.link) return false;
     if (local !== undefined) {
       const same = local.instance === one.instance;
       const newer = newerRun(one, node, { ...local, node: this.#options.nodes.name });
       if (!newer) {
-        // It has not heard of ours: it will, and give way.
-        this.#options.announce(user);
+        // The other node has not heard of the local run. When it does, its own gives way.
+        this.#options.announcer.announce(user);
         return false;
       }
       const device = this.#enter(following, node, one);
@@ -223,7 +228,7 @@ export class MirroredDevices {
 
   #enter(following: Following, node: string, one: DeviceNotice): Device {
     const { directory } = this.#options;
-    const { link: id, stamp, instance, attempt, kind, name, capabilities } = one;
+    const { link: id, stamp, instance, attempt, kind, name, capabilities, gateway } = one;
     const link = this.#newLink({ link: id, user: following.user, node, stamp, instance, attempt });
     this.#options.events.reached(link);
     const device = new Device({
@@ -234,6 +239,8 @@ export class MirroredDevices {
       capabilities,
       link,
       grants: {},
+      node,
+      ...(gateway === undefined ? {} : { gateway }),
     });
     device.stamp = stamp;
     update(device, one);
@@ -244,14 +251,13 @@ export class MirroredDevices {
   }
 
   #newLink(of: ConstructorParameters<typeof RemoteLink>[1]): RemoteLink {
-    const { nodes } = this.#options;
-    return new RemoteLink(
-      { send: (to, item) => nodes.send(to, item), used: (link, used) => this.#options.used(link.user, used) },
-      of,
-    );
+    const { nodes, interest } = this.#options;
+    const send = (to: string, item: NodeItem) => nodes.send(to, item);
+    const used = ({ user }: RemoteLink, is: boolean) => (is ? interest.follow(user) : interest.release(user));
+    return new RemoteLink({ send, used }, of);
   }
 
-  /** A device is gone, and its entry in the list of its node with it. */
+  /** A device is gone for good; the caller takes it out of the list of its node. */
   drop(device: Device, why: LinkEnd, now: number): void {
     const { link } = device;
     if (!(link instanceof RemoteLink) || this.#links.get(link.id) !== device) return;

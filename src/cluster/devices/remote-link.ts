@@ -6,27 +6,27 @@ import type { NodeItem } from "../items.ts";
 /** What a remote link needs of the cluster. */
 export interface RemoteLinkHost {
   send(node: string, item: NodeItem): void;
-  /** The device has part in a first session here, or in none any more: it must stay known as long. */
+  /** The device is in a first session of this node, or in none any more. While it is in one it must stay known here. */
   used(link: RemoteLink, used: boolean): void;
 }
 
-/** The conversation with a device of another node: what is said to it travels there. */
+/** The link of a device of another node: what is delivered to it travels to that node. */
 export class RemoteLink implements DeviceLink {
   readonly id: string;
   readonly user: string;
   readonly stamp: number;
   readonly instance: string;
   attempt: number;
-  /** The node that holds the link now. */
+  /** The node that holds the link, as far as is known. */
   node: string;
   state: "live" | "suspended" | "closed" = "live";
-  /** Its node has said itself that it holds the link. Until then what it does not say of it means nothing. */
+  /** The node has said that it holds the link. Until then a list of its devices without this one means nothing. */
   confirmed = true;
   readonly #host: RemoteLinkHost;
   readonly #sessions = new Set<string>();
-  /** What is held back while the link is on its way to another node. */
+  /** Items that are held back while the link moves to another node; undefined while none are. */
   #held: NodeItem[] | undefined;
-  /** Who waits for that to be over. */
+  /** Callers that wait until nothing is held back. */
   #waiting: (() => void)[] = [];
 
   constructor(
@@ -50,7 +50,7 @@ export class RemoteLink implements DeviceLink {
     this.#send({ t: "reply", link: this.id, id, outcome });
   }
 
-  /** Replies to a request whose success is not replied to. */
+  /** Refuses a silent request, which gets a reply only when it fails. */
   refuse(id: number, outcome: Outcome): void {
     this.#send({ t: "reply", link: this.id, id, outcome, silent: true });
   }
@@ -64,39 +64,45 @@ export class RemoteLink implements DeviceLink {
     this.#send({ t: "shut", link: this.id, why });
   }
 
+  /** The device has a leg in a session of this node. */
   bound(session: string, epoch: number, leg: number): void {
     if (this.#sessions.size === 0) {
       this.#host.used(this, true);
-      // Without a part in sessions here its node did not say how it is; it does so now, if it is suspended.
+      // While the device was in no session here, its node did not report the link's state. It does now, if the link is suspended.
       if (this.state === "suspended") this.state = "live";
     }
     this.#sessions.add(session);
     this.#send({ t: "bound", link: this.id, session, epoch, leg });
   }
 
+  /**
+   * The device has no leg in the session here any more. `goesOn`: the session goes on under another owner, so the node
+   * is not told.
+   */
   unbound(session: string, goesOn: boolean): void {
     if (!this.#sessions.delete(session)) return;
     if (!goesOn) this.#send({ t: "unbound", link: this.id, session });
     if (this.#sessions.size === 0) this.#host.used(this, false);
   }
 
-  /** The sessions here that the device has part in, without telling its node, which knows. */
+  /** Notes the sessions of this node that the device is in. Its node knows them, and is not told. */
   knownIn(sessions: readonly string[]): void {
     for (const session of sessions) this.#sessions.add(session);
     if (sessions.length > 0) this.#host.used(this, true);
   }
 
-  /** Keeps back what is said until {@link release}, when it goes to the node that has the link by then. */
+  /** Holds items back until {@link release}. */
   hold(): void {
     this.#held ??= [];
   }
 
+  /** Sends what was held back to the node that has the link by now. */
   release(): void {
     for (const item of this.takeHeld()) this.#send(item);
     this.#tell();
   }
 
-  /** Calls back when nothing is held back any more, or nothing can be said to the link by way of another node. */
+  /** Calls back when nothing is held back, or the link is no longer one of another node. */
   whenReleased(done: () => void): void {
     if (this.#held === undefined || this.state === "closed") done();
     else this.#waiting.push(done);
@@ -106,21 +112,21 @@ export class RemoteLink implements DeviceLink {
     return this.#held !== undefined;
   }
 
-  /** What was kept back; nothing is any more. */
+  /** Returns the items that were held back, and holds back no more. */
   takeHeld(): NodeItem[] {
     const held = this.#held ?? [];
     this.#held = undefined;
     return held;
   }
 
-  /** The link is one of this node from now on. */
+  /** The link has moved to this node. */
   ended(): void {
     this.gone();
     if (this.#sessions.size > 0) this.#host.used(this, false);
     this.#sessions.clear();
   }
 
-  /** Nothing more can be said to it. */
+  /** The link is gone: nothing is sent to it any more. */
   gone(): void {
     this.state = "closed";
     this.#held = undefined;
@@ -139,5 +145,5 @@ export class RemoteLink implements DeviceLink {
   }
 }
 
-/** What waits for a link that moves; that takes a round trip, and a link that more was said to begins anew. */
+/** Items that may wait for a link while it moves, which takes a round trip. A link that more was said to begins anew. */
 const maxHeld = 4_096;

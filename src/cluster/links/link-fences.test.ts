@@ -1,14 +1,13 @@
 import { expect, test } from "bun:test";
 import { RemoteLink } from "../devices/remote-link.ts";
 import type { NodeItem } from "../items.ts";
-import type { Nodes } from "../nodes.ts";
 import { LinkFences } from "./link-fences.ts";
 
-/** A link of n2 as n1 sees it, and all that n1 says to others. */
-function link() {
+/** A link of n2 as n1 sees it, and all that n1 says to others. `gone`: nodes that n1 has given up. */
+function link(gone: readonly string[] = []) {
   const sent: [string, NodeItem][] = [];
   const send = (node: string, item: NodeItem) => sent.push([node, item]);
-  const nodes = { name: "n1", isLive: () => true, send } as unknown as Nodes;
+  const nodes = { name: "n1", isLive: (node: string) => !gone.includes(node), send };
   const of = { link: "l_1", user: "bob", node: "n2", stamp: 1, instance: "i", attempt: 1 };
   const remote = new RemoteLink({ send, used() {} }, of);
   const fences = new LinkFences(nodes);
@@ -25,6 +24,7 @@ test("what is said to a link on its way waits for the last word by its former no
   say(1);
   fences.moved(remote, "n3");
   say(2);
+  expect(said()).toEqual(["n2 message 1", "n2 fence"]);
   fences.fenced({ t: "fenced", link: "l_1", n: 1 });
   say(3);
   expect(said()).toEqual(["n2 message 1", "n2 fence", "n3 message 2", "n3 message 3"]);
@@ -39,6 +39,25 @@ test("a last word that went by an earlier node says nothing of what went by the 
   expect(said()).toEqual(["n2 fence", "n3 fence"]);
   fences.fenced({ t: "fenced", link: "l_1", n: 2 });
   expect(said()).toEqual(["n2 fence", "n3 fence", "n4 message 1"]);
+});
+
+test("where the former node is gone there is nobody to give a last word to, and nothing waits", () => {
+  const { fences, remote, say, said } = link(["n2"]);
+  fences.moved(remote, "n3");
+  say(1);
+  expect(said()).toEqual(["n3 message 1"]);
+});
+
+test("a link that comes to this node, or is held for another reason, needs no last word", () => {
+  const [here, held] = [link(), link()];
+  here.fences.moved(here.remote, "n1");
+  expect(here.said()).toEqual([]);
+  held.remote.hold();
+  held.fences.moved(held.remote, "n3");
+  held.say(1);
+  expect(held.said()).toEqual([]);
+  held.remote.release();
+  expect(held.said()).toEqual(["n3 message 1"]);
 });
 
 test("a last word that is lost on the way it was sent on leaves a gap, and nobody waits for ever", () => {

@@ -2,31 +2,36 @@ import type { RemoteLink } from "../devices/remote-link.ts";
 import type { NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 
+/** What the fences need of the other nodes. */
+type FencedNodes = Pick<Nodes, "name" | "isLive" | "send">;
+
 interface Fence {
   readonly link: RemoteLink;
+  /** The former node, by which the fence goes. */
   readonly via: string;
   readonly n: number;
 }
 
 /**
- * Links on their way from node to node that this one has something to say to. A last word goes by the former node, and what
- * is said from then on waits until that has arrived where the link is now: nothing overtakes what was said before.
+ * Keeps items for links in order while the links move between other nodes. When a link has moved, a fence follows the
+ * earlier items by its former node, and new items wait until the fence has arrived where the link is now: none
+ * overtakes an earlier one.
  */
 export class LinkFences {
-  readonly #nodes: Nodes;
+  readonly #nodes: FencedNodes;
   readonly #fences = new Map<string, Fence>();
   #n = 0;
 
-  constructor(nodes: Nodes) {
+  constructor(nodes: FencedNodes) {
     this.#nodes = nodes;
   }
 
-  /** The link has gone over to that node. */
+  /** The link has moved to that node. */
   moved(link: RemoteLink, to: string): void {
     const nodes = this.#nodes;
     const former = link.node;
     link.node = to;
-    // It is on its way here, and held for that.
+    // The link is on its way here, and is held for that reason.
     if (to === nodes.name || (link.holds && !this.#fences.has(link.id))) return;
     if (!nodes.isLive(former)) return;
     link.hold();
@@ -35,19 +40,19 @@ export class LinkFences {
     nodes.send(former, { t: "fence", link: link.id, by: nodes.name, n: this.#n });
   }
 
-  /** Whoever has the link now has heard the last word, or (`lost`) never will. */
+  /** A fence has arrived at the node that has the link, or is `lost`. */
   fenced({ link: id, n, lost }: Extract<NodeItem, { t: "fenced" }>): void {
     const fence = this.#fences.get(id);
     if (fence?.n !== n) return;
     this.#over(fence, lost === true);
   }
 
-  /** What was said to a link by that node may be lost with it: the link can't go on as if nothing were. */
+  /** That node is gone, and items that went by it may be lost: their links must begin anew. */
   gone(node: string): void {
     for (const fence of this.#fences.values()) if (fence.via === node) this.#over(fence, true);
   }
 
-  /** Items that never arrived: who waits for the last word among them, which was to be sent on, is told. */
+  /** Items that never arrived. A node that waits for a fence among them, which this node was to send on, is told. */
   lost(items: readonly NodeItem[]): void {
     for (const one of items) {
       if (one.t !== "forward" || one.item.t !== "fence") continue;

@@ -1,28 +1,20 @@
-import type { CloseName } from "../../protocol/close-codes.ts";
-import type { Hello, Welcome } from "../../protocol/handshake.ts";
+import type { Core } from "../../signaling/core.ts";
 import { Device } from "../../signaling/device.ts";
-import type { Directory } from "../../signaling/directory.ts";
-import type { LinkHooks } from "../../signaling/link/link-hooks.ts";
-import type { LinkSnapshot } from "../../signaling/link/link-snapshot.ts";
-import type { LinkEntry, Links } from "../../signaling/link/links.ts";
-import { NativeLink } from "../../signaling/link/native-link.ts";
-import type { Identity, Ports } from "../../signaling/ports.ts";
+import type { Arrival, WantedLink } from "../../signaling/elsewhere.ts";
+import { type LinkSnapshot, linkSnapshot } from "../../signaling/link/link-snapshot.ts";
+import { type LinkEntry, NativeLink } from "../../signaling/link/native-link.ts";
+import { may } from "../../signaling/permissions.ts";
+import type { Identity } from "../../signaling/ports.ts";
 import type { Cluster } from "../cluster.ts";
+import type { SessionMigration } from "../sessions/session-migration.ts";
 import type { LinkState, PullAnswer, PullRequest } from "./link-transfer.ts";
 
 export interface LinkMigrationOptions {
   readonly node: string;
-  readonly ports: Ports;
-  readonly directory: Directory;
-  readonly hooks: LinkHooks;
-  readonly links: Links;
+  readonly core: Core;
+  readonly cluster: Cluster;
+  readonly sessions: SessionMigration;
 }
-
-/** What came of a pull. `rival`: another run of the device that signed in while the link was on its way, or before that was known. */
-type Arrival =
-  | { readonly entry: LinkEntry; readonly rival: Device | undefined }
-  | { readonly close: CloseName }
-  | { readonly refusal: Welcome["reason"] };
 
 /** A log of more characters may not fit into one message of the backplane, and stays. */
 const maxLogToMove = 300_000;
@@ -30,44 +22,36 @@ const maxLogToMove = 300_000;
 /** Links that change their node: how one is brought here, and how one is given away. */
 export class LinkMigration {
   readonly #options: LinkMigrationOptions;
-  readonly #links: Links;
 
   constructor(options: LinkMigrationOptions) {
     this.#options = options;
-    this.#links = options.links;
   }
 
-  /** Has the link that the hello of this device resumes brought here by the node that holds it. */
-  pull(
-    cluster: Cluster,
-    { node, device }: { readonly node: string; readonly device: string },
-    { resume, instance, attempt }: Pick<Hello, "instance" | "attempt"> & Required<Pick<Hello, "resume">>,
-    identity: Identity,
-    arrived: (arrival: Arrival, now: number) => void,
-  ): void {
-    const secretHash = this.#options.ports.hash(resume.secret);
+  /** Has the link brought here by the node that holds it, and goes on with it. */
+  pull(wanted: WantedLink, arrived: (arrival: Arrival, now: number) => void): void {
+    const { node: by, core, cluster } = this.#options;
+    const { node, device, hello, identity } = wanted;
+    const { resume, instance, attempt } = hello;
+    const secretHash = core.ports.hash(resume.secret);
     const { link, seq } = resume;
-    const { user } = identity;
-    const by = this.#options.node;
-    const request = { link, user, device, secretHash, instance, attempt, seq, by };
+    const request = { link, user: identity.user, device, secretHash, instance, attempt, seq, by };
     cluster.transfer.pull(node, request, (answer, now) => {
-      if ("linkState" in answer)
-        arrived(this.#adopt(cluster, answer.linkState, secretHash, identity, now), now);
+      if ("linkState" in answer) arrived(this.#adopt(answer.linkState, secretHash, identity, now), now);
       else arrived(answer, now);
     });
   }
 
-  /** Goes on with a link that another node had. */
+  /** Goes on with a link that another node had, and with all that hangs on it. */
   #adopt(
-    cluster: Cluster,
     linkState: LinkState,
     secretHash: string,
     identity: Identity,
     now: number,
   ): Extract<Arrival, { entry: LinkEntry }> {
+    const { core, cluster } = this.#options;
+    const { directory, links, lifecycle, presence, sessions } = core;
     const { link: snapshot } = linkState;
-    const { directory, hooks } = this.#options;
-    const link = new NativeLink(snapshot.id, snapshot.instance, snapshot.attempt, this.#links, now);
+    const link = new NativeLink(snapshot.id, snapshot.instance, snapshot.attempt, links, now);
     const known = cluster.devices.tookOver(snapshot.id);
     const rival = directory
       .devices(snapshot.user)
@@ -77,21 +61,25 @@ export class LinkMigration {
     link.restore(snapshot);
     link.formerSecretHash = secretHash;
     const entry = { link, device };
-    this.#links.add(entry);
+    links.add(entry);
     if (known === undefined) directory.add(device);
-    this.#links.authorize(entry, identity);
-    hooks.adopted(device, linkState, known?.held ?? [], now);
+    links.authorize(entry, identity);
+    const watched = linkState.watches.filter((user) => may(device, "watch", user));
+    if (watched.length > 0) presence.watch(device, watched, now);
+    sessions.setup.rememberKeys(device.user, linkState.keys, now);
+    cluster.adopted(device, linkState, known?.held ?? [], now);
     // Nobody here has heard of it before: who watches its user could not be told that it is there.
-    if (known === undefined) hooks.changed(device.user, now);
+    if (known === undefined) lifecycle.changed(device.user, now);
     return { entry, rival };
   }
 
   /** Checks who asks for a link, and freezes it: nothing more comes of its client here. Undefined: it may have it. */
   freeze({ link: id, ...request }: PullRequest, now: number): PullAnswer | undefined {
-    const entry = this.#links.get(id);
+    const { links, directory } = this.#options.core;
+    const entry = links.get(id);
     if (entry === undefined) {
       // The node that asks may not have heard who took its place here.
-      const { instance } = this.#options.directory.device(request.user, request.device)?.link ?? {};
+      const { instance } = directory.device(request.user, request.device)?.link ?? {};
       const replaced = instance !== undefined && instance !== request.instance;
       return replaced ? { close: "replaced" } : { refusal: "expired" };
     }
@@ -102,23 +90,41 @@ export class LinkMigration {
     if (link.instance !== request.instance) return { refusal: "expired" };
     if (request.attempt <= link.attempt) return { close: "stale" };
     if (!link.log.reaches(request.seq) || link.log.bytes > maxLogToMove) return { refusal: "gap" };
-    this.#links.freeze(link, now);
+    links.freeze(link, now);
     return undefined;
   }
 
   /** A frozen link stays after all. */
   thaw(id: string, now: number): void {
-    const entry = this.#links.get(id);
-    if (entry?.link.state === "suspended") this.#options.hooks.suspended(entry.device, now);
+    const { links, lifecycle } = this.#options.core;
+    const entry = links.get(id);
+    if (entry?.link.state === "suspended") lifecycle.suspended(entry.device, now);
   }
 
-  /** The frozen link leaves this node. Undefined: its client has come back here meanwhile. */
-  release({ link: id, attempt, seq }: PullRequest): LinkEntry | undefined {
-    const entry = this.#links.get(id);
+  /** Packs the frozen link up: it leaves this node. Undefined: its client has come back here meanwhile. */
+  give({ link: id, attempt, seq, by }: PullRequest, now: number): LinkState | undefined {
+    const { core, cluster, sessions } = this.#options;
+    const entry = core.links.get(id);
     if (entry === undefined || entry.link.state === "live" || entry.link.attempt >= attempt) return undefined;
-    if (!entry.link.log.reaches(seq)) return undefined;
-    this.#links.remove(entry);
-    return entry;
+    const { link, device } = entry;
+    if (!link.log.reaches(seq)) return undefined;
+    core.links.remove(entry);
+    const own = sessions.legsOf(device);
+    const linkState = {
+      link: linkSnapshot(link, device),
+      legs: [...cluster.legs.snapshot(device), ...own],
+      watches: core.presence.watchesOf(device),
+      rooms: cluster.rooms.membershipsOf(device),
+      keys: core.sessions.setup.keysOf(device, now),
+    };
+    core.presence.dropped(device);
+    link.end();
+    cluster.gaveAway(
+      device,
+      by,
+      own.map(({ session }) => session),
+    );
+    return linkState;
   }
 }
 

@@ -11,50 +11,53 @@ import type { Nodes } from "../nodes.ts";
 import type { MembershipRecord } from "../rooms/membership-transfer.ts";
 import type { LegSnapshot } from "../sessions/remote-leg.ts";
 
-/** What a client shows to go on with its link at another node. */
+/** Asks the node that has a link for it: what the client showed to go on with it at another node. */
 export interface PullRequest {
   readonly link: string;
   readonly user: string;
   readonly device: string;
-  /** Hash of the secret that the client showed. */
+  /** Hash of the link's secret that the client showed. */
   readonly secretHash: string;
   readonly instance: string;
   readonly attempt: number;
-  /** The last frame that it has. */
+  /** Number of the last frame that the client has. */
   readonly seq: number;
-  /** The node that asks, and how long it waits. */
+  /** The node that asks, and how long it waits for the answer. */
   readonly by: string;
   readonly patience: "beating" | "silent";
 }
 
-/** A link with all that hangs on it. */
+/** A link with all that belongs to it, as it goes to another node. */
 export interface LinkState {
   readonly link: LinkSnapshot;
   readonly legs: readonly LegSnapshot[];
   readonly watches: readonly string[];
   readonly rooms: readonly MembershipRecord[];
-  /** What the device has called by key, and is over. */
+  /** Calls that the device made by key and that are over. */
   readonly keys: readonly KeySnapshot[];
 }
 
 export type PullAnswer =
   | { readonly linkState: LinkState }
-  /** The link does not go on, a new one may begin. */
+  /** The link can't go on there; the client may begin a new one. */
   | { readonly refusal: "expired" | "gap" | "unreachable" }
-  /** Whoever asks must not have it. */
+  /** The client must not have the link: its connection is closed with this code. */
   | { readonly close: CloseName };
 
-/** The giving side's part: see `LinkGiver`. */
+/** What the node that gives a link away does. */
 export interface LinkSource {
-  /** Checks who asks, and freezes the link: nothing more comes of its client here. Undefined: it may have it. */
+  /**
+   * Checks the request. Undefined: it is granted, and the link is frozen, so that no more frames of its client are
+   * taken here.
+   */
   freeze(request: PullRequest, now: number): PullAnswer | undefined;
-  /** Nodes that own sessions in which the device of the link has part. */
+  /** Nodes that own sessions and rooms that the link's device is in. */
   owners(link: string): readonly string[];
-  /** Calls back when every message that came by the link has arrived, or never will. */
+  /** Calls back when every message that the link's device has sent has arrived, or is lost. */
   heard(link: string, done: () => void): void;
-  /** Packs the link up; from now on it is that node's. Undefined: it is in use here again. */
+  /** Takes the link out of this node, for the one that asks. Undefined: its client has come back here meanwhile. */
   give(request: PullRequest, now: number): LinkState | undefined;
-  /** The link stays after all. */
+  /** A frozen link stays here after all. */
   thaw(link: string, now: number): void;
 }
 
@@ -67,21 +70,27 @@ export interface LinkTransferOptions {
   now(): number;
 }
 
-/** How long a client's welcome may wait for its link. The giver gives up first, so that no link is in between. */
+/**
+ * How long a client's welcome may wait for its link, and how long the giving node may take, in ms. The giver gives up first:
+ * otherwise a link could leave for a node that waits for it no longer.
+ */
 const pullTimeout = { beating: 2_000, silent: 1_000 };
 const giveTimeout = { beating: 1_500, silent: 700 };
-/** How long a home that takes nothing is waited for before it is asked at all; one that has left NATS is not. */
+/** How long the items that this node has sent to the link's node may take to arrive there before the move fails, in ms. */
 const flushTimeout = 700;
-/** What comes for a link after it was given away is sent on for this long. */
+/** How long items for a link are sent on after it was given away, in ms, and how many links that is done for. */
 const forwardFor = 120_000;
 const maxGiven = 100_000;
 
-/** Brings links from node to node, whole: what was on its way to them arrives, in order. */
+/**
+ * Moves links between nodes, whole: items on their way to a link arrive, in order. The new node asks for the link
+ * (`pull`). The former node gives it away once what its device has said has arrived, and sends later items for it on.
+ */
 export class LinkTransfer {
   readonly #options: LinkTransferOptions;
-  /** Links that are on their way here, and what has come for them meanwhile. */
+  /** Links that are on their way here, with the items that have come for them meanwhile. */
   readonly #coming = new Map<string, { readonly from: string; readonly item: NodeItem }[]>();
-  /** Links that were given away, and where they went. */
+  /** Links that were given away, and the nodes that have them. */
   readonly #given = new Map<string, { readonly to: string; readonly until: number }>();
 
   constructor(options: LinkTransferOptions) {
@@ -92,7 +101,7 @@ export class LinkTransfer {
     });
   }
 
-  /** Asks a link of the node that has it, and calls back once. After a link state {@link arrived} must be called. */
+  /** Asks the node that has a link for it, and calls back once. When that was with a link state, call {@link arrived}. */
   pull(
     home: string,
     asked: Omit<PullRequest, "patience">,
@@ -100,7 +109,7 @@ export class LinkTransfer {
   ): void {
     const { nodes, backplane, deadlines, now } = this.#options;
     const { link } = asked;
-    // A machine that is busy takes its time, and says all the while that it is there; one that stands still does not.
+    // A busy machine is slow to answer but keeps sending beats; one that stands still sends none.
     const patience = nodes.beats(home, now()) ? "beating" : "silent";
     const request: PullRequest = { ...asked, patience };
     const refused = (answer: PullAnswer): void => {
@@ -113,7 +122,7 @@ export class LinkTransfer {
       return;
     }
     this.#coming.set(link, []);
-    // What this node itself has said to the device must be there before the link leaves.
+    // Items that this node has sent to the link must arrive before it leaves.
     const mirrored = this.#mirrored(link);
     mirrored?.hold();
     const ask = (): void =>
@@ -127,7 +136,7 @@ export class LinkTransfer {
       ask();
       return;
     }
-    // A home that died without a word takes nothing until it is given up, which is far too late for its devices.
+    // A node that has just died is given up only after half a minute, which is too late for its devices.
     let waiting = true;
     const late = deadlines.add(now() + flushTimeout, () => {
       waiting = false;
@@ -143,14 +152,14 @@ export class LinkTransfer {
   }
 
   /**
-   * Something can be said to the link from now on. If it is on its way here that waits: sent to its former node it would come
-   * back after what is said once the link is here.
+   * This node has learned of the link, and can send items to it. If the link is on its way here they wait: by its
+   * former node they would come back after what is said once the link is here.
    */
   reached(link: RemoteLink): void {
     if (this.#coming.has(link.id)) link.hold();
   }
 
-  /** The link is there: answers what came for it meanwhile. */
+  /** The link has arrived. Returns the items that came for it meanwhile. */
   arrived(link: string): { readonly from: string; readonly item: NodeItem }[] {
     const items = this.#coming.get(link) ?? [];
     this.#coming.delete(link);
@@ -158,7 +167,10 @@ export class LinkTransfer {
     return items;
   }
 
-  /** An item for a link that is not of this node. True: it is kept, or was sent on. */
+  /**
+   * Keeps an item for a link that is on its way here, and sends on an item for one that was given away. False: it is
+   * neither.
+   */
   diverted(from: string, link: string, item: NodeItem): boolean {
     const coming = this.#coming.get(link);
     if (coming !== undefined) {
@@ -171,9 +183,8 @@ export class LinkTransfer {
     return true;
   }
 
-  /** Where links have gone from here that something in these items is to be told, and to which node. */
+  /** The links of these pushes that were given away, and the nodes that have them. */
   goneOn(items: readonly NodeItem[]): readonly GoneOn[] {
-    // Most of the time none has.
     if (this.#given.size === 0) return [];
     const gone: GoneOn[] = [];
     for (const item of items)
@@ -184,7 +195,7 @@ export class LinkTransfer {
     return gone;
   }
 
-  /** Forgets where links went long ago. */
+  /** Forgets links that were given away long ago. */
   sweep(now: number): void {
     for (const [link, { until }] of this.#given) {
       if (until > now && this.#given.size <= maxGiven) break;
@@ -217,7 +228,7 @@ export class LinkTransfer {
       open -= 1;
       if (open > 0) return;
       const then = now();
-      // Nobody waits for the answer any more: a link that left now would be lost.
+      // After that time the other node waits no longer, and a link that left would be lost.
       const linkState = then - asked < giveTimeout[request.patience] ? source.give(request, then) : undefined;
       if (linkState === undefined) {
         source.thaw(link, then);

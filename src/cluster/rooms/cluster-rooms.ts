@@ -1,18 +1,13 @@
 import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
+import type { RoomRequest } from "../../protocol/requests.ts";
 import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
-import type { Device, Outcome } from "../../signaling/device.ts";
-import type { LinkEnd } from "../../signaling/link/links.ts";
+import type { Device, LinkEnd, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
 import type { SetRules } from "../../signaling/room/room.ts";
 import type { FormerSeat } from "../../signaling/room/room-member.ts";
-import {
-  type RoomRequest,
-  Rooms,
-  type RoomsOptions,
-  type RoomsWatch,
-  type SeatNow,
-} from "../../signaling/room/rooms.ts";
+import type { RoomMessage, RoomService } from "../../signaling/room/room-service.ts";
+import { Rooms, type RoomsEvents, type RoomsOptions } from "../../signaling/room/rooms.ts";
 import type { Backplane } from "../backplane.ts";
 import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
@@ -23,9 +18,10 @@ import type { MembershipRecord } from "./membership-transfer.ts";
 import { type NewOwner, OwnedRooms, type OwnedRoomsHost, roomOf } from "./owned-rooms.ts";
 import { RoomMemberships, type RoomMembershipsHost } from "./room-memberships.ts";
 import { RoomOwners, type RoomOwnersEvents } from "./room-owners.ts";
+import { type SeatNow, seatOf } from "./seats.ts";
 
 export interface ClusterRoomsOptions {
-  readonly rooms: Omit<RoomsOptions, "watch" | "time">;
+  readonly rooms: Omit<RoomsOptions, "events" | "time">;
   readonly limits: Limits;
   readonly nodes: Nodes;
   readonly devices: RemoteDevices;
@@ -42,10 +38,13 @@ type RoomItem = Extract<
 >;
 
 /**
- * The rooms of the cluster: each has one owner, and members at any node. This joins the two sides of it, the rooms that
- * this node owns and those that its devices are in, which are asked alike whether the owner is this node or another.
+ * The rooms of the cluster. Each has one owner, and members at any node. It joins the rooms that this node owns
+ * ({@link OwnedRooms}) with those that its devices are in ({@link RoomMemberships}); a device asks both alike, whether this
+ * node owns the room or another.
  */
-export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMembershipsHost, RoomOwnersEvents {
+export class ClusterRooms
+  implements RoomService, RoomsEvents, OwnedRoomsHost, RoomMembershipsHost, RoomOwnersEvents
+{
   readonly #options: ClusterRoomsOptions;
   readonly #rooms: Rooms;
   readonly #owners: RoomOwners;
@@ -56,7 +55,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   constructor(options: ClusterRoomsOptions) {
     const { nodes, deadlines, limits, backplane, now, hash } = options;
     this.#options = options;
-    this.#rooms = new Rooms({ ...options.rooms, time: nodes.time.bind(nodes), watch: this });
+    this.#rooms = new Rooms({ ...options.rooms, time: nodes.time.bind(nodes), events: this });
     const owners = new RoomOwners({ nodes, backplane, deadlines, now, hash, events: this });
     this.#owners = owners;
     this.#owned = new OwnedRooms({ rooms: this.#rooms, owners, nodes, deadlines, host: this });
@@ -75,22 +74,18 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   }
 
   others(device: Device, room: string): number | undefined {
-    return this.#rooms.has(room) ? this.#rooms.others(device, room) : this.#memberships.others(device, room);
+    return this.#rooms.get(room) !== undefined
+      ? this.#rooms.others(device, room)
+      : this.#memberships.others(device, room);
   }
 
-  tell(
-    device: Device,
-    room: string,
-    push: Extract<PushBody, { type: "message" }>,
-    now: number,
-    id: number,
-  ): Outcome | undefined {
+  tell(device: Device, room: string, push: RoomMessage, now: number, id: number): Outcome | undefined {
     return this.#memberships.perform(device, { id, type: "send", to: room, body: push.body }, now);
   }
 
   dropped(device: Device, now: number, why: LinkEnd): void {
     this.#memberships.closed(device, why);
-    const rooms = this.#rooms.roomsOf(device);
+    const rooms = this.#rooms.namesOf(device);
     this.#rooms.dropped(device, now);
     const { link } = device;
     const { nodes } = this.#options;
@@ -102,29 +97,32 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     this.#memberships.recheck(device, now);
   }
 
-  /** This node stops: its rooms go over to other nodes, and it owns none from now on. */
+  /** This node drains: its rooms go to other nodes, and it takes on none from now on. */
   handOver(now: number): void {
     this.#options.nodes.drain(now);
     this.#owned.leave(now);
   }
 
-  /** The nodes that own rooms that the device is in. */
+  /** The other nodes that own rooms of the device. */
   ownersOf(device: Device): string[] {
     return this.#memberships.transfer.ownersOf(device);
   }
 
-  /** What goes along with a device's link to another node. */
+  /** The device's memberships, as they go along with its link to another node. */
   membershipsOf(device: Device): MembershipRecord[] {
     return this.#memberships.transfer.recordsOf(device);
   }
 
-  /** The device, a remote one by now, goes on at another node: its seats stay, and are that node's to look after. */
+  /**
+   * The device has moved to another node, and is a remote one by now. Its seats here stay; its memberships are that
+   * node's.
+   */
   gaveAway(device: Device): void {
-    this.#owned.gaveAway(device, this.#rooms.roomsOf(device).length);
+    this.#owned.gaveAway(device, this.#rooms.namesOf(device).length);
     this.#memberships.transfer.release(device);
   }
 
-  /** The device has come here with what {@link membershipsOf} said at the other node. */
+  /** The device has come here with the memberships that {@link membershipsOf} gave at the other node. */
   adoptMemberships(device: Device, records: readonly MembershipRecord[], now: number): void {
     this.#memberships.transfer.adopt(device, records, now);
   }
@@ -140,7 +138,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     else this.#memberships.moved(from, item.room, item.term, item, now);
   }
 
-  /** A push for a device here. False: it must not hear it. */
+  /** An owner's push for a device here. False: the device must not hear it. */
   heard(from: string, device: Device, push: PushBody, now: number): boolean {
     switch (push.type) {
       case "room":
@@ -153,7 +151,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     }
   }
 
-  /** A reply for a device here. One of an owner of another term, or that was given by now, counts no more. */
+  /** An owner's reply for a device here. A reply of another term, or to a request that has had its reply, is dropped. */
   answered(from: string, room: string, device: Device, id: number, outcome: Outcome, now: number): void {
     if (this.#memberships.replied(from, device, id, outcome)) device.link.reply(id, outcome, now);
     else this.#memberships.disown(from, device, room);
@@ -173,7 +171,7 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
     this.#memberships.gone(node, now);
   }
 
-  // RoomsWatch
+  // RoomsEvents
 
   seated(device: Device): void {
     this.#owned.seated(device);
@@ -216,7 +214,9 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   }
 
   used(user: string, used: boolean): void {
-    this.#options.devices.used(user, used);
+    const { devices } = this.#options;
+    if (used) devices.follow(user);
+    else devices.release(user);
   }
 
   // RoomMembershipsHost
@@ -235,11 +235,11 @@ export class ClusterRooms implements RoomsWatch, OwnedRoomsHost, RoomMemberships
   }
 
   seatHere(device: Device, room: string): { former: FormerSeat; count: number } | undefined {
-    const former = this.#rooms.seatOf(device, room);
+    const former = seatOf(this.#rooms, device, room);
     return former && { former, count: (this.#rooms.others(device, room) ?? 0) + 1 };
   }
 
-  /** A mesh that an owner had made who is that no longer is made anew by the one who is. */
+  /** Ends the sessions of the room's mesh that former owners made: the present owner makes new ones. */
   settled(device: Device, room: string, now: number, owner = this.#options.nodes.name): void {
     if (device.link instanceof RemoteLink) return;
     const { legs } = this.#options;

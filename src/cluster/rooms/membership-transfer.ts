@@ -10,17 +10,17 @@ import { keyOf, type Membership, type RemoteRooms } from "./remote-room.ts";
 import type { RoomAsking } from "./room-asking.ts";
 import type { RoomOwners } from "./room-owners.ts";
 
-/** A membership as it goes along with a link to another node. */
+/** A membership as it goes along with its device's link to another node. */
 export interface MembershipRecord {
   readonly room: string;
   readonly owner: string | undefined;
   readonly mode: RequestOf<"join">["mode"];
   readonly data?: unknown;
-  /** Undefined while it has only asked. */
+  /** Undefined while the device has only asked to join. */
   readonly former?: FormerSeat;
   readonly count: number;
   readonly rules?: SetRules;
-  /** What the owner has not replied to. */
+  /** Requests without a reply. */
   readonly open: readonly RoomAsk[];
 }
 
@@ -33,11 +33,11 @@ export interface MembershipTransferOptions {
 }
 
 export interface MembershipTransferHost {
-  /** What a device is in a room of this node, and how many others are. */
+  /** The device's seat in a room of this node, and the number of members. */
   seatHere(device: Device, room: string): { readonly former: FormerSeat; readonly count: number } | undefined;
 }
 
-/** The memberships that go along with a link to another node: they are packed up here, and unpacked there. */
+/** Takes the memberships of a device along with its link to another node. */
 export class MembershipTransfer {
   readonly #options: MembershipTransferOptions;
 
@@ -45,7 +45,7 @@ export class MembershipTransfer {
     this.#options = options;
   }
 
-  /** The other nodes that own rooms that the device is in. */
+  /** The other nodes that own rooms of the device. */
   ownersOf(device: Device): string[] {
     const { nodes, remotes } = this.#options;
     const owners = new Set<string>();
@@ -54,7 +54,7 @@ export class MembershipTransfer {
     return [...owners];
   }
 
-  /** What the device is in all its rooms, for the node that its link goes to. */
+  /** The device's memberships, for the node that its link moves to. */
   recordsOf(device: Device): MembershipRecord[] {
     const { nodes, remotes, host } = this.#options;
     const records: MembershipRecord[] = [];
@@ -83,14 +83,14 @@ export class MembershipTransfer {
     return records;
   }
 
-  /** The device goes on at another node: it leaves nothing. */
+  /** The device has moved to another node: forgets its memberships here. */
   release(device: Device): void {
     const { remotes } = this.#options;
     for (const [id, remote] of remotes.openOf(device)) remotes.closeOpen(remote, device, id);
     for (const remote of remotes.with(device)) remotes.remove(remote, device);
   }
 
-  /** The device has come from another node, where it was this. */
+  /** The device has come from another node, with these memberships. */
   adopt(device: Device, records: readonly MembershipRecord[], now: number): void {
     const { owners, remotes, asking } = this.#options;
     for (const { room, owner, mode, data, former, count, rules, open } of records) {
@@ -112,7 +112,7 @@ export class MembershipTransfer {
       for (const ask of open) remotes.keepOpen(remote, device, ask, same);
       if (!same && owner !== undefined) asking.doubt(remote, now, device);
       if (remote.owner === undefined) asking.seek(remote);
-      // Its owner hears where it is now, and what it is to be there.
+      // A join tells the owner where the device is now, and what it last asked for.
       else if (same && (remote.termConfirmed || former === undefined))
         asking.ask(
           remote,

@@ -1,37 +1,36 @@
-import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
-import { utf8Length } from "../../shared/utf8.ts";
+import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
-import type { Joined } from "../../signaling/room/join-request.ts";
 import type { SetRules } from "../../signaling/room/room.ts";
-import type { Rooms, SeatNow } from "../../signaling/room/rooms.ts";
-import { KeptDevices } from "../devices/kept-devices.ts";
+import type { Rooms } from "../../signaling/room/rooms.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
 import type { RoomAsk } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
+import { gatherFor, gatherMore, joinedOf, RoomOpening, returningTo } from "./room-opening.ts";
 import type { RoomOwners } from "./room-owners.ts";
 import { type Replies, RoomTelling } from "./room-telling.ts";
+import { giveUpSeats, restoreSeats, type SeatNow, seatOf } from "./seats.ts";
 
-/** Whose room it is from now on. `own`: that node does not know yet. */
+/** The next owner of a room, where one is known. `own`: that node does not know yet that it owns the room. */
 export interface NewOwner {
   readonly to?: string;
   readonly own?: boolean;
 }
 
 export interface OwnedRoomsHost {
-  /** What came of a request that had no outcome when it was asked. */
+  /** The outcome of a request that had none when it was asked. */
   answer(device: Device, room: string, id: number, outcome: Outcome, now: number): void;
-  /** The node's asks of this term have not been done: the room is another's. */
+  /** The room is another node's: what that node asked in this term has not been done. */
   moved(node: string, room: string, term: number, owner: NewOwner, now: number): void;
-  /** Devices of this node were members of the room until now, by those rules. */
+  /** This node owns the room no longer. `seats`: those of its own devices; `rules`: what the moderators had set. */
   gaveUp(room: string, seats: readonly SeatNow[], rules: SetRules | undefined): void;
-  /** Devices of this node were members of the room when it had another owner. */
+  /** True when devices of this node were members of the room under another owner. */
   hasMembers(room: string): boolean;
   /** This node owns the room from now on. */
   began(room: string, now: number): void;
-  /** The device was told the room as it is now. */
+  /** The device was told of the room as it is now. */
   settled(device: Device, room: string, now: number): void;
-  /** A user's devices must stay known, or no longer. */
+  /** The devices of a user must stay known here, once more (true) or once less. */
   used(user: string, used: boolean): void;
 }
 
@@ -43,56 +42,42 @@ export interface OwnedRoomsOptions {
   readonly host: OwnedRoomsHost;
 }
 
-/** How long a new owner waits for who was in the room before it opens: their nodes hear of it at once. */
-const gatherFor = 500;
-/** And one that has the room already, so that those of one node come in as one change. */
-const gatherMore = 50;
-/** What may wait for a room to open. */
-const maxWaiting = 20_000;
-
-interface Waiting {
-  readonly from: string;
-  readonly term: number;
-  readonly device: Device;
-  readonly ask: RoomAsk;
-}
-
 interface OwnedRoom {
-  /** What waits for those to come back who were in the room under another owner; undefined once it is open. */
-  waiting: Waiting[] | undefined;
-  opens: Deadline | undefined;
-  opening: boolean;
+  /** Undefined once the room is open. */
+  opening: RoomOpening | undefined;
+  /** True while what waited for the room to open is being done: if the room is empty meanwhile, it is not over. */
+  catchingUp: boolean;
   /** Node → the term of its latest ask. */
   readonly terms: Map<string, number>;
-  /** Device of another node → the node and term that it asked to come in by last. */
+  /** Device of another node → the node and term of its last join. */
   readonly by: Map<Device, { readonly node: string; readonly term: number }>;
-  /** Replies to messages that are on their way to their receivers. */
+  /** Replies to messages that have not reached all receivers yet. */
   readonly sent: Replies;
 }
 
 /**
- * The rooms that this node owns, as the devices of all nodes ask them, its own included. A room that had another owner
- * opens when those who were in it are back:
+ * The rooms that this node owns, as the devices of all nodes ask them, its own included. A room that had another owner opens
+ * when its members are back:
  *
- *     asked to own ──nobody was in it──────────────────▶ open ──empty · handed over──▶ gone
+ *     asked to own ──it had no members─────────────────▶ open ──empty · handed over──▶ gone
  *          └──────▶ gathering ──500 ms, all at once───────▲
  */
 export class OwnedRooms {
   readonly #options: OwnedRoomsOptions;
   readonly #telling: RoomTelling;
   readonly #rooms = new Map<string, OwnedRoom>();
-  readonly #kept: KeptDevices;
-  /** This node stops: it owns no more rooms. */
+  /** Device of another node → how many seats it has here: as long as it has any, its user must stay known. */
+  readonly #seats = new Map<Device, number>();
+  /** This node drains: it takes on no more rooms. */
   #leaving = false;
 
   constructor(options: OwnedRoomsOptions) {
     this.#options = options;
     const { rooms, nodes, deadlines, host } = options;
     this.#telling = new RoomTelling({ rooms, nodes, deadlines, answer: host.answer.bind(host) });
-    this.#kept = new KeptDevices(host.used.bind(host));
   }
 
-  /** Does what the device asks. Without an outcome it comes later, as the host's `answer`. */
+  /** Does what the device asks. Undefined: the outcome comes later, as the host's `answer`. */
   ask(from: string, term: number, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
     const name = roomOf(ask);
     let owned = this.#rooms.get(name);
@@ -104,27 +89,24 @@ export class OwnedRooms {
       }
       owned = this.#begin(name, now);
       this.#asked(name, owned, from, term, device, ask);
-      owned.waiting?.push({ from, term, device, ask });
+      owned.opening?.add({ from, term, device, ask });
       this.#openSoon(name, owned);
       return undefined;
     }
     this.#asked(name, owned, from, term, device, ask);
-    if (ask.former !== undefined && owned.waiting === undefined) this.#gather(name, owned, gatherMore, now);
-    if (owned.waiting === undefined) return this.#perform(name, from, device, ask, now);
-    if (owned.waiting.length >= maxWaiting && ask.former === undefined) return failed("temporary");
-    owned.waiting.push({ from, term, device, ask });
-    return undefined;
+    if (ask.former !== undefined) owned.opening ??= this.#gather(name, owned, gatherMore, now);
+    if (owned.opening === undefined) return this.#perform(name, from, device, ask, now);
+    return owned.opening.add({ from, term, device, ask }) ? undefined : failed("temporary");
   }
 
-  /** What that node has asked in other terms counts no more: it had given this owner up, or found it anew. */
+  /** Voids what that node asked in other terms: it gave this owner up since, or found it anew. */
   since(from: string, name: string, term: number, now: number): void {
     const owned = this.#rooms.get(name);
     if (owned === undefined) return;
-    if (owned.waiting !== undefined)
-      owned.waiting = owned.waiting.filter((one) => one.from !== from || one.term === term);
+    owned.opening?.since(from, term);
     for (const [device, by] of [...owned.by]) {
       const { link } = device;
-      // One that has gone on at another node meanwhile is that node's to speak for.
+      // If the device has moved meanwhile, its new node speaks for it.
       if (by.node !== from || by.term === term || !(link instanceof RemoteLink) || link.node !== from)
         continue;
       owned.by.delete(device);
@@ -132,42 +114,41 @@ export class OwnedRooms {
     }
   }
 
-  /** What waits of the device is not to be done. */
+  /** What the device has asked and that waits is not to be done. */
   withdraw(device: Device, name: string): void {
-    const owned = this.#rooms.get(name);
-    if (owned?.waiting !== undefined) owned.waiting = owned.waiting.filter((one) => one.device !== device);
+    this.#rooms.get(name)?.opening?.withdraw(device);
   }
 
-  /** That run of a node is gone: the terms of its next one have nothing to do with those that it had. */
+  /** That run of a node is gone. The terms of its next run are others. */
   gone(node: string): void {
     for (const { terms } of this.#rooms.values()) terms.delete(node);
   }
 
-  /** Another node owns the room, and longer. */
+  /** Gives the room up: another node owns it. */
   handOver(name: string, owner: NewOwner, now: number): void {
     const owned = this.#rooms.get(name);
     if (owned === undefined) return;
     const { rooms, owners, nodes, host } = this.#options;
-    const rules = rooms.rulesOf(name);
-    owned.opens?.cancel();
-    // They were told to the room: asked of the next owner, they would be told twice.
+    const rules = rooms.get(name)?.rules;
+    owned.opening?.end();
+    // These messages were delivered: asked of the next owner, they would be delivered twice.
     for (const reply of [...owned.sent]) reply(now);
     this.#rooms.delete(name);
     owners.release(name);
-    const seats = rooms.giveUp(name, now);
-    for (const { device } of seats) this.#kept.letGo(device);
+    const seats = giveUpSeats(rooms, name, now);
+    for (const { device } of seats) this.#letGo(device);
     host.gaveUp(
       name,
       seats.filter(({ device }) => !(device.link instanceof RemoteLink)),
       rules,
     );
-    // The own devices come last: what they ask of the new owner must not overtake what it needs to know.
+    // This node comes last: what its devices ask of the new owner must not overtake what that one needs to know.
     for (const [node, term] of owned.terms) if (node !== nodes.name) host.moved(node, name, term, owner, now);
     const own = owned.terms.get(nodes.name);
     if (own !== undefined) host.moved(nodes.name, name, own, owner, now);
   }
 
-  /** This node stops: others own its rooms from now on, where there are any. */
+  /** This node drains: its rooms go to other nodes, where there are any. */
   leave(now: number): void {
     this.#leaving = true;
     for (const name of [...this.#rooms.keys()]) {
@@ -176,27 +157,28 @@ export class OwnedRooms {
     }
   }
 
-  /** A device has a seat in a room here. */
+  /** A device has a seat in a room of this node. */
   seated(device: Device): void {
-    if (device.link instanceof RemoteLink) this.#kept.keep(device);
+    if (device.link instanceof RemoteLink) this.#keep(device);
   }
 
+  /** A device has no seat in that room any more. */
   left(device: Device, name: string): void {
     const owned = this.#rooms.get(name);
-    // What waits of it may bring it back.
-    if (owned?.waiting === undefined) owned?.by.delete(device);
-    this.#kept.letGo(device);
+    // While the room opens, what the device has asked may still bring it back.
+    if (owned?.opening === undefined) owned?.by.delete(device);
+    this.#letGo(device);
   }
 
-  /** The device goes on at another node, with as many seats here. */
+  /** A device of this node has moved to another one, and has that many seats in rooms here. */
   gaveAway(device: Device, seats: number): void {
-    this.#kept.atLeast(device, seats);
+    for (let n = this.#seats.get(device) ?? 0; n < seats; n++) this.#keep(device);
   }
 
-  /** The last member is gone. */
+  /** The room has no members any more. */
   over(name: string): void {
     const owned = this.#rooms.get(name);
-    if (owned === undefined || owned.opening || owned.waiting !== undefined) return;
+    if (owned === undefined || owned.catchingUp || owned.opening !== undefined) return;
     this.#rooms.delete(name);
     this.#options.owners.release(name);
   }
@@ -204,24 +186,23 @@ export class OwnedRooms {
   #begin(name: string, now: number): OwnedRoom {
     const { owners, host } = this.#options;
     const owned: OwnedRoom = {
-      waiting: undefined,
-      opens: undefined,
-      opening: false,
+      opening: undefined,
+      catchingUp: false,
       terms: new Map(),
       by: new Map(),
       sent: new Set(),
     };
     this.#rooms.set(name, owned);
-    this.#gather(name, owned, gatherFor, now);
+    owned.opening = this.#gather(name, owned, gatherFor, now);
     owners.claim(name);
     host.began(name, now);
     return owned;
   }
 
-  /** Notes in which term a node asks, and tells it from where on what it hears is of that. */
+  /** Notes the term in which a node asks, and tells the node that what it hears from here on is of that term. */
   #asked(name: string, owned: OwnedRoom, from: string, term: number, device: Device, ask: RoomAsk): void {
     const { nodes } = this.#options;
-    // What a node takes back has no term.
+    // A node that disowns a seat does so without a term.
     if (term === 0) return;
     const known = owned.terms.get(from);
     owned.terms.set(from, term);
@@ -230,58 +211,44 @@ export class OwnedRooms {
     if (ask.request.type === "join") owned.by.set(device, { node: from, term });
   }
 
-  /** A room that nobody was in opens at once. Else its moderators' rules come with those who were. */
+  /** A room without members elsewhere opens at once. Otherwise the moderators' rules come with the members. */
   #openSoon(name: string, owned: OwnedRoom): void {
     const { owners, host } = this.#options;
-    const returns = () => owned.waiting?.some(({ ask }) => ask.former !== undefined) === true;
+    const returns = () => owned.opening?.hasReturning === true;
     if (returns() || host.hasMembers(name)) return;
     owners.membersElsewhere(name, (some, now) => {
       if (!some && !returns()) this.#open(name, owned, now);
     });
   }
 
-  #gather(name: string, owned: OwnedRoom, wait: number, now: number): void {
-    owned.waiting = [];
-    owned.opens = this.#options.deadlines.add(now + wait, (later) => this.#open(name, owned, later));
+  #gather(name: string, owned: OwnedRoom, wait: number, now: number): RoomOpening {
+    return new RoomOpening(this.#options.deadlines, now + wait, (later) => this.#open(name, owned, later));
   }
 
   #open(name: string, owned: OwnedRoom, now: number): void {
     const { rooms, owners, host } = this.#options;
-    const { waiting } = owned;
-    if (this.#rooms.get(name) !== owned || waiting === undefined) return;
-    owned.opens?.cancel();
-    owned.opens = undefined;
-    owned.waiting = undefined;
-    owned.opening = true;
-    this.#restore(name, waiting, now);
+    if (this.#rooms.get(name) !== owned || owned.opening === undefined) return;
+    const waiting = owned.opening.end();
+    owned.opening = undefined;
+    owned.catchingUp = true;
+    const { members, rules } = returningTo(name, waiting);
+    if (members.length > 0) {
+      restoreSeats(rooms, name, members, rules, now);
+      this.#telling.tellRules(name);
+      for (const { device } of members) host.settled(device, name, now);
+    }
     for (const { from, device, ask } of waiting) {
       if (ask.former !== undefined || device.link.state === "closed") continue;
       const outcome = this.#perform(name, from, device, ask, now);
       if (outcome !== undefined && ask.request.id > 0)
         host.answer(device, name, ask.request.id, outcome, now);
     }
-    owned.opening = false;
+    owned.catchingUp = false;
     for (const device of [...owned.by.keys()])
-      if (rooms.seatOf(device, name) === undefined) owned.by.delete(device);
-    if (rooms.has(name)) return;
+      if (seatOf(rooms, device, name) === undefined) owned.by.delete(device);
+    if (rooms.get(name) !== undefined) return;
     this.#rooms.delete(name);
     owners.release(name);
-  }
-
-  #restore(name: string, waiting: readonly Waiting[], now: number): void {
-    const returning = new Map<Device, Parameters<Rooms["restore"]>[1][number]>();
-    let rules: SetRules | undefined;
-    for (const { device, ask } of waiting) {
-      const { former } = ask;
-      if (former === undefined || device.link.state === "closed") continue;
-      returning.set(device, { device, joined: joinedOf(name, ask), former });
-      if (ask.rules !== undefined && ask.rules.at > (rules?.at ?? 0)) rules = ask.rules;
-    }
-    if (returning.size === 0) return;
-    const { rooms, host } = this.#options;
-    rooms.restore(name, [...returning.values()], rules, now);
-    this.#telling.tellRules(name);
-    for (const device of returning.keys()) host.settled(device, name, now);
   }
 
   #perform(name: string, from: string, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
@@ -289,13 +256,13 @@ export class OwnedRooms {
     const { request } = ask;
     switch (request.type) {
       case "join": {
-        const had = rooms.seatOf(device, name) !== undefined;
+        const had = seatOf(rooms, device, name) !== undefined;
         const outcome =
           had || ask.seated !== true ? rooms.enter(device, joinedOf(name, ask), now) : failed("no_room");
-        // Before the reply, for a later owner to hear of them from each node that has members.
+        // The rules come before the reply, so that every node with members can tell them to a later owner.
         if ("ok" in outcome && from !== nodes.name) this.#telling.tellRules(name, from);
-        if (rooms.seatOf(device, name) === undefined) this.#rooms.get(name)?.by.delete(device);
-        if (!rooms.has(name)) this.over(name);
+        if (seatOf(rooms, device, name) === undefined) this.#rooms.get(name)?.by.delete(device);
+        if (rooms.get(name) === undefined) this.over(name);
         return outcome;
       }
       case "send": {
@@ -314,6 +281,19 @@ export class OwnedRooms {
     }
   }
 
+  #keep(device: Device): void {
+    this.#seats.set(device, (this.#seats.get(device) ?? 0) + 1);
+    this.#options.host.used(device.user, true);
+  }
+
+  #letGo(device: Device): void {
+    const seats = this.#seats.get(device);
+    if (seats === undefined) return;
+    if (seats === 1) this.#seats.delete(device);
+    else this.#seats.set(device, seats - 1);
+    this.#options.host.used(device.user, false);
+  }
+
   #successor(name: string, now: number): string | undefined {
     const { owners, nodes } = this.#options;
     const next = owners.next(name, now);
@@ -321,16 +301,7 @@ export class OwnedRooms {
   }
 }
 
-/** The room that an ask speaks of. */
+/** The name of the room that an ask is about. */
 export function roomOf({ request }: RoomAsk): string {
   return request.type === "send" ? request.to : request.room;
-}
-
-function joinedOf(name: string, { request, moderator }: RoomAsk): Joined {
-  const { mode, data } = request.type === "join" ? request : {};
-  return {
-    name,
-    join: { moderator: moderator === true, mesh: mode === "mesh", data },
-    dataBytes: data === undefined ? 0 : utf8Length(JSON.stringify(data)),
-  };
 }

@@ -7,70 +7,84 @@ import type { FormerSeat } from "../../signaling/room/room-member.ts";
 import type { RoomAsk } from "../items.ts";
 import type { RoomOwners } from "./room-owners.ts";
 
-/** A device's part in a room: what it asks for, and what it is there; undefined before its first reply. */
+/** A device's part in a room. */
 export interface Membership {
+  /** What the device joined with. */
   join: Pick<RequestOf<"join">, "mode" | "data">;
   dataBytes: number;
   moderator: boolean;
+  /** The seat that the device has, as a next owner needs to know it; undefined before the first reply. */
   former: FormerSeat | undefined;
-  /** It has been taken to an owner that has not told it the room yet: what that said before is not for it. */
+  /**
+   * The device comes back under another owner. Until the owner has told it of the room, other pushes of the owner are
+   * not for it.
+   */
   returning?: boolean;
-  /** It is not in, as its client knows, and the owner has said something to it: that may have a seat for it. */
+  /**
+   * The owner has sent a push though the client believes that it is not in the room: the owner may hold a seat that
+   * must go.
+   */
   staleSeat?: boolean;
 }
 
+/** A request that the owner has not replied to. */
 export interface Open {
   readonly device: Device;
   readonly ask: RoomAsk;
-  /** It was asked at the device's former node: its reply may come before anything else of the term does. */
+  /** The device's former node asked it: the reply may come before the owner confirms this node's term. */
   askedElsewhere?: boolean;
 }
 
 /** A room that devices of this node are in, or want to be in. */
 export class RemoteRoom {
   readonly room: string;
-  /** Undefined while it is looked for. */
+  /** Undefined while the owner is looked for. */
   owner: string | undefined;
-  /** How often an owner was found: what another term's owner says counts no more. */
+  /** Counts how often an owner was found. What was asked in another term is void. */
   term = 0;
-  /** What the owner says is of this term by now; what it said before was to one who had given it up. */
+  /**
+   * The owner has confirmed the term. What it said before was meant for an earlier one, in which this node had given it
+   * up.
+   */
   termConfirmed = false;
-  /** Members, as last heard. */
+  /** The number of members, as last heard. */
   count = 0;
+  /** What the moderators have set, as last heard. */
   rules: SetRules | undefined;
+  /** Devices of this node that are in the room, or have asked to be. */
   readonly members = new Map<Device, Membership>();
-  /** What the owner has not replied to, in the order in which it was asked. */
+  /** Requests without a reply, in the order in which they were made. */
   readonly open = new Map<string, Open>();
   seeking = false;
-  /** The owner that is gone, while another is looked for: silence is not waited for then. */
+  /** The owner that has died, while the next one is looked for: if that search times out, no other owner is waited for. */
   dead: string | undefined;
-  /** When the owner is looked for again, for it does not answer. */
+  /** When an owner that does not reply is looked at, or is looked for again. */
   again: Deadline | undefined;
 
   constructor(room: string) {
     this.room = room;
   }
 
-  /** Somebody here is in the room, or in its lobby. */
+  /** True when a device of this node is in the room, or in its lobby. */
   get settled(): boolean {
     for (const { former } of this.members.values()) if (former !== undefined) return true;
     return false;
   }
 }
 
-/** All rooms that devices of this node have to do with. */
+/** All rooms that devices of this node are in, or have asked something of. */
 export class RemoteRooms {
   readonly #owners: RoomOwners;
   readonly #remotes = new Map<string, RemoteRoom>();
   readonly #byDevice = new Map<Device, Map<string, Membership>>();
-  /** Device → id of a request without a reply → the room that it is about. */
+  /** Device → id of a request without a reply → its room. */
   readonly #open = new Map<Device, Map<number, RemoteRoom>>();
 
   constructor(owners: RoomOwners) {
     this.#owners = owners;
   }
 
-  /** A copy: they end while one goes through them. */
+  /** A copy: rooms may be forgotten while a caller goes through them. */
   all(): RemoteRoom[] {
     return [...this.#remotes.values()];
   }
@@ -79,7 +93,7 @@ export class RemoteRooms {
     return this.#remotes.get(room);
   }
 
-  /** The room, known from now on. */
+  /** The room, which is known from now on. */
   of(room: string): RemoteRoom {
     let remote = this.#remotes.get(room);
     if (remote === undefined) {
@@ -89,7 +103,7 @@ export class RemoteRooms {
     return remote;
   }
 
-  /** The device is in the room, or wants to be. */
+  /** The device is in the room, or has asked to be. */
   enter(remote: RemoteRoom, device: Device, membership: Membership): void {
     remote.members.set(device, membership);
     const memberships = this.#byDevice.get(device);
@@ -97,7 +111,7 @@ export class RemoteRooms {
     else memberships.set(remote.room, membership);
   }
 
-  /** The device is out of the room. It may have asked to come in again before it heard of that. */
+  /** The device is out of the room. If it has asked to join again meanwhile, it waits for that. */
   leave(remote: RemoteRoom, device: Device): void {
     const membership = remote.members.get(device);
     if (membership !== undefined && this.joins(remote, device)) membership.former = undefined;
@@ -112,7 +126,7 @@ export class RemoteRooms {
     this.tidy(remote);
   }
 
-  /** Forgets a room that nobody here is in. */
+  /** Forgets the room if no device here is in it or waits for a reply. */
   tidy(remote: RemoteRoom): void {
     if (remote.members.size > 0 || remote.open.size > 0 || this.#remotes.get(remote.room) !== remote) return;
     remote.again?.cancel();
@@ -120,7 +134,7 @@ export class RemoteRooms {
     this.#remotes.delete(remote.room);
   }
 
-  /** A copy: they end while one goes through them. */
+  /** The rooms that the device is in, or has asked to join. A copy. */
   with(device: Device): RemoteRoom[] {
     const remotes: RemoteRoom[] = [];
     for (const room of this.#byDevice.get(device)?.keys() ?? []) {
@@ -130,12 +144,12 @@ export class RemoteRooms {
     return remotes;
   }
 
-  /** What the device is in each of its rooms. */
+  /** The device's memberships, by room. */
   membershipsOf(device: Device): ReadonlyMap<string, Membership> | undefined {
     return this.#byDevice.get(device);
   }
 
-  /** The room that a request without a reply is about. */
+  /** The room of a request without a reply. */
   openAt(device: Device, id: number): RemoteRoom | undefined {
     return this.#open.get(device)?.get(id);
   }
@@ -145,7 +159,7 @@ export class RemoteRooms {
     return [...(this.#open.get(device) ?? [])];
   }
 
-  /** The device has asked that, and waits for the reply. */
+  /** The device has made a request, and waits for the reply. */
   keepOpen(remote: RemoteRoom, device: Device, ask: RoomAsk, askedElsewhere = false): void {
     const { id } = ask.request;
     remote.open.set(keyOf(device, id), { device, ask, askedElsewhere });
@@ -154,7 +168,7 @@ export class RemoteRooms {
     else open.set(id, remote);
   }
 
-  /** The device waits for it no longer. */
+  /** The device has its reply. Returns what it had asked. */
   closeOpen(remote: RemoteRoom, device: Device, id: number): RoomAsk | undefined {
     const key = keyOf(device, id);
     const open = remote.open.get(key);
@@ -164,12 +178,12 @@ export class RemoteRooms {
     return open?.ask;
   }
 
-  /** The device has asked to come in, and has not been replied to. */
+  /** True when the device has asked to join, and has no reply yet. */
   joins(remote: RemoteRoom, device: Device): boolean {
     return this.#lastJoin(remote, device) !== undefined;
   }
 
-  /** What it has asked for last to come in, and has not been replied to. */
+  /** The device's last join without a reply. */
   #lastJoin(remote: RemoteRoom, device: Device): RequestOf<"join"> | undefined {
     let last: RequestOf<"join"> | undefined;
     for (const id of this.#open.get(device)?.keys() ?? []) {
@@ -179,7 +193,7 @@ export class RemoteRooms {
     return last;
   }
 
-  /** A join by which nothing changes of what it last asked for: without a reply it would not hear of it. */
+  /** A join that asks for what the device last asked for, so that it changes nothing of that. */
   joinAsked(remote: RemoteRoom, device: Device, membership: Membership): RequestOf<"join"> {
     return joinAgain(remote.room, this.#lastJoin(remote, device) ?? membership.join);
   }
@@ -190,7 +204,7 @@ export function keyOf(device: Device, id: number): string {
   return `${id} ${device.link.id}`;
 }
 
-/** Asks to come in as before. */
+/** A join on behalf of a device that asks for the same as that one. */
 export function joinAgain(room: string, { mode, data }: Membership["join"]): RequestOf<"join"> {
   return {
     id: 0,
@@ -201,7 +215,7 @@ export function joinAgain(room: string, { mode, data }: Membership["join"]): Req
   };
 }
 
-/** What the device of that member was, for another owner. */
+/** The seat of that member, as another owner needs to know it. */
 export function formerSeat(
   member: string,
   state: FormerSeat["state"],

@@ -10,7 +10,7 @@ import { formerSeat, joinAgain, type Membership, type RemoteRoom, type RemoteRoo
 import type { OwnerFound, RoomOwners } from "./room-owners.ts";
 
 export interface RoomAskingHost {
-  /** Asks a room of this node. Without an outcome it comes later. */
+  /** Asks a room that this node owns. Undefined: the outcome comes later. */
   askHere(term: number, device: Device, ask: RoomAsk, now: number): Outcome | undefined;
   /** The devices of the user at this node. */
   list(user: string): DeviceList;
@@ -24,16 +24,16 @@ export interface RoomAskingOptions {
   readonly host: RoomAskingHost;
 }
 
-/** What may wait for a room's owner to be found. */
+/** Requests of a room that may be without a reply. */
 const maxOpen = 20_000;
-/** ms */
+/** How long after a search that failed an owner is looked for again. ms */
 const seekAgain = 1_000;
-/** An owner that has not replied for this long is looked at. ms */
+/** How long after a request the owner is checked. ms */
 const suspectAfter = 3_500;
 
 /**
- * Asks whoever owns a room. Where nobody is known to, or the one who was does not answer, the owner is looked for; what was
- * asked and not replied to is asked of the next one.
+ * Asks the owner of a room. Where none is known, or the known one does not answer, the owner is looked for; requests
+ * without a reply are made again to the next owner.
  */
 export class RoomAsking {
   readonly #options: RoomAskingOptions;
@@ -45,21 +45,21 @@ export class RoomAsking {
     this.#remotes = options.remotes;
   }
 
-  /** Owners found so far: each begins a term. */
+  /** The next term: a number that no room of this run has had. */
   nextTerm(): number {
     this.#terms += 1;
     return this.#terms;
   }
 
-  /** Asks the owner, or whoever is found to be it. Without an outcome the reply comes later. */
+  /** Asks the owner, which is looked for if none is known. Undefined: the reply comes later. */
   ask(remote: RemoteRoom, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
     const { nodes } = this.#options;
     const { id } = ask.request;
     const { owner } = remote;
     const reachable = owner === undefined ? nodes.reachable : this.#answers(owner, now);
-    // What this node asks by itself must arrive at last, if the owner is there.
+    // What this node asks by itself is never refused: if the owner is there, it must hear of it at last.
     if ((!reachable || remote.open.size >= maxOpen) && id > 0) {
-      // It may be dead, and the room another's by now.
+      // The owner may be dead, and another node may own the room by now.
       if (owner !== undefined) this.seek(remote);
       return this.done(remote, device, ask, failed("temporary"));
     }
@@ -74,7 +74,7 @@ export class RoomAsking {
     return this.done(remote, device, ask, outcome);
   }
 
-  /** Says it to that owner. Nobody waits for it any more than does already. */
+  /** Sends an ask to that owner. The caller has noted who waits for the reply. */
   send(remote: RemoteRoom, owner: string, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
     const { nodes, host } = this.#options;
     const { term } = remote;
@@ -86,7 +86,7 @@ export class RoomAsking {
     return undefined;
   }
 
-  /** A device has its outcome. */
+  /** Takes note of the outcome of what a device has asked. Returns the outcome. */
   done(remote: RemoteRoom, device: Device, { request }: RoomAsk, outcome: Outcome): Outcome {
     const membership = remote.members.get(device);
     if (membership !== undefined && request.type === "join") {
@@ -118,7 +118,7 @@ export class RoomAsking {
     this.#options.owners.attend(remote.room);
   }
 
-  /** Looks who owns the room now. */
+  /** Looks for the owner of the room. */
   seek(remote: RemoteRoom): void {
     const { owners, nodes } = this.#options;
     remote.again?.cancel();
@@ -132,7 +132,7 @@ export class RoomAsking {
     const { term } = remote;
     owners.find(remote.room, (found, now) => {
       remote.seeking = false;
-      // It was found by other means meanwhile, or nobody here wants to know any more.
+      // An owner was found by other means meanwhile, or no device here has to do with the room any more.
       if (this.#remotes.get(remote.room) !== remote || remote.term !== term) return;
       this.#found(remote, found, now);
     });
@@ -156,7 +156,7 @@ export class RoomAsking {
     remote.again = this.#options.deadlines.add(now + seekAgain, () => this.seek(remote));
   }
 
-  /** The room has that owner from now on: who is in it comes in again there, and what is open is asked again. */
+  /** The room has that owner from now on: members come back there, and requests without a reply are made again. */
   bind(remote: RemoteRoom, owner: string, own: boolean, now: number): void {
     this.#detach(remote);
     remote.owner = owner;
@@ -173,7 +173,7 @@ export class RoomAsking {
     for (const open of [...remote.open.values()]) {
       if (remote.term !== term) return;
       const { device, ask } = open;
-      // Its reply would have been here before the news of another owner, if it was done; whether it ever arrived is not known.
+      // The former owner would have replied by now if it had done this. Whether the request ever arrived there is not known.
       if (open.askedElsewhere && ask.request.type === "send") {
         this.answer(remote, device, ask, failed("outcome_unknown"), now);
         continue;
@@ -186,7 +186,7 @@ export class RoomAsking {
     this.#remotes.tidy(remote);
   }
 
-  /** The device was in the room: it comes in again, as what it was. */
+  /** Asks the owner for the seat that the device had. */
   comeBack(remote: RemoteRoom, device: Device, membership: Membership, own: boolean, now: number): void {
     const { room, rules, owner } = remote;
     const { moderator, former } = membership;
@@ -198,8 +198,8 @@ export class RoomAsking {
   }
 
   /**
-   * Whom it was asked (of that device, or of all) is not the owner any more. What is no message can be asked again: done
-   * twice it is as done once.
+   * The owner is another one, or gone: messages without a reply, of that device or of all, have an unknown outcome.
+   * Everything else can be asked again, for done twice it is as done once.
    */
   doubt(remote: RemoteRoom, now: number, of?: Device): void {
     for (const { device, ask } of [...remote.open.values()])
@@ -207,7 +207,7 @@ export class RoomAsking {
         this.answer(remote, device, ask, failed("outcome_unknown"), now);
   }
 
-  /** The owner is gone: another is looked for. */
+  /** The owner is gone: looks for another one. */
   lose(remote: RemoteRoom): void {
     this.#detach(remote);
     remote.seeking = false;
@@ -215,7 +215,10 @@ export class RoomAsking {
     this.#remotes.tidy(remote);
   }
 
-  /** A new term begins, without an owner yet: what the former one was asked is not meant any more, even if it is late. */
+  /**
+   * Begins a new term, without an owner yet. The former owner is told that what it was asked is void, for it may be
+   * late.
+   */
   #detach(remote: RemoteRoom): void {
     const { owner } = remote;
     remote.term = this.nextTerm();
@@ -229,14 +232,14 @@ export class RoomAsking {
     if (owner !== nodes.name && nodes.isLive(owner)) nodes.send(owner, { t: "room-since", room, term });
   }
 
-  /** The device has its outcome, and hears it. */
+  /** Replies to a device. */
   answer(remote: RemoteRoom, device: Device, ask: RoomAsk, outcome: Outcome, now: number): void {
     this.#remotes.closeOpen(remote, device, ask.request.id);
     this.done(remote, device, ask, outcome);
     device.link.reply(ask.request.id, outcome, now);
   }
 
-  /** Looks after an owner that has been asked. */
+  /** Checks after a while whether an owner that was asked still answers, as long as requests are without a reply. */
   #watch(remote: RemoteRoom, now: number): void {
     remote.again ??= this.#options.deadlines.add(now + suspectAfter, (later) => {
       remote.again = undefined;
@@ -252,7 +255,10 @@ export class RoomAsking {
     return owner === nodes.name || nodes.responsive(owner, now);
   }
 
-  /** A node has a seat for a device that is not in the room, or is in it under another owner: it asked there before. */
+  /**
+   * A node has a seat for a device that is not in the room, or is in it under another owner: the device asked there
+   * before. The node is to give the seat up.
+   */
   disown(from: string, device: Device, room: string): void {
     const remote = this.#remotes.get(room);
     if (remote?.owner === from && remote.members.has(device)) return;

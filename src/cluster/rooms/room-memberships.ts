@@ -1,28 +1,27 @@
 import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
-import type { RequestOf } from "../../protocol/requests.ts";
+import type { RequestOf, RoomRequest } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
-import type { Device, Outcome } from "../../signaling/device.ts";
-import type { LinkEnd } from "../../signaling/link/links.ts";
+import type { Device, LinkEnd, Outcome } from "../../signaling/device.ts";
 import { done, failed } from "../../signaling/outcome.ts";
 import { may } from "../../signaling/permissions.ts";
 import { joinOf, overCaps } from "../../signaling/room/join-request.ts";
 import type { SetRules } from "../../signaling/room/room.ts";
-import type { RoomRequest, SeatNow } from "../../signaling/room/rooms.ts";
 import type { Nodes } from "../nodes.ts";
 import { MembershipTransfer, type MembershipTransferHost } from "./membership-transfer.ts";
 import type { NewOwner } from "./owned-rooms.ts";
 import { formerSeat, keyOf, type RemoteRoom, RemoteRooms } from "./remote-room.ts";
 import { RoomAsking, type RoomAskingHost } from "./room-asking.ts";
 import type { RoomOwners } from "./room-owners.ts";
+import type { SeatNow } from "./seats.ts";
 
 type RoomPush = Extract<PushBody, { room: string; type: "room" | "admitted" | "knock" | "room_ended" }>;
 type Asked = RoomRequest | RequestOf<"send">;
 
 export interface RoomMembershipsHost extends RoomAskingHost, MembershipTransferHost {
-  /** The device leaves a room of this node; what it has asked and that has not done yet is not to be done. */
+  /** The device leaves a room of this node, and what it has asked of the room and that waits is dropped. */
   withdrawHere(device: Device, room: string, now: number): void;
-  /** The room as it is now was told to a device by this owner: what it has of others is over. */
+  /** The owner has told the device of the room as it is now. What the device has of former owners is over. */
   settled(device: Device, room: string, now: number, owner: string): void;
 }
 
@@ -35,14 +34,14 @@ export interface RoomMembershipsOptions {
 }
 
 /**
- * The rooms that devices of this node are in, whoever owns them. It checks what they may, asks the owner, and when that
- * is gone or another, takes them there by itself: with what they were, and by the rules that were the last.
+ * The rooms that devices of this node are in, whichever node owns them. It checks the devices' grants and asks the
+ * owner. When the owner changes, it takes the devices to the next one, with their seats and the room's last rules.
  */
 export class RoomMemberships {
   readonly #options: RoomMembershipsOptions;
   readonly #remotes: RemoteRooms;
   readonly #asking: RoomAsking;
-  /** What the devices that come and go with their links were. */
+  /** Takes memberships along with links. */
   readonly transfer: MembershipTransfer;
 
   constructor(options: RoomMembershipsOptions) {
@@ -55,17 +54,18 @@ export class RoomMemberships {
     this.transfer = new MembershipTransfer({ nodes, owners, remotes, asking, host });
   }
 
+  /** True when a device of this node is in the room, or in its lobby. */
   hasMembers(room: string): boolean {
     return this.#remotes.get(room)?.settled === true;
   }
 
-  /** How many others are in the room, as last heard; undefined when the device is not. */
+  /** The number of other members, as last heard; undefined when the device is not in the room. */
   others(device: Device, room: string): number | undefined {
     const remote = this.#remotes.get(room);
     return remote?.members.has(device) ? Math.max(0, remote.count - 1) : undefined;
   }
 
-  /** Performs what a device asks of a room. Without an outcome the reply comes later, through its link. */
+  /** Performs what a device asks of a room. Undefined: the reply comes later, through the device's link. */
   perform(device: Device, request: Asked, now: number): Outcome | undefined {
     if (request.type === "join") return this.#join(device, request, now);
     const room = request.type === "send" ? request.to : request.room;
@@ -76,7 +76,7 @@ export class RoomMemberships {
     return this.#asking.ask(remote, device, { request }, now);
   }
 
-  /** An owner has replied. False: it is nothing that was asked of it, as things are now. */
+  /** A node has replied to a device here. False: the node is not the owner, or was not asked that in this term. */
   replied(from: string, device: Device, id: number, outcome: Outcome): boolean {
     const remote = this.#remotes.openAt(device, id);
     const open = remote?.open.get(keyOf(device, id));
@@ -88,7 +88,7 @@ export class RoomMemberships {
     return true;
   }
 
-  /** A device here is told something by that node. False: it must not be, for it speaks for the room no longer. */
+  /** A node has sent a push of a room to a device here. False: the device must not hear it. */
   heard(from: string, device: Device, push: RoomPush, now: number): boolean {
     const remote = this.#remotes.get(push.room);
     const membership = remote?.members.get(device);
@@ -102,7 +102,7 @@ export class RoomMemberships {
       return false;
     }
     if (push.type === "room_ended") {
-      // It may have been said before it came back, which must not be then; a join that it has asked for since counts.
+      // The owner may have said that before the device came back, so the seat that it came back to must go. A later join counts.
       if (membership.returning && this.#remotes.joins(remote, device)) membership.staleSeat = true;
       else if (membership.returning)
         this.#asking.ask(remote, device, { request: { id: 0, type: "leave", room: remote.room } }, now);
@@ -120,19 +120,19 @@ export class RoomMemberships {
     return true;
   }
 
-  /** A node that is not the owner, as things are now, has a seat for a device: it is to give that up. */
+  /** See {@link RoomAsking.disown}. */
   disown(from: string, device: Device, room: string): void {
     this.#asking.disown(from, device, room);
   }
 
-  /** A device has no seat in a room of this node any more. */
+  /** A device has no seat any more in a room that this node owns. */
   left(device: Device, room: string): void {
     const remote = this.#remotes.get(room);
     if (remote !== undefined && remote.owner === this.#options.nodes.name)
       this.#remotes.leave(remote, device);
   }
 
-  /** The owner has lost sight of a device: it comes back, if it is still here. */
+  /** The owner has given up the seat of a device with that link: if the device is still here, it comes back. */
   lost(from: string, room: string, link: string, now: number): void {
     const remote = this.#remotes.get(room);
     if (remote?.owner !== from || !remote.termConfirmed) return;
@@ -140,12 +140,13 @@ export class RoomMemberships {
       if (device.link.id === link) this.#asking.comeBack(remote, device, membership, false, now);
   }
 
+  /** A node has told the rules of a room. */
   rulesHeard(from: string, room: string, rules: SetRules): void {
     const remote = this.#remotes.get(room);
     if (remote?.owner === from && remote.termConfirmed) remote.rules = rules;
   }
 
-  /** What that owner says from here on is of this term. */
+  /** The owner says that what follows is of that term. */
   termConfirmed(from: string, room: string, term: number): void {
     const remote = this.#remotes.get(room);
     if (remote?.owner === from && remote.term === term) remote.termConfirmed = true;
@@ -166,7 +167,10 @@ export class RoomMemberships {
     for (const owner of owners) nodes.send(owner, { t: "closed", link: device.link.id, why });
   }
 
-  /** The device's grants are others: it must leave the rooms that they don't cover, and may moderate others. */
+  /**
+   * The device's grants have changed: it leaves the rooms that they don't cover, and its right to moderate others may
+   * change.
+   */
   recheck(device: Device, now: number): void {
     for (const remote of this.#remotes.with(device)) {
       const { room } = remote;
@@ -184,7 +188,7 @@ export class RoomMemberships {
     }
   }
 
-  /** The device must leave. What the room has not replied to by now is replied to here. */
+  /** Takes the device out of the room. Its requests without a reply get one here. */
   #putOut(remote: RemoteRoom, device: Device, told: boolean, now: number): void {
     const { room, owner } = remote;
     if (owner === this.#options.nodes.name) this.#options.host.withdrawHere(device, room, now);
@@ -202,7 +206,7 @@ export class RoomMemberships {
 
   // Owners that come and go
 
-  /** The owner says that the room is another's. */
+  /** The owner says that it owns the room no longer. */
   moved(from: string, room: string, term: number, { to, own = false }: NewOwner, now: number): void {
     const remote = this.#remotes.get(room);
     if (remote === undefined || remote.owner !== from || remote.term !== term) return;
@@ -210,7 +214,7 @@ export class RoomMemberships {
     else this.#asking.bind(remote, to, own, now);
   }
 
-  /** This node has given the room up: what its devices were in it. */
+  /** This node owns the room no longer. `seats`: those of its devices. */
   gaveUp(room: string, seats: readonly SeatNow[], rules: SetRules | undefined): void {
     const remote = this.#remotes.get(room);
     if (remote === undefined) return;
@@ -221,17 +225,17 @@ export class RoomMemberships {
     }
   }
 
-  /** That node has just said that it owns the room. */
+  /** A node has announced that it owns the room. */
   claimed(room: string, node: string, now: number): void {
     const remote = this.#remotes.get(room);
     const here = this.#options.nodes.name;
     if (remote === undefined || remote.owner === node || remote.owner === here) return;
     if (remote.owner === undefined || node === here) this.#asking.bind(remote, node, false, now);
-    // Of two owners the one that answers counts; the other gives way to it.
+    // There are two owners, one of which will give way: the one that answers counts.
     else this.#asking.seek(remote);
   }
 
-  /** A node is gone, and the rooms that it owned. */
+  /** A node is gone, and its rooms need another owner. */
   gone(node: string, now: number): void {
     for (const remote of this.#remotes.all()) {
       if (remote.owner !== node) continue;
@@ -241,7 +245,7 @@ export class RoomMemberships {
     }
   }
 
-  /** Nodes can be reached again: owners are looked for that could not be. */
+  /** Nodes can be reached again: looks for the owners that could not be found. */
   restored(): void {
     for (const remote of this.#remotes.all()) if (remote.owner === undefined) this.#asking.seek(remote);
   }

@@ -2,11 +2,11 @@ import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import type { Backplane } from "../backplane.ts";
 import type { Nodes } from "../nodes.ts";
 
-/** What an owner tells of a room of its. */
+/** What the owner of a room publishes. */
 interface Announcement {
   readonly op: "owner";
   readonly node: string;
-  /** Cluster time at which it became the owner: of two the earlier one stays. */
+  /** Cluster time at which the node became the owner. Of two owners the earlier one stays. */
   readonly since: number;
 }
 
@@ -14,18 +14,18 @@ interface Question {
   readonly op: "who";
 }
 
-/** Who owns a room. `own`: nobody does, and that node is to. */
+/** The owner of a room. `own`: no node owns it, and that one is to. */
 export type OwnerFound =
   | { readonly node: string; readonly own: boolean }
-  /** The backplane is down, or somebody should have answered and did not. */
+  /** The question failed: the backplane is down, or a subscriber has not answered in time. */
   | "down"
   | "timeout"
   | "too_large";
 
 export interface RoomOwnersEvents {
-  /** Another node owns a room of ours, and has the earlier claim. */
+  /** Another node has an earlier claim to a room of this node. */
   outranked(room: string, by: string, now: number): void;
-  /** A node has just said that it owns a room that devices here are in. */
+  /** A node has published that it owns a room that devices here are in. */
   claimed(room: string, node: string, now: number): void;
 }
 
@@ -38,8 +38,9 @@ export interface RoomOwnersOptions {
   readonly events: RoomOwnersEvents;
 }
 
+/** ms */
 const askTimeout = 1_000;
-/** An owner says again that it is, for whoever could not hear it when it began. */
+/** How often an owner announces itself again, for nodes that could not hear it before. ms */
 const announceEvery = 30_000;
 
 interface Claim {
@@ -49,8 +50,9 @@ interface Claim {
 }
 
 /**
- * Which node owns a room. The owner hears `r.<key>`, where it is asked; nodes with members hear `m.<key>`; an owner
- * announces itself on both. Where nobody answers, all agree on whose turn it is by the hash of node and room.
+ * Finds the owners of rooms, and says which this node owns. The owner of a room subscribes to `r.<key>`, where it is
+ * asked; nodes with members subscribe to `m.<key>`; an owner announces itself on both. Where no node answers, all nodes
+ * choose the same one by a hash of node and room.
  */
 export class RoomOwners {
   readonly #options: RoomOwnersOptions;
@@ -61,6 +63,7 @@ export class RoomOwners {
     this.#options = options;
   }
 
+  /** True when this node owns the room. */
   owns(room: string): boolean {
     return this.#claims.has(room);
   }
@@ -77,7 +80,7 @@ export class RoomOwners {
     this.#announce(room, claim);
   }
 
-  /** The room is over, or another node's. */
+  /** The room is over, or is another node's. */
   release(room: string): void {
     const claim = this.#claims.get(room);
     this.#claims.delete(room);
@@ -85,7 +88,7 @@ export class RoomOwners {
     claim?.stop();
   }
 
-  /** There are members of the room here: this node wants to hear of its owners. */
+  /** Devices here are members of the room: this node hears of its owners from now on. */
   attend(room: string): void {
     if (this.#attended.has(room)) return;
     const { backplane, events, now } = this.#options;
@@ -97,12 +100,13 @@ export class RoomOwners {
     this.#attended.set(room, stop);
   }
 
+  /** No device here is a member of the room any more. */
   ignore(room: string): void {
     this.#attended.get(room)?.();
     this.#attended.delete(room);
   }
 
-  /** Asks who owns the room, and where nobody does, whose turn it is. */
+  /** Finds the owner of the room, or the node that is to own it where none does. */
   find(room: string, done: (found: OwnerFound, now: number) => void): void {
     const { backplane, now } = this.#options;
     backplane.request(this.#subject("r", room), { op: "who" } satisfies Question, askTimeout, (answer) => {
@@ -112,7 +116,7 @@ export class RoomOwners {
     });
   }
 
-  /** Calls back whether other nodes have members of the room. */
+  /** Calls back with whether other nodes have members of the room. */
   membersElsewhere(room: string, done: (some: boolean, now: number) => void): void {
     const { backplane, now } = this.#options;
     backplane.request(this.#subject("m", room), { op: "who" } satisfies Question, askTimeout, (answer) => {
@@ -120,7 +124,7 @@ export class RoomOwners {
     });
   }
 
-  /** Whose turn it is to own the room: of the nodes that answer and stay. */
+  /** The node that is to own the room: one of those that answer and don't drain, by a hash of node and room. */
   next(room: string, now: number): string {
     const { nodes, hash } = this.#options;
     let winner = nodes.name;
@@ -133,7 +137,7 @@ export class RoomOwners {
     return winner;
   }
 
-  /** Others may have missed what was announced: the backplane was away, or they were. */
+  /** Announces all rooms again: others may have missed it, for the backplane was down or they were away. */
   announceAll(): void {
     for (const [room, claim] of this.#claims) this.#announce(room, claim);
   }
@@ -149,7 +153,7 @@ export class RoomOwners {
     const { since } = claim;
     const earlier = said.since === since ? said.node < nodes.name : said.since < since;
     if (earlier) events.outranked(room, said.node, now());
-    // It gives way when it hears of this one.
+    // The other owner gives way when it hears of this one.
     else this.#announce(room, claim);
   }
 

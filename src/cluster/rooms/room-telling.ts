@@ -2,24 +2,24 @@ import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../../signaling/device.ts";
 import { done, failed } from "../../signaling/outcome.ts";
 import type { Rooms } from "../../signaling/room/rooms.ts";
-import { RemoteLink } from "../devices/remote-link.ts";
 import type { Nodes } from "../nodes.ts";
+import { devicesOf } from "./seats.ts";
 
 export interface RoomTellingOptions {
   readonly rooms: Rooms;
   readonly nodes: Nodes;
   readonly deadlines: Deadlines;
-  /** What came of a message that had no outcome when it was sent. */
+  /** The outcome of a message that had none when it was sent. */
   answer(device: Device, room: string, id: number, outcome: Outcome, now: number): void;
 }
 
-/** Replies to messages that are on their way to their receivers. */
+/** Replies to messages that have not reached all receivers' nodes yet. */
 export type Replies = Set<(now: number) => void>;
 
 /** How long the reply to a message waits for the nodes of its receivers. ms */
 const flushFor = 3_000;
 
-/** What the owner of a room tells the nodes of its members. */
+/** What the owner of a room sends to the nodes of its members. */
 export class RoomTelling {
   readonly #options: RoomTellingOptions;
 
@@ -27,7 +27,10 @@ export class RoomTelling {
     this.#options = options;
   }
 
-  /** A message to a room is done when it is at the nodes of its receivers, those that answer: it outlives this node. */
+  /**
+   * Sends a message to the room. Undefined: the outcome comes later, once the message is at all receivers' nodes that
+   * answer, so that it outlives this node.
+   */
   send(
     name: string,
     sent: Replies,
@@ -39,7 +42,7 @@ export class RoomTelling {
     const { rooms, nodes, deadlines, answer } = this.#options;
     if (rooms.others(device, name) === undefined) return failed("no_room");
     rooms.tell(device, name, { type: "message", from: device.info, to: name, body }, now);
-    // The reply itself goes to its sender's node after the message.
+    // The sender's own node gets the reply after the message, through the same channel.
     const receiving = [...this.#nodesOf(name)].filter((node) => node !== from && nodes.responsive(node, now));
     let left = receiving.length;
     if (left === 0) return done;
@@ -58,10 +61,10 @@ export class RoomTelling {
     return undefined;
   }
 
-  /** Tells that node, or all with members, what the moderators have set: for a later owner. */
+  /** Tells that node, or all nodes with members, what the moderators have set, so that a later owner learns it from them. */
   tellRules(name: string, node?: string): void {
     const { rooms, nodes } = this.#options;
-    const rules = rooms.rulesOf(name);
+    const rules = rooms.get(name)?.rules;
     if (rules === undefined) return;
     for (const one of node === undefined ? this.#nodesOf(name) : [node])
       nodes.send(one, { t: "room-rules", room: name, rules });
@@ -70,8 +73,7 @@ export class RoomTelling {
   /** The other nodes with members of the room. */
   #nodesOf(name: string): Set<string> {
     const found = new Set<string>();
-    for (const { link } of this.#options.rooms.devicesOf(name))
-      if (link instanceof RemoteLink) found.add(link.node);
+    for (const { node } of devicesOf(this.#options.rooms, name)) if (node !== undefined) found.add(node);
     return found;
   }
 }

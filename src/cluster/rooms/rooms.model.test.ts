@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { RoomPerson } from "../../../test/support/room-person.ts";
+import { modelTimeout, runs, settledSeed } from "../../../test/support/seed.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
 
 const room = "room:x";
@@ -94,7 +95,9 @@ class World {
   }
 
   #alive({ client }: RoomPerson): boolean {
-    return client.closed === undefined && [...this.cluster.nodes.values()].includes(client.sim);
+    return (
+      client.closed === undefined && [...this.cluster.nodes.values()].some((node) => node === client.sim)
+    );
   }
 
   check(): void {
@@ -115,74 +118,78 @@ class World {
   }
 }
 
-test("whatever dies, is cut off or comes back: in the end every member's view is the room", () => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
-      const world = new World();
-      const { cluster, people } = world;
-      const live = () => [...cluster.nodes.keys()];
-      for (const one of steps) {
-        if (one.do === "flow") cluster.flow();
-        else if (one.do === "wait") cluster.pass(one.ms);
-        else if (one.do === "kill") {
-          if (live().length > 1 && cluster.nodes.has(one.at)) cluster.kill(one.at);
-        } else if (one.do === "cut") cluster.hub.down(one.at);
-        else if (one.do === "heal") {
-          if (!cluster.nodes.has(one.at)) cluster.start(one.at);
-          else cluster.hub.up(one.at);
-        } else if (one.do === "handOver") {
-          const sim = cluster.nodes.get(one.at);
-          // Its clients stay as long as the test lasts.
-          sim?.core.drain(sim.now, 1e9);
-        } else {
-          const at = world.entrance("at" in one ? one.at : undefined);
-          const person =
-            one.do === "join" && at !== undefined ? world.person(one.by, at) : people.get(one.by);
-          if (person === undefined || !world.alive().includes(person)) continue;
-          const { client } = person;
-          if (one.do === "join") {
-            const mode = one.mesh ? "mesh" : "members";
-            person.ask("join", { room, mode, ...(one.data === undefined ? {} : { data: one.data }) });
-          } else if (one.do === "leave") person.ask("leave", { room });
-          else if (one.do === "close") client.drop(1000);
-          else if (one.do === "resume") {
-            if (client.sim.core.draining) continue;
-            client.drop();
-            const latest = world.tokens.get(one.by);
-            client.resume(latest === undefined ? {} : { token: latest });
-          } else if (one.do === "send") person.ask("send", { to: room, body: 1 });
-          else if (one.do === "policy") person.ask("policy", { room, policy: { lobby: one.lobby } });
-          else if (one.do === "grants") {
-            const latest = token(one.by, one.join, one.moderate);
-            world.tokens.set(one.by, latest);
-            person.ask("refresh", { token: latest });
-          } else person.ask(one.do, { room, member: people.get(one.other)?.member || "nobody" });
-          if (one.do === "close") {
-            client.closed = { code: 1000, reason: "" };
-            people.delete(one.by);
+test(
+  `whatever dies, is cut off or comes back: in the end every member's view is the room (seed ${settledSeed})`,
+  () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40, size: "max" }), (steps) => {
+        const world = new World();
+        const { cluster, people } = world;
+        const live = () => [...cluster.nodes.keys()];
+        for (const one of steps) {
+          if (one.do === "flow") cluster.flow();
+          else if (one.do === "wait") cluster.pass(one.ms);
+          else if (one.do === "kill") {
+            if (live().length > 1 && cluster.nodes.has(one.at)) cluster.kill(one.at);
+          } else if (one.do === "cut") cluster.hub.down(one.at);
+          else if (one.do === "heal") {
+            if (!cluster.nodes.has(one.at)) cluster.start(one.at);
+            else cluster.hub.up(one.at);
+          } else if (one.do === "handOver") {
+            const sim = cluster.nodes.get(one.at);
+            // Its clients stay as long as the test lasts.
+            sim?.core.drain(sim.now, 1e9);
+          } else {
+            const at = world.entrance("at" in one ? one.at : undefined);
+            const person =
+              one.do === "join" && at !== undefined ? world.person(one.by, at) : people.get(one.by);
+            if (person === undefined || !world.alive().includes(person)) continue;
+            const { client } = person;
+            if (one.do === "join") {
+              const mode = one.mesh ? "mesh" : "members";
+              person.ask("join", { room, mode, ...(one.data === undefined ? {} : { data: one.data }) });
+            } else if (one.do === "leave") person.ask("leave", { room });
+            else if (one.do === "close") client.drop(1000);
+            else if (one.do === "resume") {
+              if (client.sim.core.draining) continue;
+              client.drop();
+              const latest = world.tokens.get(one.by);
+              client.resume(latest === undefined ? {} : { token: latest });
+            } else if (one.do === "send") person.ask("send", { to: room, body: 1 });
+            else if (one.do === "policy") person.ask("policy", { room, policy: { lobby: one.lobby } });
+            else if (one.do === "grants") {
+              const latest = token(one.by, one.join, one.moderate);
+              world.tokens.set(one.by, latest);
+              person.ask("refresh", { token: latest });
+            } else person.ask(one.do, { room, member: people.get(one.other)?.member || "nobody" });
+            if (one.do === "close") {
+              client.closed = { code: 1000, reason: "" };
+              people.delete(one.by);
+            }
+          }
+          world.hear();
+        }
+        for (const name of live()) cluster.hub.up(name);
+        cluster.pass(80_000);
+        world.hear();
+        for (const person of world.alive()) {
+          // What it asked for last and was granted, in the order of the replies.
+          if (person.meshWish !== undefined) world.mesh.set(person.client.user, person.meshWish);
+          if (person.mayModerate !== undefined) {
+            if (person.mayModerate) world.moderates.add(person.client.user);
+            else world.moderates.delete(person.client.user);
           }
         }
-        world.hear();
-      }
-      for (const name of live()) cluster.hub.up(name);
-      cluster.pass(80_000);
-      world.hear();
-      for (const person of world.alive()) {
-        // What it asked for last and was granted, in the order of the replies.
-        if (person.meshWish !== undefined) world.mesh.set(person.client.user, person.meshWish);
-        if (person.mayModerate !== undefined) {
-          if (person.mayModerate) world.moderates.add(person.client.user);
-          else world.moderates.delete(person.client.user);
+        world.check();
+        for (const { client } of world.alive()) client.drop(1000);
+        cluster.pass(200_000);
+        for (const { core } of cluster.nodes.values()) {
+          expect(core.stats().rooms).toBe(0);
+          expect(core.stats().sessionsActive).toBe(0);
         }
-      }
-      world.check();
-      for (const { client } of world.alive()) client.drop(1000);
-      cluster.pass(200_000);
-      for (const { core } of cluster.nodes.values()) {
-        expect(core.stats().rooms).toBe(0);
-        expect(core.stats().sessionsActive).toBe(0);
-      }
-    }),
-    { seed: Number(process.env.MODEL_SEED ?? 1), numRuns: 100, includeErrorInReport: true },
-  );
-}, 60_000);
+      }),
+      { seed: settledSeed, numRuns: runs(60), includeErrorInReport: true },
+    );
+  },
+  modelTimeout,
+);

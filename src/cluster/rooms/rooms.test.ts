@@ -1,11 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { resumeAt } from "../../../test/support/cluster-steps.ts";
+import { resumeAt, three } from "../../../test/support/cluster-steps.ts";
 import { RoomPerson } from "../../../test/support/room-person.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
 import type { Limits } from "../../protocol/limits.ts";
 import type { RoomRule } from "../../signaling/room/room-policy.ts";
 
-const three = ["n1", "n2", "n3"];
 const room = "room:a";
 
 function build(limits: Partial<Limits> = {}, rules: RoomRule[] = []): SimCluster {
@@ -78,7 +77,7 @@ describe("a room across nodes", () => {
     expect(ownerOf(cluster)).toHaveLength(1);
   });
 
-  test("messages reach all members, in each sender's order, before they are said to be sent", () => {
+  test("messages reach all members, in each sender's order, before their senders get a reply", () => {
     const cluster = build();
     const all = together(cluster, "n1 alice", "n2 bob", "n3 carol", "n3 dave");
     for (let n = 0; n < 5; n++) for (const one of all) one.ask("send", { to: room, body: n });
@@ -98,7 +97,7 @@ describe("a room across nodes", () => {
     expect(outsider.ask("send", { to: room, body: 1 }).error.code).toBe("no_room");
   });
 
-  test("a message that was sent has left the owner: it dies, and the members hear it", () => {
+  test("a message whose sender has a reply reaches the members though the owner dies", () => {
     const cluster = build();
     const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
     const [owner] = ownerOf(cluster) as [string];
@@ -144,7 +143,7 @@ describe("a room across nodes", () => {
     expect(dave.policy).toEqual({ lobby: false });
   });
 
-  test("fewer grants put one out, more make one a moderator", () => {
+  test("a member with fewer grants is put out, one with more becomes a moderator", () => {
     const cluster = build({}, [{ match: "room:*", lobby: true }]);
     const [host, bob, carol] = together(cluster, "n1 Mia", "n2 bob", "n3 carol") as [
       RoomPerson,
@@ -179,7 +178,7 @@ describe("a room across nodes", () => {
     agree(all.filter(({ client }) => client.user !== "bob"));
   });
 
-  test("a lost link stays in until its window is over", () => {
+  test("a member stays in while its link is suspended", () => {
     const cluster = build();
     const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
     const [, bob] = all as [RoomPerson, RoomPerson];
@@ -226,7 +225,7 @@ describe("a room across nodes", () => {
     }
   });
 
-  test("caps are those of one node", () => {
+  test("limits are those of one node", () => {
     const cluster = build({ rooms: 1, roomSize: 2 });
     const [, bob] = together(cluster, "n1 alice", "n2 bob") as [RoomPerson, RoomPerson];
     expect(bob.ask("join", { room: "room:b" }).error.limit).toBe("rooms");
@@ -239,7 +238,7 @@ describe("a room across nodes", () => {
     expect(carol.reply().ok).toBeDefined();
   });
 
-  test("a mesh connects members of any two nodes, and ends with who leaves", () => {
+  test("a mesh connects members at any two nodes, and a member that leaves ends its sessions", () => {
     const cluster = build();
     const all = people(cluster, "n1 alice", "n2 bob", "n3 carol", "n3 dave");
     for (const one of all) {
@@ -290,7 +289,7 @@ describe("an owner that is lost", () => {
     for (const one of rest) expect(one.client.last("message").body).toBe("after");
   });
 
-  test("who needs it does not wait until the owner is given up", () => {
+  test("a member that asks something does not wait until the owner is given up", () => {
     const cluster = build();
     const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
     const [owner] = ownerOf(cluster) as [string];
@@ -306,7 +305,7 @@ describe("an owner that is lost", () => {
     expect(second.client.last("message").body).toBe(2);
   });
 
-  test("the moderators' lobby stays shut: who waited waits, who was in is in, and a stranger knocks", () => {
+  test("the lobby stays shut: members are in, those that waited wait, and a newcomer knocks", () => {
     const cluster = build();
     const all = together(cluster, "n1 Mia", "n2 Max", "n3 Moe");
     const [owner] = ownerOf(cluster) as [string];
@@ -378,7 +377,7 @@ describe("an owner that is lost", () => {
     agree([...all, waiting]);
   });
 
-  test("a message that has been told and not replied to when the room is handed over comes once", () => {
+  test("a message whose reply is due when the room is handed over comes once", () => {
     for (const moves of [false, true]) {
       const cluster = new SimCluster([...three, "n4"]);
       const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
@@ -449,7 +448,7 @@ describe("two owners", () => {
     agree([...all, walt]);
   });
 
-  test("while the others can't be reached, what needs them fails at once, and heals", () => {
+  test("while other nodes can't be reached, requests that need them fail at once", () => {
     const cluster = build();
     const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
     const [owner] = ownerOf(cluster) as [string];

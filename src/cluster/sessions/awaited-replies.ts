@@ -1,20 +1,21 @@
+import { type Request, silentRequests } from "../../protocol/requests.ts";
 import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
-import type { Device } from "../../signaling/device.ts";
+import type { Device, Outcome } from "../../signaling/device.ts";
+import { NativeLink } from "../../signaling/link/native-link.ts";
 import { failed } from "../../signaling/outcome.ts";
-import { tellLate } from "./late-outcome.ts";
 import type { RemoteLeg } from "./remote-leg.ts";
 
-/** How long the reply to a request of a leg that is over may take. ms */
+/** How long after a leg is over its owner may still reply. ms */
 const lastReplies = 2_000;
 
-/** Replies that owners of sessions still owe to devices whose legs are over, and those that they need not give any more. */
+/** Replies that owners of sessions still owe to devices whose legs are over, and replies that are no longer wanted. */
 export class AwaitedReplies {
   readonly #deadlines: Deadlines;
-  /** Legs that are over, with requests whose replies are still to come, and until when. */
+  /** Legs that are over and have requests without a reply, and how long those are waited for. */
   readonly #closing = new Map<Device, Map<RemoteLeg, Deadline>>();
   /**
-   * Owners that are not to reply to a request any more, each with the request: the device was told that its outcome is unknown,
-   * or another owner was asked. Such an owner may only have been frozen, and reply yet.
+   * Requests whose replies are no longer wanted, each with the owner that was asked: the device was told that the outcome is
+   * unknown, or another owner was asked. The owner may only have stood still, and reply yet.
    */
   readonly #givenUp = new WeakMap<Device, Set<string>>();
 
@@ -22,7 +23,7 @@ export class AwaitedReplies {
     this.#deadlines = deadlines;
   }
 
-  /** What the owner was asked and has not replied to, it need not any more. */
+  /** The owner's replies to the leg's open requests are no longer wanted. */
   giveUp({ device, open }: RemoteLeg, owner: string): void {
     if (open.size === 0) return;
     const givenUp = this.#givenUp.get(device) ?? new Set();
@@ -30,14 +31,14 @@ export class AwaitedReplies {
     this.#givenUp.set(device, givenUp);
   }
 
-  /** True, once, when nobody waits for that reply any more. */
+  /** True, once, when that reply is no longer wanted. */
   isGivenUp(device: Device, owner: string, id: number): boolean {
     return this.#givenUp.get(device)?.delete(`${owner} ${id}`) === true;
   }
 
   /**
-   * A leg is over. What has ended it is replied to after that. An owner that has met another run of the device, which has gone
-   * again, replies to that one: then the device is told that it won't hear.
+   * A leg is over; the reply to the request that ended it comes after that. An owner that has met another run of the device
+   * replies to that run, so after a while the device is told that the outcome is unknown.
    */
   over(leg: RemoteLeg, now: number): void {
     const { device, owner, open } = leg;
@@ -61,7 +62,7 @@ export class AwaitedReplies {
     }
   }
 
-  /** The device is gone, or its link: replies that are still to come follow that. */
+  /** The device is gone, or its link has moved, and replies follow it: waits for none any more. */
   dropped(device: Device): void {
     for (const leg of [...(this.#closing.get(device)?.keys() ?? [])]) this.#forget(leg);
   }
@@ -73,4 +74,22 @@ export class AwaitedReplies {
     closing?.delete(leg);
     if (closing?.size === 0) this.#closing.delete(device);
   }
+}
+
+/** Tells a device of this node the outcome of an earlier request; of a silent request only that it failed (F8). */
+export function tellLate(
+  device: Device,
+  { id, type }: Pick<Request, "id" | "type">,
+  outcome: Outcome | undefined,
+  now: number,
+): void {
+  if (outcome === undefined) return;
+  if (!silentRequests.has(type)) device.link.reply(id, outcome, now);
+  else if ("error" in outcome) refuseSilent(device, id, outcome, now);
+}
+
+/** Tells a device that a silent request has failed. Its link had not counted the request as one that waits for a reply. */
+export function refuseSilent({ link }: Device, id: number, outcome: Outcome, now: number): void {
+  if (link instanceof NativeLink) link.inFlight += 1;
+  link.reply(id, outcome, now);
 }

@@ -1,23 +1,34 @@
-import { silentRequests } from "../../protocol/requests.ts";
+import { type Request, silentRequests } from "../../protocol/requests.ts";
 import type { Device, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
 import type { Ports } from "../../signaling/ports.ts";
-import type { ClusterHost } from "../cluster-host.ts";
 import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
-import { type NodeItem, nobodysRequest } from "../items.ts";
+import { type NodeItem, noReply } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
+
+/** What the core of this node does for devices of others. */
+export interface LegInboxHost {
+  /** The link of a device of another node is suspended, or live again. */
+  remoteLink(device: Device, state: "live" | "suspended", now: number): void;
+  /** Performs what a device of another node asks. */
+  perform(device: Device, request: Request, now: number): Outcome | undefined;
+  /** The epoch of a session that this node owns. */
+  epochOf(session: string): number | undefined;
+  /** The number of the device's leg in a session of this node. */
+  legNumber(session: string, device: Device): number | undefined;
+}
 
 export interface LegInboxOptions {
   readonly devices: RemoteDevices;
   readonly ports: Ports;
-  readonly host: ClusterHost;
+  readonly host: LegInboxHost;
   readonly nodes: Nodes;
 }
 
 type LegItem = Extract<NodeItem, { t: "ask" | "link" | "closed" }>;
 
-/** What devices of other nodes ask of sessions of this one, and what becomes of their links. */
+/** Takes what devices of other nodes ask of this node's sessions, and what becomes of their links. */
 export class LegInbox {
   readonly #options: LegInboxOptions;
 
@@ -40,13 +51,13 @@ export class LegInbox {
     } else {
       const { request } = item;
       const outcome = this.#outcome(device, item, now);
-      if (outcome === undefined || request.id === nobodysRequest) return;
+      if (outcome === undefined || request.id === noReply) return;
       if (!silentRequests.has(request.type)) link.reply(request.id, outcome, now);
       else if ("error" in outcome) link.refuse(request.id, outcome);
     }
   }
 
-  /** What a device asks that is not known here any more, or not known again yet: its node waits for a reply. */
+  /** A device asks that is not known here any more, or not known again yet. Its node waits for a reply. */
   #asked(from: string, { link, request }: Extract<LegItem, { t: "ask" }>): void {
     const { id, type } = request;
     const { host, nodes } = this.#options;
@@ -55,7 +66,7 @@ export class LegInbox {
       return type === "hangup" || type === "cancel" ? { ok: {} } : failed("no_session");
     };
     const silent = silentRequests.has(type) ? { silent: true } : {};
-    if (id !== nobodysRequest) nodes.send(from, { t: "reply", link, id, outcome: outcome(), ...silent });
+    if (id !== noReply) nodes.send(from, { t: "reply", link, id, outcome: outcome(), ...silent });
   }
 
   #outcome(
@@ -66,7 +77,7 @@ export class LegInbox {
     const { host, ports } = this.#options;
     try {
       const legNow = "session" in request ? host.legNumber(request.session, device) : undefined;
-      // What was asked for a leg that is over, such as an answer to a ring, is not for the one that came after it.
+      // A request for a leg that is over, such as an answer to its ring, is not meant for the device's next leg.
       if (leg !== undefined && legNow !== undefined && leg !== legNow)
         return failed(request.type === "accept" ? "answered_elsewhere" : "no_session");
       return host.perform(device, request, now);

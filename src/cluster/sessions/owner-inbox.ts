@@ -4,14 +4,25 @@ import type { Device } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
 import { failed } from "../../signaling/outcome.ts";
 import type { Lost } from "../channel.ts";
-import type { ClusterHost } from "../cluster-host.ts";
-import { type NodeItem, nobodysRequest } from "../items.ts";
+import { type NodeItem, noReply } from "../items.ts";
 import type { LinkTransfer } from "../links/link-transfer.ts";
 import type { Nodes } from "../nodes.ts";
 import type { ClusterRooms } from "../rooms/cluster-rooms.ts";
-import { refuseSilent } from "./late-outcome.ts";
+import { refuseSilent } from "./awaited-replies.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
 import type { SessionClaims } from "./session-claims.ts";
+
+/** What the core of this node does when an owner elsewhere speaks to its devices. */
+export interface OwnerInboxHost {
+  /** The device of this node with that link. */
+  localByLink(link: string): Device | undefined;
+  /** True when a session of this node that the user was in has ended lately. */
+  isOver(session: string, user: string): boolean;
+  /** The number of sessions that the device is in, of this node and of others. */
+  load(device: Device): number;
+  /** A session of another node rings a device of this one. */
+  rung(device: Device, caller: Device, session: string, now: number): void;
+}
 
 export interface OwnerInboxOptions {
   readonly nodes: Nodes;
@@ -19,11 +30,11 @@ export interface OwnerInboxOptions {
   readonly transfer: LinkTransfer;
   readonly claims: SessionClaims;
   readonly directory: Directory;
-  readonly host: ClusterHost;
-  rooms(): ClusterRooms | undefined;
+  readonly host: OwnerInboxHost;
+  readonly rooms: ClusterRooms;
 }
 
-/** What the owners of sessions and rooms at other nodes say to devices of this one. */
+/** Takes what the owners of sessions and rooms at other nodes say to devices of this one. */
 export class OwnerInbox {
   readonly #options: OwnerInboxOptions;
 
@@ -31,7 +42,7 @@ export class OwnerInbox {
     this.#options = options;
   }
 
-  /** An item for one or more links. */
+  /** Takes an item for one or more links. */
   heard(from: string, item: NodeItem, now: number): void {
     const { host } = this.#options;
     if (item.t === "push") {
@@ -48,7 +59,7 @@ export class OwnerInbox {
     else this.#heardBy(device, from, item, now);
   }
 
-  /** Signals that did not arrive at that node, or may not have: their sender is told, who would not miss an answer. */
+  /** Signals that may not have arrived at their owner: their senders are told, who would otherwise not notice. */
   lost({ doubtful, unsent }: Lost, now: number): void {
     this.#signalsLost(doubtful, "outcome_unknown", now);
     this.#signalsLost(unsent, "temporary", now);
@@ -62,7 +73,10 @@ export class OwnerInbox {
     }
   }
 
-  /** An item for a link that is not here: on its way, gone on, or closed; where that was not heard, it is now. */
+  /**
+   * Takes an item for a link that is not here: it is on its way, has moved on, or is closed, which the sender may not
+   * know.
+   */
   stray(from: string, link: string, item: NodeItem): void {
     const { transfer, nodes } = this.#options;
     if (transfer.diverted(from, link, item)) return;
@@ -85,7 +99,7 @@ export class OwnerInbox {
     else if (item.t !== "reply") return;
     else if (item.silent === true) refuseSilent(device, item.id, item.outcome, now);
     else if (item.room !== undefined)
-      this.#options.rooms()?.answered(from, item.room, device, item.id, item.outcome, now);
+      this.#options.rooms.answered(from, item.room, device, item.id, item.outcome, now);
     else if (legs.replied(device, from, item.id, item.outcome)) device.link.reply(item.id, item.outcome, now);
   }
 
@@ -96,23 +110,23 @@ export class OwnerInbox {
       claims.stale(from, device, push.session);
       return;
     }
-    // What this node has said itself waited for a link that was on its way here.
+    // Items of this node itself had waited for a link that was on its way here.
     if (owner === undefined && "session" in push && from !== nodes.name) {
       if (claims.isMine(push.session, from)) return;
-      // Who speaks of a part that the device has not does not know that another owner has ended it meanwhile.
+      // A node that speaks of a leg that the device doesn't have has not heard that another owner has ended it.
       if (push.type !== "ended" || host.isOver(push.session, device.user)) return;
     }
-    // Asked for its part once more while the end was on its way, the owner says it a second time.
+    // An owner that was asked for the leg again while the end was on its way says it a second time.
     if (push.type === "ended" && legs.isOver(device, push.session)) return;
-    if (this.#options.rooms()?.heard(from, device, push, now) === false) return;
+    if (!this.#options.rooms.heard(from, device, push, now)) return;
     const { maxSessions } = device.capabilities;
-    // Its node alone knows all the sessions that it has.
+    // Only the device's own node knows all the sessions that it is in.
     if (push.type === "incoming" && maxSessions !== undefined && host.load(device) > maxSessions) {
-      const request = { id: nobodysRequest, type: "decline", session: push.session, reason: "busy" } as const;
+      const request = { id: noReply, type: "decline", session: push.session, reason: "busy" } as const;
       nodes.send(from, { t: "ask", link: device.link.id, request });
       return;
     }
-    // A new owner makes the ring anew, and does not know who rings already.
+    // A new owner rings all devices, and does not know which ring already.
     const again = push.type === "incoming" && legs.rings(device, push.session);
     if (!again) device.link.deliver(push, now);
     if (push.type === "session" && push.room !== undefined) legs.meshed(device, push.session, push.room);

@@ -1,27 +1,27 @@
+import type { SessionRequest } from "../../protocol/requests.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { keepNewest } from "../../shared/keep-newest.ts";
 import type { Device } from "../../signaling/device.ts";
-import type { SessionRequest } from "../../signaling/session/sessions.ts";
 
-/** A session that another node owns, as the node of one of its devices sees it. */
+/** The leg of a device of this node in a session that another node owns. */
 export interface RemoteLeg {
   readonly device: Device;
   readonly session: string;
   owner: string;
   epoch: number;
-  /** Its number in the session; undefined until a new owner has said it. */
+  /** The leg's number in the session; undefined until a new owner has told it. */
   leg: number | undefined;
-  /** The room to whose mesh the session belongs. */
+  /** The room whose mesh the session belongs to. */
   room?: string;
-  /** Whose call rings there, while it does. */
+  /** The caller, while the device rings. */
   caller: { readonly user: string; readonly device?: string } | undefined;
-  /** When its owner must have said how the ring has ended. */
+  /** When the owner must have said how the ring has ended. */
   rungOut: Deadline | undefined;
-  /** When it is given up, while its owner is gone. */
+  /** When the leg is given up, while its owner is gone. */
   lostAt: Deadline | undefined;
-  /** What the device asks while the session is on its way to another owner. */
+  /** What the device has asked since the session is on its way to another owner; undefined while it is not. */
   held: SessionRequest[] | undefined;
-  /** Requests that the owner has not replied to. */
+  /** Requests without a reply, by id. */
   readonly open: Map<number, SessionRequest>;
 }
 
@@ -30,12 +30,12 @@ export interface Ownership {
   readonly owner: string;
 }
 
-/** Which of two owners of one session counts: the later epoch, and of two that took it over at once the lower name. */
+/** True when the one owner of a session counts and the other doesn't: the later epoch, and in one epoch the lower name. */
 export function outranks(one: Ownership, than: Ownership): boolean {
   return one.epoch === than.epoch ? one.owner < than.owner : one.epoch > than.epoch;
 }
 
-/** A foreign leg as it goes over to another node with its device. */
+/** A leg as it moves to another node with its device. */
 export interface LegSnapshot {
   readonly session: string;
   readonly owner: string;
@@ -43,14 +43,14 @@ export interface LegSnapshot {
   readonly leg?: number | undefined;
   readonly caller?: { readonly user: string; readonly device?: string };
   readonly open: readonly SessionRequest[];
-  /** What waits for the next owner, while there is none. */
+  /** See {@link RemoteLeg.held}. */
   readonly held?: readonly SessionRequest[];
 }
 
-/** Ended sessions whose hang-up is still answered with ok. */
+/** How many ended sessions are kept, for hang-ups that come late. */
 const maxEnded = 4_096;
 
-/** Sessions that have ended lately, and whose they were. */
+/** Sessions of other nodes that have ended lately, with the users and links that were in them. */
 export class EndedLegs {
   readonly #ended = new Map<string, { readonly user: string; readonly links: Set<string> }>();
 
@@ -60,11 +60,12 @@ export class EndedLegs {
     else keepNewest(this.#ended, session, { user, links: new Set([link.id]) }, maxEnded);
   }
 
+  /** True when the user was in the session. */
   has(session: string, user: string): boolean {
     return this.#ended.get(session)?.user === user;
   }
 
-  /** This very device had part in it. */
+  /** True when this very device was in the session. */
   of(session: string, { link }: Device): boolean {
     return this.#ended.get(session)?.links.has(link.id) === true;
   }

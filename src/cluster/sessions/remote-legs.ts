@@ -1,27 +1,25 @@
 import { wireError } from "../../protocol/error-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
-import { silentRequests } from "../../protocol/requests.ts";
+import { type SessionRequest, silentRequests } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
-import type { SessionRequest } from "../../signaling/session/sessions.ts";
 import type { NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
-import { AwaitedReplies } from "./awaited-replies.ts";
-import { tellLate } from "./late-outcome.ts";
+import { AwaitedReplies, tellLate } from "./awaited-replies.ts";
 import { EndedLegs, type LegSnapshot, type Ownership, outranks, type RemoteLeg } from "./remote-leg.ts";
 
 export interface RemoteLegsOptions {
   readonly nodes: Nodes;
   readonly deadlines: Deadlines;
   readonly limits: Limits;
-  /** A device rings for longer than any ring may last: what its owner has said of it was lost. */
+  /** A device rings for longer than any ring may last: what the owner said of the ring's end was lost. */
   overdue(leg: RemoteLeg): void;
 }
 
 /**
- * The legs that devices of this node have in sessions of other nodes. The owner says which there are; what the devices
- * ask travels to it, and its replies come back.
+ * The legs that devices of this node have in sessions of other nodes. The owner of a session says which there are. What the
+ * devices ask travels to the owner, and its replies come back.
  */
 export class RemoteLegs {
   readonly #nodes: Nodes;
@@ -31,7 +29,7 @@ export class RemoteLegs {
   readonly #overdue: RemoteLegsOptions["overdue"];
   readonly #legs = new Map<Device, Map<string, RemoteLeg>>();
   readonly #ended = new EndedLegs();
-  /** Session → the devices that have part in it. */
+  /** Session → the devices that are in it. */
   readonly #devices = new Map<string, Set<Device>>();
   readonly #replies: AwaitedReplies;
 
@@ -44,38 +42,39 @@ export class RemoteLegs {
     this.#overdue = overdue;
   }
 
-  /** Sessions of others that devices here have part in. */
+  /** The number of legs. */
   get size(): number {
     let sum = 0;
     for (const legs of this.#legs.values()) sum += legs.size;
     return sum;
   }
 
+  /** True when the device is in the session, or its user was lately. */
   has(device: Device, session: string): boolean {
     return this.#legs.get(device)?.has(session) === true || this.#ended.has(session, device.user);
   }
 
-  /** The device's part in the session is over, as it has heard. */
+  /** True when the device's leg in the session is over, as the device has heard. */
   isOver(device: Device, session: string): boolean {
     return this.#legs.get(device)?.has(session) !== true && this.#ended.of(session, device);
   }
 
-  /** How many sessions of others the device has part in. */
+  /** The number of sessions of other nodes that the device is in. */
   load(device: Device): number {
     return this.#legs.get(device)?.size ?? 0;
   }
 
-  /** The devices that have part in a session of another node. */
+  /** The devices of this node that are in a session of another one. */
   devicesIn(session: string): Device[] {
     return [...(this.#devices.get(session) ?? [])];
   }
 
-  /** The owner of a session in which the device has part, and its epoch. */
+  /** The owner and the epoch of a session that the device is in. */
   ownerOf(device: Device, session: string): Ownership | undefined {
     return this.#legs.get(device)?.get(session);
   }
 
-  /** The device has part in a session of that owner. False: in a newer epoch it has another owner. */
+  /** The device is in a session of that owner. False: the session has another owner, which counts. */
   bound(device: Device, session: string, owner: string, epoch: number, number?: number): boolean {
     let legs = this.#legs.get(device);
     if (legs === undefined) {
@@ -110,10 +109,10 @@ export class RemoteLegs {
     known.epoch = epoch;
     if (number !== undefined || former !== owner) known.leg = number;
     if (held !== undefined) {
-      // It was handed over with all that it had been asked. The node that gave it away knows its new owner already.
+      // The session was handed over with all that its former owner was asked: only the held requests are new.
       for (const request of held) this.#ask(known, request);
     } else if (former !== owner) {
-      // What the former owner has not answered is asked of the new one: it knows what was done, or does it now.
+      // Requests without a reply are made again to the new owner: it knows what was done, or does it now.
       this.#replies.giveUp(known, former);
       for (const request of known.open.values()) this.#ask(known, request);
     }
@@ -125,13 +124,13 @@ export class RemoteLegs {
     this.#nodes.send(owner, leg === undefined ? item : { ...item, leg });
   }
 
-  /** The session is about to leave its owner: what the device asks waits for the next one. */
+  /** The session is about to leave that owner: what the device asks waits for the next one. */
   hold(device: Device, session: string, owner: string): void {
     const leg = this.#legs.get(device)?.get(session);
     if (leg?.owner === owner) leg.held ??= [];
   }
 
-  /** The session was handed over to this node. Answers what the device has asked since. */
+  /** The session was handed over to this node. Returns what the device has asked since. */
   takeHeld(device: Device, session: string): SessionRequest[] {
     const leg = this.#legs.get(device)?.get(session);
     if (leg === undefined) return [];
@@ -139,7 +138,7 @@ export class RemoteLegs {
     return leg.held ?? [];
   }
 
-  /** The session is one of this node from now on. Answers what its former owner has not replied to, or was not asked any more. */
+  /** This node has taken the session over. Returns what the former owner has not replied to, or was not asked any more. */
   take(device: Device, session: string): SessionRequest[] {
     const leg = this.#legs.get(device)?.get(session);
     if (leg === undefined) return [];
@@ -159,15 +158,15 @@ export class RemoteLegs {
     if (devices?.size === 0) this.#devices.delete(session);
   }
 
-  /** The device has no part in that session of that owner any more. */
+  /** The device is no longer in that session of that owner. */
   unbound(device: Device, session: string, owner: string, now: number): void {
     const leg = this.#legs.get(device)?.get(session);
     if (leg !== undefined && leg.owner !== owner) return;
     this.#ended.add(session, device);
-    // The device has come to its owner meanwhile, for which it has no foreign leg.
+    // The device has moved to the session's owner meanwhile, where its leg is no remote one.
     if (leg === undefined) return;
     this.#remove(leg);
-    // It ended before it could be handed over: nobody was asked what waited for the next owner.
+    // The session ended before it was handed over: no owner was asked what waited for the next one.
     for (const request of leg.held ?? []) {
       leg.open.delete(request.id);
       tellLate(device, request, this.#ofUnknown(device, request), now);
@@ -176,15 +175,15 @@ export class RemoteLegs {
   }
 
   /**
-   * What a device asks of a session that is not this node's. Undefined: the outcome comes later, as a reply.
-   * A session in which the device has no part is answered as an unknown one.
+   * Passes what a device asks of a session to the owner, another node. Undefined: the outcome comes later, as a reply.
+   * A session that the device is not in is answered as an unknown one.
    */
   perform(device: Device, request: SessionRequest, now: number): Outcome | undefined {
     const leg = this.#legs.get(device)?.get(request.session);
     if (leg === undefined) return this.#ofUnknown(device, request);
     const silent = silentRequests.has(request.type);
     const away = silent ? !this.#nodes.isLive(leg.owner) : !this.#nodes.responsive(leg.owner, now);
-    // A signal waits for an owner that is away for a moment: candidates keep. Who waits for a reply is told at once.
+    // A signal waits for an owner that is away for a moment: a candidate stays good. A request with a reply is refused at once.
     if (away && leg.held === undefined) return { error: wireError("temporary") };
     if (!silent) leg.open.set(request.id, request);
     if (leg.held !== undefined) {
@@ -195,7 +194,7 @@ export class RemoteLegs {
     return undefined;
   }
 
-  /** Who hangs up what is over already has what it wants. */
+  /** The outcome of a request to a session that is not known. To hang up a call that is over succeeds. */
   #ofUnknown({ user }: Device, { type, session }: SessionRequest): Outcome {
     const over = (type === "hangup" || type === "cancel") && this.#ended.has(session, user);
     return over ? { ok: {} } : failed("no_session");
@@ -207,7 +206,7 @@ export class RemoteLegs {
     if (leg !== undefined) leg.room = room;
   }
 
-  /** The device's sessions in the mesh of a room that other nodes than that one own. */
+  /** The device's sessions in the mesh of the room that other nodes than that owner own. */
   meshesElsewhere(device: Device, room: string, owner: string): { session: string; owner: string }[] {
     const found: { session: string; owner: string }[] = [];
     for (const leg of this.#legs.get(device)?.values() ?? [])
@@ -226,26 +225,26 @@ export class RemoteLegs {
     });
   }
 
-  /** True while the device rings for that session, whoever owns it by now. */
+  /** True while the device rings for that session. */
   rings(device: Device, session: string): boolean {
     return this.#legs.get(device)?.get(session)?.caller !== undefined;
   }
 
-  /** The session in which that other device rings this one. */
+  /** The session in which the caller rings the device. */
   ringing(device: Device, caller: Device): string | undefined {
     for (const leg of this.#legs.get(device)?.values() ?? [])
       if (leg.caller?.user === caller.user && leg.caller.device === caller.id) return leg.session;
     return undefined;
   }
 
-  /** An owner has replied. False: too late, nobody waits for its reply any more. */
+  /** An owner has replied. False: the reply is no longer wanted. */
   replied(device: Device, owner: string, id: number, outcome: Outcome): boolean {
     if (this.#replies.isGivenUp(device, owner, id)) return false;
     for (const leg of this.#legs.get(device)?.values() ?? []) {
       const request = leg.open.get(id);
       if (request === undefined) continue;
       leg.open.delete(id);
-      // It has answered the call: nothing rings here any more.
+      // The device has answered the call, and rings no longer.
       if (request.type === "accept" && "ok" in outcome) leg.caller = undefined;
       return true;
     }
@@ -260,6 +259,7 @@ export class RemoteLegs {
     return [...owners];
   }
 
+  /** The device's legs, for the node that it moves to. */
   snapshot(device: Device): LegSnapshot[] {
     return [...(this.#legs.get(device)?.values() ?? [])].map(
       ({ session, owner, epoch, leg, caller, open, held }) => ({
@@ -274,7 +274,7 @@ export class RemoteLegs {
     );
   }
 
-  /** Takes over what another node had of the device's legs. */
+  /** The device has come from another node, with these legs. */
   restore(device: Device, legs: readonly LegSnapshot[]): void {
     for (const { session, owner, epoch, leg: number, caller, open, held } of legs) {
       this.bound(device, session, owner, epoch, number);
@@ -286,26 +286,27 @@ export class RemoteLegs {
     }
   }
 
-  /** The device's link is another, or as it was: the owners of its sessions are told. */
+  /** Sends an item to the owners of the device's sessions. */
   tell(device: Device, item: NodeItem): void {
     for (const owner of this.owners(device)) this.#nodes.send(owner, item);
   }
 
-  /** The device is gone for good. */
+  /** The device is gone, or has moved: forgets its legs. */
   dropped(device: Device): void {
     for (const leg of [...(this.#legs.get(device)?.values() ?? [])]) this.#remove(leg);
     this.#replies.dropped(device);
   }
 
-  /** The legs of the sessions that a node owns. */
+  /** The legs in sessions of that owner. */
   *ownedBy(node: string): Iterable<RemoteLeg> {
     for (const legs of this.#legs.values())
       for (const leg of legs.values()) if (leg.owner === node) yield leg;
   }
 
   /**
-   * A node is gone: what it was asked and has not answered may or may not have been done; what waited for the next owner was
-   * not. A call that it was ringing is over here; one that is connected goes on without it, until another node claims it or nobody does.
+   * An owner is gone. What it has not replied to may have been done or not; what waited for the next owner was not. A
+   * call that rings is over here. A connected call goes on without an owner until another node claims it, or for as
+   * long as an end may be detached.
    */
   ownerGone(node: string, now: number): void {
     for (const leg of [...this.ownedBy(node)]) {
@@ -332,7 +333,7 @@ export class RemoteLegs {
   }
 }
 
-/** Silent requests that wait for the next owner: nobody was asked them yet. */
+/** Silent requests that wait for the next owner, and that no owner was asked yet. */
 function heldSilently({ held = [] }: RemoteLeg): SessionRequest[] {
   return held.filter(({ type }) => silentRequests.has(type));
 }

@@ -1,16 +1,31 @@
 import type { Request } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import { keepNewest } from "../../shared/keep-newest.ts";
-import type { Device } from "../../signaling/device.ts";
-import type { ClusterHost } from "../cluster-host.ts";
-import type { RemoteDevices, SessionClaim } from "../devices/remote-devices.ts";
+import type { Device, Outcome } from "../../signaling/device.ts";
+import type { LocalDevice } from "../devices/device-notice.ts";
+import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
-import type { NodeItem } from "../items.ts";
+import type { NodeItem, SessionClaim } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
-import { tellLate } from "./late-outcome.ts";
+import { tellLate } from "./awaited-replies.ts";
 import { type LegSnapshot, type Ownership, outranks } from "./remote-leg.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
 import type { SessionFinder } from "./session-finder.ts";
+
+/** What this node's sessions do when owners change. */
+export interface SessionClaimsHost {
+  perform(device: Device, request: Request, now: number): Outcome | undefined;
+  /** The devices in a session of this node, the caller's first. */
+  participants(session: string): Device[];
+  /** The caller of a session of this node in which the device rings. */
+  rungBy(session: string, device: Device): { user: string; device: string } | undefined;
+  /** The epoch of a session that this node owns. */
+  epochOf(session: string): number | undefined;
+  /** A device comes back to its leg in a session of this node. `rings`: it rings already. False: it has no leg there. */
+  rejoin(device: Device, session: string, now: number, rings?: boolean): boolean;
+  /** Drops this node's copy of a session that another node owns in a newer epoch. Returns the devices that were in it. */
+  surrender(session: string, epoch: number, owner: string, now: number): Device[];
+}
 
 export interface SessionClaimsOptions {
   readonly nodes: Nodes;
@@ -18,32 +33,34 @@ export interface SessionClaimsOptions {
   readonly legs: RemoteLegs;
   readonly finder: SessionFinder;
   readonly deadlines: Deadlines;
-  readonly host: ClusterHost;
+  /** The devices of the user at this node. */
+  local(user: string): readonly LocalDevice[];
+  readonly host: SessionClaimsHost;
 }
 
-/** How long the others may wait to hear of a device that owners of its sessions hear of first. ms */
+/** How long the announcement of a device may wait for the owners of its sessions to hear of the device. ms */
 const rejoinTimeout = 2_000;
-/** Claims that are kept for peers that did not hear them, and owners for devices that come. */
+/** How many claims are kept for peers that did not hear them, and how many owners of sessions that this node gave up. */
 const maxClaims = 10_000;
-/** How long that of a session that is over is kept: a copy of a former owner ends by itself by then. ms */
+/** How long the claim of a session that is over is kept: by then a former owner's copy has ended by itself. ms */
 const claimKept = 600_000;
 
 /**
- * Who owns a session that has changed its owner: the new one claims it, and those who have part in it turn to that. Of two
- * claims the later epoch counts.
+ * Sessions that change their owner other than by a handover: the new owner claims the session, and the nodes of its devices
+ * turn to the new owner. Of two claims the later epoch counts.
  */
 export class SessionClaims {
   readonly #options: SessionClaimsOptions;
-  /** Sessions that this node has claimed, in which epoch, and when: the latest last. */
+  /** Sessions that this node has claimed, each with its epoch and the time: the latest last. */
   readonly #claims = new Map<string, { readonly epoch: number; readonly at: number }>();
-  /** Sessions that this node has given up, or away, and who owns them: the latest last. */
+  /** Sessions that this node has given up or handed over, and their owners: the latest last. */
   readonly #surrendered = new Map<string, Ownership>();
 
   constructor(options: SessionClaimsOptions) {
     this.#options = options;
   }
 
-  /** This node owns the session from now on: those who have part in it are told. */
+  /** This node owns the session from now on: tells the nodes of these users' devices. */
   claim(session: string, epoch: number, users: readonly string[], now: number): void {
     const { nodes, devices, finder } = this.#options;
     finder.took(session);
@@ -55,7 +72,7 @@ export class SessionClaims {
     }
   }
 
-  /** That node may not have heard what was claimed: it, or this one, was away. */
+  /** Tells the claims of this node again to that one, which may have missed them. */
   repeat(node: string): void {
     const { nodes, host } = this.#options;
     for (const [session, { epoch, at }] of this.#claims)
@@ -64,18 +81,18 @@ export class SessionClaims {
       else this.#claims.delete(session);
   }
 
-  /** A node owns the session: devices here that have part in it turn to that node. */
+  /** A node has claimed the session: the user's devices here that are in it turn to that node. */
   claimed(user: string, { session, owner, epoch }: SessionClaim, now: number): void {
-    const { nodes, host } = this.#options;
+    const { nodes, host, local } = this.#options;
     const here = owner === nodes.name;
     if (!here) this.surrender(session, owner, epoch, now);
-    // Of two that took it over at once this one stays: the other has not heard of it yet.
+    // Two nodes took the session over at once, and this one stays the owner: the other one has not heard of it yet.
     const mine = here ? undefined : host.epochOf(session);
     if (mine !== undefined) nodes.send(owner, { t: "stale", session, epoch: mine, owner: nodes.name });
-    for (const { device } of host.local(user)) this.#follow(device, session, owner, epoch, now);
+    for (const { device } of local(user)) this.#follow(device, session, owner, epoch, now);
   }
 
-  /** A device of this node turns to an owner that is news to it. */
+  /** Turns a device of this node to the owner, if the owner is a new one and counts. */
   #follow(device: Device, session: string, owner: string, epoch: number, now: number): void {
     const { legs, nodes } = this.#options;
     const known = legs.ownerOf(device, session);
@@ -87,26 +104,29 @@ export class SessionClaims {
     }
   }
 
-  /** The new owner is this node: the device has its part here from now on, or hears that it has none. */
+  /** This node is the new owner: the device gets its leg here, or hears that it has none. */
   #takeIn(device: Device, session: string, now: number): void {
     const { legs, host, deadlines } = this.#options;
     const rings = legs.rings(device, session);
     const open = legs.take(device, session);
-    // What the ticket did not know of, such as a move, is lost with the former owner.
+    // A leg that the ticket did not know, such as that of a move, is lost with the former owner.
     if (!host.rejoin(device, session, now, rings))
       device.link.deliver({ type: "ended", session, reason: "lost" }, now);
     if (open.length > 0) deadlines.add(now, (later) => this.#performAgain(device, open, later));
   }
 
-  /** What a former owner has not answered, or was not asked any more; once who brought the session here has heard of it. */
+  /**
+   * Does what the former owner has not replied to, or was not asked, after the device that brought the session here has
+   * heard of it.
+   */
   #performAgain(device: Device, open: readonly Request[], now: number): void {
     for (const request of open)
       tellLate(device, request, this.#options.host.perform(device, request, now), now);
   }
 
   /**
-   * Gives up a copy of a session that another node owns in a newer epoch; its devices turn to that. The nodes of those that are
-   * not here may have heard of this copy last, and are told.
+   * Gives up this node's copy of a session that another node owns in a newer epoch. Its devices here turn to the owner; the
+   * nodes of the others may still take this node for the owner, and are told.
    */
   surrender(session: string, owner: string, epoch: number, now: number): void {
     const { legs, host, nodes } = this.#options;
@@ -128,14 +148,16 @@ export class SessionClaims {
     for (const node of elsewhere) nodes.send(node, { t: "stale", session, epoch, owner });
   }
 
-  /** A device has come here with a part in a session of this node, which has not: it was given up, or ended, meanwhile. */
+  /**
+   * A device has come here with a leg in a session of this node that does not have it: the session was given up or
+   * ended meanwhile.
+   */
   missing(device: Device, { session, caller, held }: LegSnapshot, now: number): void {
-    const { legs, host } = this.#options;
-    // Or it is on its way here, handed over by the node that the device comes from.
+    const { legs, host, local } = this.#options;
+    // The session may be on its way here, handed over by the node that the device comes from.
     if (held !== undefined) return;
-    // A newer run of the device has that part.
-    if (host.local(device.user).some((one) => one.device.id === device.id && one.stamp > device.stamp))
-      return;
+    // A newer run of the device may have the leg.
+    if (local(device.user).some((one) => one.device.id === device.id && one.stamp > device.stamp)) return;
     if (host.rejoin(device, session, now)) return;
     const known = this.#surrendered.get(session);
     if (known === undefined) device.link.deliver({ type: "ended", session, reason: "lost" }, now);
@@ -145,17 +167,17 @@ export class SessionClaims {
     }
   }
 
-  /** The session is that node's from now on: given up to it, or handed over. */
+  /** That node owns the session from now on: this one has given it up or handed it over. */
   gaveAway(session: string, owner: string, epoch: number): void {
     keepNewest(this.#surrendered, session, { owner, epoch }, maxClaims);
   }
 
-  /** The owner of a session that this node has owned, and given up or away. */
+  /** The owner of a session that this node has given up or handed over. */
   nextOwner(session: string): string | undefined {
     return this.#surrendered.get(session)?.owner;
   }
 
-  /** The session has another owner than some here may believe, in a newer epoch. */
+  /** The session has that owner, in a newer epoch than this node may know. */
   superseded(session: string, owner: string, epoch: number, now: number): void {
     this.surrender(session, owner, epoch, now);
     for (const device of this.#options.legs.devicesIn(session))
@@ -163,8 +185,8 @@ export class SessionClaims {
   }
 
   /**
-   * True when this node owns the session of which that one speaks, in its own copy of `epoch` if it says so: a former owner,
-   * which is told.
+   * True when this node owns the session that the other one speaks of as its owner, in `epoch` if it says so. The other
+   * one is a former owner, and is told.
    */
   isMine(session: string, from: string, epoch = 0): boolean {
     const { nodes, host } = this.#options;
@@ -175,14 +197,14 @@ export class SessionClaims {
     return true;
   }
 
-  /** That node speaks of a session that another one owns by now. */
+  /** Tells a node that speaks as the owner of the session which node owns it by now. */
   stale(to: string, device: Device, session: string): void {
     const { nodes, legs } = this.#options;
     const known = legs.ownerOf(device, session);
     if (known !== undefined) nodes.send(to, { t: "stale", session, ...known });
   }
 
-  /** Brings a device of this node back to its part in a session of that node. */
+  /** Asks the owner for the leg of a device of this node. */
   rejoin(device: Device, session: string, owner: string): void {
     const { nodes, devices, legs } = this.#options;
     const notice = devices.noticeOf(device);
@@ -192,8 +214,8 @@ export class SessionClaims {
   }
 
   /**
-   * Brings a new device of this node back to its part in sessions of other nodes. Those hear of that before anybody hears
-   * that an older run of the device is over, which would end what it has part in.
+   * Asks the owners of these sessions (session → owner) for the legs of a device that has just come to this node. They
+   * hear of it before any node hears that an older run of the device is over, which would end those legs.
    */
   rejoinAll(device: Device, sessions: ReadonlyMap<string, string>): void {
     const owners = new Set(sessions.values());
@@ -215,7 +237,7 @@ export class SessionClaims {
     deadlines.add(nodes.now() + rejoinTimeout, done);
   }
 
-  /** A device of that node comes back to its part in a session of this one. */
+  /** A device of another node asks for its leg in a session of this one. */
   rejoins(
     from: string,
     { session, user, device: notice, rings }: Extract<NodeItem, { t: "rejoin" }>,

@@ -1,16 +1,13 @@
-import type { WireReason } from "../../protocol/end-reasons.ts";
+import type { FoundCall, KeyedCallElsewhere, Place, Places } from "../../signaling/elsewhere.ts";
 import type { Ticket } from "../../signaling/session/tickets.ts";
 import type { Backplane } from "../backplane.ts";
-
-/** Where the session of a ticket is. `nowhere`: over. `lost`: its owner is gone with it, and it can be made anew. */
-export type Place = { readonly node: string } | "here" | "nowhere" | "lost";
 
 export interface SessionFinderOptions {
   readonly node: string;
   readonly backplane: Backplane;
   now(): number;
   readonly ticketTtl: number;
-  /** True when this node owns the session, and the leg of that number can be found again. */
+  /** True when this node owns the session, and the leg of that number can be resumed. */
   owns(session: string, leg: number): boolean;
   /** The call that this node has taken under the user's key. */
   keyed(user: string, key: string): KeyedCallElsewhere | undefined;
@@ -25,32 +22,24 @@ interface KeyQuestion {
   readonly key: string;
 }
 
-/** A call that a node has taken under a key: where it is, or how it ended. */
-export interface KeyedCallElsewhere {
-  readonly session: string;
-  readonly device: string;
-  readonly reason?: WireReason;
-  /** For its caller; empty when it is over. */
-  readonly ticket: string;
-}
-
 interface Answer {
   readonly has: readonly string[];
-  /** When this run of the owner began, by its own clock. */
+  /** When this run of the answering node began, by its own clock. */
   readonly since: number;
 }
 
-/** How long an owner may take; a device waits for its welcome meanwhile. */
+/** How long an owner may take to answer, while a device waits for its welcome. ms */
 const timeout = 400;
 
 /**
- * Finds the owner of a session: the ticket names the node that owned it when it was made (`q.<node>`); a session that has
- * gone over to another node since is found by its own subject (`s.<id>`).
+ * Finds the owners of sessions. A ticket names the node that owned the session when the ticket was made, which is asked
+ * first (`q.<node>`). The owner of a session that has changed its owner since is found by the session's own subject
+ * (`s.<id>`).
  */
 export class SessionFinder {
   readonly #options: SessionFinderOptions;
   readonly #since: number;
-  /** Sessions that were not always this node's, and the end of their subscription. */
+  /** Sessions that had another owner before, with what ends their subscriptions. */
   readonly #taken = new Map<string, () => void>();
 
   constructor(options: SessionFinderOptions) {
@@ -78,14 +67,14 @@ export class SessionFinder {
     this.#taken.set(session, stop);
   }
 
-  /** The session is over, or another node's. */
+  /** The session is over, or is another node's. */
   released(session: string): void {
     this.#taken.get(session)?.();
     this.#taken.delete(session);
   }
 
   /** Finds the sessions of all these tickets, and calls back once. */
-  find(tickets: readonly Ticket[], done: (places: ReadonlyMap<string, Place>, now: number) => void): void {
+  find(tickets: readonly Ticket[], done: (places: Places, now: number) => void): void {
     const places = new Map<string, Place>();
     const { owns, node, now } = this.#options;
     let open = 1;
@@ -111,14 +100,7 @@ export class SessionFinder {
   }
 
   /** Asks these nodes for the call of that key, and calls back once, with the node that has it. */
-  findKey(
-    nodes: readonly string[],
-    question: KeyQuestion,
-    done: (
-      found: { readonly node: string; readonly call: KeyedCallElsewhere } | undefined,
-      now: number,
-    ) => void,
-  ): void {
+  findKey(nodes: readonly string[], question: KeyQuestion, done: FoundCall): void {
     const { backplane, now } = this.#options;
     let open = nodes.length;
     for (const node of nodes)
@@ -143,7 +125,7 @@ export class SessionFinder {
     });
   }
 
-  /** The owner that the ticket names does not have it. `since`: when that owner's present run began, if it answers. */
+  /** The owner that the ticket names does not have the session. `since`: when its present run began, if it has answered. */
   #elsewhere(ticket: Ticket, since: number | undefined, place: (session: string, at: Place) => void): void {
     const { session, leg, expires } = ticket;
     this.#options.backplane.request(`s.${session}`, leg, timeout, (answer) => {
@@ -151,7 +133,7 @@ export class SessionFinder {
         const { node } = answer.reply as { node?: string };
         place(session, node === undefined ? "nowhere" : { node });
       } else {
-        // An owner that has run all the time and does not know the session has ended it.
+        // An owner that has run since the ticket was made, and does not know the session, has ended it.
         const madeAt = expires - this.#options.ticketTtl;
         place(session, since !== undefined && since <= madeAt ? "nowhere" : "lost");
       }

@@ -3,36 +3,27 @@ import type { Device, Outcome } from "../../signaling/device.ts";
 import type { SessionSnapshot } from "../../signaling/session/session-snapshot.ts";
 import type { RemoteDevices } from "../devices/remote-devices.ts";
 import { RemoteLink } from "../devices/remote-link.ts";
-import type { DeviceNotice, NodeItem } from "../items.ts";
+import type { NodeItem, Participant } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
-import { tellLate } from "./late-outcome.ts";
+import { tellLate } from "./awaited-replies.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
 
-/** A device that has part in a session, for a node that may not know it. */
-export interface Participant {
-  readonly node: string;
-  readonly user: string;
-  readonly device: DeviceNotice;
-  /** How its link was when the session left its former owner: the other end has been told so. */
-  readonly link: "live" | "suspended";
-}
-
-/** What this node's sessions are to do. */
+/** What this node's sessions do in a handover. */
 export interface HandoverHost {
-  /** The devices that have part in the session, the caller's first. */
+  /** The devices in the session, the caller's first. */
   participants(session: string): Device[];
-  /** Whose call rings the device in the session. */
+  /** The caller of a session in which the device rings. */
   rungBy(session: string, device: Device): { user: string; device: string } | undefined;
-  /** Lets go of the session. */
+  /** Takes the session out of this node. */
   release(session: string, now: number): SessionSnapshot | undefined;
-  /** Goes on with the session of another node. */
+  /** Goes on with a session of another node. */
   adopt(
     snapshot: SessionSnapshot,
     find: (link: string) => Device | undefined,
     epoch: number,
     now: number,
   ): void;
-  /** The link of an end may be another than the other end was told. */
+  /** Tells the other end of the state of an end's link, if that is not what it was `told`. */
   linkNow(
     session: string,
     end: { user: string; device: string },
@@ -48,30 +39,30 @@ export interface SessionHandoverOptions {
   readonly devices: RemoteDevices;
   readonly legs: RemoteLegs;
   readonly host: HandoverHost;
-  /** The session is that node's from now on. */
+  /** That node owns the session from now on. */
   gaveAway(session: string, owner: string, epoch: number): void;
 }
 
 /**
- * Gives the sessions of a node that leaves to others, whole, while they are in use. First the nodes of all ends hold back
- * what their devices ask (`leaving` → `left`), so that nothing overtakes; then the session travels; then its new owner
- * tells them that it is there (`bound`), and they go on.
+ * Hands the sessions of a node that drains over to others, whole, while they are in use. First the nodes of all ends
+ * hold back what their devices ask (`leaving`, answered by `left`), so that nothing overtakes the session. Then the
+ * session travels (`adopt`). Then its new owner tells the nodes of the ends that it is there (`bound`), and they go on.
  */
 export class SessionHandover {
   readonly #options: SessionHandoverOptions;
-  /** Sessions that are about to leave: the nodes that have not answered yet, and where to. */
+  /** Sessions that are about to leave, each with the next owner and the nodes that have not answered `left` yet. */
   readonly #leaving = new Map<string, { readonly to: string; readonly awaited: Set<string> }>();
 
   constructor(options: SessionHandoverOptions) {
     this.#options = options;
   }
 
-  /** Sessions that are on their way. */
+  /** The number of sessions that are about to leave. */
   get size(): number {
     return this.#leaving.size;
   }
 
-  /** Begins to hand a session over. False: there is nobody who could take it. */
+  /** Begins to hand a session over. False: there is no node that could take it. */
   begin(session: string, now: number): boolean {
     if (this.#leaving.has(session)) return true;
     const { nodes, host } = this.#options;
@@ -84,18 +75,19 @@ export class SessionHandover {
       nodes.send(link.node, { t: "leaving", link: link.id, session });
     }
     this.#leaving.set(session, { to, awaited });
-    // Behind all that the devices hear.
+    // The question goes behind all that this node has sent to their devices.
     for (const node of awaited) nodes.send(node, { t: "lastWord", session });
     this.#proceed(session, now);
     return true;
   }
 
-  /** A node has sent all that its devices had to ask. */
+  /** A node has sent all that its devices had asked of the session. */
   left(from: string, session: string, now: number): void {
     this.#leaving.get(session)?.awaited.delete(from);
     this.#proceed(session, now);
   }
 
+  /** A node is gone: no answer of it is waited for, and sessions that were to go to it stay. */
   nodeGone(node: string, now: number): void {
     for (const [session, { to, awaited }] of [...this.#leaving]) {
       awaited.delete(node);
@@ -111,7 +103,7 @@ export class SessionHandover {
     const known = new Map<string, Device>();
     for (const { node, user, device } of participants) {
       const local = host.localByLink(device.link);
-      // One that was here may have gone on to another node meanwhile.
+      // A device that was here may have moved to another node meanwhile.
       const gone = node === nodes.name ? devices.byLink(device.link) : undefined;
       if (local !== undefined) {
         here.push(local);
@@ -122,14 +114,14 @@ export class SessionHandover {
     }
     const asked = here.map((device) => [device, legs.takeHeld(device, snapshot.id)] as const);
     host.adopt(snapshot, (link) => known.get(link), epoch, now);
-    // What became of it was said to the former owner, when that had given the session away.
+    // What happened to the links meanwhile was reported to the former owner, which had given the session away.
     for (const { user, device, link } of participants)
       host.linkNow(snapshot.id, { user, device: device.id }, link, now);
     for (const [device, requests] of asked)
       for (const request of requests) tellLate(device, request, host.perform(device, request, now), now);
   }
 
-  /** All ends hold back: nothing more comes for the session. */
+  /** Gives the session away once the nodes of all ends hold back: nothing more comes for it. */
   #proceed(session: string, now: number): void {
     const leaving = this.#leaving.get(session);
     if (leaving === undefined || leaving.awaited.size > 0) return;
@@ -157,7 +149,7 @@ export class SessionHandover {
         if (caller !== undefined) legs.rung(device, session, caller);
         legs.hold(device, session, to);
       }
-    // What was said to the ends must be there before the next owner says anything.
+    // What this node has sent to the ends must arrive before the next owner sends anything.
     const others = new Set(
       participants.map(({ node }) => node).filter((node) => node !== nodes.name && node !== to),
     );
@@ -170,7 +162,7 @@ export class SessionHandover {
     flushed();
   }
 
-  /** The node that takes the session: the caller's, else another end's, else any. */
+  /** The node that takes the session: the caller's, else another end's, else any other. */
   #heir(session: string): string | undefined {
     const { nodes, host } = this.#options;
     const fit = (node: string) => nodes.isLive(node) && !nodes.isDraining(node);

@@ -1,28 +1,51 @@
 import type { Device } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
-import { Session } from "../../signaling/session/session.ts";
+import type { Session } from "../../signaling/session/session.ts";
+import { restoreSession, sessionSnapshot } from "../../signaling/session/session-restore.ts";
 import type { FindDevice, SessionSnapshot } from "../../signaling/session/session-snapshot.ts";
 import type { SessionTable } from "../../signaling/session/session-table.ts";
-import type { Cluster } from "../cluster.ts";
-import { RemoteLink } from "../devices/remote-link.ts";
 import { type LegSnapshot, outranks } from "./remote-leg.ts";
 
-/** Sessions, and parts in them, that change their node. */
+/** The sessions of this node as other nodes speak of them, and those that change their node. */
 export class SessionMigration {
   readonly #node: string;
   readonly #sessions: SessionTable;
-  readonly #cluster: Cluster | undefined;
 
-  constructor(node: string, sessions: SessionTable, cluster: Cluster | undefined) {
+  constructor(node: string, sessions: SessionTable) {
     this.#node = node;
     this.#sessions = sessions;
-    this.#cluster = cluster;
+  }
+
+  /** True when this node owns the session, and the leg of that number can be found again. */
+  owns(id: string, leg: number): boolean {
+    return this.#sessions.get(id)?.legById(leg) !== undefined;
+  }
+
+  /** The devices that have part in the session, the caller's first. */
+  participants(id: string): Device[] {
+    return this.#sessions.get(id)?.devices() ?? [];
+  }
+
+  /** The number of the device's leg in a session of this node. */
+  legNumber(id: string, device: Device): number | undefined {
+    return this.#sessions.get(id)?.legOf(device)?.id;
+  }
+
+  /** Whose call rings the device in a session of this node. */
+  rungBy(id: string, device: Device): { user: string; device: string } | undefined {
+    const session = this.#sessions.get(id);
+    const leg = session?.legOf(device);
+    return leg && session?.rungBy(leg);
+  }
+
+  epochOf(id: string): number | undefined {
+    return this.#sessions.get(id)?.epoch;
   }
 
   /** Lets go of a session, for another node to go on with; undefined when it is none of this node's. */
   release(id: string, now: number): SessionSnapshot | undefined {
     const session = this.#sessions.get(id);
-    const snapshot = session?.snapshot(now);
+    const snapshot = session && sessionSnapshot(session, now);
     if (session === undefined || snapshot === undefined) return undefined;
     if (session.key !== undefined) this.#sessions.keys.delete(session.caller.user, session.key);
     this.#sessions.retire(session);
@@ -31,9 +54,8 @@ export class SessionMigration {
 
   /** Goes on with a session of another node. The devices that `find` knows by their links have part in it. */
   adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): Session {
-    const session = Session.restore(this.#sessions, snapshot, find, now, epoch);
-    this.#cluster?.finder.took(session.id);
-    this.#sessions.add(session, now);
+    const session = restoreSession(this.#sessions, snapshot, find, now, epoch);
+    this.#sessions.adopt(session, now);
     return session;
   }
 
@@ -60,7 +82,7 @@ export class SessionMigration {
     const devices = this.#sessions.retire(session);
     // What a device of another node has asked, that asks the next owner.
     for (const { device, id: request } of waiting)
-      if (device !== undefined && !(device.link instanceof RemoteLink))
+      if (device !== undefined && device.node === undefined)
         device.link.reply(request, failed("temporary"), now);
     return devices;
   }

@@ -21,7 +21,7 @@ test("the capability record says what becomes of an offer", () => {
   expect(courses({ iceRestart: false })).toEqual(["ask", "ask", "ask"]);
 });
 
-describe("what is answered for a far end", () => {
+describe("answers on behalf of the core side", () => {
   test("a section that is new is turned down, one that goes is gone, and neither is bundled", () => {
     const last = parsed(answer("far").replace("t=0 0\r\n", "t=0 0\r\na=group:BUNDLE 0\r\n"));
     const more = answerFor(parsed(offer() + video), last, 7);
@@ -34,7 +34,7 @@ describe("what is answered for a far end", () => {
     expect(answerFor(parsed(offer()), parsed(answer() + video), 9)).toBeUndefined();
   });
 
-  test("formats that the far end goes on sending must still be there, and the kind of each section", () => {
+  test("formats that the core side goes on sending must still be there, and the kind of each section", () => {
     const last = parsed(answer("far"));
     expect(canAnswerOnBehalf(parsed(offer("near", "sendonly")), last)).toBe(true);
     expect(canAnswerOnBehalf(parsed(offer().replace("SAVPF 111", "SAVPF 0 111")), last)).toBe(true);

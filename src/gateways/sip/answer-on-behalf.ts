@@ -5,12 +5,12 @@ import { holdAnswer, turnedDown } from "../../wire/sdp/local-answer.ts";
 import type { OfferChange } from "../../wire/sdp/offer-change.ts";
 import { roleAfter } from "./phone-description.ts";
 
-/** What becomes of an offer to a core side: it is asked; it is answered for; or the offer is refused (488), and the call goes on as it was. */
+/** What to do with an offer to the core side: ask it; answer on its behalf; or refuse the offer (488), with the call unchanged. */
 export type Course = "ask" | "answer" | "refuse";
 
 /**
- * What becomes of an offer in mid-call, by the capability record of who is to answer it: hold, resume and new media can be answered
- * for a core side that can't be asked; what changes its own part, an ICE restart above all, can't.
+ * What to do with an offer in mid-call, by the capabilities of the core side. If that can't be asked, hold, resume and new
+ * media can be answered on its behalf. Changes of its own part can't, above all an ICE restart.
  */
 export function courseOf(
   { renegotiation = "full", sdpRole = "both" }: Capabilities,
@@ -22,9 +22,9 @@ export function courseOf(
 }
 
 /**
- * Answers an offer in the place of who refused it, or can't be asked, so that the call goes on: what it said last, each direction
- * cut down to what the offer leaves of it, and every section that is new turned down. `version` is that of the answer's `o=`.
- * Undefined where nothing was said before, or the offer changes something that can't be answered for.
+ * Answers an offer on behalf of an end that refused it or can't be asked, so that the call continues: with what that end said
+ * last, each direction reduced to what the offer allows, and new sections rejected. `version` is the one of the answer's `o=`.
+ * Undefined if that end has said nothing before, or if the offer changes something that can't be answered on its behalf.
  */
 export function answerFor(
   offer: SessionDescription | undefined,
@@ -41,7 +41,7 @@ export function answerFor(
   });
   const off = media.filter(isRejected).map(mid);
   const session = answer.session.map((line) => {
-    // What is turned down is in no bundle (RFC 8843 §7.3.3).
+    // A rejected section is in no bundle (RFC 8843 §7.3.3).
     if (!line.startsWith("a=group:BUNDLE")) return line;
     return line
       .split(" ")
@@ -51,7 +51,7 @@ export function answerFor(
   return formatDescription({ session, media });
 }
 
-/** True when the offer keeps to what the core side goes on with: the sections that were there, and the formats that it said. */
+/** True when the offer keeps what the core side continues to use: the sections that were there, and the formats that it named. */
 export function canAnswerOnBehalf(offer: SessionDescription, last: SessionDescription): boolean {
   return last.media.every((section, index) => {
     const offered = offer.media[index];
@@ -63,11 +63,11 @@ export function canAnswerOnBehalf(offer: SessionDescription, last: SessionDescri
   });
 }
 
-/** Answers in the place of an end of a call, each time with a higher version (RFC 3264 §8). */
+/** Answers on behalf of an end of a call, each time with a higher version (RFC 3264 §8). */
 export class AnswerOnBehalf {
   #version = 0;
 
-  /** See `answerFor`. */
+  /** Like {@link answerFor}. */
   answer(offer: SessionDescription | undefined, last: SessionDescription | undefined): string | undefined {
     if (last === undefined) return undefined;
     this.#version = Math.max(this.#version, versionOf(last)) + 1;
@@ -75,7 +75,7 @@ export class AnswerOnBehalf {
   }
 }
 
-/** The number of the last version that was said (`o=`, RFC 8866 §5.2). */
+/** The version of a description (`o=`, RFC 8866 §5.2). */
 function versionOf({ session }: SessionDescription): number {
   const origin = session.find((line) => line.startsWith("o="));
   const version = Number(origin?.split(" ")[2]);

@@ -165,7 +165,7 @@ describe("digest", () => {
 });
 
 describe("Authorization", () => {
-  test("a token that is carried whole", () => {
+  test("a bearer token", () => {
     expect(parseAuthorization("Bearer aaa.bbb-_.c~/+=")).toEqual({
       scheme: "bearer",
       token: "aaa.bbb-_.c~/+=",

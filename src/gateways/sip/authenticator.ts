@@ -6,34 +6,34 @@ import type { HeaderEntry, SipRequest } from "./message.ts";
 import { quoted } from "./parameters.ts";
 import { parseUri, type Uri } from "./uri.ts";
 
-/** Order counts: clients that know one challenge only take the last that they read, and know MD5 (RFC 8760 §2.4 has the best first). */
+/** In this order: the best first (RFC 8760 §2.4). Clients that take only one challenge take the last one, and know MD5. */
 const known: readonly DigestAlgorithm[] = ["SHA-256", "MD5"];
-/** Phones and tools of RFC 2617 take the first challenge, or give up when there is one that they don't know. */
+/** For phones and tools of RFC 2617, which take the first challenge, or give up when they don't know one of them. */
 const knownToAll: readonly DigestAlgorithm[] = ["MD5"];
 
-/** Hex of a nonce count, and how long a client's own nonce may be. */
+/** The hex digits of a nonce count, and the longest cnonce. */
 const countDigits = 8;
 const longestCnonce = 256;
 
 export interface AuthenticatorOptions {
   readonly realm: string;
-  /** Of the nonces' HMAC. Servers with the same key take each other's nonces. */
+  /** Key of the nonces' HMAC. Servers with the same key accept each other's nonces. */
   readonly key: Uint8Array;
-  /** How long a nonce is good, ms. Default 5 minutes. */
+  /** How long a nonce is valid, in ms. Default 5 minutes. */
   readonly nonceAge?: number;
   /** Uses of nonces that are remembered. Default 65 536. */
   readonly mostUses?: number;
 }
 
 /**
- * What came of an Authorization:
- * - `accepted`: the password was known, and nothing was sent twice.
- * - `stale`: the password was known, but the nonce is too old or was used so already: to be challenged again, with `stale=true`.
- * - `refused`: wrong, or not what was asked for: to be challenged again.
+ * The result of checking an Authorization:
+ * - `accepted`: the password is right, and the nonce was not used like this before.
+ * - `stale`: the password is right, but the nonce is too old or was used like this before. Challenge again, with `stale=true`.
+ * - `refused`: the password is wrong, or the header does not fit the challenge. Challenge again.
  */
 export type Verdict = "accepted" | "stale" | "refused";
 
-/** Digest authentication with `qop=auth` (RFC 3261 §22, RFC 7616, RFC 8760). `auth-int` is not offered, and not taken. */
+/** Digest authentication with `qop=auth` (RFC 3261 §22, RFC 7616, RFC 8760). `auth-int` is neither offered nor accepted. */
 export class Authenticator {
   readonly #realm: string;
   readonly #nonces: DigestNonces;
@@ -46,7 +46,7 @@ export class Authenticator {
     this.#crypto = crypto;
   }
 
-  /** The challenges of a 401 (WWW-Authenticate) or a 407 (Proxy-Authenticate). `transport`: by which they go. */
+  /** The challenges of a 401 (WWW-Authenticate) or a 407 (Proxy-Authenticate). `transport`: the one that they are sent over. */
   challenges(status: 401 | 407, stale: boolean, now: number, transport = "WS"): HeaderEntry[] {
     const name = status === 401 ? "WWW-Authenticate" : "Proxy-Authenticate";
     const nonce = this.#nonces.make(now);
@@ -56,7 +56,7 @@ export class Authenticator {
     ]);
   }
 
-  /** `ha1` gives what may be known of the named user: hex of `username:realm:password` hashed; several while one is replaced. */
+  /** `ha1` gives the possible hashes of `username:realm:password` of the user, in hex: several while a secret is being replaced. */
   check(
     request: SipRequest,
     authorization: DigestAuthorization,
@@ -73,7 +73,7 @@ export class Authenticator {
       return this.#crypto.equal(encodeText(response), encodeText(expected));
     });
     if (!proven) return "refused";
-    // Only who knows the password is told that it was the nonce (RFC 7616 §3.3).
+    // Only clients that know the password learn that the nonce was the problem (RFC 7616 §3.3).
     if (this.#nonces.state(nonce, now) !== "fresh") return "stale";
     return this.#nonces.use(nonce, cnonce, nc, now) ? "accepted" : "stale";
   }
@@ -87,7 +87,7 @@ function isCount(nc: string | undefined): nc is string {
   return nc !== undefined && nc.length === countDigits && /^[0-9a-f]+$/.test(nc) && nc !== "00000000";
 }
 
-/** A digest is of the URI that was asked for, whatever parameters someone on the way added or dropped (RFC 3261 §22.4). */
+/** True when a digest is for this URI, even if a proxy has added or dropped parameters (RFC 3261 §22.4). */
 function isAbout(written: string, uri: Uri): boolean {
   if (written === uri.text) return true;
   const other = parseUri(written);

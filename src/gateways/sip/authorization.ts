@@ -1,7 +1,7 @@
 import { isToken } from "./characters.ts";
 import { quotedEnd, skipBlanks, unquoted } from "./parameters.ts";
 
-/** What a digest Authorization says (RFC 7616 §3.4), unquoted. */
+/** A digest Authorization (RFC 7616 §3.4), with unquoted values. */
 export interface DigestAuthorization {
   readonly scheme: "digest";
   readonly username: string;
@@ -17,7 +17,7 @@ export interface DigestAuthorization {
   readonly nc: string | undefined;
 }
 
-/** A token that is carried whole (RFC 8898). */
+/** A bearer token (RFC 8898). */
 interface BearerAuthorization {
   readonly scheme: "bearer";
   readonly token: string;
@@ -28,7 +28,7 @@ export type Authorization = DigestAuthorization | BearerAuthorization;
 const longest = 8_192;
 const mostParameters = 32;
 
-/** The value of an Authorization or Proxy-Authorization; undefined for another scheme and for what is wrong. */
+/** Parses an Authorization or Proxy-Authorization. Undefined for other schemes and malformed values. */
 export function parseAuthorization(value: string): Authorization | undefined {
   if (value.length > longest) return undefined;
   const blank = value.indexOf(" ");
@@ -39,7 +39,7 @@ export function parseAuthorization(value: string): Authorization | undefined {
   return scheme === "digest" ? digest(rest) : undefined;
 }
 
-/** `name=value, name="value"`, names in lower case; undefined when it is something else or a name comes twice. */
+/** Parses `name=value, name="value"`, with names in lower case. Undefined for anything else, and when a name comes twice. */
 function parseAuthParameters(text: string): ReadonlyMap<string, string> | undefined {
   const found = new Map<string, string>();
   for (let at = skipBlanks(text, 0); at < text.length; ) {
@@ -82,7 +82,7 @@ function digest(text: string): DigestAuthorization | undefined {
   };
 }
 
-/** The characters of RFC 6750 §2.1, one at least. */
+/** True for one or more characters of RFC 6750 §2.1. */
 function isBearerToken(text: string): boolean {
   return /^[A-Za-z0-9\-._~+/]+=*$/.test(text);
 }

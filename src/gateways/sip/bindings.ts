@@ -1,6 +1,6 @@
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
-import type { LinkEnd } from "../../signaling/link/links.ts";
+import type { LinkEnd } from "../../signaling/device.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import type { Flow } from "./flow.ts";
 import type { SipRequest } from "./message.ts";

@@ -23,7 +23,7 @@ import { giveUp, t1, t2 } from "./timers.ts";
 
 export const sdpType = "application/sdp";
 
-/** How a call speaks with its phone: in one dialog, whatever connection the phone has at the time. */
+/** The dialog of a call with its phone, which outlives the phone's connections. */
 export abstract class CallDialog {
   readonly agent: SipContext;
   readonly phone: Phone;
@@ -33,7 +33,7 @@ export abstract class CallDialog {
   protected ended = false;
   /** The last description of the phone. */
   protected phoneSide: SessionDescription | undefined;
-  /** The 2xx of ours that waits for its ACK: nothing is offered before it (JsSIP would lose the call). */
+  /** Our 2xx that waits for its ACK. Nothing is offered before the ACK: JsSIP would lose the call. */
   protected unacknowledged: { readonly sequence: number; readonly timers: Deadline[] } | undefined;
   /** The phone takes candidates by INFO (RFC 8840). */
   protected trickles = false;
@@ -49,17 +49,17 @@ export abstract class CallDialog {
     });
   }
 
-  /** The flow by which the phone is reached now. */
+  /** The flow that reaches the phone now. */
   get flow(): Flow | undefined {
     return this.phone.flow;
   }
 
-  /** Ends the call, as the core and the phone are told. */
+  /** Ends the call, and tells the core and the phone. */
   protected abstract hangUp(reason: "hangup" | "failed", detail: string, now: number): void;
-  /** What a re-INVITE that only refreshes says again; undefined where it has to wait. */
+  /** The description for a re-INVITE that only refreshes the session. Undefined when the re-INVITE has to wait. */
   protected abstract get unchanged(): string | undefined;
 
-  /** Answers an INVITE or UPDATE with 2xx and a description; that to an INVITE is sent again until its ACK. */
+  /** Answers an INVITE or UPDATE with 2xx and a description. The 2xx to an INVITE is repeated until its ACK. */
   protected accept(transaction: ServerTransaction, sdp: string, now: number): void {
     const { request, flow } = transaction;
     const headers: HeaderEntry[] = [
@@ -86,7 +86,7 @@ export abstract class CallDialog {
     };
     again(t1, now);
     timers[1] = this.agent.clock.after(giveUp, now, (later) => {
-      // §13.3.1.4: the dialog stands all the same, and is ended by BYE.
+      // §13.3.1.4: the dialog exists all the same, and a BYE ends it.
       timers[0]?.cancel();
       this.unacknowledged = undefined;
       this.neverAcknowledged(later);
@@ -94,7 +94,7 @@ export abstract class CallDialog {
     this.unacknowledged = { sequence: response.cseq.sequence, timers };
   }
 
-  /** Sends a re-INVITE and acknowledges what comes of it. `refused` with 0: the connection is lost. */
+  /** Sends a re-INVITE and acknowledges the response. `refused` gets 0 when the connection is lost. */
   protected reinvite(
     sdp: string,
     now: number,
@@ -139,7 +139,7 @@ export abstract class CallDialog {
     this.agent.transactions.send(request, flow, user, now);
   }
 
-  /** The ACK of a 2xx to an INVITE of ours. */
+  /** Sends the ACK of a 2xx to our INVITE. */
   protected acknowledge(response: SipResponse, _now: number): void {
     const { flow, dialog } = this;
     if (flow === undefined || dialog === undefined) return;
@@ -166,7 +166,7 @@ export abstract class CallDialog {
     return this.dialog!.request(method, { via, headers, ...(body === undefined ? {} : { body }) });
   }
 
-  /** Sends a request. Its dialog is over where the phone does not know it; `undelivered`: the connection was lost. */
+  /** Sends a request. The dialog is over if the phone no longer knows it. `undelivered`: the connection was lost. */
   protected send(
     request: SipRequest,
     flow: Flow,
@@ -188,13 +188,13 @@ export abstract class CallDialog {
     this.agent.transactions.send(request, flow, user, now);
   }
 
-  /** No ACK came in all the time that there is for one. */
+  /** No ACK came in time. */
   protected abstract neverAcknowledged(now: number): void;
 
-  /** The phone knows the dialog no more, or is deaf. */
+  /** The phone no longer knows the dialog, or does not answer. */
   protected abstract dialogLost(now: number): void;
 
-  /** RFC 4028 §10. */
+  /** Refreshes the session (RFC 4028 §10). */
   #refresh(now: number): void {
     const { flow } = this;
     if (flow === undefined || this.dialog === undefined || this.unacknowledged !== undefined) return;
@@ -209,7 +209,7 @@ export abstract class CallDialog {
     if (sdp !== undefined) this.reinvite(sdp, now, { answered: () => {}, refused: () => {} });
   }
 
-  /** What a message of the phone says that it can do. */
+  /** Notes the abilities that a message of the phone tells. */
   protected noteAbilities({ headers }: SipMessage): void {
     if (headers.has("Allow")) this.#offersUpdate = headers.includes("Allow", "UPDATE");
     if (headers.has("Supported"))
@@ -217,7 +217,7 @@ export abstract class CallDialog {
         headers.includes("Supported", "trickle-ice") && headers.includes("Recv-Info", "trickle-ice");
   }
 
-  /** Ends the dialog. Nothing comes of an answer to it. */
+  /** Ends the dialog with a BYE, whatever the answer is. */
   protected bye(reason: WireReason, now: number): void {
     const { flow, dialog } = this;
     if (flow === undefined || dialog === undefined) return;

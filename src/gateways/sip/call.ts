@@ -12,24 +12,24 @@ import type { ServerTransaction } from "./server-transaction.ts";
 import { minSe, tooSmall } from "./session-timer.ts";
 import { abilities, allow, ownContact, recvInfo, type SipContext } from "./sip-context.ts";
 
-/** An offer of ours, in the 200, would need one of the core side's making: who is called answers offers, and so does who is not asked for one. */
+/** The gateway can't make an offer in a 200 itself, and native devices that are called only answer offers. */
 export const delayedOffer: HeaderEntry = ["Warning", '399 switchboard "an INVITE must bring its offer"'];
 
-/** What a call tells who keeps the calls. */
+/** What a call tells the table of calls. */
 export interface CallKeeper {
-  /** The dialog is there: requests in it belong to the call. */
+  /** The call has a dialog: requests in that belong to the call. */
   dialogOpened(call: Call, dialog: Dialog): void;
-  /** The call is over; its dialog stays known for late requests. */
+  /** The call is over. Its dialog is kept for late requests. */
   over(call: Call, now: number): void;
 }
 
 /**
- * One phone's leg of a session, as a back-to-back user agent: a dialog with the phone on one side, a leg of the core's session
- * on the other. This is what both directions share: what comes from either side, and the ends.
+ * A phone's leg of a session, as a back-to-back user agent: a dialog with the phone on one side, a leg of the core's session on the
+ * other. This class has what both directions of call share: messages of either side, and the end.
  */
 export abstract class Call extends NegotiatedCall implements PhoneCall {
   protected readonly keeper: CallKeeper;
-  /** Why the call ended before the phone acknowledged that it had begun. */
+  /** Why the call ended before the phone's ACK came. */
   #byeWaits: WireReason | undefined;
 
   constructor(agent: SipContext, keeper: CallKeeper, phone: Phone) {
@@ -64,14 +64,14 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
     }
   }
 
-  /** What only one direction of call hears. */
+  /** A push that only one direction of call gets. */
   protected abstract pushed(push: PushBody, now: number): void;
-  /** The session is over while there is no dialog to say BYE in. */
+  /** The session is over, and there is no dialog for a BYE. */
   protected abstract refuse(reason: WireReason, now: number): void;
 
   // Requests of the phone
 
-  /** A request inside of the dialog. */
+  /** A request in the dialog. */
   receive(transaction: ServerTransaction, now: number): void {
     const { request } = transaction;
     if (this.dialog?.inOrder(request) !== true) {
@@ -107,7 +107,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
     }
   }
 
-  /** RFC 3262 §3: true when a provisional response waited for it. */
+  /** A PRACK (RFC 3262 §3). True when a provisional response waited for it. */
   protected provisionallyAcknowledged(_request: SipRequest, _now: number): boolean {
     return false;
   }
@@ -157,17 +157,17 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
       ]);
   }
 
-  /** The phone pressed a key: the other device is told. */
+  /** The phone pressed a key: tells the other device. */
   protected abstract digits(digit: string, duration: number, now: number): void;
 
-  /** The other device pressed a key. */
+  /** The other device pressed a key: tells the phone. */
   sendDigit(digit: string, duration: number, now: number): void {
     const { flow } = this;
     if (flow === undefined || !this.active) return;
     this.send(this.inDialog("INFO", flow, [], digitsBody(digit, duration)), flow, now);
   }
 
-  /** The ACK of a 2xx of ours. */
+  /** The ACK of our 2xx. */
   acknowledged(request: SipRequest, now: number): void {
     if (request.cseq.sequence !== this.unacknowledged?.sequence) return;
     for (const timer of this.unacknowledged.timers) timer.cancel();
@@ -197,7 +197,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
     this.close(now);
   }
 
-  /** Hangs up from this side: the phone and the core are told. */
+  /** Hangs up: tells the phone and the core. */
   protected override hangUp(reason: "hangup" | "failed", detail: string, now: number): void {
     if (this.ended) return;
     this.phone.ask("hangup", { session: this.session, reason, detail }, now);
@@ -218,13 +218,13 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
     this.ended = true;
     this.timer.stop();
     this.dropOffers(now);
-    // A BYE may wait for the ACK, which the 2xx goes on to be sent again for.
+    // If a BYE waits for the ACK, the 2xx is still repeated until then.
     if (this.#byeWaits === undefined) for (const timer of this.unacknowledged?.timers ?? []) timer.cancel();
     this.keeper.over(this, now);
   }
 }
 
-/** What may be asked of the other end's device. */
+/** The capabilities of the other end's device. */
 export function capabilitiesOf(
   { core }: SipContext,
   peer: { readonly user: string; readonly device?: string | undefined } | undefined,

@@ -11,8 +11,8 @@ export const candidateHeaders: readonly HeaderEntry[] = [
 ];
 
 /**
- * What a phone that trickles has heard of the core side's candidates. Each INFO says all of the generation's so far, in their order
- * (RFC 8840 §4.4), and is sent when the one before was answered, so that none can overtake another.
+ * The INFO requests that tell a phone with trickle ICE the core side's candidates. Each has all candidates of the generation so
+ * far, in order (RFC 8840 §4.4), and waits for the answer to the one before, so that none can overtake another.
  */
 export class CandidateInfo {
   readonly #coreSide: CoreSideMedia;
@@ -24,13 +24,13 @@ export class CandidateInfo {
     this.#coreSide = coreSide;
   }
 
-  /** The phone hears a description that says all that there is now. */
+  /** The phone gets a description with all candidates so far. */
   described(): void {
     this.#heard = this.#news;
     this.#generation = this.#coreSide.generation;
   }
 
-  /** The next INFO and what is to be called when it was answered, or did not arrive; undefined while there is nothing to say. */
+  /** The next INFO, and what to call once it was answered or lost. Undefined while there is nothing new. */
   next(): { readonly body: Content; done(arrived: boolean): void } | undefined {
     const coreSide = this.#coreSide;
     if (this.#generation !== coreSide.generation) this.#heard = 0;
@@ -57,7 +57,7 @@ export class CandidateInfo {
     };
   }
 
-  /** How much there is to say. */
+  /** The number of things to tell: candidates, and their end. */
   get #news(): number {
     return this.#coreSide.candidates.length + (this.#coreSide.complete ? 1 : 0);
   }

@@ -13,7 +13,7 @@ mark(`${alphanumeric}-.!%*_+\`'~`, tokenBit);
 mark(`${unreserved}%&=+$,;?/`, userBit);
 mark(`${unreserved}%&=+$,`, passwordBit);
 mark(`${unreserved}%[]/:&+$`, parameterBit);
-// An underscore is no character of a host name, but hosts have been named so.
+// Host names have no underscores, but there are hosts that do.
 mark(`${alphanumeric}-._`, hostBit);
 mark(`${unreserved}%[]/?:+$=&`, headerBit);
 
@@ -29,12 +29,12 @@ function all(text: string, bit: number): boolean {
   return true;
 }
 
-/** One token, not empty. */
+/** True for a token that is not empty. */
 export function isToken(text: string): boolean {
   return text !== "" && all(text, tokenBit);
 }
 
-/** The user part of a SIP URI, with escapes that are complete. Not empty. */
+/** True for the user part of a SIP URI with complete escapes, not empty. */
 export function isUser(text: string): boolean {
   return text !== "" && all(text, userBit) && escapesAreWhole(text);
 }
@@ -43,22 +43,22 @@ export function isPassword(text: string): boolean {
   return all(text, passwordBit) && escapesAreWhole(text);
 }
 
-/** Name or value of a URI parameter. Not empty. */
+/** True for the name or value of a URI parameter, not empty. */
 export function isUriParameter(text: string): boolean {
   return text !== "" && all(text, parameterBit) && escapesAreWhole(text);
 }
 
-/** What follows the `?` of a URI. Not empty. */
+/** True for the headers of a URI (behind its `?`), not empty. */
 export function isUriHeaders(text: string): boolean {
   return text !== "" && all(text, headerBit) && escapesAreWhole(text);
 }
 
-/** A host name or an IPv4 address. Not empty. */
+/** True for a host name or an IPv4 address, not empty. */
 export function isHostName(text: string): boolean {
   return text !== "" && all(text, hostBit);
 }
 
-/** An IPv6 reference with its brackets. */
+/** True for an IPv6 address in brackets. */
 export function isIpv6Reference(text: string): boolean {
   const end = text.length - 1;
   if (end < 3 || text[0] !== "[" || text[end] !== "]") return false;
@@ -69,7 +69,7 @@ export function isIpv6Reference(text: string): boolean {
   return true;
 }
 
-/** One to `most` ASCII digits. */
+/** True for one to `most` ASCII digits. */
 export function isDigits(text: string, most: number): boolean {
   if (text === "" || text.length > most) return false;
   for (let at = 0; at < text.length; at++) {
@@ -79,7 +79,7 @@ export function isDigits(text: string, most: number): boolean {
   return true;
 }
 
-/** Space or tab. */
+/** True for space and tab. */
 export function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }

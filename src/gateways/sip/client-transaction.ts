@@ -4,15 +4,15 @@ import type { Flow } from "./flow.ts";
 import { makeRequest, type SipRequest, type SipResponse } from "./message.ts";
 import { giveUp, t1, t2, t4 } from "./timers.ts";
 
-/** What a transaction tells who made it. */
+/** What a transaction tells its user. */
 export interface ClientUser {
   /** A response: provisional ones, one final one, and each 2xx to an INVITE. */
   response(response: SipResponse, now: number): void;
-  /** No response came, or the flow is gone. Nothing is told after it. */
+  /** No response came, or the flow is gone. Nothing comes after this. */
   failed(why: "timeout" | "transport", now: number): void;
 }
 
-/** The client's side of one request. */
+/** The client transaction of one request. */
 export abstract class ClientTransaction {
   readonly request: SipRequest;
   readonly flow: Flow;
@@ -62,7 +62,7 @@ export abstract class ClientTransaction {
     this.#timers = [];
   }
 
-  /** Timers A and E: sends again until there is an answer. */
+  /** Timers A and E: repeats the request until there is a response. */
   protected repeat(wait: number, most: number, now: number): void {
     if (this.flow.reliable) return;
     this.after(wait, now, (later) => {

@@ -8,8 +8,8 @@ import type { Clock } from "./clock.ts";
 const mostCandidates = 64;
 
 /**
- * What the other end of a call has said of its media: its last description, and the candidates of the current ICE generation,
- * put together for a phone that takes no trickle (half trickle, RFC 8838 §16).
+ * The core side's media: its last description and the candidates of the current ICE generation, put together for phones without
+ * trickle ICE (half trickle, RFC 8838 §16).
  */
 export class CoreSideMedia {
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class CoreSideMedia {
   #generation = 0;
   #waiting: { readonly done: (now: number) => void; readonly timer: Deadline } | undefined;
 
-  /** `gatherTimeout`: how long candidates are waited for after their description, in ms. */
+  /** `gatherTimeout`: how long to wait for candidates after their description, in ms. */
   constructor(clock: Clock, gatherTimeout: number) {
     this.#clock = clock;
     this.#gatherTimeout = gatherTimeout;
@@ -39,17 +39,17 @@ export class CoreSideMedia {
     return this.#candidates;
   }
 
-  /** True when there are no more. */
+  /** True when all candidates are there. */
   get complete(): boolean {
     return this.#complete;
   }
 
-  /** Counts the restarts. */
+  /** The number of restarts so far. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** Another generation, or another core side: what was gathered is void. */
+  /** Begins another generation, or another core side: drops the candidates. */
   restart(): void {
     this.#candidates = [];
     this.#complete = false;
@@ -61,7 +61,7 @@ export class CoreSideMedia {
     this.#description = description;
   }
 
-  /** More candidates; an empty one and `end` say that these are all. */
+  /** Adds candidates. An empty one, or `end`, means that these are all. */
   gather(candidates: readonly Candidate[], end: boolean, now: number): void {
     for (const one of candidates)
       if (one.candidate === "") this.#complete = true;
@@ -70,7 +70,7 @@ export class CoreSideMedia {
     if (this.#complete) this.#settle(now);
   }
 
-  /** Calls back once all candidates are there, or were waited for long enough. */
+  /** Calls `done` once all candidates are there, or after the time-out. */
   whenGathered(now: number, done: (now: number) => void): void {
     this.cancel();
     if (this.#complete) {
@@ -83,7 +83,7 @@ export class CoreSideMedia {
     };
   }
 
-  /** Nobody waits for candidates any more. */
+  /** Stops waiting for candidates. */
   cancel(): void {
     this.#waiting?.timer.cancel();
     this.#waiting = undefined;
@@ -100,8 +100,8 @@ export class CoreSideMedia {
   }
 
   /**
-   * A description with the candidates so far, by default the last one; as it was sent where it is not understood. `complete`: it
-   * says that there are no more.
+   * A description with the candidates so far, by default the last one; unchanged if it can't be parsed. `complete`: with
+   * end-of-candidates.
    */
   whole(description = this.#description, complete = true): string | undefined {
     const sdp = description?.sdp;

@@ -7,7 +7,7 @@ import { MediaCall } from "./media-call.ts";
 /** An offer of the core side on its way to the phone. */
 interface CoreSideOffer {
   phase: "gathering" | "sent" | "waiting";
-  /** A later one came meanwhile. */
+  /** A later offer came meanwhile. */
   again?: boolean;
   retry?: Deadline;
 }
@@ -15,11 +15,11 @@ interface CoreSideOffer {
 /** Offers of the core side in a call: each is a re-INVITE to the phone, one at a time. */
 export abstract class CoreSideOffers extends MediaCall {
   protected coreSideOffer: CoreSideOffer | undefined;
-  /** The core side gives way where offers cross. */
+  /** In glare, the core side's offer gives way to the phone's. */
   protected coreSideIsPolite = false;
   protected readonly answerOnBehalf = new AnswerOnBehalf();
 
-  /** What becomes of an offer of the phone that is on its way, where the core side's comes. */
+  /** An offer of the core side came while one of the phone is on its way (glare): which of them goes on. */
   protected abstract phoneSideGivesWay(now: number): "gives way" | "goes on" | "ends first";
   /** True for the end that sent the first INVITE. */
   protected abstract get ownsCallId(): boolean;
@@ -33,7 +33,7 @@ export abstract class CoreSideOffers extends MediaCall {
     }
     const waits = this.coreSideOffer;
     waits?.retry?.cancel();
-    // The phone has not answered the one before: this one follows it.
+    // The phone has not answered the offer before. This one follows it.
     if (waits?.phase === "sent") {
       waits.again = true;
       return;
@@ -47,13 +47,13 @@ export abstract class CoreSideOffers extends MediaCall {
     this.coreSideOffer = undefined;
   }
 
-  /** The phone's connection is lost, or it has another one. */
+  /** The phone lost its connection, or has another one. */
   moved(flow: Flow | undefined, now: number): void {
     if (flow !== undefined) this.goOn(now);
     else if (this.coreSideOffer !== undefined) this.coreSideOffer.phase = "waiting";
   }
 
-  /** An exchange is over: a core side's offer that waited for it goes on, and so do candidates. */
+  /** An exchange is over: sends the core side's offer that waited for it, and candidates. */
   protected goOn(now: number): void {
     if (this.coreSideOffer?.phase === "waiting") this.sendCoreSideOffer(now);
     this.trickle(now);
@@ -83,12 +83,12 @@ export abstract class CoreSideOffers extends MediaCall {
     const offer = this.coreSideOffer;
     if (offer === undefined) return;
     if (status === 0) {
-      // It goes out again when the phone is back.
+      // It is sent again when the phone is back.
       offer.phase = "waiting";
       return;
     }
     if (status === 491 || status === 500) {
-      // RFC 3261 §14.1: who made the Call-ID waits longer.
+      // RFC 3261 §14.1: the end that made the Call-ID waits longer.
       const wait = this.ownsCallId ? 2_100 + this.agent.jitter() * 1_900 : this.agent.jitter() * 2_000;
       offer.phase = "waiting";
       offer.retry = this.agent.clock.after(wait, now, (later) => this.sendCoreSideOffer(later));
@@ -98,7 +98,7 @@ export abstract class CoreSideOffers extends MediaCall {
     const offered = this.coreSide.plain === undefined ? undefined : parseDescription(this.coreSide.plain);
     const deaf = status === 408 || status === 481;
     const answer = deaf ? undefined : this.answerOnBehalf.answer(offered, this.phoneSide);
-    // The call goes on as it was where that can be said; a core side without an answer could never offer again.
+    // Answer on the phone's behalf if possible. Without an answer, the core side could never make an offer again.
     if (answer === undefined) this.hangUp("failed", `refused: ${status}`, now);
     else this.tell({ type: "answer", sdp: answer }, now);
   }

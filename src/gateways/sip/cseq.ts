@@ -13,7 +13,7 @@ export function parseCSeq(text: string): CSeq | undefined {
   while (end < text.length && text[end] !== " " && text[end] !== "\t") end++;
   const digits = text.slice(0, end);
   const method = text.slice(skipBlanks(text, end));
-  // Zeros in front are allowed, and so is any number of them.
+  // Any number of leading zeros is allowed.
   const sequence = Number(digits);
   return isDigits(digits, 64) && sequence < 0x8000_0000 && isToken(method) ? { sequence, method } : undefined;
 }

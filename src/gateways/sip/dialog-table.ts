@@ -8,11 +8,11 @@ import type { ServerTransaction } from "./server-transaction.ts";
 import type { SipContext } from "./sip-context.ts";
 import { giveUp } from "./timers.ts";
 
-/** The calls of all phones: found by their dialog, or by the INVITE that a CANCEL is about. */
+/** The calls of all phones, by their dialog, or by the INVITE that a CANCEL is about. */
 export class DialogTable implements CallKeeper {
   readonly #agent: SipContext;
   readonly #ended: (phone: Phone, now: number) => void;
-  /** Ended ones stay for a while, so that late requests are answered by the one that they are for. */
+  /** By the key of their dialog. Calls that have ended are kept for a while, to answer late requests. */
   readonly #dialogs = new Map<string, Call>();
   readonly #ringing = new Map<ServerTransaction, IncomingCall>();
   #size = 0;
@@ -23,7 +23,7 @@ export class DialogTable implements CallKeeper {
     this.#ended = ended;
   }
 
-  /** Calls that are not over. */
+  /** The number of calls that have not ended. */
   get size(): number {
     return this.#size;
   }
@@ -49,7 +49,7 @@ export class DialogTable implements CallKeeper {
     call.begin(now);
   }
 
-  /** The phone takes its INVITE back. */
+  /** The phone cancels its INVITE. */
   cancelled(invite: ServerTransaction, now: number): void {
     this.#ringing.get(invite)?.cancel(now);
   }

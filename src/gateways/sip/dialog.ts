@@ -12,12 +12,12 @@ import { type NameAddress, withTag } from "./name-address.ts";
 import type { Uri } from "./uri.ts";
 import type { Via } from "./via.ts";
 
-/** What a request inside of a dialog brings beside what the dialog knows. */
+/** The parts of a request in a dialog that the dialog does not know. */
 export interface InDialog {
   readonly via: Via;
   readonly headers?: Iterable<HeaderEntry>;
   readonly body?: Content;
-  /** Of an ACK: that of its INVITE. Others count on. */
+  /** For an ACK: the sequence number of its INVITE. Other requests get the next number. */
   readonly sequence?: number;
 }
 
@@ -31,10 +31,10 @@ interface DialogParts {
   readonly remoteSequence: number | undefined;
 }
 
-/** The relation of two user agents (RFC 3261 §12): who they are, how requests go and where, and in which order. */
+/** A dialog (RFC 3261 §12): the two user agents, the route and target of requests, and their order. */
 export class Dialog {
   readonly callId: string;
-  /** From of our requests, with our tag; To, with theirs. */
+  /** The From of our requests, with our tag, and their To, with the other tag. */
   readonly local: NameAddress;
   readonly remote: NameAddress;
   readonly #routes: readonly string[];
@@ -52,7 +52,7 @@ export class Dialog {
     this.#remoteSequence = parts.remoteSequence;
   }
 
-  /** §12.1.1: the dialog that a request opens at who answers it. Undefined without From tag or Contact. */
+  /** The dialog that a request opens at the server (§12.1.1). Undefined without From tag or Contact. */
   static ofServer(request: SipRequest, tag: string): Dialog | undefined {
     const target = contact(request)?.uri;
     if (target === undefined || fromTag(request) === undefined) return undefined;
@@ -67,7 +67,7 @@ export class Dialog {
     });
   }
 
-  /** §12.1.2: the dialog that a response opens at who asked. Undefined without To tag or Contact. */
+  /** The dialog that a response opens at the client (§12.1.2). Undefined without To tag or Contact. */
   static ofClient(request: SipRequest, response: SipResponse): Dialog | undefined {
     const target = contact(response)?.uri;
     if (target === undefined || toTag(response) === undefined) return undefined;
@@ -82,7 +82,7 @@ export class Dialog {
     });
   }
 
-  /** Names the dialog among those of this node. */
+  /** Identifies the dialog within this node. */
   get key(): string {
     return dialogKey(this.callId, this.local.parameters.get("tag"), this.remote.parameters.get("tag"));
   }
@@ -91,7 +91,7 @@ export class Dialog {
     return this.#localSequence;
   }
 
-  /** §12.2.2: a request older than one before it is out of order. */
+  /** False for a request that is older than one that came before (§12.2.2). */
   inOrder({ method, cseq }: SipRequest): boolean {
     if (method === "ACK" || method === "CANCEL") return true;
     if (this.#remoteSequence !== undefined && cseq.sequence < this.#remoteSequence) return false;
@@ -99,13 +99,13 @@ export class Dialog {
     return true;
   }
 
-  /** The target is refreshed by INVITE and UPDATE, and by the 2xx to them (§12.2, RFC 3311 §5). */
+  /** Takes the target of an INVITE or UPDATE, or of the 2xx to one (§12.2, RFC 3311 §5). */
   refresh(message: SipRequest | SipResponse): void {
     const uri = contact(message)?.uri;
     if (uri !== undefined) this.target = uri;
   }
 
-  /** §12.2.1.1. Routes are loose: strict routers of RFC 2543 are not spoken to. */
+  /** Makes a request in the dialog (§12.2.1.1). Routes are loose: strict routers of RFC 2543 are not supported. */
   request(method: string, { via, headers = [], body, sequence }: InDialog): SipRequest {
     if (sequence === undefined) this.#localSequence += 1;
     return makeRequest({
@@ -122,7 +122,7 @@ export class Dialog {
   }
 }
 
-/** The key of the dialog in which a request came in: its To tag is ours. Undefined for one that is in none. */
+/** The key of the dialog that a request is in (its To tag is ours). Undefined for a request outside of a dialog. */
 export function dialogOf(request: SipRequest): string | undefined {
   const tag = toTag(request);
   return tag === undefined ? undefined : dialogKey(request.callId, tag, fromTag(request));

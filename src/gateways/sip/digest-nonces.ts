@@ -6,24 +6,24 @@ const timeDigits = 12;
 const randomDigits = 16;
 const macDigits = 32;
 
-/** What a nonce is good for. */
+/** The state of a nonce. `foreign`: this server did not make it. */
 export type NonceState = "fresh" | "old" | "foreign";
 
 /**
- * Nonces that keep no state: the time, something random and an HMAC over both. Servers that share the key take each other's.
- * What keeps state is which of them have been used, and it is bounded: when it is full, all nonces so far are old.
+ * Stateless nonces: the time, a random part and an HMAC over both. Servers with the same key accept each other's nonces. The uses
+ * of nonces are remembered, up to a limit: when that is reached, all nonces so far are old.
  */
 export class DigestNonces {
   readonly #key: Uint8Array;
   readonly #age: number;
   readonly #mostUses: number;
   readonly #crypto: DigestCrypto;
-  /** Use → Unix ms from which it need not be remembered; in order of that. */
+  /** By use: the time (Unix ms) from which it need not be remembered, in order of that time. */
   readonly #used = new Map<string, number>();
-  /** Nonces made at this time, Unix ms, or before are old. */
+  /** Nonces made at or before this time (Unix ms) are old. */
   #floor = 0;
 
-  /** `age` in ms. `mostUses`: how many uses are remembered. */
+  /** `age` in ms. `mostUses`: the most uses that are remembered. */
   constructor(key: Uint8Array, age: number, mostUses: number, crypto: DigestCrypto) {
     this.#key = key;
     this.#age = age;
@@ -31,7 +31,7 @@ export class DigestNonces {
     this.#crypto = crypto;
   }
 
-  /** Uses that are remembered now. */
+  /** The number of remembered uses. */
   get uses(): number {
     return this.#used.size;
   }
@@ -52,8 +52,8 @@ export class DigestNonces {
   }
 
   /**
-   * Takes note that a fresh nonce was used with this cnonce and count; false when it had been. Clients that begin to count anew
-   * with each request, under another cnonce, are right that way (RFC 7616 §3.4 leaves it to the server).
+   * Notes that a fresh nonce was used with this cnonce and count. False when it had been before. Clients may start to count again
+   * with another cnonce (RFC 7616 §3.4 leaves that to the server).
    */
   use(nonce: string, cnonce: string, count: string, now: number): boolean {
     for (const [use, until] of this.#used) {

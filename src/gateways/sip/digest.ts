@@ -1,19 +1,19 @@
 import { encodeText } from "../../wire/stun/text.ts";
 
-/** What digest authentication needs of cryptography. */
+/** The cryptography that digest authentication needs. */
 export interface DigestCrypto {
   md5(bytes: Uint8Array): Uint8Array;
   sha256(bytes: Uint8Array): Uint8Array;
-  /** The parts are hashed one after the other. */
+  /** Hashes the parts one after the other. */
   hmacSha256(key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array;
-  /** Takes as long for any difference; false for different lengths. */
+  /** Compares in constant time. False for different lengths. */
   equal(one: Uint8Array, other: Uint8Array): boolean;
   random(bytes: number): Uint8Array;
 }
 
 export type DigestAlgorithm = "MD5" | "SHA-256";
 
-/** Everything that goes into a response, with `qop=auth`. */
+/** The inputs of a digest response with `qop=auth`. */
 export interface DigestInput {
   readonly algorithm: DigestAlgorithm;
   /** Hex of the hash of `username:realm:password`. */
@@ -38,7 +38,7 @@ export function digestHash(algorithm: DigestAlgorithm, text: string, crypto: Dig
   return hex(algorithm === "MD5" ? crypto.md5(bytes) : crypto.sha256(bytes));
 }
 
-/** Two digits a byte, lower case. */
+/** Lower-case hex. */
 export function hex(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += byte.toString(16).padStart(2, "0");

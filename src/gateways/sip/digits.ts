@@ -20,7 +20,7 @@ export function parseDigits(type: string, text: string): Digit | undefined {
   return signal === undefined ? undefined : checked(signal, duration);
 }
 
-/** The inverse, as both JsSIP and SIP.js write it. */
+/** The body of an INFO, as JsSIP and SIP.js write it. */
 export function digitsBody(digit: string, duration: number): Content {
   return { type: "application/dtmf-relay", content: `Signal=${digit}\r\nDuration=${duration}\r\n` };
 }

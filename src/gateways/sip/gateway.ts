@@ -1,16 +1,18 @@
 import type { SocketRoute } from "../../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../../net/tcp.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
-import type { TransportGuard } from "../../transports/transport-guard.ts";
+import { FlowRates } from "../../transports/flow-meter.ts";
+import type { EntryGuard } from "../../transports/transport-guard.ts";
+import type { GatewayNumbers } from "../gateway-metrics.ts";
 import type { Clock } from "./clock.ts";
-import type { Flow } from "./flow.ts";
+import type { Flow, FlowOwner } from "./flow.ts";
 import { refusal } from "./parse-error.ts";
 import { parseMessage } from "./parser.ts";
 import type { SipSettings } from "./settings.ts";
 import { socketRoute } from "./shell/socket-flow.ts";
 import { acceptStream } from "./shell/stream-flow.ts";
 import type { SignInPorts } from "./sign-in.ts";
-import { type AgentNumbers, UserAgent } from "./user-agent.ts";
+import { UserAgent } from "./user-agent.ts";
 
 export interface SipGatewayOptions extends SignInPorts {
   readonly core: GatewayPort;
@@ -19,30 +21,24 @@ export interface SipGatewayOptions extends SignInPorts {
   now(): number;
 }
 
-/** Numbers for metrics. */
-export interface GatewayNumbers extends Omit<AgentNumbers, "unauthorized" | "limited"> {
-  readonly connections: number;
-  /** Messages since the start, by what became of them. */
-  readonly messages: Readonly<Record<"taken" | "malformed" | "sent" | "unauthorized" | "limited", number>>;
-}
-
 /**
  * The SIP gateway: it joins connections to the pure stack, and the stack to the core. A fault of ours in the handling of one
  * message costs that message and nobody else.
  */
-export class SipGateway {
+export class SipGateway implements FlowOwner {
   readonly settings: SipSettings;
   readonly now: () => number;
+  /** The bounds of each connection. */
+  readonly rates: FlowRates;
   readonly #core: GatewayPort;
   readonly #agent: UserAgent;
-  readonly #flows = new Set<Flow>();
-  readonly #messages = { taken: 0, malformed: 0, sent: 0 };
   #flowCount = 0;
 
   constructor(options: SipGatewayOptions) {
     const { core, settings, now } = options;
     this.settings = settings;
     this.now = now;
+    this.rates = new FlowRates(settings.limits, () => this.#agent.traffic.count("limited"));
     this.#core = core;
     const clock: Clock = {
       after: (ms, from, due) =>
@@ -52,27 +48,28 @@ export class SipGateway {
   }
 
   get numbers(): GatewayNumbers {
-    const { unauthorized, limited, ...numbers } = this.#agent.numbers;
-    const messages = { ...this.#messages, unauthorized, limited };
-    return { ...numbers, connections: this.#flows.size, messages };
+    const { phones, calls } = this.#agent.numbers;
+    const { size, messages } = this.#agent.traffic;
+    return { devices: phones, calls, connections: size, messages };
   }
 
   /** Where WebSocket clients connect: `/sip`, subprotocol `sip` (RFC 7118). */
-  route(guard: Pick<TransportGuard, "access" | "admission" | "now">): SocketRoute {
+  route(guard: EntryGuard): SocketRoute {
     return socketRoute(this, guard);
   }
 
-  /** Takes a TCP connection. `place`: what we call ourselves on it. */
+  /** Takes a TCP connection, or refuses it. `local`: the gateway's own address on it, for Via and Contact. */
   acceptStream(
+    guard: EntryGuard,
     stream: StreamSocket,
-    place: { readonly host: string; readonly port: number },
+    local: { readonly host: string; readonly port: number },
   ): StreamHandlers | undefined {
-    return acceptStream(this, stream, place);
+    return acceptStream(this, guard, stream, local);
   }
 
   /** Ends every connection. */
   stop(): void {
-    for (const flow of [...this.#flows]) flow.close("shutdown");
+    for (const flow of [...this.#agent.traffic.connections]) flow.close("shutdown");
   }
 
   // For the shells
@@ -83,23 +80,22 @@ export class SipGateway {
   }
 
   get full(): boolean {
-    return this.#flows.size >= this.settings.limits.connections;
+    return this.#agent.traffic.full;
   }
 
   opened(flow: Flow): void {
-    this.#flows.add(flow);
     this.#agent.opened(flow, this.now());
   }
 
   closed(flow: Flow): void {
-    if (!this.#flows.delete(flow)) return;
+    if (!this.#agent.traffic.has(flow)) return;
     const now = this.now();
     this.#guarded("close", () => this.#agent.closed(flow, now));
     this.#core.settle(now);
   }
 
   sent(): void {
-    this.#messages.sent += 1;
+    this.#agent.traffic.count("sent");
   }
 
   /** One whole message. `write` sends the text of a refusal that no parsed message stands for. */
@@ -107,10 +103,10 @@ export class SipGateway {
     const now = this.now();
     const message = parseMessage(input);
     if (message.ok) {
-      this.#messages.taken += 1;
+      this.#agent.traffic.count("taken");
       this.#guarded("message", () => this.#agent.receive(message.value, flow, now));
     } else {
-      this.#messages.malformed += 1;
+      this.#agent.traffic.count("malformed");
       const text = refusal(message.error);
       if (text !== undefined) write(text);
     }

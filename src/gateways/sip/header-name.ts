@@ -1,4 +1,4 @@
-/** How known headers are written. */
+/** The spelling of known headers. */
 const written = [
   "Via",
   "From",
@@ -68,7 +68,7 @@ const compact: Readonly<Record<string, (typeof written)[number]>> = {
   d: "Request-Disposition",
 };
 
-/** Headers whose lines are lists, split at commas (RFC 3261 §7.3.1). The credentials and challenges aren't, for all their commas. */
+/** Headers that are lists, separated by commas (RFC 3261 §7.3.1). Credentials and challenges have commas but are no lists. */
 const lists = new Set(
   [
     "Via",
@@ -105,12 +105,12 @@ for (const [short, name] of Object.entries(compact)) {
   keys.set(short.toUpperCase(), name.toLowerCase());
 }
 
-/** What a header is kept under: its long name in lower case. */
+/** The key of a header: its long name in lower case. */
 export function headerKey(name: string): string {
   return keys.get(name) ?? compactOrLower(name.toLowerCase());
 }
 
-/** How a header is written that is kept under this key; unknown ones as they came. */
+/** The spelling of a header with this key. Unknown ones stay as they came. */
 export function headerName(key: string, asItCame: string): string {
   return names.get(key) ?? asItCame;
 }

@@ -1,6 +1,7 @@
+import { isDigits } from "./characters.ts";
 import { quotedEnd } from "./parameters.ts";
 
-/** The values of a line at its commas outside of quotes and angle brackets, trimmed; no empty ones. */
+/** Splits a line at commas outside of quotes and angle brackets. Values are trimmed, and empty ones are left out. */
 export function splitValues(line: string): string[] {
   if (!line.includes(",")) return line.trim() === "" ? [] : [line.trim()];
   const found: string[] = [];
@@ -25,4 +26,11 @@ export function splitValues(line: string): string[] {
   }
   take(line.slice(start));
   return found;
+}
+
+/** Parses a number below 2³² that consists of digits, with any number of leading zeros. Undefined for anything else. */
+export function parseCount(value: string | undefined): number | undefined {
+  if (value === undefined || !isDigits(value, 64)) return undefined;
+  const number = Number(value);
+  return number < 2 ** 32 ? number : undefined;
 }

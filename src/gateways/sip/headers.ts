@@ -1,14 +1,14 @@
 import { headerKey, headerName, isListHeader } from "./header-name.ts";
 import { splitValues } from "./header-values.ts";
 
-/** One header as it will be written. */
+/** A header as it will be written. */
 interface Field {
   readonly key: string;
   readonly name: string;
   value: string;
 }
 
-/** The headers of a message, in order. Names are looked up whatever their case, in long or compact form. */
+/** The headers of a message, in order. Lookups ignore case and know the compact names. */
 export class Headers {
   readonly #fields: Field[] = [];
 
@@ -31,25 +31,25 @@ export class Headers {
     return this.get(name) !== undefined;
   }
 
-  /** The values of all headers of this name, a line each. */
+  /** The values of all headers of this name, one for each line. */
   lines(name: string): string[] {
     const key = headerKey(name);
     return this.#fields.filter((field) => field.key === key).map((field) => field.value);
   }
 
-  /** The same with the lines of list headers split at their commas; no empty ones. */
+  /** Like {@link lines}, but lists are split at their commas. Empty values are left out. */
   values(name: string): string[] {
     const lines = this.lines(name);
     return isListHeader(headerKey(name)) ? lines.flatMap(splitValues) : lines;
   }
 
-  /** True when one value of a list header of tokens is this token, whatever its case (`Supported: timer`). */
+  /** True when a list of tokens has this one, in any case (`Supported: timer`). */
   includes(name: string, token: string): boolean {
     const wanted = token.toLowerCase();
     return this.values(name).some((value) => value.toLowerCase() === wanted);
   }
 
-  /** Appends a header. A line break in the value becomes a blank, so that no value can begin a header of its own. */
+  /** Appends a header. A line break in the value becomes a space, so that a value can't add another header. */
   add(name: string, value: string): this {
     const key = headerKey(name);
     this.#fields.push({ key, name: headerName(key, name), value: oneLine(value) });

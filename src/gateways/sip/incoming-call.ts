@@ -25,14 +25,14 @@ interface Reliable {
   timer: Deadline;
 }
 
-/** A call of the phone: it sends the INVITE, and the core rings whom it is for (RFC 3261 §13.3). */
+/** A call that the phone makes: it sends the INVITE, and the core rings the callee (RFC 3261 §13.3). */
 export class IncomingCall extends Call {
   readonly #transaction: ServerTransaction;
   readonly #to: string;
   #peer: { readonly user: string; readonly device?: string | undefined } | undefined;
   #reliable: Reliable | undefined;
   #coreSideAnswer: Description | undefined;
-  /** The answer is whole, but for a PRACK that is still to come. */
+  /** The answer is ready, but waits for a PRACK. */
   #answerWaits = false;
   #rang: Deadline | undefined;
 
@@ -62,7 +62,7 @@ export class IncomingCall extends Call {
     return this.#transaction;
   }
 
-  /** Begins: refuses, or rings. */
+  /** Refuses the call, or rings the callee. */
   start(now: number): void {
     const { request } = this.#transaction;
     const wrong =
@@ -111,7 +111,7 @@ export class IncomingCall extends Call {
   override moved(flow: Flow | undefined, now: number): void {
     if (this.active) super.moved(flow, now);
     else if (flow === undefined && !this.ended) {
-      // There is nobody left to be answered.
+      // Nobody is left to get an answer.
       this.phone.ask("cancel", { session: this.session }, now);
       this.close(now);
     }
@@ -139,7 +139,7 @@ export class IncomingCall extends Call {
     else this.#ringing(now);
   }
 
-  /** §13.3.1.1: again each minute, so that nobody on the way gives up. */
+  /** Sends a provisional response, and repeats it every minute, so that no proxy gives up (§13.3.1.1). */
   #ringing(now: number, headers: readonly HeaderEntry[] = []): void {
     this.#respond(180, now, [ownContact(this.#transaction.flow, this.tag), ...abilities, ...headers]);
     if (headers.length === 0)
@@ -175,12 +175,12 @@ export class IncomingCall extends Call {
     if (Number(invite) !== this.#transaction.request.cseq.sequence) return false;
     waits.timer.cancel();
     this.#reliable = undefined;
-    // After its own 200.
+    // After the 200 of the PRACK.
     if (this.#answerWaits) this.agent.clock.after(0, now, (later) => this.#answer(later));
     return true;
   }
 
-  /** The core side's answer came: its candidates complete it. */
+  /** The core side answered. The answer is sent when its candidates are there. */
   protected override firstDescribed(type: "offer" | "answer", now: number): void {
     if (type !== "answer") return;
     this.#coreSideAnswer = this.coreSide.description;

@@ -1,9 +1,9 @@
-/** What is sent back for a ping. */
+/** The answer to a ping. */
 export const pong = "\r\n";
 
 /**
- * Tells the keep-alives of RFC 5626 §3.5.1 from messages, each of which is a WebSocket frame of its own (RFC 7118 §6): CRLF CRLF
- * asks for a CRLF.
+ * Recognizes keep-alives (RFC 5626 §3.5.1), which are WebSocket frames of their own (RFC 7118 §6): CRLF CRLF is a ping, CRLF the
+ * answer. Undefined for messages.
  */
 export function keepAlive(frame: string | Uint8Array): "ping" | "pong" | undefined {
   if (frame.length !== 2 && frame.length !== 4) return undefined;

@@ -12,14 +12,14 @@ import { phoneDescription } from "./phone-description.ts";
 import { PhoneSideCandidates } from "./phone-side-candidates.ts";
 import type { SipContext } from "./sip-context.ts";
 
-/** A description of a phone as it is passed on. */
+/** A description of a phone, as it is passed on to the core. */
 export interface Stripped {
   readonly description: SessionDescription;
   readonly sdp: string;
   readonly candidates: readonly TrickleCandidate[];
 }
 
-/** What both ends of a call say of their media, and how candidates go between them: in descriptions, or by INFO (RFC 8840). */
+/** The descriptions of both ends of a call, and their candidates, which go in descriptions or by INFO (RFC 8840). */
 export abstract class MediaCall extends CallDialog {
   readonly coreSide: CoreSideMedia;
   session = "";
@@ -28,7 +28,7 @@ export abstract class MediaCall extends CallDialog {
   protected pair = 1;
   protected generation = 1;
   protected readonly phoneSideCandidates = new PhoneSideCandidates();
-  /** What the phone's candidates are of. */
+  /** The ICE generation of the phone's candidates, by its ufrag. */
   #phoneSideUfrag: string | undefined;
   readonly #info: CandidateInfo;
 
@@ -40,23 +40,23 @@ export abstract class MediaCall extends CallDialog {
 
   // To the core
 
-  /** Sends a description of the phone, with its candidates in it, once the session is active. */
+  /** Sends a description of the phone to the core; with its candidates once the session is active. */
   protected tell(description: { type: "offer" | "answer"; sdp: string }, now: number): void {
     const { session, pair, generation } = this;
-    this.#followNear();
+    this.#followPhoneSide();
     const end = this.trickles ? {} : { endOfCandidates: true };
     const fields = { session, pair, generation, description, ...end };
     this.phone.ask("signal", fields, now, (outcome, later) => this.told(outcome, later));
     this.tellCandidates(now);
   }
 
-  /** What became of a description. */
+  /** The core took a description, or refused it. */
   protected abstract told(outcome: Outcome, now: number): void;
 
-  /** The phone's candidates are of a generation that the core does not know yet. */
+  /** True when the core does not know the generation of the phone's candidates yet. */
   protected abstract get candidatesWait(): boolean;
 
-  /** Sends the phone's candidates that the core has not heard. */
+  /** Sends the core the candidates of the phone that it does not have yet. */
   protected tellCandidates(now: number): void {
     const unheard = this.phoneSideCandidates.take();
     if (unheard === undefined) return;
@@ -72,16 +72,16 @@ export abstract class MediaCall extends CallDialog {
     this.phone.ask("signal", fields, now);
   }
 
-  /** The phone's candidates came by INFO; those of another generation than its description's are late. */
+  /** Candidates of the phone came by INFO. Those of another generation than its description's are ignored, as too late. */
   protected trickled({ candidates, complete, ufrag }: Fragment, now: number): void {
-    this.#followNear();
+    this.#followPhoneSide();
     if (ufrag !== undefined && ufrag !== this.#phoneSideUfrag) return;
     this.phoneSideCandidates.add(candidates, complete);
     if (!this.candidatesWait) this.tellCandidates(now);
   }
 
-  /** A new generation begins with the phone's description of it. */
-  #followNear(): void {
+  /** Begins a new generation if the phone's description has one. */
+  #followPhoneSide(): void {
     const ufrag = this.phoneSide && ufragOf(this.phoneSide);
     if (this.#phoneSideUfrag !== undefined && this.#phoneSideUfrag !== ufrag)
       this.phoneSideCandidates.restart();
@@ -90,19 +90,19 @@ export abstract class MediaCall extends CallDialog {
 
   // To the phone
 
-  /** Calls back once a description can go to the phone: with all its candidates, unless they can follow it. */
+  /** Calls `done` once a description can be sent to the phone: with all candidates, unless they can follow by INFO. */
   protected whenTellable(now: number, done: (now: number) => void): void {
     if (this.trickles) done(now);
     else this.coreSide.whenGathered(now, done);
   }
 
-  /** A description of the core side for the phone, by default its last one, with the candidates that there are. */
+  /** A description of the core side for the phone, by default its last one, with the candidates so far. */
   protected coreSideDescription(description = this.coreSide.description): string | undefined {
     if (this.trickles) this.#info.described();
     return this.coreSide.whole(description, !this.trickles || this.coreSide.complete);
   }
 
-  /** Tells a phone that trickles what it has not heard, once it is known to be in the dialog (RFC 8840 §4.3.1). */
+  /** Sends a phone with trickle ICE new candidates, once it is known to be in the dialog (RFC 8840 §4.3.1). */
   protected trickle(now: number): void {
     const { flow, dialog } = this;
     if (!this.trickles || !this.active || this.ended) return;
@@ -123,7 +123,7 @@ export abstract class MediaCall extends CallDialog {
     );
   }
 
-  /** A description of the phone without its candidates, and these. `answered`: where it is an answer. */
+  /** Splits a description of the phone into one without candidates, and the candidates. `answered`: for an answer. */
   protected stripped(text: string, answered?: { readonly offer: string | undefined }): Stripped | undefined {
     const parsed = phoneDescription(text, answered);
     if (parsed === undefined || parsed.media.length === 0) return undefined;

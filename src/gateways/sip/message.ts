@@ -1,14 +1,13 @@
 import { decodeText, encodeText } from "../../wire/stun/text.ts";
-import { parseCount } from "./count.ts";
 import type { CSeq } from "./cseq.ts";
-import { splitValues } from "./header-values.ts";
+import { parseCount, splitValues } from "./header-values.ts";
 import { Headers } from "./headers.ts";
 import { formatNameAddress, type NameAddress, parseNameAddress, withTag } from "./name-address.ts";
 import { reasonPhrase } from "./status.ts";
 import type { Uri } from "./uri.ts";
 import { formatVia, type Via } from "./via.ts";
 
-/** What every message has (RFC 3261 §8.1.1), beside its headers: the same values, understood. */
+/** The headers that every message has (RFC 3261 §8.1.1), parsed. */
 interface Essentials {
   readonly headers: Headers;
   /** The topmost Via. */
@@ -35,9 +34,9 @@ export interface SipResponse extends Essentials {
 
 export type SipMessage = SipRequest | SipResponse;
 
-/** A body and what it is. */
+/** A body and its type. */
 export interface Content {
-  /** Exactly as it will be written: `application/sdp`. */
+  /** The Content-Type, exactly as it will be written: `application/sdp`. */
   readonly type: string;
   readonly content: string | Uint8Array;
 }
@@ -63,7 +62,7 @@ export function toTag(message: SipMessage): string | undefined {
   return message.to.parameters.get("tag");
 }
 
-/** The addresses of a header; undefined when one of its values is none, empty when there is no such header. */
+/** The addresses of a header. Undefined when a value is not an address, empty when there is no such header. */
 export function addresses(message: SipMessage, name: string): NameAddress[] | undefined {
   const found: NameAddress[] = [];
   for (const value of message.headers.values(name)) {
@@ -80,7 +79,7 @@ export function contact(message: SipMessage): NameAddress | undefined {
   return first === undefined ? undefined : parseNameAddress(first);
 }
 
-/** A header that is a count, such as Expires or Max-Forwards: a whole number below 2³²; undefined for anything else. */
+/** The number in a header such as Expires or Max-Forwards: below 2³². Undefined for anything else. */
 export function headerNumber(message: SipMessage, name: string): number | undefined {
   return parseCount(message.headers.get(name));
 }
@@ -92,7 +91,7 @@ export interface RequestParts {
   readonly from: NameAddress;
   readonly to: NameAddress;
   readonly callId: string;
-  /** The sequence number; the method is the request's, or this. */
+  /** The sequence number of the CSeq. */
   readonly sequence: number;
   /** Default 70. */
   readonly maxForwards?: number;
@@ -116,17 +115,17 @@ export function makeRequest(parts: RequestParts): SipRequest {
 }
 
 export interface ResponseParts {
-  /** Default: the usual phrase. */
+  /** Default: the usual phrase of the status. */
   readonly reason?: string;
-  /** For a request without one; none is added to a 100. */
+  /** The To tag, for a request without one. A 100 gets none. */
   readonly toTag?: string;
   readonly headers?: Iterable<HeaderEntry>;
   readonly body?: Content;
 }
 
 /**
- * The response to a request: with its Vias, From, To, Call-ID and CSeq (RFC 3261 §8.2.6), with the Record-Routes where it makes a
- * dialog (§12.1.1), and with the Timestamp in a 100.
+ * Makes the response to a request: with its Vias, From, To, Call-ID and CSeq (RFC 3261 §8.2.6), with the Record-Routes if it makes
+ * a dialog (§12.1.1), and with the Timestamp in a 100.
  */
 export function makeResponse(request: SipRequest, status: number, parts: ResponseParts = {}): SipResponse {
   const { via, from, callId, cseq } = request;
@@ -148,7 +147,7 @@ export function makeResponse(request: SipRequest, status: number, parts: Respons
   return { kind: "response", status, reason, headers, via, from, to, callId, cseq, body };
 }
 
-/** What a transport adds to the topmost Via of a request that it got: where it came from (RFC 3261 §18.2.1, RFC 3581 §4). */
+/** Adds the source of a request to its topmost Via, as transports must (RFC 3261 §18.2.1, RFC 3581 §4). */
 export function withReceived(request: SipRequest, address: string, port: number): SipRequest {
   const parameters = new Map(request.via.parameters);
   parameters.set("received", address);

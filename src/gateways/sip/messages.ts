@@ -10,7 +10,7 @@ import { addressOfRecord, type SipContext } from "./sip-context.ts";
 
 const messageTypes = ["text/plain", "application/json"];
 
-/** MESSAGE (RFC 3428): what a phone sends is `send`, of a text or of JSON. `to`: an address of the core. */
+/** A MESSAGE of a phone (RFC 3428) becomes `send`, of a text or of JSON. `to`: an address of the core. */
 export function sendMessage(
   agent: SipContext,
   transaction: ServerTransaction,
@@ -37,7 +37,7 @@ export function sendMessage(
   );
 }
 
-/** What was sent to a phone: a MESSAGE, or a key that was pressed in one of its calls. */
+/** Delivers a message to a phone: as a MESSAGE, or, for a key that was pressed in a call, as an INFO. */
 export function deliverMessage(
   agent: SipContext,
   phone: Phone,
@@ -68,7 +68,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** A key that a phone pressed comes as a message between the devices of a call. */
+/** The key in a message between the devices of a call, if it is one. */
 function digitOf(
   body: unknown,
 ): { readonly digit: string; readonly duration: number; readonly session: string } | undefined {

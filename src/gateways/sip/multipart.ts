@@ -6,7 +6,7 @@ const mostParts = 16;
 
 /**
  * The session description of a message: its body, or the first such part of a `multipart/mixed` body (RFC 5621). Undefined
- * when it has none, or one that is no UTF-8.
+ * when it has none, or when that is not UTF-8.
  */
 export function sessionDescription(message: SipMessage): string | undefined {
   if (message.body.length === 0) return undefined;
@@ -24,7 +24,7 @@ function partOf(message: SipMessage, type: string): string | undefined {
   const value = message.headers.get("Content-Type") ?? "";
   const semicolon = value.indexOf(";");
   const boundary = semicolon < 0 ? undefined : parseParameters(value, semicolon)?.get("boundary");
-  // A boundary is of 70 characters at most (RFC 2046 §5.1.1).
+  // A boundary has 70 characters at most (RFC 2046 §5.1.1).
   if (!boundary || boundary.length > 70) return undefined;
   for (const part of parts(message.body, encodeText(`--${boundary}`))) {
     const text = decodeText(part);
@@ -40,13 +40,13 @@ function partOf(message: SipMessage, type: string): string | undefined {
   return undefined;
 }
 
-/** What stands between the delimiters, with the headers of each part. */
+/** The parts between the delimiters, with their headers. */
 function parts(body: Uint8Array, delimiter: Uint8Array): Uint8Array[] {
   const found: Uint8Array[] = [];
   let start = -1;
   for (let at = body.indexOf(0x2d); at >= 0 && found.length < mostParts; at = body.indexOf(0x2d, at + 1)) {
     if ((at > 0 && body[at - 1] !== 0x0a) || !matches(body, at, delimiter)) continue;
-    // The CRLF in front of a delimiter is part of it.
+    // The CRLF before a delimiter is part of the delimiter.
     if (start >= 0) found.push(body.subarray(start, Math.max(start, at - 2)));
     start = at + delimiter.length + 2;
     at += delimiter.length - 1;

@@ -11,17 +11,17 @@ import {
 } from "./parameters.ts";
 import { parseUri, type Uri } from "./uri.ts";
 
-/** A value of From, To, Contact, Route and their like: `"display" <uri>;parameters` (RFC 3261 §20.10). */
+/** A value of headers such as From, To, Contact and Route: `"display" <uri>;parameters` (RFC 3261 §20.10). */
 export interface NameAddress {
   readonly display: string | undefined;
   readonly uri: Uri;
-  /** Those of the header, not those of the URI. */
+  /** The parameters of the header, not those of the URI. */
   readonly parameters: Parameters;
 }
 
 /**
- * Reads one such value. Without angle brackets every `;` begins a parameter of the header, and the URI may hold no `,` or `?`
- * (RFC 3261 §20). Blanks inside the brackets around the URI are let pass, and so is a display name that should be quoted
+ * Parses one such value. Without angle brackets each `;` begins a parameter of the header, and the URI may have no `,` or `?`
+ * (RFC 3261 §20). Spaces inside the brackets around the URI are accepted, and so is a display name that should be quoted
  * (RFC 4475 §3.1.2.14, §3.1.2.15).
  */
 export function parseNameAddress(text: string): NameAddress | undefined {
@@ -53,7 +53,7 @@ export function formatNameAddress({ display, uri, parameters }: NameAddress): st
   return `${name}<${uri.text}>${formatParameters(parameters)}`;
 }
 
-/** An address without display name or parameters, or with these. */
+/** Makes an address without a display name, with these parameters. */
 export function nameAddress(
   uri: Uri,
   parameters: Readonly<Record<string, string>> = {},

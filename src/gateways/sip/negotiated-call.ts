@@ -15,38 +15,38 @@ const cannotBeAsked: HeaderEntry = [
   '399 switchboard "the other device can not change this in a call"',
 ];
 
-/** An offer of the phone that the core side has not answered. */
-interface NearOffer {
+/** An offer of the phone that was not answered yet. */
+interface PhoneSideOffer {
   readonly transaction: ServerTransaction;
   readonly sdp: string;
   readonly timer: Deadline;
-  /** What the phone had said before. */
+  /** The phone's description before the offer. */
   readonly before: SessionDescription | undefined;
-  /** The core side has answered; its candidates are waited for. */
+  /** The core side has answered. The answer waits for its candidates. */
   answered: boolean;
 }
 
 /**
- * Offers and answers of a call: between the phone's dialog and the pair of the core's session.
+ * Offers and answers of a call, between the phone's dialog and the pair of the core's session.
  *
- * One offer is on its way at a time. Where two cross, the core's rule of politeness holds (the session's offerer is the
- * impolite one): an impolite core side's offer makes the phone's be refused with 491, a polite one's gives way to it.
+ * One offer is on its way at a time. In glare the core's rule holds, by which the session's offerer is the impolite end: if the
+ * core side is impolite, the phone's offer is refused with 491; if it is polite, its own offer gives way.
  */
 export abstract class NegotiatedCall extends CoreSideOffers {
-  #phoneSideOffer: NearOffer | undefined;
-  /** What was so before a move, which may fail. */
+  #phoneSideOffer: PhoneSideOffer | undefined;
+  /** The state before a move, to return to if that fails. */
   #before:
     | { readonly pair: number; readonly generation: number; readonly coreSideIsPolite: boolean }
     | undefined;
-  /** The next generation was asked for by the phone's own offer. */
+  /** Called when the generation comes that the phone's offer has asked for. */
   #restarting: (() => void) | undefined;
 
-  /** The core side's answer to the phone's first offer came; or its offer that the phone is to ring with. */
+  /** The core side's first description came: the answer to the phone's offer, or the offer to ring the phone with. */
   protected abstract firstDescribed(type: "offer" | "answer", now: number): void;
-  /** What may be asked of the core side; nothing is known of one that another node keeps. */
+  /** The capabilities of the core side, as far as this node knows them. */
   protected abstract get coreSideCapabilities(): Capabilities;
 
-  /** An offer is on its way, or an answer is to be acknowledged. */
+  /** True while an offer is on its way, or an answer waits for its ACK. */
   protected get busy(): boolean {
     return (
       this.#phoneSideOffer !== undefined ||
@@ -69,7 +69,7 @@ export abstract class NegotiatedCall extends CoreSideOffers {
       if (description.type === "answer") this.#coreSideAnswered(now);
       else if (this.active) this.coreSideOffered(now);
       else if (this.ownsCallId) this.firstDescribed("offer", now);
-      // It has answered, and goes on before the phone knows.
+      // It has answered, and offers again before the phone has the answer.
       else this.coreSideOffer = { phase: "waiting" };
     }
     if (candidates.length === 0 && !endOfCandidates) return;
@@ -85,12 +85,12 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     then?.();
   }
 
-  /** The core side may have missed the phone's offer. */
+  /** The core side may have missed the phone's offer: sends it again. */
   protected resync(now: number): void {
     if (this.#phoneSideOffer !== undefined) this.tell({ type: "offer", sdp: this.#phoneSideOffer.sdp }, now);
   }
 
-  /** The core side moves to another device, which offers to the phone: its one connection goes over to that. */
+  /** The core side moves to another device, which makes an offer: the phone's only connection switches to that device. */
   protected pairOpened(push: Omit<PushOf<"pair">, "seq">): void {
     this.#before = { pair: this.pair, generation: this.generation, coreSideIsPolite: this.coreSideIsPolite };
     this.pair = push.pair;
@@ -100,7 +100,7 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     this.coreSide.restart();
   }
 
-  /** The core side is where it was; it restarts ICE there when it sees that nothing comes any more. */
+  /** The move failed. The former device restarts ICE when its media fails. */
   protected moveFailed(pair: number): void {
     if (pair === this.pair && this.#before !== undefined) Object.assign(this, this.#before);
   }
@@ -116,7 +116,7 @@ export abstract class NegotiatedCall extends CoreSideOffers {
       return;
     }
     const sdp = formatDescription(offer);
-    // Two of its own are no glare (RFC 3261 §14.2, RFC 3311 §5.2).
+    // Two offers of the phone are not glare (RFC 3261 §14.2, RFC 3311 §5.2).
     if (this.#phoneSideOffer !== undefined) {
       this.respond(transaction, 500, now, [["Retry-After", "1"]]);
       return;
@@ -129,10 +129,10 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     }
     const before = this.phoneSide;
     const change = before === undefined ? "media-change" : offerChange(before, offer);
-    if (this.#answersInStead(transaction, offer, change, now)) return;
+    if (this.#answersOnBehalf(transaction, offer, change, now)) return;
     this.dropCoreSideOffer();
     const timer = this.agent.clock.after(this.agent.settings.limits.answerTimeout, now, (later) => {
-      this.#takeNearOfferBack();
+      this.#withdrawPhoneSideOffer();
       this.respond(transaction, 500, later, [["Retry-After", "1"]]);
     });
     this.#phoneSideOffer = { transaction, sdp, timer, before, answered: false };
@@ -145,15 +145,15 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     this.#restarting = () => this.tell({ type: "offer", sdp }, now);
     this.phone.ask("restart", { session, pair, generation }, now, (outcome, later) => {
       if (!("error" in outcome)) return;
-      // Somebody else restarts at this moment: theirs comes first.
+      // The core side restarts at the same moment, and comes first.
       this.#restarting = undefined;
-      const refused = this.#takeNearOfferBack();
+      const refused = this.#withdrawPhoneSideOffer();
       if (refused !== undefined) this.respond(refused, 491, later);
     });
   }
 
-  /** Answers, or refuses, an offer to a core side that can't be asked. False where it is to be asked. */
-  #answersInStead(
+  /** Answers or refuses an offer to a core side that can't be asked. False if it can be asked. */
+  #answersOnBehalf(
     transaction: ServerTransaction,
     offer: SessionDescription,
     change: OfferChange,
@@ -161,7 +161,7 @@ export abstract class NegotiatedCall extends CoreSideOffers {
   ): boolean {
     const text = this.coreSide.whole();
     const last = text === undefined ? undefined : parseDescription(text);
-    // Sections that were turned down for it are news to it.
+    // The core side does not know the sections that were rejected on its behalf.
     const known = last?.media.length === offer.media.length;
     const asks = change === "direction-only" && !known ? "media-change" : change;
     const course = courseOf(this.coreSideCapabilities, asks);
@@ -178,8 +178,8 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     return true;
   }
 
-  /** The phone's offer came to nothing. */
-  #takeNearOfferBack(): ServerTransaction | undefined {
+  /** Drops the phone's offer. */
+  #withdrawPhoneSideOffer(): ServerTransaction | undefined {
     if (this.#phoneSideOffer !== undefined) this.phoneSide = this.#phoneSideOffer.before;
     return this.#dropNearOffer();
   }
@@ -195,7 +195,7 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     if (!this.active) this.firstDescribed("answer", now);
     if (this.#phoneSideOffer === undefined) return;
     this.#phoneSideOffer.answered = true;
-    // While its candidates are gathered the core side may go on to an offer of its own.
+    // While its candidates are gathered, the core side may make an offer of its own.
     const answer = this.coreSide.description;
     this.whenTellable(now, (later) => {
       const transaction = this.#dropNearOffer();
@@ -208,7 +208,7 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     });
   }
 
-  /** The call is over, and with it all exchanges. */
+  /** The call is over: drops all exchanges. */
   protected dropOffers(now: number): void {
     this.coreSide.cancel();
     this.coreSideOffer?.retry?.cancel();
@@ -221,9 +221,9 @@ export abstract class NegotiatedCall extends CoreSideOffers {
   protected override phoneSideGivesWay(now: number): "gives way" | "goes on" | "ends first" {
     if (this.#phoneSideOffer === undefined) return "gives way";
     if (this.#phoneSideOffer.answered) return "ends first";
-    // A polite core side takes its offer back by itself when it hears of the phone's.
+    // A polite core side takes its offer back by itself when it gets the phone's.
     if (this.coreSideIsPolite) return "goes on";
-    const transaction = this.#takeNearOfferBack();
+    const transaction = this.#withdrawPhoneSideOffer();
     if (transaction !== undefined) this.respond(transaction, 491, now);
     return "gives way";
   }
@@ -233,10 +233,10 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     return this.#restarting !== undefined;
   }
 
-  /** The core took no description: where the phone waits, it hears so. */
+  /** The core refused a description: tells the phone, if that waits for an answer. */
   protected override told(outcome: Outcome, now: number): void {
     if (!("error" in outcome)) return;
-    const transaction = this.#takeNearOfferBack();
+    const transaction = this.#withdrawPhoneSideOffer();
     if (transaction !== undefined) this.respond(transaction, 488, now);
   }
 }

@@ -20,19 +20,19 @@ interface Invite {
   transaction: ClientTransaction | undefined;
 }
 
-/** How much longer a phone may ring by itself, in s: that nobody answers is for the core to say, with a CANCEL. */
+/** How much longer the INVITE lets a phone ring, in s: the core ends the ring, with a CANCEL. */
 const expiresMargin = 5;
 
-/** A call to the phone: the core rings it, and we send the INVITE (RFC 3261 §13.2). */
+/** A call to the phone: the core rings it, and the gateway sends the INVITE (RFC 3261 §13.2). */
 export class OutgoingCall extends Call {
   readonly #incoming: Omit<PushOf<"incoming">, "seq">;
   #peer: PushOf<"incoming">["from"];
   #invite: Invite | undefined;
   #offerTimer: Deadline | undefined;
-  /** Why it was given up before the phone said anything: a CANCEL waits for a provisional response (§9.1). */
+  /** Why the call was cancelled before the phone responded: the CANCEL waits for a provisional response (§9.1). */
   #cancelled: WireReason | undefined;
   #rang = false;
-  /** The core was told that the phone has answered. */
+  /** The core knows that the phone has answered. */
   #accepted = false;
 
   constructor(
@@ -49,7 +49,7 @@ export class OutgoingCall extends Call {
     this.generation = incoming.generation;
   }
 
-  /** Rings, as soon as there is an offer. */
+  /** Rings the phone as soon as there is an offer. */
   begin(now: number): void {
     const { agent, phone } = this;
     const incoming = this.#incoming;
@@ -59,7 +59,7 @@ export class OutgoingCall extends Call {
       this.coreSide.describe(incoming.description);
       this.#start(now);
     } else if (incoming.movedFrom !== undefined)
-      // Its peer offers once the move is accepted; the phone rings with that.
+      // The peer makes its offer once the move is accepted. The phone rings with that.
       phone.ask("accept", { session: this.session }, now, (outcome, later) => {
         this.#accepted = true;
         if ("error" in outcome) this.coreSideEnded("failed", later);
@@ -158,7 +158,7 @@ export class OutgoingCall extends Call {
     }
     this.acknowledge(response, now);
     if (this.ended) {
-      // It answered while it was given up.
+      // The phone answered while the call was being cancelled.
       this.bye(this.#cancelled ?? "cancelled", now);
       return;
     }
@@ -176,7 +176,7 @@ export class OutgoingCall extends Call {
     this.phoneSide = answer.description;
     this.phoneSideCandidates.add(answer.candidates, !this.trickles);
     if (this.#accepted) {
-      // A move: its pair is open, and the answer goes the way of all signals.
+      // A move: its pair is open, so the answer is sent as a signal.
       this.active = true;
       this.tell({ type: "answer", sdp: formatDescription(answer.description) }, now);
       return;
@@ -197,8 +197,8 @@ export class OutgoingCall extends Call {
   }
 
   /**
-   * The phone rang with an offer without candidates, for they carry the caller's addresses. Now that it has answered it is told
-   * them: a re-INVITE with the same description and all candidates, or INFO where it trickles.
+   * The phone rang with an offer without candidates, which contain the caller's addresses. Now that it has answered, it gets them:
+   * in a re-INVITE with the same description, or by INFO if it supports trickle ICE.
    */
   #completeOffer(now: number): void {
     if (this.trickles) {
@@ -219,7 +219,7 @@ export class OutgoingCall extends Call {
   }
 
   protected override coreSideEnded(reason: WireReason, now: number): void {
-    // A phone that answered but was not confirmed has a dialog to be ended.
+    // A phone that answered but was not confirmed has a dialog, which must be ended.
     if (!this.active && this.dialog !== undefined && !this.ended) {
       this.bye(reason, now);
       this.close(now);

@@ -5,7 +5,7 @@ export type Parameters = ReadonlyMap<string, string | undefined>;
 
 export const noParameters: Parameters = new Map();
 
-/** A header value has at most so many parameters. */
+/** The most parameters of a header value. */
 const mostParameters = 64;
 
 /**
@@ -49,7 +49,7 @@ export function quoted(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }
 
-/** What a quoted-string means, from its first quote to its last; undefined when it isn't one. */
+/** The text of a quoted-string. Undefined when it isn't one. */
 export function unquoted(text: string): string | undefined {
   if (text.length < 2 || text[0] !== '"' || quotedEnd(text, 0) !== text.length) return undefined;
   const inside = text.slice(1, -1);
@@ -62,7 +62,7 @@ export function unquoted(text: string): string | undefined {
   return value;
 }
 
-/** Where the quoted-string that starts at `at` ends, behind its closing quote; -1 when it doesn't. */
+/** The end of the quoted-string that starts at `at`, behind its closing quote; -1 when there is none. */
 export function quotedEnd(text: string, at: number): number {
   for (let here = at + 1; here < text.length; here++) {
     const code = text.charCodeAt(here);
@@ -78,7 +78,7 @@ export function skipBlanks(text: string, at: number): number {
   return here;
 }
 
-/** Where the parameter that starts at `at` ends: its `;` outside of quotes, or the end. */
+/** The end of the parameter that starts at `at`: the next `;` outside of quotes, or the end of the text. */
 function parameterEnd(text: string, at: number): number {
   for (let here = at; here < text.length; here++) {
     const code = text.charCodeAt(here);

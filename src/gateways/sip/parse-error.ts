@@ -5,16 +5,16 @@ import { reasonPhrase } from "./status.ts";
 export interface ParseError {
   /** In English, for the log and the response's Warning. */
   readonly reason: string;
-  /** The response that it deserves; undefined when it is to be dropped: responses, ACKs, and what can't be answered. */
+  /** The status of the response. Undefined for messages to drop: responses, ACKs, and what can't be answered. */
   readonly status: number | undefined;
-  /** Those that could be read. */
+  /** The headers that could be parsed. */
   readonly headers: Headers;
 }
 
-/** What a response must take over from its request (RFC 3261 §8.2.6.2). */
+/** The headers that a response copies from its request (RFC 3261 §8.2.6.2). */
 const echoed = ["Via", "From", "To", "Call-ID", "CSeq"] as const;
 
-/** The response to a request that could not be parsed, as text; undefined when none is to be sent. */
+/** The response to a request that could not be parsed, as text. Undefined when there is to be none. */
 export function refusal(error: ParseError): string | undefined {
   const { status, headers, reason } = error;
   if (status === undefined) return undefined;

@@ -1,25 +1,25 @@
 import { fail, ok, type Result } from "../../shared/result.ts";
 import { decodeText, encodeText } from "../../wire/stun/text.ts";
 import { isBlank, isToken } from "./characters.ts";
-import { parseCount } from "./count.ts";
 import { parseCSeq } from "./cseq.ts";
 import { headerKey } from "./header-name.ts";
+import { parseCount } from "./header-values.ts";
 import { Headers } from "./headers.ts";
-import { messageLimits } from "./limits.ts";
 import type { SipMessage } from "./message.ts";
+import { messageLimits } from "./message-limits.ts";
 import { parseNameAddress } from "./name-address.ts";
 import type { ParseError } from "./parse-error.ts";
 import { isStatusLine, parseStartLine, type StartLine } from "./start-line.ts";
 import { parseVia } from "./via.ts";
 
-/** Headers that a message has once at most (RFC 3261 §7.3.1). */
+/** Headers that may occur only once in a message (RFC 3261 §7.3.1). */
 const single = new Set(
   ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type"].map(headerKey),
 );
 
 /**
- * Parses one whole message: a frame of a WebSocket, or what a stream was cut into. Bytes behind its Content-Length are cut off
- * (RFC 3261 §18.3). Line ends are CRLF. A failure says which response it deserves, if any.
+ * Parses one whole message: a WebSocket frame, or a message cut from a stream. Bytes behind its Content-Length are dropped
+ * (RFC 3261 §18.3). Lines must end with CRLF. An error says which response to send, if any.
  */
 export function parseMessage(input: string | Uint8Array): Result<SipMessage, ParseError> {
   const headers = new Headers();
@@ -33,7 +33,7 @@ export function parseMessage(input: string | Uint8Array): Result<SipMessage, Par
   const firstEnd = lineEnd(head, 0);
   const start = parseStartLine(head.slice(0, firstEnd));
   const trouble = readHeaders(head, firstEnd + 2, headers);
-  // A response goes back the way that the Vias tell; one with a From, To or Call-ID too few is still an answer (RFC 4475 §3.3.1).
+  // Responses are routed by the Vias. Even one without From, To or Call-ID is better than none (RFC 4475 §3.3.1).
   const answerable = !isStatusLine(head) && !head.startsWith("ACK ") && headers.has("Via");
   const refuse = (reason: string, status = 400) =>
     fail({ reason, status: answerable ? status : undefined, headers });
@@ -42,7 +42,7 @@ export function parseMessage(input: string | Uint8Array): Result<SipMessage, Par
   return understand(start, headers, body, refuse);
 }
 
-/** What any message must have, beside its headers. */
+/** Parses the headers that every message must have. */
 function understand(
   start: StartLine,
   headers: Headers,
@@ -74,14 +74,14 @@ function understand(
   return ok({ ...start, headers, via, from, to, callId, cseq, body });
 }
 
-/** Reads what it can of the header lines from `at`; the first thing that is wrong with them. */
+/** Reads header lines from `at` as far as possible. Answers the first error in them, if there is one. */
 function readHeaders(head: string, at: number, headers: Headers): string | undefined {
   let trouble: string | undefined;
   const seen = new Set<string>();
   for (let here = at; here < head.length; ) {
     let end = lineEnd(head, here);
     const pieces = [head.slice(here, end)];
-    // A line that begins with a blank goes on with the one before (RFC 3261 §7.3.1).
+    // A line that begins with a blank continues the one before (RFC 3261 §7.3.1).
     while (isBlank(head.charCodeAt(end + 2))) {
       const next = lineEnd(head, end + 2);
       pieces.push(head.slice(end + 2, next));
@@ -110,7 +110,7 @@ function lineEnd(head: string, at: number): number {
   return end < 0 ? head.length : end;
 }
 
-/** Start line and headers, without the empty line behind them; and the body. */
+/** Start line and headers without the empty line, and the body. */
 interface Split {
   readonly head: string;
   readonly body: Uint8Array;
@@ -131,7 +131,7 @@ function splitBytes(bytes: Uint8Array): Split | undefined {
   return head === undefined ? undefined : { head, body: bytes.subarray(end + 4) };
 }
 
-/** Where the first CRLF CRLF is from `at`; -1 when there is none. */
+/** The position of the first CRLF CRLF from `at`; -1 when there is none. */
 export function headEnd(bytes: Uint8Array, at: number): number {
   for (let here = bytes.indexOf(0x0d, at); here >= 0; here = bytes.indexOf(0x0d, here + 1))
     if (bytes[here + 1] === 0x0a && bytes[here + 2] === 0x0d && bytes[here + 3] === 0x0a) return here;

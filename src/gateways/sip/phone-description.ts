@@ -2,16 +2,16 @@ import { attribute, bundle, isRejected, mid } from "../../wire/sdp/attributes.ts
 import { parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import { withRole } from "../../wire/sdp/local-answer.ts";
 
-/** What an answer of a phone answers, and what it had said before. */
+/** The offer that an answer of a phone is for, and the phone's description before that. */
 interface Answered {
   readonly offer: string | undefined;
   readonly before?: SessionDescription | undefined;
 }
 
 /**
- * What a phone says, with what browsers can't do without and desk phones leave out: names of the sections (`a=mid`, in an answer
- * those of the offer), a BUNDLE group where there is one section only, which is the same with and without it (RFC 8843), and the
- * DTLS role that an answer leaves open (baresip repeats its `actpass`). Undefined for no description.
+ * Parses a description of a phone and adds what browsers need and desk phones leave out: names of the sections (`a=mid`, in an
+ * answer those of the offer), a BUNDLE group if there is only one section, for which it makes no difference (RFC 8843), and the
+ * DTLS role that an answer leaves open (baresip repeats the offer's `actpass`). Undefined if the text is not a description.
  */
 export function phoneDescription(text: string, answered?: Answered): SessionDescription | undefined {
   const description = parseDescription(text);
@@ -42,7 +42,10 @@ function decided({ session, media }: SessionDescription, before?: SessionDescrip
   return { session: settled(session), media: media.map(({ lines }) => ({ lines: settled(lines) })) };
 }
 
-/** The DTLS role of a phone that answers: active unless it was passive before, as who offered first to a browser is (RFC 5763 §5). */
+/**
+ * The DTLS role of a phone that answers: active, unless it was passive before, as the first offerer to a browser is (RFC 5763
+ * §5).
+ */
 export function roleAfter(before: SessionDescription | undefined): "active" | "passive" {
   const said = [before?.session ?? [], ...(before?.media ?? []).map(({ lines }) => lines)]
     .map((lines) => attribute(lines, "setup"))

@@ -1,23 +1,26 @@
 import type { TrickleCandidate } from "../../wire/sdp/candidate.ts";
 
-/** Candidates of one generation that are taken from a phone. */
+/** The most candidates of one generation that are taken from a phone. */
 const most = 64;
 
-/** What the core is to hear of a phone's candidates. */
+/** Candidates of a phone that the core does not have yet. */
 export interface Unheard {
   readonly candidates: readonly TrickleCandidate[];
-  /** True when there are no more. */
+  /** True when these are the last. */
   readonly end: boolean;
 }
 
-/** A phone's candidates of its current ICE generation: it says all of them again in each INFO (RFC 8840 §4.4), the core hears each once. */
+/**
+ * A phone's candidates of its current ICE generation. It repeats all of them in each INFO (RFC 8840 §4.4); the core gets each
+ * once.
+ */
 export class PhoneSideCandidates {
   readonly #known = new Set<string>();
   #unheard: TrickleCandidate[] = [];
   #end = false;
   #endHeard = false;
 
-  /** Another generation: those of the last one are void. */
+  /** Begins another generation, without the candidates of the last one. */
   restart(): void {
     this.#known.clear();
     this.#unheard = [];
@@ -25,7 +28,7 @@ export class PhoneSideCandidates {
     this.#endHeard = false;
   }
 
-  /** `end`: these are all. */
+  /** Adds candidates. `end`: these are all. */
   add(candidates: readonly TrickleCandidate[], end: boolean): void {
     for (const one of candidates) {
       const key = `${one.sdpMid} ${one.candidate}`;
@@ -36,7 +39,7 @@ export class PhoneSideCandidates {
     this.#end ||= end;
   }
 
-  /** What was not taken before; undefined for nothing. */
+  /** Takes the candidates that were not taken before. Undefined if there is nothing new. */
   take(): Unheard | undefined {
     const end = this.#end && !this.#endHeard;
     if (this.#unheard.length === 0 && !end) return undefined;

@@ -7,7 +7,7 @@ import type { Flow } from "./flow.ts";
 import type { SipContext } from "./sip-context.ts";
 import type { Uri } from "./uri.ts";
 
-/** What may be asked of a phone: it rings with an offer only, takes no trickle, and does not report. */
+/** The capabilities of a phone: it needs an offer to ring, has no trickle ICE, and sends no reports. */
 export const phoneCapabilities: Capabilities = {
   trickle: false,
   needsOffer: true,
@@ -15,18 +15,18 @@ export const phoneCapabilities: Capabilities = {
   reports: false,
 };
 
-/** What a phone tells who keeps it. */
+/** What a phone tells the user agent. */
 export interface PhoneKeeper {
-  /** The core has something for a call, a subscription or the person. */
+  /** The core pushed something for a call, a subscription, or a message. */
   pushed(phone: Phone, push: PushBody, now: number): void;
-  /** The server's side ended it: it was kicked. */
+  /** The server ended the phone's link: the phone was kicked. */
   shut(phone: Phone, now: number): void;
 }
 
-/** One endpoint of the phone's call, found by its session. */
+/** A call of the phone, by its session. */
 export interface PhoneCall {
   push(push: PushBody, now: number): void;
-  /** The phone's connection is lost, or it has another one. */
+  /** The phone lost its connection, or has another one. */
   moved(flow: Flow | undefined, now: number): void;
   /** The phone is gone for good. */
   gone(now: number): void;
@@ -35,17 +35,17 @@ export interface PhoneCall {
 type Asked<T extends RequestType> = Omit<RequestOf<T>, "id" | "type">;
 
 /**
- * One registered device: the core's link to it. It is bound to the device and not to a connection; while it has none
- * (`flow`), its calls wait for it.
+ * A registered device: the core's link to it. It belongs to the device, not to a connection: while it has no connection
+ * (`flow`), its calls wait.
  */
 export class Phone implements DeviceLink {
   readonly id: string;
   readonly user: string;
-  /** The domain in which the client knows itself and others. */
+  /** The domain that the client uses in addresses. */
   readonly domain: string;
   state: "live" | "suspended" | "closed" = "live";
   flow: Flow | undefined;
-  /** Where it is called: the Contact that it registered. */
+  /** The Contact that the phone registered, for requests to it. */
   contact: Uri;
   readonly calls = new Map<string, PhoneCall>();
   readonly #agent: SipContext;
@@ -76,7 +76,7 @@ export class Phone implements DeviceLink {
     this.#device = device;
   }
 
-  /** Asks the core; `done` hears the outcome, at once or later. */
+  /** Asks the core. `done` gets the outcome, now or later. */
   ask<T extends RequestType>(
     type: T,
     fields: Asked<T>,
@@ -117,7 +117,7 @@ export class Phone implements DeviceLink {
     this.#agent.clock.after(0, now, (later) => this.#keeper.shut(this, later));
   }
 
-  /** The core delivers in the middle of its own work: what it says is looked at after it. */
+  /** Does something after the core's current work, in the middle of which it delivers. */
   #later(now: number, what: (now: number) => void): void {
     if (this.state === "closed") return;
     this.#agent.clock.after(0, now, what);

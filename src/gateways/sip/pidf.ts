@@ -2,7 +2,7 @@ import type { PushOf } from "../../protocol/pushes.ts";
 
 export const pidfType = "application/pidf+xml";
 
-/** A user's presence as a document (RFC 3863): one tuple for each device, or one that is closed. */
+/** A user's presence as a document (RFC 3863): one tuple for each device, or a closed one. */
 export function pidf(entity: string, { devices }: Pick<PushOf<"presence">, "online" | "devices">): string {
   const tuples = devices.map(
     ({ device, status }) =>

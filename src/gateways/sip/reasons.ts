@@ -1,7 +1,7 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { WireError } from "../../protocol/error-codes.ts";
 
-/** What a refusal or an end says: a status, and what stands in a Reason header (RFC 3326). */
+/** A refusal or an end: a status, and the value of a Reason header (RFC 3326). */
 export interface Refusal {
   readonly status: number;
   readonly reason?: string;
@@ -9,7 +9,7 @@ export interface Refusal {
   readonly retryAfter?: number;
 }
 
-/** Why a call was not answered, as its caller is told. */
+/** The response to a caller whose call was not answered. */
 export function refusalOf(reason: WireReason): Refusal {
   switch (reason) {
     case "declined":
@@ -34,7 +34,7 @@ export function refusalOf(reason: WireReason): Refusal {
   }
 }
 
-/** Why a ring or a call ended, as its callee is told in the Reason of a CANCEL or BYE. */
+/** The Reason of a CANCEL or BYE: why a ring or a call ended. */
 export function reasonHeader(reason: WireReason): string | undefined {
   switch (reason) {
     case "answered_elsewhere":
@@ -56,7 +56,7 @@ export function reasonHeader(reason: WireReason): string | undefined {
   }
 }
 
-/** Why a call could not even begin. */
+/** The response to a caller whose call could not begin. */
 export function refusalOfError({ code, retryAfter }: WireError): Refusal {
   switch (code) {
     case "forbidden":
@@ -79,7 +79,7 @@ export function refusalOfError({ code, retryAfter }: WireError): Refusal {
   }
 }
 
-/** What a refusal of a phone means to the core. Users of JsSIP and SIP.js decline with 480, which ends only that leg. */
+/** The request for a phone's refusal. JsSIP and SIP.js decline with 480, which ends only that leg. */
 export function declineOf(status: number): {
   readonly reason: "declined" | "busy" | "incompatible";
   readonly everywhere: boolean;

@@ -10,7 +10,7 @@ import type { ServerTransaction } from "./server-transaction.ts";
 import type { SipContext } from "./sip-context.ts";
 import { userOf } from "./target.ts";
 
-/** Does what a REGISTER asks for (RFC 3261 §10.3), for who has proven who it is. */
+/** The registrar (RFC 3261 §10.3), for authenticated users. */
 export class Registrar {
   readonly #agent: SipContext;
   readonly #bindings: Bindings;
@@ -20,7 +20,7 @@ export class Registrar {
     this.#bindings = bindings;
   }
 
-  /** A REGISTER of somebody who has proven who it is. */
+  /** Handles a REGISTER of an authenticated user. */
   register(transaction: ServerTransaction, identity: Identity, now: number): void {
     const { request, flow } = transaction;
     const refuse = (status: number, headers: readonly HeaderEntry[] = []): void =>
@@ -66,7 +66,7 @@ export class Registrar {
     this.#ok(transaction, identity, bindings[0]?.contact, now);
   }
 
-  /** A phone for somebody who calls without having registered: for as long as the connection lasts. */
+  /** Makes a phone for an authenticated user who calls without a registration. It lasts as long as the connection. */
   admit(request: SipRequest, flow: Flow, identity: Identity, now: number): Phone | undefined {
     const [contact] = addresses(request, "Contact") ?? [];
     if (contact === undefined) return undefined;
@@ -84,7 +84,7 @@ export class Registrar {
       const seconds = Math.max(0, Math.round((binding.expiresAt - now) / 1_000));
       const parameters = new Map([...binding.contact.parameters, ["expires", String(seconds)] as const]);
       const entry: HeaderEntry = ["Contact", formatNameAddress({ ...binding.contact, parameters })];
-      // Its own first, for clients that look no further.
+      // The client's own first, for clients that look only at the first.
       if (binding.contact.uri.text === own?.uri.text) headers.unshift(entry);
       else headers.push(entry);
     }
@@ -95,8 +95,8 @@ export class Registrar {
   }
 
   /**
-   * The credential's own device where it names one. Otherwise one for each instance (RFC 5626 §4.1) or, without that, for each
-   * contact's user, which both are the same for as long as the client runs.
+   * The device that the credential names, if it does. Otherwise one for each instance (RFC 5626 §4.1) or, without that, for each
+   * contact's user. Both stay the same while the client runs.
    */
   #deviceId(contact: NameAddress, identity: Identity): string {
     if (identity.device !== undefined) return identity.device;

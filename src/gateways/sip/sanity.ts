@@ -1,14 +1,14 @@
 import { contentType, type HeaderEntry, headerNumber, type SipRequest } from "./message.ts";
 import { branchCookie } from "./via.ts";
 
-/** What this server can do, as it tells in Allow, Supported and Accept. */
+/** What this server supports, as in Allow, Supported and Accept. */
 export interface Abilities {
   readonly methods: readonly string[];
   /** Option tags that a request may require. */
   readonly extensions: readonly string[];
 }
 
-/** A response that a request deserves instead of being acted on. */
+/** The response to a request that is refused. */
 export interface Objection {
   readonly status: number;
   readonly headers: readonly HeaderEntry[];
@@ -31,12 +31,12 @@ const knownMethods: readonly string[] = [
   "UPDATE",
 ];
 
-/** Methods that go on to another device, and so would go round in a loop. */
+/** Methods that are passed on to another device, and so could loop. */
 const relayed: readonly string[] = ["INVITE", "MESSAGE", "SUBSCRIBE"];
 
 /**
- * What is wrong with a request that could be parsed, before anyone looks at what it wants (RFC 3261 §8.2.1, §8.2.2). An ACK is
- * never answered: one that is objected to is to be dropped.
+ * Checks a request before it is handled (RFC 3261 §8.2.1, §8.2.2). Answers what is wrong with it, if anything. ACKs are never
+ * answered: drop those that are wrong.
  */
 export function objection(request: SipRequest, abilities: Abilities): Objection | undefined {
   const { method, uri, to, via } = request;
@@ -45,10 +45,10 @@ export function objection(request: SipRequest, abilities: Abilities): Objection 
       status: knownMethods.includes(method) ? 405 : 501,
       headers: [["Allow", abilities.methods.join(", ")]],
     };
-  // A branch of nothing but the cookie names no transaction (RFC 4475 §3.2.1).
+  // A branch that is only the cookie identifies no transaction (RFC 4475 §3.2.1).
   if (via.branch === branchCookie) return { status: 400, headers: [] };
   if (uri.scheme !== "sip" && uri.scheme !== "sips") return { status: 416, headers: [] };
-  // Who registers is a SIP address (RFC 3261 §10.3).
+  // Only SIP addresses can register (RFC 3261 §10.3).
   if (method === "REGISTER" && to.uri.scheme !== "sip" && to.uri.scheme !== "sips")
     return { status: 400, headers: [] };
   if (relayed.includes(method) && headerNumber(request, "Max-Forwards") === 0)
@@ -60,7 +60,7 @@ export function objection(request: SipRequest, abilities: Abilities): Objection 
   return unknown.length === 0 ? undefined : { status: 420, headers: [["Unsupported", unknown.join(", ")]] };
 }
 
-/** 415 for a body that is none of these types, or is encoded (RFC 3261 §8.2.3). A request without a body is always right. */
+/** 415 for a body of another type than these, or with an encoding (RFC 3261 §8.2.3). Undefined for a request without a body. */
 export function contentObjection(request: SipRequest, types: readonly string[]): Objection | undefined {
   if (request.body.length === 0) return undefined;
   const encodings = request.headers.values("Content-Encoding");
@@ -70,7 +70,7 @@ export function contentObjection(request: SipRequest, types: readonly string[]):
   return { status: 415, headers: [["Accept", types.join(", ")]] };
 }
 
-/** 406 for a request whose response could hold no body of this type (RFC 3261 §20.1); no Accept takes it. */
+/** 406 for a request whose Accept excludes a body of this type (RFC 3261 §20.1). */
 export function acceptObjection(request: SipRequest, type: string): Objection | undefined {
   if (!request.headers.has("Accept")) return undefined;
   const ranges = [type, `${type.split("/")[0]}/*`, "*/*"];

@@ -1,7 +1,7 @@
 import { encodeText } from "../../wire/stun/text.ts";
 import { bodyText, type SipMessage } from "./message.ts";
 
-/** A message in the bytes of a stream. Its Content-Length is that of its body, whatever its headers say. */
+/** A message as bytes. Its Content-Length is that of its body, whatever its headers say. */
 export function serializeBytes(message: SipMessage): Uint8Array {
   const head = encodeText(serializeHead(message));
   const bytes = new Uint8Array(head.length + message.body.length);
@@ -10,7 +10,7 @@ export function serializeBytes(message: SipMessage): Uint8Array {
   return bytes;
 }
 
-/** The same as text, for a WebSocket; undefined when the body is no UTF-8, for which the bytes are to be sent. */
+/** A message as text, for a WebSocket. Undefined when the body is not UTF-8: then send the bytes. */
 export function serializeText(message: SipMessage): string | undefined {
   const body = bodyText(message);
   return body === undefined ? undefined : serializeHead(message) + body;

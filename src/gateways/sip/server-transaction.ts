@@ -4,7 +4,7 @@ import type { Flow } from "./flow.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { giveUp, t1, t2, t4 } from "./timers.ts";
 
-/** The server's side of one request: it keeps the response, so that a repeated request is answered with the same. */
+/** The server transaction of one request. It keeps the response, for retransmissions of the request. */
 export abstract class ServerTransaction {
   readonly request: SipRequest;
   readonly flow: Flow;
@@ -27,20 +27,20 @@ export abstract class ServerTransaction {
     return this.response !== undefined && this.response.status >= 200;
   }
 
-  /** True once it was refused: its ACK is the transaction's then. */
+  /** True once it was refused. Then the ACK belongs to the transaction. */
   get refused(): boolean {
     return this.response !== undefined && this.response.status >= 300;
   }
 
-  /** Sends a response. One after a final response is ignored, but for a 2xx that is sent again. */
+  /** Sends a response. After a final response others are ignored, but for the repetition of a 2xx. */
   abstract respond(response: SipResponse, now: number): void;
 
-  /** The request came again. */
+  /** The request was retransmitted. */
   repeated(_now: number): void {
     if (this.response !== undefined) this.flow.send(this.response);
   }
 
-  /** Ends it at once: its flow is gone. */
+  /** Ends the transaction at once: its flow is gone. */
   end(): void {
     this.timer?.cancel();
     if (this.#done) return;
@@ -88,7 +88,7 @@ export class InviteServer extends ServerTransaction {
   respond(response: SipResponse, now: number): void {
     const before = this.response?.status ?? 100;
     const accepts = response.status >= 200 && response.status < 300;
-    // Only the 2xx goes out more than once.
+    // Only a 2xx is sent more than once.
     if (before >= 300 || (before >= 200 && !accepts)) return;
     this.response = response;
     this.flow.send(response);
@@ -105,7 +105,7 @@ export class InviteServer extends ServerTransaction {
   }
 
   override repeated(now: number): void {
-    // RFC 6026 §7.1: an INVITE that comes again after a 2xx is absorbed.
+    // RFC 6026 §7.1: retransmissions of the INVITE are absorbed after a 2xx.
     if (this.response === undefined || this.response.status < 200 || this.response.status >= 300)
       super.repeated(now);
   }
@@ -123,7 +123,7 @@ export class InviteServer extends ServerTransaction {
     super.end();
   }
 
-  /** Timer G. */
+  /** Timer G: repeats the response. */
   #repeatLater(wait: number, now: number): void {
     this.#again = this.clock.after(wait, now, (later) => {
       super.repeated(later);

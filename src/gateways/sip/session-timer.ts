@@ -1,16 +1,16 @@
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Clock } from "./clock.ts";
-import { parseCount } from "./count.ts";
+import { parseCount } from "./header-values.ts";
 import type { HeaderEntry, SipMessage, SipRequest } from "./message.ts";
 
-/** The shortest interval that is agreed to, in seconds. JsSIP wants 90. */
+/** The shortest interval that is accepted, in seconds. JsSIP uses 90. */
 export const minSe = 60;
 
-/** What a session timer does. */
+/** What a session timer tells its user. */
 export interface SessionTimerUser {
   /** It is our turn to refresh the session. */
   refresh(now: number): void;
-  /** Nobody did. */
+  /** The session was not refreshed in time. */
   expired(now: number): void;
 }
 
@@ -29,13 +29,13 @@ function sessionExpires(message: SipMessage): SessionExpires | undefined {
   return { seconds, refresher: uac ? "uac" : refresher.includes("refresher=uas") ? "uas" : undefined };
 }
 
-/** True for a request whose session interval is too small for us: it is refused with 422 and `Min-SE` (RFC 4028 §9). */
+/** True for a request whose session interval is too short. Refuse it with 422 and `Min-SE` (RFC 4028 §9). */
 export function tooSmall(request: SipRequest): boolean {
   const wanted = sessionExpires(request);
   return wanted !== undefined && wanted.seconds < minSe && request.headers.includes("Supported", "timer");
 }
 
-/** The session timer of one dialog (RFC 4028). We ask for none; who asks for one gets it, and refreshes it if it can. */
+/** The session timer of one dialog (RFC 4028). We don't ask for one. If the phone does, it gets one, and refreshes it if it can. */
 export class SessionTimer {
   readonly #clock: Clock;
   readonly #user: SessionTimerUser;
@@ -46,11 +46,11 @@ export class SessionTimer {
     this.#user = user;
   }
 
-  /** We answer an INVITE or UPDATE with a 2xx: what to say in it. Whoever asks refreshes, unless it wants us to. */
+  /** We answer an INVITE or UPDATE with a 2xx, which gets these headers. The sender refreshes, unless it wants us to. */
   answered(request: SipRequest, now: number): HeaderEntry[] {
     const wanted = sessionExpires(request);
     if (wanted === undefined || !request.headers.includes("Supported", "timer")) {
-      // Nobody refreshes what does not expire.
+      // A session that does not expire needs no refresh.
       if (wanted === undefined) this.stop();
       return [];
     }
@@ -62,7 +62,7 @@ export class SessionTimer {
     ];
   }
 
-  /** A 2xx came to our INVITE or UPDATE: it may ask for a timer though we did not. */
+  /** A 2xx came for our INVITE or UPDATE: it may ask for a timer though we did not. */
   agreed(response: SipMessage, now: number): void {
     const wanted = sessionExpires(response);
     if (wanted === undefined) this.stop();
@@ -78,7 +78,7 @@ export class SessionTimer {
     this.stop();
     const interval = seconds * 1_000;
     if (ours) this.#timers.push(this.#clock.after(interval / 2, now, (later) => this.#user.refresh(later)));
-    // §10: who does not refresh gives up a little before the end.
+    // §10: the end that does not refresh gives up a little before the session expires.
     const end = interval - Math.min(32_000, interval / 3);
     this.#timers.push(this.#clock.after(ours ? interval : end, now, (later) => this.#user.expired(later)));
   }

@@ -1,6 +1,6 @@
-import { TokenBuckets } from "../../shared/token-bucket.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
 import type { Identity } from "../../signaling/ports.ts";
+import type { GatewayTraffic } from "../gateway-traffic.ts";
 import { Authenticator } from "./authenticator.ts";
 import { parseAuthorization } from "./authorization.ts";
 import type { DigestAlgorithm, DigestCrypto } from "./digest.ts";
@@ -22,28 +22,18 @@ export interface SignInPorts {
   identify(username: string, now: number): Known | undefined;
 }
 
-/** Addresses whose failures are remembered. */
-const rememberedAddresses = 10_000;
-
 /** Proves who sends a request: a digest, or a token that is carried whole (RFC 8898). */
 export class SignIn {
   readonly #core: GatewayPort;
   readonly #ports: SignInPorts;
   readonly #authenticator: Authenticator;
-  readonly #failures: TokenBuckets;
-  /** Credentials that were refused since the start. */
-  refused = 0;
+  readonly #traffic: GatewayTraffic<Flow>;
 
-  constructor(core: GatewayPort, settings: SipSettings, ports: SignInPorts) {
-    const { realm, limits } = settings;
+  constructor(core: GatewayPort, { realm }: SipSettings, ports: SignInPorts, traffic: GatewayTraffic<Flow>) {
     this.#core = core;
     this.#ports = ports;
+    this.#traffic = traffic;
     this.#authenticator = new Authenticator({ realm, key: ports.crypto.random(32) }, ports.crypto);
-    this.#failures = new TokenBuckets(
-      limits.failuresPerMinute / 60,
-      limits.failuresBurst,
-      rememberedAddresses,
-    );
   }
 
   /** Calls back with who it is; without proof the request is answered here. `status` is that of the challenge. */
@@ -58,7 +48,7 @@ export class SignIn {
     const other = request.headers.get(status === 401 ? "Proxy-Authorization" : "Authorization");
     const authorization = parseAuthorization(value ?? other ?? "");
     if (authorization === undefined) this.#challenge(transaction, status, false, now);
-    else if (this.#failures.retryAfter(flow.address, now) > 0) this.#busy(transaction, flow, now);
+    else if (this.#traffic.credentialsAfter(flow.address, now) > 0) this.#busy(transaction, flow, now);
     else if (authorization.scheme === "bearer")
       this.#core.ports.verify(authorization.token, (result, later) => {
         if (!flow.open) return;
@@ -83,8 +73,7 @@ export class SignIn {
   }
 
   #refuse(transaction: ServerTransaction, status: 401 | 407, now: number): void {
-    this.refused += 1;
-    this.#failures.take(transaction.flow.address, now);
+    this.#traffic.credentialsRefused(transaction.flow.address, now);
     this.#challenge(transaction, status, false, now);
   }
 
@@ -94,7 +83,7 @@ export class SignIn {
   }
 
   #busy(transaction: ServerTransaction, { address }: Flow, now: number): void {
-    const seconds = Math.ceil(this.#failures.retryAfter(address, now) / 1_000);
+    const seconds = this.#traffic.credentialsAfter(address, now);
     transaction.respond(refusal(transaction, 503, [["Retry-After", String(seconds)]]), now);
   }
 }

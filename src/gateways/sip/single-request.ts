@@ -4,17 +4,17 @@ import { type NameAddress, nameAddress, withTag } from "./name-address.ts";
 import type { Phone } from "./phone.ts";
 import { addressOfRecord, newVia, type SipContext } from "./sip-context.ts";
 
-/** A request to a phone that begins no dialog. */
+/** A request to a phone outside of a dialog. */
 export interface Single {
   readonly method: "MESSAGE" | "OPTIONS";
-  /** Default: the phone's own user. */
+  /** Default: the phone's own address. */
   readonly from?: NameAddress;
   readonly body?: Content;
   /** No response came. */
   unanswered?(): void;
 }
 
-/** Sends a phone a request that begins no dialog, by the connection `flow`. */
+/** Sends a phone a request outside of a dialog, on the connection `flow`. */
 export function sendSingle(agent: SipContext, phone: Phone, flow: Flow, single: Single, now: number): void {
   const to = nameAddress(addressOfRecord(phone.user, phone.domain));
   const { method, from = to, body } = single;

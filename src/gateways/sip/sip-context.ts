@@ -15,25 +15,25 @@ export interface SipContext {
   readonly settings: SipSettings;
   /** An unguessable token of this many random bytes. */
   random(bytes: number): string;
-  /** The time as a Date header says it. */
+  /** The time, as in a Date header. */
   date(now: number): string;
   /** A number from 0 to 1. */
   jitter(): number;
 }
 
-/** The methods that we know. */
+/** The methods that are supported. */
 const methods =
   "INVITE, ACK, CANCEL, BYE, UPDATE, INFO, OPTIONS, MESSAGE, SUBSCRIBE, NOTIFY, PRACK, REGISTER";
 
 export const allow: HeaderEntry = ["Allow", methods];
 
-/** What INFO may be about (RFC 6086 §5.2.1). */
+/** The INFO packages that are supported (RFC 6086 §5.2.1). */
 export const recvInfo: HeaderEntry = ["Recv-Info", "trickle-ice"];
 
-/** What each end of a dialog tells the other that it can do; candidates by INFO only to who says the same (RFC 8840 §5). */
+/** The abilities that each end of a dialog tells the other. Candidates by INFO need the same of both (RFC 8840 §5). */
 export const abilities: readonly HeaderEntry[] = [allow, ["Supported", "timer, trickle-ice"], recvInfo];
 
-/** The Via of a request of ours, with a branch of its own. */
+/** The Via for a request, with a new branch. */
 export function newVia(agent: SipContext, flow: Flow): Via {
   const branch = `${branchCookie}${agent.random(12)}`;
   return {
@@ -45,14 +45,14 @@ export function newVia(agent: SipContext, flow: Flow): Via {
   };
 }
 
-/** Where a client reaches us inside of a dialog: by the connection that it has, whatever this says. */
+/** Our Contact in a dialog. Clients use the connection that they have, whatever this says. */
 export function ownContact(flow: Flow, user: string): HeaderEntry {
-  const place = flow.port === undefined ? flow.host : `${flow.host}:${flow.port}`;
+  const address = flow.port === undefined ? flow.host : `${flow.host}:${flow.port}`;
   const transport = flow.transport === "TCP" || flow.transport === "TLS" ? "tcp" : "ws";
-  return ["Contact", `<sip:${user}@${place};transport=${transport}>`];
+  return ["Contact", `<sip:${user}@${address};transport=${transport}>`];
 }
 
-/** The address of a user, as the phone that is told of it would write it. */
+/** The address of a user, as the phone that gets it would write it. */
 export function addressOfRecord(user: string, domain: string): SipUri {
   return makeSipUri(user, domain);
 }

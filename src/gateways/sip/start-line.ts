@@ -1,24 +1,24 @@
 import { isDigits, isToken } from "./characters.ts";
-import { messageLimits } from "./limits.ts";
+import { messageLimits } from "./message-limits.ts";
 import { parseUri, type Uri } from "./uri.ts";
 
 export type StartLine =
   | { readonly kind: "request"; readonly method: string; readonly uri: Uri }
   | { readonly kind: "response"; readonly status: number; readonly reason: string };
 
-/** What is wrong with a start line, and the response that this deserves if it was to be a request. */
+/** What is wrong with a start line, and the response to send if it is a request. */
 export interface BadStartLine {
   readonly kind: "bad";
   readonly reason: string;
   readonly status: number;
 }
 
-/** True for what is, or was to be, the first line of a response. */
+/** True for the first line of a response, even a malformed one. */
 export function isStatusLine(text: string): boolean {
   return text.slice(0, 4).toUpperCase() === "SIP/";
 }
 
-/** Reads the first line of a message (RFC 3261 §7.1, §7.2): with single spaces, and none behind a request line. */
+/** Parses the first line of a message (RFC 3261 §7.1, §7.2): with single spaces, and none after a request line. */
 export function parseStartLine(line: string): StartLine | BadStartLine {
   if (line.length > messageLimits.line) return bad("start line too long", 414);
   return isStatusLine(line) ? statusLine(line) : requestLine(line);
@@ -36,7 +36,7 @@ function requestLine(line: string): StartLine | BadStartLine {
       : bad("no version at the end of the request line", 400);
   const uri = parseUri(line.slice(first + 1, last));
   if (uri === undefined) return bad("Request-URI is wrong", 400);
-  // A Request-URI has no headers (RFC 3261 §19.1.1).
+  // A Request-URI must have no headers (RFC 3261 §19.1.1).
   if ("headers" in uri && uri.headers !== undefined) return bad("Request-URI has headers", 400);
   return { kind: "request", method, uri };
 }

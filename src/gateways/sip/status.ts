@@ -1,4 +1,4 @@
-/** Reason phrases of the responses that there are (RFC 3261 §21 and the RFCs that added some). */
+/** Reason phrases of responses (RFC 3261 §21 and RFCs that added some). */
 const phrases: Readonly<Record<number, string>> = {
   100: "Trying",
   180: "Ringing",

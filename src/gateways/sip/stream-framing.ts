@@ -1,10 +1,10 @@
 import { StreamBuffer } from "../../shared/stream-buffer.ts";
-import { parseCount } from "./count.ts";
 import { headerKey } from "./header-name.ts";
-import { messageLimits } from "./limits.ts";
+import { parseCount } from "./header-values.ts";
+import { messageLimits } from "./message-limits.ts";
 import { headEnd } from "./parser.ts";
 
-/** Who gets what a stream was cut into. */
+/** Gets the messages of a stream. */
 export interface StreamTaker {
   /** A whole message: a view that is never written to again. */
   message(bytes: Uint8Array): void;
@@ -12,20 +12,20 @@ export interface StreamTaker {
   ping(): void;
 }
 
-/** Why a stream can't be understood any more: it is to be closed. */
+/** Why a stream can't be parsed any more. Close it. */
 export interface StreamFault {
   readonly reason: string;
-  /** Start line and headers of the message that broke it, whole, for a 400; undefined when it has not even these. */
+  /** Start line and headers of the faulty message, for a 400. Undefined when it does not even have these. */
   readonly head: Uint8Array | undefined;
 }
 
 /**
- * Cuts a byte stream into messages by their Content-Length, which every message on a stream must have (RFC 3261 §18.3). It keeps at
- * most one incomplete message, and its work is in proportion to the bytes whatever their chunks.
+ * Cuts a byte stream into messages by their Content-Length, which every message on a stream must have (RFC 3261 §18.3). It keeps
+ * one incomplete message at most, and its work is proportional to the bytes, however they are split into chunks.
  */
 export class StreamFraming {
   readonly #buffer = new StreamBuffer();
-  /** Where looking for the end of the headers goes on. */
+  /** Where to continue the search for the end of the headers. */
   #searched = 0;
   /** Length of the incomplete message, once its headers are there. */
   #length = 0;
@@ -36,7 +36,7 @@ export class StreamFraming {
     return this.#buffer.length;
   }
 
-  /** A fault is final. */
+  /** Takes bytes of the stream. After a fault, take no more. */
   push(chunk: Uint8Array, taker: StreamTaker): StreamFault | undefined {
     if (this.#fault !== undefined) return this.#fault;
     const bytes = this.#buffer.with(chunk);
@@ -44,7 +44,7 @@ export class StreamFraming {
     while (at < bytes.length) {
       if (this.#length === 0) {
         const start = this.#skipLineEnds(bytes, at, taker);
-        // While a lone CR or CRLF is all there is, it may become a ping.
+        // A lone CR or CRLF may become a ping.
         if (start !== at) {
           at = start;
           continue;
@@ -64,7 +64,7 @@ export class StreamFraming {
     return undefined;
   }
 
-  /** Behind the pings and the stray line ends in front of a message (RFC 3261 §7.5). */
+  /** Skips pings and stray line ends before a message (RFC 3261 §7.5). */
   #skipLineEnds(bytes: Uint8Array, at: number, taker: StreamTaker): number {
     let here = at;
     while (here + 4 <= bytes.length && isLineEnd(bytes, here) && isLineEnd(bytes, here + 2)) {
@@ -114,7 +114,7 @@ function isHalfPing(bytes: Uint8Array, at: number): boolean {
   return true;
 }
 
-/** Of a head with its empty line; undefined when there is none, a wrong one, or more than one. */
+/** The Content-Length in a head that ends with its empty line. Undefined when it is missing, wrong, or there more than once. */
 function contentLength(head: Uint8Array): number | undefined {
   let found: string | undefined;
   for (let at = head.indexOf(0x0a) + 1; at < head.length - 2; ) {
@@ -122,7 +122,7 @@ function contentLength(head: Uint8Array): number | undefined {
     while (end >= 0 && (head[end + 2] === 0x20 || head[end + 2] === 0x09)) end = head.indexOf(0x0d, end + 1);
     if (end < 0) end = head.length;
     const first = (head[at] ?? 0) | 0x20;
-    // Only names that begin with c or l can be it.
+    // Only names that begin with c or l can be Content-Length.
     if ((first === 0x63 || first === 0x6c) && end - at < 256) {
       const line = String.fromCharCode(...head.subarray(at, end));
       const colon = line.indexOf(":");

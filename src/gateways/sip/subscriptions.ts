@@ -19,12 +19,12 @@ interface Subscription {
   expiry: Deadline | undefined;
 }
 
-/** Presence subscriptions (RFC 3856): SUBSCRIBE is our `watch`, `presence` a NOTIFY. */
+/** Presence subscriptions (RFC 3856): SUBSCRIBE becomes `watch`, and `presence` becomes NOTIFY. */
 export class Subscriptions {
   readonly #agent: SipContext;
   readonly #byDialog = new Map<string, Subscription>();
   readonly #byPhone = new Map<Phone, Set<Subscription>>();
-  /** What each phone was told last, for a subscription that is added or renewed. */
+  /** The last presence that each phone got, for subscriptions that are added or renewed. */
   readonly #known = new Map<Phone, Map<string, Presence>>();
 
   constructor(agent: SipContext) {
@@ -35,7 +35,7 @@ export class Subscriptions {
     return this.#byDialog.size;
   }
 
-  /** True when a request with this dialog key is a subscription's; it is answered. */
+  /** Answers a request of a subscription. False when the dialog key is not one of a subscription. */
   receive(key: string, transaction: ServerTransaction, now: number): boolean {
     const subscription = this.#byDialog.get(key);
     if (subscription === undefined) return false;
@@ -53,7 +53,7 @@ export class Subscriptions {
     return true;
   }
 
-  /** Which phone's it is; undefined for none. */
+  /** The phone of a subscription. Undefined when there is no such subscription. */
   phoneOf(key: string): Phone | undefined {
     return this.#byDialog.get(key)?.phone;
   }
@@ -100,7 +100,7 @@ export class Subscriptions {
     });
   }
 
-  /** The core told of a user's presence. */
+  /** The core pushed a user's presence. */
   told(phone: Phone, presence: Presence, now: number): void {
     let known = this.#known.get(phone);
     if (known === undefined) {
@@ -137,7 +137,7 @@ export class Subscriptions {
     subscription.expiry = this.#agent.clock.after(seconds * 1_000, now, (later) =>
       this.#end(subscription, later),
     );
-    // After the 200. What is known is said at once (RFC 6665 §4.2.1.2); the core's own word follows.
+    // After the 200. Send what is known at once (RFC 6665 §4.2.1.2); the core's push follows.
     if (this.#known.get(subscription.phone)?.has(subscription.user))
       this.#agent.clock.after(0, now, (later) => this.#notify(subscription, "active", later));
   }
@@ -183,7 +183,7 @@ export class Subscriptions {
       request,
       flow,
       {
-        // RFC 6665 §4.2.2: a subscriber that does not know it any more.
+        // RFC 6665 §4.2.2: the subscriber does not know the subscription any more.
         response: ({ status }) => {
           if (status >= 300 && status !== 491) over();
         },

@@ -2,8 +2,8 @@ import { formatAddress, isId } from "../../protocol/address.ts";
 import type { Uri } from "./uri.ts";
 
 /**
- * Whom a URI names, as an address of the core: `sip:bob@d` all of bob's devices, `sip:bob@d;gr=desk` or `sip:bob%2Fdesk@d` one.
- * Undefined for another domain than ours, and for what can be nobody here.
+ * The address of the core for a URI: `sip:bob@d` is all of bob's devices, `sip:bob@d;gr=desk` or `sip:bob%2Fdesk@d` one of them.
+ * Undefined for another domain than ours, and for what can't be a user.
  */
 export function addressOf(uri: Uri, domain: string): string | undefined {
   const user = userOf(uri, domain);
@@ -16,7 +16,7 @@ export function addressOf(uri: Uri, domain: string): string | undefined {
   return isId(device) ? formatAddress({ kind: "device", user: name, device }) : undefined;
 }
 
-/** The user part of a `sip:` URI of our domain, which is any where none is set. */
+/** The user part of a `sip:` URI of our domain. Without a configured domain, any domain is ours. */
 export function userOf(uri: Uri, domain: string): string | undefined {
   if (uri.scheme !== "sip" && uri.scheme !== "sips") return undefined;
   if (domain !== "" && uri.host !== domain) return undefined;

@@ -1,4 +1,4 @@
-/** The base times of RFC 3261 §17.1.1.1, in ms: an estimated round trip, the longest retransmission, the life of a message. */
+/** The timer values of RFC 3261 §17.1.1.1, in ms: estimated round trip, longest retransmission interval, life of a message. */
 export const t1 = 500;
 export const t2 = 4_000;
 export const t4 = 5_000;

@@ -10,19 +10,19 @@ import type { SipRequest, SipResponse } from "./message.ts";
 import { InviteServer, NonInviteServer, type ServerTransaction } from "./server-transaction.ts";
 import { branchCookie } from "./via.ts";
 
-/** What the transaction layer hands up. */
+/** What the transaction layer tells its user. */
 export interface TransactionUser {
-  /** A request that is none again. */
+  /** A new request. */
   request(transaction: ServerTransaction, now: number): void;
   /** The ACK of a 2xx: it belongs to a dialog and has no transaction. */
   acknowledged(request: SipRequest, flow: Flow, now: number): void;
 }
 
-/** The transaction layer (RFC 3261 §17): which request or response belongs to which transaction of which flow. */
+/** The transaction layer (RFC 3261 §17): matches requests and responses with the transactions of a flow. */
 export class Transactions {
   readonly #clock: Clock;
   readonly #user: TransactionUser;
-  /** Transactions of one flow, bounded: see {@link full}. */
+  /** The transactions of each flow. Bounded: see {@link full}. */
   readonly #flows = new Map<
     Flow,
     { servers: Map<string, ServerTransaction>; clients: Map<string, ClientTransaction> }
@@ -36,12 +36,12 @@ export class Transactions {
     this.#most = most;
   }
 
-  /** A client that leaves so many requests open is flooding. */
+  /** True when the flow has as many open requests as it may have. */
   full(flow: Flow): boolean {
     return (this.#flows.get(flow)?.servers.size ?? 0) >= this.#most;
   }
 
-  /** A request came in. False when the flow has too many transactions: it is to be refused without one. */
+  /** A request came in. False when the flow has too many transactions: refuse it statelessly. */
   receiveRequest(request: SipRequest, flow: Flow, now: number): boolean {
     const { method } = request;
     const key = serverKey(request, method === "ACK" ? "INVITE" : method);
@@ -108,10 +108,10 @@ export class Transactions {
   }
 }
 
-/** §17.2.3: the branch, where it was sent by, and the method. Without the cookie, what RFC 2543 had. */
+/** The key of a server transaction (§17.2.3): branch, sent-by and method. Without the cookie, by the rules of RFC 2543. */
 function serverKey({ via, callId, cseq, from }: SipRequest, method: string): string {
-  const place = `${via.host}:${via.port ?? ""}`;
+  const sentBy = `${via.host}:${via.port ?? ""}`;
   return via.branch.startsWith(branchCookie)
-    ? `${via.branch} ${place} ${method}`
-    : `${callId} ${cseq.sequence} ${from.parameters.get("tag")} ${place} ${method}`;
+    ? `${via.branch} ${sentBy} ${method}`
+    : `${callId} ${cseq.sequence} ${from.parameters.get("tag")} ${sentBy} ${method}`;
 }

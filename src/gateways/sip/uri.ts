@@ -12,16 +12,16 @@ import type { Parameters } from "./parameters.ts";
 /** A `sip:` or `sips:` URI (RFC 3261 §19.1). */
 export interface SipUri {
   readonly scheme: "sip" | "sips";
-  /** As it was written, which is what a request to it must say. */
+  /** As it was written. Requests to the URI must use this. */
   readonly text: string;
-  /** Without its escapes; undefined when there is none. */
+  /** Unescaped. Undefined when there is none. */
   readonly user: string | undefined;
   /** Lower case; an IPv6 address with its brackets. */
   readonly host: string;
   readonly port: number | undefined;
-  /** Without their escapes; names in lower case. */
+  /** Unescaped, with names in lower case. */
   readonly parameters: Parameters;
-  /** What stands behind the `?`, as it was written. */
+  /** The part behind the `?`, as it was written. */
   readonly headers: string | undefined;
 }
 
@@ -33,7 +33,7 @@ interface TelUri {
   readonly number: string;
 }
 
-/** Any other, which is not looked into. */
+/** A URI of another scheme, which is not parsed. */
 interface OtherUri {
   readonly scheme: "other";
   readonly text: string;
@@ -41,7 +41,10 @@ interface OtherUri {
 
 export type Uri = SipUri | TelUri | OtherUri;
 
-/** Undefined for what is no URI, or a wrong one of the schemes above. No blanks, quotes or angle brackets are in a URI. */
+/**
+ * Parses a URI. Undefined for what is no URI, or a malformed one of the schemes above. URIs have no blanks, quotes or angle
+ * brackets.
+ */
 export function parseUri(text: string): Uri | undefined {
   const colon = text.indexOf(":");
   if (colon < 1 || !isPlain(text) || !isScheme(text, colon)) return undefined;
@@ -65,7 +68,7 @@ export function makeSipUri(user: string | undefined, host: string, parameters = 
   return uri;
 }
 
-/** Without escapes; undefined where they are no UTF-8. */
+/** Unescapes a text. Undefined when the escapes are not UTF-8. */
 function unescaped(text: string): string | undefined {
   if (!text.includes("%")) return text;
   try {
@@ -87,7 +90,7 @@ function sipUri(scheme: "sip" | "sips", text: string, start: number): SipUri | u
     const end = colon >= 0 && colon < sign ? colon : sign;
     const written = text.slice(start, end);
     if (!isUser(written) || (end < sign && !isPassword(text.slice(end + 1, sign)))) return undefined;
-    // An escape that is no UTF-8 is right by the grammar; such a user is nobody, under the name that was written.
+    // The grammar allows escapes that are not UTF-8. Such a user stays as written, and matches nobody.
     user = unescaped(written) ?? written;
   }
   const from = sign < 0 ? start : sign + 1;
@@ -95,14 +98,14 @@ function sipUri(scheme: "sip" | "sips", text: string, start: number): SipUri | u
   const headers = question < 0 ? undefined : text.slice(question + 1);
   if (headers !== undefined && !isUriHeaders(headers)) return undefined;
   const pieces = text.slice(from, question < 0 ? text.length : question).split(";");
-  const [place = "", ...rest] = pieces;
-  const where = parseHostPort(place);
+  const [hostPort = "", ...rest] = pieces;
+  const where = parseHostPort(hostPort);
   const parameters = uriParameters(rest);
   if (where === undefined || parameters === undefined) return undefined;
   return { scheme, text, user, host: where.host, port: where.port, parameters, headers };
 }
 
-/** `host`, `host:port`, `[v6]:port`; the host in lower case. */
+/** Parses `host`, `host:port` and `[v6]:port`. The host is in lower case. */
 export function parseHostPort(
   text: string,
 ): { readonly host: string; readonly port: number | undefined } | undefined {
@@ -154,7 +157,7 @@ function isScheme(text: string, end: number): boolean {
   return true;
 }
 
-/** Printable ASCII without space, `"`, `<` and `>`. */
+/** True for printable ASCII without space, `"`, `<` and `>`. */
 function isPlain(text: string): boolean {
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);

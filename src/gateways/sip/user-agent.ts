@@ -1,5 +1,6 @@
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
+import { GatewayTraffic } from "../gateway-traffic.ts";
 import { Bindings, type BindingsUser } from "./bindings.ts";
 import type { Clock } from "./clock.ts";
 import { Connections } from "./connections.ts";
@@ -38,9 +39,6 @@ export interface AgentNumbers {
   readonly phones: number;
   readonly calls: number;
   readonly subscriptions: number;
-  /** Credentials that were refused, and requests over a limit, since the start. */
-  readonly unauthorized: number;
-  readonly limited: number;
 }
 
 /**
@@ -48,6 +46,8 @@ export interface AgentNumbers {
  * Nothing but REGISTER and OPTIONS is done for somebody who has not proven who it is, and nobody reaches another's dialog.
  */
 export class UserAgent implements TransactionUser, BindingsUser {
+  /** Connections and messages, with their bounds. */
+  readonly traffic: GatewayTraffic<Flow>;
   readonly #agent: SipContext;
   readonly #bindings: Bindings;
   readonly #registrar: Registrar;
@@ -55,7 +55,6 @@ export class UserAgent implements TransactionUser, BindingsUser {
   readonly #signIn: SignIn;
   readonly #connections: Connections;
   readonly #calls: DialogTable;
-  #limited = 0;
 
   constructor({ core, clock, settings, date, ...ports }: GatewayPorts) {
     const agent: SipContext = {
@@ -67,13 +66,14 @@ export class UserAgent implements TransactionUser, BindingsUser {
       random: (bytes) => core.ports.random(bytes),
       jitter: () => core.ports.jitter(),
     };
+    this.traffic = new GatewayTraffic(settings.limits);
     this.#agent = agent;
     this.#bindings = new Bindings(agent, this);
     this.#registrar = new Registrar(agent, this.#bindings);
     this.#calls = new DialogTable(agent, (phone, now) => this.#bindings.callEnded(phone, now));
-    this.#connections = new Connections(agent, (flow) => this.#bindings.phones(flow));
+    this.#connections = new Connections(agent, this.traffic, (flow) => this.#bindings.phones(flow));
     this.#subscriptions = new Subscriptions(agent);
-    this.#signIn = new SignIn(core, settings, ports);
+    this.#signIn = new SignIn(core, settings, ports, this.traffic);
   }
 
   get numbers(): AgentNumbers {
@@ -81,8 +81,6 @@ export class UserAgent implements TransactionUser, BindingsUser {
       phones: this.#bindings.size,
       calls: this.#calls.size,
       subscriptions: this.#subscriptions.size,
-      unauthorized: this.#signIn.refused,
-      limited: this.#limited,
     };
   }
 
@@ -104,7 +102,7 @@ export class UserAgent implements TransactionUser, BindingsUser {
       this.#agent.transactions.receiveResponse(message, flow, now);
       return;
     }
-    const wait = this.#connections.overRate(flow, now);
+    const wait = this.traffic.overRate(flow, now);
     if (wait !== undefined) {
       this.#limit(message, flow, wait);
       return;
@@ -115,7 +113,7 @@ export class UserAgent implements TransactionUser, BindingsUser {
   }
 
   #limit(request: SipRequest, flow: Flow, seconds: number): void {
-    this.#limited += 1;
+    this.traffic.count("limited");
     this.#stateless(request, flow, 503, [["Retry-After", String(seconds)]]);
   }
 

@@ -6,18 +6,18 @@ import { parseHostPort } from "./uri.ts";
 export interface Via {
   /** Upper case: `WS`, `WSS`, `TCP`, `TLS`, `UDP` … */
   readonly transport: string;
-  /** Where the sender wants its responses: never to be resolved or rewritten for a WebSocket (RFC 7118 §5.2). */
+  /** Where the sender wants its responses. Over a WebSocket it is never resolved or rewritten (RFC 7118 §5.2). */
   readonly host: string;
   readonly port: number | undefined;
   readonly parameters: Parameters;
-  /** Empty when there is none, as RFC 2543 had it. */
+  /** Empty when there is none, as in RFC 2543. */
   readonly branch: string;
 }
 
-/** The first characters of every branch of RFC 3261; a branch without them says nothing (§8.1.1.7). */
+/** The first characters of every branch of RFC 3261. A branch without them is not unique (§8.1.1.7). */
 export const branchCookie = "z9hG4bK";
 
-/** One value, of which there may be blanks around each `/` and `:`. Another version than 2.0 is no Via of ours. */
+/** Parses one value. There may be blanks around each `/` and `:`. Undefined for versions other than 2.0. */
 export function parseVia(text: string): Via | undefined {
   const first = text.indexOf("/");
   const second = text.indexOf("/", first + 1);

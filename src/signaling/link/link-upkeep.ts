@@ -1,6 +1,7 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Ports } from "../ports.ts";
-import type { LinkEntry, Links } from "./links.ts";
+import type { Links } from "./links.ts";
+import type { LinkEntry } from "./native-link.ts";
 
 /**
  * Looks all links over: acknowledgements, silence, windows, tokens, ICE credentials. Each second; a loop over them all

@@ -1,29 +1,19 @@
-import { RemoteLink } from "../../cluster/devices/remote-link.ts";
 import { type CloseName, closeCodes } from "../../protocol/close-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
-import type { Device } from "../device.ts";
+import type { Device, LinkEnd } from "../device.ts";
+import type { DeviceLifecycle } from "../device-lifecycle.ts";
 import type { Directory } from "../directory.ts";
 import type { Identity, Ports, Transport } from "../ports.ts";
 import { KickedUsers } from "./kicked-users.ts";
-import type { LinkHooks } from "./link-hooks.ts";
-import type { LinkKeeper, NativeLink } from "./native-link.ts";
-
-/** Why a link is gone for good. Only `client` means that its person left. */
-export type LinkEnd = "client" | "replaced" | "renewed" | "expired" | "kicked" | "evicted";
+import type { LinkEntry, LinkKeeper, NativeLink } from "./native-link.ts";
 
 export interface LinksOptions {
   readonly limits: Limits;
   readonly ports: Ports;
   readonly deadlines: Deadlines;
   readonly directory: Directory;
-  readonly hooks: LinkHooks;
-}
-
-/** A native link and the device that speaks over it. */
-export interface LinkEntry {
-  readonly link: NativeLink;
-  readonly device: Device;
+  readonly lifecycle: DeviceLifecycle;
 }
 
 /** All native links of the node, and how they end. */
@@ -110,7 +100,7 @@ export class Links implements LinkKeeper {
     this.#options.ports.emit({ type: "link_suspended", user: device.user, device: device.id, code });
     // Told later: this may come out of a delivery, in the middle of somebody's loop.
     this.#options.deadlines.add(now, (later) => {
-      if (link.state === "suspended") this.#options.hooks.suspended(device, later);
+      if (link.state === "suspended") this.#options.lifecycle.suspended(device, later);
     });
   }
 
@@ -149,7 +139,7 @@ export class Links implements LinkKeeper {
   /** Others see the device, or no longer do. */
   setOnline(device: Device, online: boolean, now: number): void {
     device.online = online;
-    this.#options.hooks.changed(device.user, now);
+    this.#options.lifecycle.changed(device.user, now);
   }
 
   /** True when the token has expired, or was issued before its user was kicked. */
@@ -163,7 +153,7 @@ export class Links implements LinkKeeper {
     // Those of other nodes are ended there, which hears of it as well.
     const devices = this.#options.directory
       .devices(user)
-      .filter((device) => (id === undefined || device.id === id) && !(device.link instanceof RemoteLink));
+      .filter((device) => (id === undefined || device.id === id) && device.node === undefined);
     for (const device of devices) device.link.close("kicked", now);
     return devices.length;
   }
@@ -190,8 +180,8 @@ export class Links implements LinkKeeper {
     if (device === undefined) return;
     this.forget(link, device);
     this.#options.ports.emit({ type: "link_closed", user: device.user, device: device.id, reason: why });
-    this.#options.hooks.closed(device, why, now);
-    this.#options.hooks.changed(device.user, now);
+    this.#options.lifecycle.closed(device, why, now);
+    this.#options.lifecycle.changed(device.user, now);
   }
 
   /** Ends a link without a word: another one takes its place, and who makes that one says the rest. */

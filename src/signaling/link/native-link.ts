@@ -2,7 +2,7 @@ import { type CloseName, closeCodes } from "../../protocol/close-codes.ts";
 import { overLimit } from "../../protocol/error-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
-import type { DeviceLink, Outcome } from "../device.ts";
+import type { Device, DeviceLink, Outcome } from "../device.ts";
 import type { Transport } from "../ports.ts";
 import { FrameLog, type LogBudget } from "./frame-log.ts";
 import type { LinkSnapshot } from "./link-snapshot.ts";
@@ -10,6 +10,12 @@ import type { LinkSnapshot } from "./link-snapshot.ts";
 /** Acknowledge silent requests after this many; after fewer, when another frame leaves anyway and takes it along. */
 const ackEvery = 16;
 const ackRides = 12;
+
+/** A native link and the device that speaks over it. */
+export interface LinkEntry {
+  readonly link: NativeLink;
+  readonly device: Device;
+}
 
 /** What a native link tells who keeps it. */
 export interface LinkKeeper {

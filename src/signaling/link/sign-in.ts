@@ -1,26 +1,22 @@
-import type { Cluster } from "../../cluster/cluster.ts";
-import { RemoteLink } from "../../cluster/devices/remote-link.ts";
-import type { LinkMigration } from "../../cluster/links/link-migration.ts";
 import { type CloseName, closeCodes } from "../../protocol/close-codes.ts";
 import type { Hello, Welcome } from "../../protocol/handshake.ts";
 import { Device } from "../device.ts";
+import type { DeviceLifecycle } from "../device-lifecycle.ts";
 import type { Directory } from "../directory.ts";
+import type { Elsewhere, Places } from "../elsewhere.ts";
 import type { Identity, Ports, Transport } from "../ports.ts";
 import { openTickets, type Ticket } from "../session/tickets.ts";
-import type { LinkHooks, Places } from "./link-hooks.ts";
-import type { LinkEntry, Links } from "./links.ts";
-import { NativeLink } from "./native-link.ts";
-import { Welcomes } from "./welcome.ts";
+import type { Links } from "./links.ts";
+import { type LinkEntry, NativeLink } from "./native-link.ts";
+import { noSessions, Welcomes } from "./welcome.ts";
 
 export interface SignInOptions {
   readonly node: string;
   readonly ports: Ports;
   readonly directory: Directory;
-  readonly hooks: LinkHooks;
+  readonly lifecycle: DeviceLifecycle;
   readonly links: Links;
-  readonly migration: LinkMigration;
-  /** The other nodes, where there are any. */
-  readonly cluster: Cluster | undefined;
+  readonly elsewhere: Elsewhere;
 }
 
 /** What becomes of a hello: the link that the transport speaks for, or the close that it gets. */
@@ -41,7 +37,8 @@ export interface Newcomer {
 interface Brought {
   readonly refusal: Welcome["reason"];
   readonly tickets: readonly Ticket[];
-  readonly places: Places;
+  /** Undefined: nobody was asked where its sessions are. */
+  readonly places: Places | undefined;
 }
 
 /** How long a welcome waits for nodes that may hold the user's devices. ms */
@@ -67,34 +64,33 @@ export class SignIn {
   admit(newcomer: Newcomer, now: number, done: (admission: Admission, now: number) => void): void {
     const { hello, identity } = newcomer;
     const { resume } = hello;
-    const { cluster } = this.#options;
-    const elsewhere = resume?.home !== undefined && resume.home !== this.#options.node;
-    const refusal = resume === undefined ? undefined : elsewhere ? "unreachable" : "expired";
+    const { elsewhere, node } = this.#options;
+    const away = resume?.home !== undefined && resume.home !== node;
+    const refusal = resume === undefined ? undefined : away ? "unreachable" : "expired";
     const known = resume !== undefined && this.#links.get(resume.link) !== undefined;
     const tickets = openTickets(this.#options.ports, hello.sessions, identity.user, now);
-    const decide = (places: Places, later: number, why: Welcome["reason"] = refusal): void => {
+    const decide = (places: Places | undefined, later: number, why: Welcome["reason"] = refusal): void => {
       if (newcomer.waits()) done(this.#decide(newcomer, { refusal: why, tickets, places }, later), later);
     };
-    if (cluster === undefined || known) decide(undefined, now);
+    if (known) decide(undefined, now);
     // Another node may hold the same device, and a newer run of it than this one; and others the sessions of its tickets.
     else
-      cluster.devices.know(
+      elsewhere.know(
         identity.user,
         (_complete, later) =>
-          this.#pull(cluster, newcomer, later, done, (refusal) =>
-            cluster.finder.find(tickets, (places, then) => decide(places, then, refusal)),
+          this.#bring(newcomer, later, done, (why) =>
+            elsewhere.find(tickets, (places, then) => decide(places, then, why)),
           ),
         knowWithin,
       );
   }
 
   /** Has the link of the hello brought here by the node that holds it; `otherwise` where it does not come. */
-  #pull(
-    cluster: Cluster,
+  #bring(
     newcomer: Newcomer,
     now: number,
     done: (admission: Admission, now: number) => void,
-    otherwise: (refusal: Welcome["reason"]) => void,
+    otherwise: (refusal?: Welcome["reason"]) => void,
   ): void {
     const { hello, identity } = newcomer;
     const { resume } = hello;
@@ -102,7 +98,7 @@ export class SignIn {
     const device = identity.device ?? hello.device?.id;
     const node = resume?.home;
     if (resume === undefined || device === undefined || node === undefined || node === this.#options.node) {
-      otherwise(resume && "expired");
+      otherwise();
       return;
     }
     const unfit = this.#unfit(newcomer, now);
@@ -110,8 +106,8 @@ export class SignIn {
       done(unfit, now);
       return;
     }
-    const { migration } = this.#options;
-    migration.pull(cluster, { node, device }, { ...hello, resume }, identity, (arrival, later) => {
+    const wanted = { node, device, hello: { ...hello, resume }, identity };
+    this.#options.elsewhere.resume(wanted, (arrival, later) => {
       if ("close" in arrival) done({ close: arrival.close }, later);
       else if ("refusal" in arrival) otherwise(arrival.refusal);
       // What came for it on the way was more than its log could hold.
@@ -119,20 +115,20 @@ export class SignIn {
       else {
         const { entry, rival } = arrival;
         this.#resume(entry, newcomer, resume.seq, later);
-        if (rival !== undefined) this.#settle(cluster, entry.device, rival, later);
+        if (rival !== undefined) this.#settle(entry.device, rival, later);
         done({ link: entry.link }, later);
       }
     });
   }
 
   /** Of two runs of a device the later one stays. */
-  #settle(cluster: Cluster, device: Device, rival: Device, now: number): void {
+  #settle(device: Device, rival: Device, now: number): void {
     if (rival.stamp > device.stamp) this.#links.displace(device, "replaced", now);
-    else if (rival.link instanceof RemoteLink) {
-      // Its node hears of this one, and ends it there.
-      cluster.devices.forget(rival);
-      this.#options.hooks.closed(rival, "replaced", now);
-    } else this.#links.displace(rival, "replaced", now);
+    else if (rival.node === undefined) this.#links.displace(rival, "replaced", now);
+    else {
+      this.#options.elsewhere.displaced(rival);
+      this.#options.lifecycle.closed(rival, "replaced", now);
+    }
   }
 
   #decide(newcomer: Newcomer, brought: Brought, now: number): Admission {
@@ -177,12 +173,12 @@ export class SignIn {
     link.lastHeard = now;
     link.acknowledged(seq);
     this.#links.authorize(entry, identity);
-    this.#welcomes.send(entry, true, undefined, [], now);
+    this.#welcomes.send(entry, true, undefined, noSessions, now);
     const replayed = link.replay(seq, now);
-    const { ports, hooks } = this.#options;
+    const { ports, lifecycle } = this.#options;
     ports.emit({ type: "link_resumed", user: device.user, device: device.id, link: link.id, replayed });
     if (!device.online) this.#links.setOnline(device, true, now);
-    hooks.resumed(device, now);
+    lifecycle.resumed(device, now);
   }
 
   #open(
@@ -192,15 +188,15 @@ export class SignIn {
     now: number,
   ): Admission {
     const tickets = all.filter((ticket) => ticket.device === id);
-    const { directory, hooks, ports } = this.#options;
+    const { directory, lifecycle, ports, elsewhere } = this.#options;
     const { limits } = this.#links;
     const old = directory.device(identity.user, id);
-    const oldLink = old === undefined ? undefined : displaceable(old);
+    const oldLink = old === undefined || !isDisplaceable(old) ? undefined : old.link;
     // Later than the run that it displaces, whatever the clocks say.
-    const stamp = Math.max(this.#options.cluster?.nodes.time(now) ?? now, (old?.stamp ?? 0) + 1);
+    const stamp = Math.max(elsewhere.time(now), (old?.stamp ?? 0) + 1);
     if (oldLink !== undefined) {
       const same = oldLink.instance === hello.instance;
-      if (same && hello.attempt <= oldLink.attempt) return { close: "stale" };
+      if (same && hello.attempt <= (oldLink.attempt ?? 0)) return { close: "stale" };
       // A refused resume of an instance that was displaced meanwhile must not displace the newer one.
       if (!same && refusal !== undefined && hello.resume?.link !== oldLink.id)
         return { close: this.#isUnsure(hello, refusal) ? "away" : "replaced" };
@@ -223,35 +219,33 @@ export class SignIn {
       guest: identity.guest ?? false,
     });
     device.stamp = stamp;
-    const home = oldLink instanceof RemoteLink ? oldLink.node : hello.resume?.home;
+    const home = old?.node ?? hello.resume?.home;
     if (home !== this.#options.node) device.cameFrom = home;
     const entry = { link, device };
     if (oldLink instanceof NativeLink && old !== undefined) this.#displace(oldLink, old, hello.instance);
-    // Its node hears of this one, and ends it there.
-    else if (old !== undefined) this.#options.cluster?.devices.forget(old);
+    else if (old?.node !== undefined) elsewhere.displaced(old);
     this.#links.add(entry);
     directory.add(device);
     this.#links.attach(link, transport);
     this.#links.authorize(entry, identity);
-    const found = hooks.recover(device, tickets, places, now);
+    const found = lifecycle.recover(device, tickets, places, now);
     if (oldLink !== undefined && old !== undefined) {
       const reason = oldLink.instance === hello.instance ? "renewed" : "replaced";
       ports.emit({ type: "link_closed", user: old.user, device: old.id, reason });
-      hooks.closed(old, reason, now);
+      lifecycle.closed(old, reason, now);
     }
     this.#welcomes.send(entry, false, refusal, found, now);
     // What its sessions have told it while they were found again.
     link.replay(0, now);
     ports.emit({ type: "link_opened", user: device.user, device: device.id, link: link.id });
-    hooks.changed(device.user, now);
-    hooks.opened(device, now);
+    lifecycle.changed(device.user, now);
+    lifecycle.opened(device, now);
     return { link };
   }
 
   /** The node that had the link of this instance does not answer now: whether it is the newer one is not known here. */
   #isUnsure({ resume }: Hello, refusal: Welcome["reason"]): boolean {
-    const nodes = this.#options.cluster?.nodes;
-    return refusal === "unreachable" && nodes?.isLive(resume?.home ?? "") === true;
+    return refusal === "unreachable" && this.#options.elsewhere.isLive(resume?.home ?? "");
   }
 
   /** Takes the older link of a device out of the way; its sessions are seen to once the newer one is there. */
@@ -264,7 +258,7 @@ export class SignIn {
 
 const noCapabilities = {};
 
-/** The link of a device that another one of the same id displaces: its own conversation, here or at another node. */
-function displaceable({ link }: Device): NativeLink | RemoteLink | undefined {
-  return link instanceof NativeLink || link instanceof RemoteLink ? link : undefined;
+/** A device that another one of the same id displaces: a native one, or one of another node. */
+function isDisplaceable({ link, node }: Device): boolean {
+  return link instanceof NativeLink || node !== undefined;
 }

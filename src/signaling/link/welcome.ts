@@ -2,7 +2,15 @@ import type { Welcome } from "../../protocol/handshake.ts";
 import { type Limits, toldLimits } from "../../protocol/limits.ts";
 import { serverFeatures } from "../../protocol/version.ts";
 import type { Ports } from "../ports.ts";
-import type { LinkEntry } from "./links.ts";
+import type { LinkEntry } from "./native-link.ts";
+
+/** What became of the sessions of a hello's tickets: ids of those that were found again, and of those that have ended. */
+export interface FoundSessions {
+  readonly sessions: readonly string[];
+  readonly over: readonly string[];
+}
+
+export const noSessions: FoundSessions = { sessions: [], over: [] };
 
 /** What the server says first to who has signed in, each time with a new secret. */
 export class Welcomes {
@@ -17,12 +25,12 @@ export class Welcomes {
     this.#limits = Object.fromEntries(toldLimits.map((name) => [name, limits[name]]));
   }
 
-  /** `reason`: why a resume was refused. `sessions`: those that were found again by their tickets. */
+  /** `reason`: why a resume was refused. `found`: what became of the sessions of the tickets. */
   send(
     { link, device }: LinkEntry,
     resumed: boolean,
     reason: Welcome["reason"],
-    sessions: string[],
+    { sessions, over }: FoundSessions,
     now: number,
   ): void {
     const secret = this.#ports.random(32);
@@ -43,7 +51,8 @@ export class Welcomes {
       iceServers: ice.servers,
       resumed,
       ...(reason === undefined ? {} : { reason }),
-      ...(sessions.length === 0 ? {} : { sessions }),
+      ...(sessions.length === 0 ? {} : { sessions: [...sessions] }),
+      ...(over.length === 0 ? {} : { over: [...over] }),
     };
     link.silent = 0;
     link.sendUncounted(JSON.stringify(welcome), now);

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { RoomView } from "../../../test/support/room-view.ts";
+import { modelTimeout, runs, seed } from "../../../test/support/seed.ts";
 import { TestDevice } from "../../../test/support/test-device.ts";
 import { defaultLimits } from "../../protocol/limits.ts";
 import type { PushOf } from "../../protocol/pushes.ts";
@@ -123,126 +124,132 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("wait" as const), for: fc.constantFrom(1, 100, 1_000, 60_000) }),
 );
 
-test("every member's view is the room, meshes are complete, knocks are known, and nothing is left behind", () => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 80, size: "max" }), fc.boolean(), (steps, lobby) => {
-      const deadlines = new Deadlines();
-      const meshes = new Meshes();
-      const wantsMesh = new Map<string, boolean>();
-      let ids = 0;
-      let now = 0;
-      const rooms = new Rooms({
-        limits,
-        rules: [{ match: "room:*", lobby }],
-        deadlines,
-        random: () => `${++ids}`,
-        connect: (_a: Device, _b: Device, of, a, b) => meshes.connect(of, a, b),
-        disconnect: (of, member) => meshes.disconnect(of, member),
-      });
-      const people = new Map<string, Person>();
-      const person = (of: string): Person => {
-        const known = people.get(of) ?? new Person(of, of === "a/1");
-        people.set(of, known);
-        return known;
-      };
-      const settle = () => {
-        deadlines.run(now);
-        for (const one of people.values()) one.hear();
-      };
-      const check = (rested = false) => {
-        for (const name of names) {
-          const inside = [...people.values()].filter((one) => one.views.has(name));
-          const members = inside.map((one) => one.memberIds.get(name) as string).sort();
-          for (const one of inside) {
-            const view = one.views.get(name) as RoomView;
-            // The count of a scoped room may be a second old.
-            if (view.members === undefined && !rested) continue;
-            expect(view.count).toBe(members.length);
-            if (view.members === undefined) continue;
-            expect([...view.members.keys()].sort()).toEqual(members);
+test(
+  `every member's view is the room, meshes are complete, knocks are known, and nothing is left behind (seed ${seed})`,
+  () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80, size: "max" }), fc.boolean(), (steps, lobby) => {
+        const deadlines = new Deadlines();
+        const meshes = new Meshes();
+        const wantsMesh = new Map<string, boolean>();
+        let ids = 0;
+        let now = 0;
+        const rooms = new Rooms({
+          limits,
+          rules: [{ match: "room:*", lobby }],
+          deadlines,
+          random: () => `${++ids}`,
+          connect: (_a: Device, _b: Device, of, a, b) => meshes.connect(of, a, b),
+          disconnect: (of, member) => meshes.disconnect(of, member),
+        });
+        const people = new Map<string, Person>();
+        const person = (of: string): Person => {
+          const known = people.get(of) ?? new Person(of, of === "a/1");
+          people.set(of, known);
+          return known;
+        };
+        const settle = () => {
+          deadlines.run(now);
+          for (const one of people.values()) one.hear();
+        };
+        const check = (rested = false) => {
+          for (const name of names) {
+            const inside = [...people.values()].filter((one) => one.views.has(name));
+            const members = inside.map((one) => one.memberIds.get(name) as string).sort();
+            for (const one of inside) {
+              const view = one.views.get(name) as RoomView;
+              // The count of a scoped room may be a second old.
+              if (view.members === undefined && !rested) continue;
+              expect(view.count).toBe(members.length);
+              if (view.members === undefined) continue;
+              expect([...view.members.keys()].sort()).toEqual(members);
+            }
+            expect(members.length).toBeLessThanOrEqual(limits.roomSize);
+            const meshed = members.filter((member) => wantsMesh.get(member));
+            expect(meshed.length).toBeLessThanOrEqual(limits.meshSize);
+            const pairs = meshed.flatMap((a, i) => meshed.slice(i + 1).map((b) => `${name} ${a} ${b}`));
+            expect([...meshes.sessions].filter((key) => key.startsWith(name)).sort()).toEqual(pairs.sort());
+            const waiting = [...people.values()]
+              .filter((one) => one.waitsIn.has(name))
+              .map((one) => one.memberIds.get(name) as string);
+            for (const one of inside)
+              if (one.device.grants.moderate !== undefined)
+                expect([...(one.knocks.get(name) ?? [])].sort()).toEqual(waiting.sort());
           }
-          expect(members.length).toBeLessThanOrEqual(limits.roomSize);
-          const meshed = members.filter((member) => wantsMesh.get(member));
-          expect(meshed.length).toBeLessThanOrEqual(limits.meshSize);
-          const pairs = meshed.flatMap((a, i) => meshed.slice(i + 1).map((b) => `${name} ${a} ${b}`));
-          expect([...meshes.sessions].filter((key) => key.startsWith(name)).sort()).toEqual(pairs.sort());
-          const waiting = [...people.values()]
-            .filter((one) => one.waitsIn.has(name))
-            .map((one) => one.memberIds.get(name) as string);
-          for (const one of inside)
-            if (one.device.grants.moderate !== undefined)
-              expect([...(one.knocks.get(name) ?? [])].sort()).toEqual(waiting.sort());
-        }
-      };
-      for (const one of steps) {
-        if (one.do === "wait") {
-          now += one.for;
+        };
+        for (const one of steps) {
+          if (one.do === "wait") {
+            now += one.for;
+            settle();
+            check();
+            continue;
+          }
+          const actor = person(one.by);
+          const { device } = actor;
+          switch (one.do) {
+            case "join": {
+              const mode = one.mesh ? "mesh" : "members";
+              const data = one.data === undefined ? {} : { data: one.data };
+              const outcome = rooms.join(device, { room: one.room, mode, ...data }, now);
+              expect(device.heard.filter((push) => push.type !== "knock")).toEqual([]);
+              actor.joined(one.room, outcome);
+              if ("ok" in outcome) wantsMesh.set((outcome.ok as ReplyOf<"join">).member, one.mesh);
+              break;
+            }
+            case "leave":
+              expect("ok" in rooms.leave(device, { room: one.room }, now)).toBe(
+                actor.memberIds.has(one.room),
+              );
+              actor.gone(one.room);
+              break;
+            case "drop":
+              device.link.state = "closed";
+              rooms.dropped(device, now);
+              people.delete(one.by);
+              break;
+            case "newLink": {
+              // The older link was not dropped yet: the newer one takes its seat, in this room only.
+              const fresh = new Person(one.by, device.grants.moderate !== undefined);
+              const outcome = rooms.join(fresh.device, { room: one.room }, now);
+              rooms.dropped(device, now);
+              people.set(one.by, fresh);
+              fresh.joined(one.room, outcome);
+              break;
+            }
+            case "admit":
+            case "refuse": {
+              const member = people.get(one.other)?.memberIds.get(one.room) ?? "nobody";
+              const before = actor.views.has(one.room);
+              const outcome = rooms[one.do](device, { room: one.room, member }, now);
+              if (device.grants.moderate === undefined || !before) expect("error" in outcome).toBe(true);
+              break;
+            }
+            case "policy":
+              rooms.policy(device, { room: one.room, policy: one.policy }, now);
+              break;
+            case "grants":
+              device.grants = {
+                ...(one.join ? { join: ["room:*"] } : {}),
+                ...(one.moderate ? { moderate: ["room:*"] } : {}),
+              };
+              rooms.recheck(device, now);
+              if (!one.moderate) actor.knocks.clear();
+              break;
+          }
           settle();
           check();
-          continue;
         }
-        const actor = person(one.by);
-        const { device } = actor;
-        switch (one.do) {
-          case "join": {
-            const mode = one.mesh ? "mesh" : "members";
-            const data = one.data === undefined ? {} : { data: one.data };
-            const outcome = rooms.join(device, { room: one.room, mode, ...data }, now);
-            expect(device.heard.filter((push) => push.type !== "knock")).toEqual([]);
-            actor.joined(one.room, outcome);
-            if ("ok" in outcome) wantsMesh.set((outcome.ok as ReplyOf<"join">).member, one.mesh);
-            break;
-          }
-          case "leave":
-            expect("ok" in rooms.leave(device, { room: one.room }, now)).toBe(actor.memberIds.has(one.room));
-            actor.gone(one.room);
-            break;
-          case "drop":
-            device.link.state = "closed";
-            rooms.dropped(device, now);
-            people.delete(one.by);
-            break;
-          case "newLink": {
-            // The older link was not dropped yet: the newer one takes its seat, in this room only.
-            const fresh = new Person(one.by, device.grants.moderate !== undefined);
-            const outcome = rooms.join(fresh.device, { room: one.room }, now);
-            rooms.dropped(device, now);
-            people.set(one.by, fresh);
-            fresh.joined(one.room, outcome);
-            break;
-          }
-          case "admit":
-          case "refuse": {
-            const member = people.get(one.other)?.memberIds.get(one.room) ?? "nobody";
-            const before = actor.views.has(one.room);
-            const outcome = rooms[one.do](device, { room: one.room, member }, now);
-            if (device.grants.moderate === undefined || !before) expect("error" in outcome).toBe(true);
-            break;
-          }
-          case "policy":
-            rooms.policy(device, { room: one.room, policy: one.policy }, now);
-            break;
-          case "grants":
-            device.grants = {
-              ...(one.join ? { join: ["room:*"] } : {}),
-              ...(one.moderate ? { moderate: ["room:*"] } : {}),
-            };
-            rooms.recheck(device, now);
-            if (!one.moderate) actor.knocks.clear();
-            break;
-        }
+        now += 2_000;
         settle();
-        check();
-      }
-      now += 2_000;
-      settle();
-      check(true);
-      for (const one of people.values()) rooms.dropped(one.device, now);
-      deadlines.run(now);
-      expect(rooms.size).toBe(0);
-      expect(meshes.sessions.size).toBe(0);
-      expect(deadlines.size).toBe(0);
-    }),
-    { numRuns: 1_000, includeErrorInReport: true },
-  );
-});
+        check(true);
+        for (const one of people.values()) rooms.dropped(one.device, now);
+        deadlines.run(now);
+        expect(rooms.size).toBe(0);
+        expect(meshes.sessions.size).toBe(0);
+        expect(deadlines.size).toBe(0);
+      }),
+      { seed, numRuns: runs(400), includeErrorInReport: true },
+    );
+  },
+  modelTimeout,
+);

@@ -1,18 +1,18 @@
-import { RemoteLink } from "../../cluster/devices/remote-link.ts";
 import { parseAddress } from "../../protocol/address.ts";
 import { overLimit, type WireError, wireError } from "../../protocol/error-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
-import type { PushBody, PushOf } from "../../protocol/pushes.ts";
-import type { RequestOf, RequestType } from "../../protocol/requests.ts";
+import type { PushOf } from "../../protocol/pushes.ts";
+import type { RequestOf, RequestType, RoomRequest } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../device.ts";
 import { done } from "../outcome.ts";
 import { may } from "../permissions.ts";
 import { type Joined, joinOf, overCaps } from "./join-request.ts";
-import { type Returning, Room, type SetRules } from "./room.ts";
-import { DeviceSeat, type FormerSeat, type RoomMember } from "./room-member.ts";
+import { Room } from "./room.ts";
+import { DeviceSeat, type RoomMember } from "./room-member.ts";
 import type { RoomRule } from "./room-policy.ts";
 import { ruleFor } from "./room-policy.ts";
+import type { RoomMessage, RoomService } from "./room-service.ts";
 
 export interface RoomsOptions {
   readonly limits: Pick<Limits, "rooms" | "roomsTotal" | "roomSize" | "roomList" | "meshSize" | "bodyBytes">;
@@ -33,31 +33,23 @@ export interface RoomsOptions {
   readonly disconnect: (room: string, member: string, now: number) => void;
   /** The time that all nodes agree on. */
   readonly time?: ((now: number) => number) | undefined;
-  readonly watch?: RoomsWatch | undefined;
+  readonly events?: RoomsEvents | undefined;
 }
 
 type Asked<T extends RequestType> = Omit<RequestOf<T>, "id" | "type">;
 
-/** Requests that speak of a room. */
-export type RoomRequest = RequestOf<"join" | "leave" | "admit" | "refuse" | "policy">;
-
-/** What the other nodes have to do with the rooms of this one. */
-export interface RoomsWatch {
-  /** A device has a seat in a room of this node. */
+/** Who comes and goes. */
+export interface RoomsEvents {
+  /** A device has a seat in a room. */
   seated(device: Device): void;
   /** It has that no longer. */
   left(device: Device, room: string, now: number): void;
-  /** A room of this node is over. */
+  /** Nobody is in the room any more. */
   over(room: string): void;
 }
 
-/** A seat, as another owner of the room is to know it. */
-export interface SeatNow {
-  readonly device: Device;
-  readonly former: FormerSeat;
-}
-
-interface Membership {
+/** A device's part in a room. */
+export interface Membership {
   readonly name: string;
   readonly room: Room;
   readonly member: RoomMember;
@@ -68,7 +60,7 @@ interface Membership {
  * The rooms of this node, and the seats of its devices in them. Needs the deadlines to be run after the reply of the
  * request in hand was delivered: what a room pushes to who asks, and the sessions of a mesh, come from there.
  */
-export class Rooms {
+export class Rooms implements RoomService {
   readonly #options: RoomsOptions;
   readonly #rooms = new Map<string, Room>();
   /** Device → room → its part in it. */
@@ -83,8 +75,41 @@ export class Rooms {
     return this.#rooms.size;
   }
 
-  has(room: string): boolean {
-    return this.#rooms.has(room);
+  /** The room of that name, where somebody is in it. */
+  get(name: string): Room | undefined {
+    return this.#rooms.get(name);
+  }
+
+  /** The same; where there is none, a new one, which is kept from the first {@link seat} on. */
+  open(name: string): Room {
+    return this.#rooms.get(name) ?? this.#newRoom(name);
+  }
+
+  membership(device: Device, room: string): Membership | undefined {
+    return this.#memberships.get(device)?.get(room);
+  }
+
+  /** The names of the rooms in which the device has a seat. */
+  namesOf(device: Device): string[] {
+    return [...(this.#memberships.get(device)?.keys() ?? [])];
+  }
+
+  /** A seat for the device in that room, for {@link Room.enter} or {@link Room.restore}. */
+  seatFor(device: Device, name: string, room: Room): DeviceSeat {
+    return new DeviceSeat(device, (then) => this.#left(device, name, room, then));
+  }
+
+  /** Notes that the room has let the device in. */
+  seat(device: Device, membership: Membership): void {
+    this.#rooms.set(membership.name, membership.room);
+    this.#membershipsOf(device).set(membership.name, membership);
+    this.#options.events?.seated(device);
+  }
+
+  /** Drops a room and the seats of these devices in it; nobody is told. */
+  forget(name: string, devices: readonly Device[]): void {
+    for (const device of devices) this.#forgetSeat(device, name);
+    this.#rooms.delete(name);
   }
 
   perform(device: Device, request: RoomRequest, now: number): Outcome {
@@ -112,7 +137,7 @@ export class Rooms {
 
   /** The same for a device that may, as its node has checked. */
   enter(device: Device, { name, join, dataBytes }: Joined, now: number): Outcome {
-    const membership = this.#memberships.get(device)?.get(name);
+    const membership = this.membership(device, name);
     if (membership !== undefined) {
       const updated = membership.room.update(membership.member, join, now);
       if (!updated.ok) return { error: updated.error };
@@ -123,88 +148,16 @@ export class Rooms {
       return {
         error: overLimit("roomsTotal", "temporary", "The server has reached its limit of rooms."),
       };
-    const room = this.#rooms.get(name) ?? this.#newRoom(name);
-    const seat = new DeviceSeat(device, (then) => this.#left(device, name, room, then));
-    const entered = room.enter(seat, join, now);
+    const room = this.open(name);
+    const entered = room.enter(this.seatFor(device, name, room), join, now);
     if (!entered.ok) return { error: entered.error };
     const { member, reply } = entered.value;
-    this.#seat(device, { name, room, member, dataBytes });
+    this.seat(device, { name, room, member, dataBytes });
     return { ok: reply };
   }
 
-  /** Takes in who was in the room under another owner, by the rules that were the last there. */
-  restore(
-    name: string,
-    returning: readonly { readonly device: Device; readonly joined: Joined; readonly former: FormerSeat }[],
-    rules: SetRules | undefined,
-    now: number,
-  ): void {
-    const room = this.#rooms.get(name) ?? this.#newRoom(name);
-    if (rules !== undefined) room.adopt(rules, now);
-    const fresh: Returning[] = [];
-    const dataBytes = new Map<string, number>();
-    for (const { device, joined, former } of returning) {
-      const known = this.#memberships.get(device)?.get(name);
-      dataBytes.set(device.link.id, joined.dataBytes);
-      if (known === undefined) {
-        const seat = new DeviceSeat(device, (then) => this.#left(device, name, room, then));
-        fresh.push({ seat, join: joined.join, former });
-      } else {
-        room.update(known.member, joined.join, now);
-        room.tellState(known.member, now);
-      }
-    }
-    const { members, refused } = room.restore(fresh, now);
-    for (const member of members) {
-      const { endpoint } = member.seat as DeviceSeat;
-      this.#seat(endpoint, { name, room, member, dataBytes: dataBytes.get(endpoint.link.id) ?? 0 });
-    }
-    for (const seat of refused) seat.deliver({ type: "room_ended", room: name, reason: "closed" }, now);
-  }
-
-  /** What the device is in the room. */
-  seatOf(device: Device, room: string): FormerSeat | undefined {
-    const membership = this.#memberships.get(device)?.get(room);
-    if (membership === undefined) return undefined;
-    const { id, info } = membership.member;
-    const joined = membership.room.othersOf(membership.member) !== undefined;
-    return { member: id, index: info.index, state: joined ? "joined" : "lobby" };
-  }
-
-  /** The rooms of this node in which the device has a seat. */
-  roomsOf(device: Device): string[] {
-    return [...(this.#memberships.get(device)?.keys() ?? [])];
-  }
-
-  /** The rules that the room's moderators have set. */
-  rulesOf(room: string): SetRules | undefined {
-    return this.#rooms.get(room)?.rules;
-  }
-
-  /** The devices that are in the room or wait in its lobby. */
-  *devicesOf(room: string): Iterable<Device> {
-    for (const { member } of this.#rooms.get(room)?.members() ?? [])
-      if (member.seat instanceof DeviceSeat) yield member.seat.endpoint;
-  }
-
-  /** Another node owns the room from now on: it is dropped, and nobody is told. Answers the seats that it had. */
-  giveUp(name: string, now: number): SeatNow[] {
-    const room = this.#rooms.get(name);
-    const seats: SeatNow[] = [];
-    for (const { member, joined } of room?.members() ?? []) {
-      if (!(member.seat instanceof DeviceSeat)) continue;
-      const { id, index } = { id: member.id, index: member.info.index };
-      const { endpoint } = member.seat;
-      seats.push({ device: endpoint, former: { member: id, index, state: joined ? "joined" : "lobby" } });
-    }
-    room?.giveUp(now);
-    for (const { device } of seats) this.#forget(device, name);
-    this.#rooms.delete(name);
-    return seats;
-  }
-
   leave(device: Device, { room }: Asked<"leave">, now: number): Outcome {
-    const membership = this.#memberships.get(device)?.get(room);
+    const membership = this.membership(device, room);
     if (membership === undefined) return { error: wireError("no_room") };
     membership.room.leave(membership.member, now);
     return { ok: {} };
@@ -231,21 +184,15 @@ export class Rooms {
     });
   }
 
-  /** The device's token says something else about this room than before. */
-  setModerator(device: Device, room: string, moderator: boolean, now: number): void {
-    const membership = this.#memberships.get(device)?.get(room);
-    membership?.room.setModerator(membership.member, moderator, now);
-  }
-
   /** How many others are in the room; undefined when the device is not. */
   others(device: Device, room: string): number | undefined {
-    const membership = this.#memberships.get(device)?.get(room);
+    const membership = this.membership(device, room);
     return membership?.room.othersOf(membership.member);
   }
 
   /** Tells all other members of a room that the device is in. */
-  tell(device: Device, room: string, push: PushBody, now: number): Outcome {
-    const membership = this.#memberships.get(device)?.get(room);
+  tell(device: Device, room: string, push: RoomMessage, now: number): Outcome {
+    const membership = this.membership(device, room);
     membership?.room.tell(membership.member, push, now);
     return done;
   }
@@ -268,21 +215,15 @@ export class Rooms {
     for (const room of [...this.#rooms.values()]) room.end(reason, now);
   }
 
-  #seat(device: Device, membership: Membership): void {
-    this.#rooms.set(membership.name, membership.room);
-    this.#membershipsOf(device).set(membership.name, membership);
-    this.#options.watch?.seated(device);
-  }
-
   #left(device: Device, name: string, room: Room, now: number): void {
-    this.#forget(device, name);
-    this.#options.watch?.left(device, name, now);
+    this.#forgetSeat(device, name);
+    this.#options.events?.left(device, name, now);
     if (!room.empty || this.#rooms.get(name) !== room) return;
     this.#rooms.delete(name);
-    this.#options.watch?.over(name);
+    this.#options.events?.over(name);
   }
 
-  #forget(device: Device, name: string): void {
+  #forgetSeat(device: Device, name: string): void {
     const memberships = this.#memberships.get(device);
     memberships?.delete(name);
     if (memberships?.size === 0) this.#memberships.delete(device);
@@ -290,9 +231,8 @@ export class Rooms {
 
   #moderate(device: Device, name: string, act: (room: Room) => WireError | undefined): Outcome {
     // What a device of another node may is known there.
-    if (!(device.link instanceof RemoteLink) && !may(device, "moderate", name))
-      return { error: wireError("forbidden") };
-    const membership = this.#memberships.get(device)?.get(name);
+    if (device.node === undefined && !may(device, "moderate", name)) return { error: wireError("forbidden") };
+    const membership = this.membership(device, name);
     if (membership === undefined || !membership.room.isJoinedModerator(membership.member))
       return { error: wireError("no_room") };
     const refusal = act(membership.room);

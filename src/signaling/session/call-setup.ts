@@ -1,11 +1,9 @@
-import type { Cluster } from "../../cluster/cluster.ts";
-import { RemoteLink } from "../../cluster/devices/remote-link.ts";
-import type { KeyedCallElsewhere } from "../../cluster/sessions/session-finder.ts";
 import { type Address, parseAddress } from "../../protocol/address.ts";
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { RequestOf } from "../../protocol/requests.ts";
 import type { Device, Outcome } from "../device.ts";
 import type { Directory } from "../directory.ts";
+import type { Elsewhere, KeyedCallElsewhere } from "../elsewhere.ts";
 import { failed } from "../outcome.ts";
 import { may } from "../permissions.ts";
 import type { KeySnapshot } from "./call-keys.ts";
@@ -19,7 +17,7 @@ export interface CallSetupOptions {
   readonly sessions: SessionTable;
   readonly glare: Glare;
   readonly directory: Directory;
-  readonly cluster: Cluster | undefined;
+  readonly elsewhere: Elsewhere;
 }
 
 /** How calls begin: who may start one, which devices it rings, and which call a key means that is used again. */
@@ -27,7 +25,7 @@ export class CallSetup {
   readonly #options: CallSetupOptions;
   readonly #sessions: SessionTable;
   readonly #gate: CallGate;
-  /** Devices may attach that need an offer to ring. */
+  /** There is a gateway whose devices may need an offer to ring. */
   asksOffers = false;
 
   constructor(options: CallSetupOptions) {
@@ -51,10 +49,7 @@ export class CallSetup {
     if (key === undefined) return this.#place(device, request, address, now);
     const known = this.#again(device, key, now);
     if (known !== undefined) return known;
-    const { cluster } = this.#options;
-    const nodes = cluster?.nodesThatKnew(device) ?? [];
-    if (cluster === undefined || nodes.length === 0) return this.#place(device, request, address, now);
-    cluster.finder.findKey(nodes, { user: device.user, key }, (found, later) => {
+    const asked = this.#options.elsewhere.findKey(device, key, (found, later) => {
       const outcome =
         found === undefined
           ? // It may have been asked a second time meanwhile.
@@ -62,7 +57,7 @@ export class CallSetup {
           : this.#takenElsewhere(device, found.call, found.node, later);
       device.link.reply(request.id, outcome, later);
     });
-    return undefined;
+    return asked ? undefined : this.#place(device, request, address, now);
   }
 
   /** Rings. */
@@ -96,28 +91,25 @@ export class CallSetup {
   }
 
   #ring(session: Session, now: number): void {
-    const { cluster, directory } = this.#options;
+    const { elsewhere, directory } = this.#options;
     if (session.state !== "ringing") return;
     const { user } = session.callRequest;
     for (const device of directory.devices(user)) session.ringDevice(device, now);
-    // Who may not know which devices there are must not learn it by being asked.
+    // A caller that may not know which devices there are must not learn it by being asked.
     if (this.asksOffers && !may(session.caller.device ?? noDevice, "watch", user))
       session.ring.wantOffer(now);
     this.#options.glare.look(session, now);
-    if (cluster === undefined) session.ring.settle(now);
     // Those that are not known yet arrive, and are rung then. Only when all are known may the ring be given up.
-    else
-      cluster.devices.know(user, (_complete, later) => {
-        if (session.state === "ringing") session.ring.settle(later);
-      });
+    elsewhere.know(user, (_complete, later) => {
+      if (session.state === "ringing") session.ring.settle(later);
+    });
   }
 
   /** True when the user can have devices only at nodes that can't be reached, and the caller may know that. */
   #unreachable(caller: Device, user: string): boolean {
-    const { cluster, directory } = this.#options;
-    if (cluster === undefined || cluster.nodes.reachable || !this.#sessions.maySee(caller, user))
-      return false;
-    return directory.devices(user).every(({ link }) => link instanceof RemoteLink);
+    const { elsewhere, directory } = this.#options;
+    if (elsewhere.reachable || !this.#sessions.maySee(caller, user)) return false;
+    return directory.devices(user).every(({ node }) => node !== undefined);
   }
 
   // Keys
@@ -143,13 +135,13 @@ export class CallSetup {
 
   /** This node leaves: what devices of other nodes have called here, and is over, is remembered there. */
   handOverKeys(now: number): void {
-    const { cluster, directory } = this.#options;
+    const { elsewhere, directory } = this.#options;
     const { keys } = this.#sessions;
     for (const user of [...keys.users()])
       for (const over of keys.over(user, now)) {
-        const link = directory.device(user, over.device)?.link;
-        if (!(link instanceof RemoteLink)) continue;
-        cluster?.nodes.send(link.node, { t: "keys", user, keys: [over] });
+        const device = directory.device(user, over.device);
+        if (device?.node === undefined) continue;
+        elsewhere.keyOver(device, over);
         keys.delete(user, over.key);
       }
   }
@@ -161,12 +153,11 @@ export class CallSetup {
     if (known.device !== device.id) return failed("wrong_state", "key: another device has used it");
     const session = this.#sessions.get(known.session);
     if (session === undefined) {
-      const { claims, legs } = this.#options.cluster ?? {};
-      const owner = known.reason === undefined ? claims?.nextOwner(known.session) : undefined;
-      if (owner === undefined || legs?.isOver(device, known.session) === true)
-        return this.#overAlready(device, known.session, known.reason, now);
+      const { elsewhere } = this.#options;
+      const owner = known.reason === undefined ? elsewhere.nextOwner(device, known.session) : undefined;
+      if (owner === undefined) return this.#overAlready(device, known.session, known.reason, now);
       // It goes on at another node, which says where it stands, with a ticket.
-      this.#sessions.deadlines.add(now, () => claims?.rejoin(device, known.session, owner));
+      this.#sessions.deadlines.add(now, () => elsewhere.rejoin(device, known.session, owner));
       return { ok: { session: known.session, ticket: "" } };
     }
     return this.#goesOn(device, session, now);
@@ -194,7 +185,7 @@ export class CallSetup {
     const here = this.#sessions.get(session);
     if (here !== undefined) return this.#goesOn(device, here, now);
     if (ticket === "") return this.#overAlready(device, session, call.reason, now);
-    this.#sessions.deadlines.add(now, () => this.#options.cluster?.claims.rejoin(device, session, node));
+    this.#sessions.deadlines.add(now, () => this.#options.elsewhere.rejoin(device, session, node));
     return { ok: { session, ticket } };
   }
 

@@ -1,6 +1,6 @@
-import type { Cluster } from "../../cluster/cluster.ts";
 import type { Device } from "../device.ts";
 import type { Directory } from "../directory.ts";
+import type { Elsewhere } from "../elsewhere.ts";
 import type { Session } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -8,12 +8,12 @@ import type { SessionTable } from "./session-table.ts";
 export class Glare {
   readonly #sessions: SessionTable;
   readonly #directory: Directory;
-  readonly #cluster: Cluster | undefined;
+  readonly #elsewhere: Elsewhere;
 
-  constructor(sessions: SessionTable, directory: Directory, cluster: Cluster | undefined) {
+  constructor(sessions: SessionTable, directory: Directory, elsewhere: Elsewhere) {
     this.#sessions = sessions;
     this.#directory = directory;
-    this.#cluster = cluster;
+    this.#elsewhere = elsewhere;
   }
 
   /** A call rings one more device: looks whether it crosses another one by that, and tells both ends. */
@@ -31,7 +31,7 @@ export class Glare {
       return;
     }
     for (const rung of this.#directory.devices(session.callRequest.user)) {
-      const remote = this.#cluster?.legs.ringing(from, rung);
+      const remote = this.#elsewhere.rungBy(from, rung);
       if (remote !== undefined && session.legOf(rung) !== undefined) this.#crossed(session, remote, now);
     }
   }

@@ -1,8 +1,10 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import { wireError } from "../../protocol/error-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
+import type { RequestOf } from "../../protocol/requests.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../device.ts";
+import { failed } from "../outcome.ts";
 import type { Leg, PendingReply } from "./leg.ts";
 import type { Pair } from "./pair.ts";
 import type { Session } from "./session.ts";
@@ -200,8 +202,38 @@ export class Move {
   }
 }
 
+/** A device moves its end of a call to another device of its user, or opens a new pair with itself. */
+export function startMove(
+  session: Session,
+  host: SessionHost,
+  leg: Leg,
+  request: RequestOf<"move">,
+  target: Device | undefined,
+  now: number,
+): Outcome | undefined {
+  const { caller, callee, pairs } = session;
+  const { device } = leg;
+  if (callee === undefined || device === undefined || (leg !== caller && leg !== callee))
+    return failed("wrong_state", "only a connected call moves");
+  if (target === undefined) return failed("no_device");
+  const refusal = target === device ? undefined : moveRefusal(session, target);
+  if (refusal !== undefined) return failed("wrong_state", refusal);
+  const { reply: before } = session.move ?? {};
+  if (before?.device === device && before.id === request.id) return undefined;
+  if (before !== undefined) return failed("wrong_state", "the call is already moving");
+  const peer = leg === caller ? callee : caller;
+  const to = target === device ? leg : session.addLeg(leg.side, target);
+  // The end that stays offers, unless it is one that answers offers only; the one that comes does so then.
+  const answersOnly = peer.device?.capabilities.needsOffer === true;
+  const pair = answersOnly ? pairs.open(to, peer) : pairs.open(peer, to);
+  const plan = { from: leg, to, peer, pair, reply: { device, id: request.id } };
+  session.move = new Move(session, host, plan, now);
+  session.move.start(now);
+  return undefined;
+}
+
 /** Why the session can't go on at that other device, or undefined. */
-export function moveRefusal(session: Session, target: Device): string | undefined {
+function moveRefusal(session: Session, target: Device): string | undefined {
   if (session.kind === "mesh") return "a session of a room's mesh stays where its member is";
   // It may be away, and come back as that end.
   if (session.legFor(target.user, target.id) !== undefined) return "that device is the other end of the call";

@@ -4,6 +4,7 @@ import type { Outcome } from "../device.ts";
 import { done, failed } from "../outcome.ts";
 import type { Leg } from "./leg.ts";
 import { Pair } from "./pair.ts";
+import type { Ring } from "./ring.ts";
 import type { PairsSnapshot, RestoredLegs } from "./session-snapshot.ts";
 
 /** The pairs of a session: the current one, and the next one while the session moves. */
@@ -70,6 +71,18 @@ export class Pairs {
     if (pair === this.next && !pair.open)
       return failed("wrong_state", "the pair opens when the device has accepted");
     return pair.relay(leg, request, now);
+  }
+
+  /** The offer of a caller that was asked for it: it goes to whose device needs it to ring, and to who answers. */
+  earlyOffer(leg: Leg, request: RequestOf<"signal">, ring: Ring, now: number): Outcome {
+    const { description, media, ...rest } = request;
+    if (request.pair !== 1 || request.generation !== 1) return failed("stale_pair");
+    if (description?.type !== "offer") return failed("wrong_state", "it is an offer that was asked for");
+    const refusal = this.current.refusal(leg, description);
+    if (refusal !== undefined) return { error: refusal };
+    this.current.described(leg);
+    ring.offered(description, media, now);
+    return this.signal(leg, rest, now);
   }
 
   /** Compare-and-set to the next generation: of two ends that ask at once both hear the same one. */

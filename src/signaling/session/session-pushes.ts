@@ -1,5 +1,5 @@
 import type { PushBody, PushOf } from "../../protocol/pushes.ts";
-import type { Description } from "../../protocol/values.ts";
+import type { Description, PeerInfo } from "../../protocol/values.ts";
 import type { Leg } from "./leg.ts";
 import type { Session } from "./session.ts";
 
@@ -15,6 +15,22 @@ export function acceptedPush(session: Session, leg: Leg, description?: Descripti
     generation,
   } as const;
   return description === undefined ? push : { ...push, description };
+}
+
+/** How a session has ended beside its reason: who ended it, which end knows already, and what is said of it. */
+export interface HowEnded {
+  readonly by?: Leg;
+  readonly except?: Leg;
+  readonly detail?: string | undefined;
+}
+
+/** What `ended` says beside the reason. Which of a user's devices declined is nobody else's business. */
+export function endDetails(session: Session, { by, detail }: HowEnded): { by?: PeerInfo; detail?: string } {
+  const declined = session.state === "ringing" && by?.side === "callee";
+  return {
+    ...(by === undefined ? {} : { by: declined ? { user: by.user } : by.identity }),
+    ...(detail === undefined ? {} : { detail }),
+  };
 }
 
 /** The session as one of its ends sees it: where nobody rang, or a ticket found it again. */

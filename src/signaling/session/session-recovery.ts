@@ -1,35 +1,31 @@
-import type { Cluster } from "../../cluster/cluster.ts";
-import type { Place } from "../../cluster/sessions/session-finder.ts";
-import type { SessionMigration } from "../../cluster/sessions/session-migration.ts";
 import type { Device } from "../device.ts";
-import type { Places } from "../link/link-hooks.ts";
+import type { Elsewhere, Place, Places } from "../elsewhere.ts";
 import { failed } from "../outcome.ts";
 import type { Leg } from "./leg.ts";
 import type { Session } from "./session.ts";
+import { restoreSession, sessionSnapshot } from "./session-restore.ts";
 import { isNewer, revivalSnapshot } from "./session-revival.ts";
+import type { FindDevice, SessionSnapshot } from "./session-snapshot.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { Ticket } from "./tickets.ts";
 
-export interface SessionRecoveryOptions {
-  readonly sessions: SessionTable;
-  readonly migration: SessionMigration;
-  /** When this run of the node began. Unix ms. */
-  readonly since: number;
-  readonly cluster: Cluster | undefined;
-}
-
 /** Finds sessions again for the holders of their tickets, and makes those anew whose owner has died. */
 export class SessionRecovery {
-  readonly #options: SessionRecoveryOptions;
   readonly #sessions: SessionTable;
+  readonly #elsewhere: Elsewhere;
 
-  constructor(options: SessionRecoveryOptions) {
-    this.#options = options;
-    this.#sessions = options.sessions;
+  constructor(sessions: SessionTable, elsewhere: Elsewhere) {
+    this.#sessions = sessions;
+    this.#elsewhere = elsewhere;
   }
 
   /** Finds the legs of these tickets again for a device with a new link; answers what it found. */
-  recover(device: Device, tickets: readonly Ticket[], places: Places, now: number): [Session, Leg][] {
+  recover(
+    device: Device,
+    tickets: readonly Ticket[],
+    places: Places | undefined,
+    now: number,
+  ): [Session, Leg][] {
     const found: [Session, Leg][] = [];
     for (const ticket of tickets) {
       const known = this.#sessions.get(ticket.session);
@@ -50,29 +46,24 @@ export class SessionRecovery {
 
   /** Makes a session anew whose owner has died with it: an earlier run of this node, or another node. */
   #revive(device: Device, ticket: Ticket, place: Place | undefined, now: number): Session | undefined {
-    const { cluster, migration, since } = this.#options;
     const { limits } = this.#sessions;
-    // Without other nodes: a session that began in this run and is not here has ended.
-    const madeAt = ticket.expires - limits.ticketTtl;
-    const lost = cluster === undefined ? madeAt < since : place === "lost";
-    if (!lost || this.#sessions.usersOfEnded(ticket.session) !== undefined) return undefined;
+    if (place !== "lost" || this.#sessions.usersOfEnded(ticket.session) !== undefined) return undefined;
     const full =
       this.#sessions.size >= limits.sessions || this.#sessions.load(device) >= limits.sessionsPerDevice;
     const snapshot = full ? undefined : revivalSnapshot(ticket, device.link.id, now);
     if (snapshot === undefined) return undefined;
     const find = (link: string) => (link === device.link.id ? device : undefined);
-    const session = migration.adopt(snapshot, find, ticket.epoch + 1, now);
-    session.revived = true;
+    const session = this.#adopt(snapshot, find, ticket.epoch + 1, now);
     const leg = session.legById(ticket.leg);
     if (leg !== undefined) leg.unaware = true;
-    cluster?.claims.claim(session.id, session.epoch, [ticket.peer, ticket.user], now);
+    this.#elsewhere.claim(session.id, session.epoch, [ticket.peer, ticket.user], now);
     return session;
   }
 
   /** Of the two ends of a session that was made anew, one may have seen more of it than the other's ticket said. */
   #learn(known: Session, device: Device, ticket: Ticket, now: number): Session {
     const { ticketState } = ticket;
-    const before = known.revived ? known.snapshot(now) : undefined;
+    const before = known.revived ? sessionSnapshot(known, now) : undefined;
     const { number: pair, generation } = known.pairs.current;
     if (before === undefined || ticketState === undefined) return known;
     if (!isNewer(ticketState, { active: known.state === "active", pair, generation })) return known;
@@ -85,19 +76,26 @@ export class SessionRecovery {
       leg.id === ticketState.peerLeg ? { ...leg, info: peer?.info ?? leg.info, link: peer?.link.id } : leg,
     );
     const find = (link: string) => [device, ...others].find((one) => one.link.id === link);
-    const session = this.#options.migration.adopt(
-      { ...snapshot, legs },
-      find,
-      Math.max(known.epoch, ticket.epoch + 1),
-      now,
-    );
-    session.revived = true;
+    const epoch = Math.max(known.epoch, ticket.epoch + 1);
+    const session = this.#adopt({ ...snapshot, legs }, find, epoch, now);
     const reply = before.state.name === "answering" ? before.state.reply : undefined;
-    session.tellLearned(peer, reply, now);
+    const leg = peer && session.legOf(peer);
+    if (leg !== undefined && reply === undefined) session.tellRecovered(leg, now);
+    else if (leg !== undefined && reply !== undefined) {
+      const waits = reply.link === peer?.link.id ? peer : undefined;
+      session.tellWon(leg, { device: waits, id: reply.id }, now);
+    }
     move?.reply.device?.link.reply(move.reply.id, failed("move_failed"), now);
     const reason = before.state.name === "active" ? "moved" : "answered_elsewhere";
     const ended = { type: "ended", session: session.id, reason } as const;
     for (const other of others) if (other !== peer) other.link.deliver(ended, now);
+    return session;
+  }
+
+  #adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): Session {
+    const session = restoreSession(this.#sessions, snapshot, find, now, epoch);
+    this.#sessions.adopt(session, now);
+    session.revived = true;
     return session;
   }
 }

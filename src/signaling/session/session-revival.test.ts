@@ -6,7 +6,7 @@ const offer = { type: "offer", sdp: "v=0\r\n" };
 
 /** The server again, after it died: the same clock, and the same key for tickets. */
 function restarted(sim: SimCore): SimCore {
-  return new SimCore({}, [], "n1", undefined, sim.now + 5_000);
+  return new SimCore({}, [], { now: sim.now + 5_000 });
 }
 
 /** The device's newest ticket, at the new server. */

@@ -32,7 +32,7 @@ export interface SessionSnapshot {
   readonly offerLost?: boolean | undefined;
 }
 
-type StateSnapshot =
+export type StateSnapshot =
   | { readonly name: "ringing" }
   | {
       readonly name: "answering";

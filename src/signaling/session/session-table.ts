@@ -1,9 +1,8 @@
-import type { Cluster } from "../../cluster/cluster.ts";
-import { RemoteLink } from "../../cluster/devices/remote-link.ts";
 import type { Limits } from "../../protocol/limits.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import { keepNewest } from "../../shared/keep-newest.ts";
 import type { Device } from "../device.ts";
+import type { Elsewhere } from "../elsewhere.ts";
 import type { SessionRecord } from "../events.ts";
 import { may } from "../permissions.ts";
 import type { Ports } from "../ports.ts";
@@ -12,6 +11,7 @@ import { CallKeys } from "./call-keys.ts";
 import type { Leg } from "./leg.ts";
 import type { Session } from "./session.ts";
 import type { SessionHost } from "./session-host.ts";
+import { retireSession, ticketState } from "./session-restore.ts";
 import { sealTicket } from "./tickets.ts";
 
 export interface SessionTableOptions {
@@ -19,8 +19,7 @@ export interface SessionTableOptions {
   readonly limits: Limits;
   readonly ports: Ports;
   readonly deadlines: Deadlines;
-  /** The other nodes, where there are any. */
-  readonly cluster: Cluster | undefined;
+  readonly elsewhere: Elsewhere;
 }
 
 /** Ended sessions whose hang-up is still answered with ok. */
@@ -35,7 +34,7 @@ export class SessionTable implements SessionHost {
   readonly deadlines: Deadlines;
   readonly keys: CallKeys;
   readonly #node: string;
-  readonly #cluster: Cluster | undefined;
+  readonly #elsewhere: Elsewhere;
   readonly #sessions = new Map<string, Session>();
   readonly #byDevice = new Map<Device, Set<Session>>();
   /** Callee → calls that ring there. */
@@ -45,13 +44,13 @@ export class SessionTable implements SessionHost {
   readonly #recentlyEnded = new Map<string, readonly string[]>();
   active = 0;
 
-  constructor({ node, limits, ports, deadlines, cluster }: SessionTableOptions) {
+  constructor({ node, limits, ports, deadlines, elsewhere }: SessionTableOptions) {
     this.limits = limits;
     this.ports = ports;
     this.deadlines = deadlines;
     this.keys = new CallKeys(limits);
     this.#node = node;
-    this.#cluster = cluster;
+    this.#elsewhere = elsewhere;
   }
 
   get size(): number {
@@ -105,11 +104,17 @@ export class SessionTable implements SessionHost {
   add(session: Session, now: number): void {
     const { id, key, kind, room, members, caller, callRequest } = session;
     this.#sessions.set(id, session);
-    if (kind === "call") this.#cluster?.devices.follow(callRequest.user);
+    if (kind === "call") this.#elsewhere.follow(callRequest.user);
     if (key !== undefined) this.keys.set(caller.user, key, id, caller.deviceId, now);
     if (kind === "mesh" || session.state === "active") this.active += 1;
     else this.#rings(session);
     if (room !== undefined && members !== undefined) this.#mesh.add(session, room, members);
+  }
+
+  /** This node owns the session from now on, which began at another one, or in an earlier run of this one. */
+  adopt(session: Session, now: number): void {
+    this.#elsewhere.took(session.id);
+    this.add(session, now);
   }
 
   /** Says that a session of this node has begun. */
@@ -119,7 +124,7 @@ export class SessionTable implements SessionHost {
 
   /** Takes a session out that goes on elsewhere. Answers the devices that had part in it here. */
   retire(session: Session): Device[] {
-    const devices = session.retire();
+    const devices = retireSession(session);
     if (!this.#stopRinging(session)) this.active -= 1;
     this.#forget(session);
     return devices;
@@ -137,8 +142,7 @@ export class SessionTable implements SessionHost {
   }
 
   load(device: Device): number {
-    const elsewhere = this.#cluster?.legs.load(device) ?? 0;
-    return this.of(device).size + elsewhere;
+    return this.of(device).size + this.#elsewhere.load(device);
   }
 
   ticket(session: Session, leg: Leg, now: number): string {
@@ -152,7 +156,7 @@ export class SessionTable implements SessionHost {
       epoch: session.epoch,
       peer,
       expires: now + this.limits.ticketTtl,
-      ticketState: session.ticketState(leg, now),
+      ticketState: ticketState(session, leg, now),
     });
   }
 
@@ -193,18 +197,16 @@ export class SessionTable implements SessionHost {
     const keyed = this.keys.get(caller.user, key, endedAt);
     if (keyed === undefined) return;
     keyed.reason = reason;
-    const link = caller.device?.link;
-    if (!(link instanceof RemoteLink)) return;
+    if (caller.device?.node === undefined) return;
     const { session, device, expires } = keyed;
-    const over = { key, session, device, expiresIn: expires - endedAt, reason };
-    this.#cluster?.nodes.send(link.node, { t: "keys", user: caller.user, keys: [over] });
+    this.#elsewhere.keyOver(caller.device, { key, session, device, expiresIn: expires - endedAt, reason });
   }
 
   #forget(session: Session): void {
     this.#sessions.delete(session.id);
     this.#mesh.remove(session);
-    this.#cluster?.finder.released(session.id);
-    if (session.kind === "call") this.#cluster?.devices.release(session.callRequest.user);
+    this.#elsewhere.ended(session.id);
+    if (session.kind === "call") this.#elsewhere.release(session.callRequest.user);
   }
 
   #rings(session: Session): void {

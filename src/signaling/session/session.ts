@@ -1,37 +1,28 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
+import type { Limits } from "../../protocol/limits.ts";
 import type { PushOf } from "../../protocol/pushes.ts";
 import type { RequestOf } from "../../protocol/requests.ts";
-import type { PeerInfo } from "../../protocol/values.ts";
-import type { Device, Outcome } from "../device.ts";
-import type { LinkEnd } from "../link/links.ts";
+import type { Deadline } from "../../shared/deadlines.ts";
+import type { Device, LinkEnd, Outcome } from "../device.ts";
 import { done, failed } from "../outcome.ts";
 import { Leg, type PendingReply, type Side } from "./leg.ts";
-import { Move, moveRefusal } from "./move.ts";
+import type { Move } from "./move.ts";
 import { Pairs } from "./pairs.ts";
 import { type CallRequest, Ring } from "./ring.ts";
 import type { SessionHost } from "./session-host.ts";
-import { acceptedPush, sessionPush } from "./session-pushes.ts";
-import { sessionRecord } from "./session-record.ts";
-import {
-  type FindDevice,
-  type MoveSnapshot,
-  type ReplySnapshot,
-  RestoredLegs,
-  restoreReply,
-  type SessionSnapshot,
-} from "./session-snapshot.ts";
-import { SessionState } from "./session-state.ts";
+import { acceptedPush, endDetails, type HowEnded, sessionPush } from "./session-pushes.ts";
+import { type SessionTimes, sessionRecord } from "./session-record.ts";
 
-/** What is said of an end beside its reason. `except` knows already. */
-interface HowEnded {
-  readonly by?: Leg;
-  readonly except?: Leg;
-  readonly detail?: string | undefined;
-}
+/** How far a session has come. */
+export type Phase =
+  | { readonly name: "ringing" }
+  | { readonly name: "answering"; readonly leg: Leg; readonly reply: PendingReply }
+  | { readonly name: "active"; callee: Leg }
+  | { readonly name: "ended"; readonly reason: WireReason };
 
 /**
  * An attempt to connect two devices, and the connection that comes of it. This is the owner's side: the single
- * writer of a session, on the node of the caller's link.
+ * writer of a session. The owner is the node that took the call; it changes when that node drains or dies.
  *
  *     ringing ──accept──▶ answering ──confirm──▶ active ──hangup · lost──▶ ended(reason)
  *        └── declined · cancelled · no_answer · busy · unreachable · merged ──▶ ended(reason)
@@ -39,10 +30,33 @@ interface HowEnded {
  * The first accept is locked, the caller's confirm makes it final: there is at most one winner, and both ends agree
  * on it.
  */
-export class Session extends SessionState {
+export class Session {
+  readonly limits: Limits;
+  readonly id: string;
+  readonly kind: "call" | "mesh";
+  /** Rises when another node takes the session over. */
+  readonly epoch: number;
   caller: Leg;
   readonly ring: Ring;
   readonly pairs: Pairs;
+  move: Move | undefined;
+  phase: Phase = { name: "ringing" };
+  readonly times: SessionTimes;
+  /** Where the session belongs to a room's mesh: the room, and the ids of the two members, caller first. */
+  readonly room: string | undefined;
+  members: readonly [string, string] | undefined;
+  /** What the caller named the call. */
+  key: string | undefined;
+  /** The other call, when two cross, and which of both goes on. */
+  crossing: { readonly other: string; readonly survivor: string } | undefined;
+  /** Made anew from a ticket; other tickets may have seen more of it. */
+  revived = false;
+  /** The caller's offer was lost with an earlier owner: it is asked for it again once the call is answered. */
+  offerLost = false;
+  /** Legs that the session has had. */
+  legCount = 0;
+  /** When an answer must be confirmed. */
+  confirmEnd: Deadline | undefined;
   readonly #host: SessionHost;
 
   constructor(
@@ -54,9 +68,14 @@ export class Session extends SessionState {
     room?: string,
     epoch = 1,
   ) {
-    super(host.limits, id, epoch, room, now);
+    this.limits = host.limits;
+    this.id = id;
+    this.epoch = epoch;
+    this.kind = room === undefined ? "call" : "mesh";
+    this.room = room;
+    this.times = { started: now };
     this.#host = host;
-    this.caller = caller instanceof Leg ? caller : this.#leg("caller", caller);
+    this.caller = caller instanceof Leg ? caller : this.addLeg("caller", caller);
     this.pairs = new Pairs(id, this.caller, host.limits);
     if (callRequest.description !== undefined) this.pairs.current.described(this.caller);
     this.ring = new Ring(callRequest, {
@@ -65,13 +84,75 @@ export class Session extends SessionState {
       unreachableAfter: host.limits.unreachableAfter,
       after: (ms, from, due) => host.deadlines.add(from + ms, due),
       ticket: (leg, at) => host.ticket(this, leg, at),
-      legFor: (device) => this.#leg("callee", device),
-      release: (leg) => this.#release(leg),
+      legFor: (device) => this.addLeg("callee", device),
+      release: (leg) => this.release(leg),
       full: (device) => host.load(device) >= (device.capabilities.maxSessions ?? Number.POSITIVE_INFINITY),
       caller: () => this.caller,
       callerMayKnow: () => this.#callerMaySee(),
       over: (reason, at) => this.end(reason, at),
     });
+  }
+
+  get callRequest(): CallRequest {
+    return this.ring.callRequest;
+  }
+
+  get state(): Phase["name"] {
+    return this.phase.name;
+  }
+
+  get callee(): Leg | undefined {
+    return this.phase.name === "active" ? this.phase.callee : undefined;
+  }
+
+  /** The callee's leg that has answered, final or not. */
+  get answered(): Leg | undefined {
+    return this.phase.name === "answering" ? this.phase.leg : this.callee;
+  }
+
+  /** What was asked and is not replied to yet: an accept, a move. */
+  get waiting(): readonly PendingReply[] {
+    const accept = this.phase.name === "answering" ? [this.phase.reply] : [];
+    return this.move === undefined ? accept : [...accept, this.move.reply];
+  }
+
+  // Legs
+
+  /** The device's current leg: without one, an id is no authority. */
+  legOf(device: Device): Leg | undefined {
+    if (this.caller.device === device) return this.caller;
+    const answered = this.answered;
+    if (answered?.device === device) return answered;
+    if (this.move?.leg.device === device) return this.move.leg;
+    return this.ring.legOf(device);
+  }
+
+  /** The leg of that number, for a ticket. Only legs that outlive a link are found. */
+  legById(id: number): Leg | undefined {
+    return [this.caller, this.answered].find((leg) => leg?.id === id);
+  }
+
+  /** The leg of that device, whichever run of it holds it now. Only legs that outlive a link are found. */
+  legFor(user: string, device: string): Leg | undefined {
+    return [this.caller, this.answered].find((leg) => leg?.user === user && leg.deviceId === device);
+  }
+
+  /** Whose call rings at this leg, until the answer is final. */
+  rungBy(leg: Leg): { user: string; device: string } | undefined {
+    const rings = this.phase.name === "ringing" || this.phase.name === "answering";
+    return rings && leg.side === "callee" ? this.caller.identity : undefined;
+  }
+
+  /** The legs that there are now, each once, the caller's first. */
+  legs(): Leg[] {
+    const legs = [this.caller, this.answered, this.move?.leg, ...this.ring.legs];
+    return [...new Set(legs.filter((leg) => leg !== undefined))];
+  }
+
+  /** The devices that have part in it, the caller's first. */
+  devices(): Device[] {
+    const devices = this.legs().map(({ device }) => device);
+    return [...new Set(devices.filter((device) => device !== undefined))];
   }
 
   // Ringing
@@ -117,7 +198,7 @@ export class Session extends SessionState {
     this.ring.pause();
     this.phase = { name: "answering", leg, reply: { device, id: request.id } };
     this.times.accepted = now;
-    this.#awaitConfirm(this.limits.confirmTimeout, now);
+    this.awaitConfirm(this.limits.confirmTimeout, now);
     this.caller.deliver(acceptedPush(this, leg, description), now);
     return undefined;
   }
@@ -132,7 +213,7 @@ export class Session extends SessionState {
     const winner = state.leg;
     this.confirmEnd?.cancel();
     this.phase = { name: "active", callee: winner };
-    this.#tellWon(winner, state.reply, now);
+    this.tellWon(winner, state.reply, now);
     this.ring.tellOffer(winner, now);
     this.ring.stop("answered_elsewhere", { device: winner.deviceId }, now);
     this.pairs.current.opens(now);
@@ -145,7 +226,8 @@ export class Session extends SessionState {
     return taken();
   }
 
-  #awaitConfirm(ms: number, now: number): void {
+  /** The answer must be confirmed within this time. */
+  awaitConfirm(ms: number, now: number): void {
     this.confirmEnd = this.#host.deadlines.add(now + ms, (later) => this.end("unconfirmed", later));
   }
 
@@ -181,7 +263,7 @@ export class Session extends SessionState {
 
   /** Makes the session active at once, without a ring: both ends agreed by other means (a room's mesh). */
   join(answerer: Device, now: number): void {
-    const callee = this.#leg("callee", answerer);
+    const callee = this.addLeg("callee", answerer);
     this.pairs.current.answerer = callee;
     this.phase = { name: "active", callee };
     this.times.accepted = now;
@@ -194,59 +276,10 @@ export class Session extends SessionState {
     const { description } = request;
     const early =
       leg === this.caller && this.ring.awaitsOffer && (name === "ringing" || name === "answering");
-    if (description !== undefined && early) return this.#earlyOffer(leg, description, request, now);
+    if (description !== undefined && early) return this.pairs.earlyOffer(leg, request, this.ring, now);
     if (name === "ringing" && (leg.side === "callee" || description !== undefined))
       return failed("wrong_state", "a description is sent with the call, or after the accept");
     return this.pairs.signal(leg, request, now);
-  }
-
-  /** The offer of a caller that was asked for it: it goes to who needs it to ring, and to who answers. */
-  #earlyOffer(
-    leg: Leg,
-    description: NonNullable<RequestOf<"signal">["description"]>,
-    request: RequestOf<"signal">,
-    now: number,
-  ): Outcome {
-    if (request.pair !== 1 || request.generation !== 1) return failed("stale_pair");
-    if (description.type !== "offer") return failed("wrong_state", "it is an offer that was asked for");
-    const refusal = this.pairs.current.refusal(leg, description);
-    if (refusal !== undefined) return { error: refusal };
-    this.pairs.current.described(leg);
-    this.ring.offered(description, request.media, now);
-    const { description: _, media: _notes, ...rest } = request;
-    return this.pairs.signal(leg, rest, now);
-  }
-
-  startMove(
-    leg: Leg,
-    request: RequestOf<"move">,
-    target: Device | undefined,
-    now: number,
-  ): Outcome | undefined {
-    const { callee } = this;
-    const { device } = leg;
-    if (callee === undefined || device === undefined || (leg !== this.caller && leg !== callee))
-      return failed("wrong_state", "only a connected call moves");
-    if (target === undefined) return failed("no_device");
-    const refusal = target === device ? undefined : moveRefusal(this, target);
-    if (refusal !== undefined) return failed("wrong_state", refusal);
-    const { reply: before } = this.move ?? {};
-    if (before?.device === device && before.id === request.id) return undefined;
-    if (before !== undefined) return failed("wrong_state", "the call is already moving");
-    const peer = leg === this.caller ? callee : this.caller;
-    const to = target === device ? leg : this.#leg(leg.side, target);
-    const reply = { device, id: request.id };
-    const plan = { from: leg, to, peer, pair: this.#openNext(peer, to), reply };
-    this.move = new Move(this, this.#host, plan, now);
-    this.move.start(now);
-    return undefined;
-  }
-
-  /** The end that stays offers, unless it is one that answers offers only; the one that comes does so then. */
-  #openNext(stays: Leg, comes: Leg) {
-    return stays.device?.capabilities.needsOffer === true
-      ? this.pairs.open(comes, stays)
-      : this.pairs.open(stays, comes);
   }
 
   /** The move is done: the new pair is the session's, and the old device's leg ends. */
@@ -264,7 +297,7 @@ export class Session extends SessionState {
     this.move = undefined;
     this.pairs.abandon();
     if (move.leg === move.from) return;
-    if (reason === undefined) this.#release(move.leg);
+    if (reason === undefined) this.release(move.leg);
     else this.#endLeg(move.leg, { reason }, now);
   }
 
@@ -345,15 +378,6 @@ export class Session extends SessionState {
       leg.deliver(acceptedPush(this, this.phase.leg), now);
   }
 
-  /** Tells the other end what a newer ticket has told of the session; `reply` is that of an accept that waits. */
-  tellLearned(device: Device | undefined, reply: ReplySnapshot | undefined, now: number): void {
-    const leg = device === undefined ? undefined : this.legOf(device);
-    if (device === undefined || leg === undefined) return;
-    if (reply === undefined) this.tellRecovered(leg, now);
-    else
-      this.#tellWon(leg, { device: reply.link === device.link.id ? device : undefined, id: reply.id }, now);
-  }
-
   /** Tells an end that is new how the other one's link is, where it is not live. */
   tellPeerLink(leg: Leg, now: number): void {
     const other = leg === this.caller ? this.callee : this.caller;
@@ -365,99 +389,13 @@ export class Session extends SessionState {
   #detach(leg: Leg, now: number): void {
     this.#host.unbound(leg.device!, this);
     leg.device = undefined;
-    this.#awaitReturn(leg, this.limits.detachedTimeout, now);
+    this.awaitReturn(leg, this.limits.detachedTimeout, now);
     this.linkChanged(leg, "detached", now);
   }
 
-  #awaitReturn(leg: Leg, ms: number, now: number): void {
+  /** A detached leg's device must be back within this time. */
+  awaitReturn(leg: Leg, ms: number, now: number): void {
     leg.lostAt = this.#host.deadlines.add(now + ms, (later) => this.end("lost", later, { by: leg }));
-  }
-
-  // Another node
-
-  /**
-   * Goes on with a session of another node, or of an earlier life of this one. A leg whose device is not found is
-   * detached: the device has `limits.detachedTimeout` to come back. Tells nobody anything.
-   */
-  static restore(
-    host: SessionHost,
-    snapshot: SessionSnapshot,
-    find: FindDevice,
-    now: number,
-    epoch: number,
-  ): Session {
-    const { callRequest, state, startedAgo, acceptedAgo, connectedAgo, room, move } = snapshot;
-    const legs = new RestoredLegs(snapshot.legs, find);
-    const caller = legs.get(snapshot.caller);
-    const session = new Session(host, snapshot.id, caller, callRequest, now - startedAgo, room, epoch);
-    session.legCount = snapshot.legCount;
-    session.members = snapshot.members;
-    session.key = snapshot.key;
-    session.crossing = snapshot.crossing;
-    session.offerLost = snapshot.offerLost === true;
-    if (acceptedAgo !== undefined) session.times.accepted = now - acceptedAgo;
-    if (connectedAgo !== undefined) session.times.connected = now - connectedAgo;
-    session.pairs.restore(snapshot.pairs, legs);
-    const rings = snapshot.ring.legs.map((leg) => legs.get(leg));
-    session.ring.restore(snapshot.ring, rings, now);
-    if (state.name === "active") session.phase = { name: "active", callee: legs.get(state.callee) };
-    else if (state.name === "answering") {
-      session.phase = {
-        name: "answering",
-        leg: legs.get(state.leg),
-        reply: restoreReply(state.reply, find),
-      };
-      session.#awaitConfirm(state.confirmIn, now);
-    }
-    if (move !== undefined) session.#restoreMove(move, legs, find, now);
-    const lostIn = new Map(snapshot.legs.map((leg) => [leg.id, leg.lostIn]));
-    for (const leg of session.allLegs())
-      if (leg.device !== undefined) host.bound(leg.device, session, leg.id);
-      else if (leg === session.caller || leg === session.answered)
-        session.#awaitReturn(leg, lostIn.get(leg.id) ?? host.limits.detachedTimeout, now);
-    // Once who keeps the session knows it.
-    host.deadlines.add(now, (later) => session.#settle(later));
-    return session;
-  }
-
-  #restoreMove(snapshot: MoveSnapshot, legs: RestoredLegs, find: FindDevice, now: number): void {
-    const { next } = this.pairs;
-    if (next === undefined) return;
-    const { from, to, peer, reply } = snapshot;
-    const plan = { from: legs.get(from), to: legs.get(to), peer: legs.get(peer), pair: next };
-    this.move = new Move(this, this.#host, { ...plan, reply: restoreReply(reply, find) }, now, snapshot);
-  }
-
-  /** Gives up what can't go on without devices that were not found. */
-  #settle(now: number): void {
-    const { move } = this;
-    if (move !== undefined && move.leg !== move.from && move.leg.device === undefined) move.fail(now);
-    if (this.phase.name === "ringing") this.ring.settle(now);
-  }
-
-  /**
-   * Goes on at another node: this copy holds no device, and does and says nothing any more. Answers the devices that
-   * had part in it.
-   */
-  retire(): Device[] {
-    const legs = this.allLegs();
-    const devices = this.devices();
-    this.confirmEnd?.cancel();
-    this.ring.retire();
-    this.move?.retire();
-    this.move = undefined;
-    for (const leg of legs) {
-      this.#release(leg, true);
-      leg.device = undefined;
-    }
-    this.phase = { name: "ended", reason: "lost" };
-    return devices;
-  }
-
-  /** What was asked and is not replied to yet: an accept, a move. */
-  get waiting(): readonly PendingReply[] {
-    const accept = this.phase.name === "answering" ? [this.phase.reply] : [];
-    return this.move === undefined ? accept : [...accept, this.move.reply];
   }
 
   // What is told
@@ -467,7 +405,7 @@ export class Session extends SessionState {
   }
 
   /** The reply to the winner's accept; one whose link is another by now hears of it as a session found again. */
-  #tellWon(winner: Leg, pending: PendingReply, now: number): void {
+  tellWon(winner: Leg, pending: PendingReply, now: number): void {
     if (pending.device === undefined || winner.device !== pending.device) {
       this.tellRecovered(winner, now);
       return;
@@ -491,21 +429,17 @@ export class Session extends SessionState {
   end(reason: WireReason, now: number, how: HowEnded = {}): void {
     const state = this.phase;
     if (state.name === "ended") return;
-    const { by, except, detail } = how;
+    const { by, except } = how;
     if (state.name === "answering")
       state.reply.device?.link.reply(state.reply.id, failed("not_confirmed"), now);
     this.move?.abort(reason, now);
-    const extra: { by?: PeerInfo; detail?: string } = {};
-    // A device that declines is nobody's business but its user's.
-    if (by !== undefined)
-      extra.by = state.name === "ringing" && by.side === "callee" ? { user: by.user } : by.identity;
-    if (detail !== undefined) extra.detail = detail;
+    const extra = endDetails(this, how);
     const callee = this.answered;
     for (const leg of [this.caller, callee])
       if (leg !== except) leg?.deliver({ type: "ended", session: this.id, reason, ...extra }, now);
     this.ring.stop(reason, extra, now);
     this.confirmEnd?.cancel();
-    for (const leg of [this.caller, callee]) if (leg !== undefined) this.#release(leg);
+    for (const leg of [this.caller, callee]) if (leg !== undefined) this.release(leg);
     const record = sessionRecord(this, this.times, { reason, by, at: now });
     this.phase = { name: "ended", reason };
     this.#host.ended(this, record);
@@ -513,21 +447,23 @@ export class Session extends SessionState {
 
   #leaveRing(leg: Leg): void {
     if (leg.device !== undefined) this.ring.remove(leg.device);
-    this.#release(leg);
+    this.release(leg);
   }
 
   #endLeg(leg: Leg, how: { reason: WireReason; device?: string }, now: number): void {
     leg.deliver({ type: "ended", session: this.id, ...how }, now);
-    this.#release(leg);
+    this.release(leg);
   }
 
-  #release(leg: Leg, goesOn = false): void {
+  /** The leg's device has no part in the session any more, or has it at another node (`goesOn`). */
+  release(leg: Leg, goesOn = false): void {
     leg.lostAt?.cancel();
     leg.lostAt = undefined;
     if (leg.device !== undefined) this.#host.unbound(leg.device, this, goesOn);
   }
 
-  #leg(side: Side, device: Device): Leg {
+  /** A leg more, for that device. */
+  addLeg(side: Side, device: Device): Leg {
     this.legCount += 1;
     this.#host.bound(device, this, this.legCount);
     return new Leg(this.legCount, side, device, device);

@@ -1,15 +1,15 @@
-import type { Cluster } from "../../cluster/cluster.ts";
-import { SessionMigration } from "../../cluster/sessions/session-migration.ts";
 import type { Limits } from "../../protocol/limits.ts";
-import type { Request } from "../../protocol/requests.ts";
+import type { RequestOf, SessionRequest } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
-import type { Device, Outcome } from "../device.ts";
+import type { Device, LinkEnd, Outcome } from "../device.ts";
 import type { Directory } from "../directory.ts";
-import type { LinkEnd } from "../link/links.ts";
+import type { Elsewhere } from "../elsewhere.ts";
 import { done, failed } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import { CallSetup } from "./call-setup.ts";
 import { Glare } from "./glare.ts";
+import type { Leg } from "./leg.ts";
+import { startMove } from "./move.ts";
 import type { CallRequest } from "./ring.ts";
 import { Session } from "./session.ts";
 import { SessionRecovery } from "./session-recovery.ts";
@@ -21,54 +21,46 @@ export interface SessionsOptions {
   readonly ports: Ports;
   readonly deadlines: Deadlines;
   readonly directory: Directory;
-  /** When this run of the node began. Unix ms. */
-  readonly since: number;
-  /** The other nodes, where there are any. */
-  readonly cluster: Cluster | undefined;
+  readonly elsewhere: Elsewhere;
 }
-
-/** Requests that speak of a session that there is already. */
-export type SessionRequest = Extract<Request, { session: string }>;
 
 /** The sessions of this node: what their devices ask of them, and what comes and goes around them. */
 export class Sessions {
   readonly setup: CallSetup;
   readonly recovery: SessionRecovery;
-  readonly migration: SessionMigration;
+  /** Those that this node owns. */
+  readonly table: SessionTable;
   readonly #options: SessionsOptions;
-  readonly #sessions: SessionTable;
   readonly #glare: Glare;
   /** Signals that were taken since the start. */
   signals = 0;
 
   constructor(options: SessionsOptions) {
-    const { node, directory, cluster, since } = options;
+    const { directory, elsewhere } = options;
     const sessions = new SessionTable(options);
-    const glare = new Glare(sessions, directory, cluster);
-    const migration = new SessionMigration(node, sessions, cluster);
+    const glare = new Glare(sessions, directory, elsewhere);
     this.#options = options;
-    this.#sessions = sessions;
+    this.table = sessions;
     this.#glare = glare;
-    this.setup = new CallSetup({ sessions, glare, directory, cluster });
-    this.migration = migration;
-    this.recovery = new SessionRecovery({ sessions, migration, since, cluster });
+    this.setup = new CallSetup({ sessions, glare, directory, elsewhere });
+    this.recovery = new SessionRecovery(sessions, elsewhere);
   }
 
   get size(): number {
-    return this.#sessions.size;
+    return this.table.size;
   }
 
   get active(): number {
-    return this.#sessions.active;
+    return this.table.active;
   }
 
   get ringing(): number {
-    return this.#sessions.size - this.#sessions.active;
+    return this.table.size - this.table.active;
   }
 
   /** True when a session of this node in which the user had part has ended not long ago. */
   isOver(session: string, user: string): boolean {
-    return this.#sessions.usersOfEnded(session)?.includes(user) === true;
+    return this.table.usersOfEnded(session)?.includes(user) === true;
   }
 
   /**
@@ -76,11 +68,12 @@ export class Sessions {
    * one that another node owns is asked there.
    */
   perform(device: Device, request: SessionRequest, now: number): Outcome | undefined {
-    const session = this.#sessions.get(request.session);
+    const session = this.table.get(request.session);
     const leg = session?.legOf(device);
-    const { cluster } = this.#options;
-    if (session === undefined && cluster !== undefined && cluster.legs.has(device, request.session))
-      return cluster.legs.perform(device, request, now);
+    if (session === undefined) {
+      const outcome = this.#options.elsewhere.perform(device, request, now);
+      if (outcome !== "unknown") return outcome;
+    }
     if (session === undefined || leg === undefined) {
       const over = request.type === "hangup" || request.type === "cancel";
       if (over && this.isOver(request.session, device.user)) return done;
@@ -105,12 +98,17 @@ export class Sessions {
       case "resync":
         return session.pairs.resync(leg, request, now);
       case "move":
-        return session.startMove(leg, request, this.#options.directory.device(device.user, request.to), now);
+        return this.#startMove(session, leg, request, now);
       case "hangup":
         return session.hangup(leg, request.reason ?? "hangup", request.detail, now);
       case "report":
         return session.report(leg, request, now);
     }
+  }
+
+  #startMove(session: Session, leg: Leg, request: RequestOf<"move">, now: number): Outcome | undefined {
+    const target = this.#options.directory.device(leg.user, request.to);
+    return startMove(session, this.table, leg, request, target, now);
   }
 
   /** Opens a session between two members of a room's mesh, active at once: by joining both agreed to it. */
@@ -130,39 +128,39 @@ export class Sessions {
       description: undefined,
       data: undefined,
     };
-    const session = new Session(this.#sessions, this.#sessions.newId(), offerer, callRequest, now, room);
+    const session = new Session(this.table, this.table.newId(), offerer, callRequest, now, room);
     session.members = [offering, answering];
-    this.#sessions.add(session, now);
-    this.#sessions.started(session);
+    this.table.add(session, now);
+    this.table.started(session);
     session.join(answerer, now);
   }
 
   /** Ends the sessions that a member has in a room's mesh. */
   disconnect(room: string, member: string, now: number): void {
-    for (const session of this.#sessions.ofMember(room, member)) session.end("left", now);
+    for (const session of this.table.ofMember(room, member)) session.end("left", now);
   }
 
   // Devices that come and go
 
   /** A device can be rung from now on: whoever rings its user rings it too. */
   arrived(device: Device, now: number): void {
-    for (const session of this.#sessions.ringing(device.user)) {
+    for (const session of this.table.ringing(device.user)) {
       session.ringDevice(device, now);
       this.#glare.look(session, now);
     }
   }
 
   suspended(device: Device, now: number): void {
-    for (const [session, leg] of this.#sessions.legsOf(device)) session.linkChanged(leg, "suspended", now);
+    for (const [session, leg] of this.table.legsOf(device)) session.linkChanged(leg, "suspended", now);
   }
 
   live(device: Device, now: number): void {
-    for (const [session, leg] of this.#sessions.legsOf(device)) session.linkChanged(leg, "live", now);
+    for (const [session, leg] of this.table.legsOf(device)) session.linkChanged(leg, "live", now);
   }
 
   closed(device: Device, why: LinkEnd, now: number): void {
-    for (const [session, leg] of this.#sessions.legsOf(device)) session.linkClosed(leg, why, now);
-    this.#sessions.dropped(device);
+    for (const [session, leg] of this.table.legsOf(device)) session.linkClosed(leg, why, now);
+    this.table.dropped(device);
   }
 
   /** A call of another node rings a device here: if that device is ringing the caller's itself, the two cross. */
@@ -172,44 +170,11 @@ export class Sessions {
 
   /** Forgets keys that have expired. Now and then. */
   sweep(now: number): void {
-    this.#sessions.keys.sweep(now);
-  }
-
-  // What other nodes ask
-
-  /** The ids of all sessions. */
-  ids(): string[] {
-    return this.#sessions.ids();
-  }
-
-  /** True when this node owns the session, and the leg of that number can be found again. */
-  owns(session: string, leg: number): boolean {
-    return this.#sessions.get(session)?.legById(leg) !== undefined;
-  }
-
-  /** The devices that have part in the session, the caller's first. */
-  participants(id: string): Device[] {
-    return this.#sessions.get(id)?.devices() ?? [];
-  }
-
-  /** The number of the device's leg in a session of this node. */
-  legNumber(id: string, device: Device): number | undefined {
-    return this.#sessions.get(id)?.legOf(device)?.id;
-  }
-
-  /** Whose call rings the device in a session of this node. */
-  rungBy(id: string, device: Device): { user: string; device: string } | undefined {
-    const session = this.#sessions.get(id);
-    const leg = session?.legOf(device);
-    return leg && session?.rungBy(leg);
-  }
-
-  epochOf(id: string): number | undefined {
-    return this.#sessions.get(id)?.epoch;
+    this.table.keys.sweep(now);
   }
 
   /** How many sessions the device has part in, here and elsewhere. */
   load(device: Device): number {
-    return this.#sessions.load(device);
+    return this.table.load(device);
   }
 }

@@ -1,11 +1,11 @@
 import type { Family } from "../../wire/stun/transport-address.ts";
 
-/** Ports of one family. */
+/** The number of ports of one family. */
 const ports = 65_536;
 
 /**
- * Which relay ports the workers of one server have open: one byte for each, in memory that they share. A relay of one worker reaches
- * those of the others by it, and no other socket of the machine.
+ * The relay ports that the workers of one server have open: one byte for each port, in shared memory. By this, a relay of one
+ * worker reaches relays of the others, and no other sockets of the machine.
  */
 export class FleetPorts {
   static readonly bytes: number = 2 * ports;
@@ -17,18 +17,18 @@ export class FleetPorts {
   }
 
   has(family: Family, port: number): boolean {
-    return this.#open[place(family, port)] === 1;
+    return this.#open[indexOf(family, port)] === 1;
   }
 
   opened(family: Family, port: number): void {
-    this.#open[place(family, port)] = 1;
+    this.#open[indexOf(family, port)] = 1;
   }
 
   closed(family: Family, port: number): void {
-    this.#open[place(family, port)] = 0;
+    this.#open[indexOf(family, port)] = 0;
   }
 }
 
-function place(family: Family, port: number): number {
+function indexOf(family: Family, port: number): number {
   return (family - 1) * ports + port;
 }

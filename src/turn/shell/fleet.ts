@@ -23,14 +23,14 @@ export type FromWorker =
 
 /** A TURN server of several workers. */
 export interface TurnFleet extends TurnServer {
-  /** Ports of each worker; who hands out URLs spreads the clients over them. */
+  /** The ports of each worker, for spreading clients over them. */
   readonly workers: readonly TurnPorts[];
 }
 
 /**
- * Starts a server whose first worker is this thread, and the others threads of their own, each with its own ports: the n-th has the
- * ports of the first plus n, and its share of the relay ports. `failed` hears of a worker that ended by itself.
- * Rejects, with nothing left running, when one can't start.
+ * Starts a server of several workers. The first one is this thread, the others are threads of their own. The n-th worker has the
+ * ports of the first plus n, and its share of the relay ports. `failed` is called when a worker ends by itself. Rejects when one
+ * can't start, and then none is left running.
  */
 export async function startTurnFleet(
   options: TurnOptions,
@@ -78,7 +78,7 @@ export async function startTurnFleet(
   };
 }
 
-/** A worker as its starter sees it. */
+/** A worker, seen from the thread that started it. */
 class Member {
   readonly ports: TurnPorts;
   report: TurnReport;
@@ -144,7 +144,7 @@ class Member {
   }
 }
 
-/** The n-th worker's ports. A port that the first one was given by the system says nothing of the next: it takes any as well. */
+/** The n-th worker's ports. If the first worker takes any free port, the others do too. */
 function share(options: TurnOptions, n: number, count: number): TurnOptions {
   const [least, last] = options.relayPorts ?? defaultRelayPorts;
   const size = Math.floor((last - least + 1) / count);

@@ -3,24 +3,24 @@ import { errorCode } from "../../wire/stun/error-code.ts";
 import type { TransportAddress } from "../../wire/stun/transport-address.ts";
 import { isPublicAddress } from "./public-address.ts";
 
-/** Where a probe ended. */
+/** The step at which a probe ended. */
 export type ProbeStep = "resolve" | "connect" | "binding" | "allocate" | "relay" | "refresh";
 
-/** What a probe knows when it has failed. */
+/** A probe that has failed. */
 export interface FailedProbe {
   /** As configured, and as it was resolved. */
   readonly transport: "udp" | "tcp" | "tls";
   readonly port: number;
   readonly host: string | undefined;
   readonly step: ProbeStep;
-  /** The address that was told for the relay. */
+  /** The address of the relay, as the server told it. */
   readonly relayed: TransportAddress | undefined;
   /** The server's error, or 0. */
   readonly code: number;
   readonly error: Error;
 }
 
-/** What an operator should look at, in the words of who runs a server and not of who wrote it. */
+/** What an operator should look at. */
 export function probeAdvice(probe: FailedProbe): string {
   const { step, port, transport, code, error } = probe;
   if (code > 0) return refused(code);

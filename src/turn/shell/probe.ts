@@ -22,10 +22,10 @@ export type ProbeResult =
   | {
       readonly ok: true;
       readonly ms: number;
-      /** How the server sees us, and what it told for the relay. */
+      /** Our address as the server sees it, and the address of the relay. */
       readonly mapped: string;
       readonly relayed: string;
-      /** Data went out of the relay and came in; or the server doesn't relay to where we are, so that nothing is known. */
+      /** Whether data went through the relay both ways. It is not tried when the server doesn't relay to our address. */
       readonly data: "both ways" | "not tried";
     }
   | {
@@ -38,13 +38,13 @@ export type ProbeResult =
       readonly advice: string;
     };
 
-/** Of a connection, and of data through the relay. ms */
+/** Time-out of a connection, and of data through the relay. ms */
 const timeout = 2_000;
 const again = 400;
 
 /**
- * Asks a server for its Binding answer and for a relay, sends through the relay both ways, and gives it back. What comes in proves
- * that the relay's port is open, and that clients are told an address that leads to it. Never rejects.
+ * Asks a server for a Binding answer and for a relay, sends data through the relay both ways, and ends it. Data that arrives proves
+ * that the relay's port is open, and that clients are told the right address. Never rejects.
  */
 export async function probeTurn(target: ProbeTarget): Promise<ProbeResult> {
   const start = now();
@@ -107,7 +107,7 @@ async function open({ host: name, port, transport, username, credential }: Probe
   return { client, close: () => stream.destroy() };
 }
 
-/** IPv4, as browsers have it; IPv6 where there are no other relays. */
+/** Allocates an IPv4 relay, as browsers do; an IPv6 one if there is no IPv4. */
 async function allocate(client: TurnClient): Promise<TransportAddress> {
   try {
     return (await client.allocate(family.ipv4)).relayed;
@@ -118,13 +118,13 @@ async function allocate(client: TurnClient): Promise<TransportAddress> {
   }
 }
 
-/** A socket of ours is the peer: it sends to the relay, and the relay answers to wherever that came from. */
+/** Sends data both ways: a socket of ours is the peer. It sends to the relay, which then sends to that datagram's source. */
 async function relay(
   client: TurnClient,
   mapped: TransportAddress,
   relayed: TransportAddress,
 ): Promise<"both ways" | "not tried"> {
-  // Where the relay has our own address, the server takes us for another relay of its.
+  // If the relay has our own address, the server takes us for another of its relays.
   const here = formatAddress(mapped.address);
   if (familyOf(mapped.address) !== familyOf(relayed.address) || here === formatAddress(relayed.address))
     return "not tried";
@@ -160,7 +160,7 @@ async function relay(
 
 const hello = Uint8Array.of(0x68, 0x69);
 
-/** Says it again and again until it is heard, or the time is up: a datagram may be lost. */
+/** Repeats `say` until something is heard or the time is up, because datagrams may be lost. */
 function heard<T>(say: () => void, listen: (hear: (what: T) => void) => void, failure: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const end = now() + timeout;
@@ -185,7 +185,7 @@ function anyOf(host: string): string {
   return host.includes(":") ? "::" : "0.0.0.0";
 }
 
-/** As people write it. */
+/** The address as text. */
 function text({ address, port }: TransportAddress): string {
   const host = formatAddress(address);
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;

@@ -4,13 +4,18 @@ import { parseAddress } from "../../shared/ip-address.ts";
 import { type Family, family, familyOf } from "../../wire/stun/transport-address.ts";
 import { PeerPolicy } from "../peer-policy.ts";
 import type { TurnOptions } from "./options.ts";
-import type { RelayAddress } from "./relay-sockets.ts";
+
+/** The address that relays of one family are bound to, and the one that clients are told (another one behind NAT). */
+export interface RelayAddress {
+  readonly bind: string;
+  readonly advertised: Uint8Array;
+}
 
 /**
- * Where relays are bound and what clients are told, for each family that there can be relays of. Told is, in this order: what is
- * configured; the address that relays are bound to; a public address of an interface; a private one; loopback's. IPv6
- * relays are there only where something other than link-local and loopback is, or where they are asked for.
- * Throws a RangeError that names what is no address, or two of one family.
+ * The addresses of relays, by family. Clients are told, in this order of preference: the configured address; the one that relays
+ * are bound to; a public address of an interface; a private one; loopback. There are IPv6 relays only if the machine has an IPv6
+ * address other than link-local and loopback, or if they are configured. Throws a RangeError that names what is no address, or two
+ * addresses of one family.
  */
 export function relayAddresses(
   options: Pick<TurnOptions, "relayAddresses" | "publicAddresses" | "listen">,
@@ -29,7 +34,7 @@ export function relayAddresses(
   return found;
 }
 
-/** Where a socket that is bound to this address can be reached from this machine. */
+/** The address at which a socket that is bound to `bound` can be reached from this machine. */
 export function reachableAddress(bound: string): string {
   if (bound === "0.0.0.0") return "127.0.0.1";
   return bound === "::" ? "::1" : bound;
@@ -45,7 +50,7 @@ const everything = new PeerPolicy({
   hairpin: false,
 });
 
-/** False for what only a network of its own can reach. */
+/** False for addresses that are not reachable from the Internet. */
 export function isPublicAddress(address: Uint8Array): boolean {
   return everything.judgeHost(address, "") === "direct";
 }

@@ -1,27 +1,23 @@
-import { bindUdp, type UdpSocket, type UdpTarget } from "../../net/udp.ts";
+import { descriptorsShort, isExhausted } from "../../net/descriptors.ts";
+import { bindUdp } from "../../net/udp.ts";
+import type { UdpSocket, UdpTarget } from "../../net/udp-socket.ts";
 import { formatAddress } from "../../shared/ip-address.ts";
 import { type Family, family as families } from "../../wire/stun/transport-address.ts";
 import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../relay.ts";
 import type { FleetPorts } from "./fleet-ports.ts";
-import { reachableAddress } from "./public-address.ts";
-
-/** Where relays of one family are bound, and what clients are told instead where that differs (behind NAT). */
-export interface RelayAddress {
-  readonly bind: string;
-  readonly advertised: Uint8Array;
-}
+import { type RelayAddress, reachableAddress } from "./public-address.ts";
 
 export interface RelaySocketOptions {
   readonly addresses: Readonly<Partial<Record<Family, RelayAddress>>>;
   /** First and last port. */
   readonly ports: readonly [first: number, last: number];
   readonly dontFragment: boolean;
-  /** Where the workers of a server tell each other their relays. */
+  /** The relay ports of all workers of a server. */
   readonly fleet?: FleetPorts;
   random(bytes: number): Uint8Array;
 }
 
-/** Ports that are tried at random before all of them are, one after the other. */
+/** How many ports are tried at random before all are tried in order. */
 const guesses = 16;
 const receiveBuffer = 1 << 20;
 
@@ -56,18 +52,20 @@ export class RelaySockets implements RelayPorts {
   async #find({ family, shape }: RelayRequest): Promise<RelaySocket[] | undefined> {
     const address = this.#options.addresses[family];
     if (address === undefined) return undefined;
+    if (descriptorsShort()) return undefined;
     for (const port of this.#candidates(shape)) {
       const first = await this.#bind(family, address, port);
+      if (first === "exhausted") return undefined;
       if (first === undefined) continue;
       if (shape !== "pair") return [first];
       const second = await this.#bind(family, address, port + 1);
-      if (second !== undefined) return [first, second];
+      if (typeof second === "object") return [first, second];
       first.close();
     }
     return undefined;
   }
 
-  /** Ports to try: some at random, then every one from a random place on. */
+  /** Ports to try: some at random, then all of them, from a random one on. */
   *#candidates(shape: RelayRequest["shape"]): Generator<number> {
     const [least, last] = this.#options.ports;
     const step = shape === "any" ? 1 : 2;
@@ -79,13 +77,18 @@ export class RelaySockets implements RelayPorts {
     for (let index = 0; index < count; index++) yield first + ((start + index) % count) * step;
   }
 
-  /** Below the limit, which is at most 2¹⁶; of 32 random bits the remainder is even enough. */
+  /** A random number below the limit. For limits up to 2¹⁶, 32 random bits make the bias negligible. */
   #random(limit: number): number {
     const [a = 0, b = 0, c = 0, d = 0] = this.#options.random(4);
     return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) % limit;
   }
 
-  async #bind(family: Family, address: RelayAddress, port: number): Promise<RelaySocket | undefined> {
+  /** Undefined: somebody has this port. Exhausted: no other port can be had either. */
+  async #bind(
+    family: Family,
+    address: RelayAddress,
+    port: number,
+  ): Promise<RelaySocket | "exhausted" | undefined> {
     const { fleet } = this.#options;
     const socket = new BoundRelay(() => {
       this.#open--;
@@ -93,8 +96,8 @@ export class RelaySockets implements RelayPorts {
     });
     try {
       await socket.bind(address.bind, port, fleet && { fleet, family, address });
-    } catch {
-      return undefined;
+    } catch (error) {
+      return isExhausted(error) ? "exhausted" : undefined;
     }
     this.#open++;
     fleet?.opened(family, port);
@@ -102,7 +105,7 @@ export class RelaySockets implements RelayPorts {
   }
 }
 
-/** What a relay must know to meet relays of other workers. */
+/** What a relay needs to reach relays of other workers. */
 interface Siblings {
   readonly fleet: FleetPorts;
   readonly family: Family;
@@ -150,7 +153,7 @@ class BoundRelay implements RelaySocket {
     this.#closed();
   }
 
-  /** Relays of other workers are on this machine, where only their ports are ours: their address is the one clients know. */
+  /** Exchanges data with relays of other workers: on this machine by their ports, under the address that clients know. */
   #receiveAmong({ fleet, family, address }: Siblings) {
     const here = reachableAddress(address.bind);
     const known = formatAddress(address.advertised);

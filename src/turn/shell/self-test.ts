@@ -6,8 +6,8 @@ import { StreamSplitter } from "../../wire/stun/stream-splitter.ts";
 import { type Family, family, familyOf, type TransportAddress } from "../../wire/stun/transport-address.ts";
 import type { StaticUser } from "../credentials.ts";
 import type { TurnMachine } from "../machine.ts";
+import type { RelayAddress } from "./public-address.ts";
 import { reachableAddress } from "./public-address.ts";
-import type { RelayAddress } from "./relay-sockets.ts";
 import { TurnClient } from "./turn-client.ts";
 
 /** What the test found. `step` and `failure` say where it ended and why. */

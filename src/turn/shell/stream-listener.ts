@@ -6,18 +6,16 @@ import type { Allocation } from "../allocation.ts";
 import type { Client } from "../client.ts";
 import type { TurnLimits } from "../limits.ts";
 import type { TurnMachine } from "../machine.ts";
-import { sourceGroupName } from "../source-group.ts";
 
-/** Answers that wait in a connection beyond this end it: who doesn't read needs none. */
+/** A connection in which more bytes of answers wait is closed: its client does not read. */
 const mostAnswers = 1 << 20;
 
-/** Takes TCP and TLS connections: as many as one address may have, and for long only those that allocate. */
+/** Serves TCP and TLS connections. Closes those without an allocation after a while. */
 export class StreamListener {
   readonly #machine: TurnMachine;
   readonly #limits: TurnLimits;
   readonly #now: () => number;
   readonly #clients = new Set<StreamClient>();
-  readonly #byAddress = new Map<string, number>();
 
   constructor(machine: TurnMachine, now: () => number) {
     this.#machine = machine;
@@ -34,19 +32,12 @@ export class StreamListener {
     const bytes = parseAddress(socket.remoteAddress);
     if (bytes === undefined) return undefined;
     const source = { address: unmapped(bytes), port: socket.remotePort };
-    const group = sourceGroupName(source.address);
-    const count = this.#byAddress.get(group) ?? 0;
-    if (count >= this.#limits.connectionsPerAddress || this.#clients.size >= this.#limits.connections) {
-      stats.refuse("connections");
-      return undefined;
-    }
-    this.#byAddress.set(group, count + 1);
     const client = new StreamClient(socket, transport, source, this.#limits.sendBuffer, this.#now());
     this.#clients.add(client);
     return {
       data: (chunk) => {
         const now = this.#now();
-        // Letters look like ChannelData: who doesn't begin with STUN is somebody else.
+        // Text looks like ChannelData: a client that doesn't begin with STUN speaks another protocol.
         const stranger = !client.spoke && (chunk[0] ?? 0xff) > 3;
         client.spoke = true;
         if (stranger || !client.splitter.push(chunk, (message) => this.#take(client, message, now))) {
@@ -56,9 +47,6 @@ export class StreamListener {
       },
       closed: () => {
         this.#clients.delete(client);
-        const left = (this.#byAddress.get(group) ?? 1) - 1;
-        if (left === 0) this.#byAddress.delete(group);
-        else this.#byAddress.set(group, left);
         this.#machine.disconnected(client);
       },
     };
@@ -87,9 +75,9 @@ class StreamClient implements Client {
   readonly splitter = new StreamSplitter();
   allocation: Allocation | undefined;
   pending: Uint8Array | undefined;
-  /** It has sent something. */
+  /** The client has sent something. */
   spoke = false;
-  /** Since when it has no allocation. */
+  /** Since when the client has had no allocation. */
   idleSince: number;
   readonly #socket: StreamSocket;
   readonly #sendBuffer: number;
@@ -118,7 +106,7 @@ class StreamClient implements Client {
 
   relay(bytes: Uint8Array, length: number): boolean {
     if (this.#socket.buffered + length > this.#sendBuffer) return false;
-    // RFC 8656 §12.5: over a stream ChannelData is padded; STUN messages are by nature.
+    // RFC 8656 §12.5: over a stream, ChannelData is padded. STUN messages always are.
     const message = new Uint8Array((length + 3) & ~3);
     message.set(bytes.subarray(0, length));
     this.#socket.write(message);

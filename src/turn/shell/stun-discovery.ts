@@ -1,9 +1,10 @@
 import { interfaceAddresses } from "../../net/interfaces.ts";
 import { resolveHost } from "../../net/resolve.ts";
-import { bindUdp, type UdpSocket } from "../../net/udp.ts";
+import { bindUdp } from "../../net/udp.ts";
+import type { UdpSocket } from "../../net/udp-socket.ts";
 import { formatAddress } from "../../shared/ip-address.ts";
 import { type Family, family, familyOf } from "../../wire/stun/transport-address.ts";
-import { parseIceUrl } from "./ice-url.ts";
+import { parseIceUrl } from "../ice-url.ts";
 import { defaultRelayPorts, type TurnOptions } from "./options.ts";
 import { relayAddresses } from "./public-address.ts";
 import { TurnClient } from "./turn-client.ts";

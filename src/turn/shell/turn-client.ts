@@ -32,13 +32,13 @@ import {
 import { MessageWriter } from "../../wire/stun/writer.ts";
 
 const udp = 17;
-/** A request is sent so often, each time waiting for this long. ms */
+/** How often a request is sent, and how long it waits for an answer each time (ms). */
 const tries = 3;
 const tryFor = 700;
 
-/** What a server refused, or that it doesn't answer. */
+/** A server refused, or did not answer. */
 export class TurnClientError extends Error {
-  /** 0: no answer. */
+  /** The server's error code; 0 if it did not answer. */
   readonly code: number;
 
   constructor(code: number, message: string) {
@@ -47,7 +47,7 @@ export class TurnClientError extends Error {
   }
 }
 
-/** A TURN client as small as it can be, for the server's test of itself and for diagnosis. */
+/** A minimal TURN client, for the self-test and for diagnosis. */
 export class TurnClient {
   readonly #send: (bytes: Uint8Array) => void;
   readonly #username: string;
@@ -56,7 +56,7 @@ export class TurnClient {
   #key: Uint8Array | undefined;
   #realm: Uint8Array | undefined;
   #nonce: Uint8Array | undefined;
-  /** Hears what peers send: by a channel, or from an address. */
+  /** Called with what peers send: by a channel's number, or from an address. */
   onData: (payload: Uint8Array, from: TransportAddress | number) => void = () => {};
 
   constructor(send: (bytes: Uint8Array) => void, username: string, password: string) {
@@ -85,7 +85,7 @@ export class TurnClient {
     if (payload !== undefined && from !== undefined) this.onData(payload, from);
   }
 
-  /** The address that the server sees. */
+  /** Our address, as the server sees it. */
   async binding(): Promise<TransportAddress> {
     return address(await this.#ask(method.binding, () => {}, false), attribute.xorMappedAddress);
   }
@@ -144,7 +144,7 @@ export class TurnClient {
     this.#send(encodeChannelData(channel, payload, true));
   }
 
-  /** Asks again with what a challenge told. */
+  /** Sends a request; after a challenge, again with credentials. */
   async #request(what: number, fill: Fill): Promise<StunMessage> {
     for (let attempt = 0; ; attempt++)
       try {

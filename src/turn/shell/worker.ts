@@ -4,7 +4,7 @@ import { startTurn, type TurnServer } from "../server.ts";
 import type { FromWorker, ToWorker } from "./fleet.ts";
 import type { TurnOptions } from "./options.ts";
 
-/** How often the starter is told the numbers. ms */
+/** How often the numbers are reported to the thread that started this one. ms */
 const reportInterval = 500;
 
 let turn: TurnServer | undefined;

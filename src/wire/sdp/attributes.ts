@@ -21,7 +21,7 @@ export function attributes(lines: readonly string[], name: string): string[] {
   return lines.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length));
 }
 
-/** What the section says, else what the session says for all (RFC 8866 §5.13). */
+/** The attribute of the section, or else that of the session (RFC 8866 §5.13). */
 export function inherited(
   description: SessionDescription,
   section: MediaSection,
@@ -53,12 +53,12 @@ export function mid(section: MediaSection): string | undefined {
   return attribute(section.lines, "mid");
 }
 
-/** True for a section with port 0 that isn't just bundled with another (RFC 3264 §6, RFC 8843 §6). */
+/** True for a section with port 0 that is not bundle-only (RFC 3264 §6, RFC 8843 §6). */
 export function isRejected(section: MediaSection): boolean {
   return mediaLine(section).port === "0" && attribute(section.lines, "bundle-only") === undefined;
 }
 
-/** Whether media is sent, received or both; `sendrecv` where nobody says anything (RFC 8866 §6.7). */
+/** The direction of media; `sendrecv` if there is no attribute (RFC 8866 §6.7). */
 export function direction(description: SessionDescription, section: MediaSection): Direction {
   for (const lines of [section.lines, description.session])
     for (const line of lines)
@@ -75,7 +75,7 @@ export function withDirection(section: MediaSection, wanted: Direction): MediaSe
   return { lines: lines.toSpliced(at < 0 ? lines.length : at, 0, `a=${wanted}`) };
 }
 
-/** What ICE checks this section's candidates with; undefined unless both are known. */
+/** The ufrag and password of a section. Undefined unless both are there. */
 export function iceCredentials(
   description: SessionDescription,
   section: MediaSection,

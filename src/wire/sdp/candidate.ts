@@ -1,4 +1,4 @@
-/** A candidate as it trickles: what `RTCIceCandidate.toJSON()` gives. */
+/** A trickled candidate, as `RTCIceCandidate.toJSON()` gives it. */
 export interface TrickleCandidate {
   /** `candidate:…` (RFC 8839 §5.1); empty for the end of candidates. */
   readonly candidate: string;
@@ -7,7 +7,7 @@ export interface TrickleCandidate {
   readonly usernameFragment?: string | null;
 }
 
-/** The fields of a candidate that something depends on. */
+/** The fields of a candidate that are used here. */
 export interface CandidateFields {
   readonly component: number;
   /** Lower case. */
@@ -16,20 +16,20 @@ export interface CandidateFields {
   readonly address: string;
   readonly port: number;
   readonly type: string;
-  /** Of the extension `ufrag`, which browsers add. */
+  /** The value of the extension `ufrag`, which browsers add. */
   readonly ufrag: string | undefined;
 }
 
-/** Characters of one candidate. */
+/** The most characters of a candidate. */
 const longestCandidate = 512;
 
-/** `candidate:…`, whatever of `a=` and `candidate:` stood in front of it. */
+/** A candidate as `candidate:…`, whether or not it begins with `a=` or `candidate:`. */
 export function candidateText(written: string): string {
   const text = written.startsWith("a=") ? written.slice(2) : written;
   return text.startsWith("candidate:") ? text : `candidate:${text}`;
 }
 
-/** Undefined for what is no candidate. */
+/** Parses a candidate. Undefined for anything else. */
 export function parseCandidate(written: string): CandidateFields | undefined {
   if (written.length > longestCandidate) return undefined;
   const [foundation, component, transport, priority, address, port, typ, type, ...rest] = candidateText(

@@ -10,18 +10,18 @@ import {
 import { type CandidateFields, candidateText, parseCandidate, type TrickleCandidate } from "./candidate.ts";
 import type { MediaSection, SessionDescription } from "./description.ts";
 
-/** Candidates of one description, beyond which more are dropped. */
+/** The most candidates of one description. More are dropped. */
 const mostCandidates = 64;
 
-/** A description without candidates, and what stood in it, to be trickled after it. */
+/** A description without candidates, and its candidates, to be trickled after it. */
 export interface Stripped {
   readonly description: SessionDescription;
   readonly candidates: readonly TrickleCandidate[];
-  /** True when it said that there are no more (`a=end-of-candidates`, RFC 8838). */
+  /** True when it had `a=end-of-candidates` (RFC 8838). */
   readonly complete: boolean;
 }
 
-/** Takes the candidates out of a description. */
+/** Removes the candidates from a description. */
 export function stripCandidates(description: SessionDescription): Stripped {
   const candidates: TrickleCandidate[] = [];
   let complete = attribute(description.session, "end-of-candidates") !== undefined;
@@ -48,8 +48,8 @@ export interface Aggregated {
 }
 
 /**
- * Puts trickled candidates under the sections that they name, for a peer that knows no trickle. With `complete` it says that no
- * more come (RFC 8838 §14).
+ * Adds trickled candidates to the sections that they name, for a peer without trickle ICE. `complete` adds end-of-candidates
+ * (RFC 8838 §14).
  */
 export function addCandidates(
   description: SessionDescription,
@@ -87,8 +87,8 @@ export function addCandidates(
 }
 
 /**
- * Sets `c=` and the port of `m=` to the default candidate (RFC 8839 §4.2.1.2), which is where peers without ICE send to: relayed
- * before reflexive before host, UDP, component 1, IPv4 where there is a choice. Bundled sections without candidates are left alone.
+ * Sets `c=` and the port of `m=` to the default candidate (RFC 8839 §4.2.1.2), which peers without ICE send to: relayed before
+ * reflexive before host, UDP, component 1, preferably IPv4. Bundled sections without candidates are left alone.
  */
 export function withDefaultCandidates(description: SessionDescription): SessionDescription {
   const media = description.media.map((section) => {
@@ -105,7 +105,7 @@ function isCandidateLine(line: string): boolean {
   return line.startsWith("a=candidate:") || line === endOfCandidates;
 }
 
-/** Which section a candidate is of: the one of its mid, else that of its index. */
+/** The section of a candidate, by its mid, or else by its index. */
 function sectionOf(description: SessionDescription, one: TrickleCandidate): number | undefined {
   const { media } = description;
   const index =
@@ -120,7 +120,7 @@ function defaultCandidate(section: MediaSection): CandidateFields | undefined {
   let best: CandidateFields | undefined;
   for (const value of attributes(section.lines, "candidate")) {
     const one = parseCandidate(value);
-    // The names of mDNS mean nothing to a peer that takes this address for a place to send to.
+    // A peer can't send to an mDNS name.
     if (one === undefined || one.component !== 1 || one.transport !== "udp" || one.address.endsWith(".local"))
       continue;
     if (
@@ -133,7 +133,7 @@ function defaultCandidate(section: MediaSection): CandidateFields | undefined {
   return best;
 }
 
-/** A type outweighs a family. */
+/** The rank of a candidate as the default: first by its type, then by its address family. */
 function rank({ type, address }: CandidateFields): number {
   return preference.indexOf(type) * 2 + (address.includes(":") ? 0 : 1);
 }
@@ -143,7 +143,7 @@ function withAddress(section: MediaSection, { address, port }: CandidateFields):
   const [, ...rest] = section.lines;
   const lines = [formatMediaLine({ ...mediaLine(section), port: String(port) }), ...rest];
   const at = lines.findIndex((line) => line.startsWith("c="));
-  // Behind `m=` stands at most `i=`, then `c=` (RFC 8866 §5).
+  // After `m=` comes an optional `i=`, then `c=` (RFC 8866 §5).
   return {
     lines:
       at < 0

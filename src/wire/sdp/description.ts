@@ -1,14 +1,14 @@
-/** One `m=` section: its lines without their ends, of which the first is the `m=` line. */
+/** A media section: its lines without line ends, the first of which is the `m=` line. */
 export interface MediaSection {
   readonly lines: readonly string[];
 }
 
 /**
- * A session description as its lines (RFC 8866), none of which is lost or moved. Parts of it are replaced, never written to.
- * Whatever the line ends were, CRLF is written.
+ * A session description as its lines (RFC 8866), all of them in their order. It is immutable: changes make a new one. It is written
+ * with CRLF, whatever the line ends were.
  */
 export interface SessionDescription {
-  /** The lines in front of the first `m=`. */
+  /** The lines before the first `m=`. */
   readonly session: readonly string[];
   readonly media: readonly MediaSection[];
 }
@@ -20,7 +20,7 @@ const descriptionLimits = {
   lines: 4_096,
 } as const;
 
-/** Undefined for what begins with no `v=0`, has a line that is not `x=…`, or is beyond the limits. */
+/** Parses a description. Undefined if it does not begin with `v=0`, has a line that is not `x=…`, or exceeds the limits. */
 export function parseDescription(text: string): SessionDescription | undefined {
   if (text.length > descriptionLimits.text) return undefined;
   const lines = splitLines(text);
@@ -47,7 +47,7 @@ export function formatDescription({ session, media }: SessionDescription): strin
   return text;
 }
 
-/** Lines at LF or CRLF; empty ones at the end are none. */
+/** Splits a text at LF or CRLF, without empty lines at the end. */
 export function splitLines(text: string): string[] {
   const lines = text.split("\n");
   for (const [index, line] of lines.entries()) if (line.endsWith("\r")) lines[index] = line.slice(0, -1);

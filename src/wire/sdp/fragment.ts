@@ -5,19 +5,19 @@ import { splitLines } from "./description.ts";
 /** The media type of a fragment. */
 export const fragmentType = "application/trickle-ice-sdpfrag";
 
-/** What one `application/trickle-ice-sdpfrag` says (RFC 8840 §9). */
+/** The contents of an `application/trickle-ice-sdpfrag` (RFC 8840 §9). */
 export interface Fragment {
   readonly candidates: readonly TrickleCandidate[];
   /** True when no more candidates come, for the whole session or one of its sections. */
   readonly complete: boolean;
-  /** Of the generation that it is about, if it says so. */
+  /** The ufrag of its generation, if it has one. */
   readonly ufrag: string | undefined;
   readonly pwd: string | undefined;
 }
 
 const mostLines = 512;
 
-/** Undefined for what is no fragment: too long, a line of another kind than `a=` and `m=`, or a candidate that is none. */
+/** Parses a fragment. Undefined if it is too long, has lines other than `a=` and `m=`, or a malformed candidate. */
 export function parseFragment(text: string): Fragment | undefined {
   if (text.length > 65_536) return undefined;
   const lines = splitLines(text);
@@ -49,14 +49,14 @@ export function parseFragment(text: string): Fragment | undefined {
   };
 }
 
-/** The inverse. Candidates without a mid are left out. */
+/** Writes a fragment. Candidates without a mid are left out. */
 export function formatFragment({ candidates, complete, ufrag, pwd }: Fragment): string {
   let text = ufrag === undefined ? "" : `a=ice-ufrag:${ufrag}\r\n`;
   if (pwd !== undefined) text += `a=ice-pwd:${pwd}\r\n`;
   const mids = new Set(candidates.map((one) => one.sdpMid));
   for (const name of mids) {
     if (name == null) continue;
-    // What stands in this line is not looked at (RFC 8840 §9.2).
+    // The contents of this line are ignored (RFC 8840 §9.2).
     text += `m=audio 9 RTP/AVP 0\r\na=mid:${name}\r\n`;
     for (const one of candidates)
       if (one.sdpMid === name && one.candidate !== "") text += `a=${candidateText(one.candidate)}\r\n`;

@@ -17,9 +17,9 @@ const mirrored: Readonly<Record<Direction, Direction>> = {
 };
 
 /**
- * Answers an offer that changes directions only, in the name of a peer that can't be asked: what it said last, with each
- * direction cut down to what the offer leaves of it, and a higher version (RFC 3264 §6.1, §8). `last` is what the peer itself said
- * last, be it an offer or an answer, and never what was answered for it; `role` the DTLS role that it has, where that was an offer.
+ * Answers an offer that changes directions only, on behalf of a peer that can't be asked: with what the peer said last, each
+ * direction reduced to what the offer allows, and a higher version (RFC 3264 §6.1, §8). `last` is the peer's own last
+ * description, an offer or an answer, and never one that was made on its behalf. `role`: its DTLS role, if `last` is an offer.
  */
 export function holdAnswer(
   offer: SessionDescription,
@@ -37,14 +37,14 @@ export function holdAnswer(
   return { session: withVersion(withRole({ lines: last.session }, role).lines, version), media };
 }
 
-/** The answer to a section that is turned down: port 0 (RFC 3264 §6). */
+/** The answer to a section that is rejected: port 0 (RFC 3264 §6). */
 export function turnedDown(section: MediaSection): MediaSection {
   const name = mid(section);
   const lines = [formatMediaLine({ ...mediaLine(section), port: "0" }), "c=IN IP4 0.0.0.0", "a=inactive"];
   return { lines: name === undefined ? lines : [...lines, `a=mid:${name}`] };
 }
 
-/** The same session lines with this version in `o=` (RFC 8866 §5.2). */
+/** The session lines with this version in `o=` (RFC 8866 §5.2). */
 function withVersion(session: readonly string[], version: number): string[] {
   return session.map((line) => {
     if (!line.startsWith("o=")) return line;

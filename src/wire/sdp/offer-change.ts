@@ -2,8 +2,8 @@ import { bundle, iceCredentials, isRejected, mediaLine, mid } from "./attributes
 import type { MediaSection, SessionDescription } from "./description.ts";
 
 /**
- * What a description of an established call asks for, against the last one of the same sender:
- * - `direction-only`: hold and resume, or nothing at all; who can't be asked may have it answered for them.
+ * How an offer in an established call differs from the sender's last description:
+ * - `direction-only`: hold and resume, or no change. It can be answered on behalf of a peer that can't be asked.
  * - `ice-restart`: new ICE credentials, whatever else changes with them.
  * - `media-change`: sections were added, turned off or on, or lost formats.
  */
@@ -20,7 +20,7 @@ export function offerChange(last: SessionDescription, offer: SessionDescription)
   return bundle(last).join(" ") === bundle(offer).join(" ") ? "direction-only" : "media-change";
 }
 
-/** True when a section that goes on has other credentials (RFC 8839 §4.4.1.1.1). */
+/** True when a section that stays has new credentials (RFC 8839 §4.4.1.1.1). */
 function restartsIce(last: SessionDescription, offer: SessionDescription): boolean {
   return offer.media.some((section, index) => {
     const before = last.media[index];
@@ -30,13 +30,13 @@ function restartsIce(last: SessionDescription, offer: SessionDescription): boole
   });
 }
 
-/** What a section is about, without where it is sent from and whether. */
+/** A section without its transport addresses and its direction. */
 function shape(section: MediaSection): string {
   const { kind, protocol } = mediaLine(section);
   return `${kind} ${isRejected(section)} ${protocol} ${mid(section)}`;
 }
 
-/** Who answered with some of the formats may offer all that it knows, the next time. */
+/** True when formats are missing. There may be more: a peer that answered with some formats may then offer all that it has. */
 function lostFormats(before: MediaSection, section: MediaSection): boolean {
   const offered = new Set(mediaLine(section).formats.split(" "));
   return mediaLine(before)

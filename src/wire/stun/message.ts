@@ -29,8 +29,14 @@ export class StunMessage {
     this.attributes = attributes;
   }
 
+  /** It is of RFC 3489, which had no cookie: its transaction id begins where the cookie would be. */
+  get classic(): boolean {
+    return readU32(this.bytes, 4) !== magicCookie;
+  }
+
+  /** 12 bytes, or 16 of a {@link classic} message. */
   get transactionId(): Uint8Array {
-    return this.bytes.subarray(8, headerBytes);
+    return this.bytes.subarray(this.classic ? 4 : 8, headerBytes);
   }
 
   /** The first attribute of the type (RFC 8489 §14: later ones are ignored). */
@@ -53,13 +59,28 @@ function looksLikeStun(bytes: Uint8Array): boolean {
   return bytes.length >= headerBytes && (bytes[0] ?? 0xff) < 4 && readU32(bytes, 4) === magicCookie;
 }
 
+/** The type of a Binding request. */
+const bindingRequest = 0x0001;
+
+/**
+ * Parses a Binding request of RFC 3489, which has no cookie (RFC 5389 §12.2); undefined for everything else. Without the cookie only
+ * this one type and a length that fits tell it from noise.
+ */
+export function parseClassicBinding(bytes: Uint8Array): StunMessage | undefined {
+  if (bytes.length < headerBytes || readU16(bytes, 0) !== bindingRequest) return undefined;
+  return readU32(bytes, 4) === magicCookie ? undefined : parseAttributes(bytes);
+}
+
 /**
  * Parses exactly one message (RFC 8489 §5 and §14). Undefined for anything malformed: a wrong length, an attribute that
  * leaves the message, a FINGERPRINT that is not last. Of what follows MESSAGE-INTEGRITY only MESSAGE-INTEGRITY-SHA256 and
  * FINGERPRINT are kept, of what follows MESSAGE-INTEGRITY-SHA256 only FINGERPRINT (§14.5, §14.6).
  */
 export function parseMessage(bytes: Uint8Array): StunMessage | undefined {
-  if (!looksLikeStun(bytes)) return undefined;
+  return looksLikeStun(bytes) ? parseAttributes(bytes) : undefined;
+}
+
+function parseAttributes(bytes: Uint8Array): StunMessage | undefined {
   const length = readU16(bytes, 2);
   if (length % 4 !== 0 || length + headerBytes !== bytes.length) return undefined;
   const attributes: Attribute[] = [];

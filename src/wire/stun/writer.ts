@@ -6,12 +6,15 @@ export class MessageWriter {
   #bytes: Uint8Array;
   #length = headerBytes;
 
-  /** `room` is a guess of the final size; it grows where that is too small. */
+  /**
+   * The transaction id has 12 bytes, or 16 of a message without a cookie (RFC 3489). `room` is a guess of the final size; it
+   * grows where that is too small.
+   */
   constructor(ofMethod: number, ofClass: MessageClass, transactionId: Uint8Array, room = 256) {
     this.#bytes = new Uint8Array(room);
     writeU16(this.#bytes, 0, messageType(ofMethod, ofClass));
     writeU32(this.#bytes, 4, magicCookie);
-    this.#bytes.set(transactionId, 8);
+    this.#bytes.set(transactionId, headerBytes - transactionId.length);
   }
 
   /** Bytes so far. */

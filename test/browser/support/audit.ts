@@ -30,9 +30,9 @@ export function audit(page: Page): Promise<string[]> {
     for (const id of ids)
       if (ids.filter((one) => one === id).length > 1) problems.push(`two have the id ${id}`);
     if (document.documentElement.scrollWidth > innerWidth) problems.push("the page scrolls sideways");
-    const wide = innerWidth >= 720 && document.querySelector(".desk") !== null;
+    const wide = innerWidth >= 720 && document.querySelector(".layout") !== null;
     if (wide && document.documentElement.scrollHeight > innerHeight)
-      problems.push("the desk is higher than the window");
+      problems.push("the layout is higher than the window");
 
     for (const element of root.querySelectorAll(
       "button, a, input, textarea, video, [role=img], [role=group], section, nav",

@@ -28,10 +28,10 @@ const quiet = [
 ];
 const flags: Readonly<Record<Camera, readonly string[]>> = {
   fake: [
-    "--use-fake-device-for-media-stream",
+    "--use-fake-device-for-media-stream=fps=10",
     "--use-fake-ui-for-media-stream",
     // Who may use the camera tells its addresses, but for the shell, where that can't be granted. No phone knows mDNS names.
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--disable-features=WebRtcHideLocalIpsWithMdns,AudioServiceOutOfProcess",
   ],
   denied: ["--use-fake-device-for-media-stream"],
   none: [],
@@ -89,11 +89,11 @@ export async function openTab(where: Browser | BrowserContext, address: string):
   return { page, errors, decoded };
 }
 
-/** Waits until the tab decodes video: 10 frames more than now. Rejects when that takes too long. */
+/** Waits until the tab decodes video: 5 frames more than now. Rejects when that takes too long. */
 export async function seesVideo(tab: Tab, within = 10_000): Promise<void> {
   const before = await tab.decoded();
   const deadline = Date.now() + within;
-  while ((await tab.decoded()) < before + 10) {
+  while ((await tab.decoded()) < before + 5) {
     if (Date.now() > deadline)
       throw new Error(`no video: ${before} frames before, ${await tab.decoded()} now`);
     await tab.page.waitForTimeout(100);

@@ -321,7 +321,7 @@ export const callChecks: readonly Check[] = [
   },
   {
     rule: "S18",
-    title: "calls that cross are told to both, the lower id survives, the other one ends merged",
+    title: "glare is told to both, the call with the lower id survives, the other one ends merged",
     async run(t) {
       const [alice, bob] = [t.user("alice"), t.user("bob")];
       const a = await t.connect(alice, "web");

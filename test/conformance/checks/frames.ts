@@ -207,4 +207,16 @@ export const frameChecks: readonly Check[] = [
       await innocent.ok("status", { status: "undisturbed" });
     },
   },
+  {
+    rule: "F11",
+    title:
+      "frames that are no requests count as well: a flood of pings is closed with 4203; another client goes on",
+    async run(t) {
+      const innocent = await t.connect(t.user("bob"), "web");
+      const client = await t.connect(t.user("alice"), "web");
+      for (let n = 0; n < 8_000 && client.closeCode === undefined; n++) client.send({ type: "ping" });
+      await closesWith(client, 4203);
+      await innocent.ok("status", { status: "undisturbed" });
+    },
+  },
 ];

@@ -236,6 +236,31 @@ describe("requests", () => {
     assert.equal((await fetch(url)).status, 200);
   });
 
+  test("a Host header that is none, or two, are refused, and choose no path", async () => {
+    const { server, faults } = await start({ fetch: (request) => new Response(`path ${request.url}`) });
+    const ask = async (head: string): Promise<string> => {
+      const raw = await RawSocket.open(server.port);
+      raw.socket.write(head);
+      return await raw.until("\r\n\r\n");
+    };
+    for (const host of ["localhost/metrics?", "localhost/metrics#", "a@b", "a b", "", "a, b", "\\metrics"])
+      assert.match(await ask(`GET /x HTTP/1.1\r\nHost: ${host}\r\n\r\n`), /^HTTP\/1.1 400 /, host);
+    assert.match(await ask("GET /x HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n"), /^HTTP\/1.1 400 /);
+    assert.match(await ask("GET /x HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), /^HTTP\/1.1 400 /);
+    assert.match(await ask("GET /x HTTP/1.1\r\n\r\n"), /^HTTP\/1.1 400 /);
+    const upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
+    const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    const upgraded = await ask(`GET /x HTTP/1.1\r\nHost: localhost/any?\r\n${upgrade}${key}\r\n`);
+    assert.match(upgraded, /^HTTP\/1.1 400 /);
+    const twice = await ask(`GET /any HTTP/1.1\r\nHost: a\r\nHost: b\r\n${upgrade}${key}\r\n`);
+    assert.match(twice, /^HTTP\/1.1 400 /);
+    // An absolute target, as a proxy would send it, names the path alone.
+    const absolute = await RawSocket.open(server.port);
+    absolute.socket.write("GET http://elsewhere.example/y HTTP/1.1\r\nHost: a.example:81\r\n\r\n");
+    assert.match(await absolute.until("path"), /^HTTP\/1.1 200 [\s\S]*http:\/\/a.example:81\/y/);
+    assert.deepEqual(faults, []);
+  });
+
   test("HTTP/1.0 without a Host header, as a load balancer's check has it, is a request", async () => {
     const { server, faults } = await start({
       fetch: (request) => new Response(`${request.method} ${new URL(request.url).pathname}`),

@@ -93,7 +93,8 @@ describe("as a library", () => {
   });
 
   test("development mode must be asked for; a wrong option is an error that names it", async () => {
-    const server = await createSwitchboard({ port: 0, host: "127.0.0.1", log: { level: "silent" } });
+    const turn = { embedded: false };
+    const server = await createSwitchboard({ port: 0, host: "127.0.0.1", turn, log: { level: "silent" } });
     await expect(signIn(server, "dev:alice")).rejects.toThrow("4303");
     await server.stop();
     // @ts-expect-error: a name that is none

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync } from "node:fs";
 import { connect } from "node:tls";
 import { loadSettings } from "../../../src/config/load.ts";
-import { type Switchboard, startSwitchboard } from "../../../src/main.ts";
+import { type SwitchboardServer, startSwitchboard } from "../../../src/server/listen.ts";
 import { createLog } from "../../../src/telemetry/log.ts";
 import { probeTurn } from "../../../src/turn/shell/probe.ts";
 import { makeCertificate, temporaryFolder } from "../../support/certificates.ts";
 import { freePort } from "../../support/free-port.ts";
 
-let server: Switchboard;
+let server: SwitchboardServer;
 
 beforeAll(async () => {
   const folder = temporaryFolder();

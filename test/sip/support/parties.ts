@@ -199,7 +199,7 @@ export async function eventually(
   for (;;) {
     if (await holds()) return;
     if (Date.now() > end) throw new Error(`waited ${patience} ms for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

@@ -1,12 +1,15 @@
 import { stunCrypto } from "../../../src/net/stun-crypto.ts";
 import { formatAddress, parseAddress } from "../../../src/shared/ip-address.ts";
+import type { Allocation } from "../../../src/turn/allocation.ts";
+import type { Client } from "../../../src/turn/client.ts";
+import type { DatagramTarget } from "../../../src/turn/datagram-socket.ts";
 import type { TurnEvent } from "../../../src/turn/events.ts";
 import { defaultTurnLimits, type TurnLimits } from "../../../src/turn/limits.ts";
 import { type MachineOptions, TurnMachine } from "../../../src/turn/machine.ts";
 import type { PeerPolicyOptions } from "../../../src/turn/peer-policy.ts";
 import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../../../src/turn/relay.ts";
-import { type DatagramTarget, UdpListener } from "../../../src/turn/udp-listener.ts";
-import { type Family, family } from "../../../src/wire/stun/transport-address.ts";
+import { UdpListener } from "../../../src/turn/udp-listener.ts";
+import { type Family, family, type TransportAddress } from "../../../src/wire/stun/transport-address.ts";
 
 /** What left the machine. */
 export interface Sent {
@@ -56,7 +59,7 @@ class FakePorts implements RelayPorts {
   families: Family[] = [family.ipv4, family.ipv6];
   dontFragment = true;
   readonly live = new Set<FakeRelay>();
-  /** Wishes are held until {@link flush} where this is set. */
+  /** Requests for relays wait until {@link flush} if this is set. */
   slow = false;
   free = Number.POSITIVE_INFINITY;
   #next = 50_000;
@@ -90,6 +93,29 @@ class FakePorts implements RelayPorts {
   }
 }
 
+/** A client's TCP connection. */
+class FakeStream implements Client {
+  readonly transport = "tcp";
+  readonly source: TransportAddress;
+  readonly sent: Uint8Array[] = [];
+  allocation: Allocation | undefined;
+  pending: Uint8Array | undefined;
+
+  constructor({ address, port }: Source) {
+    this.source = { address: parseAddress(address) as Uint8Array, port };
+  }
+
+  send(message: Uint8Array): void {
+    this.sent.push(message.slice());
+  }
+
+  relay(bytes: Uint8Array, length: number): boolean {
+    return this.sent.push(bytes.slice(0, length)) > 0;
+  }
+
+  released(): void {}
+}
+
 export interface RigOptions extends Partial<Omit<MachineOptions, "limits" | "peers">> {
   readonly limits?: Partial<TurnLimits>;
   readonly peers?: Partial<PeerPolicyOptions>;
@@ -102,6 +128,7 @@ export class Rig {
   readonly machine: TurnMachine;
   readonly events: TurnEvent[] = [];
   readonly guard: UdpListener;
+  readonly #streams = new Map<string, FakeStream>();
   /** What the UDP listener sent. */
   readonly sent: Sent[] = [];
 
@@ -115,7 +142,6 @@ export class Rig {
         credentialLife: 3_600_000,
         nonceKey: new Uint8Array(32).fill(9),
         strictExpiry: false,
-        oldChannelNumbers: false,
         followClientFamily: false,
         ...options,
         limits: { ...defaultTurnLimits, refusalsPerSecond: 1e6, bindingsPerSecond: 1e6, ...options.limits },
@@ -143,6 +169,15 @@ export class Rig {
     const before = this.sent.length;
     this.machine.datagram(this.guard, bytes, source.port, source.address, () => this.now);
     return this.sent.slice(before).map((one) => one.bytes);
+  }
+
+  /** A message by a TCP connection of this source; what it was answered. */
+  byStream(bytes: Uint8Array, source: Source): Uint8Array[] {
+    const name = `${source.address} ${source.port}`;
+    const client = this.#streams.get(name) ?? new FakeStream(source);
+    this.#streams.set(name, client);
+    this.machine.message(client, bytes, this.now);
+    return client.sent.splice(0);
   }
 
   /** Lets the time pass, swept each second as the shell does. */

@@ -40,6 +40,7 @@ export class TestClient {
   nonce: Uint8Array | undefined;
   offer: Uint8Array | undefined;
   last: StunMessage | undefined;
+  #send = (bytes: Uint8Array): Uint8Array[] => this.rig.datagram(bytes, this.source);
 
   constructor(rig: Rig, from: Source, username = "alice", password = "wonder") {
     this.rig = rig;
@@ -53,6 +54,13 @@ export class TestClient {
     const name = `${Math.floor(rig.now / 1_000) + seconds}:${user}`;
     const password = base64(stunCrypto.hmacSha1(encodeText(secret), [encodeText(name)]));
     return new TestClient(rig, from, name, password);
+  }
+
+  /** By a connection, which has a source that can't be forged. */
+  static tcp(rig: Rig, from: Source): TestClient {
+    const client = new TestClient(rig, from);
+    client.#send = (bytes) => rig.byStream(bytes, from);
+    return client;
   }
 
   get key(): Uint8Array {
@@ -78,10 +86,7 @@ export class TestClient {
   challenge(): Said {
     const bare = new MessageWriter(method.allocate, "request", stunCrypto.random(12));
     const said = this.take(
-      this.rig.datagram(
-        bare.add(attribute.requestedTransport, encodeRequestedTransport(17)).bytes(),
-        this.source,
-      ),
+      this.#send(bare.add(attribute.requestedTransport, encodeRequestedTransport(17)).bytes()),
     );
     this.nonce = this.last?.value(attribute.nonce);
     this.offer = this.last?.value(attribute.passwordAlgorithms);
@@ -91,10 +96,10 @@ export class TestClient {
   /** Signs and sends; a stale nonce is renewed. */
   ask(what: number, fill: Fill = () => {}, id?: Uint8Array): Said {
     if (this.nonce === undefined) this.challenge();
-    let said = this.take(this.rig.datagram(this.message(what, fill, id), this.source));
+    let said = this.take(this.#send(this.message(what, fill, id)));
     if (said !== 438) return said;
     this.nonce = this.last?.value(attribute.nonce);
-    said = this.take(this.rig.datagram(this.message(what, fill, id), this.source));
+    said = this.take(this.#send(this.message(what, fill, id)));
     return said;
   }
 
@@ -113,7 +118,7 @@ export class TestClient {
   }
 
   allocate(
-    wish: {
+    requested: {
       even?: boolean;
       family?: number;
       additional?: number;
@@ -126,13 +131,14 @@ export class TestClient {
       method.allocate,
       (writer) => {
         writer.add(attribute.requestedTransport, encodeRequestedTransport(17));
-        if (wish.even !== undefined) writer.add(attribute.evenPort, encodeEvenPort(wish.even));
-        if (wish.family !== undefined)
-          writer.add(attribute.requestedAddressFamily, encodeAddressFamily(wish.family));
-        if (wish.additional !== undefined)
-          writer.add(attribute.additionalAddressFamily, encodeAddressFamily(wish.additional));
-        if (wish.token !== undefined) writer.add(attribute.reservationToken, wish.token);
-        if (wish.lifetime !== undefined) writer.add(attribute.lifetime, encodeLifetime(wish.lifetime));
+        if (requested.even !== undefined) writer.add(attribute.evenPort, encodeEvenPort(requested.even));
+        if (requested.family !== undefined)
+          writer.add(attribute.requestedAddressFamily, encodeAddressFamily(requested.family));
+        if (requested.additional !== undefined)
+          writer.add(attribute.additionalAddressFamily, encodeAddressFamily(requested.additional));
+        if (requested.token !== undefined) writer.add(attribute.reservationToken, requested.token);
+        if (requested.lifetime !== undefined)
+          writer.add(attribute.lifetime, encodeLifetime(requested.lifetime));
       },
       id,
     );

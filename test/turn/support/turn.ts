@@ -20,10 +20,10 @@ export function startTestTurn(options: TurnOptions = {}): Promise<TurnServer> {
     users: [account],
     secrets: [secret],
     relayPorts: [first, first + 999],
-    oldChannelNumbers: true,
     unsafeLoopback: true,
     ...options,
     limits: {
+      allocationsPerDevice: 500,
       allocationsPerUser: 500,
       allocationsPerAddress: 500,
       refusalsPerSecond: 10_000,

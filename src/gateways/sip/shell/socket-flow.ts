@@ -1,25 +1,31 @@
-import type { Client, Refusal, Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
-import type { TransportGuard } from "../../../transports/transport-guard.ts";
-import { refuseEntry } from "../../../transports/transport-guard.ts";
-import type { Flow } from "../flow.ts";
-import type { SipGateway } from "../gateway.ts";
+import type { Refusal, Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
+import { FlowMeter, type FlowRates } from "../../../transports/flow-meter.ts";
+import { type EntryGuard, refuseEntry } from "../../../transports/transport-guard.ts";
+import type { Flow, FlowOwner } from "../flow.ts";
 import { keepAlive, pong } from "../keep-alive.ts";
 import type { SipMessage } from "../message.ts";
 import { serializeBytes, serializeText } from "../serializer.ts";
 
-type Entry = Pick<TransportGuard, "access" | "admission" | "now">;
+/** What the shell of a connection needs of the gateway that it belongs to. */
+export interface GatewayShell extends FlowOwner {
+  /** The bounds of each connection. */
+  readonly rates: FlowRates;
+}
+
+/** Close codes (RFC 6455 §7.4.1): the usual one, and that for who floods. */
+const [normal, policyViolation] = [1000, 1008];
 
 /** SIP over WebSocket (RFC 7118): a message is a frame, of text or of bytes. */
-export function socketRoute(gateway: SipGateway, guard: Entry): SocketRoute {
+export function socketRoute(gateway: GatewayShell, guard: EntryGuard): SocketRoute {
   return {
     path: "/sip",
     protocol: "sip",
-    check: (request, client) => refuseEntry(guard, request, client) ?? full(gateway, client),
+    check: (request, client) => refuseEntry(guard, request, client) ?? full(gateway),
     open: (socket) => new SocketFlow(gateway, guard, socket),
   };
 }
 
-function full(gateway: SipGateway, _client: Client): Refusal | undefined {
+function full(gateway: GatewayShell): Refusal | undefined {
   if (!gateway.full) return undefined;
   return { status: 503, body: "Too many connections.", headers: { "Retry-After": "5" } };
 }
@@ -30,17 +36,19 @@ class SocketFlow implements Flow, SocketHandlers {
   readonly reliable = true;
   readonly host: string;
   readonly port = undefined;
-  readonly #gateway: SipGateway;
-  readonly #guard: Entry;
+  readonly #gateway: GatewayShell;
+  readonly #guard: EntryGuard;
   readonly #socket: Socket;
+  readonly #meter: FlowMeter;
   open = true;
 
-  constructor(gateway: SipGateway, guard: Entry, socket: Socket) {
+  constructor(gateway: GatewayShell, guard: EntryGuard, socket: Socket) {
     this.id = gateway.nextFlow();
     this.host = gateway.settings.domain || "switchboard.invalid";
     this.#gateway = gateway;
     this.#guard = guard;
     this.#socket = socket;
+    this.#meter = new FlowMeter(gateway.rates, guard.now());
     guard.admission.entered(socket.client);
     gateway.opened(this);
   }
@@ -52,15 +60,12 @@ class SocketFlow implements Flow, SocketHandlers {
   send(message: SipMessage): void {
     if (!this.open) return;
     this.#gateway.sent();
-    // A body that is no text can only go as bytes.
-    const taken = this.#socket.send(serializeText(message) ?? new Uint8Array(serializeBytes(message)));
-    if (!taken) this.close("slow");
+    // A body that is not text can only be sent as bytes.
+    this.#write(serializeText(message) ?? new Uint8Array(serializeBytes(message)));
   }
 
   close(reason: string): void {
-    if (!this.open) return;
-    this.#socket.close(1000, reason);
-    this.#gone();
+    this.#close(normal, reason);
   }
 
   text(message: string): void {
@@ -76,9 +81,26 @@ class SocketFlow implements Flow, SocketHandlers {
   }
 
   #received(input: string | Uint8Array): void {
+    if (!this.open) return;
+    if (!this.#meter.message(input.length, this.#guard.now())) {
+      this.#guard.admission.flooded(this.#socket.client, this.#guard.now());
+      this.#close(policyViolation, "too many messages");
+      return;
+    }
     const alive = keepAlive(input);
-    if (alive === "ping") this.#socket.send(pong);
-    if (alive === undefined) this.#gateway.received(input, this, (text) => this.#socket.send(text));
+    if (alive === "ping") this.#write(pong);
+    if (alive === undefined) this.#gateway.received(input, this, (text) => this.#write(text));
+  }
+
+  #write(message: string | Uint8Array<ArrayBuffer>): void {
+    if (!this.open) return;
+    if (!this.#socket.send(message) || !this.#meter.waiting(this.#socket.buffered)) this.close("slow");
+  }
+
+  #close(code: number, reason: string): void {
+    if (!this.open) return;
+    this.#socket.close(code, reason);
+    this.#gone();
   }
 
   #gone(): void {

@@ -1,23 +1,29 @@
+import { canonicalAddress } from "../../../net/client-address.ts";
+import type { Client } from "../../../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../../../net/tcp.ts";
+import { FlowMeter } from "../../../transports/flow-meter.ts";
+import { type EntryGuard, refuseConnection } from "../../../transports/transport-guard.ts";
 import { encodeText } from "../../../wire/stun/text.ts";
 import type { Flow } from "../flow.ts";
-import type { SipGateway } from "../gateway.ts";
 import { pong } from "../keep-alive.ts";
 import type { SipMessage } from "../message.ts";
 import { serializeBytes } from "../serializer.ts";
 import { StreamFraming } from "../stream-framing.ts";
+import type { GatewayShell } from "./socket-flow.ts";
 
-/** Bytes that may wait in a connection before it is cut as slow. */
-const sendBuffer = 1_048_576;
 const pongBytes = encodeText(pong);
 
-/** SIP over TCP (RFC 3261 §18.3): messages are told apart by their Content-Length. */
+/** SIP over TCP (RFC 3261 §18.3): Content-Length tells where a message ends. Undefined refuses the connection. */
 export function acceptStream(
-  gateway: SipGateway,
+  gateway: GatewayShell,
+  guard: EntryGuard,
   stream: StreamSocket,
-  place: { readonly host: string; readonly port: number },
+  local: { readonly host: string; readonly port: number },
 ): StreamHandlers | undefined {
-  return gateway.full ? undefined : new StreamFlow(gateway, stream, place);
+  const address = canonicalAddress(stream.remoteAddress) ?? stream.remoteAddress;
+  const client = { address, peer: address };
+  if (gateway.full || refuseConnection(guard, client) !== undefined) return undefined;
+  return new StreamFlow(gateway, guard, stream, client, local);
 }
 
 class StreamFlow implements Flow, StreamHandlers {
@@ -26,33 +32,41 @@ class StreamFlow implements Flow, StreamHandlers {
   readonly reliable = true;
   readonly host: string;
   readonly port: number;
-  readonly #gateway: SipGateway;
+  readonly #gateway: GatewayShell;
+  readonly #guard: EntryGuard;
   readonly #stream: StreamSocket;
+  readonly #client: Client;
+  readonly #meter: FlowMeter;
   readonly #framing = new StreamFraming();
   open = true;
 
   constructor(
-    gateway: SipGateway,
+    gateway: GatewayShell,
+    guard: EntryGuard,
     stream: StreamSocket,
-    place: { readonly host: string; readonly port: number },
+    client: Client,
+    local: { readonly host: string; readonly port: number },
   ) {
     this.id = gateway.nextFlow();
-    this.host = place.host;
-    this.port = place.port;
+    this.host = local.host;
+    this.port = local.port;
     this.#gateway = gateway;
+    this.#guard = guard;
     this.#stream = stream;
+    this.#client = client;
+    this.#meter = new FlowMeter(gateway.rates, guard.now());
+    guard.admission.entered(client);
     gateway.opened(this);
   }
 
   get address(): string {
-    return this.#stream.remoteAddress;
+    return this.#client.address;
   }
 
   send(message: SipMessage): void {
     if (!this.open) return;
     this.#gateway.sent();
-    this.#stream.write(serializeBytes(message));
-    if (this.#stream.buffered > sendBuffer) this.close();
+    this.#write(serializeBytes(message));
   }
 
   close(): void {
@@ -62,19 +76,47 @@ class StreamFlow implements Flow, StreamHandlers {
   }
 
   data(bytes: Uint8Array): void {
-    const write = (text: string): void => this.#stream.write(encodeText(text));
+    if (!this.open) return;
+    if (!this.#meter.bytes(bytes.length, this.#guard.now())) {
+      this.#flooded();
+      return;
+    }
     const fault = this.#framing.push(bytes, {
-      message: (message) => this.#gateway.received(message, this, write),
-      ping: () => this.#stream.write(pongBytes),
+      message: (message) => this.#counted(() => this.#received(message)),
+      ping: () => this.#counted(() => this.#write(pongBytes)),
     });
     if (fault === undefined) return;
-    if (fault.head !== undefined) this.#gateway.received(fault.head, this, write);
+    const { head } = fault;
+    if (head !== undefined) this.#counted(() => this.#received(head));
     this.close();
   }
 
   closed(): void {
     if (!this.open) return;
     this.open = false;
+    this.#guard.admission.left(this.#client);
     this.#gateway.closed(this);
+  }
+
+  /** Acts on a message, once it has been counted. */
+  #counted(act: () => void): void {
+    if (!this.open) return;
+    if (this.#meter.framed(this.#guard.now())) act();
+    else this.#flooded();
+  }
+
+  #received(message: Uint8Array): void {
+    this.#gateway.received(message, this, (text) => this.#write(encodeText(text)));
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (!this.open) return;
+    this.#stream.write(bytes);
+    if (!this.#meter.waiting(this.#stream.buffered)) this.close();
+  }
+
+  #flooded(): void {
+    this.#guard.admission.flooded(this.#client, this.#guard.now());
+    this.close();
   }
 }

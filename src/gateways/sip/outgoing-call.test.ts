@@ -1,0 +1,94 @@
+import { describe, expect, test } from "bun:test";
+import type { SimClient } from "../../../test/support/sim-core.ts";
+import { answer, bare, offer, SimSip } from "../../../test/support/sim-phone.ts";
+import { phoneIsCalled } from "../../../test/support/sim-phone-calls.ts";
+import { bodyText } from "./message.ts";
+
+const signals = (client: SimClient) => client.pushes("signal");
+
+describe("a phone is called", () => {
+  test("it rings with the caller's offer, without candidates, which follow in a re-INVITE", () => {
+    const call = phoneIsCalled();
+    const { world, alice, bob, session } = call;
+    const invite = bob.request("INVITE")!;
+    expect(invite.uri.text).toBe(bob.contact.slice(1, -1));
+    expect(bodyText(invite)).toBe(bare(offer("native")));
+    bob.respond(invite, 180);
+    expect(alice.last("ringing")).toMatchObject({ device: { user: "bob" } });
+    bob.respond(invite, 200, { body: answer("phone") });
+    world.pass(0);
+    expect(bob.request("ACK")?.cseq.sequence).toBe(invite.cseq.sequence);
+    expect(alice.last("accepted").description.sdp).toBe(bare(answer("phone")));
+    alice.ask("confirm", { session, device: alice.last("accepted").device });
+    world.pass(0);
+    expect(signals(alice)[0]).toMatchObject({ endOfCandidates: true, candidates: [{ sdpMid: "0" }] });
+    const second = bob.request("INVITE")!;
+    expect(second.cseq.sequence).toBe(2);
+    expect(bodyText(second)).toContain("198.51.100.7");
+    bob.respond(second, 200, { body: answer("phone") });
+    expect(signals(alice)).toHaveLength(1);
+  });
+
+  test("a CANCEL waits for a provisional response, and says why", () => {
+    const { alice, bob, session } = phoneIsCalled();
+    alice.ask("cancel", { session });
+    expect(bob.request("CANCEL")).toBeUndefined();
+    const invite = bob.request("INVITE");
+    bob.respond(invite, 180);
+    expect(bob.request("CANCEL")?.headers.get("Reason")).toContain("cause=487");
+    expect(bob.request("CANCEL")?.via.branch).toBe(invite?.via.branch ?? "");
+    bob.respond(bob.request("CANCEL"), 200);
+    bob.respond(invite, 487);
+    expect(bob.request("ACK")?.via.branch).toBe(invite?.via.branch ?? "");
+  });
+
+  test("of two phones that answer at once one wins; the other is told that the call was completed elsewhere", () => {
+    const world = new SimSip();
+    const desk = world.phone("bob", { device: "desk" });
+    const soft = world.phone("bob", { device: "soft" });
+    for (const one of [desk, soft]) one.register();
+    const alice = world.phone("alice");
+    alice.register();
+    alice.call("bob");
+    const invites = [desk.request("INVITE"), soft.request("INVITE")];
+    desk.respond(invites[0], 200, { body: answer("desk") });
+    soft.respond(invites[1], 200, { body: answer("soft") });
+    world.pass(0);
+    expect(alice.statuses("INVITE")).toEqual([100, 200]);
+    expect(alice.sdp).toContain("ufrag:desk");
+    expect(soft.request("ACK")).toBeDefined();
+    expect(soft.request("BYE")?.headers.get("Reason")).toBe('SIP;cause=200;text="Call completed elsewhere"');
+    expect(desk.request("BYE")).toBeUndefined();
+  });
+
+  test("600 and 603 end the call for all devices, 480 for this one only", () => {
+    for (const [status, ends] of [
+      [603, true],
+      [600, true],
+      [480, false],
+    ] as const) {
+      const world = new SimSip();
+      const [one, other] = [world.phone("bob", { device: "one" }), world.phone("bob", { device: "other" })];
+      one.register();
+      other.register();
+      const alice = world.phone("alice");
+      alice.register();
+      alice.call("bob");
+      other.respond(other.request("INVITE"), 180);
+      one.respond(one.request("INVITE"), status);
+      expect(other.request("CANCEL") !== undefined).toBe(ends);
+      expect((alice.last("INVITE")?.status ?? 0) >= 300).toBe(ends);
+    }
+  });
+
+  test("a caller that makes no offer in time can't be heard by a phone", () => {
+    const world = new SimSip();
+    const bob = world.phone("bob");
+    bob.register();
+    const alice = world.sim.client("alice", "laptop").connect();
+    alice.ask("call", { to: "bob" });
+    world.pass(5_100);
+    expect(bob.request("INVITE")).toBeUndefined();
+    expect(alice.last("ended").reason).toBe("incompatible");
+  });
+});

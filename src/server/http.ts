@@ -1,0 +1,21 @@
+import { createApp } from "../http/app.ts";
+import { packageVersion, pageFolder } from "../package-info.ts";
+import { HttpPoll } from "../transports/http-poll.ts";
+import { websocketRoute } from "../transports/websocket.ts";
+import type { Part } from "./service.ts";
+
+/** The native protocol, over WebSocket and HTTP, and everything that is to be read: the page, health, metrics. It answers every request. */
+export const http: Part = {
+  start: async ({ settings, core, guard, metrics, health, requestDrain }) => {
+    const poll = new HttpPoll(guard);
+    const shown = { version: packageVersion, core, metrics, metricsToken: settings.metricsToken, health };
+    const app = createApp({ ...shown, pageFolder: settings.page ? pageFolder : undefined });
+    const admin = createApp({ ...shown, pageFolder: undefined, beginDrain: requestDrain });
+    return {
+      routes: [websocketRoute(guard)],
+      fetch: (request, client) => poll.fetch(request, client) ?? app(request),
+      fetchAdmin: (request) => admin(request),
+      stop: async () => poll.stop(),
+    };
+  },
+};

@@ -1,0 +1,86 @@
+import type { Backplane } from "../cluster/backplane.ts";
+import type { SignalingNode } from "../cluster/node.ts";
+import type { LoadedSettings } from "../config/load.ts";
+import type { CertificatePair } from "../net/certificate-files.ts";
+import type { CutReason } from "../net/connection-caps.ts";
+import type { Client, SocketRoute } from "../net/http-server.ts";
+import type { StreamHandlers, StreamSocket } from "../net/tcp.ts";
+import type { MetricsRegistry } from "../shared/metrics-registry.ts";
+import type { HealthPart } from "../telemetry/health.ts";
+import type { Logger } from "../telemetry/log.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { TransportGuard } from "../transports/transport-guard.ts";
+import type { IceDevice, ToldIceServers } from "./ice-servers.ts";
+
+/** What a part of the server does for the whole, once it runs. It has what it needs, and nothing else. */
+export interface Service {
+  /** WebSocket routes that it serves. */
+  readonly routes?: readonly SocketRoute[];
+  /** Answers an HTTP request; undefined leaves it to the next part of the list. */
+  fetch?(request: Request, client: Client): Response | Promise<Response> | undefined;
+  /** The same on the port for operators (`admin.port`). */
+  fetchAdmin?(request: Request, client: Client): Response | Promise<Response> | undefined;
+  /** Registers its metrics, once. */
+  metrics?(registry: MetricsRegistry): void;
+  /** What it shows in `/health/ready`. */
+  health?(): HealthPart;
+  /** A user, or one device of the user, was kicked: ends what they have here, and refuses the credentials made so far. */
+  revoke?(user: string, device: string | undefined): void;
+  /** Takes another certificate of `tls`, for connections to come. */
+  useCertificate?(pair: CertificatePair): void;
+  /** ICE servers that the device is told of, beside those of the setting `iceServers`. */
+  iceServers?(device: IceDevice, now: number): ToldIceServers;
+  /** Takes a connection of the server's own TLS port that speaks STUN and not HTTP; undefined cuts it. */
+  stun?(stream: StreamSocket): StreamHandlers | undefined;
+  /** The server's own TLS port is this one, and hands STUN to {@link stun}. */
+  stunPort?(port: number): void;
+  /** How the core reaches other nodes. Only of a part that starts before there is a core; one part at most has it. */
+  readonly backplane?: Backplane;
+  /**
+   * Settings, as environment variables, for the other workers of this machine, where they share what this one alone has: the n-th other
+   * worker takes the n-th entry, and after the last they begin anew.
+   */
+  readonly workerSettings?: readonly Readonly<Record<string, string>>[];
+  /** Ends its connections, frees its ports, stops its timers. */
+  stop(): Promise<void>;
+}
+
+/** What every part starts with. */
+export interface PartContext {
+  readonly settings: LoadedSettings;
+  /** This node's name. */
+  readonly node: string;
+  /** The address that the server listens on, unless a part has one of its own. */
+  readonly host: string;
+  readonly log: Logger;
+  /** Unix time in ms. */
+  now(): number;
+  /** Counts a connection that a listener closed as it came. */
+  cut(reason: CutReason): void;
+  /** Reports a fault of ours that harms nobody but the work in hand. */
+  fault(where: string, error: unknown): void;
+}
+
+/** What a part starts with that has to do with the core, or shows what all parts do. */
+export interface CoreContext extends PartContext {
+  readonly core: SignalingNode;
+  /** What every transport passes on its way to the core. */
+  readonly guard: TransportGuard;
+  /** The metrics of the whole server, for a part that shows them. */
+  readonly metrics: Metrics;
+  /** The health of all parts. */
+  health(): readonly HealthPart[];
+  /** An operator asks for the drain. */
+  requestDrain(): void;
+}
+
+/**
+ * A part of the server: an entry of the list in `services.ts`. Undefined where the settings leave it out. A start rejects with an Error
+ * of one line that names the setting, and leaves nothing of the part running.
+ */
+export interface Part {
+  /** Starts what the core is made with. */
+  beforeCore?(context: PartContext): Promise<Service | undefined>;
+  /** Starts what is made with the core. */
+  start?(context: CoreContext): Promise<Service | undefined>;
+}
