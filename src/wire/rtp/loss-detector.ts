@@ -12,7 +12,7 @@ export interface LossRules {
   readonly mostMissing: number;
 }
 
-export const defaultLossRules: LossRules = {
+const defaultLossRules: LossRules = {
   reorder: 10,
   again: 60,
   tries: 10,
