@@ -1,0 +1,97 @@
+import { readU32, writeU32 } from "../rtp/bytes.ts";
+import { parseHeader } from "../rtp/packet.ts";
+import { extendSequence, mostIndexes } from "../rtp/sequence.ts";
+import { noBytes, type SrtpCrypto } from "./crypto.ts";
+import { IvMaker } from "./iv.ts";
+import { type PacketKeys, type SrtpProfile, sessionKeys } from "./keys.ts";
+import { ReplayWindow } from "./replay-window.ts";
+
+/** SSRCs of one peer. None is forgotten: it could be replayed from the beginning. */
+const mostSources = 64;
+const rtcpHeaderBytes = 8;
+
+/** Why a packet was not taken. */
+export type Refused = "malformed" | "replayed" | "forged" | "too many sources";
+
+/** A packet that was opened. */
+export interface OpenedRtp {
+  readonly packet: Uint8Array;
+  readonly ssrc: number;
+  /** The extended sequence number, 48 bits. */
+  readonly index: number;
+}
+
+/** The receiving direction of an SRTP session (RFC 3711, RFC 7714). Never throws for what a peer sends. */
+export class SrtpReceiver {
+  readonly #rtp: PacketKeys;
+  readonly #rtcp: PacketKeys;
+  readonly #rtpIv: IvMaker;
+  readonly #rtcpIv: IvMaker;
+  readonly #sources = new Map<number, ReplayWindow>();
+  readonly #rtcpSources = new Map<number, ReplayWindow>();
+  readonly #trailer = new Uint8Array(4);
+
+  /** Throws a RangeError for a key of a wrong length. */
+  constructor(
+    crypto: SrtpCrypto,
+    profile: SrtpProfile,
+    secret: { readonly key: Uint8Array; readonly salt: Uint8Array },
+  ) {
+    const { rtp, rtcp } = sessionKeys(crypto, profile, secret.key, secret.salt);
+    this.#rtp = rtp;
+    this.#rtcp = rtcp;
+    this.#rtpIv = new IvMaker(rtp);
+    this.#rtcpIv = new IvMaker(rtcp);
+  }
+
+  /** Opens a packet of RTP. A source is only kept once one packet of it was authentic. */
+  unprotect(sealed: Uint8Array): OpenedRtp | Refused {
+    const header = parseHeader(sealed);
+    const { cipher, gcm } = this.#rtp;
+    if (header === undefined || sealed.length < header.length + cipher.tagBytes) return "malformed";
+    const { ssrc, sequence } = header;
+    const window = this.#sources.get(ssrc) ?? new ReplayWindow();
+    const first = window.highest < 0;
+    if (first && this.#sources.size >= mostSources) return "too many sources";
+    const index = first ? sequence : extendSequence(sequence, window.highest);
+    if (index < 0 || index >= mostIndexes || window.seen(index)) return "replayed";
+    let trailer = noBytes;
+    if (!gcm) {
+      trailer = this.#trailer;
+      writeU32(trailer, 0, Math.floor(index / 0x10000) >>> 0);
+    }
+    const packet = cipher.open(sealed, header.length, this.#rtpIv.rtp(ssrc, index), trailer);
+    if (packet === undefined) return "forged";
+    window.mark(index);
+    if (first) this.#sources.set(ssrc, window);
+    return { packet, ssrc, index };
+  }
+
+  /** Opens a compound packet of RTCP (RFC 3711 §3.4). What isn't encrypted is refused. */
+  unprotectRtcp(sealed: Uint8Array): Uint8Array | Refused {
+    const { cipher, gcm } = this.#rtcp;
+    const { tagBytes } = cipher;
+    const wordAt = gcm ? sealed.length - 4 : sealed.length - tagBytes - 4;
+    if (wordAt < rtcpHeaderBytes + (gcm ? tagBytes : 0)) return "malformed";
+    const word = readU32(sealed, wordAt);
+    if (word < 0x80000000) return "malformed";
+    const index = word - 0x80000000;
+    const ssrc = readU32(sealed, 4);
+    const window = this.#rtcpSources.get(ssrc) ?? new ReplayWindow();
+    const first = window.highest < 0;
+    if (first && this.#rtcpSources.size >= mostSources) return "too many sources";
+    if (window.seen(index)) return "replayed";
+    let packet = sealed.subarray(0, wordAt);
+    if (!gcm) {
+      packet = new Uint8Array(sealed.length - 4);
+      packet.set(sealed.subarray(0, wordAt));
+      packet.set(sealed.subarray(wordAt + 4), wordAt);
+    }
+    const trailer = sealed.slice(wordAt, wordAt + 4);
+    const opened = cipher.open(packet, rtcpHeaderBytes, this.#rtcpIv.rtcp(ssrc, index), trailer);
+    if (opened === undefined) return "forged";
+    window.mark(index);
+    if (first) this.#rtcpSources.set(ssrc, window);
+    return opened;
+  }
+}
