@@ -18,7 +18,7 @@ beforeAll(() => {
 }, 300_000);
 afterAll(() => {
   for (const folder of [project, clone]) rmSync(folder, { recursive: true, force: true });
-});
+}, 120_000);
 
 for (const runtime of ["bun", "node"] as const) {
   const path = findRuntime(runtime);

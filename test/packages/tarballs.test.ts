@@ -22,7 +22,7 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(project, { recursive: true, force: true });
   rmSync(tarballs.folder, { recursive: true, force: true });
-});
+}, 120_000);
 
 describe.each(["client", "server"] as const)("the tarball of the %s", (name) => {
   test("is what publint takes for well packed", () => {
