@@ -29,12 +29,12 @@ const usual = {
   cluster: 60,
   "bad-input": 10,
   conformance: 10,
-  browser: 90,
+  browser: 100,
   integration: 90,
   node: 15,
-  sip: 60,
-  turn: 45,
-  webrtc: 60,
+  sip: 50,
+  turn: 30,
+  webrtc: 35,
   packages: 90,
 };
 /** Suites that mostly wait: so many of their files run at a time, each in a process of its own. */
