@@ -203,6 +203,41 @@ describe("the port of HTTPS and TURN", () => {
   });
 });
 
+test("the port without TURN: one address has as many requests under way as it may, and others are served", async () => {
+  const cut: CutReason[] = [];
+  let release = (): void => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const server = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    tls: undefined,
+    connections: { perAddress: 2, cut: (reason) => cut.push(reason) },
+    messageBytes: 1_000,
+    bufferedBytes: 1_000,
+    bodyBytes: 1_000,
+    sockets: [],
+    fetch: (request) =>
+      request.url.endsWith("/slow") ? gate.then(() => new Response("late")) : new Response("served"),
+    fault: (where, error) => assert.fail(`${where}: ${error}`),
+  });
+  cleanUp.push(() => server.stop());
+  const ask = async (path: string, from: string): Promise<Peer> => {
+    const peer = await Peer.tcp(server.port, from);
+    peer.socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    return peer;
+  };
+  const slow = [await ask("/slow", "127.0.0.9"), await ask("/slow", "127.0.0.9")];
+  await ask("/", "127.0.0.1").then((other) => until(() => other.received.includes("served"), "another"));
+  // Node cuts the connection; Bun's own server, which tells of requests only, answers 429.
+  const third = await ask("/slow", "127.0.0.9");
+  await until(() => third.closed || third.received.includes(" 429 "), "the third is refused");
+  assert.deepEqual(cut, ["address"]);
+  release();
+  await until(() => slow.every(({ received }) => received.includes("late")), "the first two are served");
+});
+
 test("a TLS handshake has an end, however it is spread", async () => {
   const server = createTlsServer({ ...certificate }, (socket) => socket.end("secure"));
   limitHandshakes(server, 400);
