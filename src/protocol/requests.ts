@@ -61,6 +61,11 @@ export const requests = {
     reason: Type.Optional(
       Type.Union([Type.Literal("declined"), Type.Literal("busy"), Type.Literal("incompatible")]),
     ),
+    automatic: Type.Optional(
+      Type.Boolean({
+        description: "No person refused: only a caller who may watch the callee is told.",
+      }),
+    ),
   }),
   cancel: request("cancel", "The caller gives up; after an accept it is a hang-up.", { session: SessionId }),
   signal: request(

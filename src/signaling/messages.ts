@@ -7,7 +7,7 @@ import { TokenBuckets } from "../shared/token-bucket.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Device, Outcome } from "./device.ts";
 import type { Elsewhere } from "./elsewhere.ts";
-import { failed } from "./outcome.ts";
+import { done, failed } from "./outcome.ts";
 import { may } from "./permissions.ts";
 import type { RoomMessage, RoomService } from "./room/room-service.ts";
 
@@ -40,8 +40,8 @@ export class Messages {
 
   /**
    * Hands the message to every device of the user except the sender, to the one device, or to the other members of
-   * the room. A device whose link is suspended hears it when it resumes. How many devices it reached is told only to
-   * who may watch them; to others the reply is the same whether anybody is there or not.
+   * the room. A device whose link is suspended hears it when it resumes. Only with the `watch` grant does the reply say how
+   * many devices it reached; without it the reply is the same, and as fast, whether anybody is there or not.
    */
   send(
     device: Device,
@@ -62,10 +62,38 @@ export class Messages {
   }
 
   /**
-   * Replied to once the message has arrived at all nodes that hold devices of the user: what is said to be delivered is not
-   * lost with this node. Until then the sender stays, so that nothing that it says elsewhere comes before.
+   * With the `watch` grant the reply comes once the message has arrived at all nodes that hold devices of the user: what is
+   * said to be delivered is not lost with this node. Without it the reply comes at once and says nothing, for its time alone
+   * would tell whether anybody is there. Until the message has arrived the sender's link stays at this node, so that nothing
+   * that the sender says elsewhere overtakes it.
    */
   #toUser(device: Device, id: number, address: Addressee, push: PushBody, now: number): Outcome | undefined {
+    if (may(device, "watch", address)) return this.#reliably(device, id, address, push, now);
+    this.#blindly(device, address, push, now);
+    return done;
+  }
+
+  #blindly(device: Device, address: Addressee, push: PushBody, now: number): void {
+    const { elsewhere } = this.#options;
+    const over = elsewhere.underWay(device);
+    const send = (later: number): void => {
+      const receivers = this.#receivers(device, address);
+      for (const one of receivers) one.link.deliver(push, later);
+      // A node that doesn't answer now would hold the sender's link here for as long.
+      const awaited = receivers.filter((one) => one.node !== undefined && elsewhere.answers(one, later));
+      elsewhere.delivered(awaited, over);
+    };
+    if (elsewhere.knows(address.user)) send(now);
+    else elsewhere.know(address.user, (_complete, later) => send(later));
+  }
+
+  #reliably(
+    device: Device,
+    id: number,
+    address: Addressee,
+    push: PushBody,
+    now: number,
+  ): Outcome | undefined {
     const { elsewhere } = this.#options;
     const send = (later: number): Outcome | undefined => {
       const receivers = this.#receivers(device, address);
@@ -74,10 +102,10 @@ export class Messages {
       if (away || (!elsewhere.reachable && receivers.length === 0)) return failed("temporary");
       for (const one of receivers) one.link.deliver(push, later);
       const remote = receivers.filter(({ node }) => node !== undefined);
-      if (remote.length === 0) return this.#told(device, address, receivers);
+      if (remote.length === 0) return delivered(receivers);
       const over = elsewhere.underWay(device);
       elsewhere.delivered(remote, (arrived, then) => {
-        const outcome = arrived ? this.#told(device, address, receivers) : failed("outcome_unknown");
+        const outcome = arrived ? delivered(receivers) : failed("outcome_unknown");
         device.link.reply(id, outcome, then);
         over();
       });
@@ -99,10 +127,6 @@ export class Messages {
     return [directory.device(address.user, address.device)].filter((one) => one !== undefined);
   }
 
-  #told(device: Device, address: Addressee, reached: readonly Device[]): Outcome {
-    return { ok: may(device, "watch", address) ? { delivered: reached.length } : {} };
-  }
-
   /** A message to a room costs as much as it has receivers: a large room must not multiply what one member sends. */
   #toRoom(device: Device, id: number, room: string, push: RoomMessage, now: number): Outcome | undefined {
     const { rooms } = this.#options;
@@ -115,3 +139,5 @@ export class Messages {
     return rooms.tell(device, room, push, now, id);
   }
 }
+
+const delivered = (reached: readonly Device[]): Outcome => ({ ok: { delivered: reached.length } });

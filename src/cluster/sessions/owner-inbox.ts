@@ -122,7 +122,13 @@ export class OwnerInbox {
     const { maxSessions } = device.capabilities;
     // Only the device's own node knows all the sessions that it is in.
     if (push.type === "incoming" && maxSessions !== undefined && host.load(device) > maxSessions) {
-      const request = { id: noReply, type: "decline", session: push.session, reason: "busy" } as const;
+      const request = {
+        id: noReply,
+        type: "decline",
+        session: push.session,
+        reason: "busy",
+        automatic: true,
+      } as const;
       nodes.send(from, { t: "ask", link: device.link.id, request });
       return;
     }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { SimClient } from "../../../test/support/sim-core.ts";
-import { answer, bare, offer, SimSip } from "../../../test/support/sim-phone.ts";
+import { answer, bare, offer, type SimPhone, SimSip } from "../../../test/support/sim-phone.ts";
 import { phoneIsCalled } from "../../../test/support/sim-phone-calls.ts";
 import { bodyText } from "./message.ts";
 
@@ -90,5 +90,32 @@ describe("a phone is called", () => {
     world.pass(5_100);
     expect(bob.request("INVITE")).toBeUndefined();
     expect(alice.last("ended").reason).toBe("incompatible");
+  });
+
+  test("what no person refused is told only to a caller who may watch", () => {
+    const refusals: ((world: SimSip, bob: SimPhone) => void)[] = [
+      // It makes no offer.
+      (world) => world.pass(5_100),
+      (_world, bob) => bob.respond(bob.request("INVITE"), 488),
+      (_world, bob) => bob.respond(bob.request("INVITE"), 500),
+      // It does not answer at all.
+      (world) => world.pass(33_000),
+    ];
+    for (const [index, refuse] of refusals.entries())
+      for (const watch of [true, false]) {
+        const world = new SimSip();
+        const bob = world.phone("bob");
+        bob.register();
+        const token = `alice?${JSON.stringify({ call: ["*"], ...(watch && { watch: ["*"] }) })}`;
+        const alice = world.sim.client("alice", "laptop", { token }).connect();
+        const description = index === 0 ? undefined : { type: "offer", sdp: bare(offer("native")) };
+        alice.ask("call", { to: "bob", description, timeout: 50_000 });
+        world.pass(0);
+        refuse(world, bob);
+        world.pass(100);
+        expect([index, alice.last("ended") !== undefined]).toEqual([index, watch]);
+        world.pass(50_000);
+        if (!watch) expect(alice.last("ended").reason).toBe("no_answer");
+      }
   });
 });

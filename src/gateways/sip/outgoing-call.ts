@@ -54,7 +54,7 @@ export class OutgoingCall extends Call {
     const { agent, phone } = this;
     const incoming = this.#incoming;
     const { offerTimeout } = agent.settings.limits;
-    this.#offerTimer = agent.clock.after(offerTimeout, now, (later) => this.#decline("incompatible", later));
+    this.#offerTimer = agent.clock.after(offerTimeout, now, (later) => this.#unable(later));
     if (incoming.description !== undefined) {
       this.coreSide.describe(incoming.description);
       this.#start(now);
@@ -120,7 +120,7 @@ export class OutgoingCall extends Call {
           if (this.#invite === invite) this.#answered(response, later);
         },
         failed: (why, later) => {
-          if (this.#invite === invite && why === "timeout") this.#decline("incompatible", later);
+          if (this.#invite === invite && why === "timeout") this.#unable(later);
         },
       },
       now,
@@ -132,8 +132,7 @@ export class OutgoingCall extends Call {
     if (status < 200) this.#rings(status, now);
     else if (status < 300) this.#takes(response, now);
     else if (!this.ended) {
-      const { reason, everywhere } = declineOf(status);
-      this.#decline(reason, now, everywhere);
+      this.#decline(declineOf(status), now);
     }
   }
 
@@ -153,7 +152,7 @@ export class OutgoingCall extends Call {
     const invite = this.#invite!;
     this.dialog = Dialog.ofClient(invite.request, response);
     if (this.dialog === undefined) {
-      this.#decline("incompatible", now);
+      this.#unable(now);
       return;
     }
     this.acknowledge(response, now);
@@ -170,7 +169,7 @@ export class OutgoingCall extends Call {
       text === undefined || text === "" ? undefined : this.stripped(text, { offer: this.coreSide.plain });
     if (answer === undefined) {
       this.bye("incompatible", now);
-      this.#decline("incompatible", now);
+      this.#unable(now);
       return;
     }
     this.phoneSide = answer.description;
@@ -212,9 +211,14 @@ export class OutgoingCall extends Call {
     });
   }
 
-  #decline(reason: "declined" | "busy" | "incompatible", now: number, everywhere = false): void {
+  /** The phone can't be rung, or its answer is of no use: no person refused. */
+  #unable(now: number): void {
+    this.#decline({ reason: "incompatible", everywhere: false, automatic: true }, now);
+  }
+
+  #decline(how: ReturnType<typeof declineOf>, now: number): void {
     if (this.ended) return;
-    this.phone.ask("decline", { session: this.session, reason, everywhere }, now);
+    this.phone.ask("decline", { session: this.session, ...how }, now);
     this.close(now);
   }
 

@@ -79,13 +79,16 @@ export function refusalOfError({ code, retryAfter }: WireError): Refusal {
   }
 }
 
+/** What a phone sends when its person refuses: 480 of JsSIP and SIP.js, busy, decline, 607 Unwanted (RFC 8197). */
+const refusedByPerson: ReadonlySet<number> = new Set([480, 486, 600, 603, 607]);
+
 /** The request for a phone's refusal. JsSIP and SIP.js decline with 480, which ends only that leg. */
 export function declineOf(status: number): {
   readonly reason: "declined" | "busy" | "incompatible";
   readonly everywhere: boolean;
+  readonly automatic: boolean;
 } {
-  if (status === 600) return { reason: "busy", everywhere: true };
-  if (status === 486) return { reason: "busy", everywhere: false };
-  if ([406, 415, 488, 606].includes(status)) return { reason: "incompatible", everywhere: status === 606 };
-  return { reason: "declined", everywhere: status >= 600 };
+  const incompatible = [406, 415, 488, 606].includes(status);
+  const reason = status === 600 || status === 486 ? "busy" : incompatible ? "incompatible" : "declined";
+  return { reason, everywhere: status >= 600, automatic: !refusedByPerson.has(status) };
 }

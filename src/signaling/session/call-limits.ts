@@ -35,7 +35,10 @@ export class CallGate {
     return undefined;
   }
 
-  /** Which limit one more call of this device would break; `rings` are those that the callee has already. */
+  /**
+   * Which limit one more call of this device would break; `rings` are those that the caller's user and others have at the
+   * callee. {@link crowded} asks for the one that depends on what others do.
+   */
   full(
     device: Device,
     rings: ReadonlySet<Session>,
@@ -50,10 +53,17 @@ export class CallGate {
     if (sessions.size >= limits.sessions) return refused("sessions", "too_many_sessions");
     if (sessions.load(device) >= limits.sessionsPerDevice)
       return refused("sessionsPerDevice", "too_many_sessions");
-    if (rings.size >= limits.ringsPerCallee) return refused("ringsPerCallee", "too_many_rings");
     let same = 0;
     for (const ring of rings) if (ring.caller.user === device.user) same += 1;
     return same >= limits.ringsPerPair ? refused("ringsPerPair", "too_many_rings") : undefined;
+  }
+
+  /** The refusal of a call to a callee who has as many of these rings as anybody may have. */
+  crowded(rings: ReadonlySet<Session>): Outcome | undefined {
+    if (rings.size < this.#limits.ringsPerCallee) return undefined;
+    let audible = 0;
+    for (const { callRequest } of rings) if (callRequest.muted !== true) audible += 1;
+    return audible < this.#limits.ringsPerCallee ? undefined : refused("ringsPerCallee", "too_many_rings");
   }
 }
 

@@ -68,8 +68,12 @@ export class CallSetup {
     now: number,
   ): Outcome {
     const only = address.kind === "device" ? address.device : undefined;
-    const full = this.#gate.full(device, this.#sessions.ringing(address.user), this.#sessions, now);
+    const rings = this.#sessions.ringing(address.user);
+    const full = this.#gate.full(device, rings, this.#sessions, now);
     if (full !== undefined) return full;
+    const crowded = this.#gate.crowded(rings);
+    // How many others call her now is for those to know who may watch her. To others the call rings, and nobody answers.
+    if (crowded !== undefined && this.#sessions.maySee(device, address.user)) return crowded;
     if (this.#unreachable(device, address.user)) return failed("temporary");
     const callRequest: CallRequest = {
       to: request.to,
@@ -78,6 +82,7 @@ export class CallSetup {
       media: request.media,
       description: request.description,
       data: request.data,
+      ...(crowded === undefined ? {} : { muted: true }),
     };
     const session = new Session(this.#sessions, this.#sessions.newId(), device, callRequest, now);
     session.key = request.key;

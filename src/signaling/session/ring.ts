@@ -16,6 +16,8 @@ export interface CallRequest {
   readonly media: MediaWanted | undefined;
   readonly description: RequestOf<"call">["description"];
   readonly data: unknown;
+  /** Rings nobody: the callee has as many rings as it may, and the caller may not know that. */
+  readonly muted?: boolean;
 }
 
 /** What a ring needs of its session. */
@@ -55,7 +57,10 @@ export class Ring {
   /** Notes on the media of an offer that came after the call. */
   #notes: MediaNotes | undefined;
   #asked = false;
+  /** What people have answered: every caller hears it. */
   #refusal: WireReason | undefined;
+  /** Why devices could not ring, or refused by themselves: only a caller who may watch the callee hears it. */
+  #automaticRefusal: WireReason | undefined;
   #end: Deadline | undefined;
   #unreachable: Deadline | undefined;
 
@@ -84,14 +89,15 @@ export class Ring {
    * session, and hears nothing of this one.
    */
   device(device: Device, now: number, rings = false): void {
-    const { user, device: only } = this.callRequest;
+    const { user, device: only, muted } = this.callRequest;
+    if (muted === true) return;
     if (this.#legs.has(device) || this.#refusing.has(device.link.id)) return;
     const caller = this.#host.caller();
     // Detached it may come back as the caller.
     if (device.user === caller.user && device.id === caller.deviceId) return;
     if (device.user !== user || (only !== undefined && only !== device.id)) return;
     if (this.#host.full(device)) {
-      this.refused(device, "busy");
+      this.refused(device, "busy", true);
       return;
     }
     const leg = this.#host.legFor(device);
@@ -151,23 +157,21 @@ export class Ring {
     return this.#legs.delete(device);
   }
 
-  /** Notes why a device will not answer. */
-  refused(device: Device | undefined, reason: WireReason): void {
+  /** Notes why a device will not answer. `automatic`: no person refused. */
+  refused(device: Device | undefined, reason: WireReason, automatic = false): void {
     if (device !== undefined && this.#end !== undefined) this.#refusing.add(device.link.id);
-    if (this.#refusal === undefined || refusalRank.indexOf(reason) < refusalRank.indexOf(this.#refusal))
-      this.#refusal = reason;
+    if (automatic) this.#automaticRefusal = plainer(this.#automaticRefusal, reason);
+    else this.#refusal = plainer(this.#refusal, reason);
   }
 
   /** After devices were rung, or left: a ring without any is given up, if the caller may know. */
   settle(now: number): void {
     if (this.#legs.size > 0 || this.#unreachable !== undefined) return;
-    if (this.#refusal !== undefined) {
-      this.#host.over(this.#refusal, now);
-      return;
-    }
-    // Who may not see presence learns nothing: the call rings on and ends no_answer.
-    if (!this.#host.callerMayKnow()) return;
-    this.#expectNobody(this.#host.unreachableAfter, now);
+    const mayKnow = this.#host.callerMayKnow();
+    const refusal = mayKnow ? plainer(this.#refusal, this.#automaticRefusal) : this.#refusal;
+    if (refusal !== undefined) this.#host.over(refusal, now);
+    // To a caller who may not see presence the call rings on, and ends no_answer.
+    else if (mayKnow) this.#expectNobody(this.#host.unreachableAfter, now);
   }
 
   /** Stops ringing; every device that still rings is told why, and what else there is to say. */
@@ -200,6 +204,7 @@ export class Ring {
       rung: this.rung,
       refusing: [...this.#refusing],
       refusal: this.#refusal,
+      automaticRefusal: this.#automaticRefusal,
       offer: this.#offer !== undefined,
       endIn: dueIn(this.#end, now),
       unreachableIn: dueIn(this.#unreachable, now),
@@ -208,11 +213,12 @@ export class Ring {
 
   /** Goes on with a ring of another node; `legs` are those whose devices are here. */
   restore(snapshot: RingSnapshot, legs: readonly Leg[], now: number): void {
-    const { rung, refusing, refusal, offer, endIn, unreachableIn } = snapshot;
+    const { rung, refusing, refusal, automaticRefusal, offer, endIn, unreachableIn } = snapshot;
     for (const leg of legs) if (leg.device !== undefined) this.#legs.set(leg.device, leg);
     this.rung.push(...rung);
     for (const link of refusing) this.#refusing.add(link);
     this.#refusal = refusal;
+    this.#automaticRefusal = automaticRefusal;
     if (!offer) this.#offer = undefined;
     if (endIn !== undefined) this.start(endIn, now);
     if (unreachableIn !== undefined) this.#expectNobody(unreachableIn, now);
@@ -250,4 +256,10 @@ export class Ring {
     if (data !== undefined) push.data = data;
     return push;
   }
+}
+
+/** Of two refusals the one that says most. */
+function plainer(one: WireReason | undefined, other: WireReason | undefined): WireReason | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return refusalRank.indexOf(other) < refusalRank.indexOf(one) ? other : one;
 }

@@ -68,6 +68,7 @@ export interface RingSnapshot {
   /** Links of devices that will not answer. */
   readonly refusing: readonly string[];
   readonly refusal?: WireReason | undefined;
+  readonly automaticRefusal?: WireReason | undefined;
   /** The caller's offer still goes to those who are rung. */
   readonly offer: boolean;
   readonly endIn?: number | undefined;

@@ -231,7 +231,11 @@ export class Session {
     this.confirmEnd = this.#host.deadlines.add(now + ms, (later) => this.end("unconfirmed", later));
   }
 
-  decline(leg: Leg, request: Pick<RequestOf<"decline">, "everywhere" | "reason">, now: number): Outcome {
+  decline(
+    leg: Leg,
+    request: Pick<RequestOf<"decline">, "everywhere" | "reason" | "automatic">,
+    now: number,
+  ): Outcome {
     if (this.move?.leg === leg && leg !== this.move.from) return this.move.decline(now);
     if (leg.side === "caller" || this.phase.name === "active")
       return failed("wrong_state", "nothing rings here");
@@ -241,10 +245,11 @@ export class Session {
     }
     const { device } = leg;
     this.#leaveRing(leg);
-    this.ring.refused(device, request.reason ?? "declined");
+    const automatic = request.automatic === true;
+    this.ring.refused(device, request.reason ?? "declined", automatic);
     if (this.phase.name !== "ringing") return done;
     // Once somebody has answered, everywhere is here: the answer is not this device's to take back.
-    if (request.everywhere === true) {
+    if (request.everywhere === true && (!automatic || this.#callerMaySee())) {
       this.ring.stop("declined_elsewhere", { device: leg.deviceId }, now);
       this.end("declined", now, { by: leg });
     } else this.ring.settle(now);
