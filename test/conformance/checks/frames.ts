@@ -209,7 +209,8 @@ export const frameChecks: readonly Check[] = [
   },
   {
     rule: "F11",
-    title: "frames that are no requests count as well: a flood of pings is closed with 4203; another client goes on",
+    title:
+      "frames that are no requests count as well: a flood of pings is closed with 4203; another client goes on",
     async run(t) {
       const innocent = await t.connect(t.user("bob"), "web");
       const client = await t.connect(t.user("alice"), "web");
