@@ -84,6 +84,13 @@ export function hasKeys({ tokens }: Pick<AuthSettings, "tokens">): boolean {
   return tokens.secret !== "" || tokens.publicKey !== "" || tokens.jwksUrl !== "";
 }
 
+/** Why a server with these settings must not start: nobody could sign in. Undefined where somebody can. */
+export function refuseWithoutKeys(settings: Pick<AuthSettings, "dev" | "tokens">): string | undefined {
+  return settings.dev || hasKeys(settings)
+    ? undefined
+    : "there is no key to verify tokens with: set tokens.secret, tokens.publicKey or tokens.jwksUrl, or start with --dev to try it out on this machine";
+}
+
 /** One line about the first of them that makes no sense, or undefined. */
 export function checkAuth(settings: AuthSettings): string | undefined {
   return checkTokens(settings) ?? checkCredentials(settings);

@@ -16,8 +16,10 @@ export interface TokenRules {
   readonly audience: string;
 }
 
-/** Difference of clocks that is forgiven. s */
-const clockTolerance = 5;
+/** Difference of clocks that is forgiven, s. It never prolongs a link: that ends with the token's `exp` by the server's own clock. */
+const clockTolerance = 30;
+/** The last moment that a Date can hold. s */
+const lastMoment = 8.64e12;
 const jwksTimes = { timeoutDuration: 5_000, cooldownDuration: 10_000, cacheMaxAge: 600_000 };
 /** What keys of a JWK Set may sign with; a key that names its algorithm signs with that one only. */
 const jwksAlgorithms = ["EdDSA", "Ed25519", "ES256", "RS256"];
@@ -71,8 +73,10 @@ export class TokenVerifier {
 
 function identity(claims: JWTPayload): Result<Identity, WireError> {
   const { sub, exp, iat, device, guest } = claims;
-  if (sub === undefined || !isId(sub)) return refused("The token's sub is no user id.");
-  if (exp === undefined) return refused("The token has no exp.");
+  // Nothing but the signature was checked: whoever signs may have put anything in there.
+  if (typeof sub !== "string" || !isId(sub)) return refused("The token's sub is no user id.");
+  if (!isMoment(exp)) return refused("The token's exp is no time.");
+  if (iat !== undefined && !isMoment(iat)) return refused("The token's iat is no time.");
   if (device !== undefined && (typeof device !== "string" || !isId(device)))
     return refused("The token's device is no device id.");
   if (guest !== undefined && typeof guest !== "boolean")
@@ -87,6 +91,11 @@ function identity(claims: JWTPayload): Result<Identity, WireError> {
     expires: exp * 1_000,
     issuedAt: (iat ?? 0) * 1_000,
   });
+}
+
+/** A NumericDate (RFC 7519 §2) that a Date can hold. JSON's 1e999 is an infinite number. */
+function isMoment(claim: unknown): claim is number {
+  return typeof claim === "number" && Math.abs(claim) <= lastMoment;
 }
 
 /** RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2 */
@@ -112,6 +121,12 @@ function algorithmOf(token: string): string {
 
 function explain(error: unknown): WireError {
   if (error instanceof errors.JWTExpired) return wireError("token_expired");
+  if (
+    error instanceof errors.JWTClaimValidationFailed &&
+    error.claim === "nbf" &&
+    isMoment(error.payload.nbf)
+  )
+    return wireError("unauthorized", "The token's nbf is in the future: compare the clocks.");
   if (error instanceof errors.JWTClaimValidationFailed)
     return wireError("unauthorized", `The token's ${error.claim} is missing or not the one wanted here.`);
   if (error instanceof errors.JWSSignatureVerificationFailed)

@@ -1,4 +1,4 @@
-import { hasKeys } from "../auth/settings.ts";
+import { refuseWithoutKeys } from "../auth/settings.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import { runtime } from "../net/listen.ts";
 import { packageVersion } from "../package-info.ts";
@@ -6,13 +6,11 @@ import { startSwitchboard } from "../server/listen.ts";
 import { createLog } from "../telemetry/log.ts";
 import { runWorkers, type WorkerReady } from "./workers.ts";
 
-const noKeys =
-  "there is no key to verify tokens with: set tokens.secret, tokens.publicKey or tokens.jwksUrl, or start with --dev to try it out on this machine";
-
 /** Runs the server until a signal ends it. Resolves with the exit code; a wrong setting is one line on stderr. */
 export async function serve(settings: LoadedSettings): Promise<number> {
-  if (!settings.dev && !hasKeys(settings)) {
-    console.error(`switchboard: ${noKeys}`);
+  const useless = refuseWithoutKeys(settings);
+  if (useless !== undefined) {
+    console.error(`switchboard: ${useless}`);
     return 2;
   }
   if (settings.workers > 1) return await runWorkers(settings);

@@ -29,6 +29,7 @@ function app(parts: Partial<AppParts> = {}) {
     core: { draining: false, stats: () => stats },
     health: () => [backplane, turn],
     metrics: new Metrics(() => stats),
+    forOperators: true,
     metricsToken: "",
     pageFolder: undefined,
     ...parts,
@@ -72,6 +73,17 @@ describe("metrics", () => {
     const response = await app()("/metrics");
     expect(response.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
     expect(await response.text()).toContain('switchboard_links{state="live"} 3');
+  });
+
+  test("are for operators only where no token is set, like the counts of health", async () => {
+    const get = app({ forOperators: false });
+    const response = await get("/metrics");
+    expect([response.status, await response.text()]).toEqual([
+      403,
+      "The metrics are at admin.port, or here with the setting metricsToken.\n",
+    ]);
+    const ready = await get("/health/ready");
+    expect(await ready.json()).toEqual({ status: "ready", backplane: "up", turn: { state: "ok", ms: 12 } });
   });
 
   test("want the token where one is set", async () => {

@@ -12,7 +12,9 @@ export interface AppParts {
   /** Of the parts of the server. */
   health(): readonly HealthPart[];
   readonly metrics: Metrics;
-  /** Asked for by `/metrics`; empty: nobody is asked. */
+  /** Only operators reach it: they are shown what strangers are not. */
+  readonly forOperators: boolean;
+  /** Asked for by `/metrics`. Empty: operators are not asked, and nobody else gets it. */
   readonly metricsToken: string;
   /** Where the built page is; undefined where none is to be served. */
   readonly pageFolder: string | undefined;
@@ -30,10 +32,12 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
   });
   app.get("/health/live", (context) => context.json({ status: "live", version: parts.version }));
   app.get("/health/ready", (context) => {
-    const state = readiness(parts.core, parts.health());
+    const state = readiness(parts.core, parts.health(), parts.forOperators);
     return context.json(state, state.status === "draining" ? 503 : 200);
   });
   app.get("/metrics", async (context) => {
+    if (parts.metricsToken === "" && !parts.forOperators)
+      return context.text("The metrics are at admin.port, or here with the setting metricsToken.\n", 403);
     if (!mayScrape(parts.metricsToken, context.req.header("authorization")))
       return context.text("The metrics need the configured token.\n", 401, { "WWW-Authenticate": "Bearer" });
     const { body, contentType } = await parts.metrics.text();

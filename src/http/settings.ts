@@ -16,5 +16,7 @@ export const httpSettings = {
       description: "A second port for operators, for when the first is shared by several workers, or public.",
     },
   ),
-  metricsToken: secret("If set, `/metrics` asks for it as `Authorization: Bearer …`."),
+  metricsToken: secret(
+    "What `/metrics` asks for as `Authorization: Bearer …`. Empty: in production `/metrics` is at `admin.port` only.",
+  ),
 };

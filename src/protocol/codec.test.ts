@@ -143,6 +143,23 @@ describe("decodeFrame", () => {
   });
 });
 
+describe("status", () => {
+  const read = (status: string) => decode({ id: 1, type: "status", status });
+
+  test("is any text that XML can hold", () => {
+    for (const status of ["", "in a meeting", "two\r\nlines\t", "👩‍💻 \u202e", "\u007f"])
+      expect(read(status)).toMatchObject({ ok: true, value: { kind: "request", request: { status } } });
+  });
+
+  test("is refused with what XML has no form for", () => {
+    for (const bad of ["\u0000", "\u0001", "\u000b", "\u001b", "\ud800", "x\udc00", "\ufffe", "\uffff"])
+      expect(read(`a${bad}b`)).toMatchObject({
+        ok: true,
+        value: { kind: "refused", error: { code: "bad_request" } },
+      });
+  });
+});
+
 describe("decodeHello", () => {
   const hello = { type: "hello", token: "dev:alice", instance: "12345678", attempt: 1 };
   const read = (frame: unknown) => decodeHello(JSON.stringify(frame));

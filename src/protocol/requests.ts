@@ -13,6 +13,7 @@ import {
   RoomPolicy,
   SessionId,
   Stats,
+  StatusText,
 } from "./values.ts";
 
 /** Client → server. Requests carry ids 1, 2, 3 … in each link; each is admitted once and in order. */
@@ -123,7 +124,7 @@ export const requests = {
   }),
   unwatch: request("unwatch", "Ends that.", { users: Type.Array(Id, { minItems: 1, maxItems: 1_000 }) }),
   status: request("status", "Sets this device's own status, shown in its presence.", {
-    status: Type.String({ maxLength: 128 }),
+    status: StatusText,
   }),
   send: request(
     "send",

@@ -34,6 +34,13 @@ export const Name = Type.String({
   description: "Text for people.",
 });
 
+/** Gateways write it into XML, which has no form for most control characters and unpaired surrogates. */
+export const StatusText = Type.String({
+  maxLength: 128,
+  pattern: "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\p{Cs}\\ufffe\\uffff]*$",
+  description: "Text for people, without control characters other than tabs and line ends.",
+});
+
 export const Description = Type.Object(
   {
     type: Type.Union([Type.Literal("offer"), Type.Literal("answer")]),
@@ -139,7 +146,7 @@ export const DevicePresence = Type.Object(
     device: Id,
     kind: Type.String({ maxLength: 32 }),
     name: Type.Optional(Name),
-    status: Type.Optional(Type.String({ maxLength: 128 })),
+    status: Type.Optional(StatusText),
   },
   { ...closed, description: "One online device of a user." },
 );

@@ -9,8 +9,11 @@ export const http: Part = {
   start: async ({ settings, core, guard, metrics, health, requestDrain }) => {
     const poll = new HttpPoll(guard);
     const shown = { version: packageVersion, core, metrics, metricsToken: settings.metricsToken, health };
-    const app = createApp({ ...shown, pageFolder: settings.page ? pageFolder : undefined });
-    const admin = createApp({ ...shown, pageFolder: undefined, beginDrain: requestDrain });
+    const page = settings.page ? pageFolder : undefined;
+    // Development mode serves nobody else than whoever started it.
+    const app = createApp({ ...shown, forOperators: settings.dev, pageFolder: page });
+    const operators = { forOperators: true, pageFolder: undefined, beginDrain: requestDrain };
+    const admin = createApp({ ...shown, ...operators });
     return {
       routes: [websocketRoute(guard)],
       fetch: (request, client) => poll.fetch(request, client) ?? app(request),

@@ -1,4 +1,5 @@
 import { withKeyText } from "../auth/public-key.ts";
+import { refuseWithoutKeys } from "../auth/settings.ts";
 import { registerClusterMetrics } from "../cluster/metrics.ts";
 import { createNode, type SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
@@ -83,6 +84,8 @@ export async function makeSwitchboard(
   log: Logger,
   list: readonly Part[] = parts,
 ): Promise<Switchboard> {
+  const useless = refuseWithoutKeys(settings);
+  if (useless !== undefined) throw new Error(useless);
   const { limits, tls, dev: development } = settings;
   const certificate = tls.cert === "" ? undefined : readCertificate(tls.cert, tls.key);
   /** In the order in which they started: those that the core is made with, and the others. */

@@ -20,19 +20,26 @@ export interface Readiness {
    * clients to other nodes.
    */
   readonly status: "ready" | "degraded" | "draining";
-  readonly links: number;
-  readonly sessions: number;
+  readonly links?: number;
+  readonly sessions?: number;
   /** What the parts show. */
   readonly [part: string]: unknown;
 }
 
-export function readiness(core: Pick<Core, "draining" | "stats">, parts: readonly HealthPart[]): Readiness {
+/** `counts`: tells links and sessions too. Not to strangers, who could see from them when somebody comes or calls. */
+export function readiness(
+  core: Pick<Core, "draining" | "stats">,
+  parts: readonly HealthPart[],
+  counts: boolean,
+): Readiness {
   const { linksLive, linksSuspended, sessionsActive, sessionsRinging } = core.stats();
   const whole = parts.every(({ ok }) => ok);
   return {
     status: core.draining ? "draining" : whole ? "ready" : "degraded",
-    links: linksLive + linksSuspended,
-    sessions: sessionsActive + sessionsRinging,
+    ...(counts && {
+      links: linksLive + linksSuspended,
+      sessions: sessionsActive + sessionsRinging,
+    }),
     ...Object.fromEntries(parts.map(({ name, state }) => [name, state])),
   };
 }

@@ -81,7 +81,7 @@ test("what happened is counted", async () => {
     "switchboard_devices 4",
     "switchboard_rooms 7",
     "switchboard_transports_open 8",
-    "switchboard_log_bytes 9",
+    "switchboard_log_bytes 1048576",
     "switchboard_signals_total 10",
     "switchboard_links_opened_total 1",
     "switchboard_links_resumed_total 1",
@@ -119,7 +119,10 @@ test("no user, device or other text of a client is a label", async () => {
 test("what never happened is there as zero, where it has no labels", async () => {
   const { body } = await new Metrics(() => stats).text();
   expect(body).toContain("switchboard_sessions_started_total 0");
-  expect(body).toContain("process_resident_memory_bytes");
+  expect(body).toMatch(/^process_resident_memory_bytes [1-9]/m);
+  expect(body).toMatch(/^process_cpu_seconds_total [0-9.]+$/m);
+  // It took tens of milliseconds.
+  expect(body).not.toContain("heap_space");
 });
 
 test("parts share a metric, each with labels of its own", async () => {
@@ -128,8 +131,8 @@ test("parts share a metric, each with labels of its own", async () => {
   let devices = 5;
   registerGatewayMetrics(metrics, "sip", () => ({ devices, calls: 1, connections: 6, messages }));
   registerGatewayMetrics(metrics, "mqtt", () => ({ devices: 7, calls: 2, connections: 8, messages }));
-  const scrape = async (): Promise<string[]> => (await metrics.text()).body.split("\n");
-  const before = await scrape();
+  const scrape = async (at: number): Promise<string[]> => (await metrics.text(at)).body.split("\n");
+  const before = await scrape(0);
   for (const line of [
     'switchboard_gateway_devices{gateway="sip"} 5',
     'switchboard_gateway_devices{gateway="mqtt"} 7',
@@ -140,7 +143,7 @@ test("parts share a metric, each with labels of its own", async () => {
   ])
     expect(before).toContain(line);
   devices = 3;
-  const after = await scrape();
+  const after = await scrape(1_000);
   expect(after).toContain('switchboard_gateway_devices{gateway="sip"} 3');
   // Told anew at each scrape, and not added up.
   expect(after).toContain('switchboard_gateway_messages_total{gateway="sip",kind="taken"} 1');
@@ -151,4 +154,13 @@ test("docs/operations.md names every metric, and none that is not there", async 
   const told = new Set([...operations.matchAll(/`(switchboard_\w+)`/g)].map(([, name]) => name));
   const there = new Set([...(await text()).matchAll(/^# TYPE (switchboard_\w+) /gm)].map(([, name]) => name));
   expect([...told].sort()).toEqual([...there].sort());
+});
+
+test("it is made once a second, however many ask", async () => {
+  let made = 0;
+  const metrics = new Metrics(() => stats);
+  metrics.gauge("scrapes", "Scrapes.", [], (set) => set(++made));
+  const texts = [metrics.text(0), metrics.text(0), metrics.text(999)];
+  for (const one of texts) expect((await one).body).toContain("switchboard_scrapes 1\n");
+  expect((await metrics.text(1_000)).body).toContain("switchboard_scrapes 2\n");
 });

@@ -1,11 +1,21 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { MetricsRegistry, SetValue } from "../shared/metrics-registry.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
+import { registerProcessMetrics } from "./process-metrics.ts";
 
 const prefix = "switchboard_";
+/** How long a text is told again. ms */
+const freshFor = 1_000;
+/** Steps of `log_bytes`. To the byte, it would tell whoever sends to somebody whether she is away or not there at all. */
+const logStep = 1_048_576;
 const secondsOfSetup = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20, 60];
 const secondsOfCall = [1, 10, 30, 60, 300, 900, 1_800, 3_600, 14_400];
+
+export interface MetricsText {
+  readonly body: string;
+  readonly contentType: string;
+}
 
 /**
  * What Prometheus scrapes: the core's metrics, and those that the parts of the server register. Labels come from closed lists only:
@@ -13,6 +23,7 @@ const secondsOfCall = [1, 10, 30, 60, 300, 900, 1_800, 3_600, 14_400];
  */
 export class Metrics implements MetricsRegistry {
   readonly #registry = new Registry();
+  #last: { readonly at: number; readonly text: Promise<MetricsText> } | undefined;
   /** Who tells the values of each registered metric. */
   readonly #collectors = new Map<string, ((set: SetValue) => void)[]>();
   readonly #requests = this.#counter("requests_total", "Requests that were admitted.", ["type"]);
@@ -41,7 +52,7 @@ export class Metrics implements MetricsRegistry {
   constructor(stats: () => CoreStats) {
     // The hot path counts by itself: an event for each would cost more than the relay.
     this.counter("signals_total", "Signals that were relayed or held.", [], (set) => set(stats().signals));
-    collectDefaultMetrics({ register: this.#registry });
+    registerProcessMetrics(this.#registry);
     this.gauge("links", "Links, by state.", ["state"], (set) => {
       set(stats().linksLive, { state: "live" });
       set(stats().linksSuspended, { state: "suspended" });
@@ -54,7 +65,9 @@ export class Metrics implements MetricsRegistry {
     this.gauge("devices", "Devices.", [], (set) => set(stats().devices));
     this.gauge("rooms", "Rooms.", [], (set) => set(stats().rooms));
     this.gauge("transports_open", "Transports that are open.", [], (set) => set(stats().transportsOpen));
-    this.gauge("log_bytes", "Bytes that links keep for replay.", [], (set) => set(stats().logBytes));
+    this.gauge("log_bytes", "Bytes that links keep for replay.", [], (set) =>
+      set(Math.ceil(stats().logBytes / logStep) * logStep),
+    );
   }
 
   // MetricsRegistry
@@ -138,8 +151,14 @@ export class Metrics implements MetricsRegistry {
     }
   }
 
-  /** In the text format of Prometheus. */
-  async text(): Promise<{ readonly body: string; readonly contentType: string }> {
+  /** In the text format of Prometheus. It is made at most once a second, however many ask. `now`: monotonic, ms. */
+  text(now: number = performance.now()): Promise<MetricsText> {
+    if (this.#last === undefined || now - this.#last.at >= freshFor)
+      this.#last = { at: now, text: this.#collect() };
+    return this.#last.text;
+  }
+
+  async #collect(): Promise<MetricsText> {
     return { body: await this.#registry.metrics(), contentType: this.#registry.contentType };
   }
 

@@ -1,11 +1,12 @@
 import { isLoopback } from "../net/client-address.ts";
 import type { Client, Refusal } from "../net/http-server.ts";
 import { refusalResponse } from "../net/upgrade.ts";
+import { type OriginRule, parseOriginRule } from "./origin-rule.ts";
 
 export interface AccessRules {
   /** Development mode: this machine only. */
   readonly development: boolean;
-  /** Origins whose pages may connect; `self` is the server's own, `*` any. */
+  /** Origins whose pages may connect, as {@link parseOriginRule} reads them. */
   readonly allowedOrigins: readonly string[];
 }
 
@@ -15,22 +16,24 @@ const forwardingHeader =
 
 /** Who may talk to this server at all, before any token is checked. */
 export class AccessPolicy {
-  readonly #rules: AccessRules;
+  readonly #development: boolean;
+  readonly #origins: readonly OriginRule[];
 
-  constructor(rules: AccessRules) {
-    this.#rules = rules;
+  constructor({ development, allowedOrigins }: AccessRules) {
+    this.#development = development;
+    this.#origins = allowedOrigins.flatMap((text) => parseOriginRule(text) ?? []);
   }
 
   /** In development mode, refuses requests that do not come from this machine. For all requests. */
   refuseStranger(request: Request, client: Client): Refusal | undefined {
-    if (!this.#rules.development) return undefined;
+    if (!this.#development) return undefined;
     const why = strangeness(request, client);
     return why === undefined ? undefined : stranger(why);
   }
 
   /** In development mode, refuses connections from other machines. For ports that take no HTTP. */
   refusePeer(client: Client): Refusal | undefined {
-    return this.#rules.development && !isLoopback(client.peer) ? stranger(foreign(client)) : undefined;
+    return this.#development && !isLoopback(client.peer) ? stranger(foreign(client)) : undefined;
   }
 
   /** The response of {@link refuseStranger}. */
@@ -50,12 +53,10 @@ export class AccessPolicy {
   }
 
   #allows(origin: string, request: Request): boolean {
-    const { development, allowedOrigins } = this.#rules;
     // The Origin is of this machine, as was checked before. In development its port does not matter.
-    if (development) return true;
-    return allowedOrigins.some(
-      (allowed) => allowed === "*" || allowed === origin || (allowed === "self" && isOwn(origin, request)),
-    );
+    if (this.#development) return true;
+    const host = request.headers.get("host");
+    return this.#origins.some((allows) => allows(origin, host));
   }
 }
 
@@ -91,9 +92,4 @@ function isLocalUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { hostname } = new URL(text);
   return hostname === "localhost" || isLoopback(hostname.replace(/^\[|\]$/g, ""));
-}
-
-/** Compares only hosts, because a proxy may have terminated TLS. Rebinding gains nothing, because no cookie means anything here. */
-function isOwn(origin: string, request: Request): boolean {
-  return URL.canParse(origin) && new URL(origin).host === request.headers.get("host");
 }

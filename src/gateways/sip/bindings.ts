@@ -2,6 +2,7 @@ import type { PushBody } from "../../protocol/pushes.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { LinkEnd } from "../../signaling/device.ts";
 import type { Identity } from "../../signaling/ports.ts";
+import { nameOfDisplay } from "./display-name.ts";
 import type { Flow } from "./flow.ts";
 import type { SipRequest } from "./message.ts";
 import type { NameAddress } from "./name-address.ts";
@@ -153,7 +154,7 @@ export class Bindings {
         user: identity.user,
         id,
         kind: "phone",
-        name: display === undefined || display === "" ? undefined : display.slice(0, 128),
+        name: nameOfDisplay(display),
         capabilities: phoneCapabilities,
         link: phone,
         grants: identity.grants,

@@ -4,7 +4,7 @@ import type { Capabilities } from "../../protocol/values.ts";
 import { fragmentType, parseFragment } from "../../wire/sdp/fragment.ts";
 import { sdpType } from "./call-dialog.ts";
 import type { Dialog } from "./dialog.ts";
-import { digitsBody, parseDigits } from "./digits.ts";
+import { type Digit, digitsBody, parseDigits } from "./digits.ts";
 import { bodyText, contentType, type HeaderEntry, type SipRequest } from "./message.ts";
 import { NegotiatedCall } from "./negotiated-call.ts";
 import type { Phone, PhoneCall } from "./phone.ts";
@@ -14,6 +14,12 @@ import { abilities, allow, ownContact, recvInfo, type SipContext } from "./sip-c
 
 /** The gateway can't make an offer in a 200 itself, and native devices that are called only answer offers. */
 export const delayedOffer: HeaderEntry = ["Warning", '399 switchboard "an INVITE must bring its offer"'];
+
+/** Whom a phone talks to. */
+export interface OtherEnd {
+  readonly user: string;
+  readonly device?: string | undefined;
+}
 
 /** What a call tells the table of calls. */
 export interface CallKeeper {
@@ -149,7 +155,7 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
     const digits = type === undefined ? undefined : parseDigits(type, text);
     if (digits !== undefined) {
       this.respond(transaction, 200, now);
-      this.digits(digits.digit, digits.duration, now);
+      this.#pressed(digits, now);
     } else if (type === undefined) this.respond(transaction, 200, now);
     else
       this.respond(transaction, 415, now, [
@@ -157,13 +163,28 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
       ]);
   }
 
-  /** The phone pressed a key: tells the other device. */
-  protected abstract digits(digit: string, duration: number, now: number): void;
+  /** Whom the phone talks to; undefined while nobody has answered. */
+  protected abstract get otherEnd(): OtherEnd | undefined;
 
-  /** The other device pressed a key: tells the phone. */
-  sendDigit(digit: string, duration: number, now: number): void {
-    const { flow } = this;
-    if (flow === undefined || !this.active) return;
+  /** The phone pressed a key. Tells the other device. */
+  #pressed({ digit, duration }: Digit, now: number): void {
+    const { user, device } = this.otherEnd ?? {};
+    if (device === undefined) return;
+    this.phone.ask(
+      "send",
+      { to: `${user}/${device}`, body: { digit, duration, session: this.session } },
+      now,
+    );
+  }
+
+  /**
+   * A device pressed a key. Tells the phone, provided that it is the device at the other end: to know the id of a session is no
+   * right to speak in it.
+   */
+  sendDigit(from: OtherEnd, { digit, duration }: Digit, now: number): void {
+    const { flow, otherEnd } = this;
+    if (flow === undefined || !this.active || otherEnd?.device === undefined) return;
+    if (from.user !== otherEnd.user || from.device !== otherEnd.device) return;
     this.send(this.inDialog("INFO", flow, [], digitsBody(digit, duration)), flow, now);
   }
 
@@ -225,9 +246,6 @@ export abstract class Call extends NegotiatedCall implements PhoneCall {
 }
 
 /** The capabilities of the other end's device. */
-export function capabilitiesOf(
-  { core }: SipContext,
-  peer: { readonly user: string; readonly device?: string | undefined } | undefined,
-): Capabilities {
+export function capabilitiesOf({ core }: SipContext, peer: OtherEnd | undefined): Capabilities {
   return (peer?.device === undefined ? undefined : core.capabilities(peer.user, peer.device)) ?? {};
 }

@@ -13,11 +13,11 @@ const longest = 10_000;
 
 /** Reads the body of an INFO: `application/dtmf-relay` (`Signal=1`, `Duration=250`) or `application/dtmf`. */
 export function parseDigits(type: string, text: string): Digit | undefined {
-  if (type === "application/dtmf") return checked(text.trim(), defaultDuration);
+  if (type === "application/dtmf") return checkedDigit(text.trim());
   if (type !== "application/dtmf-relay") return undefined;
   const signal = /^\s*signal\s*=\s*(\S)\s*$/im.exec(text)?.[1];
   const duration = Number(/^\s*duration\s*=\s*(\d{1,5})\s*$/im.exec(text)?.[1] ?? defaultDuration);
-  return signal === undefined ? undefined : checked(signal, duration);
+  return signal === undefined ? undefined : checkedDigit(signal, duration);
 }
 
 /** The body of an INFO, as JsSIP and SIP.js write it. */
@@ -25,7 +25,10 @@ export function digitsBody(digit: string, duration: number): Content {
   return { type: "application/dtmf-relay", content: `Signal=${digit}\r\nDuration=${duration}\r\n` };
 }
 
-function checked(signal: string, duration: number): Digit | undefined {
+/** The key and its time, at most ten seconds; without a usable time the usual one. Undefined where there is no such key. */
+export function checkedDigit(signal: string, duration: unknown = defaultDuration): Digit | undefined {
   const digit = signal.toUpperCase();
-  return digitPattern.test(digit) ? { digit, duration: Math.min(duration, longest) } : undefined;
+  if (!digitPattern.test(digit)) return undefined;
+  const usable = Number.isInteger(duration) && (duration as number) > 0;
+  return { digit, duration: usable ? Math.min(duration as number, longest) : defaultDuration };
 }

@@ -5,7 +5,7 @@ import type { Capabilities, Description, MediaWanted } from "../../protocol/valu
 import type { Deadline } from "../../shared/deadlines.ts";
 import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
 import type { SessionDescription } from "../../wire/sdp/description.ts";
-import { Call, type CallKeeper, capabilitiesOf, delayedOffer } from "./call.ts";
+import { Call, type CallKeeper, capabilitiesOf, delayedOffer, type OtherEnd } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
 import { Dialog } from "./dialog.ts";
 import type { Flow } from "./flow.ts";
@@ -29,7 +29,7 @@ interface Reliable {
 export class IncomingCall extends Call {
   readonly #transaction: ServerTransaction;
   readonly #to: string;
-  #peer: { readonly user: string; readonly device?: string | undefined } | undefined;
+  #peer: OtherEnd | undefined;
   #reliable: Reliable | undefined;
   #coreSideAnswer: Description | undefined;
   /** The answer is ready, but waits for a PRACK. */
@@ -221,14 +221,8 @@ export class IncomingCall extends Call {
     super.close(now);
   }
 
-  protected override digits(digit: string, duration: number, now: number): void {
-    const { user, device } = this.#peer ?? {};
-    if (device !== undefined)
-      this.phone.ask(
-        "send",
-        { to: `${user}/${device}`, body: { digit, duration, session: this.session } },
-        now,
-      );
+  protected override get otherEnd(): OtherEnd | undefined {
+    return this.#peer;
   }
 }
 

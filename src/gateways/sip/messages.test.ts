@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { SimSip } from "../../../test/support/sim-phone.ts";
+import { phoneCalls, phoneIsCalled, taken } from "../../../test/support/sim-phone-calls.ts";
 import { bodyText } from "./message.ts";
 
 describe("messages and presence", () => {
@@ -43,5 +44,36 @@ describe("messages and presence", () => {
     world.pass(121_000);
     expect(alice.request("NOTIFY")?.headers.get("Subscription-State")).toBe("terminated;reason=timeout");
     expect(world.agent.numbers.subscriptions).toBe(0);
+  });
+});
+
+describe("keys that are pressed in a call", () => {
+  const incoming = (): ReturnType<typeof phoneIsCalled> => {
+    const call = phoneIsCalled();
+    taken(call);
+    return call;
+  };
+
+  test("reach a phone from the device at the other end, and from nobody else", () => {
+    const called = incoming();
+    const calls = phoneCalls();
+    const both = [
+      { world: called.world, phone: called.bob, user: "bob", other: called.alice, session: called.session },
+      { world: calls.world, phone: calls.alice, user: "alice", other: calls.bob, session: calls.session },
+    ];
+    for (const { world, phone, user, other, session } of both) {
+      const press = (device: typeof other, digit: string, duration?: number) => {
+        device.ask("send", { to: user, body: { digit, duration, session } });
+        world.pass(0);
+        const info = phone.request("INFO");
+        return info === undefined ? undefined : bodyText(info);
+      };
+      const mallory = world.sim.client("mallory", "web").connect();
+      const second = world.sim.client(other === called.alice ? "alice" : "bob", "second").connect();
+      expect([press(mallory, "1"), press(second, "2")]).toEqual([undefined, undefined]);
+      expect(press(other, "3", 400)).toBe("Signal=3\r\nDuration=400\r\n");
+      phone.respond(phone.request("INFO"), 200);
+      expect(press(other, "4", -1e300)).toBe("Signal=4\r\nDuration=250\r\n");
+    }
   });
 });

@@ -1,5 +1,6 @@
 import type { PushOf } from "../../protocol/pushes.ts";
 import { Call } from "./call.ts";
+import { checkedDigit, type Digit } from "./digits.ts";
 import { bodyText, contentType, type HeaderEntry, makeResponse } from "./message.ts";
 import { nameAddress } from "./name-address.ts";
 import type { Phone } from "./phone.ts";
@@ -48,7 +49,7 @@ export function deliverMessage(
   const key = digitOf(body);
   if (key !== undefined) {
     const call = phone.calls.get(key.session);
-    if (call instanceof Call) call.sendDigit(key.digit, key.duration, now);
+    if (call instanceof Call) call.sendDigit(from, key, now);
     return;
   }
   if (flow === undefined) return;
@@ -69,12 +70,10 @@ function parsed(text: string): unknown {
 }
 
 /** The key in a message between the devices of a call, if it is one. */
-function digitOf(
-  body: unknown,
-): { readonly digit: string; readonly duration: number; readonly session: string } | undefined {
+function digitOf(body: unknown): (Digit & { readonly session: string }) | undefined {
   if (typeof body !== "object" || body === null) return undefined;
-  const { digit, duration = 250, session } = body as Record<string, unknown>;
-  if (typeof digit !== "string" || typeof session !== "string" || typeof duration !== "number")
-    return undefined;
-  return /^[0-9A-D*#]$/.test(digit) ? { digit, duration, session } : undefined;
+  const { digit, duration, session } = body as Record<string, unknown>;
+  if (typeof digit !== "string" || typeof session !== "string") return undefined;
+  const key = checkedDigit(digit, duration);
+  return key && { ...key, session };
 }

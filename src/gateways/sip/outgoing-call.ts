@@ -3,7 +3,7 @@ import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import type { Capabilities } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { formatDescription } from "../../wire/sdp/description.ts";
-import { Call, type CallKeeper, capabilitiesOf } from "./call.ts";
+import { Call, type CallKeeper, capabilitiesOf, type OtherEnd } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
 import type { ClientTransaction } from "./client-transaction.ts";
 import { Dialog } from "./dialog.ts";
@@ -258,14 +258,8 @@ export class OutgoingCall extends Call {
     super.close(now);
   }
 
-  protected override digits(digit: string, duration: number, now: number): void {
-    const { user, device } = this.#peer;
-    if (device !== undefined)
-      this.phone.ask(
-        "send",
-        { to: `${user}/${device}`, body: { digit, duration, session: this.session } },
-        now,
-      );
+  protected override get otherEnd(): OtherEnd | undefined {
+    return this.#peer;
   }
 
   protected override pushed(push: PushBody, _now: number): void {

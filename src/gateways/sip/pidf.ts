@@ -12,10 +12,16 @@ export function pidf(entity: string, { devices }: Pick<PushOf<"presence">, "onli
   return `<?xml version="1.0" encoding="UTF-8"?>\r\n<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="${escapeXml(entity)}">${tuples.join("")}</presence>\r\n`;
 }
 
+/** What XML 1.0 has no form for, not even escaped (§2.2). */
+const unwritable = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
+
+/** The text with what XML can't hold left out, and everything else escaped. */
 function escapeXml(text: string): string {
   return text
+    .replaceAll(unwritable, "")
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
+    .replaceAll('"', "&quot;")
+    .replaceAll("\r", "&#13;");
 }

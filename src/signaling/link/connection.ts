@@ -115,7 +115,10 @@ export class NativeConnection {
       if (this.#phase !== "verifying") return;
       if (result.ok) this.#admit(hello.value, result.value, later);
       // Where the keys can't be had just now, another attempt may well succeed.
-      else this.refuse(result.error.temporary ? "overloaded" : "unauthorized", result.error.code);
+      else {
+        const { temporary, code, message } = result.error;
+        this.refuse(temporary ? "overloaded" : "unauthorized", `${code}: ${message}`.slice(0, 120));
+      }
       this.#host.settle(later);
     });
   }

@@ -118,9 +118,17 @@ for (const runtime of ["bun", "node"] as const)
 
       test("rates and caps are counted for the client's address, as a trusted proxy tells it", async () => {
         const limits = { connectsPerSecond: 1, connectsBurst: 3, linksPerAddress: 2 };
-        const config = { trustedProxies: ["127.0.0.1"], dev: false, tokens: { secret }, limits };
+        const metricsToken = "a token for metrics";
+        const config = {
+          trustedProxies: ["127.0.0.1"],
+          dev: false,
+          tokens: { secret },
+          limits,
+          metricsToken,
+        };
         const server = await startServer({ runtime, config });
-        const metrics = async () => (await fetch(`${server.url}/metrics`)).text();
+        const headers = { Authorization: `Bearer ${metricsToken}` };
+        const metrics = async () => (await fetch(`${server.url}/metrics`, { headers })).text();
         const from = async (address: string) => {
           // Those before are closed, but the server may not have seen that yet.
           while (!/^switchboard_transports_open 0$/m.test(await metrics())) await Bun.sleep(20);
@@ -137,6 +145,8 @@ for (const runtime of ["bun", "node"] as const)
         const open = [await RawSocket.upgraded(server.port, "/ws", "switchboard.v1")];
         open.push(await RawSocket.upgraded(server.port, "/ws", "switchboard.v1"));
         expect((await ask(server.port, "/ws", upgrade)).status).toBe(429);
+        // A text may be a second old.
+        await Bun.sleep(1_000);
         const counted = await metrics();
         expect(counted).toContain('switchboard_limit_hits_total{limit="connectsPerSecond"} 1');
         expect(counted).toContain('switchboard_limit_hits_total{limit="linksPerAddress"} 1');

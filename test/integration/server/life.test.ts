@@ -93,10 +93,17 @@ describe("as a library", () => {
   });
 
   test("development mode must be asked for; a wrong option is an error that names it", async () => {
-    const turn = { embedded: false };
-    const server = await createSwitchboard({ port: 0, host: "127.0.0.1", turn, log: { level: "silent" } });
+    const server = await createSwitchboard({
+      port: 0,
+      host: "127.0.0.1",
+      tokens: { secret: "s".repeat(32) },
+      turn: { embedded: false },
+      log: { level: "silent" },
+    });
     await expect(signIn(server, "dev:alice")).rejects.toThrow("4303");
     await server.stop();
+    // Nobody could sign in: the same as the command says.
+    expect(createSwitchboard({})).rejects.toThrow("there is no key to verify tokens with");
     // @ts-expect-error: a name that is none
     expect(createSwitchboard({ prot: 1 })).rejects.toThrow("unknown setting prot");
     expect(createSwitchboard({ port: -1 })).rejects.toThrow("setting port");

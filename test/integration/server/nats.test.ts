@@ -48,6 +48,9 @@ for (const runtime of ["bun", "node"] as const)
       const alice = await signIn(server, "dev:alice", "laptop");
       await nats.start();
       expect(await becomes(server, "ready")).toMatchObject({ backplane: "up" });
+      // A text of the metrics may be a second old.
+      for (let left = 100; left > 0 && (await metric(server, "backplane_up")) !== 1; left--)
+        await new Promise((resolve) => setTimeout(resolve, 20));
       expect(await metric(server, "backplane_up")).toBe(1);
       expect(await metric(server, 'backplane_requests_total{outcome="timeout"}')).toBe(0);
       await nats.kill();
