@@ -3,7 +3,7 @@ import type { Stats } from "../protocol/values.ts";
 import type { Call } from "./api.ts";
 import type { ClientInternals } from "./client-internals.ts";
 import { SwitchboardError, toError } from "./error.ts";
-import { Pair, type PairEvents, type PairSignal } from "./pair.ts";
+import { Pair, type PairEvents, type PairSignal, type SentSignal } from "./pair.ts";
 import { Recovery } from "./recovery.ts";
 
 /** The call that pairs belong to, and what it is told of them. */
@@ -74,7 +74,10 @@ export class CallPairs implements PairEvents {
       if (this.#current) {
         this.#next?.close();
         this.#next = pair;
-      } else this.#use(pair);
+      } else {
+        this.#current = pair;
+        this.#call.used(pair);
+      }
       pair.begin(this.#call.channels.size);
     }
     if (early || this.#next) return;
@@ -96,7 +99,8 @@ export class CallPairs implements PairEvents {
     if (next?.number !== number) return;
     this.#next = undefined;
     const old = this.#current;
-    this.#use(next);
+    this.#current = next;
+    this.#call.used(next);
     this.onReceived(next);
     old?.close();
     this.onState(next);
@@ -155,7 +159,7 @@ export class CallPairs implements PairEvents {
     for (const pair of this.all) pair.close();
   }
 
-  onSignal({ number: pair }: Pair, signal: PairSignal): void {
+  onSignal({ number: pair }: Pair, signal: SentSignal): void {
     const session = this.#call.id;
     if (session) void this.#client.say("signal", { session, pair, ...signal });
   }
@@ -182,11 +186,6 @@ export class CallPairs implements PairEvents {
     this.#client.log("warn", "negotiation_failed", { error });
     if (pair === this.#current) this.#call.fail(toError(error, "negotiation_failed"));
     else this.drop(pair.number);
-  }
-
-  #use(pair: Pair): void {
-    this.#current = pair;
-    this.#call.used(pair);
   }
 
   #schedule(): void {

@@ -50,8 +50,9 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
   readonly #client: ClientInternals;
   readonly #pairs: CallPairs;
   readonly #connected = deferred<void>();
+  readonly connected = this.#connected.promise;
   #closesMedia = false;
-  #unfollow = () => {};
+  #unfollow: (() => void) | undefined;
   /** A call of a room's mesh. */
   ofRoom = false;
   /** This call lost to another one (glare), and is about to become that. */
@@ -71,16 +72,12 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     return this.state !== "ended";
   }
 
-  /** The calls of a room's mesh end with the membership that they belong to, and begin anew with the next one. */
-  forgotten(): void {
-    if (this.ofRoom || this.#pairs.current?.state !== "connected") this.over({ reason: "lost" });
+  forgotten(): boolean {
     // Nobody tells of the other end's link any more; when media fails, the call must not wait for it.
-    else this.peerLink = "live";
+    this.peerLink = "live";
     this.refresh();
-  }
-
-  get connected(): Promise<void> {
-    return this.#connected.promise;
+    // The calls of a room's mesh end with the membership that they belong to, and begin anew with the next one.
+    return !this.ofRoom && this.#pairs.current?.state === "connected";
   }
 
   /** Opens the media, then calls. */
@@ -94,11 +91,14 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
       await this.setMedia(media, signal);
       if (this.state === "ended") return;
       const wants = { ...this.media?.offers, data: this.channels.size > 0 };
-      const fields = { to, key: randomId(), media: wants, data, timeout };
       // A call that ends before the request was sent is never sent.
       const gone = new AbortController();
       void this.ended.then(() => gone.abort());
-      await this.#client.ask("call", fields, { repeat: true, done, signal: gone.signal });
+      await this.#client.ask(
+        "call",
+        { to, key: randomId(), media: wants, data, timeout },
+        { repeat: true, done, signal: gone.signal },
+      );
     } catch (error) {
       this.over(failure(error));
     }
@@ -204,7 +204,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
   over(ended: Ended, told = Promise.resolve()): void {
     if (this.state === "ended") return;
     this.state = "ended";
-    this.#unfollow();
+    this.#unfollow?.();
     this.#pairs.close();
     for (const channel of [...this.channels.values()]) void channel.close();
     if (this.#closesMedia) this.media?.stop();
@@ -252,14 +252,14 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
       return;
     }
     const old = this.#closesMedia && this.media;
-    this.#unfollow();
+    this.#unfollow?.();
     this.media = media;
     this.#closesMedia = owned;
     const attach = () => {
       for (const pair of this.#pairs.all) pair.attach(media);
     };
     attach();
-    if (media) this.#unfollow = media.on("change", attach);
+    this.#unfollow = media?.on("change", attach);
     if (old && old !== media) old.stop();
     this.changed();
   }
@@ -288,7 +288,8 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
   }
 
   stats(): Promise<CallStats> {
-    const none: CallStats = { path: undefined, loss: [0, 0], bitrate: [0, 0] };
+    const zero = [0, 0] as const;
+    const none: CallStats = { path: undefined, loss: zero, bitrate: zero };
     return quiet(this.#active().then(async () => (await this.#pairs.current?.stats())?.stats ?? none));
   }
 
@@ -299,7 +300,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
 
   opened(pair: Pair): void {
     pair.attach(this.media);
-    if (this.held) pair.hold(true);
+    pair.hold(this.held);
   }
 
   used({ pc }: Pair): void {
@@ -366,9 +367,14 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
   async #give(ended: Ended): Promise<void> {
     const { id: session, state } = this;
     if (state === "ended") return;
-    const reason = ended.reason === "failed" ? "failed" : "hangup";
     // While the call rings, the server takes a hangup for a cancel.
-    const told = session ? this.#client.say("hangup", { session, reason, detail: ended.detail }) : undefined;
+    const told = session
+      ? this.#client.say("hangup", {
+          session,
+          reason: ended.reason === "failed" ? "failed" : "hangup",
+          detail: ended.detail,
+        })
+      : undefined;
     this.over(ended, told);
     await told;
   }

@@ -51,6 +51,6 @@ export interface Session {
   push(push: Push): void;
   /** Ends the call or ring at this end. */
   over(ended: Ended): void;
-  /** The server knows nothing of the session: it is over, unless media flows directly between the two ends. */
-  forgotten(): void;
+  /** The server knows nothing of the session. True when it goes on all the same: media flows directly between the two ends. */
+  forgotten?(): boolean;
 }

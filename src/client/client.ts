@@ -66,7 +66,10 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     this.emit("presence", presence);
     this.changed();
   });
+  readonly presence = this.#watches.presence;
   readonly #ready = deferred<void>();
+  readonly ready = this.#ready.promise;
+  readonly closed = this.ended;
   readonly #rooms = new Map<string, JoinedRoom>();
   #iceServers: readonly RTCIceServer[] = [];
   #status: string | undefined;
@@ -110,20 +113,8 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     onAbort(signal, () => void this.close());
   }
 
-  get ready(): Promise<void> {
-    return this.#ready.promise;
-  }
-
-  get closed(): Promise<Ended> {
-    return this.ended;
-  }
-
   get retryAt(): number | undefined {
     return this.#connection.retryAt;
-  }
-
-  get presence(): ReadonlyMap<string, Presence> {
-    return this.#watches.presence;
   }
 
   call(to: string, options: CallOptions = {}): Call {
@@ -205,7 +196,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     const { kind, name } = this.#options.device ?? {};
     this.self = { user: welcome.user, device: welcome.device, kind, name };
     this.#useIceServers(welcome.iceServers);
-    if (!welcome.resumed && this.#greeted) {
+    if (this.#greeted && !welcome.resumed) {
       // A new link: the server is told again what it forgot with the old one.
       this.sessions.retain(welcome.sessions, welcome.over);
       this.#watches.again();

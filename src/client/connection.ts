@@ -47,7 +47,7 @@ export class Connection implements LinkShell {
     this.#inputs.push(input);
     if (this.#busy) return;
     this.#busy = true;
-    for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) next(this.#link, Date.now());
+    while (this.#inputs[0]) this.#inputs.shift()?.(this.#link, Date.now());
     this.#busy = false;
     clearTimeout(this.#timer);
     const wait = this.#link.nextDeadline - Date.now();
@@ -59,7 +59,7 @@ export class Connection implements LinkShell {
   ask<T extends RequestType>(
     type: T,
     fields: Fields<T>,
-    { signal, repeat = false, done }: AskOptions<T> = {},
+    { signal, repeat, done }: AskOptions<T> = {},
   ): Promise<ReplyOf<T>> {
     const asked = new Promise<ReplyOf<T>>((resolve, reject) => {
       const request: Outgoing = {
@@ -81,8 +81,7 @@ export class Connection implements LinkShell {
   }
 
   open(attempt: number, http: boolean, url = this.#server): void {
-    const hello = this.#hello;
-    if (!hello) return;
+    const hello = this.#hello as Introduction;
     this.#events.log("debug", "dial", { attempt, http });
     this.#transport = (http ? openHttp : openSocket)(url, {
       opened: () => this.tell((link, now) => link.opened(attempt, hello, now)),

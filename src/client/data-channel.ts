@@ -123,7 +123,7 @@ export class DataChannel implements Channel {
 }
 
 function size(data: Data): number {
-  return typeof data === "string" ? data.length : data.byteLength;
+  return (data as string).length ?? (data as ArrayBuffer).byteLength;
 }
 
 /** Sends a message. False when the channel has closed meanwhile. */

@@ -1,6 +1,6 @@
 import type { Cancel, Ended, Events, Live } from "./api.ts";
 import { deferred } from "./deferred.ts";
-import { onAbort, quiet, SwitchboardError } from "./error.ts";
+import { abortable, onAbort, SwitchboardError } from "./error.ts";
 
 /** The key of `await using`. Safari has no `Symbol.asyncDispose`, and a method needs a key everywhere. */
 export const dispose: typeof Symbol.asyncDispose =
@@ -13,11 +13,8 @@ export abstract class Emitter<E extends object> implements Live<E> {
   revision = 0;
   #listeners = new Map<PropertyKey, Set<Listener>>();
   readonly #ended = deferred<Ended>();
-
   /** Resolves with how the object ended. Not all public types show it. */
-  get ended(): Promise<Ended> {
-    return this.#ended.promise;
-  }
+  readonly ended = this.#ended.promise;
 
   on<K extends keyof Events<E>>(
     type: K,
@@ -45,19 +42,14 @@ export abstract class Emitter<E extends object> implements Live<E> {
   }
 
   next<K extends keyof Events<E>>(type: K, { signal }: Cancel = {}): Promise<Events<E>[K]> {
-    const offs: (() => void)[] = [];
     const next = new Promise<Events<E>[K]>((resolve, reject) => {
-      void this.ended.then(() => reject(new SwitchboardError("closed")));
-      offs.push(
-        this.on(type, resolve),
-        onAbort(signal, () => reject(signal?.reason)),
-      );
+      const off = this.on(type, resolve, { signal, once: true });
+      void this.ended.then(() => {
+        off();
+        reject(new SwitchboardError("closed"));
+      });
     });
-    return quiet(
-      next.finally(() => {
-        for (const off of offs) off();
-      }),
-    );
+    return abortable(next, signal);
   }
 
   abstract [dispose](): Promise<void>;
@@ -71,11 +63,11 @@ export abstract class Emitter<E extends object> implements Live<E> {
   protected listened(_type: keyof Events<E>): void {}
 
   protected has(type: keyof Events<E>): boolean {
-    return (this.#listeners.get(type)?.size ?? 0) > 0;
+    return !!this.#listeners.get(type)?.size;
   }
 
   protected emit<K extends keyof Events<E>>(type: K, event: Events<E>[K]): void {
-    for (const listener of [...(this.#listeners.get(type) ?? [])])
+    for (const listener of new Set(this.#listeners.get(type)))
       run(listener as (event: unknown) => void, event);
   }
 

@@ -38,10 +38,6 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     this.movedFrom = ring.movedFrom;
   }
 
-  forgotten(): void {
-    this.over({ reason: "lost" });
-  }
-
   get lasting(): boolean {
     return this.resumed;
   }

@@ -9,8 +9,8 @@ export type Json = Readonly<Record<string, unknown>>;
 export interface Outgoing {
   readonly body: Json & { readonly type: string };
   /** The request is idempotent: it may be sent again on a new link. */
-  readonly repeat: boolean;
-  /** Called once, with either a result or an error. */
+  readonly repeat: boolean | undefined;
+  /** Called once, with the result. `ok` counts only without an error. */
   settle(ok: Json | undefined, error?: Refusal): void;
 }
 

@@ -222,8 +222,7 @@ export class Link {
     }
     const answered = this.#sent.get(frame.re as number);
     this.#sent.delete(frame.re as number);
-    if (frame.error === undefined) answered?.settle((frame.ok ?? {}) as Json);
-    else answered?.settle(undefined, frame.error as Refusal);
+    answered?.settle((frame.ok ?? {}) as Json, frame.error as Refusal | undefined);
     this.#flush();
   }
 
@@ -233,7 +232,7 @@ export class Link {
     this.#window = limits.requestsInFlight ?? this.#window;
     this.#silence = limits.silence ?? this.#silence;
     // HTTP may have been needed only because the server was down just then: next time it tries a WebSocket once more.
-    this.#socketFailures = this.#http ? 1 : 0;
+    this.#socketFailures = Number(this.#http);
     this.#url = undefined;
     this.#liveSince = now;
     this.#enter("live", now + this.#silence);
@@ -253,9 +252,8 @@ export class Link {
     this.#sent.clear();
     this.#seq = 0;
     this.#nextId = 1;
-    const again = old.filter((request) => request.repeat && !isSilent(request));
-    this.#queue.unshift(...again);
-    for (const request of old) if (!again.includes(request)) this.#drop(request, lost);
+    this.#queue.unshift(...old.filter((request) => request.repeat && !isSilent(request)));
+    for (const request of old) if (!request.repeat) this.#drop(request, lost);
   }
 
   /** The server has admitted all requests up to this id: the silent ones among them are done. */
@@ -308,8 +306,7 @@ export class Link {
   /** Sends waiting requests in order, as many as the server's window for unanswered ones allows. */
   #flush(): void {
     if (this.#status !== "live") return;
-    let open = 0;
-    for (const request of this.#sent.values()) if (!isSilent(request)) open++;
+    let open = [...this.#sent.values()].filter((request) => !isSilent(request)).length;
     for (let next = this.#queue[0]; next; next = this.#queue[0]) {
       if (!isSilent(next) && ++open > this.#window) return;
       this.#queue.shift();

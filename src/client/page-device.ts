@@ -11,7 +11,7 @@ const patience = 300;
  */
 export class PageDevice {
   #held: Promise<string | undefined> | undefined;
-  #release = () => {};
+  #release: (() => void) | undefined;
   readonly #given: string | undefined;
   readonly #tickets: boolean;
 
@@ -29,17 +29,17 @@ export class PageDevice {
 
   release(): void {
     this.#held = undefined;
-    this.#release();
+    this.#release?.();
   }
 
   /** Tickets that the page before this one left. */
   get tickets(): readonly string[] {
-    const stored = this.#tickets ? read(ticketsKey) : undefined;
+    const stored = this.#tickets && read(ticketsKey);
     return stored ? stored.split("\n") : [];
   }
 
   set tickets(tickets: readonly string[]) {
-    if (this.#tickets) write(ticketsKey, tickets.length > 0 ? tickets.join("\n") : undefined);
+    if (this.#tickets) write(ticketsKey, tickets.join("\n"));
   }
 
   async #take(): Promise<string | undefined> {
@@ -52,7 +52,7 @@ export class PageDevice {
     let id = read(deviceKey) ?? randomId();
     if (!(await this.#lock(id))) {
       id = randomId();
-      write(ticketsKey, undefined);
+      write(ticketsKey, "");
       await this.#lock(id);
     }
     write(deviceKey, id);
@@ -90,10 +90,9 @@ function read(key: string): string | undefined {
   }
 }
 
-function write(key: string, value: string | undefined): void {
+function write(key: string, value: string): void {
   try {
-    if (value === undefined) sessionStorage.removeItem(key);
-    else sessionStorage.setItem(key, value);
+    sessionStorage.setItem(key, value);
   } catch {
     // See read.
   }

@@ -8,9 +8,14 @@ import type { Sample, Summed } from "./stats.ts";
 /** A signal, and the notes on media that go with it. */
 export type PairSignal = Signal & { readonly media?: MediaNotes };
 
+/** A signal to the other end. Undefined fields are left out on the wire. */
+export type SentSignal = { readonly [K in keyof PairSignal]: PairSignal[K] | undefined } & {
+  readonly generation: number;
+};
+
 /** What a pair tells its call. */
 export interface PairEvents {
-  onSignal(pair: Pair, signal: PairSignal): void;
+  onSignal(pair: Pair, signal: SentSignal): void;
   onState(pair: Pair): void;
   /** What the other end sends may have changed. */
   onReceived(pair: Pair): void;
@@ -149,12 +154,9 @@ export class Pair extends Negotiation<RTCPeerConnection> {
 
   /** Sends a signal; a description with the notes on media. */
   protected send(signal: Signal): void {
-    if (!signal.description) this.#events.onSignal(this, signal);
-    else {
-      const media = this.#ownNotes;
-      this.#told = JSON.stringify(media);
-      this.#events.onSignal(this, { ...signal, media });
-    }
+    const media = signal.description && this.#ownNotes;
+    if (media) this.#told = JSON.stringify(media);
+    this.#events.onSignal(this, { ...signal, media });
   }
 
   protected applied(): void {
@@ -189,9 +191,9 @@ export class Pair extends Negotiation<RTCPeerConnection> {
       const slot = this.#senders.get(sender);
       if (mid && slot)
         notes[mid] = {
-          ...(isScreen(slot) && { screen: true }),
-          ...(!sender.track?.enabled && { muted: true }),
-        };
+          screen: isScreen(slot) || undefined,
+          muted: !sender.track?.enabled || undefined,
+        } as MediaNotes[string];
     }
     return notes;
   }
@@ -219,7 +221,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     else this.#batchTimer ??= setTimeout(() => this.#flush(), this.#batchDelay);
   }
 
-  #flush(endOfCandidates = false): void {
+  #flush(endOfCandidates?: true): void {
     clearTimeout(this.#batchTimer);
     this.#batchTimer = undefined;
     const candidates = this.#batch;
@@ -228,8 +230,8 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     this.#batchDelay = 100;
     this.#events.onSignal(this, {
       generation: this.#batchGeneration,
-      ...(candidates.length > 0 && { candidates }),
-      ...(endOfCandidates && { endOfCandidates }),
+      candidates: candidates[0] && candidates,
+      endOfCandidates,
     });
   }
 }

@@ -28,6 +28,7 @@ type RoomPush = PushOf<"room"> | PushOf<"admitted"> | PushOf<"knock"> | PushOf<"
 /** A room that this client is in, or wants to be in. It joins again by itself on a new link. */
 export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   readonly name: string;
+  readonly address: string;
   state: Room["state"] = "joining";
   count = 0;
   readonly members = new Map<string, RoomMember>();
@@ -37,6 +38,7 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
   readonly #client: ClientInternals;
   readonly #options: JoinOptions;
   readonly #ready = deferred<void>();
+  readonly ready = this.#ready.promise;
   /** This client's own member id. The server's list has it too. */
   #own = "";
   #version = 0;
@@ -47,15 +49,8 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     super();
     this.#client = client;
     this.name = name;
+    this.address = `room:${name}`;
     this.#options = options;
-  }
-
-  get address(): string {
-    return `room:${this.name}`;
-  }
-
-  get ready(): Promise<void> {
-    return this.#ready.promise;
   }
 
   /** Opens the media first, then joins. */

@@ -72,8 +72,8 @@ export class SessionTable implements Sessions {
    */
   retain(known: readonly string[] = [], over: readonly string[] = []): void {
     for (const [id, session] of [...this.#byId])
-      if (over.includes(id)) session.over({ reason: "lost" });
-      else if (!known.includes(id)) session.forgotten();
+      if (over.includes(id) || (!known.includes(id) && !session.forgotten?.()))
+        session.over({ reason: "lost" });
   }
 
   enter(id: string, session: Session): void {
@@ -82,8 +82,8 @@ export class SessionTable implements Sessions {
   }
 
   leave(id = "", session: Session): void {
-    if (this.#byId.get(id) === session) this.#byId.delete(id);
     this.#hidden.delete(id);
+    if (this.#byId.get(id) === session) this.#byId.delete(id);
     this.keep();
   }
 
@@ -119,8 +119,8 @@ export class SessionTable implements Sessions {
     const call = loser instanceof MediaCall ? loser : undefined;
     // The other user's call no longer rings here: this client's own call survives, or becomes that call.
     const other = call ? survivor : session;
-    this.#hidden.add(other);
     const ring = [...this.rings].find(({ id }) => id === other);
+    this.#hidden.add(other);
     ring?.over({ reason: call ? "accepted" : "merged" });
     void call?.merge(survivor, ring?.from);
   }
