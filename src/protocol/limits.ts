@@ -23,8 +23,8 @@ export const defaultLimits = {
   requestsPerSecond: 200,
   requestsBurst: 400,
   /** Bytes a second that a transport may send on average, and the burst above that; who sends more is closed. */
-  bytesPerSecond: 2_097_152,
-  bytesBurst: 2_097_152,
+  bytesPerSecond: 4_194_304,
+  bytesBurst: 8_388_608,
   /** New transports a second per address, and the burst above that. */
   connectsPerSecond: 50,
   connectsBurst: 200,
