@@ -7,7 +7,7 @@ export const defaultGatewayLimits = {
   requestsBurst: 200,
   /** Bytes a second of one connection, and the burst above that; who sends more is closed. */
   bytesPerSecond: 1_048_576,
-  bytesBurst: 4_194_304,
+  bytesBurst: 2_097_152,
   /** Bytes that a connection may have unsent before it is closed as slow. */
   sendBuffer: 1_048_576,
   /** Refused credentials a minute of one address, and the burst above that. */
@@ -22,7 +22,7 @@ export function gatewayLimitMeanings(protocol: string): { readonly [name in keyo
   return {
     connections: `Connections of ${protocol} clients.`,
     requestsPerSecond:
-      "Requests a second of one connection; who sends four times as many messages is closed.",
+      "Requests a second of one connection; who sends twice as many messages is closed.",
     requestsBurst: "The burst above that.",
     bytesPerSecond: "Bytes a second of one connection; who sends more is closed.",
     bytesBurst: "The burst above that.",

@@ -19,15 +19,18 @@ export const defaultLimits = {
   bodyBytes: 16_384,
   /** Requests of one link that may be without a reply at a time. */
   requestsInFlight: 64,
-  /** Requests a second that a link may send on average, and the burst above that; four times as many frames close it. */
+  /** Requests a second that a link may send on average, and the burst above that; twice as many frames close it. */
   requestsPerSecond: 200,
   requestsBurst: 400,
   /** Bytes a second that a transport may send on average, and the burst above that; who sends more is closed. */
-  bytesPerSecond: 2_097_152,
+  bytesPerSecond: 4_194_304,
   bytesBurst: 8_388_608,
   /** New transports a second per address, and the burst above that. */
   connectsPerSecond: 50,
   connectsBurst: 200,
+  /** Transports of an address that may be closed for a flood a minute, and the burst above that; then newcomers must wait. */
+  floodsPerMinute: 30,
+  floodsBurst: 5,
   /** HTTP requests a second per address, whatever they are for, and the burst above that. */
   httpRequestsPerSecond: 500,
   httpRequestsBurst: 2_000,

@@ -54,12 +54,6 @@ export class TokenBuckets {
     return true;
   }
 
-  /** Takes whatever the key's bucket has. */
-  drain(key: string, now: number): void {
-    this.#fullAt.delete(key);
-    this.#fullAt.set(key, this.#rate.emptyAt(now));
-  }
-
   /** Whole milliseconds until `take` of the key will succeed. */
   retryAfter(key: string, now: number, tokens = 1): number {
     return this.#rate.retryAfter(this.#fullAt.get(key) ?? now, now, tokens);
@@ -92,11 +86,6 @@ export class Rate {
     const after = this.#current(fullAt, now) + this.#costOf(tokens);
     // Tolerate a fraction of a millisecond, so that rounding never loses a token.
     return after - now > this.#depth + 0.001 ? undefined : after;
-  }
-
-  /** When a bucket that is empty now will be full again. */
-  emptyAt(now: number): number {
-    return now + this.#depth;
   }
 
   retryAfter(fullAt: number, now: number, tokens = 1): number {

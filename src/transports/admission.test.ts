@@ -6,6 +6,8 @@ const limits = {
   connectsPerSecond: 2,
   connectsBurst: 3,
   linksPerAddress: 5,
+  floodsPerMinute: 30,
+  floodsBurst: 4,
   httpRequestsPerSecond: 10,
   httpRequestsBurst: 20,
 };
@@ -58,10 +60,15 @@ test("requests have a rate of their own", () => {
   expect(admission.refuseRequest(at("192.0.2.1"), 100)).toBeUndefined();
 });
 
-test("a flood costs connects, and nobody else's", () => {
+test("who floods again and again must wait before the next transport, and nobody else", () => {
   const { admission } = start();
+  for (let i = 0; i < 3; i++) admission.flooded(at("192.0.2.1"), 0);
+  expect(admission.refuse(at("192.0.2.1"), 0)).toBeUndefined();
   admission.flooded(at("192.0.2.1"), 0);
-  expect(admission.refuse(at("192.0.2.1"), 0)).toBeDefined();
+  expect(admission.refuse(at("192.0.2.1"), 0)).toMatchObject({
+    status: 429,
+    headers: { "Retry-After": "2" },
+  });
   expect(admission.refuse(at("192.0.2.2"), 0)).toBeUndefined();
-  expect(admission.refuse(at("192.0.2.1"), 500)).toBeUndefined();
+  expect(admission.refuse(at("192.0.2.1"), 2_000)).toBeUndefined();
 });

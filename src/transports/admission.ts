@@ -8,11 +8,14 @@ const rememberedAddresses = 100_000;
 
 type Counted = Pick<
   Limits,
-  "connectsPerSecond" | "connectsBurst" | "linksPerAddress" | "httpRequestsPerSecond" | "httpRequestsBurst"
+  | "connectsPerSecond"
+  | "connectsBurst"
+  | "linksPerAddress"
+  | "floodsPerMinute"
+  | "floodsBurst"
+  | "httpRequestsPerSecond"
+  | "httpRequestsBurst"
 >;
-
-/** Connects that a transport costs its address when it was closed for a flood. */
-const floodCost = 20;
 
 /** Limits the transports and requests of an address, per second and at a time. IPv6 counts by /64. */
 export class Admission {
@@ -20,6 +23,7 @@ export class Admission {
   readonly #bit: (limit: keyof Limits) => void;
   readonly #rates: TokenBuckets;
   readonly #requests: TokenBuckets;
+  readonly #floods: TokenBuckets;
   readonly #open = new Map<string, number>();
 
   /** `bit` is called each time that a limit refuses a client. */
@@ -27,6 +31,7 @@ export class Admission {
     this.#limits = limits;
     this.#bit = bit;
     this.#rates = new TokenBuckets(limits.connectsPerSecond, limits.connectsBurst, rememberedAddresses);
+    this.#floods = new TokenBuckets(limits.floodsPerMinute / 60, limits.floodsBurst, rememberedAddresses);
     this.#requests = new TokenBuckets(
       limits.httpRequestsPerSecond,
       limits.httpRequestsBurst,
@@ -52,6 +57,11 @@ export class Admission {
       this.#bit("linksPerAddress");
       return busy("Too many connections are open from this address.", 5_000);
     }
+    const calm = this.#floods.retryAfter(group, now);
+    if (calm > 0) {
+      this.#bit("floodsPerMinute");
+      return busy("Connections from this address sent far too much.", calm);
+    }
     if (!this.#rates.take(group, now)) {
       this.#bit("connectsPerSecond");
       return busy(
@@ -69,12 +79,11 @@ export class Admission {
   }
 
   /**
-   * A transport of the client was closed because it sent far too much. Its address pays with connects, so that it can't start over
-   * with a fresh allowance at once.
+   * A transport of the client was closed because it sent far too much. Each transport has an allowance of its own: an address that
+   * floods again and again must wait for the next one.
    */
   flooded(client: Client, now: number): void {
-    const group = addressGroup(client.address);
-    if (!this.#rates.take(group, now, floodCost)) this.#rates.drain(group, now);
+    this.#floods.take(addressGroup(client.address), now);
   }
 
   left(client: Client): void {

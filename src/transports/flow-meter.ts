@@ -13,10 +13,10 @@ export interface FlowLimits {
 export type FlowBreach = "requestsPerSecond" | "bytesPerSecond" | "sendBuffer";
 
 /**
- * Messages that a connection may send for each request it may make: acknowledgements, pings, responses and requests over the rate,
+ * Messages that a connection may send for each request it may make: acknowledgements, pings, responses, and requests over the rate,
  * which are refused one by one until the connection itself is closed.
  */
-export const messagesPerRequest = 4;
+export const messagesPerRequest = 2;
 
 /** What the meters of one entrance have in common. */
 export class FlowRates {

@@ -17,6 +17,7 @@ const limits = {
   pingAfter: 500,
   connectsPerSecond: 1_000,
   connectsBurst: 5_000,
+  floodsBurst: 1_000,
   sendBuffer: 131_072,
   logBytes: 67_108_864,
   logFrames: 20_000,

@@ -24,6 +24,8 @@ const limits = {
   connectsBurst: many,
   httpRequestsPerSecond: many,
   httpRequestsBurst: many,
+  floodsPerMinute: many,
+  floodsBurst: many,
   callsPerMinute: many,
   callsBurst: many,
   ringsPerPair: many,

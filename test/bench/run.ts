@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { attackReport, attacks } from "./attacks.ts";
 import { clusterReport } from "./cluster-report.ts";
 import { failover } from "./failover.ts";
 import { report } from "./report.ts";
@@ -22,7 +23,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, and its TURN beside coturn: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, sip-invite, turn; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, sip-invite, turn, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
@@ -97,6 +98,11 @@ if (values.only === "" || only.includes("turn")) {
   const figures = await benchTurn(size);
   if (figures === undefined) console.log("turn: skipped, Debian's package coturn is missing");
   else show("turn", turnReport(figures, size));
+}
+
+if (values.only === "" || only.includes("attacks")) {
+  const seconds = values.quick ? 1 : 10;
+  show("attacks", attackReport(await attacks(seconds), seconds));
 }
 
 // A server that was stopped may have left a timer or a pipe that would keep this process.

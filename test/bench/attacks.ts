@@ -1,0 +1,100 @@
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { freePort } from "../support/free-port.ts";
+import { type AttackKind, attackKinds } from "./attack-load.ts";
+import { residentBytes, startOurs } from "./bench-process.ts";
+import { Histogram } from "./histogram.ts";
+import { machine } from "./report.ts";
+import { SwitchboardDevice } from "./switchboard-device.ts";
+import { megabytes, ms, verdict } from "./table.ts";
+
+/** What an innocent pair of devices measured beside one attack. */
+export interface AttackFigures {
+  readonly attack: AttackKind | "nothing";
+  readonly p50: number;
+  readonly p99: number;
+  /** Messages that did not arrive. */
+  readonly lost: number;
+  /** Memory of the server afterwards, bytes. */
+  readonly memory: number;
+}
+
+/** How many times the p99 beside a busy loop the one beside an attack may be. */
+const goal = 2;
+/** Between two messages of the innocent pair; until the attack is under way; until a late message counts as lost. ms */
+const [interval, lead, patience] = [10, 500, 3_000];
+const program = fileURLToPath(new URL("attack-load.ts", import.meta.url));
+
+/**
+ * Messages between two devices that do nothing wrong, timed beside nothing, beside a loop that takes one processor, and beside each
+ * attack. Every attack has a server of its own, with the default limits.
+ */
+export async function attacks(seconds: number): Promise<AttackFigures[]> {
+  const figures: AttackFigures[] = [];
+  for (const attack of ["nothing", "busy loop", ...attackKinds] as const)
+    figures.push(await beside(attack, seconds));
+  return figures;
+}
+
+async function beside(attack: AttackFigures["attack"], seconds: number): Promise<AttackFigures> {
+  const sipPort = await freePort();
+  const sip = { tcp: { enabled: true, host: "127.0.0.1", port: sipPort } };
+  const server = await startOurs({ limits: {}, sip, turn: { embedded: false } });
+  const { port } = server;
+  const alice = await SwitchboardDevice.connect(port, "alice");
+  const bob = await SwitchboardDevice.connect(port, "bob");
+  const job = JSON.stringify({ kind: attack, port, sipPort, seconds: seconds + 2 });
+  const child =
+    attack === "nothing" ? undefined : spawn(process.execPath, [program, job], { stdio: "ignore" });
+  await Bun.sleep(lead);
+  const { times, lost } = await timed(alice, bob, seconds);
+  const memory = residentBytes(server.pid);
+  child?.kill("SIGKILL");
+  await server.stop();
+  return { attack, p50: times.percentile(0.5), p99: times.percentile(0.99), lost, memory };
+}
+
+async function timed(alice: SwitchboardDevice, bob: SwitchboardDevice, seconds: number) {
+  const times = new Histogram();
+  const sentAt = new Map<number, number>();
+  const end = performance.now() + seconds * 1_000;
+  const listen = async (): Promise<never> => {
+    for (;;) {
+      const { body } = await bob.push("message");
+      times.record(performance.now() - (sentAt.get(body) ?? 0));
+      sentAt.delete(body);
+    }
+  };
+  void listen();
+  for (let n = 0; performance.now() < end; n++) {
+    sentAt.set(n, performance.now());
+    alice.fire("send", { to: "bob", body: n });
+    await Bun.sleep(interval);
+  }
+  const last = performance.now() + patience;
+  while (sentAt.size > 0 && performance.now() < last) await Bun.sleep(interval);
+  return { times, lost: sentAt.size };
+}
+
+/** The figures as Markdown. */
+export function attackReport(figures: readonly AttackFigures[], seconds: number): string {
+  const busy = figures.find(({ attack }) => attack === "busy loop")?.p99 ?? 0;
+  const rows = figures.map(
+    ({ attack, p50, p99, lost, memory }) =>
+      `| ${attack} | ${ms(p50)} | ${ms(p99)} | ${(p99 / busy).toFixed(2)} × | ${lost} | ${megabytes(memory)} |`,
+  );
+  const attacked = figures.filter(({ attack }) => attack !== "nothing" && attack !== "busy loop");
+  const worst = Math.max(...attacked.map(({ p99 }) => p99 / busy));
+  return [
+    `${new Date().toISOString().slice(0, 10)}, ${machine()}. Each line ${seconds} s, on a server of its own; every attack from one address, by two connections that start over when they are closed.`,
+    "",
+    "| beside | p50 | p99 | p99, in the busy loop's | lost | memory of the server |",
+    "|---|---|---|---|---|---|",
+    ...rows,
+    "",
+    verdict(
+      `p99 ≤ ${goal} × that beside a busy loop, in every line: at most ${worst.toFixed(2)} ×`,
+      worst <= goal,
+    ),
+  ].join("\n");
+}
