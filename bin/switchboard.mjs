@@ -13,7 +13,9 @@ const sources = fileURLToPath(new URL("../src/cli.ts", import.meta.url));
 const cli = bun === undefined && existsSync(built) ? built : sources;
 const runtime = bun ?? process.execPath;
 // A group of its own: else the terminal's Ctrl-C would reach it twice, and the second time means "at once".
-const child = spawn(runtime, [cli, ...process.argv.slice(2)], { stdio: "inherit", detached: true });
+// The IPC channel closes when this process dies, however it does, and the server ends with it.
+const stdio = ["inherit", "inherit", "inherit", "ipc"];
+const child = spawn(runtime, [cli, ...process.argv.slice(2)], { stdio, detached: true });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 child.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 1 : 128)));
 

@@ -28,7 +28,9 @@ function start() {
   // Whoever edits does not want to wait for a drain.
   if (watching && !has("--drain")) args.push("--drain", "0");
   // A group of its own: else the terminal's Ctrl-C would reach it twice, and the second time means "at once".
-  const child = spawn(bun, args, { cwd: root, stdio: "inherit", detached: true });
+  // The IPC channel closes when this process dies, however it does, and the server ends with it.
+  const stdio = ["inherit", "inherit", "inherit", "ipc"];
+  const child = spawn(bun, args, { cwd: root, stdio, detached: true });
   child.on("exit", (code, signal) => {
     if (child === server) process.exit(code ?? (signal === null ? 1 : 0));
   });

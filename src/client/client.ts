@@ -213,7 +213,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     else if (push.type === "message") this.#message(push);
     else if (push.type === "ice_servers") this.#useIceServers(push.iceServers);
     else if ("session" in push) this.sessions.push(push);
-    else this.#rooms.get(push.room)?.push(push);
+    else if ("room" in push) this.#rooms.get(push.room)?.push(push);
   }
 
   #message({ from, to, body }: PushOf<"message">): void {

@@ -266,14 +266,12 @@ test("a hello that waited for other nodes opens no link when its client has gone
 
 test("a link begins anew when more comes for it on its way than its log can hold", () => {
   const cluster = new SimCluster(three, { logFrames: 8 });
-  const alice = signIn(cluster, "n3", "alice/web");
-  const bob = signIn(cluster, "n2", "bob/phone");
-  alice.ask("send", { to: "bob", body: 0 });
-  cluster.flow();
+  const { caller: alice, callee: bob, session } = inCall("n3 alice", "n2 bob", cluster);
   bob.drop();
   cluster.hub.sleep("n2");
   resumeAt(cluster, bob, "n3");
-  for (let n = 1; n <= 12; n++) alice.ask("send", { to: "bob", body: n });
+  for (let n = 1; n <= 12; n++)
+    alice.ask("signal", { session, pair: 1, generation: 1, media: { "0": { muted: n % 2 === 0 } } });
   cluster.hub.wake("n2");
   cluster.pass(2_000);
   expect(bob.welcome).toMatchObject({ resumed: false, reason: "gap" });

@@ -4,7 +4,7 @@ import { runtime } from "../net/listen.ts";
 import { packageVersion } from "../package-info.ts";
 import { startSwitchboard } from "../server/listen.ts";
 import { createLog } from "../telemetry/log.ts";
-import { runWorkers, type WorkerReady } from "./workers.ts";
+import { endSignals, runWorkers, type WorkerReady } from "./workers.ts";
 
 /** Runs the server until a signal ends it. Resolves with the exit code; a wrong setting is one line on stderr. */
 export async function serve(settings: LoadedSettings): Promise<number> {
@@ -24,8 +24,8 @@ export async function serve(settings: LoadedSettings): Promise<number> {
   }
   // Before anybody is told that the server is there.
   const asked = new Promise<string>((resolve) => {
-    for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => resolve(name));
-    // A worker does not outlive who started it.
+    for (const name of endSignals) process.once(name, () => resolve(name));
+    // A process with an IPC channel does not outlive its parent: a worker, or the server of `npm start`.
     process.once("disconnect", () => resolve("disconnect"));
     void server.drainRequested.then(() => resolve("POST /admin/drain"));
   });
@@ -35,7 +35,7 @@ export async function serve(settings: LoadedSettings): Promise<number> {
   process.send?.({ shared: server.workerSettings } satisfies WorkerReady);
   const signal = await asked;
   // Whoever asks a second time does not want to wait.
-  for (const name of ["SIGTERM", "SIGINT"]) process.once(name, () => process.exit(1));
+  for (const name of endSignals) process.once(name, () => process.exit(1));
   log.info({ signal, within: settings.drain }, "draining");
   await server.drain();
   await server.stop();

@@ -7,6 +7,9 @@ import { nodeName } from "../package-info.ts";
 import { ticketKeys } from "../server/ticket-keys.ts";
 import { createLog, type Logger } from "../telemetry/log.ts";
 
+/** They drain the server; the second one ends it at once. */
+export const endSignals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
 /** What a worker tells once it listens: settings of the other workers, as environment variables. */
 export interface WorkerReady {
   /** A list for each part that has something to share; the n-th other worker takes the n-th entry, and after the last they begin anew. */
@@ -37,7 +40,8 @@ export async function runWorkers(settings: Settings): Promise<number> {
   const tell = (signal: NodeJS.Signals): void => {
     for (const worker of workers) worker.signal(signal);
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => tell(signal));
+  for (const signal of endSignals) process.on(signal, () => tell(signal));
+  process.once("disconnect", () => tell("SIGTERM"));
   // One that refuses its settings, or was told to hurry, takes the others with it.
   for (const { over } of workers) void over.then((code) => code !== 0 && tell("SIGTERM"));
 

@@ -167,6 +167,11 @@ export const pushes = {
     online: Type.Boolean(),
     devices: Type.Array(DevicePresence),
   }),
+  dropped: push(
+    "dropped",
+    "In the replay of a resume: a message or a ring was here. The log was full, and its sender had most of it. Clients may ignore it.",
+    {},
+  ),
   message: push("message", "A message of the application.", {
     from: PeerInfo,
     to: AddressText,

@@ -41,6 +41,8 @@ const namesItself = (frame: Frame, slot: string): boolean =>
 export class Beliefs {
   readonly #slot: string;
   readonly #lagged: () => boolean;
+  /** The log of a link was full: something was dropped, and this client was told. */
+  #missed = false;
   readonly #all = new Map<string, Belief>();
   /** Sessions that were found by a ticket: the next word of them says what they are, or that they are over by now. */
   readonly #promised = new Set<string>();
@@ -124,6 +126,10 @@ export class Beliefs {
 
   /** Takes a push in. */
   hear(push: Frame): void {
+    if (push.type === "dropped") this.#missed = true;
+    // The ring may be what was dropped: what is said of its session means nothing to this client.
+    const unknown = "session" in push && push.type !== "session" && !this.#all.has(push.session);
+    if (this.#missed && unknown && push.type !== "incoming") return;
     switch (push.type) {
       case "incoming": {
         const known = this.#all.get(push.session);

@@ -27,6 +27,8 @@ export class MessageLedger {
   readonly #taken: Taken[] = [];
   /** Link of the sender and of the receiver → the last that came. */
   readonly #latest = new Map<string, number>();
+  /** Links whose log was full: messages were dropped, and their client was told. */
+  readonly #lossy = new Set<string | undefined>();
 
   /** Numbers a message that the client sends now. */
   sent({ link }: Person): number {
@@ -36,6 +38,10 @@ export class MessageLedger {
   /** It was delivered to one device, which had this link when it was sent. */
   taken(n: number, by: number, link: string): void {
     this.#taken.push({ n, by, link });
+  }
+
+  dropped({ link }: Person): void {
+    this.#lossy.add(link);
   }
 
   heard(n: number, { slot, index, link }: Person): void {
@@ -53,7 +59,12 @@ export class MessageLedger {
   checkTaken(online: readonly Person[]): void {
     for (const { n, by, link } of this.#taken)
       for (const { slot, index, link: current } of online)
-        if (index === by && current === link && this.#sent[n]?.heardBy.has(index) !== true)
+        if (
+          index === by &&
+          current === link &&
+          !this.#lossy.has(link) &&
+          this.#sent[n]?.heardBy.has(index) !== true
+        )
           throw new Error(`${slot} has not heard message ${n}, which was taken`);
   }
 }

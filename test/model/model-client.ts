@@ -270,6 +270,7 @@ export class ModelClient {
         this.#world.ledger.arrived(candidate, this.slot, frame.session, frame.pair, frame.generation);
     if (frame.type === "presence")
       this.presence.set(frame.user, frame.devices.map((d: Frame) => d.device).sort());
+    if (frame.type === "dropped") this.#world.messages.dropped(this);
     if (frame.type === "message") this.#world.messages.heard(frame.body, this);
     if (frame.type === "room_ended") this.rooms.delete(frame.room);
   }

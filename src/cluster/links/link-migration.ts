@@ -51,7 +51,7 @@ export class LinkMigration {
     const { core, cluster } = this.#options;
     const { directory, links, lifecycle, presence, sessions } = core;
     const { link: snapshot } = linkState;
-    const link = new NativeLink(snapshot.id, snapshot.instance, snapshot.attempt, links, now);
+    const link = new NativeLink(snapshot.id, snapshot.user, snapshot.instance, snapshot.attempt, links, now);
     const known = cluster.devices.tookOver(snapshot.id);
     const rival = directory
       .devices(snapshot.user)

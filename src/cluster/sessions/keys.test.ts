@@ -27,7 +27,7 @@ describe("a call's key", () => {
     const { session } = alice.ask("call", { to: "bob", key: "k" }).ok;
     cluster.flow();
     // So much comes that its log is over the bound.
-    for (let n = 0; n < 8; n++) bob.ask("send", { to: "alice", body: n });
+    for (let n = 0; n < 8; n++) alice.ask("status", { status: `${n}` });
     cluster.flow();
     alice.lastSeq = 0;
     resumeAt(cluster, alice, "n3", { sessions: alice.tickets });

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { SimCore } from "../../../test/support/sim-core.ts";
 
 /** Alice and bob in a call. */
-function call() {
-  const sim = new SimCore();
+function call(limits = {}) {
+  const sim = new SimCore(limits);
   const alice = sim.client("alice", "a").connect();
   const bob = sim.client("bob", "b").connect();
   const { session } = alice.ask("call", { to: "bob" }).ok;
@@ -63,14 +63,82 @@ describe("the link", () => {
     expect(sim.core.stats()).toMatchObject({ linksLive: 1, linksSuspended: 0, devices: 1 });
   });
 
-  test("a resume over a log that overflowed is refused as a gap", () => {
-    const sim = new SimCore({ logFrames: 4 });
-    const alice = sim.client("alice", "laptop").connect();
-    const bob = sim.client("bob", "phone").connect();
+  test("a resume over a log that overflowed with what can't be dropped is refused as a gap", () => {
+    const { sim, alice, bob, session } = call({ logFrames: 4 });
     alice.drop();
-    for (let i = 0; i < 6; i++) bob.ask("send", { to: "alice", body: i });
+    for (let i = 0; i < 6; i++)
+      bob.ask("signal", { session, pair: 1, generation: 1, media: { "0": { muted: i % 2 === 0 } } });
+    bob.ask("send", { to: "alice", body: 1 });
     alice.resume();
     expect(alice.welcome).toMatchObject({ resumed: false, reason: "gap" });
+    expect(sim.core.stats().logBytes).toBeGreaterThan(0);
+  });
+
+  for (const [limit, size] of [
+    ["logBytes", 16_000],
+    ["logFrames", 10],
+  ] as const)
+    test(`whoever fills a log (${limit}) loses the oldest of what is theirs, and nobody else does`, () => {
+      const sim = new SimCore();
+      const alice = sim.client("alice", "laptop").connect();
+      const [friend, mallory] = [sim.client("carol", "c").connect(), sim.client("mallory", "m").connect()];
+      alice.drop();
+      friend.ask("send", { to: "alice", body: "before" });
+      for (let i = 0; i < 600; i++) {
+        if (i % 100 === 0) sim.pass(1_000);
+        if (i % 50 === 0) mallory.raw(`{"type":"ack","seq":${mallory.lastSeq}}`);
+        mallory.ask("send", { to: "alice", body: `${i} ${"x".repeat(size)}` });
+      }
+      friend.ask("send", { to: "alice", body: "after" });
+      const seen = alice.heard.length;
+      alice.resume();
+      expect(alice.welcome.resumed).toBe(true);
+      const replay = alice.heard.slice(seen).filter(({ seq }) => seq !== undefined);
+      expect(replay.map(({ seq }) => seq)).toEqual(replay.map((_, i) => replay[0].seq + i));
+      const bodies = replay.filter(({ type }) => type === "message").map(({ body }) => body.split(" ")[0]);
+      expect(bodies[0]).toBe("before");
+      expect(bodies.at(-1)).toBe("after");
+      // The newest of the flood are there, the oldest are not.
+      expect(bodies.at(-2)).toBe("599");
+      expect(bodies[1]).not.toBe("0");
+      expect(replay.some(({ type }) => type === "dropped")).toBe(true);
+    });
+
+  test("rings count to the share of the caller", () => {
+    const sim = new SimCore();
+    const alice = sim.client("alice", "laptop").connect();
+    const [friend, mallory] = [sim.client("carol", "c").connect(), sim.client("mallory", "m").connect()];
+    alice.drop();
+    friend.ask("send", { to: "alice", body: "important" });
+    for (let i = 0; i < 25; i++) {
+      const { session } = mallory.ask("call", { to: "alice", data: "x".repeat(16_000) }).ok;
+      mallory.ask("cancel", { session });
+    }
+    alice.resume();
+    expect(alice.welcome.resumed).toBe(true);
+    expect(alice.last("message").body).toBe("important");
+  });
+
+  test("over the node's budget the user with the largest share loses first", () => {
+    const sim = new SimCore({ logBytesTotal: 1_000_000 });
+    const alice = sim.client("alice", "laptop").connect();
+    const friend = sim.client("carol", "c").connect();
+    alice.drop();
+    friend.ask("send", { to: "alice", body: "important" });
+    // Many devices of few users, whose logs are full one by one.
+    for (let user = 0; user < 3; user++) {
+      const devices = Array.from({ length: 4 }, (_, i) => sim.client(`guest${user}`, `d${i}`).connect());
+      for (const device of devices.slice(1)) device.drop();
+      for (let i = 0; i < 16; i++) devices[0]?.ask("send", { to: `guest${user}`, body: "x".repeat(16_000) });
+      sim.pass(1_000);
+    }
+    expect(sim.core.stats().logBytes).toBeLessThanOrEqual(1_000_000);
+    expect(sim.core.stats().logBytes).toBeGreaterThan(500_000);
+    expect(sim.events).toContainEqual({ type: "limit", limit: "logBytesTotal" });
+    friend.ask("send", { to: "alice", body: "more" });
+    alice.resume();
+    expect(alice.welcome.resumed).toBe(true);
+    expect(alice.pushes("message").map(({ body }) => body)).toEqual(["important", "more"]);
   });
 
   test("acknowledged frames are forgotten; acknowledging the future closes", () => {

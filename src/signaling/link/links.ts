@@ -7,6 +7,7 @@ import type { Directory } from "../directory.ts";
 import type { Identity, Ports, Transport } from "../ports.ts";
 import { KickedUsers } from "./kicked-users.ts";
 import type { LinkEntry, LinkKeeper, NativeLink } from "./native-link.ts";
+import { ReplayBudget } from "./replay-budget.ts";
 
 export interface LinksOptions {
   readonly limits: Limits;
@@ -19,7 +20,7 @@ export interface LinksOptions {
 /** All native links of the node, and how they end. */
 export class Links implements LinkKeeper {
   readonly limits: Limits;
-  readonly budget = { bytes: 0 };
+  readonly budget = new ReplayBudget();
   readonly #options: LinksOptions;
   readonly #links = new Map<string, LinkEntry>();
   readonly #byDevice = new Map<Device, LinkEntry>();
@@ -111,7 +112,7 @@ export class Links implements LinkKeeper {
     this.end(link, why === "lostFrames" ? "expired" : "kicked", now);
   }
 
-  overflowed(limit: "logFrames" | "sendBuffer"): void {
+  overflowed(limit: "logFrames" | "logBytesTotal" | "sendBuffer"): void {
     this.#options.ports.emit({ type: "limit", limit });
   }
 

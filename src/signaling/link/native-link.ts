@@ -4,8 +4,9 @@ import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { Device, DeviceLink, Outcome } from "../device.ts";
 import type { Transport } from "../ports.ts";
-import { FrameLog, type LogBudget } from "./frame-log.ts";
+import { FrameLog, senderOf } from "./frame-log.ts";
 import type { LinkSnapshot } from "./link-snapshot.ts";
+import type { ReplayBudget } from "./replay-budget.ts";
 
 /** Acknowledge silent requests after this many; after fewer, when another frame leaves anyway and takes it along. */
 const ackEvery = 16;
@@ -20,13 +21,13 @@ export interface LinkEntry {
 /** What a native link tells who keeps it. */
 export interface LinkKeeper {
   readonly limits: Limits;
-  readonly budget: LogBudget;
+  readonly budget: ReplayBudget;
   /** The transport was lost or closed with this code; the link can be resumed. */
   suspended(link: NativeLink, code: number, now: number): void;
   /** The server's side ended the link for good. */
   shut(link: NativeLink, why: CloseName, now: number): void;
   /** The link ran over a cap. */
-  overflowed(limit: "logFrames" | "sendBuffer"): void;
+  overflowed(limit: "logFrames" | "logBytesTotal" | "sendBuffer"): void;
 }
 
 /**
@@ -41,7 +42,7 @@ export class NativeLink implements DeviceLink {
   readonly id: string;
   readonly instance: string;
   readonly #keeper: LinkKeeper;
-  readonly log = new FrameLog();
+  readonly log: FrameLog;
   transport: Transport | undefined;
   state: "live" | "suspended" | "closed" = "suspended";
   secretHash = "";
@@ -68,8 +69,9 @@ export class NativeLink implements DeviceLink {
   /** Requests refused for their rate; it drains at that rate, so that only who goes on at twice the rate fills it. */
   excess = 0;
 
-  constructor(id: string, instance: string, attempt: number, keeper: LinkKeeper, now: number) {
+  constructor(id: string, user: string, instance: string, attempt: number, keeper: LinkKeeper, now: number) {
     this.id = id;
+    this.log = new FrameLog(user);
     this.instance = instance;
     this.attempt = attempt;
     this.#keeper = keeper;
@@ -82,7 +84,7 @@ export class NativeLink implements DeviceLink {
     if (this.state === "closed") return;
     // Not with a reply: that may be the error of a request which the acknowledgement would call done.
     if (this.greeted && this.silent >= ackRides) this.acknowledge(now);
-    this.#count(JSON.stringify(push), now);
+    this.#count(JSON.stringify(push), senderOf(push), now);
   }
 
   reply(id: number, outcome: Outcome, now: number): void {
@@ -90,7 +92,7 @@ export class NativeLink implements DeviceLink {
     this.inFlight -= 1;
     const body =
       "ok" in outcome ? `"ok":${JSON.stringify(outcome.ok)}` : `"error":${JSON.stringify(outcome.error)}`;
-    this.#count(`{"re":${id},${body}}`, now);
+    this.#count(`{"re":${id},${body}}`, undefined, now);
   }
 
   close(why: CloseName, now: number): void {
@@ -200,10 +202,10 @@ export class NativeLink implements DeviceLink {
     this.log.clear(this.#keeper.budget);
   }
 
-  #count(body: string, now: number): void {
+  #count(body: string, sender: string | undefined, now: number): void {
     const frame = `{"seq":${this.log.last + 1},${body.slice(1)}`;
-    if (!this.log.append(frame, this.#keeper.limits, this.#keeper.budget))
-      this.#keeper.overflowed("logFrames");
+    const broken = this.log.append(frame, sender, this.#keeper.limits, this.#keeper.budget);
+    if (broken !== undefined) this.#keeper.overflowed(broken);
     if (!this.greeted) return;
     if (this.transport !== undefined) this.#send(frame, now);
   }

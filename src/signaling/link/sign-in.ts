@@ -207,7 +207,14 @@ export class SignIn {
       ports.emit({ type: "limit", limit: "links" });
       return { close: "overloaded" };
     }
-    const link = new NativeLink(`l_${ports.random(12)}`, hello.instance, hello.attempt, this.#links, now);
+    const link = new NativeLink(
+      `l_${ports.random(12)}`,
+      identity.user,
+      hello.instance,
+      hello.attempt,
+      this.#links,
+      now,
+    );
     const device = new Device({
       user: identity.user,
       id,

@@ -61,11 +61,49 @@ for (const runtime of ["bun", "node"] as const)
       expect(await ended(server.pid)).toBe(true);
     });
 
+    test("SIGHUP drains, as SIGTERM does", async () => {
+      const server = await startServer({ runtime, config: { drain: 2_000 } });
+      const alice = await signIn(server, "dev:alice");
+      process.kill(server.pid, "SIGHUP");
+      await alice.expect("goodbye", ({ type }) => type === "goodbye");
+      expect(await alice.closed()).toBe(4103);
+      expect(await ended(server.pid)).toBe(true);
+      expect(server.logs.join("\n")).toContain("stopped");
+    });
+
     test("an idle one ends at once", async () => {
       const server = await startServer({ runtime, config: { drain: 60_000 } });
       process.kill(server.pid, "SIGTERM");
       expect(await ended(server.pid)).toBe(true);
     });
+  });
+
+for (const script of ["bin/switchboard.mjs", "scripts/start.mjs"])
+  test(`${script}: the server ends when its parent is killed, and its port is free again`, async () => {
+    const program = fileURLToPath(new URL(`../../../${script}`, import.meta.url));
+    const args = script.startsWith("bin") ? ["serve", "--dev"] : [];
+    const turn = ["--turn.embedded", "false"];
+    const child = spawn("node", [program, ...args, "--port", "0", "--log.format", "json", ...turn]);
+    const url = await new Promise<string>((resolve, reject) => {
+      let out = "";
+      child.stdout.on("data", (text) => {
+        out += text;
+        const [, found] = /"url":"([^"]+)"/.exec(out) ?? [];
+        if (found !== undefined) resolve(found);
+      });
+      child.on("exit", (code) => reject(new Error(`ended with ${code}: ${out}`)));
+    });
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
+    child.kill("SIGKILL");
+    let there = true;
+    for (let left = 300; there && left > 0; left--) {
+      await Bun.sleep(20);
+      there = await fetch(`${url}/health/live`).then(
+        () => true,
+        () => false,
+      );
+    }
+    expect(there).toBe(false);
   });
 
 test("the command of the package passes signals on", async () => {
