@@ -1,8 +1,13 @@
-import type { FrameLog } from "./frame-log.ts";
+/** What a log is to the budget. */
+interface BudgetedLog {
+  readonly bytes: number;
+  /** Forgets all that it holds. */
+  clear(budget: ReplayBudget): void;
+}
 
 interface Share {
   bytes: number;
-  readonly logs: Set<FrameLog>;
+  readonly logs: Set<BudgetedLog>;
 }
 
 /**
@@ -16,7 +21,7 @@ export class ReplayBudget {
   readonly #classes: Set<string>[] = [];
 
   /** The log of one of the user's links has grown by so many bytes, or shrunk; `empty`: it holds nothing now. */
-  changed(user: string, log: FrameLog, delta: number, empty: boolean): void {
+  changed(user: string, log: BudgetedLog, delta: number, empty: boolean): void {
     this.bytes += delta;
     let share = this.#shares.get(user);
     if (share === undefined) {
@@ -37,9 +42,9 @@ export class ReplayBudget {
   }
 
   /** The largest log of a user whose share is at least half of the largest one. Undefined where no log holds anything. */
-  get largest(): FrameLog | undefined {
+  get largest(): BudgetedLog | undefined {
     const [user] = this.#classes.findLast((users) => users.size > 0) ?? [];
-    let largest: FrameLog | undefined;
+    let largest: BudgetedLog | undefined;
     for (const log of this.#shares.get(user ?? "")?.logs ?? [])
       if (largest === undefined || log.bytes > largest.bytes) largest = log;
     return largest;
