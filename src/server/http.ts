@@ -6,11 +6,16 @@ import type { Part } from "./service.ts";
 
 /** The native protocol, over WebSocket and HTTP, and everything that is to be read: the page, health, metrics. It answers every request. */
 export const http: Part = {
-  start: async ({ settings, core, guard, metrics, health, requestDrain }) => {
+  start: async ({ settings, core, guard, metrics, health, requestDrain, now }) => {
     const poll = new HttpPoll(guard);
     const shown = { version: packageVersion, core, metrics, metricsToken: settings.metricsToken, health };
     const app = createApp({ ...shown, pageFolder: settings.page ? pageFolder : undefined });
-    const admin = createApp({ ...shown, pageFolder: undefined, beginDrain: requestDrain });
+    const admin = createApp({
+      ...shown,
+      pageFolder: undefined,
+      beginDrain: requestDrain,
+      kick: (user, device) => core.kick(user, device, now()),
+    });
     return {
       routes: [websocketRoute(guard)],
       fetch: (request, client) => poll.fetch(request, client) ?? app(request),
