@@ -71,6 +71,7 @@ export class Credentials {
       grants,
       expires: now + lifetime,
       issuedAt: now,
+      undated: true,
     });
     const stored = this.#stored.get(login);
     if (stored !== undefined) return storedAccount(stored, this.#rules.realm, who(stored.grants));

@@ -3,6 +3,7 @@ import type { Deadlines } from "../shared/deadlines.ts";
 import type { Device, LinkEnd } from "../signaling/device.ts";
 import type { Directory } from "../signaling/directory.ts";
 import type { KeyedCallElsewhere } from "../signaling/elsewhere.ts";
+import type { Kick } from "../signaling/link/kicked-users.ts";
 import type { Ports } from "../signaling/ports.ts";
 import type { RoomRule } from "../signaling/room/room-policy.ts";
 import type { RoomsOptions } from "../signaling/room/rooms.ts";
@@ -50,6 +51,9 @@ export interface ClusterHost
   keysOver(user: string, keys: readonly KeySnapshot[], now: number): void;
   /** Another node was asked to end the links of the user, or of one device. */
   kicked(user: string, device: string | undefined, now: number): void;
+  /** Who was kicked, for a node that may not have heard; and what another node tells of that. */
+  kicks(now: number): readonly Kick[];
+  learnKicks(kicks: readonly Kick[], now: number): void;
 }
 
 export interface ClusterOptions {
@@ -79,6 +83,9 @@ export interface ClusterStats {
   /** What waits to reach other nodes. */
   readonly backlog: number;
 }
+
+/** How many kicks one item tells. */
+const kicksAtOnce = 500;
 
 /**
  * The other nodes, as the core of this one sees them. It adds to the directory the devices of other nodes that somebody
@@ -304,6 +311,9 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       case "adopt":
         this.handover.adopt(item, now);
         break;
+      case "kicks":
+        this.#options.host.learnKicks(item.kicks, now);
+        break;
       case "keys":
         this.#options.host.keysOver(item.user, item.keys, now);
         break;
@@ -331,7 +341,10 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     this.#options.host.kicked(user, device, now);
   }
 
-  up(node: string, again: boolean, _now: number): void {
+  up(node: string, again: boolean, now: number): void {
+    const kicks = this.#options.host.kicks(now);
+    for (let at = 0; at < kicks.length; at += kicksAtOnce)
+      this.nodes.send(node, { t: "kicks", kicks: kicks.slice(at, at + kicksAtOnce) });
     this.rooms.up(again);
     if (!again) return;
     this.nodes.send(node, { t: "resync" });

@@ -3,6 +3,7 @@ import type { PushBody } from "../protocol/pushes.ts";
 import type { Request, RequestOf, RoomRequest } from "../protocol/requests.ts";
 import type { Capabilities } from "../protocol/values.ts";
 import type { LinkEnd, Outcome } from "../signaling/device.ts";
+import type { Kick } from "../signaling/link/kicked-users.ts";
 import type { SetRules } from "../signaling/room/room.ts";
 import type { FormerSeat } from "../signaling/room/room-member.ts";
 import type { KeySnapshot } from "../signaling/session/call-keys.ts";
@@ -146,6 +147,8 @@ export type NodeItem =
     }
   /** To the node of a device: calls that the device made by key at the sender, which leaves. */
   | { readonly t: "keys"; readonly user: string; readonly keys: readonly KeySnapshot[] }
+  /** Users and devices that were kicked, to a node that may not have heard. */
+  | { readonly t: "kicks"; readonly kicks: readonly Kick[] }
   /** The session has another owner, in a newer epoch. To its former owner, and to nodes that may know only that one. */
   | { readonly t: "stale"; readonly session: string; readonly epoch: number; readonly owner: string }
   /** To the owner of a session: what a device asks, and the state of its link. */

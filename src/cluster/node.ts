@@ -11,6 +11,7 @@ import type { Device, LinkEnd, Outcome } from "../signaling/device.ts";
 import { Directory } from "../signaling/directory.ts";
 import type { KeyedCallElsewhere } from "../signaling/elsewhere.ts";
 import type { GatewayOptions, GatewayPort } from "../signaling/gateway-port.ts";
+import type { Kick } from "../signaling/link/kicked-users.ts";
 import type { Remote, Transport } from "../signaling/ports.ts";
 import type { KeySnapshot } from "../signaling/session/call-keys.ts";
 import type { FindDevice, SessionSnapshot } from "../signaling/session/session-snapshot.ts";
@@ -178,6 +179,14 @@ class CoreHost implements ClusterHost {
 
   kicked(user: string, device: string | undefined, now: number): void {
     this.#core.kick(user, device, now);
+  }
+
+  kicks(now: number): readonly Kick[] {
+    return this.#core.links.kicked.list(now);
+  }
+
+  learnKicks(kicks: readonly Kick[], now: number): void {
+    this.#core.links.kicked.learn(kicks, now);
   }
 
   arrived(device: Device, now: number): void {

@@ -1,5 +1,7 @@
 import { Hono } from "hono";
 import { equalSecrets } from "../net/crypto.ts";
+import { isId } from "../protocol/address.ts";
+import { type WireError, wireError } from "../protocol/error-codes.ts";
 import type { Core } from "../signaling/core.ts";
 import { type HealthPart, readiness } from "../telemetry/health.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -20,6 +22,8 @@ export interface AppParts {
   readonly pageFolder: string | undefined;
   /** Begins the drain; only where operators ask. */
   readonly beginDrain?: () => void;
+  /** Kicks a user or one device; only where operators ask. Answers how many links of this node it has ended. */
+  readonly kick?: (user: string, device: string | undefined) => number;
 }
 
 /** Everything that is answered over HTTP beside the native protocol. */
@@ -43,14 +47,23 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
     const { body, contentType } = await parts.metrics.text();
     return context.body(body, 200, { "Content-Type": contentType });
   });
-  const { beginDrain } = parts;
+  const { beginDrain, kick } = parts;
+  // A page in an operator's browser may send these as well, without being asked; it can't leave its origin out.
+  app.use("/admin/*", async (context, next) => {
+    if (context.req.header("origin") !== undefined || context.req.header("sec-fetch-site") !== undefined)
+      return context.json({ error: "forbidden" }, 403);
+    return await next();
+  });
   if (beginDrain !== undefined)
     app.post("/admin/drain", (context) => {
-      // A page in an operator's browser may send this as well, without being asked; it can't leave its origin out.
-      if (context.req.header("origin") !== undefined || context.req.header("sec-fetch-site") !== undefined)
-        return context.json({ error: "forbidden" }, 403);
       beginDrain();
       return context.json({ status: "draining" }, 202);
+    });
+  if (kick !== undefined)
+    app.post("/admin/kick", async (context) => {
+      const wanted = readKick(await context.req.text());
+      if ("error" in wanted) return context.json(wanted, 400);
+      return context.json({ links: kick(wanted.user, wanted.device) });
     });
   if (parts.pageFolder !== undefined) {
     const files = new StaticFiles(parts.pageFolder);
@@ -62,4 +75,25 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
 
 function mayScrape(token: string, authorization: string | undefined): boolean {
   return token === "" || (authorization !== undefined && equalSecrets(authorization, `Bearer ${token}`));
+}
+
+/** Reads the body of `POST /admin/kick`; a wrong one is an error of the protocol's form. */
+function readKick(text: string): { user: string; device: string | undefined } | { error: WireError } {
+  const wrong = (message: string) => ({ error: wireError("bad_request", message) });
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return wrong("The body must be JSON.");
+  }
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    return wrong("The body must be an object.");
+  const { user, device, ...more } = body as Record<string, unknown>;
+  // A misspelt device must not kick all of them.
+  const [unknown] = Object.keys(more);
+  if (unknown !== undefined) return wrong(`${unknown.slice(0, 64)}: there is no such field.`);
+  if (typeof user !== "string" || !isId(user)) return wrong("user: must be a user id.");
+  if (device !== undefined && (typeof device !== "string" || !isId(device)))
+    return wrong("device: must be a device id.");
+  return { user, device };
 }

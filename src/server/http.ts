@@ -6,14 +6,19 @@ import type { Part } from "./service.ts";
 
 /** The native protocol, over WebSocket and HTTP, and everything that is to be read: the page, health, metrics. It answers every request. */
 export const http: Part = {
-  start: async ({ settings, core, guard, metrics, health, requestDrain }) => {
+  start: async ({ settings, core, guard, metrics, health, requestDrain, now }) => {
     const poll = new HttpPoll(guard);
     const shown = { version: packageVersion, core, metrics, metricsToken: settings.metricsToken, health };
     const page = settings.page ? pageFolder : undefined;
     // Development mode serves nobody else than whoever started it.
     const app = createApp({ ...shown, forOperators: settings.dev, pageFolder: page });
-    const operators = { forOperators: true, pageFolder: undefined, beginDrain: requestDrain };
-    const admin = createApp({ ...shown, ...operators });
+    const admin = createApp({
+      ...shown,
+      forOperators: true,
+      pageFolder: undefined,
+      beginDrain: requestDrain,
+      kick: (user, device) => core.kick(user, device, now()),
+    });
     return {
       routes: [websocketRoute(guard)],
       fetch: (request, client) => poll.fetch(request, client) ?? app(request),

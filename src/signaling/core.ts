@@ -143,7 +143,7 @@ export class Core implements ConnectionHost {
       draining: () => this.draining,
       attached: this.gatewayDevices,
       elsewhere: this.#elsewhere,
-      stale: (identity, now) => this.links.stale(identity, now),
+      stale: this.links.stale.bind(this.links),
       perform: this.perform.bind(this),
       settle: this.settle.bind(this),
     });
@@ -276,7 +276,7 @@ export class Core implements ConnectionHost {
       if (!result.ok) reply({ error: result.error });
       else if (result.value.user !== device.user || (result.value.device ?? device.id) !== device.id)
         reply({ error: wireError("subject_mismatch") });
-      else if (result.value.expires <= now) reply({ error: wireError("token_expired") });
+      else if (this.links.stale(result.value, device.id, now)) reply({ error: wireError("token_expired") });
       else {
         this.links.renew(device, result.value);
         reply({ ok: { expires: result.value.expires - now } });

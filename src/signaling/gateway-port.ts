@@ -34,7 +34,7 @@ export interface GatewayHost {
   readonly attached: Map<string, Device>;
   readonly elsewhere: Elsewhere;
   /** True for an identity that a kick has made void, or that has expired. */
-  stale(identity: Identity, now: number): boolean;
+  stale(identity: Identity, device: string | undefined, now: number): boolean;
   perform(device: Device, request: Request, now: number): Outcome | undefined;
   settle(now: number): void;
 }
@@ -79,8 +79,8 @@ export class GatewayPort {
   }
 
   /** True for an identity that may not sign in: its token was issued before its user was signed out, or has expired. */
-  stale(identity: Identity, now: number): boolean {
-    return this.#host.stale(identity, now);
+  stale(identity: Identity, now: number, device: string | undefined = identity.device): boolean {
+    return this.#host.stale(identity, device, now);
   }
 
   /** What may be asked of a device, as it said itself; undefined for one that this node does not follow. */

@@ -15,6 +15,8 @@ export interface Identity {
   /** Unix time in ms. */
   readonly expires: number;
   readonly issuedAt: number;
+  /** Proved by a secret, which does not tell when it was given out. */
+  readonly undated?: boolean;
 }
 
 /** One connection to a client, whatever carries it. Owned by a shell; the core only sends and closes. */

@@ -44,6 +44,8 @@ export class SimCore {
   readonly core: SimulatedCore;
   readonly events: CoreEvent[] = [];
   tokenLife = 3_600_000;
+  /** When tokens were issued; undefined: now. Unix ms. */
+  tokensIssuedAt: number | undefined;
   /** Clients that have a ping to answer, which they do after the core's turn. */
   readonly pinged: SimClient[] = [];
   #random = 0;
@@ -62,7 +64,7 @@ export class SimCore {
         const [user, grants] = token.split("?") as [string, string | undefined];
         if (user.startsWith("!")) done({ ok: false, error: wireError(user.slice(1) as WireCode) }, this.now);
         else {
-          const issuedAt = this.now;
+          const issuedAt = this.tokensIssuedAt ?? this.now;
           const expires = this.now + this.tokenLife;
           done(
             {

@@ -56,6 +56,11 @@ export class Registrar {
         if (known !== undefined) this.#bindings.unregister(known, now);
         continue;
       }
+      // Without a device of its own, the credential has passed although this one was kicked.
+      if (this.#agent.core.stale(identity, now, id)) {
+        refuse(403);
+        return;
+      }
       const until = Math.min(now + seconds * 1_000, identity.expires);
       const failed = this.#bindings.bind({ id, contact, request, flow, identity, until }, now);
       if (failed !== undefined) {
@@ -71,6 +76,7 @@ export class Registrar {
     const [contact] = addresses(request, "Contact") ?? [];
     if (contact === undefined) return undefined;
     const id = this.#deviceId(contact, identity);
+    if (this.#agent.core.stale(identity, now, id)) return undefined;
     const until = Math.min(now + this.#agent.settings.limits.expiresMax * 1_000, identity.expires);
     this.#bindings.bind({ id, contact, request, flow, identity, until }, now);
     return this.#bindings.find(identity.user, id)?.phone;

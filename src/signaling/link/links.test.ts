@@ -336,6 +336,19 @@ describe("the link", () => {
     expect(sim.core.stats()).toMatchObject({ linksLive: 0, linksSuspended: 0 });
   });
 
+  test("a kick voids older tokens at a link's refresh too", () => {
+    const sim = new SimCore();
+    const alice = sim.client("alice", "laptop").connect();
+    const before = sim.now;
+    sim.pass(1_000);
+    sim.core.kick("alice", undefined, sim.now);
+    const back = sim.client("alice", "laptop").connect();
+    expect(back.welcome).toBeDefined();
+    sim.tokensIssuedAt = before;
+    expect(back.ask("refresh", { token: "alice" }).error.code).toBe("token_expired");
+    expect(alice.connect().closed?.code).toBe(4303);
+  });
+
   test("seventeen devices: the longest suspended one makes room, else the newcomer waits", () => {
     const sim = new SimCore({ devicesPerUser: 2 });
     const one = sim.client("alice", "one").connect();

@@ -24,7 +24,7 @@ export class Links implements LinkKeeper {
   readonly #options: LinksOptions;
   readonly #links = new Map<string, LinkEntry>();
   readonly #byDevice = new Map<Device, LinkEntry>();
-  readonly #kicked = new KickedUsers();
+  readonly kicked = new KickedUsers();
   live = 0;
 
   constructor(options: LinksOptions) {
@@ -143,14 +143,14 @@ export class Links implements LinkKeeper {
     this.#options.lifecycle.changed(device.user, now);
   }
 
-  /** True when the token has expired, or was issued before its user was kicked. */
-  stale(identity: Identity, now: number): boolean {
-    return identity.expires <= now || this.#kicked.has(identity);
+  /** True when the token has expired, or was issued before its user, or the device, was kicked. */
+  stale(identity: Identity, device: string | undefined, now: number): boolean {
+    return identity.expires <= now || this.kicked.has(identity, device, now);
   }
 
   /** Ends the links of a user, or of one device of it, and refuses the tokens that were issued until now. */
   kick(user: string, id: string | undefined, now: number): number {
-    if (id === undefined) this.#kicked.add(user, now);
+    this.kicked.add(user, id, now);
     // Those of other nodes are ended there, which hears of it as well.
     const devices = this.#options.directory
       .devices(user)

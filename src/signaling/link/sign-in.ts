@@ -162,7 +162,8 @@ export class SignIn {
     const wanted = hello.device?.id;
     if (identity.device !== undefined && wanted !== undefined && wanted !== identity.device)
       return { close: "forbidden", reason: "the token is for another device" };
-    if (this.#links.stale(identity, now)) return { close: "unauthorized", reason: "token_expired" };
+    if (this.#links.stale(identity, identity.device ?? wanted, now))
+      return { close: "unauthorized", reason: "token_expired" };
     return undefined;
   }
 
