@@ -1,8 +1,14 @@
-import type { FrameLog } from "./frame-log.ts";
+/** A log, as far as the budget has to do with it. */
+export interface BudgetedLog {
+  /** What it costs. */
+  readonly bytes: number;
+  /** Forgets everything. */
+  clear(budget: ReplayBudget): void;
+}
 
 interface Share {
   bytes: number;
-  readonly logs: Set<FrameLog>;
+  readonly logs: Set<BudgetedLog>;
 }
 
 /**
@@ -16,7 +22,7 @@ export class ReplayBudget {
   readonly #classes: Set<string>[] = [];
 
   /** The log of one of the user's links has grown by so many bytes, or shrunk; `empty`: it holds nothing now. */
-  changed(user: string, log: FrameLog, delta: number, empty: boolean): void {
+  changed(user: string, log: BudgetedLog, delta: number, empty: boolean): void {
     this.bytes += delta;
     let share = this.#shares.get(user);
     if (share === undefined) {
@@ -37,9 +43,9 @@ export class ReplayBudget {
   }
 
   /** The largest log of a user whose share is at least half of the largest one. Undefined where no log holds anything. */
-  get largest(): FrameLog | undefined {
+  get largest(): BudgetedLog | undefined {
     const [user] = this.#classes.findLast((users) => users.size > 0) ?? [];
-    let largest: FrameLog | undefined;
+    let largest: BudgetedLog | undefined;
     for (const log of this.#shares.get(user ?? "")?.logs ?? [])
       if (largest === undefined || log.bytes > largest.bytes) largest = log;
     return largest;
