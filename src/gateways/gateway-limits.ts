@@ -21,8 +21,7 @@ export type GatewayLimits = { readonly [name in keyof typeof defaultGatewayLimit
 export function gatewayLimitMeanings(protocol: string): { readonly [name in keyof GatewayLimits]: string } {
   return {
     connections: `Connections of ${protocol} clients.`,
-    requestsPerSecond:
-      "Requests a second of one connection; who sends twice as many messages is closed.",
+    requestsPerSecond: "Requests a second of one connection; who sends twice as many messages is closed.",
     requestsBurst: "The burst above that.",
     bytesPerSecond: "Bytes a second of one connection; who sends more is closed.",
     bytesBurst: "The burst above that.",
