@@ -93,6 +93,18 @@ describe("decodeFrame", () => {
     });
   });
 
+  test("64 levels are not too deep, nor are brackets in texts, nor many side by side", () => {
+    const nested = (levels: number) => JSON.parse("[".repeat(levels) + "]".repeat(levels));
+    const send = (body: unknown) => decode({ id: 1, type: "send", to: "bob", body });
+    // The frame itself is the first level.
+    expect(send(nested(63))).toMatchObject({ value: { kind: "request" } });
+    expect(send(nested(64))).toMatchObject({ value: { kind: "refused" } });
+    for (const text of ["[".repeat(100), '\\"[{'.repeat(100), `${"\\".repeat(101)}${"[".repeat(100)}`])
+      expect(send({ [text]: [text, nested(61)] })).toMatchObject({ value: { kind: "request" } });
+    expect(send(["\\", nested(63)])).toMatchObject({ value: { kind: "refused" } });
+    expect(send(Array(200).fill([{}]))).toMatchObject({ value: { kind: "request" } });
+  });
+
   test("an unknown field nested too deep is refused as well", () => {
     const text = `{"id":1,"type":"ringing","session":"s","x":${"[".repeat(100)}${"]".repeat(100)}}`;
     expect(decodeFrame(text)).toMatchObject({ ok: true, value: { kind: "refused" } });

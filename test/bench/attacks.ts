@@ -23,6 +23,8 @@ export interface AttackFigures {
 const goal = 2;
 /** Between two messages of the innocent pair; until the attack is under way; until a late message counts as lost. ms */
 const [interval, lead, patience] = [10, 500, 3_000];
+/** More than come at once after the longest stall. */
+const listeners = 1_000;
 const program = fileURLToPath(new URL("attack-load.ts", import.meta.url));
 
 /**
@@ -65,7 +67,8 @@ async function timed(alice: SwitchboardDevice, bob: SwitchboardDevice, seconds: 
       sentAt.delete(body);
     }
   };
-  void listen();
+  // A device forgets what nobody waits for, and after a stall many messages come in one read.
+  for (let n = 0; n < listeners; n++) void listen();
   for (let n = 0; performance.now() < end; n++) {
     sentAt.set(n, performance.now());
     alice.fire("send", { to: "bob", body: n });
