@@ -1,5 +1,23 @@
-/** Unix time in ms. */
-export const now: () => number = Date.now;
+/** What the system's clock said when the monotonic one began. */
+const origin = Date.now() - performance.now();
+
+/**
+ * Unix time in ms as it goes on from the start of the process, whatever is done to the system's clock meanwhile: durations and
+ * deadlines are of this clock. It may differ from the system's by {@link wallAhead}.
+ */
+export function now(): number {
+  return Math.floor(origin + performance.now());
+}
+
+/**
+ * How far the system's clock is ahead of {@link now}, in ms; 0 unless it was set while the process runs. What others date, such as
+ * tokens and the names of TURN credentials, has the system's time: subtract this from it.
+ */
+export function wallAhead(): number {
+  const ahead = Date.now() - now();
+  // The two are not read at the same moment.
+  return Math.abs(ahead) < 100 ? 0 : ahead;
+}
 
 /**
  * Runs `task` every `interval` ms until the returned function is called. Does not keep the process alive. `failed` is
@@ -25,7 +43,7 @@ export function after(delay: number, task: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Resolves once the condition holds, or at the deadline (Unix ms). Checks every `interval` ms. */
+/** Resolves once the condition holds, or at the deadline (of {@link now}). Checks every `interval` ms. */
 export async function until(condition: () => boolean, deadline: number, interval: number): Promise<void> {
-  while (!condition() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, interval));
+  while (!condition() && now() < deadline) await new Promise((resolve) => setTimeout(resolve, interval));
 }

@@ -1,7 +1,9 @@
 import { developmentIdentity, isDevelopmentToken } from "../auth/development-token.ts";
 import { type TokenRules, TokenVerifier } from "../auth/token-verifier.ts";
+import { wallAhead } from "../net/clock.ts";
 import { random, Sealer, sha256 } from "../net/crypto.ts";
-import type { Ports } from "../signaling/ports.ts";
+import { ok } from "../shared/result.ts";
+import type { Identity, Ports } from "../signaling/ports.ts";
 
 export interface PortRules {
   readonly tokens: TokenRules;
@@ -31,7 +33,7 @@ export function corePorts(rules: PortRules): Ports {
         .then((result) => {
           if (!result.ok && result.error.temporary)
             emit({ type: "fault", where: "tokens.jwksUrl", error: new Error(result.error.message) });
-          done(result, now());
+          done(result.ok ? ok(inOwnTime(result.value)) : result, now());
         })
         .catch((error: unknown) => emit({ type: "fault", where: "verify", error }));
     },
@@ -43,4 +45,10 @@ export function corePorts(rules: PortRules): Ports {
     unseal: (sealed) => sealer.unseal(sealed),
     emit,
   };
+}
+
+/** Tokens have the time of the system's clock, which may have been set since the process began. */
+function inOwnTime(identity: Identity): Identity {
+  const ahead = wallAhead();
+  return { ...identity, expires: identity.expires - ahead, issuedAt: identity.issuedAt - ahead };
 }

@@ -21,14 +21,21 @@ const renewAfter = 0.75;
 /**
  * A TURN server, with credentials for one device that live for `ttl` ms. They follow draft-uberti-behave-turn-rest-00 §2.2: the user
  * name is the expiry and the device, the password its HMAC-SHA1 by the secret that the TURN server knows as well. A guest's name ends
- * in `/guest`, by which our TURN server knows what it may take.
+ * in `/guest`, by which our TURN server knows what it may take. `ahead`: how far the system's clock, which TURN servers go by, is
+ * ahead of `now`, ms.
  */
 export function turnServerFor(
   { user, id, guest }: IceDevice,
-  { secret, urls, ttl }: { readonly secret: string; readonly urls: readonly string[]; readonly ttl: number },
+  how: {
+    readonly secret: string;
+    readonly urls: readonly string[];
+    readonly ttl: number;
+    readonly ahead?: number;
+  },
   now: number,
 ): ToldIceServers {
-  const username = `${Math.floor((now + ttl) / 1_000)}:${user}/${id}${guest ? "/guest" : ""}`;
+  const { secret, urls, ttl, ahead = 0 } = how;
+  const username = `${Math.floor((now + ahead + ttl) / 1_000)}:${user}/${id}${guest ? "/guest" : ""}`;
   return {
     servers: [{ urls: [...urls], username, credential: hmacSha1(secret, username) }],
     renewAt: now + ttl * renewAfter,

@@ -1,5 +1,6 @@
 import type { Settings } from "../config/schema.ts";
 import { readCertificate } from "../net/certificate-files.ts";
+import { wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { formatHost } from "../package-info.ts";
 import type { HealthPart } from "../telemetry/health.ts";
@@ -28,7 +29,8 @@ export const turn: Part = {
     if (external.length > 0)
       return {
         health: () => shown({ state: "external" }),
-        iceServers: (device, now) => turnServerFor(device, { secret, urls: external, ttl }, now),
+        iceServers: (device, now) =>
+          turnServerFor(device, { secret, urls: external, ttl, ahead: wallAhead() }, now),
         stop: async () => {},
       };
     if (!embedded) return { health: () => shown({ state: "off" }), stop: async () => {} };
@@ -60,7 +62,7 @@ function serviceOf(fleet: TurnFleet, { settings, host, log }: PartContext): Serv
     useCertificate: (pair) => fleet.useCertificate(pair),
     iceServers: (device, now) => {
       const urls = urlsFor(workerOf(`${device.user}/${device.id}`), told, tlsPort);
-      return turnServerFor(device, { secret, urls, ttl }, now);
+      return turnServerFor(device, { secret, urls, ttl, ahead: wallAhead() }, now);
     },
     // With a TLS port of its own, the server's port does not carry TURN.
     ...(!ownTls(settings) && {

@@ -47,13 +47,16 @@ export class Credentials {
   readonly realm: Uint8Array;
   readonly #options: CredentialOptions;
   readonly #crypto: StunCrypto;
+  readonly #wallAhead: () => number;
   readonly #users = new Map<string, StaticUser>();
   readonly #hashes = new Map<string, StaticUser>();
   readonly #secrets: readonly Uint8Array[];
   /** By user: credentials that expire at or before this time (Unix ms) are refused. */
   readonly #revoked = new Map<string, number>();
 
-  constructor(options: CredentialOptions, crypto: StunCrypto) {
+  /** `wallAhead`: how far the system's clock, by which names are dated, is ahead of the times that are given here. ms */
+  constructor(options: CredentialOptions, crypto: StunCrypto, wallAhead: () => number = () => 0) {
+    this.#wallAhead = wallAhead;
     this.realm = encodeText(options.realm);
     this.#options = options;
     this.#crypto = crypto;
@@ -77,7 +80,7 @@ export class Credentials {
     if (this.#secrets.length === 0) return undefined;
     const match = /^([0-9]{1,12})(?::(.*))?$/s.exec(username);
     if (match === null) return undefined;
-    const expiresAt = Number(match[1]) * 1_000;
+    const expiresAt = Number(match[1]) * 1_000 - this.#wallAhead();
     const name = match[2] ?? "";
     if (expiresAt <= now || this.#isRevoked(name, expiresAt)) return undefined;
     const keys = (algorithm: number): Uint8Array[] =>

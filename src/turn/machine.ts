@@ -47,6 +47,8 @@ export interface MachineOptions extends CredentialOptions {
 export interface MachinePorts {
   readonly crypto: StunCrypto & { random(bytes: number): Uint8Array };
   readonly relays: RelayPorts;
+  /** How far the system's clock, by which credentials are dated, is ahead of the times that the machine is given; default 0. ms */
+  readonly wallAhead?: () => number;
   emit(event: TurnEvent): void;
 }
 
@@ -96,7 +98,7 @@ export class TurnMachine {
     this.policy = new PeerPolicy(options.peers);
     this.quotas = new Quotas(limits);
     this.traffic = new Traffic(this.stats, this.relays, this.policy, limits);
-    this.#credentials = new Credentials(options, ports.crypto);
+    this.#credentials = new Credentials(options, ports.crypto, ports.wallAhead);
     const features = { passwordAlgorithms: true, usernameAnonymity: this.#credentials.knowsAllNames };
     this.#nonces = new Nonces(nonceKey, limits.nonceAge, features, ports.crypto);
     this.#authentication = new Authentication(this.#credentials, this.#nonces, ports.crypto, strictExpiry);

@@ -1,5 +1,5 @@
 import type { CertificatePair } from "../net/certificate-files.ts";
-import { every, now } from "../net/clock.ts";
+import { every, now, wallAhead } from "../net/clock.ts";
 import { ConnectionCaps } from "../net/connection-caps.ts";
 import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
@@ -118,7 +118,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
         hairpin: options.hairpin ?? true,
       },
     },
-    { crypto: stunCrypto, relays, emit: limited(options.log ?? (() => {}), selfTestUser.name) },
+    { crypto: stunCrypto, relays, wallAhead, emit: limited(options.log ?? (() => {}), selfTestUser.name) },
   );
   const caps = new ConnectionCaps({
     total: limits.connections,

@@ -44,7 +44,7 @@ export class SipGateway implements FlowOwner {
       after: (ms, from, due) =>
         core.deadlines.add(from + ms, (later) => this.#guarded("timer", () => due(later))),
     };
-    this.#agent = new UserAgent({ ...options, clock, date: (at) => new Date(at).toUTCString() });
+    this.#agent = new UserAgent({ ...options, clock, date: () => new Date().toUTCString() });
   }
 
   get numbers(): GatewayNumbers {
