@@ -6,9 +6,20 @@ import { fileURLToPath } from "node:url";
 import { minify } from "terser";
 
 const client = fileURLToPath(new URL("../src/client/", import.meta.url));
-/** Loaded with the first camera, the first report, and where WebSocket is blocked. */
-const later = ["local-media", "stats", "http-socket"];
+/** Loaded with the first camera, the first report, where WebSocket is blocked, and for who listens for frames. */
+const later = ["local-media", "stats", "http-socket", "redact"];
 const isLater = new RegExp(`/(${later.join("|")})\\.ts$`);
+
+/**
+ * Methods and fields that only `client.js` itself knows: they get short names. None is of the public API, of the protocol, of the
+ * platform, or known to the files that come later; test/integration/sdk-size.test.ts looks.
+ */
+export const internal = `
+adopt again alert applied attach become began begin changed commit configure detach dial drop emit enter entered fail failed
+finish flows forget found fresh gathered introduce keep lasting links listened merge needToken needed newPeerConnection newStream
+nextDeadline onChannel onFailure onReceived onRefusal onSignal onState over owned pause present receive refresh refuses release
+renew renewed repeat report resync retain settle shut signaled start stopped tell tick told used wake
+`.match(/\w+/g);
 
 /** Answers each file's name and text. Throws where a source does not compile. */
 export async function bundleSdk() {
@@ -35,12 +46,18 @@ async function bundle(name, entry) {
     minify: true,
     plugins: entry ? [keepOut] : [],
   });
-  return await smaller(await outputs[0].text());
+  return await smaller(await outputs[0].text(), entry ? internal : []);
 }
 
-/** What Bun's minifier leaves; some 3 % after gzip. */
-export async function smaller(script) {
-  const { code } = await minify(script, { module: true, ecma: 2022, compress: { passes: 3 } });
+/** What Bun's minifier leaves; some 3 % after gzip. `names`: properties that may be renamed. */
+export async function smaller(script, names = []) {
+  const properties = names.length > 0 && { regex: new RegExp(`^(${names.join("|")})$`) };
+  const { code } = await minify(script, {
+    module: true,
+    ecma: 2022,
+    compress: { passes: 3, hoist_funs: true },
+    mangle: { properties },
+  });
   return code;
 }
 

@@ -1,8 +1,12 @@
 import { expectTypeOf, test } from "bun:test";
 import type { WireReason } from "../protocol/end-reasons.ts";
 import type { WireCode } from "../protocol/error-codes.ts";
-import type { Capabilities as WireCapabilities, RoomPolicy as WireRoomPolicy } from "../protocol/values.ts";
-import type { Capabilities, EndReason, RoomPolicy } from "./api.ts";
+import type {
+  Capabilities as WireCapabilities,
+  Refused as WireRefused,
+  RoomPolicy as WireRoomPolicy,
+} from "../protocol/values.ts";
+import type { Capabilities, EndReason, Refused, RoomPolicy } from "./api.ts";
 import type { ErrorCode } from "./error.ts";
 
 /** The type check proves these; at run time they do nothing. */
@@ -22,5 +26,6 @@ test("the public types say what the protocol says", () => {
   expectTypeOf<EndReason>().toEqualTypeOf<WireReason | OwnReason>();
   expectTypeOf<ErrorCode>().toEqualTypeOf<WireCode | OwnCode>();
   expectTypeOf<Capabilities>().toEqualTypeOf<Readonly<WireCapabilities>>();
+  expectTypeOf<Refused>().toEqualTypeOf<Readonly<WireRefused>>();
   expectTypeOf<RoomPolicy>().toEqualTypeOf<Readonly<WireRoomPolicy>>();
 });

@@ -85,6 +85,14 @@ export interface Capabilities {
   readonly maxCandidates?: number;
   /** Its calls survive the loss of its link. Default true. */
   readonly detachable?: boolean;
+  /** Its offers may be refused: it goes back to what stood before. Default false; this library sets it. */
+  readonly refusals?: boolean;
+}
+
+/** An offer that the other end can't apply. */
+export interface Refused {
+  /** Why, for logs and developers. */
+  readonly reason: string;
 }
 
 /** The rules of a room. */
@@ -265,7 +273,11 @@ export interface IncomingCall extends Live {
   decline(options?: { readonly everywhere?: boolean; readonly reason?: "declined" | "busy" }): Promise<void>;
 }
 
-export interface Call extends Live<{ moved: Peer; channel: Channel }> {
+/**
+ * A call. `refused`: the other end can't apply what this end wants to change (media, hold, a first data channel). The call goes on as
+ * before, and tries again with the next change of either end.
+ */
+export interface Call extends Live<{ moved: Peer; channel: Channel; refused: Refused }> {
   /** The session's id. An outgoing call has none until the server has made it. */
   readonly id: string | undefined;
   readonly peer: Peer;

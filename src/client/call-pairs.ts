@@ -182,6 +182,19 @@ export class CallPairs implements PairEvents {
     if (pair === this.#current) this.#call.onChannel(pair, channel);
   }
 
+  onRefusal(pair: Pair, error: unknown): void {
+    const { number, generation } = pair;
+    const session = this.#call.id as string;
+    const refused = { reason: String(error).slice(0, 128) };
+    const fail = (why?: unknown) => {
+      // Any other refusal comes too late: the offer is void by now, or the session is.
+      if (!why || SwitchboardError.is(why, "incompatible")) this.onFailure(pair, error);
+    };
+    if (this.#client.refuses)
+      this.#client.ask("signal", { session, pair: number, generation, refused }).catch(fail);
+    else fail();
+  }
+
   onFailure(pair: Pair, error: unknown): void {
     this.#client.log("warn", "negotiation_failed", { error });
     if (pair === this.#current) this.#call.fail(toError(error, "negotiation_failed"));

@@ -1,5 +1,6 @@
 import type { Push, PushOf } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
+import type { Refused } from "../protocol/values.ts";
 import type {
   Call,
   CallOptions,
@@ -23,7 +24,7 @@ import { resolveMedia } from "./media.ts";
 import type { Pair } from "./pair.ts";
 import { randomId } from "./random.ts";
 
-type CallEvents = { moved: Peer; channel: Channel };
+type CallEvents = { moved: Peer; channel: Channel; refused: Refused };
 
 /**
  * One session with media, at either end. It keeps what outlives a pair: the state, the media that it sends, the remote
@@ -167,6 +168,9 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
         this.#pairs.signaled(push);
         break;
       case "signal":
+        if (push.refused) this.emit("refused", push.refused);
+        this.#pairs.signaled(push);
+        break;
       case "restart":
       case "resync":
         this.#pairs.signaled(push);
@@ -352,7 +356,10 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     if (!channel) {
       channel = new DataChannel(label, init, () => this.channels.delete(label));
       this.channels.set(label, channel);
-      if (init && this.pc) channel.open(this.pc);
+      if (init && this.pc) {
+        channel.open(this.pc);
+        this.#pairs.current?.changed();
+      }
     }
     return channel;
   }

@@ -19,6 +19,8 @@ export interface ClientInternals {
   readonly self: Peer | undefined;
   readonly state: Client["state"];
   readonly sessions: Sessions;
+  /** The server relays refusals of offers. */
+  readonly refuses: boolean;
   /** Asks the server; waits while there is no link. */
   ask<T extends RequestType>(type: T, fields: Fields<T>, options?: AskOptions<T>): Promise<ReplyOf<T>>;
   /** Sends an idempotent request of which nobody needs the reply. A refusal is only logged. */

@@ -31,7 +31,6 @@ import type { Introduction, Json } from "./link-shell.ts";
 import { PageDevice } from "./page-device.ts";
 import { followPage } from "./page-lifecycle.ts";
 import { randomId } from "./random.ts";
-import { redact } from "./redact.ts";
 import { JoinedRoom } from "./room.ts";
 import { SessionTable, type Ticketed } from "./session-table.ts";
 import { Watches } from "./watches.ts";
@@ -46,6 +45,7 @@ const stops: readonly ErrorCode[] = [
   "unauthorized",
   "forbidden",
   "kicked",
+  "bad_request",
 ];
 
 /** Connects to a server. Returns at once; requests wait until the client is online. */
@@ -56,6 +56,7 @@ export function connect(options: ConnectOptions): Client {
 class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientInternals, ConnectionEvents {
   state: Client["state"] = "connecting";
   self: Peer | undefined;
+  refuses = false;
   readonly sessions: SessionTable;
   readonly calls: ReadonlySet<MediaCall>;
   readonly rings: ReadonlySet<Ring>;
@@ -182,7 +183,8 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     const id = await this.#device.hold();
     const { kind = typeof document === "undefined" ? "service" : "browser", ...more } =
       this.#options.device ?? {};
-    const device = { ...more, id, kind } as NonNullable<Introduction["device"]>;
+    const capabilities = { refusals: true, ...more.capabilities };
+    const device = { ...more, id, kind, capabilities } as NonNullable<Introduction["device"]>;
     return { device, sessions: this.sessions.tickets };
   }
 
@@ -195,6 +197,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   welcome(welcome: Welcome): void {
     const { kind, name } = this.#options.device ?? {};
     this.self = { user: welcome.user, device: welcome.device, kind, name };
+    this.refuses = welcome.features.includes("refusals");
     this.#useIceServers(welcome.iceServers);
     if (this.#greeted && !welcome.resumed) {
       // A new link: the server is told again what it forgot with the old one.
@@ -246,7 +249,12 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   // ClientInternals, for calls, rings and rooms. The public type `Client` does not have it.
 
   frame(out: boolean, frame: Json): void {
-    if (this.has("frame")) this.emit("frame", { at: Date.now(), out, frame: redact(frame) });
+    if (!this.has("frame")) return;
+    const at = Date.now();
+    // Loaded on demand: frames are for debugging.
+    void settled(
+      import("./redact.ts").then(({ redact }) => this.emit("frame", { at, out, frame: redact(frame) })),
+    );
   }
 
   log(level: "debug" | "info" | "warn", text: string, data?: object): void {

@@ -14,6 +14,7 @@ type ServerCode =
   | "answered_elsewhere"
   | "not_confirmed"
   | "candidates_before_accept"
+  | "incompatible"
   | "stale_pair"
   | "stale_generation"
   | "move_failed"

@@ -25,6 +25,7 @@ export type {
   Message,
   Peer,
   Presence,
+  Refused,
   Room,
   RoomPolicy,
   Rtc,

@@ -14,6 +14,8 @@ function join() {
   const other = end(true);
   one.to = other;
   other.to = one;
+  one.other = other;
+  other.other = one;
   return { one, other };
 }
 
@@ -22,12 +24,18 @@ function end(polite: boolean) {
   peers.push(pc);
   const me = {
     pc,
-    to: undefined as { negotiation: Negotiation } | undefined,
+    to: undefined as { negotiation: Pick<Negotiation, "receive"> } | undefined,
     /** Signals that wait to be delivered, while it holds. */
     held: [] as Signal[],
     holds: false,
     sent: [] as Signal[],
     errors: [] as unknown[],
+    /** How often this end's offers were refused. */
+    get refusals(): number {
+      const theirs = me.other?.sent ?? [];
+      return theirs.filter(({ refused }) => refused).length;
+    },
+    other: undefined as { sent: Signal[] } | undefined,
     negotiation: new (class extends Negotiation {
       send(signal: Signal): void {
         me.sent.push(signal);
@@ -35,6 +43,9 @@ function end(polite: boolean) {
         else setTimeout(() => me.to?.negotiation.receive(signal), 2);
       }
       applied(): void {}
+      refuse(error: unknown): void {
+        this.send({ generation: this.generation, refused: { reason: String(error) } });
+      }
       failed(error: unknown): void {
         me.errors.push(error);
       }
@@ -232,6 +243,79 @@ test("a restart while the first channel is being offered: the channel opens, and
   await settled(one, other);
   expect(one.descriptions()).toEqual(["offer", "offer", "offer"]);
   expect([...one.errors, ...other.errors]).toEqual([]);
+});
+
+/** Makes an offer that no end can apply of each that passes while `spoils` says so. */
+function spoiled(ends: ReturnType<typeof join>, spoils: () => boolean) {
+  const { one, other } = ends;
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const)
+    from.to = {
+      negotiation: {
+        receive: (signal: Signal) => {
+          const { description } = signal;
+          const spoil = spoils() && description?.type === "offer";
+          const sdp = spoil && description.sdp.replace(/a=ice-(ufrag|pwd).*\r\n/g, "");
+          to.negotiation.receive(sdp ? { ...signal, description: { type: "offer", sdp } } : signal);
+        },
+      },
+    };
+  return ends;
+}
+
+test("an offer that can't be applied is refused; what stood goes on, and the next change is offered", async () => {
+  let spoils = true;
+  const { one, other } = spoiled(await sending(), () => spoils);
+  for (const [offerer, answerer] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    spoils = true;
+    const before = videos(answerer.pc);
+    offerer.pc.addTrack(track());
+    await until(() => offerer.refusals > 0, "the refusal");
+    await settled(one, other);
+    // It is not offered again by itself.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(offerer.refusals).toBe(1);
+    expect(videos(answerer.pc)).toBe(before);
+    spoils = false;
+    offerer.pc.addTrack(track());
+    offerer.negotiation.changed();
+    await until(() => videos(answerer.pc) > before, "both tracks");
+    await settled(one, other);
+  }
+  expect([...one.errors, ...other.errors]).toEqual([]);
+});
+
+test("glare: the polite end refuses the other's offer, and its own has its turn", async () => {
+  let spoils = true;
+  const { one, other } = spoiled(await sending(), () => spoils);
+  one.holds = true;
+  other.holds = true;
+  one.pc.addTrack(track());
+  other.pc.addTrack(track());
+  await until(
+    () => [one, other].every(({ held }) => held.some(({ description }) => description)),
+    "both offers",
+  );
+  one.release();
+  await until(() => other.held.some(({ refused }) => refused), "the refusal");
+  spoils = false;
+  other.release();
+  await until(() => videos(one.pc) === 1 && videos(other.pc) === 2, "both tracks");
+  await settled(one, other);
+  expect([...one.errors, ...other.errors]).toEqual([]);
+});
+
+test("a first offer that can't be applied is refused, and fails", async () => {
+  const { one, other } = spoiled(join(), () => true);
+  one.pc.addTrack(track());
+  one.negotiation.start();
+  await until(() => one.refusals > 0 && other.errors.length === 1, "the refusal");
+  await until(() => one.pc.signalingState === "stable", "the rollback");
 });
 
 test("resync: what the other end missed comes again", async () => {

@@ -1,4 +1,4 @@
-import type { Candidate, Description } from "../protocol/values.ts";
+import type { Candidate, Description, Refused } from "../protocol/values.ts";
 
 /** What the two ends of a pair send each other. */
 export interface Signal {
@@ -6,6 +6,7 @@ export interface Signal {
   readonly description?: Description;
   readonly candidates?: Candidate[];
   readonly endOfCandidates?: boolean;
+  readonly refused?: Refused;
 }
 
 /** What a negotiation needs of an RTCPeerConnection. */
@@ -13,6 +14,7 @@ export type Negotiable = Pick<
   RTCPeerConnection,
   | "signalingState"
   | "sctp"
+  | "getTransceivers"
   | "createOffer"
   | "createAnswer"
   | "setLocalDescription"
@@ -28,6 +30,7 @@ export type Negotiable = Pick<
  *   `have-local-offer` and nothing else.
  * - `createOffer`, `createAnswer` and rollback are explicit: some implementations lack the implicit forms.
  * - Nothing is offered before the first offer, which one of the ends makes.
+ * - An offer that this end can't apply is refused, and one of its own that was refused is rolled back: what stood before goes on.
  * - An offer of a newer generation wins whichever end is polite: its sender knows of a restart that this end's offer missed.
  */
 export abstract class Negotiation<PC extends Negotiable = Negotiable> {
@@ -38,6 +41,8 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   /** The number of offers and answers so far, and whether one is being made that will include every change. */
   #steps = 0;
   #deaf = false;
+  /** The step at which an offer was refused: the same is not offered again before something changes. */
+  #refusedAt = -1;
   #closed = false;
   #unanswered: Signal | undefined;
   /** Candidates that came before their description. */
@@ -60,6 +65,9 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   /** A description was applied: directions and mids may have changed. */
   protected abstract applied(): void;
 
+  /** This end can't apply an offer: tells the other end. */
+  protected abstract refuse(error: unknown): void;
+
   protected abstract failed(error: unknown): void;
 
   get generation(): number {
@@ -77,10 +85,27 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
    */
   needed(): void {
     const steps = this.#steps;
-    if (steps === 0 || this.#deaf || this.#unanswered || this.pc.signalingState !== "stable") return;
+    if (
+      steps === 0 ||
+      steps === this.#refusedAt ||
+      this.#deaf ||
+      this.#unanswered ||
+      this.pc.signalingState !== "stable"
+    )
+      return;
     this.#queue(async () => {
       if (steps === this.#steps) await this.#offer();
     });
+  }
+
+  /**
+   * This end wants something else than before: if its last offer was refused, it makes another one. The connection itself says
+   * nothing then, for it still needs what was refused.
+   */
+  changed(): void {
+    if (this.#steps !== this.#refusedAt) return;
+    this.#refusedAt = -1;
+    this.needed();
   }
 
   /** What the other end sent. */
@@ -89,7 +114,8 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
       if (signal.generation < this.#generation) return;
       this.#generation = signal.generation;
       const { description } = signal;
-      if (description?.type === "offer") await this.#answer(signal, description);
+      if (signal.refused) await this.#rollback(signal);
+      else if (description?.type === "offer") await this.#answer(signal, description);
       else if (description) await this.#answered(signal, description);
       if (signal.candidates || signal.endOfCandidates) {
         if (this.#remote === signal.generation) await this.#add(signal);
@@ -135,10 +161,13 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
 
   async #offer(options?: RTCOfferOptions): Promise<void> {
     await this.#step(async () => {
-      // Replaces an unanswered offer, if there is one. A rollback would close the channels that it was to open.
       const offer = await this.pc.createOffer(options);
-      // The polite end's first data channel: libwebrtc can't offer it again once it was rolled back. Its answer comes first.
-      if (!this.#polite || this.pc.sctp || !offer.sdp?.includes("m=app")) await this.#apply(offer);
+      // Applied with its answer if that can wait: libwebrtc does not undo all that a rollback takes back (directions, and a first data
+      // channel, which it can't offer again). New sections get their mid when they are applied, and the notes on media need it.
+      const waits = this.#remote && !options && this.pc.getTransceivers().every(({ mid }) => mid);
+      const opens = this.#polite && !this.pc.sctp && offer.sdp?.includes("m=app");
+      // Replaces an unanswered offer, if there is one.
+      if (!waits && !opens) await this.#apply(offer);
       // What createOffer gave, not pc.localDescription, to which candidates are added.
       this.#unanswered = { generation: this.#generation, description: plain(offer) };
       this.send(this.#unanswered);
@@ -149,10 +178,18 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     const { pc } = this;
     if (!this.#polite && this.#unanswered?.generation === signal.generation) return;
     const glare = pc.signalingState !== "stable";
-    // At once: between two calls a browser might fire negotiationneeded.
-    await this.#step(() =>
-      Promise.all([glare && pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)]),
-    );
+    try {
+      // At once: between two calls a browser might fire negotiationneeded.
+      await this.#step(() =>
+        Promise.all([glare && pc.setLocalDescription({ type: "rollback" }), pc.setRemoteDescription(offer)]),
+      );
+    } catch (error) {
+      this.refuse(error);
+      // Without a first description there is nothing to go on with.
+      if (!this.#remote) throw error;
+      // The offer that gave way in glare has its turn after all.
+      return this.#unanswered && this.#offer();
+    }
     this.#unanswered = undefined;
     await this.#described(signal.generation);
     const answer = await pc.createAnswer();
@@ -178,6 +215,15 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     await this.pc.setRemoteDescription(answer);
     await this.#described(signal.generation);
     this.applied();
+  }
+
+  /** The other end refused this end's offer. */
+  async #rollback({ generation }: Signal): Promise<void> {
+    if (this.#unanswered?.generation !== generation) return;
+    if (this.pc.signalingState !== "stable")
+      await this.#step(() => this.pc.setLocalDescription({ type: "rollback" }));
+    this.#unanswered = undefined;
+    this.#refusedAt = this.#steps;
   }
 
   /** Candidates may be gathered before the promise settles: they belong to this description already. */

@@ -20,6 +20,8 @@ export interface PairEvents {
   /** What the other end sends may have changed. */
   onReceived(pair: Pair): void;
   onChannel(pair: Pair, channel: RTCDataChannel): void;
+  /** This end can't apply an offer of the other end. */
+  onRefusal(pair: Pair, error: unknown): void;
   onFailure(pair: Pair, error: unknown): void;
 }
 
@@ -163,6 +165,10 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     this.#events.onReceived(this);
   }
 
+  protected refuse(error: unknown): void {
+    this.#events.onRefusal(this, error);
+  }
+
   protected failed(error: unknown): void {
     this.#events.onFailure(this, error);
   }
@@ -182,6 +188,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
       if (transceiver.direction !== direction && transceiver.direction !== "stopped")
         transceiver.direction = direction;
     }
+    this.changed();
   }
 
   /** What the SDP does not say of the tracks that this end sends. */

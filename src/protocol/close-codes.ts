@@ -28,6 +28,10 @@ export const closeCodes = {
   unauthorized: { code: 4303, text: "The token was refused; this client stops until it has another one." },
   forbidden: { code: 4304, text: "Origin, host or device is not allowed; stop." },
   kicked: { code: 4305, text: "The application ended this device's links; stop." },
+  badHello: {
+    code: 4306,
+    text: "The hello is not valid, or was not the first frame; the same again will fail: stop.",
+  },
 } as const satisfies Record<string, { code: number; text: string }>;
 
 export type CloseName = keyof typeof closeCodes;

@@ -1,5 +1,6 @@
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
+import { personName } from "../shared/person-name.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import { type WireError, wireError } from "./error-codes.ts";
 import { ClientAck, Hello } from "./handshake.ts";
@@ -32,13 +33,18 @@ const requestCheckers = new Map<string, Checker>(
  */
 export const maxNesting = 64;
 
-/** Reads the first frame of a transport. The error's text says which field is wrong. */
+/** Reads the first frame of a transport. The device's name is as others may see it. The error's text says which field is wrong. */
 export function decodeHello(text: string): Result<Hello, string> {
   const value = parseObject(text);
   if (value === undefined) return fail("not a JSON object");
   if (value.type !== "hello") return fail("the first frame must be hello");
   if (!helloChecker.Check(value)) return fail(explain(helloChecker, value));
-  return isTooDeep(text) ? fail(tooDeep) : ok(value as Hello);
+  if (isTooDeep(text)) return fail(tooDeep);
+  const hello = value as Hello;
+  const { name, ...device } = hello.device ?? {};
+  if (name === undefined) return ok(hello);
+  const shown = personName(name);
+  return ok({ ...hello, device: shown === undefined ? device : { ...device, name: shown } });
 }
 
 /** Reads any later frame. A failure is a broken rule of the link: the transport is closed with 4200. */

@@ -31,6 +31,10 @@ export const errorCodes = {
     temporary: false,
     text: "A description sent before the call is accepted holds candidates; they carry addresses.",
   },
+  incompatible: {
+    temporary: false,
+    text: "The devices can't do this together: the offer is of no use here, or its sender can't be refused one.",
+  },
   stale_pair: { temporary: false, text: "The pair is not open (any more) in this session." },
   stale_generation: { temporary: false, text: "The generation is not the current one of its pair." },
   move_failed: {

@@ -14,6 +14,7 @@ import {
   MemberId,
   Pair,
   PeerInfo,
+  Refused,
   RoomAddress,
   RoomPolicy,
   SessionId,
@@ -97,6 +98,7 @@ export const pushes = {
     candidates: Type.Optional(Candidates),
     endOfCandidates: Type.Optional(Type.Boolean()),
     media: Type.Optional(MediaNotes),
+    refused: Type.Optional(Refused),
   }),
   restart: push("restart", "The pair is in a new ICE generation.", {
     session: SessionId,

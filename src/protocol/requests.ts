@@ -9,6 +9,7 @@ import {
   MediaWanted,
   MemberId,
   Pair,
+  Refused,
   RoomAddress,
   RoomPolicy,
   SessionId,
@@ -51,6 +52,7 @@ export const requests = {
   accept: request("accept", "Answers; the first wins, and only the caller's confirm makes it final.", {
     session: SessionId,
     description: Type.Optional(Description),
+    refused: Type.Optional(Refused),
   }),
   confirm: request("confirm", "The caller takes the device that accepted.", {
     session: SessionId,
@@ -80,6 +82,7 @@ export const requests = {
       candidates: Type.Optional(Candidates),
       endOfCandidates: Type.Optional(Type.Boolean()),
       media: Type.Optional(MediaNotes),
+      refused: Type.Optional(Refused),
     },
   ),
   restart: request("restart", "Compare-and-set to the next ICE generation of a pair.", {

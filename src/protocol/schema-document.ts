@@ -13,6 +13,7 @@ import {
   MediaWanted,
   Member,
   PeerInfo,
+  Refused,
   RoomPolicy,
   Stats,
 } from "./values.ts";
@@ -34,6 +35,7 @@ export const sharedValues = {
   Candidate,
   MediaWanted,
   MediaNotes,
+  Refused,
   Capabilities,
   PeerInfo,
   DevicePresence,

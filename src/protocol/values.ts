@@ -1,4 +1,5 @@
 import { type Static, Type } from "typebox";
+import { mostNameCharacters } from "../shared/person-name.ts";
 import { idPattern } from "./address.ts";
 
 /** The values that several frames share. Every schema here is JSON Schema and, by `Static`, a TypeScript type. */
@@ -29,9 +30,9 @@ export const Generation = Type.Integer({
 });
 export const Name = Type.String({
   minLength: 1,
-  maxLength: 128,
-  pattern: "^[^\\p{C}]*$",
-  description: "Text for people.",
+  maxLength: mostNameCharacters,
+  pattern: "^[^\\p{Cc}\\p{Cs}]*$",
+  description: "Text for people, without control characters (see Names).",
 });
 
 /** Gateways write it into XML, which has no form for most control characters and unpaired surrogates. */
@@ -52,6 +53,14 @@ export const Description = Type.Object(
   { ...closed, description: "A session description (RFC 8829)." },
 );
 export type Description = Static<typeof Description>;
+
+export const Refused = Type.Object(
+  {
+    reason: Type.String({ minLength: 1, maxLength: 128, description: "Why, for logs and developers." }),
+  },
+  { ...closed, description: "An offer that was refused." },
+);
+export type Refused = Static<typeof Refused>;
 
 export const Candidate = Type.Object(
   {
@@ -124,6 +133,11 @@ export const Capabilities = Type.Object(
     maxCandidates: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_024 })),
     detachable: Type.Optional(
       Type.Boolean({ description: "Its calls survive the loss of its link. Default true." }),
+    ),
+    refusals: Type.Optional(
+      Type.Boolean({
+        description: "Its offers may be refused: it goes back to what stood before. Default false.",
+      }),
     ),
   },
   { ...closed, description: "The capability record of a device: what may be asked of a leg." },

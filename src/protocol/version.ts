@@ -4,4 +4,13 @@ export const subprotocol = "switchboard.v1";
 /** Where the native protocol lives below the server's address. */
 export const paths = { websocket: "/ws", http: "/link" } as const;
 
-export const serverFeatures = ["calls", "move", "rooms", "presence", "messages", "tickets", "http"] as const;
+export const serverFeatures = [
+  "calls",
+  "move",
+  "rooms",
+  "presence",
+  "messages",
+  "tickets",
+  "http",
+  "refusals",
+] as const;

@@ -186,6 +186,7 @@ function helloStatus(close: number): number {
       return 413;
     case closeCodes.tooManyRequests.code:
       return 429;
+    case closeCodes.badHello.code:
     case closeCodes.protocolError.code:
       return 400;
     default:

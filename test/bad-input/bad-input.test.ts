@@ -81,7 +81,7 @@ for (const runtime of ["bun", "node"] as const) {
       }
       const silent = await t.open();
       silent.sendText("{");
-      expect(await silent.closed()).toBe(4200);
+      expect(await silent.closed()).toBe(4306);
     });
 
     test("binary closes 4200", async () => {
@@ -100,7 +100,7 @@ for (const runtime of ["bun", "node"] as const) {
       expect([4201, 1009, 1006]).toContain(await huge.closed());
       const early = await t.open();
       early.sendText(`{"type":"hello","pad":"${"x".repeat(20_000)}"}`);
-      expect(await early.closed()).toBe(4201);
+      expect(await early.closed()).toBe(4306);
     });
 
     test("10 MB to the HTTP fallback are refused", async () => {
@@ -114,7 +114,7 @@ for (const runtime of ["bun", "node"] as const) {
     test("frames in the wrong order close 4200", async () => {
       const first = await t.open();
       first.send({ id: 1, type: "status", status: "before hello" });
-      expect(await first.closed()).toBe(4200);
+      expect(await first.closed()).toBe(4306);
       const skips = await mallory();
       skips.send({ id: 2, type: "status", status: "where is 1?" });
       expect(await skips.closed()).toBe(4200);
@@ -193,7 +193,7 @@ for (const runtime of ["bun", "node"] as const) {
       ]) {
         expect([bad, await helloWith({ sub: bad })]).toEqual([bad, 4303]);
         expect([bad, await helloWith({ sub: "mallory", device: bad })]).toEqual([bad, 4303]);
-        expect([bad, await t.refusal(t.user("mallory"), bad)]).toEqual([bad, 4200]);
+        expect([bad, await t.refusal(t.user("mallory"), bad)]).toEqual([bad, 4306]);
       }
       const client = await mallory();
       for (const bad of ["al\u0000ice", "bob\n", "bob\u202e"]) {

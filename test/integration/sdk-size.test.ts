@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+// @ts-expect-error: a script without types
+import { internal } from "../../scripts/sdk-bundle.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 /** What a page loads for the SDK, and all of it together. Bytes on the wire; docs/decisions/007 says what is where. */
@@ -22,6 +24,7 @@ test("the SDK is 12 KB at most, minified and gzipped, and brings no schema libra
     expect(files.map(({ name }) => name).sort()).toEqual([
       "client-http-socket.js",
       "client-local-media.js",
+      "client-redact.js",
       "client-stats.js",
       "client.js",
     ]);
@@ -33,3 +36,22 @@ test("the SDK is 12 KB at most, minified and gzipped, and brings no schema libra
     rmSync(folder, { recursive: true, force: true });
   }
 }, 60_000);
+
+test("only names that nobody else knows are shortened", () => {
+  const source = (name: string) => readFileSync(join(root, `src/client/${name}.ts`), "utf8");
+  const known = new Set(
+    [...source("api").matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name]) => name),
+  );
+  expect(known.size).toBeGreaterThan(50);
+  for (const name of ["local-media", "stats", "http-socket", "redact"])
+    for (const [, used] of source(name).matchAll(/(?:events|#events)\.(\w+)/g)) known.add(used);
+  const fields = (value: unknown): string[] =>
+    typeof value === "object" && value !== null
+      ? Object.entries(value).flatMap(([key, inner]) =>
+          key === "properties" ? [...Object.keys(inner), ...fields(inner)] : fields(inner),
+        )
+      : [];
+  const schema = readFileSync(join(root, "docs/protocol.schema.json"), "utf8");
+  for (const field of fields(JSON.parse(schema))) known.add(field);
+  expect(internal.filter((name: string) => known.has(name) || name in Object.prototype)).toEqual([]);
+});

@@ -4,10 +4,14 @@ import { answer, bare, offer, SimSip } from "./sim-phone.ts";
 export const candidate = { candidate: "candidate:7 1 udp 9 198.51.100.7 6000 typ host", sdpMid: "0" };
 
 /** A phone calls a native device, which has accepted and not yet described itself. */
-export function phoneIsAccepted(world = new SimSip(), headers: readonly string[] = []) {
+export function phoneIsAccepted(
+  world = new SimSip(),
+  headers: readonly string[] = [],
+  capabilities: object = {},
+) {
   const alice = world.phone("alice");
   if (alice.register()?.status !== 200) throw new Error("the phone could not register");
-  const bob = world.sim.client("bob", "laptop").connect();
+  const bob = world.sim.client("bob", "laptop", { capabilities }).connect();
   alice.call("bob", { headers });
   const { session } = bob.last("incoming");
   bob.ask("accept", { session });
@@ -16,9 +20,9 @@ export function phoneIsAccepted(world = new SimSip(), headers: readonly string[]
 }
 
 /** A phone and a native device in a call that the phone started. */
-export function phoneCalls(world = new SimSip()) {
+export function phoneCalls(world = new SimSip(), capabilities: object = {}) {
   const headers = ["Supported: timer", "Allow: INVITE,ACK,BYE,UPDATE"];
-  const { alice, bob, session } = phoneIsAccepted(world, headers);
+  const { alice, bob, session } = phoneIsAccepted(world, headers, capabilities);
   bob.ask("signal", {
     session,
     pair: 1,

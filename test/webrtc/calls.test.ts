@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import wrtc from "@roamhq/wrtc";
 import { type Call, type IncomingCall, SwitchboardError } from "../../src/client/index.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { camera, closeAll, device, frames, until } from "./support/parties.ts";
@@ -313,12 +314,44 @@ test("without a listener a device does not say that it rings; a late one hears o
   await ring.decline();
 });
 
+test("an offer that an end can't apply is refused: the call goes on, and the next change works", async () => {
+  for (const refuses of ["caller", "callee"]) {
+    const spoilt = { is: false };
+    const { call, theirs } = await talk({ media: await camera() }, await camera(), (user, pc) => {
+      if ((user === "alice") !== (refuses === "caller")) return;
+      const apply = pc.setRemoteDescription.bind(pc);
+      pc.setRemoteDescription = async (description) => {
+        const { type, sdp = "" } = description;
+        const spoil = spoilt.is && type === "offer";
+        await apply(spoil ? { type, sdp: sdp.replace(/a=ice-(ufrag|pwd).*\r\n/g, "") } : description);
+      };
+    });
+    const [offerer, answerer] = refuses === "caller" ? [theirs, call] : [call, theirs];
+    spoilt.is = true;
+    const refused = offerer.next("refused");
+    await offerer.hold();
+    expect((await refused).reason).toContain("ice-ufrag");
+    await Promise.all([frames(call.remote), frames(theirs.remote)]);
+    expect([call.state, theirs.state, offerer.pc?.signalingState]).toEqual([
+      "connected",
+      "connected",
+      "stable",
+    ]);
+    spoilt.is = false;
+    await offerer.hold();
+    await until(() => answerer.remoteMuted.audio && answerer.remoteMuted.video, "the hold");
+    await closeAll();
+  }
+});
+
 async function talk(
   options: Parameters<ReturnType<typeof device>["call"]>[1],
   media: Awaited<ReturnType<typeof camera>> | false = false,
+  setup: (user: string, pc: RTCPeerConnection) => void = () => {},
 ): Promise<{ call: Call; theirs: Call }> {
-  const alice = device(server.url, "alice", "laptop");
-  const bob = device(server.url, "bob", "phone");
+  const rtc = (user: string) => ({ ...wrtc, setup: (pc: RTCPeerConnection) => setup(user, pc) });
+  const alice = device(server.url, "alice", "laptop", { rtc: rtc("alice") });
+  const bob = device(server.url, "bob", "phone", { rtc: rtc("bob") });
   await bob.ready;
   const ring = bob.next("incoming");
   const call = alice.call("bob", options);

@@ -170,6 +170,12 @@ test("a refused token closes, one that is not there yet is asked for again, anot
   const refused = device(server.url, "alice", "laptop", { token: "nonsense" });
   expect(await refused.closed).toMatchObject({ reason: "closed", error: { code: "unauthorized" } });
   await expect(refused.ready).rejects.toMatchObject({ code: "unauthorized" });
+  const misnamed = device(server.url, "mallory", "m", { device: { id: "m", name: "a\u0000" } });
+  await expect(misnamed.ready).rejects.toMatchObject({
+    code: "bad_request",
+    message: expect.stringContaining("device.name"),
+  });
+  expect(misnamed.state).toBe("closed");
   await expect(refused.send("bob", 1)).rejects.toMatchObject({ code: "closed" });
 
   let asked = 0;

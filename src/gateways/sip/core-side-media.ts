@@ -18,6 +18,8 @@ export class CoreSideMedia {
   #candidates: Candidate[] = [];
   #complete = false;
   #generation = 0;
+  /** What was agreed on before the offer or the restart that is under way. */
+  #agreed: Pick<CoreSideMedia, "description" | "candidates" | "complete"> | undefined;
   #waiting: { readonly done: (now: number) => void; readonly timer: Deadline } | undefined;
 
   /** `gatherTimeout`: how long to wait for candidates after their description, in ms. */
@@ -51,6 +53,7 @@ export class CoreSideMedia {
 
   /** Begins another generation, or another core side: drops the candidates. */
   restart(): void {
+    this.#depart();
     this.#candidates = [];
     this.#complete = false;
     this.#generation += 1;
@@ -58,7 +61,28 @@ export class CoreSideMedia {
   }
 
   describe(description: Description): void {
+    if (description.type === "offer") this.#depart();
+    else this.agree();
     this.#description = description;
+  }
+
+  /** The exchange under way was completed. */
+  agree(): void {
+    this.#agreed = undefined;
+  }
+
+  /** The exchange under way came to nothing: what was agreed on before holds again. */
+  goBack(): void {
+    if (this.#agreed === undefined) return;
+    this.#description = this.#agreed.description;
+    this.#candidates = [...this.#agreed.candidates];
+    this.#complete = this.#agreed.complete;
+    this.#agreed = undefined;
+  }
+
+  #depart(): void {
+    const { description, candidates, complete } = this;
+    this.#agreed ??= { description, candidates, complete };
   }
 
   /** Adds candidates. An empty one, or `end`, means that these are all. */

@@ -72,6 +72,7 @@ export abstract class CoreSideOffers extends MediaCall {
     this.reinvite(sdp, now, {
       answered: (answer, later) => {
         this.coreSideOffer = undefined;
+        this.coreSide.agree();
         if (offer.again === true) this.coreSideOffered(later);
         else this.tell({ type: "answer", sdp: answer }, later);
       },
@@ -98,8 +99,22 @@ export abstract class CoreSideOffers extends MediaCall {
     const offered = this.coreSide.plain === undefined ? undefined : parseDescription(this.coreSide.plain);
     const deaf = status === 408 || status === 481;
     const answer = deaf ? undefined : this.answerOnBehalf.answer(offered, this.phoneSide);
-    // Answer on the phone's behalf if possible. Without an answer, the core side could never make an offer again.
-    if (answer === undefined) this.hangUp("failed", `refused: ${status}`, now);
-    else this.tell({ type: "answer", sdp: answer }, now);
+    // Answer on the phone's behalf if possible. Without a word, the core side could never make an offer again.
+    if (answer !== undefined) {
+      this.coreSide.agree();
+      this.tell({ type: "answer", sdp: answer }, now);
+    } else if (deaf) this.hangUp("failed", `refused: ${status}`, now);
+    else this.#refuse(status, now);
+  }
+
+  /** Tells the core side that the phone refused its offer. The call goes on, unless the core side can't take that. */
+  #refuse(status: number, now: number): void {
+    const { session, pair, generation } = this;
+    const reason = `SIP ${status}`;
+    this.coreSide.goBack();
+    this.phone.ask("signal", { session, pair, generation, refused: { reason } }, now, (outcome, later) => {
+      if ("error" in outcome && outcome.error.code === "incompatible")
+        this.hangUp("failed", `refused: ${status}`, later);
+    });
   }
 }

@@ -1,4 +1,5 @@
-const longest = 128;
+import { personName } from "../../shared/person-name.ts";
+
 /**
  * What a name for people does not hold: control characters, unpaired surrogates, and the characters that turn the direction of
  * the text around them (UAX #9), with which a name could pass for another.
@@ -10,11 +11,5 @@ const unfit = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/
  * name may be. Undefined where nothing is left.
  */
 export function nameOfDisplay(display: string | undefined): string | undefined {
-  const text = (display ?? "").replaceAll(unfit, "").trim();
-  let name = "";
-  for (const character of text) {
-    if (name.length + character.length > longest) break;
-    name += character;
-  }
-  return name === "" ? undefined : name;
+  return personName((display ?? "").replaceAll(unfit, "").trim());
 }

@@ -215,6 +215,58 @@ describe("a phone calls", () => {
     expect(bob.last("ended")).toBeUndefined();
   });
 
+  test("a re-INVITE that the device refuses gets 488, and the call goes on; so does a restart", () => {
+    const { world, alice, bob, session } = phoneCalls();
+    const refused = { reason: "no ice-ufrag" };
+    alice.acknowledge();
+    alice.ask("INVITE", { body: offer("near", "sendonly") });
+    world.pass(0);
+    bob.ask("signal", { session, pair: 1, generation: 1, refused });
+    world.pass(0);
+    expect(alice.last("INVITE")?.status).toBe(488);
+    expect(alice.last("INVITE")?.headers.get("Warning")).toContain("can not use this offer");
+    alice.acknowledge();
+    alice.ask("INVITE", { body: offer("other") });
+    world.pass(0);
+    bob.ask("signal", { session, pair: 1, generation: 2, refused });
+    world.pass(0);
+    expect(alice.last("INVITE")?.status).toBe(488);
+    alice.acknowledge();
+    expect(alice.request("BYE")).toBeUndefined();
+    expect(bob.last("ended")).toBeUndefined();
+    alice.ask("INVITE", { body: offer("near", "sendonly") });
+    world.pass(0);
+    const description = { type: "answer", sdp: bare(answer("far", "recvonly")) };
+    bob.ask("signal", { session, pair: 1, generation: 2, description });
+    world.pass(2_100);
+    expect(alice.last("INVITE")?.status).toBe(200);
+    // What the device said before the restart still holds, with its candidates.
+    expect(alice.sdp).toContain("198.51.100.7");
+  });
+
+  test("a call whose first offer the device refuses gets 488", () => {
+    const { world, alice, bob, session } = phoneIsAccepted();
+    bob.ask("signal", { session, pair: 1, generation: 1, refused: { reason: "no codec" } });
+    world.pass(0);
+    expect(alice.statuses("INVITE")).toEqual([100, 488]);
+    expect(bob.last("ended")).toMatchObject({ session, reason: "incompatible", detail: "no codec" });
+  });
+
+  test("an offer that the phone refuses and that can't be answered for it is refused to who can take that", () => {
+    for (const refusals of [true, false]) {
+      const { world, alice, bob, session } = phoneCalls(new SimSip(), { refusals });
+      alice.acknowledge();
+      // Sections never go away (RFC 8829 §5.2.2), so nothing can be said for the phone.
+      const sdp = bare(offer("far")).split("m=")[0];
+      bob.ask("signal", { session, pair: 1, generation: 1, description: { type: "offer", sdp } });
+      world.pass(2_100);
+      alice.respond(alice.request("INVITE"), 488);
+      world.pass(0);
+      expect(bob.last("ended")?.reason).toBe(refusals ? undefined : "failed");
+      if (refusals) expect(signals(bob).at(-1)).toMatchObject({ refused: { reason: "SIP 488" } });
+    }
+  });
+
   test("an ICE restart of the phone is a new generation", () => {
     const { world, alice, bob, session } = phoneCalls();
     alice.acknowledge();

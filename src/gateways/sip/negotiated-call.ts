@@ -15,6 +15,8 @@ const cannotBeAsked: HeaderEntry = [
   '399 switchboard "the other device can not change this in a call"',
 ];
 
+const refusedOffer: HeaderEntry = ["Warning", '399 switchboard "the other device can not use this offer"'];
+
 /** An offer of the phone that was not answered yet. */
 interface PhoneSideOffer {
   readonly transaction: ServerTransaction;
@@ -63,7 +65,8 @@ export abstract class NegotiatedCall extends CoreSideOffers {
 
   protected signaled(push: Omit<PushOf<"signal">, "seq">, now: number): void {
     if (push.pair !== this.pair || push.generation !== this.generation) return;
-    const { description, candidates = [], endOfCandidates = false } = push;
+    const { description, candidates = [], endOfCandidates = false, refused } = push;
+    if (refused !== undefined) this.#coreSideRefused(now);
     if (description !== undefined) {
       this.coreSide.describe(description);
       if (description.type === "answer") this.#coreSideAnswered(now);
@@ -206,6 +209,15 @@ export abstract class NegotiatedCall extends CoreSideOffers {
       if (this.unacknowledged === undefined && this.coreSideOffer !== undefined)
         this.sendCoreSideOffer(later);
     });
+  }
+
+  /** The call goes on as it was (RFC 3261 §14.2). */
+  #coreSideRefused(now: number): void {
+    const transaction = this.#withdrawPhoneSideOffer();
+    if (transaction === undefined) return;
+    this.coreSide.goBack();
+    this.respond(transaction, 488, now, [refusedOffer]);
+    this.goOn(now);
   }
 
   /** The call is over: drops all exchanges. */

@@ -7,12 +7,13 @@ import type { Flow } from "./flow.ts";
 import type { SipContext } from "./sip-context.ts";
 import type { Uri } from "./uri.ts";
 
-/** The capabilities of a phone: it needs an offer to ring, has no trickle ICE, and sends no reports. */
+/** The capabilities of a phone: it needs an offer to ring, has no trickle ICE, sends no reports, and its offers can be refused. */
 export const phoneCapabilities: Capabilities = {
   trickle: false,
   needsOffer: true,
   iceRestart: false,
   reports: false,
+  refusals: true,
 };
 
 /** What a phone tells the user agent. */

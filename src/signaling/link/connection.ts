@@ -51,7 +51,7 @@ export class NativeConnection {
         this.#hello(text);
         break;
       case "verifying":
-        this.refuse("protocolError", "wait for welcome");
+        this.refuse("badHello", "wait for welcome");
         break;
       case "closed":
         return;
@@ -102,12 +102,12 @@ export class NativeConnection {
     }
     if (longerThan(text, this.#host.links.limits.helloBytes)) {
       this.#host.ports.emit({ type: "limit", limit: "helloBytes" });
-      this.refuse("frameTooLarge");
+      this.refuse("badHello", `hello: over ${this.#host.links.limits.helloBytes} bytes`);
       return;
     }
     const hello = decodeHello(text);
     if (!hello.ok) {
-      this.refuse("protocolError", `hello: ${hello.error}`.slice(0, 120));
+      this.refuse("badHello", `hello: ${hello.error}`.slice(0, 120));
       return;
     }
     this.#phase = "verifying";
@@ -254,7 +254,9 @@ export class NativeConnection {
   #violation(reason: string, now: number): void {
     const link = this.#speaking;
     if (link === undefined) {
-      if (this.#phase !== "closed") this.refuse("protocolError", reason.slice(0, 120));
+      // Before the welcome a client has no state that a new link would mend: it would do the same again.
+      if (this.#phase !== "closed")
+        this.refuse(this.#phase === "speaking" ? "protocolError" : "badHello", reason.slice(0, 120));
       return;
     }
     this.#host.ports.emit({

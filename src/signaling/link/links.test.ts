@@ -314,17 +314,17 @@ describe("the link", () => {
     alice.raw(`{"id":1,"type":"send","to":"bob","body":"${"é".repeat(33_000)}"}`);
     expect(alice.closed?.code).toBe(4201);
     const big = sim.client("alice", "phone").connect({ extra: "x".repeat(17_000) });
-    expect(big.closed?.code).toBe(4201);
+    expect(big.closed?.code).toBe(4306);
     const binary = sim.client("alice", "watch");
     binary.open().receiveBinary(sim.now);
-    expect(binary.closed?.code).toBe(4200);
+    expect(binary.closed?.code).toBe(4306);
     const silent = sim.client("alice", "pad");
     silent.open();
     sim.pass(11_000);
     expect(silent.closed?.code).toBe(4202);
     const broken = sim.client("alice", "tv");
     broken.open().receive("{", sim.now);
-    expect(broken.closed?.code).toBe(4200);
+    expect(broken.closed?.code).toBe(4306);
   });
 
   test("a kick closes 4305 and voids the tokens until now", () => {

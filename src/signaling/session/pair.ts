@@ -5,7 +5,7 @@ import type { RequestOf } from "../../protocol/requests.ts";
 import type { Candidate, Description } from "../../protocol/values.ts";
 import { longerThan } from "../../shared/utf8.ts";
 import type { Outcome } from "../device.ts";
-import { done } from "../outcome.ts";
+import { done, failed } from "../outcome.ts";
 import type { Leg } from "./leg.ts";
 import type { PairSnapshot, RestoredLegs } from "./session-snapshot.ts";
 
@@ -15,7 +15,11 @@ interface Flow {
   described: number;
   held: Candidate[];
   heldEnd: boolean;
+  /** An offer of the current generation went this way, and nobody has answered or refused it. */
+  offered: boolean;
 }
+
+const untouched = (): Flow => ({ described: 0, held: [], heldEnd: false, offered: false });
 
 /** True when the description carries an address of its sender (RFC 8839 §5.1). */
 export function hasCandidates(description: Description): boolean {
@@ -35,9 +39,11 @@ export class Pair {
   answerer: Leg | undefined;
   generation = 1;
   open = false;
+  /** An offer was answered: there is something to go back to when a later one is refused. */
+  established = false;
   readonly connected = new Set<Leg>();
-  readonly #fromOfferer: Flow = { described: 0, held: [], heldEnd: false };
-  readonly #fromAnswerer: Flow = { described: 0, held: [], heldEnd: false };
+  readonly #fromOfferer = untouched();
+  readonly #fromAnswerer = untouched();
 
   constructor(number: number, session: string, offerer: Leg, answerer: Leg | undefined, limits: Limits) {
     this.number = number;
@@ -82,9 +88,38 @@ export class Pair {
     return undefined;
   }
 
-  /** Notes that the description of the current generation went this way by another frame (call, accept). */
-  described(from: Leg): void {
-    this.#flow(from).described = this.generation;
+  /** Notes that a description of the current generation goes this way, by whatever frame (signal, call, accept). */
+  described(from: Leg, { type }: Pick<Description, "type">): void {
+    const flow = this.#flow(from);
+    flow.described = this.generation;
+    if (type === "offer") flow.offered = true;
+    else {
+      // Who answers has no offer of its own left: in glare it was taken back.
+      this.#fromOfferer.offered = false;
+      this.#fromAnswerer.offered = false;
+      this.established = true;
+    }
+  }
+
+  /**
+   * One end can't use the other end's offer, and says so in place of an answer: both go back to what stood before.
+   * `hopeless`: nothing stood before.
+   */
+  refuse(from: Leg, { generation, refused }: RequestOf<"signal">, now: number): Outcome | "hopeless" {
+    // The offer that a restart has overtaken is void anyway.
+    if (generation < this.generation) return done;
+    if (generation > this.generation)
+      return failed("stale_generation", `the generation is ${this.generation}`);
+    const offerer = this.other(from);
+    if (!this.open || offerer === undefined || !this.#flow(offerer).offered)
+      return failed("wrong_state", "no offer waits for an answer");
+    if (!this.established) return "hopeless";
+    const { device } = offerer;
+    if (device !== undefined && device.capabilities.refusals !== true)
+      return failed("incompatible", "the other end can't be refused an offer");
+    this.#flow(offerer).offered = false;
+    offerer.deliver({ type: "signal", session: this.session, ...this.position, refused: refused! }, now);
+    return done;
   }
 
   /** Relays what one end sent, or holds it, or drops it. The peer's mistakes come back as errors. */
@@ -102,7 +137,7 @@ export class Pair {
     if (description !== undefined) {
       const refusal = this.refusal(from, description);
       if (refusal !== undefined) return { error: refusal };
-      flow.described = this.generation;
+      this.described(from, description);
     }
     const pass = this.open && flow.described === this.generation;
     if (!pass && (candidates !== undefined || request.endOfCandidates === true)) {
@@ -154,6 +189,7 @@ export class Pair {
     for (const flow of [this.#fromOfferer, this.#fromAnswerer]) {
       flow.held = [];
       flow.heldEnd = false;
+      flow.offered = false;
     }
   }
 
@@ -164,6 +200,7 @@ export class Pair {
       offerer: this.offerer.id,
       answerer: this.answerer?.id,
       open: this.open,
+      established: this.established,
       connected: [...this.connected].map((leg) => leg.id),
       fromOfferer: this.#fromOfferer,
       fromAnswerer: this.#fromAnswerer,
@@ -175,6 +212,7 @@ export class Pair {
     const pair = new Pair(number, session, legs.get(offerer), legs.maybe(answerer), limits);
     pair.generation = generation;
     pair.open = open;
+    pair.established = snapshot.established ?? open;
     for (const leg of connected) pair.connected.add(legs.get(leg));
     Object.assign(pair.#fromOfferer, fromOfferer, { held: [...fromOfferer.held] });
     Object.assign(pair.#fromAnswerer, fromAnswerer, { held: [...fromAnswerer.held] });

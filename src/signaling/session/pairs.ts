@@ -73,6 +73,17 @@ export class Pairs {
     return pair.relay(leg, request, now);
   }
 
+  /** One end refuses an offer of the other; see {@link Pair.refuse}. */
+  refuse(leg: Leg, request: RequestOf<"signal">, now: number): Outcome | "hopeless" {
+    const { description, candidates, endOfCandidates, media } = request;
+    if ((description ?? candidates ?? endOfCandidates ?? media) !== undefined)
+      return failed("bad_request", "refused: goes alone");
+    const pair = this.of(leg, request.pair);
+    // A pair that a move has closed: its offer is void anyway.
+    if (pair === undefined) return request.pair <= this.count ? done : failed("stale_pair");
+    return pair.refuse(leg, request, now);
+  }
+
   /** The offer of a caller that was asked for it: it goes to whose device needs it to ring, and to who answers. */
   earlyOffer(leg: Leg, request: RequestOf<"signal">, ring: Ring, now: number): Outcome {
     const { description, media, ...rest } = request;
@@ -80,7 +91,7 @@ export class Pairs {
     if (description?.type !== "offer") return failed("wrong_state", "it is an offer that was asked for");
     const refusal = this.current.refusal(leg, description);
     if (refusal !== undefined) return { error: refusal };
-    this.current.described(leg);
+    this.current.described(leg, description);
     ring.offered(description, media, now);
     return this.signal(leg, rest, now);
   }

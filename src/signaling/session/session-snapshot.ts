@@ -88,6 +88,7 @@ export interface PairSnapshot {
   readonly offerer: number;
   readonly answerer?: number | undefined;
   readonly open: boolean;
+  readonly established?: boolean | undefined;
   readonly connected: readonly number[];
   readonly fromOfferer: FlowSnapshot;
   readonly fromAnswerer: FlowSnapshot;
@@ -97,6 +98,7 @@ interface FlowSnapshot {
   readonly described: number;
   readonly held: readonly Candidate[];
   readonly heldEnd: boolean;
+  readonly offered?: boolean | undefined;
 }
 
 export interface MoveSnapshot {

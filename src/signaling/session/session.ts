@@ -77,7 +77,8 @@ export class Session {
     this.#host = host;
     this.caller = caller instanceof Leg ? caller : this.addLeg("caller", caller);
     this.pairs = new Pairs(id, this.caller, host.limits);
-    if (callRequest.description !== undefined) this.pairs.current.described(this.caller);
+    if (callRequest.description !== undefined)
+      this.pairs.current.described(this.caller, callRequest.description);
     this.ring = new Ring(callRequest, {
       session: id,
       startedAt: now,
@@ -186,6 +187,7 @@ export class Session {
       return failed("answered_elsewhere");
     }
     const { description } = request;
+    if (request.refused !== undefined) return this.#acceptRefused(leg, request, now);
     const pair = this.pairs.current;
     pair.answerer = leg;
     const refusal = description === undefined ? undefined : pair.refusal(leg, description);
@@ -193,7 +195,7 @@ export class Session {
       pair.answerer = undefined;
       return { error: refusal };
     }
-    if (description !== undefined) pair.described(leg);
+    if (description !== undefined) pair.described(leg, description);
     this.ring.remove(device);
     this.ring.pause();
     this.phase = { name: "answering", leg, reply: { device, id: request.id } };
@@ -201,6 +203,13 @@ export class Session {
     this.awaitConfirm(this.limits.confirmTimeout, now);
     this.caller.deliver(acceptedPush(this, leg, description), now);
     return undefined;
+  }
+
+  /** The person answers, but the device can't use the offer that it rang with: it is out, others may still answer. */
+  #acceptRefused(leg: Leg, { description }: RequestOf<"accept">, now: number): Outcome {
+    if (description !== undefined) return failed("bad_request", "refused: goes alone");
+    this.decline(leg, { reason: "incompatible" }, now);
+    return failed("incompatible", "this device is out of the ring");
   }
 
   confirm(leg: Leg, device: string, now: number): Outcome {
@@ -284,7 +293,13 @@ export class Session {
     if (description !== undefined && early) return this.pairs.earlyOffer(leg, request, this.ring, now);
     if (name === "ringing" && (leg.side === "callee" || description !== undefined))
       return failed("wrong_state", "a description is sent with the call, or after the accept");
-    return this.pairs.signal(leg, request, now);
+    if (request.refused === undefined) return this.pairs.signal(leg, request, now);
+    const outcome = this.pairs.refuse(leg, request, now);
+    if (outcome !== "hopeless") return outcome;
+    // The first offer of a pair: without it there is no connection to go on with.
+    if (request.pair !== this.pairs.current.number) this.move?.fail(now);
+    else this.end("incompatible", now, { by: leg, detail: request.refused.reason });
+    return done;
   }
 
   /** The move is done: the new pair is the session's, and the old device's leg ends. */

@@ -83,14 +83,14 @@ export const frameChecks: readonly Check[] = [
   ),
   {
     rule: "F5",
-    title: "a binary message closes with 4200, before and after hello",
+    title: "a binary message closes with 4200, before the welcome with 4306",
     async run(t) {
       const client = await t.connect(t.user("alice"), "web");
       client.sendBinary(new TextEncoder().encode('{"type":"ping"}'));
       await closesWith(client, 4200);
       const silent = await t.open();
       silent.sendBinary(new Uint8Array([1, 2, 3]));
-      await closesWith(silent, 4200);
+      await closesWith(silent, 4306);
     },
   },
   {
@@ -121,11 +121,11 @@ export const frameChecks: readonly Check[] = [
   },
   {
     rule: "F6",
-    title: "a hello over helloBytes closes with 4201",
+    title: "a hello over helloBytes closes with 4306",
     async run(t) {
       const client = await t.open();
       client.send(t.hello(t.user("alice"), "web", { extra: { pad: "x".repeat(t.limits.helloBytes) } }));
-      await closesWith(client, 4201);
+      await closesWith(client, 4306);
     },
   },
   {

@@ -6,13 +6,26 @@ import { signedToken } from "../token-source.ts";
 export const handshakeChecks: readonly Check[] = [
   {
     rule: "L14",
-    title: "a first frame that is no hello closes 4200",
+    title: "a first frame that is no hello, or a hello that breaks its schema, closes 4306",
     async run(t) {
-      for (const frame of [{ type: "ping" }, { id: 1, type: "status", status: "x" }, { type: "hello" }]) {
+      const hello = t.hello(t.user("alice"), "web");
+      for (const frame of [
+        { type: "ping" },
+        { id: 1, type: "status", status: "x" },
+        { type: "hello" },
+        { ...hello, instance: "short" },
+        { ...hello, attempt: 0 },
+        { ...hello, device: { id: "web", kind: "Not A Kind" } },
+        { ...hello, sessions: "none" },
+        { ...hello, resume: {} },
+        { ...hello, pad: "x".repeat(t.limits.helloBytes) },
+      ]) {
         const client = await t.open();
         client.send(frame);
-        assert.equal(await client.closed(), 4200);
+        assert.equal(await client.closed(), 4306);
       }
+      const ignored = await t.connect(t.user("alice"), "web", { extra: { unknown: 1 } });
+      assert.ok(ignored.welcome);
     },
   },
   {
@@ -34,14 +47,33 @@ export const handshakeChecks: readonly Check[] = [
   },
   {
     rule: "A4",
-    title: "a device id that breaks the grammar closes 4200; an address is answered bad_request",
+    title: "a device id that breaks the grammar closes 4306; an address is answered bad_request",
     async run(t) {
       for (const device of ["a b", "a/b", "a:b", "a*", "a\u0000b", "x".repeat(129)])
-        assert.equal(await t.refusal(t.user("alice"), device), 4200);
+        assert.equal(await t.refusal(t.user("alice"), device), 4306);
       const client = await t.connect(t.user("alice"), "web");
       for (const to of ["a b", "a/b/c", "bob/", "sip:bob", "bob\u0007", "bob\u202e"])
         await client.fails("bad_request", "call", { to });
       await client.fails("bad_request", "watch", { users: ["a b"] });
+    },
+  },
+  {
+    rule: "A5",
+    title: "names have every letter of every script; control characters close 4306, direction overrides go",
+    async run(t) {
+      const bob = t.user("bob");
+      const callee = await t.connect(bob, "phone");
+      const shown = async (name: string) => {
+        const caller = await t.connect(t.user("alice"), undefined, { name });
+        await caller.ok("send", { to: bob, body: name });
+        caller.close();
+        return (await callee.push("message")).from.name;
+      };
+      for (const name of ["می\u200cلاد", "क्\u200dष", "שלום\u200f", "👩\u200d💻 Uma", "Donau\u00addampf"])
+        assert.equal(await shown(name), name);
+      assert.equal(await shown("\u202eecila\u202c \u2066x\u2069"), "ecila x");
+      for (const name of ["", "a\u0000", "a\nb", "\u0085", "x\ud83d", "x".repeat(129)])
+        assert.equal(await t.refusal(t.user("alice"), "web", { name }), 4306);
     },
   },
   {

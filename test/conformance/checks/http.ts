@@ -51,8 +51,8 @@ export const httpChecks: readonly Check[] = [
         return ((await response.json()) as { close: number }).close;
       };
       assert.equal(await refused(JSON.stringify(t.hello(t.user("alice"), "web", { token: "x" }))), 4303);
-      assert.equal(await refused("{"), 4200);
-      assert.equal(await refused('{"type":"ping"}'), 4200);
+      assert.equal(await refused("{"), 4306);
+      assert.equal(await refused('{"type":"ping"}'), 4306);
     },
   },
   {

@@ -1,8 +1,23 @@
 import assert from "node:assert/strict";
-import type { Check } from "../check.ts";
-import { candidate, establish, ring, sdp } from "./call-setup.ts";
+import type { Check, Context } from "../check.ts";
+import { answer, candidate, establish, ring, sdp } from "./call-setup.ts";
 
 const one = { pair: 1, generation: 1 };
+
+/** A call whose first offer was answered. The caller takes refusals, the callee does not say so. */
+async function negotiated(t: Context) {
+  const bob = t.user("bob");
+  const callee = await t.connect(bob, "phone");
+  const caller = await t.connect(t.user("alice"), "web", { capabilities: { refusals: true } });
+  const { session } = await caller.ok("call", { to: bob });
+  await callee.push("incoming", { session });
+  await answer(caller, callee, session, "phone");
+  caller.fire("signal", { session, ...one, description: { type: "offer", sdp: sdp("offer") } });
+  await callee.push("signal", { session });
+  callee.fire("signal", { session, ...one, description: { type: "answer", sdp: sdp("answer") } });
+  await caller.push("signal", { session });
+  return { caller, callee, session };
+}
 
 /** §7.6–7.8: signals, ICE restarts, moves. */
 export const negotiationChecks: readonly Check[] = [
@@ -155,6 +170,80 @@ export const negotiationChecks: readonly Check[] = [
       await caller.fails("too_large", "signal", { session, ...one, candidates: many(candidates + 1) });
       caller.fire("signal", { session, ...one, candidates: many(candidates) });
       assert.equal((await callee.push("signal")).candidates.length, candidates);
+    },
+  },
+  {
+    rule: "N16",
+    title: "an offer is refused in place of an answer, and the session stays as it was",
+    async run(t) {
+      const { caller, callee, session } = await negotiated(t);
+      const refused = { reason: "no ice-ufrag" };
+      caller.fire("signal", { session, ...one, description: { type: "offer", sdp: sdp("again") } });
+      await callee.push("signal", { session });
+      callee.fire("signal", { session, ...one, refused });
+      assert.deepEqual((await caller.push("signal", { session })).refused, refused);
+      await caller.none("ended");
+      caller.fire("signal", { session, ...one, candidates: [candidate(1)] });
+      assert.ok((await callee.push("signal", { session })).candidates);
+    },
+  },
+  {
+    rule: "N17",
+    title: "without an offer of the other end that waits, a refusal is wrong_state",
+    async run(t) {
+      const { caller, callee, session } = await negotiated(t);
+      const refused = { reason: "why not" };
+      await callee.fails("wrong_state", "signal", { session, ...one, refused });
+      caller.fire("signal", { session, ...one, description: { type: "offer", sdp: sdp("again") } });
+      await callee.push("signal", { session });
+      await caller.fails("wrong_state", "signal", { session, ...one, refused });
+      await callee.fails("bad_request", "signal", {
+        session,
+        ...one,
+        refused,
+        description: { type: "answer", sdp: sdp("and") },
+      });
+      await callee.fails("stale_generation", "signal", { session, pair: 1, generation: 2, refused });
+      await caller.none("signal");
+    },
+  },
+  {
+    rule: "N18",
+    title: "a device that says nothing of refusals gets none",
+    async run(t) {
+      const { caller, callee, session } = await negotiated(t);
+      callee.fire("signal", { session, ...one, description: { type: "offer", sdp: sdp("again") } });
+      await caller.push("signal", { session });
+      await caller.fails("incompatible", "signal", { session, ...one, refused: { reason: "why not" } });
+      await callee.none("signal");
+      caller.fire("signal", { session, ...one, description: { type: "answer", sdp: sdp("after all") } });
+      assert.equal((await callee.push("signal", { session })).description.type, "answer");
+    },
+  },
+  {
+    rule: "N19",
+    title: "a session whose first offer is refused ends incompatible",
+    async run(t) {
+      const { caller, callee, session } = await establish(t);
+      caller.fire("signal", { session, ...one, description: { type: "offer", sdp: sdp("first") } });
+      await callee.push("signal", { session });
+      callee.fire("signal", { session, ...one, refused: { reason: "no codec" } });
+      for (const end of [caller, callee]) {
+        const { reason, detail } = await end.push("ended", { session });
+        assert.deepEqual([reason, detail], ["incompatible", "no codec"]);
+      }
+    },
+  },
+  {
+    rule: "N20",
+    title: "accept with refused puts the device out of the ring",
+    async run(t) {
+      const { caller, callee, session } = await ring(t, {
+        description: { type: "offer", sdp: sdp("offer") },
+      });
+      await callee.fails("incompatible", "accept", { session, refused: { reason: "no codec" } });
+      assert.equal((await caller.push("ended", { session })).reason, "incompatible");
+      await callee.none("ended");
     },
   },
   {

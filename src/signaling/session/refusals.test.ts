@@ -1,0 +1,107 @@
+import { expect, test } from "bun:test";
+import { SimCore } from "../../../test/support/sim-core.ts";
+
+const one = { pair: 1, generation: 1 };
+const refused = { reason: "no ice-ufrag" };
+const offer = { type: "offer", sdp: "v=0\r\n" };
+const answer = { type: "answer", sdp: "v=0\r\n" };
+const takes = { capabilities: { refusals: true } };
+
+/** A call that is up. Alice offered, and takes refusals; bob's device says what `bobs` has. */
+function establish(bobs: object = takes) {
+  const sim = new SimCore();
+  const alice = sim.client("alice", "laptop", takes).connect();
+  const bob = sim.client("bob", "phone", bobs).connect();
+  const { session } = alice.ask("call", { to: "bob" }).ok;
+  bob.ask("accept", { session });
+  alice.ask("confirm", { session, device: "phone" });
+  alice.ask("signal", { session, ...one, description: offer });
+  bob.ask("signal", { session, ...one, description: answer });
+  return { sim, alice, bob, session };
+}
+
+test("an offer that is refused leaves the session as it was", () => {
+  const { alice, bob, session } = establish();
+  alice.ask("signal", { session, ...one, description: offer });
+  expect(bob.ask("signal", { session, ...one, refused })).toBeUndefined();
+  expect(alice.last("signal")).toMatchObject({ session, ...one, refused });
+  expect(alice.pushes("ended")).toEqual([]);
+  // The next one is refused or answered like any other.
+  alice.ask("signal", { session, ...one, description: offer });
+  bob.ask("signal", { session, ...one, description: answer });
+  expect(alice.last("signal")).toMatchObject({ description: answer });
+});
+
+test("only an offer of the other end that waits for its answer can be refused", () => {
+  const { alice, bob, session } = establish();
+  const refuse = (by: typeof alice, at = one) => by.ask("signal", { session, ...at, refused })?.error?.code;
+  expect(refuse(bob)).toBe("wrong_state");
+  alice.ask("signal", { session, ...one, description: offer });
+  expect(refuse(alice)).toBe("wrong_state");
+  expect(refuse(bob, { pair: 1, generation: 2 })).toBe("stale_generation");
+  expect(refuse(bob, { pair: 2, generation: 1 })).toBe("stale_pair");
+  const both = bob.ask("signal", { session, ...one, refused, description: answer });
+  expect(both.error.code).toBe("bad_request");
+  expect(refuse(bob)).toBeUndefined();
+  expect(refuse(bob)).toBe("wrong_state");
+  // A restart has overtaken the offer.
+  alice.ask("signal", { session, ...one, description: offer });
+  alice.ask("restart", { session, ...one });
+  expect(refuse(bob)).toBeUndefined();
+  expect(refuse(bob, { pair: 1, generation: 2 })).toBe("wrong_state");
+  expect(alice.pushes("signal").filter((push) => push.refused)).toHaveLength(1);
+});
+
+test("in glare the end that gives way may refuse the offer that stays", () => {
+  const { alice, bob, session } = establish();
+  bob.ask("signal", { session, ...one, description: offer });
+  alice.ask("signal", { session, ...one, description: offer });
+  expect(bob.ask("signal", { session, ...one, refused })).toBeUndefined();
+  expect(alice.last("signal")).toMatchObject({ refused });
+});
+
+test("an end that does not take refusals gets none", () => {
+  const { alice, bob, session } = establish({});
+  bob.ask("signal", { session, ...one, description: offer });
+  expect(alice.ask("signal", { session, ...one, refused }).error.code).toBe("incompatible");
+  expect(bob.pushes("signal").filter((push) => push.refused)).toEqual([]);
+  // The offer still waits.
+  expect(alice.ask("signal", { session, ...one, description: answer })).toBeUndefined();
+});
+
+test("without the first offer there is nothing to go on with", () => {
+  const sim = new SimCore();
+  const alice = sim.client("alice", "laptop").connect();
+  const bob = sim.client("bob", "phone").connect();
+  const { session } = alice.ask("call", { to: "bob", description: offer }).ok;
+  bob.ask("accept", { session });
+  alice.ask("confirm", { session, device: "phone" });
+  bob.ask("signal", { session, ...one, refused });
+  for (const end of [alice, bob])
+    expect(end.last("ended")).toMatchObject({ session, reason: "incompatible", detail: refused.reason });
+});
+
+test("a move whose first offer is refused fails, and the call goes on", () => {
+  const { sim, alice, bob, session } = establish();
+  const tablet = sim.client("bob", "tablet", takes).connect();
+  bob.ask("move", { session, to: "tablet" });
+  tablet.ask("accept", { session });
+  const two = { pair: alice.last("pair").pair, generation: 1 };
+  alice.ask("signal", { session, ...two, description: offer });
+  tablet.ask("signal", { session, ...two, refused });
+  expect(alice.last("move_failed")).toMatchObject({ session, pair: two.pair });
+  expect(tablet.last("ended")).toMatchObject({ session, reason: "failed" });
+  expect(bob.pushes("ended")).toEqual([]);
+});
+
+test("accept with refused puts one device out of the ring, and the last one ends it", () => {
+  const sim = new SimCore();
+  const alice = sim.client("alice", "laptop").connect();
+  const [phone, tablet] = [sim.client("bob", "phone").connect(), sim.client("bob", "tablet").connect()];
+  const { session } = alice.ask("call", { to: "bob", description: offer }).ok;
+  expect(phone.ask("accept", { session, refused }).error.code).toBe("incompatible");
+  expect(phone.ask("accept", { session }).error.code).toBe("no_session");
+  expect(alice.pushes("ended")).toEqual([]);
+  expect(tablet.ask("accept", { session, refused }).error.code).toBe("incompatible");
+  expect(alice.last("ended")).toMatchObject({ session, reason: "incompatible" });
+});
