@@ -75,6 +75,12 @@ describe("claims", () => {
     expect(await verify(verifier, await sign({ ...good(), exp: seconds(-60) }))).toStartWith("token_expired");
   });
 
+  test("a token has one spelling: no padding, no white space", async () => {
+    const token = await sign(good());
+    for (const other of [`${token}=`, `${token}\n`, ` ${token}`, `${token}.`, token.replace(".", ".\n")])
+      expect(await verify(verifier, other)).toStartWith("unauthorized");
+  });
+
   test("a number too large for a time is none", async () => {
     const key = new TextEncoder().encode(secret);
     const raw = (claim: string, number: string) => {

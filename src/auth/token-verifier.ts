@@ -24,6 +24,9 @@ const jwksTimes = { timeoutDuration: 5_000, cooldownDuration: 10_000, cacheMaxAg
 /** What keys of a JWK Set may sign with; a key that names its algorithm signs with that one only. */
 const jwksAlgorithms = ["EdDSA", "Ed25519", "ES256", "RS256"];
 
+/** A JWS in compact form (RFC 7515 §7.1); base64url has no padding there (§2). */
+const compact = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
 type Verify = (token: string) => Promise<{ payload: JWTPayload }>;
 
 /** Verifies JWTs. Each key verifies its own algorithm and no other; `jku`, `x5u` and `jwk` of a token mean nothing. */
@@ -61,7 +64,7 @@ export class TokenVerifier {
 
   /** Who the token speaks for. */
   async verify(token: string): Promise<Result<Identity, WireError>> {
-    const verify = this.#verifiers.get(algorithmOf(token));
+    const verify = compact.test(token) ? this.#verifiers.get(algorithmOf(token)) : undefined;
     if (verify === undefined) return refused("The token is no JWT with an algorithm that a key here is for.");
     try {
       return identity((await verify(token)).payload);
