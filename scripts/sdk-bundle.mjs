@@ -16,8 +16,8 @@ const isLater = new RegExp(`/(${later.join("|")})\\.ts$`);
  */
 export const internal = `
 adopt again alert applied attach become began begin changed commit configure detach dial drop emit enter entered fail failed
-finish flows forget found fresh gathered introduce keep lasting links listened merge needToken needed newPeerConnection newStream
-nextDeadline onChannel onFailure onReceived onRefusal onSignal onState owned pause present receive refresh refuses release
+finish flows forget forgotten found fresh gathered introduce keep lasting links listened merge needToken needed newPeerConnection newStream
+nextDeadline onChannel onFailure onReceived onRefusal onSignal onState ofRoom owned pause present receive refresh refuses release
 renew renewed repeat report resync retain settle shut signaled start stopped tell tick told used wake
 `.match(/\w+/g);
 

@@ -74,6 +74,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   readonly #rooms = new Map<string, JoinedRoom>();
   #iceServers: readonly RTCIceServer[] = [];
   #status: string | undefined;
+  #redaction: Promise<typeof import("./redact.ts")> | undefined;
   #greeted = false;
   readonly #unfollow: () => void;
 
@@ -249,12 +250,14 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   // ClientInternals, for calls, rings and rooms. The public type `Client` does not have it.
 
   frame(out: boolean, frame: Json): void {
-    if (!this.has("frame")) return;
     const at = Date.now();
-    // Loaded on demand: frames are for debugging.
-    void settled(
-      import("./redact.ts").then(({ redact }) => this.emit("frame", { at, out, frame: redact(frame) })),
-    );
+    // Loaded on demand: frames are for debugging. The callbacks of one promise run in order, those of several imports don't.
+    if (this.has("frame"))
+      void settled(
+        (this.#redaction ??= import("./redact.ts")).then(({ redact }) =>
+          this.emit("frame", { at, out, frame: redact(frame) }),
+        ),
+      );
   }
 
   log(level: "debug" | "info" | "warn", text: string, data?: object): void {
