@@ -9,13 +9,14 @@ import { RawClient } from "./support/raw-client.ts";
 setDefaultTimeout(90_000);
 
 const key = "a key of which device secrets are derived";
+const metricsToken = "a token that metrics are read with";
 const secretOf = (login: string) => createHmac("sha256", key).update(`${login}:1`).digest("base64url");
 
 describe("signing in outside of development mode", () => {
   let server: RunningServer;
   beforeAll(async () => {
     const sip = { tcp: { enabled: true, host: "127.0.0.1", port: 0 } };
-    server = await startServer({ config: { ...strict, credentials: { key }, sip } });
+    server = await startServer({ config: { ...strict, credentials: { key }, sip, metricsToken } });
   });
   afterAll(() => server.stop());
 
@@ -70,7 +71,8 @@ describe("signing in outside of development mode", () => {
   });
 
   test("metrics count what passes", async () => {
-    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    const headers = { Authorization: `Bearer ${metricsToken}` };
+    const metrics = await (await fetch(`${server.url}/metrics`, { headers })).text();
     expect(metrics).toMatch(/switchboard_gateway_messages_total\{gateway="sip",kind="taken"\} [1-9]/);
     expect(metrics).toContain('switchboard_gateway_devices{gateway="sip"}');
   });
