@@ -149,8 +149,8 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     return this.ask("send", { to, body }, { signal });
   }
 
-  watch(users: readonly string[], options: Cancel = {}): () => void {
-    return this.#watches.watch(users, options.signal);
+  watch(users: readonly string[], { signal }: Cancel = {}): () => void {
+    return this.#watches.watch(users, signal);
   }
 
   setStatus(status: string): Promise<void> {

@@ -137,8 +137,8 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
     return settled(this.#client.ask("policy", { room: this.address, policy }));
   }
 
-  send(body: unknown, options: Cancel = {}): Promise<Sent> {
-    return this.#client.ask("send", { to: this.address, body }, { signal: options.signal });
+  send(body: unknown, { signal }: Cancel = {}): Promise<Sent> {
+    return this.#client.ask("send", { to: this.address, body }, { signal });
   }
 
   async leave(): Promise<void> {

@@ -41,10 +41,10 @@ export class SessionTable implements Sessions {
   push(push: Extract<Push, { session: string }>): void {
     const session = this.#byId.get(push.session);
     if (push.type === "crossed") this.#resolveGlare(push);
-    else if (push.type === "incoming") {
-      if (!session && !this.#hidden.has(push.session)) this.#ring(new Ring(this.#client, push));
-    } else if (session) session.push(push);
+    else if (session) session.push(push);
     else if (push.type === "session") this.#adopt(push);
+    else if (push.type === "incoming" && !this.#hidden.has(push.session))
+      this.#ring(new Ring(this.#client, push));
     this.fresh(push);
   }
 
