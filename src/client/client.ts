@@ -250,14 +250,11 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   // ClientInternals, for calls, rings and rooms. The public type `Client` does not have it.
 
   frame(out: boolean, frame: Json): void {
+    if (!this.has("frame")) return;
     const at = Date.now();
     // Loaded on demand: frames are for debugging. The callbacks of one promise run in order, those of several imports don't.
-    if (this.has("frame"))
-      void settled(
-        (this.#redaction ??= import("./redact.ts")).then(({ redact }) =>
-          this.emit("frame", { at, out, frame: redact(frame) }),
-        ),
-      );
+    this.#redaction ??= import("./redact.ts");
+    void settled(this.#redaction.then(({ redact }) => this.emit("frame", { at, out, frame: redact(frame) })));
   }
 
   log(level: "debug" | "info" | "warn", text: string, data?: object): void {
