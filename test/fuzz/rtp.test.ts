@@ -8,7 +8,7 @@ import { parseRtp } from "../../src/wire/rtp/packet.ts";
 import { parseRtcp } from "../../src/wire/rtp/rtcp.ts";
 import { parseVp8 } from "../../src/wire/rtp/vp8.ts";
 import { parseVp9 } from "../../src/wire/rtp/vp9.ts";
-import { secretBytes, srtpProfile } from "../../src/wire/srtp/keys.ts";
+import { srtpKeySize, srtpProfile } from "../../src/wire/srtp/profile.ts";
 import { SrtpReceiver } from "../../src/wire/srtp/receiver.ts";
 import { SrtpSender } from "../../src/wire/srtp/sender.ts";
 
@@ -86,7 +86,7 @@ test("RTCP takes any bytes without throwing, and what it answers is bounded", ()
 
 test("SRTP opens nothing that was changed or made up, never throws, and goes on with what is authentic", () => {
   const profiles = Object.values(srtpProfile).map((profile) => {
-    const { key, salt } = secretBytes(profile);
+    const { key, salt } = srtpKeySize[profile];
     const secret = { key: new Uint8Array(key).fill(3), salt: new Uint8Array(salt).fill(4) };
     const sender = new SrtpSender(srtpCrypto, profile, secret);
     return { sender, receiver: new SrtpReceiver(srtpCrypto, profile, secret), index: 0 };

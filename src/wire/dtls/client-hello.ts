@@ -1,4 +1,5 @@
 import { fail, ok, type Result } from "../../shared/result.ts";
+import type { SrtpProfile } from "../srtp/profile.ts";
 import { ByteReader, concat, copyOf, readU16List, u8, u16, vector8, vector16 } from "./bytes.ts";
 import { clientSuites, renegotiationScsv } from "./cipher-suite.ts";
 import { type Extensions, encodeExtensions, extensionType, readExtensions } from "./extensions.ts";
@@ -6,7 +7,7 @@ import type { FailureReason } from "./failure.ts";
 import { groups } from "./group.ts";
 import { dtls12 } from "./record.ts";
 import { signatureSchemes } from "./signature-scheme.ts";
-import { encodeUseSrtp, parseUseSrtp, type SrtpProfile } from "./srtp-profile.ts";
+import { encodeUseSrtp, parseUseSrtp } from "./srtp-profile.ts";
 
 /** Where the random stands in the body. */
 const randomAt = 2;

@@ -1,11 +1,11 @@
 import type { Result } from "../../shared/result.ts";
+import type { SrtpProfile } from "../srtp/profile.ts";
 import type { DtlsCertificate, DtlsCrypto } from "./crypto.ts";
 import type { FailureReason } from "./failure.ts";
 import type { Fingerprint } from "./fingerprint.ts";
 import type { Flight } from "./flight.ts";
 import type { HandshakeMessage } from "./handshake-message.ts";
 import type { RecordKeys, Role, SrtpMasterKey } from "./key-schedule.ts";
-import type { SrtpProfile } from "./srtp-profile.ts";
 
 export interface HandshakeSettings {
   readonly crypto: DtlsCrypto;

@@ -1,6 +1,6 @@
+import { type SrtpProfile, srtpKeySize } from "../srtp/profile.ts";
 import { concat, copyOf } from "./bytes.ts";
 import type { DtlsCrypto, SuiteHash } from "./crypto.ts";
-import { type SrtpProfile, srtpKeySize } from "./srtp-profile.ts";
 
 export type Role = "client" | "server";
 

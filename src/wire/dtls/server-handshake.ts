@@ -1,4 +1,5 @@
 import { fail, ok } from "../../shared/result.ts";
+import type { SrtpProfile } from "../srtp/profile.ts";
 import { sameBytes } from "./bytes.ts";
 import type { PublicKey } from "./certificate.ts";
 import { type CipherSuite, serverSuites } from "./cipher-suite.ts";
@@ -21,7 +22,6 @@ import { type HandshakeMessage, handshakeMessage, messageType } from "./handshak
 import { KeySchedule, type Randoms } from "./key-schedule.ts";
 import { encodeServerHello } from "./server-hello.ts";
 import { ownScheme } from "./signature-scheme.ts";
-import type { SrtpProfile } from "./srtp-profile.ts";
 import { Transcript } from "./transcript.ts";
 
 /** What was agreed by the hellos. */

@@ -1,11 +1,12 @@
 import { fail, ok, type Result } from "../../shared/result.ts";
+import type { SrtpProfile } from "../srtp/profile.ts";
 import { ByteReader, concat, copyOf, u8, u16, vector8 } from "./bytes.ts";
 import { type CipherSuite, clientSuites } from "./cipher-suite.ts";
 import { type ClientHello, hasUncompressed, isEmptyRenegotiationInfo, randomBytes } from "./client-hello.ts";
 import { encodeExtensions, extensionType, readExtensions } from "./extensions.ts";
 import type { FailureReason } from "./failure.ts";
 import { dtls12 } from "./record.ts";
-import { encodeUseSrtp, parseUseSrtp, type SrtpProfile } from "./srtp-profile.ts";
+import { encodeUseSrtp, parseUseSrtp } from "./srtp-profile.ts";
 
 const maxSessionIdBytes = 32;
 /** The extensions of our ClientHello: a server may answer these and no others (RFC 5246 §7.4.1.4). */

@@ -1,9 +1,9 @@
+import { type SrtpProfile, srtpProfile } from "../srtp/profile.ts";
 import type { CloseReason } from "./close-reason.ts";
 import type { HandshakeSettings } from "./handshake.ts";
 import type { HandshakeGate } from "./handshake-gate.ts";
 import type { Role, SrtpMasterKey } from "./key-schedule.ts";
 import type { PathBudget } from "./path-budget.ts";
-import { type SrtpProfile, srtpProfile } from "./srtp-profile.ts";
 
 /** What a session does to the world. None of these may call the session, except for its `close`. */
 export interface DtlsPorts {

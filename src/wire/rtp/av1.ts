@@ -1,4 +1,4 @@
-import { readU16 } from "./bytes.ts";
+import { readU16 } from "../bytes.ts";
 
 /** OBU types (AV1 bitstream §6.2.2). */
 const sequenceHeader = 1;

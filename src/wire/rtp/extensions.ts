@@ -1,4 +1,4 @@
-import { readU16, writeU16 } from "./bytes.ts";
+import { readU16, writeU16 } from "../bytes.ts";
 import type { RtpHeader } from "./packet.ts";
 
 const oneByteProfile = 0xbede;

@@ -1,4 +1,4 @@
-import { readU16 } from "./bytes.ts";
+import { readU16 } from "../bytes.ts";
 
 const nal = { idr: 5, sps: 7, stapA: 24, fuA: 28 } as const;
 

@@ -1,4 +1,4 @@
-import { readU16, readU32, writeU16, writeU32 } from "./bytes.ts";
+import { readU16, readU32, writeU16, writeU32 } from "../bytes.ts";
 
 export const fixedHeaderBytes = 12;
 

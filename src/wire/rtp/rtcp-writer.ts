@@ -1,4 +1,4 @@
-import { writeU16, writeU24, writeU32 } from "./bytes.ts";
+import { writeU16, writeU24, writeU32 } from "../bytes.ts";
 import { type ReportBlock, rtcpType } from "./rtcp.ts";
 
 /** A sender report to write (RFC 3550 §6.4.1). */

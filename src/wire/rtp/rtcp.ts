@@ -1,4 +1,4 @@
-import { readU16, readU24, readU32 } from "./bytes.ts";
+import { readU16, readU24, readU32 } from "../bytes.ts";
 
 /** Packet types (RFC 3550 §12.1, RFC 4585 §6.1). */
 export const rtcpType = { sr: 200, rr: 201, sdes: 202, bye: 203, app: 204, rtpfb: 205, psfb: 206 } as const;

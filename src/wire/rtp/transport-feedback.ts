@@ -1,4 +1,4 @@
-import { writeU16, writeU24, writeU32 } from "./bytes.ts";
+import { writeU16, writeU24, writeU32 } from "../bytes.ts";
 import { rtcpType } from "./rtcp.ts";
 import { extendSequence } from "./sequence.ts";
 

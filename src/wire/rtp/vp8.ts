@@ -1,4 +1,4 @@
-import { readU16, writeU16 } from "./bytes.ts";
+import { readU16, writeU16 } from "../bytes.ts";
 
 /** A VP8 payload descriptor (RFC 7741 §4.2). Offsets are from the beginning of the payload; −1 where a field isn't there. */
 export interface Vp8Descriptor {

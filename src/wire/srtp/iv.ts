@@ -1,4 +1,4 @@
-import { writeU16, writeU32 } from "../rtp/bytes.ts";
+import { writeU16, writeU32 } from "../bytes.ts";
 import type { PacketKeys } from "./keys.ts";
 
 /** Makes initialization vectors in one buffer: each is good until the next one is made. */

@@ -1,20 +1,5 @@
-import { noBytes, type PacketCipher, type SrtpCrypto } from "./crypto.ts";
-
-/** Protection profiles by their DTLS-SRTP numbers (RFC 5764 §4.1.2, RFC 7714 §14.2). */
-export const srtpProfile = { aes128CmSha1: 1, aes128Gcm: 7, aes256Gcm: 8 } as const;
-export type SrtpProfile = (typeof srtpProfile)[keyof typeof srtpProfile];
-
-interface ProfileFacts {
-  readonly keyBytes: number;
-  readonly saltBytes: number;
-  readonly authenticationBytes: number;
-}
-
-const facts: Readonly<Record<SrtpProfile, ProfileFacts>> = {
-  [srtpProfile.aes128CmSha1]: { keyBytes: 16, saltBytes: 14, authenticationBytes: 20 },
-  [srtpProfile.aes128Gcm]: { keyBytes: 16, saltBytes: 12, authenticationBytes: 0 },
-  [srtpProfile.aes256Gcm]: { keyBytes: 32, saltBytes: 12, authenticationBytes: 0 },
-};
+import type { PacketCipher, SrtpCrypto } from "./crypto.ts";
+import { type SrtpProfile, srtpKeySize, srtpProfile } from "./profile.ts";
 
 /** Key derivation labels (RFC 3711 §4.3.1). */
 const label = {
@@ -26,10 +11,8 @@ const label = {
   rtcpSalt: 5,
 } as const;
 
-/** Bytes of the master key and of the master salt. */
-export function secretBytes(profile: SrtpProfile): { readonly key: number; readonly salt: number } {
-  return { key: facts[profile].keyBytes, salt: facts[profile].saltBytes };
-}
+/** Bytes of the key of HMAC-SHA1; GCM authenticates by itself. */
+const authenticationKeyBytes = 20;
 
 /** What one direction of one kind of packet is sealed with. */
 export interface PacketKeys {
@@ -48,17 +31,17 @@ export function sessionKeys(
   masterKey: Uint8Array,
   masterSalt: Uint8Array,
 ): { readonly rtp: PacketKeys; readonly rtcp: PacketKeys } {
-  const { keyBytes, saltBytes, authenticationBytes } = facts[profile];
+  const { key: keyBytes, salt: saltBytes } = srtpKeySize[profile];
+  const gcm = profile !== srtpProfile.aes128CmSha1_80;
   if (masterKey.length !== keyBytes || masterSalt.length !== saltBytes)
     throw new RangeError(`profile ${profile} wants a key of ${keyBytes} and a salt of ${saltBytes} bytes`);
   const derive = (number: number, length: number): Uint8Array =>
-    length === 0 ? noBytes : crypto.keyStream(masterKey, derivationIv(masterSalt, number), length);
+    crypto.keyStream(masterKey, derivationIv(masterSalt, number), length);
   const keys = (cipherLabel: number, authenticationLabel: number, saltLabel: number): PacketKeys => {
     const key = derive(cipherLabel, keyBytes);
-    const gcm = authenticationBytes === 0;
     const cipher = gcm
       ? crypto.gcm(key)
-      : crypto.counterMode(key, derive(authenticationLabel, authenticationBytes));
+      : crypto.counterMode(key, derive(authenticationLabel, authenticationKeyBytes));
     return { cipher, salt: derive(saltLabel, saltBytes), gcm };
   };
   return {

@@ -1,9 +1,10 @@
-import { readU32, writeU32 } from "../rtp/bytes.ts";
+import { readU32, writeU32 } from "../bytes.ts";
 import { parseHeader } from "../rtp/packet.ts";
 import { extendSequence, mostIndexes } from "../rtp/sequence.ts";
 import { noBytes, type SrtpCrypto } from "./crypto.ts";
 import { IvMaker } from "./iv.ts";
-import { type PacketKeys, type SrtpProfile, sessionKeys } from "./keys.ts";
+import { type PacketKeys, sessionKeys } from "./keys.ts";
+import type { SrtpProfile } from "./profile.ts";
 import { ReplayWindow } from "./replay-window.ts";
 
 /** SSRCs of one peer. None is forgotten: it could be replayed from the beginning. */

@@ -1,7 +1,8 @@
-import { readU32, writeU32 } from "../rtp/bytes.ts";
+import { readU32, writeU32 } from "../bytes.ts";
 import { noBytes, type SrtpCrypto } from "./crypto.ts";
 import { IvMaker } from "./iv.ts";
-import { type PacketKeys, type SrtpProfile, sessionKeys } from "./keys.ts";
+import { type PacketKeys, sessionKeys } from "./keys.ts";
+import type { SrtpProfile } from "./profile.ts";
 import { SealedIndexes } from "./sealed-indexes.ts";
 
 /** RTCP packets that one key may seal (RFC 3711 §9.2). */

@@ -1,5 +1,4 @@
-import { readU16, readU32 } from "./message.ts";
-import { writeU16, writeU32 } from "./writer.ts";
+import { readU16, readU32, writeU16, writeU32 } from "../bytes.ts";
 
 /** LIFETIME, seconds (RFC 8656 §18.2). */
 export function encodeLifetime(seconds: number): Uint8Array {

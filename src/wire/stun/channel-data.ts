@@ -1,5 +1,4 @@
-import { readU16 } from "./message.ts";
-import { writeU16 } from "./writer.ts";
+import { readU16, writeU16 } from "../bytes.ts";
 
 /** Bytes before the data of a ChannelData message (RFC 8656 §12.4): channel number and length. */
 export const channelHeaderBytes = 4;

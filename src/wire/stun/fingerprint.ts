@@ -1,6 +1,7 @@
+import { readU32, writeU32 } from "../bytes.ts";
 import { attribute } from "./attribute-type.ts";
-import { readU32, type StunMessage } from "./message.ts";
-import { type MessageWriter, writeU32 } from "./writer.ts";
+import type { StunMessage } from "./message.ts";
+import type { MessageWriter } from "./writer.ts";
 
 const xor = 0x5354554e;
 

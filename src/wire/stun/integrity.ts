@@ -1,7 +1,8 @@
+import { writeU16 } from "../bytes.ts";
 import { attribute } from "./attribute-type.ts";
 import type { StunCrypto } from "./crypto.ts";
 import { headerBytes, type StunMessage } from "./message.ts";
-import { type MessageWriter, writeU16 } from "./writer.ts";
+import type { MessageWriter } from "./writer.ts";
 
 /** Which of the two integrity attributes. */
 export type IntegrityKind = "sha1" | "sha256";

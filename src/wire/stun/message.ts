@@ -1,3 +1,4 @@
+import { readU16, readU32 } from "../bytes.ts";
 import { attribute } from "./attribute-type.ts";
 import { type MessageClass, splitMessageType } from "./message-type.ts";
 
@@ -105,14 +106,4 @@ function sealRank(type: number): number {
   if (type === attribute.messageIntegrity) return 1;
   if (type === attribute.messageIntegritySha256) return 2;
   return type === attribute.fingerprint ? 3 : 0;
-}
-
-/** Two bytes in network order; 0 beyond the end. */
-export function readU16(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-}
-
-/** Four bytes in network order, unsigned; 0 beyond the end. */
-export function readU32(bytes: Uint8Array, at: number): number {
-  return ((readU16(bytes, at) << 16) | readU16(bytes, at + 2)) >>> 0;
 }

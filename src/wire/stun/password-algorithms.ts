@@ -1,5 +1,4 @@
-import { readU16 } from "./message.ts";
-import { writeU16 } from "./writer.ts";
+import { readU16, writeU16 } from "../bytes.ts";
 
 /** Algorithms that turn a password into a key (RFC 8489 §18.5). */
 export const passwordAlgorithm = { md5: 0x0001, sha256: 0x0002 } as const;

@@ -1,6 +1,7 @@
 import { StreamBuffer } from "../../shared/stream-buffer.ts";
+import { readU16, readU32 } from "../bytes.ts";
 import { channelHeaderBytes, isChannelData } from "./channel-data.ts";
-import { headerBytes, magicCookie, readU16, readU32 } from "./message.ts";
+import { headerBytes, magicCookie } from "./message.ts";
 
 /** The longest message there can be: 64 KiB behind a STUN header. */
 const longest = headerBytes + 0xffff;

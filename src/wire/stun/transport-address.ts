@@ -1,5 +1,4 @@
-import { readU16 } from "./message.ts";
-import { writeU16 } from "./writer.ts";
+import { readU16, writeU16 } from "../bytes.ts";
 
 /** An address, 4 or 16 bytes, and a port. */
 export interface TransportAddress {

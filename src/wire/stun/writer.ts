@@ -1,3 +1,4 @@
+import { writeU16, writeU32 } from "../bytes.ts";
 import { headerBytes, magicCookie } from "./message.ts";
 import { type MessageClass, messageType } from "./message-type.ts";
 
@@ -49,14 +50,4 @@ export class MessageWriter {
     bigger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = bigger;
   }
-}
-
-export function writeU16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 8;
-  bytes[at + 1] = value;
-}
-
-export function writeU32(bytes: Uint8Array, at: number, value: number): void {
-  writeU16(bytes, at, value >>> 16);
-  writeU16(bytes, at + 2, value & 0xffff);
 }
