@@ -1,0 +1,88 @@
+import type { PublishedTrack, TransportParameters, ViewedTrack } from "./negotiated.ts";
+
+/** What the server says to a media worker. `peer` numbers peers of one worker, and is never used again. */
+export type ToWorker =
+  | {
+      readonly type: "publish";
+      readonly peer: number;
+      readonly stream: string;
+      readonly transport: TransportParameters;
+      readonly tracks: readonly PublishedTrack[];
+    }
+  | {
+      readonly type: "view";
+      readonly peer: number;
+      readonly stream: string;
+      readonly transport: TransportParameters;
+      readonly tracks: readonly ViewedTrack[];
+    }
+  /** An ICE restart (RFC 8839 §4.4.1): other credentials, the same DTLS association. */
+  | { readonly type: "restart"; readonly peer: number; readonly transport: TransportParameters }
+  /** A viewer wants this layer at most: a rid, or undefined for whatever fits. */
+  | {
+      readonly type: "prefer";
+      readonly peer: number;
+      readonly rid?: string;
+      readonly height?: number;
+      readonly bitrate?: number;
+      readonly temporal?: number;
+    }
+  | { readonly type: "close"; readonly peer: number }
+  | { readonly type: "stop" };
+
+/** Why a worker refuses a peer. */
+export type MediaRefusal = "full" | "stopping";
+
+/** One simulcast layer as it comes in. */
+export interface LayerReport {
+  readonly rid: string;
+  /** Bits per second, of the last second. */
+  readonly bitrate: number;
+  readonly framesPerSecond: number;
+  readonly width?: number;
+  readonly height?: number;
+  /** Share of packets that were lost on the way to us and never came again, from 0 to 1. */
+  readonly lost: number;
+}
+
+/** What a worker says to the server. */
+export type FromWorker =
+  | {
+      readonly type: "started";
+      /** The value of `a=fingerprint` of the worker's certificate. */
+      readonly fingerprint: string;
+      readonly udpPort: number;
+      readonly tcpPort: number;
+      /** What seals packets and what sends them, such as `libcrypto` and `sendmmsg`, or `node:crypto` and `sendMany`. */
+      readonly crypto: string;
+      readonly sending: string;
+    }
+  | { readonly type: "failed"; readonly reason: string }
+  | { readonly type: "opened"; readonly peer: number }
+  | { readonly type: "refused"; readonly peer: number; readonly reason: MediaRefusal }
+  /** DTLS is done: media can flow. Again after the peer was `lost`. */
+  | { readonly type: "connected"; readonly peer: number }
+  /** Nothing has been heard from the peer for a while; it may come back, or restart ICE. */
+  | { readonly type: "lost"; readonly peer: number }
+  | { readonly type: "closed"; readonly peer: number; readonly reason: string }
+  /** Each second, of each stream that has a publisher here. */
+  | {
+      readonly type: "stream";
+      readonly stream: string;
+      readonly layers: readonly LayerReport[];
+      readonly audioBitrate: number;
+    }
+  /** A viewer gets another layer. */
+  | { readonly type: "layer"; readonly peer: number; readonly rid: string }
+  | { readonly type: "report"; readonly report: WorkerReport };
+
+/** What a worker counts, each half second. */
+export interface WorkerReport {
+  readonly publishers: number;
+  readonly viewers: number;
+  /** Packets forwarded a second. */
+  readonly packetsPerSecond: number;
+  /** How late the worker's timers are, at the 99th percentile of the last half second. ms */
+  readonly lag: number;
+  readonly counters: Readonly<Record<string, number>>;
+}
