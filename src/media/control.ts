@@ -2,6 +2,7 @@ import type { PublishedTrack, TransportParameters, ViewedTrack } from "./negotia
 
 /** What the server says to a media worker. `peer` numbers peers of one worker, and is never used again. */
 export type ToWorker =
+  | { readonly type: "start"; readonly options: WorkerOptions }
   | {
       readonly type: "publish";
       readonly peer: number;
@@ -29,6 +30,27 @@ export type ToWorker =
     }
   | { readonly type: "close"; readonly peer: number }
   | { readonly type: "stop" };
+
+/** What a worker is started with. */
+export interface WorkerOptions {
+  /** Numeric addresses to listen on. */
+  readonly listen: readonly string[];
+  /** UDP and TCP; 0 for any free port. */
+  readonly port: number;
+  /** Takes neither libcrypto nor sendmmsg. */
+  readonly portable: boolean;
+  readonly limits: WorkerLimits;
+}
+
+/** The bounds of one worker. */
+export interface WorkerLimits {
+  readonly publishers: number;
+  readonly viewers: number;
+  /** Packets that it forwards a second. */
+  readonly packetsPerSecond: number;
+  /** Bits a second that one publisher may send. */
+  readonly publisherBitrate: number;
+}
 
 /** Why a worker refuses a peer. */
 export type MediaRefusal = "full" | "stopping";
@@ -62,7 +84,7 @@ export type FromWorker =
   | { readonly type: "refused"; readonly peer: number; readonly reason: MediaRefusal }
   /** DTLS is done: media can flow. Again after the peer was `lost`. */
   | { readonly type: "connected"; readonly peer: number }
-  /** Nothing has been heard from the peer for a while; it may come back, or restart ICE. */
+  /** Nothing has been heard from the peer for a while: it may come back, or restart ICE. */
   | { readonly type: "lost"; readonly peer: number }
   | { readonly type: "closed"; readonly peer: number; readonly reason: string }
   /** Each second, of each stream that has a publisher here. */

@@ -1,0 +1,45 @@
+import type { LayerReport } from "../control.ts";
+import type { AgreedCodec, PublishedTrack } from "../negotiated.ts";
+import type { StreamInfo } from "../service.ts";
+import type { MediaPeer } from "./media-peer.ts";
+
+/** A stream that is live, or whose publisher is waited for. */
+export class LiveStream {
+  readonly name: string;
+  /** The worker that the publisher is at. */
+  readonly worker: number;
+  /** The publisher whose media viewers get. */
+  publisher: MediaPeer | undefined;
+  /** One that has not connected yet. */
+  newcomer: MediaPeer | undefined;
+  readonly viewers = new Set<MediaPeer>();
+  codecs: StreamInfo["codecs"] = {};
+  layers: readonly LayerReport[] = [];
+  /** Ends the wait for a publisher that has vanished. */
+  stopWaiting: (() => void) | undefined;
+  /** Cancels the news of the number of viewers that is due. */
+  countTold: (() => void) | undefined;
+
+  constructor(name: string, worker: number) {
+    this.name = name;
+    this.worker = worker;
+  }
+
+  /** Media flows, or has flowed a moment ago. */
+  get live(): boolean {
+    return this.publisher !== undefined && this.publisher.state === "connected";
+  }
+
+  /** Notes what a publisher sends: viewers must take the first codec of each kind. */
+  describe(tracks: readonly PublishedTrack[]): void {
+    const first = (kind: "audio" | "video"): AgreedCodec | undefined =>
+      tracks.find((track) => track.kind === kind)?.codecs[0];
+    const [audio, video] = [first("audio"), first("video")];
+    this.codecs = { ...(audio && { audio }), ...(video && { video }) };
+  }
+
+  get info(): StreamInfo {
+    const { name, live, layers, codecs } = this;
+    return { name, live, viewers: this.viewers.size, layers, codecs };
+  }
+}

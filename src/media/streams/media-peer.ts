@@ -1,0 +1,59 @@
+import type { MediaIdentity, PeerEvent } from "../service.ts";
+import type { LiveStream } from "./live-stream.ts";
+
+/** What a worker was asked for and has not answered. */
+export type Answer = "opened" | "refused" | "died";
+
+/** A publisher or a viewer: one transport at one worker. */
+export class MediaPeer {
+  /** Unguessable. */
+  readonly id: string;
+  /** Its number at its worker. */
+  readonly number: number;
+  readonly worker: number;
+  readonly role: "publisher" | "viewer";
+  readonly stream: LiveStream;
+  readonly identity: MediaIdentity;
+  /** Our ICE credentials, of the newest restart. */
+  ufrag: string;
+  pwd: string;
+  state: "opening" | "connecting" | "connected" | "lost" | "ended" = "opening";
+  /** The simulcast layer that a viewer gets. */
+  rid: string | undefined;
+  readonly #listeners = new Set<(event: PeerEvent) => void>();
+  #answered: ((answer: Answer) => void) | undefined;
+
+  constructor(
+    facts: Pick<MediaPeer, "id" | "number" | "worker" | "role" | "stream" | "identity" | "ufrag" | "pwd">,
+  ) {
+    this.id = facts.id;
+    this.number = facts.number;
+    this.worker = facts.worker;
+    this.role = facts.role;
+    this.stream = facts.stream;
+    this.identity = facts.identity;
+    this.ufrag = facts.ufrag;
+    this.pwd = facts.pwd;
+  }
+
+  /** Resolves once the worker has taken or refused it. */
+  get answer(): Promise<Answer> {
+    return new Promise((resolve) => {
+      this.#answered = resolve;
+    });
+  }
+
+  answered(answer: Answer): void {
+    this.#answered?.(answer);
+    this.#answered = undefined;
+  }
+
+  listen(heard: (event: PeerEvent) => void): () => void {
+    this.#listeners.add(heard);
+    return () => this.#listeners.delete(heard);
+  }
+
+  tell(event: PeerEvent): void {
+    for (const heard of [...this.#listeners]) heard(event);
+  }
+}

@@ -1,0 +1,405 @@
+import { fail, ok, type Result } from "../../shared/result.ts";
+import type { FromWorker, ToWorker } from "../control.ts";
+import type { PublishedTrack, TransportParameters, ViewedTrack } from "../negotiated.ts";
+import type {
+  LocalTransport,
+  MediaFailure,
+  MediaIdentity,
+  MediaService,
+  OpenedPeer,
+  PeerEvent,
+  RemoteTransport,
+  StreamInfo,
+} from "../service.ts";
+import { LiveStream } from "./live-stream.ts";
+import { type Answer, MediaPeer } from "./media-peer.ts";
+import type { StreamPorts } from "./ports.ts";
+
+/** After how long a client should ask again, where a stream isn't live, its name is taken, or no worker has room. Seconds. */
+const [retryWhenNotLive, retryWhenTaken, retryWhenFull] = [2, 5, 5];
+/** How long a peer that was opened may take to connect. ms */
+const connectPatience = 30_000;
+/** How long a change of the number of viewers waits for others. ms */
+const countPause = 250;
+/** Random bytes of a session's id, an ICE user name fragment and an ICE password (RFC 8445 §5.3 asks for 3 and 16). */
+const [idBytes, ufragBytes, pwdBytes] = [18, 6, 18];
+
+export interface StreamRules {
+  /** How long viewers wait for a publisher that has vanished. ms */
+  readonly linger: number;
+  /** Whether a second publisher takes the place of the first one. */
+  takesOver(stream: string): boolean;
+  /** The addresses that peers are told, best first, with the way to each. */
+  candidates(worker: { readonly udpPort: number; readonly tcpPort: number }): LocalTransport["candidates"];
+}
+
+/** What happens to streams, for whoever shows or counts it. */
+export interface StreamObserver {
+  /** A stream is live, is no longer, or has other viewers or layers. */
+  changed?(stream: StreamInfo): void;
+  /** A peer was opened, or has ended. */
+  opened?(peer: MediaPeer): void;
+  ended?(peer: MediaPeer, reason: string): void;
+}
+
+/** All streams of this node: who publishes them, who views them, and at which worker. Pure, but for its ports. */
+export class MediaStreams implements MediaService {
+  readonly #ports: StreamPorts;
+  readonly #rules: StreamRules;
+  readonly #observer: StreamObserver;
+  readonly #streams = new Map<string, LiveStream>();
+  readonly #peers = new Map<string, MediaPeer>();
+  /** The peers of each worker, by their numbers there. */
+  readonly #numbers: Map<number, MediaPeer>[] = [];
+  #lastNumber = 0;
+  #draining = false;
+
+  constructor(ports: StreamPorts, rules: StreamRules, observer: StreamObserver = {}) {
+    this.#ports = ports;
+    this.#rules = rules;
+    this.#observer = observer;
+    for (let worker = 0; worker < ports.workers; worker++) this.#numbers.push(new Map());
+  }
+
+  get peers(): IterableIterator<MediaPeer> {
+    return this.#peers.values();
+  }
+
+  get streams(): IterableIterator<LiveStream> {
+    return this.#streams.values();
+  }
+
+  stream(name: string): StreamInfo | undefined {
+    return this.#streams.get(name)?.info;
+  }
+
+  async publish(request: {
+    readonly stream: string;
+    readonly identity: MediaIdentity;
+    readonly tracks: readonly PublishedTrack[];
+    readonly transport: RemoteTransport;
+  }): Promise<Result<OpenedPeer, MediaFailure>> {
+    const { stream: name, identity, tracks, transport } = request;
+    const known = this.#streams.get(name);
+    const taken = known?.newcomer ?? (known?.live === true ? known.publisher : undefined);
+    if (taken !== undefined && !this.#rules.takesOver(name))
+      return fail({ kind: "taken", retryAfter: retryWhenTaken });
+    const worker = known?.worker ?? this.#leastLoaded();
+    if (worker === undefined) return full();
+    const stream = known ?? new LiveStream(name, worker);
+    this.#streams.set(name, stream);
+    if (stream.newcomer !== undefined) this.#end(stream.newcomer, "replaced");
+    const peer = this.#peer("publisher", stream, worker, identity);
+    stream.newcomer = peer;
+    const opened = await this.#open(peer, transport, (parameters) => ({
+      type: "publish",
+      peer: peer.number,
+      stream: name,
+      transport: parameters,
+      tracks,
+    }));
+    if (opened.ok && stream.newcomer === peer) stream.describe(tracks);
+    return opened;
+  }
+
+  async view(request: {
+    readonly stream: string;
+    readonly identity: MediaIdentity;
+    readonly tracks: readonly ViewedTrack[];
+    readonly transport: RemoteTransport;
+  }): Promise<Result<OpenedPeer, MediaFailure>> {
+    const { stream: name, identity, tracks, transport } = request;
+    const stream = this.#streams.get(name);
+    if (stream?.publisher === undefined) return fail({ kind: "not-live", retryAfter: retryWhenNotLive });
+    const peer = this.#peer("viewer", stream, stream.worker, identity);
+    stream.viewers.add(peer);
+    const opened = await this.#open(peer, transport, (parameters) => ({
+      type: "view",
+      peer: peer.number,
+      stream: name,
+      transport: parameters,
+      tracks,
+    }));
+    if (opened.ok) this.#viewersChanged(stream);
+    return opened;
+  }
+
+  async restart(
+    id: string,
+    remote: { readonly ufrag: string; readonly pwd: string },
+  ): Promise<Result<LocalTransport, MediaFailure>> {
+    const peer = this.#peers.get(id);
+    const former = peer && this.#parameters.get(peer);
+    if (peer === undefined || former === undefined) return fail({ kind: "unknown" });
+    peer.ufrag = this.#ports.random(ufragBytes);
+    peer.pwd = this.#ports.random(pwdBytes);
+    const transport: TransportParameters = {
+      ...former,
+      localUfrag: peer.ufrag,
+      localPwd: peer.pwd,
+      remoteUfrag: remote.ufrag,
+      remotePwd: remote.pwd,
+    };
+    this.#parameters.set(peer, transport);
+    this.#ports.post(peer.worker, { type: "restart", peer: peer.number, transport });
+    const local = this.#local(peer);
+    return local === undefined ? fail({ kind: "unknown" }) : ok(local);
+  }
+
+  prefer(
+    id: string,
+    wish: {
+      readonly rid?: string;
+      readonly height?: number;
+      readonly bitrate?: number;
+      readonly temporal?: number;
+    },
+  ): Result<undefined, MediaFailure> {
+    const peer = this.#peers.get(id);
+    if (peer === undefined || peer.role !== "viewer") return fail({ kind: "unknown" });
+    this.#ports.post(peer.worker, { type: "prefer", peer: peer.number, ...wish });
+    return ok(undefined);
+  }
+
+  close(id: string): Result<undefined, MediaFailure> {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return fail({ kind: "unknown" });
+    this.#end(peer, "closed");
+    // The publisher said so itself: nobody waits for it.
+    if (peer.stream.publisher === undefined && peer.stream.newcomer === undefined)
+      this.#over(peer.stream, "ended");
+    return ok(undefined);
+  }
+
+  listen(id: string, heard: (event: PeerEvent) => void): (() => void) | undefined {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return undefined;
+    const { stream } = peer;
+    heard({ type: stream.live ? "active" : "inactive" });
+    heard({ type: "viewers", count: stream.viewers.size });
+    if (stream.layers.length > 0) heard({ type: "layers", layers: stream.layers });
+    return peer.listen(heard);
+  }
+
+  /** Ends all peers of a user, or those of one device. */
+  revoke(user: string, device: string | undefined): void {
+    for (const peer of [...this.#peers.values()]) {
+      const { identity } = peer;
+      if (identity.user !== user || (device !== undefined && identity.device !== device)) continue;
+      this.#end(peer, "kicked");
+      if (peer.role === "publisher" && peer.stream.publisher === undefined) this.#over(peer.stream, "ended");
+    }
+  }
+
+  /** Takes nobody from now on. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** A worker said something. */
+  heard(worker: number, message: FromWorker): void {
+    if (message.type === "stream") {
+      const stream = this.#streams.get(message.stream);
+      if (stream === undefined) return;
+      stream.layers = message.layers;
+      for (const peer of this.#peersOf(stream)) peer.tell({ type: "layers", layers: message.layers });
+      this.#observer.changed?.(stream.info);
+      return;
+    }
+    if (!("peer" in message)) return;
+    const peer = this.#numbers[worker]?.get(message.peer);
+    if (peer === undefined) return;
+    switch (message.type) {
+      case "opened":
+      case "refused":
+        peer.answered(message.type);
+        break;
+      case "connected":
+        this.#connected(peer);
+        break;
+      case "lost":
+        peer.state = "lost";
+        peer.tell({ type: "lost" });
+        if (peer.stream.publisher === peer) this.#vanished(peer.stream);
+        break;
+      case "layer":
+        peer.rid = message.rid;
+        peer.tell({ type: "layer", rid: message.rid });
+        break;
+      case "closed":
+        this.#end(peer, message.reason);
+        break;
+      default:
+    }
+  }
+
+  /** A worker is gone with all its peers: they are told, and come back by themselves. */
+  workerDied(worker: number): void {
+    const peers = [...(this.#numbers[worker]?.values() ?? [])];
+    for (const peer of peers) {
+      peer.answered("died");
+      this.#end(peer, "worker");
+    }
+    for (const stream of [...this.#streams.values()])
+      if (stream.worker === worker) this.#over(stream, "worker");
+  }
+
+  // Opening
+
+  readonly #parameters = new Map<MediaPeer, TransportParameters>();
+
+  #peer(role: MediaPeer["role"], stream: LiveStream, worker: number, identity: MediaIdentity): MediaPeer {
+    this.#lastNumber += 1;
+    const { random } = this.#ports;
+    const peer = new MediaPeer({
+      id: random(idBytes),
+      number: this.#lastNumber,
+      worker,
+      role,
+      stream,
+      identity,
+      ufrag: random(ufragBytes),
+      pwd: random(pwdBytes),
+    });
+    this.#peers.set(peer.id, peer);
+    this.#numbers[worker]?.set(peer.number, peer);
+    return peer;
+  }
+
+  async #open(
+    peer: MediaPeer,
+    remote: RemoteTransport,
+    message: (parameters: TransportParameters) => ToWorker,
+  ): Promise<Result<OpenedPeer, MediaFailure>> {
+    const parameters: TransportParameters = {
+      localUfrag: peer.ufrag,
+      localPwd: peer.pwd,
+      remoteUfrag: remote.ufrag,
+      remotePwd: remote.pwd,
+      dtlsRole: remote.dtlsRole,
+      fingerprints: remote.fingerprints,
+    };
+    const local = this.#local(peer);
+    let answer: Answer = "refused";
+    if (local !== undefined && !this.#draining) {
+      this.#parameters.set(peer, parameters);
+      const answered = peer.answer;
+      this.#ports.post(peer.worker, message(parameters));
+      answer = await answered;
+    }
+    if (local === undefined || answer !== "opened") {
+      this.#end(peer, "refused");
+      return full();
+    }
+    peer.state = "connecting";
+    this.#ports.after(connectPatience, () => {
+      if (peer.state === "connecting") this.#end(peer, "never connected");
+    });
+    this.#observer.opened?.(peer);
+    return ok({ id: peer.id, transport: local });
+  }
+
+  #local(peer: MediaPeer): LocalTransport | undefined {
+    const worker = this.#ports.worker(peer.worker);
+    if (worker === undefined) return undefined;
+    const { ufrag, pwd } = peer;
+    return { ufrag, pwd, fingerprint: worker.fingerprint, candidates: this.#rules.candidates(worker) };
+  }
+
+  #leastLoaded(): number | undefined {
+    let best: number | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (let number = 0; number < this.#ports.workers; number++) {
+      const worker = this.#ports.worker(number);
+      if (worker !== undefined && worker.report.packetsPerSecond < least) {
+        best = number;
+        least = worker.report.packetsPerSecond;
+      }
+    }
+    return best;
+  }
+
+  // What becomes of them
+
+  #connected(peer: MediaPeer): void {
+    const { stream } = peer;
+    peer.state = "connected";
+    peer.tell({ type: "connected" });
+    if (peer.role === "viewer") return;
+    if (stream.newcomer === peer) {
+      const former = stream.publisher;
+      stream.newcomer = undefined;
+      stream.publisher = peer;
+      if (former !== undefined) this.#end(former, "replaced");
+    }
+    if (stream.publisher !== peer) return;
+    stream.stopWaiting?.();
+    stream.stopWaiting = undefined;
+    this.#tellLive(stream, true);
+  }
+
+  /** Media has stopped, and nobody said that it was to: the publisher may come back. */
+  #vanished(stream: LiveStream): void {
+    if (stream.stopWaiting !== undefined) return;
+    stream.stopWaiting = this.#ports.after(this.#rules.linger, () => {
+      stream.stopWaiting = undefined;
+      if (!stream.live && stream.newcomer === undefined) this.#over(stream, "publisher lost");
+    });
+    this.#tellLive(stream, false);
+  }
+
+  #end(peer: MediaPeer, reason: string): void {
+    if (peer.state === "ended") return;
+    const { stream } = peer;
+    const wasOpening = peer.state === "opening";
+    peer.state = "ended";
+    this.#peers.delete(peer.id);
+    this.#numbers[peer.worker]?.delete(peer.number);
+    this.#parameters.delete(peer);
+    this.#ports.post(peer.worker, { type: "close", peer: peer.number });
+    peer.tell({ type: "ended", reason });
+    if (!wasOpening) this.#observer.ended?.(peer, reason);
+    if (stream.viewers.delete(peer)) this.#viewersChanged(stream);
+    if (stream.newcomer === peer) stream.newcomer = undefined;
+    if (stream.publisher === peer) {
+      stream.publisher = undefined;
+      if (reason !== "worker") this.#vanished(stream);
+    }
+    if (stream.publisher === undefined && stream.newcomer === undefined && stream.stopWaiting === undefined)
+      this.#over(stream, reason);
+  }
+
+  /** The stream ends: its viewers are told. */
+  #over(stream: LiveStream, reason: string): void {
+    if (this.#streams.get(stream.name) !== stream) return;
+    stream.stopWaiting?.();
+    stream.countTold?.();
+    this.#streams.delete(stream.name);
+    for (const peer of this.#peersOf(stream)) this.#end(peer, reason);
+    this.#observer.changed?.({ ...stream.info, live: false, layers: [] });
+  }
+
+  #tellLive(stream: LiveStream, live: boolean): void {
+    for (const peer of stream.viewers) peer.tell({ type: live ? "active" : "inactive" });
+    this.#observer.changed?.(stream.info);
+  }
+
+  /** Told a moment later, for many viewers may come and go at once. */
+  #viewersChanged(stream: LiveStream): void {
+    stream.countTold ??= this.#ports.after(countPause, () => {
+      stream.countTold = undefined;
+      if (this.#streams.get(stream.name) !== stream) return;
+      for (const peer of this.#peersOf(stream)) peer.tell({ type: "viewers", count: stream.viewers.size });
+      this.#observer.changed?.(stream.info);
+    });
+  }
+
+  #peersOf(stream: LiveStream): MediaPeer[] {
+    const peers = [stream.publisher, stream.newcomer, ...stream.viewers];
+    return peers.filter((peer) => peer !== undefined);
+  }
+}
+
+function full(): Result<never, MediaFailure> {
+  return fail({ kind: "full", retryAfter: retryWhenFull });
+}
