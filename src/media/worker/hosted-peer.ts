@@ -1,0 +1,44 @@
+import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
+import type { ToWorker } from "../control.ts";
+import type { Stream } from "../forward/stream.ts";
+import type { Viewer } from "../forward/viewer.ts";
+import type { PeerTransport } from "../transport/peer-transport.ts";
+
+/** A publisher or viewer of this worker: its transport, and once that is connected its place in a stream. */
+export class HostedPeer {
+  readonly message: Extract<ToWorker, { type: "publish" | "view" }>;
+  transport!: PeerTransport;
+  stream: Stream | undefined;
+  viewer: Viewer | undefined;
+  /** When media or RTCP came from it last. */
+  heardAt = 0;
+  /** It was said to be lost, since nothing comes from it. */
+  vanished = false;
+
+  constructor(message: HostedPeer["message"]) {
+    this.message = message;
+  }
+
+  get number(): number {
+    return this.message.peer;
+  }
+
+  get name(): string {
+    return this.message.stream;
+  }
+
+  get role(): "publisher" | "viewer" {
+    return this.message.type === "publish" ? "publisher" : "viewer";
+  }
+
+  rtp(packet: OpenedRtp, now: number): void {
+    this.heardAt = now;
+    if (this.role === "publisher") this.stream?.publisherRtp(packet, now);
+  }
+
+  rtcp(compound: Uint8Array, now: number): void {
+    this.heardAt = now;
+    if (this.viewer !== undefined) this.stream?.viewerRtcp(this.viewer, compound, now);
+    else if (this.role === "publisher") this.stream?.publisherRtcp(compound, now);
+  }
+}
