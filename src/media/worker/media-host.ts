@@ -6,7 +6,6 @@ import { stunCrypto } from "../../net/stun-crypto.ts";
 import { fingerprintOf } from "../../wire/dtls/fingerprint.ts";
 import { HandshakeGates } from "../../wire/dtls/handshake-gate.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "../control.ts";
-import { type ForwardOptions, defaultForwardOptions } from "../forward/ports.ts";
 import { Stream } from "../forward/stream.ts";
 import { type MediaSockets, openMediaSockets } from "../shell/media-sockets.ts";
 import { DirectSink } from "../transport/packet-sink.ts";
@@ -33,7 +32,6 @@ export class MediaHost {
   readonly #peers = new Map<number, HostedPeer>();
   readonly #lag = new LagMeter(tickInterval);
   readonly #timers: (() => void)[] = [];
-  readonly #forward: ForwardOptions;
   #sockets: MediaSockets | undefined;
   #publishers = 0;
   /** Of streams that are over. */
@@ -73,11 +71,6 @@ export class MediaHost {
     this.#options = options;
     this.#tell = tell;
     this.#table = table;
-    this.#forward = {
-      ...defaultForwardOptions,
-      publisherBitrate: options.limits.publisherBitrate,
-      layerChanged: (peer, rid) => this.#tell({ type: "layer", peer, rid }),
-    };
     this.#timers.push(
       every(tickInterval, () => this.#tick()),
       every(streamInterval, () => this.#tellStreams()),
@@ -96,7 +89,7 @@ export class MediaHost {
         break;
       case "prefer": {
         const { peer, type: _, ...wish } = message;
-        this.#peers.get(peer)?.viewer?.prefer(wish, now());
+        this.#peers.get(peer)?.prefer(wish, now());
         break;
       }
       case "close":
@@ -130,8 +123,8 @@ export class MediaHost {
           connected: (at) => this.#connected(peer, at),
           lost: () => this.#tell({ type: "lost", peer: number }),
           closed: (reason) => this.#closed(peer, reason),
-          rtp: (packet, at) => peer.rtp(packet, at),
-          rtcp: (compound, at) => peer.rtcp(compound, at),
+          rtp: (packet, at) => peer.receivedRtp(packet, at),
+          rtcp: (compound, at) => peer.receivedRtcp(compound, at),
         },
         now(),
       );
@@ -161,7 +154,7 @@ export class MediaHost {
     const stream = this.#stream(peer.name);
     peer.stream = stream;
     if (peer.message.type === "view") {
-      peer.viewer = stream.addViewer(peer.number, peer.message.tracks, peer.transport, at);
+      peer.viewer = stream.addViewer(peer.message.tracks, peer, at);
       return;
     }
     for (const other of this.#peers.values())
@@ -169,7 +162,7 @@ export class MediaHost {
         other.stream = undefined;
         other.transport.close("replaced");
       }
-    stream.setPublisher(peer.message.tracks, peer.transport, at);
+    stream.setPublisher(peer.message.tracks, peer, at);
   }
 
   #closed(peer: HostedPeer, reason: string): void {
@@ -177,9 +170,9 @@ export class MediaHost {
     this.#tell({ type: "closed", peer: peer.number, reason });
     const { stream, viewer } = peer;
     if (stream === undefined) return;
-    if (viewer !== undefined) stream.removeViewer(viewer);
-    else stream.publisherGone(now());
-    if (stream.empty) {
+    if (viewer !== undefined) stream.removeViewer(viewer, now());
+    else stream.publisherGone();
+    if (!stream.live && stream.viewers === 0) {
       this.#streams.delete(peer.name);
       this.#forwardedBefore += stream.counters.forwarded;
     }
@@ -188,11 +181,18 @@ export class MediaHost {
   #stream(name: string): Stream {
     let stream = this.#streams.get(name);
     if (stream === undefined) {
-      stream = new Stream(this.#forward);
-      stream.shed(this.#shed);
+      const layerChanged = (viewer: number, rid: string): void => this.#layerChanged(name, viewer, rid);
+      stream = new Stream({ publisherBitrate: this.#options.limits.publisherBitrate, layerChanged });
+      stream.shed(this.#shed, now());
       this.#streams.set(name, stream);
     }
     return stream;
+  }
+
+  #layerChanged(name: string, viewer: number, rid: string): void {
+    for (const peer of this.#peers.values())
+      if (peer.name === name && peer.viewer?.number === viewer)
+        this.#tell({ type: "layer", peer: peer.number, rid });
   }
 
   // Time
@@ -209,8 +209,8 @@ export class MediaHost {
     const at = now();
     for (const peer of this.#peers.values()) {
       if (peer.role !== "publisher" || peer.stream === undefined) continue;
-      const { layers, audioBitrate } = peer.stream.report(at);
-      this.#tell({ type: "stream", stream: peer.name, layers, audioBitrate });
+      const { audioBitrate } = peer.stream;
+      this.#tell({ type: "stream", stream: peer.name, layers: peer.stream.layers(), audioBitrate });
       const silent = at - peer.heardAt > silentAfter;
       if (silent === peer.vanished || peer.transport.state !== "connected") continue;
       peer.vanished = silent;
@@ -244,7 +244,7 @@ export class MediaHost {
     const shed = over ? Math.min(0.9, this.#shed + 0.1) : Math.max(0, this.#shed - 0.05);
     if (shed === this.#shed) return;
     this.#shed = shed;
-    for (const stream of this.#streams.values()) stream.shed(shed);
+    for (const stream of this.#streams.values()) stream.shed(shed, now());
   }
 
   #counters(): Record<string, number> {
