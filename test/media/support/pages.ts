@@ -139,3 +139,12 @@ export function figure(
     { kind, name, direction },
   );
 }
+
+/** Resolves once the condition holds. Rejects after `patience` ms, with the text of the condition. */
+export async function eventually(condition: () => Promise<boolean>, patience: number): Promise<void> {
+  const end = Date.now() + patience;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ${patience} ms: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
