@@ -3,19 +3,21 @@ import { covers } from "../protocol/address-pattern.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import type { WorkerOptions } from "../media/control.ts";
 import { MediaFleet } from "../media/fleet/fleet.ts";
-import type { Authenticate } from "../media/http/media-http.ts";
+import { mediaOrigins } from "../media/http/cross-origin.ts";
+import { mediaAuth } from "../media/http/media-auth.ts";
 import { MediaHttp } from "../media/http/media-http.ts";
 import type { LocalCandidate } from "../media/service.ts";
 import { MediaStreams } from "../media/streams/media-streams.ts";
 import { isLoopback } from "../net/client-address.ts";
-import { after } from "../net/clock.ts";
+import { after, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
 import { bundledBun, mediaWorkerModule } from "../package-info.ts";
 import type { HealthPart } from "../telemetry/health.ts";
-import { joinIceServers } from "./ice-servers.ts";
 import { openPorts } from "./ports.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
+import { stateFolder } from "./state-folder.ts";
+import { StreamKeys } from "./stream-keys.ts";
 
 /** Addresses that a client is told of at most: each costs it checks. */
 const mostAddresses = 6;
@@ -35,8 +37,12 @@ export const media: Part = {
 };
 
 async function startMedia(context: CoreContext, bun: string): Promise<Service> {
-  const { settings, log, now } = context;
+  const { settings, log, now, core } = context;
   const { media } = settings;
+  const keys = new StreamKeys(stateFolder(settings.stateFolder, process.env), (reason) =>
+    log.error({ reason }, "stream keys can't be read: none is valid"),
+  );
+  const account = (_login: string) => undefined;
   const wanted = { "media.port": media.port };
   const listen = listenAddresses(context);
   const count = media.workers > 0 ? media.workers : Math.max(1, availableParallelism() - 1);
@@ -82,9 +88,18 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const http = new MediaHttp(
     {
       service: made,
-      authenticate: authenticate(context),
-      iceServers: () => joinIceServers([]).servers,
-      allowsOrigin: () => true,
+      authenticate: mediaAuth(
+        {
+          verify: (token) => new Promise((done) => core.core.ports.verify(token, (result) => done(result))),
+          account: (login) => account(login),
+          streamKey: (key) => keys.find(key),
+          now: () => now() + wallAhead(),
+          random,
+        },
+        { public: settings.dev ? ["*"] : media.public, linkKeys: [] },
+      ),
+      iceServers: () => [],
+      allowsOrigin: mediaOrigins(settings.dev, media.origins),
       ssrc: () => Buffer.from(random(4), "base64url").readUInt32BE() || 1,
     },
     { codecs: media.codecs, publisherBitrate: media.limits.publisherBitrate },
