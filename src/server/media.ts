@@ -1,5 +1,4 @@
 import { availableParallelism } from "node:os";
-import { covers } from "../protocol/address-pattern.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import type { WorkerOptions } from "../media/control.ts";
 import { MediaFleet } from "../media/fleet/fleet.ts";
@@ -13,6 +12,7 @@ import { after, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
 import { bundledBun, mediaWorkerModule } from "../package-info.ts";
+import { covers } from "../protocol/address-pattern.ts";
 import type { HealthPart } from "../telemetry/health.ts";
 import { openPorts } from "./ports.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
@@ -49,7 +49,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const streams: { current?: MediaStreams } = {};
   const fleet = await openPorts(context, wanted, ({ "media.port": port }) => {
     const { portable, limits } = media;
-    const options: WorkerOptions = { listen, port, portable, limits };
+    const options: Omit<WorkerOptions, "relay"> = { listen, port, portable, limits };
     return MediaFleet.start({
       command: { bun, module: mediaWorkerModule },
       workers: count,
@@ -69,7 +69,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
       workers: fleet.size,
       worker: (number) => {
         const worker = fleet.worker(number);
-        return worker && { ...worker.started, report: worker.report };
+        return worker && { ...worker.started, relay: fleet.relay(number), report: worker.report };
       },
       post: (number, message) => fleet.post(number, message),
       random,
@@ -127,7 +127,8 @@ function patternsOf(names: readonly string[]): string[] {
 function listenAddresses({ settings, host }: CoreContext): string[] {
   const { media, dev } = settings;
   if (media.listen.length > 0) return [...media.listen];
-  if (!dev) return interfaceAddresses().some(({ family }) => family === "IPv6") ? ["0.0.0.0", "::"] : ["0.0.0.0"];
+  if (!dev)
+    return interfaceAddresses().some(({ family }) => family === "IPv6") ? ["0.0.0.0", "::"] : ["0.0.0.0"];
   return [host === "localhost" ? "127.0.0.1" : host];
 }
 
@@ -143,5 +144,7 @@ function announced({ media, dev }: LoadedSettings, listen: readonly string[]): s
     const own = outside.map((one) => one.address).filter((one) => six(one) === six(address));
     return own.length > 0 ? own : six(address) ? [] : ["127.0.0.1"];
   });
-  return [...new Set(found)].sort((one, other) => Number(isLoopback(one)) - Number(isLoopback(other))).slice(0, mostAddresses);
+  return [...new Set(found)]
+    .sort((one, other) => Number(isLoopback(one)) - Number(isLoopback(other)))
+    .slice(0, mostAddresses);
 }

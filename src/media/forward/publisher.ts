@@ -162,6 +162,11 @@ export class Publisher {
     } else if (messages.length > 0) this.#send([], messages);
   }
 
+  /** Asks for a keyframe of the layer with this SSRC: viewers of another worker wait for it. */
+  wantKeyframe(ssrc: number): void {
+    this.#states.get(ssrc)?.layer.wantKeyframe();
+  }
+
   /** The publisher is gone: its layers end. */
   stop(): void {
     for (const { layer } of this.#states.values()) layer.stop();

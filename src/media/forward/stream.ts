@@ -56,6 +56,11 @@ export class Stream {
     this.#publisher?.rtcp(compound, now);
   }
 
+  /** Asks the publisher for a keyframe of the layer with this SSRC, when it may be. */
+  wantKeyframe(ssrc: number): void {
+    this.#publisher?.wantKeyframe(ssrc);
+  }
+
   /** The publisher is away; viewers stay, and go on with the next one. */
   publisherGone(): void {
     this.#publisher?.stop();

@@ -111,8 +111,9 @@ export class MediaStreams implements MediaService {
     const { stream: name, identity, tracks, transport } = request;
     const stream = this.#streams.get(name);
     if (stream?.publisher === undefined) return fail({ kind: "not-live", retryAfter: retryWhenNotLive });
-    const peer = this.#peer("viewer", stream, stream.worker, identity);
+    const peer = this.#peer("viewer", stream, this.#workerFor(stream), identity);
     stream.viewers.add(peer);
+    this.#follow(peer);
     const opened = await this.#open(peer, transport, (parameters) => ({
       type: "view",
       peer: peer.number,
@@ -306,6 +307,42 @@ export class MediaStreams implements MediaService {
     return { ufrag, pwd, fingerprint: worker.fingerprint, candidates: this.#rules.candidates(worker) };
   }
 
+  /** The worker with the fewest viewers of all that run. */
+  #workerFor(stream: LiveStream): number {
+    let best = stream.worker;
+    let least = this.#numbers[best]?.size ?? 0;
+    for (const [number, peers] of this.#numbers.entries())
+      if (peers.size < least && this.#ports.worker(number) !== undefined) {
+        best = number;
+        least = peers.size;
+      }
+    return best;
+  }
+
+  /** The worker of a viewer gets the stream, where the publisher is at another one. */
+  #follow({ stream, worker }: MediaPeer): void {
+    if (worker === stream.worker) return;
+    const viewers = stream.followers.get(worker) ?? 0;
+    stream.followers.set(worker, viewers + 1);
+    if (viewers === 0) this.#postFollow(stream, worker);
+  }
+
+  #postFollow(stream: LiveStream, worker: number): void {
+    const from = this.#ports.worker(stream.worker)?.relay;
+    if (from === undefined) return;
+    this.#ports.post(worker, { type: "follow", stream: stream.name, from, tracks: stream.tracks });
+  }
+
+  #unfollow({ stream, worker }: MediaPeer): void {
+    const viewers = stream.followers.get(worker);
+    if (viewers === undefined) return;
+    if (viewers > 1) stream.followers.set(worker, viewers - 1);
+    else {
+      stream.followers.delete(worker);
+      this.#ports.post(worker, { type: "unfollow", stream: stream.name });
+    }
+  }
+
   #leastLoaded(): number | undefined {
     let best: number | undefined;
     let least = Number.POSITIVE_INFINITY;
@@ -335,6 +372,7 @@ export class MediaStreams implements MediaService {
     if (stream.publisher !== peer) return;
     stream.stopWaiting?.();
     stream.stopWaiting = undefined;
+    for (const worker of stream.followers.keys()) this.#postFollow(stream, worker);
     this.#tellLive(stream, true);
   }
 
@@ -359,7 +397,10 @@ export class MediaStreams implements MediaService {
     this.#ports.post(peer.worker, { type: "close", peer: peer.number });
     peer.tell({ type: "ended", reason });
     if (!wasOpening) this.#observer.ended?.(peer, reason);
-    if (stream.viewers.delete(peer)) this.#viewersChanged(stream);
+    if (stream.viewers.delete(peer)) {
+      this.#unfollow(peer);
+      this.#viewersChanged(stream);
+    }
     if (stream.newcomer === peer) stream.newcomer = undefined;
     if (stream.publisher === peer) {
       stream.publisher = undefined;

@@ -13,6 +13,7 @@ import type { PeerTransport } from "../transport/peer-transport.ts";
 import { TransportTable } from "../transport/transport-table.ts";
 import { HostedPeer } from "./hosted-peer.ts";
 import { LagMeter } from "./lag.ts";
+import { RelayedPublisher, RelayServer } from "./relay.ts";
 
 /** How often deadlines and streams are looked after, streams are told of, and the worker reports. ms */
 const [tickInterval, streamInterval, reportInterval] = [10, 1_000, 500];
@@ -32,6 +33,9 @@ export class MediaHost {
   readonly #peers = new Map<number, HostedPeer>();
   readonly #lag = new LagMeter(tickInterval);
   readonly #timers: (() => void)[] = [];
+  readonly #relay = new RelayServer((name) => this.#streams.get(name));
+  /** Streams whose publisher is at another worker. */
+  readonly #followed = new Map<string, RelayedPublisher>();
   #sockets: MediaSockets | undefined;
   #publishers = 0;
   /** Of streams that are over. */
@@ -56,6 +60,7 @@ export class MediaHost {
     const host = new MediaHost(options, tell, table);
     const sockets = await openMediaSockets({ table, now, addresses: options.listen, port: options.port });
     host.#sockets = sockets;
+    if (options.relay !== "") await host.#relay.listen(options.relay);
     tell({
       type: "started",
       fingerprint: fingerprintOf(certificate.der, dtlsCrypto),
@@ -95,6 +100,12 @@ export class MediaHost {
       case "close":
         this.#peers.get(message.peer)?.transport.close();
         break;
+      case "follow":
+        this.#follow(message);
+        break;
+      case "unfollow":
+        this.#followed.get(message.stream)?.close();
+        break;
       default:
     }
   }
@@ -103,6 +114,8 @@ export class MediaHost {
     this.#stopping = true;
     for (const stop of this.#timers) stop();
     for (const peer of [...this.#peers.values()]) peer.transport.close("the server stops");
+    for (const followed of [...this.#followed.values()]) followed.close();
+    this.#relay.stop();
     await this.#sockets?.stop();
   }
 
@@ -123,8 +136,14 @@ export class MediaHost {
           connected: (at) => this.#connected(peer, at),
           lost: () => this.#tell({ type: "lost", peer: number }),
           closed: (reason) => this.#closed(peer, reason),
-          rtp: (packet, at) => peer.receivedRtp(packet, at),
-          rtcp: (compound, at) => peer.receivedRtcp(compound, at),
+          rtp: (packet, at) => {
+            if (peer.sends) this.#relay.rtp(peer.name, packet);
+            peer.receivedRtp(packet, at);
+          },
+          rtcp: (compound, at) => {
+            if (peer.sends) this.#relay.rtcp(peer.name, compound);
+            peer.receivedRtcp(compound, at);
+          },
         },
         now(),
       );
@@ -172,10 +191,27 @@ export class MediaHost {
     if (stream === undefined) return;
     if (viewer !== undefined) stream.removeViewer(viewer, now());
     else stream.publisherGone();
-    if (!stream.live && stream.viewers === 0) {
-      this.#streams.delete(peer.name);
-      this.#forwardedBefore += stream.counters.forwarded;
-    }
+    this.#forget(peer.name, stream);
+  }
+
+  #forget(name: string, stream: Stream): void {
+    if (stream.live || stream.viewers > 0 || this.#streams.get(name) !== stream) return;
+    this.#streams.delete(name);
+    this.#forwardedBefore += stream.counters.forwarded;
+  }
+
+  /** Takes the stream from another worker, in place of what came before. */
+  #follow({ stream: name, from, tracks }: Extract<ToWorker, { type: "follow" }>): void {
+    const stream = this.#stream(name);
+    const former = this.#followed.get(name);
+    const publisher = RelayedPublisher.follow(from, name, stream, tracks, now, () => {
+      if (this.#followed.get(name) !== publisher) return;
+      this.#followed.delete(name);
+      stream.publisherGone();
+      this.#forget(name, stream);
+    });
+    this.#followed.set(name, publisher);
+    former?.close();
   }
 
   #stream(name: string): Stream {
@@ -252,7 +288,8 @@ export class MediaHost {
     for (const stream of this.#streams.values())
       for (const [name, count] of Object.entries(stream.counters))
         if (name !== "forwarded") counters[name] = (counters[name] ?? 0) + count;
-    for (const [reason, count] of Object.entries(this.#table.drops.counts)) counters[`drop_${reason}`] = count;
+    for (const [reason, count] of Object.entries(this.#table.drops.counts))
+      counters[`drop_${reason}`] = count;
     return counters;
   }
 }
