@@ -33,15 +33,26 @@ export function registerMediaMetrics(registry: MetricsRegistry, numbers: () => M
   registry.gauge("media_packets_per_second", "Packets that all workers forward a second.", [], (set) =>
     set(sum(({ packetsPerSecond }) => packetsPerSecond)),
   );
-  registry.gauge("media_lag_ms", "How late the timers of the slowest worker are, at the 99th percentile.", [], (set) =>
-    set(Math.max(0, ...numbers().reports.map(({ lag }) => lag))),
+  registry.gauge(
+    "media_lag_ms",
+    "How late the timers of the slowest worker are, at the 99th percentile.",
+    [],
+    (set) => set(Math.max(0, ...numbers().reports.map(({ lag }) => lag))),
   );
-  registry.gauge("media_workers", "Workers that run, by what seals and sends their packets.", ["crypto", "sending"], (set) => {
-    const { reports, crypto, sending } = numbers();
-    set(reports.length, { crypto, sending });
-  });
-  registry.counter("media_workers_died_total", "Workers that ended by themselves and were started again.", [], (set) =>
-    set(numbers().died),
+  registry.gauge(
+    "media_workers",
+    "Workers that run, by what seals and sends their packets.",
+    ["crypto", "sending"],
+    (set) => {
+      const { reports, crypto, sending } = numbers();
+      set(reports.length, { crypto, sending });
+    },
+  );
+  registry.counter(
+    "media_workers_died_total",
+    "Workers that ended by themselves and were started again.",
+    [],
+    (set) => set(numbers().died),
   );
   registry.counter(
     "media_packets_total",
@@ -50,7 +61,8 @@ export function registerMediaMetrics(registry: MetricsRegistry, numbers: () => M
     (set) => {
       const totals = new Map<string, number>();
       for (const { counters } of numbers().reports)
-        for (const [event, count] of Object.entries(counters)) totals.set(event, (totals.get(event) ?? 0) + count);
+        for (const [event, count] of Object.entries(counters))
+          totals.set(event, (totals.get(event) ?? 0) + count);
       for (const [event, count] of totals) set(count, { event });
     },
   );

@@ -5,6 +5,7 @@ import { MediaFleet } from "../media/fleet/fleet.ts";
 import { mediaOrigins } from "../media/http/cross-origin.ts";
 import { mediaAuth } from "../media/http/media-auth.ts";
 import { MediaHttp } from "../media/http/media-http.ts";
+import { registerMediaMetrics } from "../media/metrics.ts";
 import type { LocalCandidate } from "../media/service.ts";
 import { MediaStreams } from "../media/streams/media-streams.ts";
 import { isLoopback } from "../net/client-address.ts";
@@ -14,10 +15,12 @@ import { interfaceAddresses } from "../net/interfaces.ts";
 import { bundledBun, mediaWorkerModule } from "../package-info.ts";
 import { covers } from "../protocol/address-pattern.ts";
 import type { HealthPart } from "../telemetry/health.ts";
+import { credentialsOf } from "./device-credentials.ts";
 import { openPorts } from "./ports.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
 import { StreamKeys } from "./stream-keys.ts";
+import { linkKeys } from "./ticket-keys.ts";
 
 /** Addresses that a client is told of at most: each costs it checks. */
 const mostAddresses = 6;
@@ -42,7 +45,8 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const keys = new StreamKeys(stateFolder(settings.stateFolder, process.env), (reason) =>
     log.error({ reason }, "stream keys can't be read: none is valid"),
   );
-  const account = (_login: string) => undefined;
+  const credentials = credentialsOf(settings);
+  let died = 0;
   const wanted = { "media.port": media.port };
   const listen = listenAddresses(context);
   const count = media.workers > 0 ? media.workers : Math.max(1, availableParallelism() - 1);
@@ -57,6 +61,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
       heard: (worker, message) => streams.current?.heard(worker, message),
       died: (worker, reason) => {
         log.error({ worker, reason }, "a media worker ended: it is started again");
+        died += 1;
         streams.current?.workerDied(worker);
       },
       restarted: (worker) => log.info({ worker }, "a media worker took the place of one that ended"),
@@ -91,14 +96,15 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
       authenticate: mediaAuth(
         {
           verify: (token) => new Promise((done) => core.core.ports.verify(token, (result) => done(result))),
-          account: (login) => account(login),
+          account: (login) => credentials.find(login, now()),
           streamKey: (key) => keys.find(key),
           now: () => now() + wallAhead(),
           random,
         },
-        { public: settings.dev ? ["*"] : media.public, linkKeys: [] },
+        { public: settings.dev ? ["*"] : media.public, linkKeys: linkKeys(context.ticketKeys) },
       ),
-      iceServers: () => [],
+      iceServers: ({ user, device = "media", guest = false }) =>
+        core.core.ports.iceServers({ user, id: device, guest }, now()).servers,
       allowsOrigin: mediaOrigins(settings.dev, media.origins),
       ssrc: () => Buffer.from(random(4), "base64url").readUInt32BE() || 1,
     },
@@ -109,6 +115,14 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   return {
     fetch: (request) => http.fetch(request),
     health: () => shown(fleet),
+    metrics: (registry) =>
+      registerMediaMetrics(registry, () => ({
+        streams: [...made.streams].length,
+        reports: fleet.reports,
+        died,
+        crypto: fleet.started[0]?.crypto ?? "none",
+        sending: fleet.started[0]?.sending ?? "none",
+      })),
     revoke: (user, device) => made.revoke(user, device),
     stop: () => fleet.stop(),
   };

@@ -1,7 +1,7 @@
 import { cluster } from "./cluster.ts";
 import { http } from "./http.ts";
-import type { Part } from "./service.ts";
 import { media } from "./media.ts";
+import type { Part } from "./service.ts";
 import { sip } from "./sip.ts";
 import { turn } from "./turn.ts";
 

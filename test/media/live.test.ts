@@ -8,7 +8,7 @@ describe.skipIf(chromiumPath === null)("one publishes by WHIP, others view by WH
   let server: RunningServer;
   let browser: Browser;
   beforeAll(async () => {
-    server = await startServer();
+    server = await startServer({ config: { media: { port: 0 } } });
     browser = await launch("fake");
   }, 60_000);
   afterAll(async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { FromWorker, ToWorker, WorkerOptions } from "../control.ts";
+import type { FromWorker, ToWorker, WorkerOptions, WorkerReport } from "../control.ts";
 import { MediaWorker, type Started, type WorkerCommand } from "./media-worker.ts";
 
 /** How long a worker that died is waited with: doubled at each death within a minute. ms */
@@ -67,6 +67,11 @@ export class MediaFleet {
   /** What the workers said when they started. */
   get started(): Started[] {
     return this.#workers.flatMap(({ worker }) => worker?.started ?? []);
+  }
+
+  /** What the running workers reported last. */
+  get reports(): WorkerReport[] {
+    return this.#workers.flatMap(({ worker }) => worker?.report ?? []);
   }
 
   /** The Unix socket of a worker. */
