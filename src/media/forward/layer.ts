@@ -165,7 +165,9 @@ export class Layer {
     this.#wanted = true;
   }
 
+  /** Sends a viewer's track every packet from now on. */
   attach(viewer: LayerViewer): void {
+    if (this.viewers[viewer.slot] === viewer) return;
     viewer.slot = this.viewers.length;
     this.viewers.push(viewer);
   }
