@@ -1,4 +1,4 @@
-import { parseOriginRule } from "../shared/origin-rule.ts";
+import { parseOriginRule } from "../net/origin-rule.ts";
 import { type SettingsOf, texts } from "../shared/setting.ts";
 
 /** Which pages may connect. */

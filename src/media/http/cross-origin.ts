@@ -1,5 +1,5 @@
 import { isLoopback } from "../../net/client-address.ts";
-import { parseOriginRule } from "../../shared/origin-rule.ts";
+import { parseOriginRule } from "../../net/origin-rule.ts";
 
 /** Whether pages of an origin may read answers. `host`: the Host header of the request. */
 export type AllowsOrigin = (origin: string, host: string | null) => boolean;
