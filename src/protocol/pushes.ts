@@ -176,7 +176,9 @@ export const pushes = {
     name: Id,
     live: Type.Boolean({ description: "Somebody publishes it, and media flows." }),
     viewers: Type.Integer({ minimum: 0 }),
-    layers: Type.Array(StreamLayer, { description: "Best first; empty for sound alone." }),
+    layers: Type.Array(StreamLayer, {
+      description: "In the order of the publisher's offer; empty for sound alone.",
+    }),
   }),
   dropped: push(
     "dropped",

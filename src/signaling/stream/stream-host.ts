@@ -16,8 +16,8 @@ export interface StreamState {
 /** The media server's end of one session. */
 export interface StreamEnd {
   /**
-   * Hears what the session says to this end: `session` first, then `signal`, `restart`, `peer`, `resync`, and `ended` last,
-   * unless this end has ended the session itself. Must neither throw nor call the core before it returns.
+   * Hears what the session says to this end: `session` first, then `signal`, `restart`, `peer`, `resync`, and `ended` last, whoever
+   * has ended it; unless this end has refused the first offer. Must neither throw nor call the core before it returns.
    */
   deliver(push: PushBody, now: number): void;
 }

@@ -59,13 +59,12 @@ export class StreamSession {
   /** Ends the session from the media server's side. `detail` is for logs and developers. */
   end(reason: WireReason, now: number, detail?: string): void {
     const { callee } = this.#session;
-    this.#session.end(reason, now, { ...(callee && { by: callee, except: callee }), detail });
+    this.#session.end(reason, now, { ...(callee && { by: callee }), detail });
   }
 
   /** The client, which speaks another protocol than this one, has left by itself. */
   left(now: number): void {
-    const { caller, callee } = this.#session;
-    this.#session.end("hangup", now, { by: caller, ...(callee && { except: callee }) });
+    this.#session.end("hangup", now, { by: this.#session.caller });
   }
 
   #signal(fields: Partial<RequestOf<"signal">> & { generation: number }, now: number): Outcome {

@@ -130,7 +130,7 @@ describe("publish and view", () => {
     expect(alice.pushes("ended")).toMatchObject([
       { session, reason: "stream_over", by: { user: "stream:lobby" } },
     ]);
-    expect(host.of("ended")).toEqual([]);
+    expect(host.of("ended")).toMatchObject([{ reason: "stream_over" }]);
   });
 
   test("an offer that is of no use ends the session, unless an earlier one was answered", () => {
