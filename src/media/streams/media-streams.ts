@@ -73,6 +73,15 @@ export class MediaStreams implements MediaService {
     return this.#streams.get(name)?.info;
   }
 
+  /** Why nobody can publish or view the stream now; undefined: it is worth a try. */
+  refusal(role: "publish" | "view", name: string): MediaFailure | undefined {
+    if (this.#draining) return noRoom;
+    const stream = this.#streams.get(name);
+    if (role === "view") return stream?.publisher === undefined ? notLive : undefined;
+    if (this.#isTaken(name)) return taken;
+    return stream === undefined && this.#leastLoaded() === undefined ? noRoom : undefined;
+  }
+
   async publish(request: {
     readonly stream: string;
     readonly identity: MediaIdentity;
@@ -81,9 +90,7 @@ export class MediaStreams implements MediaService {
   }): Promise<Result<OpenedPeer, MediaFailure>> {
     const { stream: name, identity, tracks, transport } = request;
     const known = this.#streams.get(name);
-    const taken = known?.newcomer ?? (known?.live === true ? known.publisher : undefined);
-    if (taken !== undefined && !this.#rules.takesOver(name))
-      return fail({ kind: "taken", retryAfter: retryWhenTaken });
+    if (this.#isTaken(name)) return fail(taken);
     const worker = known?.worker ?? this.#leastLoaded();
     if (worker === undefined) return full();
     const stream = known ?? new LiveStream(name, worker);
@@ -110,7 +117,7 @@ export class MediaStreams implements MediaService {
   }): Promise<Result<OpenedPeer, MediaFailure>> {
     const { stream: name, identity, tracks, transport } = request;
     const stream = this.#streams.get(name);
-    if (stream?.publisher === undefined) return fail({ kind: "not-live", retryAfter: retryWhenNotLive });
+    if (stream?.publisher === undefined) return fail(notLive);
     const peer = this.#peer("viewer", stream, this.#workerFor(stream), identity);
     stream.viewers.add(peer);
     this.#follow(peer);
@@ -170,6 +177,12 @@ export class MediaStreams implements MediaService {
     if (peer.stream.publisher === undefined && peer.stream.newcomer === undefined)
       this.#over(peer.stream, "ended");
     return ok(undefined);
+  }
+
+  /** Ends a peer whose client is gone without a word: a publisher is waited for. */
+  lose(id: string, reason: string): void {
+    const peer = this.#peers.get(id);
+    if (peer !== undefined) this.#end(peer, reason);
   }
 
   listen(id: string, heard: (event: PeerEvent) => void): (() => void) | undefined {
@@ -343,6 +356,12 @@ export class MediaStreams implements MediaService {
     }
   }
 
+  /** Somebody publishes the stream, or is about to, and is not to be replaced. */
+  #isTaken(name: string): boolean {
+    const stream = this.#streams.get(name);
+    return (stream?.newcomer !== undefined || stream?.live === true) && !this.#rules.takesOver(name);
+  }
+
   #leastLoaded(): number | undefined {
     let best: number | undefined;
     let least = Number.POSITIVE_INFINITY;
@@ -395,6 +414,8 @@ export class MediaStreams implements MediaService {
     this.#numbers[peer.worker]?.delete(peer.number);
     this.#parameters.delete(peer);
     this.#ports.post(peer.worker, { type: "close", peer: peer.number });
+    // Whoever waits for the worker waits no longer.
+    peer.answered("refused");
     peer.tell({ type: "ended", reason });
     if (!wasOpening) this.#observer.ended?.(peer, reason);
     if (stream.viewers.delete(peer)) {
@@ -441,6 +462,10 @@ export class MediaStreams implements MediaService {
   }
 }
 
+const notLive: MediaFailure = { kind: "not-live", retryAfter: retryWhenNotLive };
+const taken: MediaFailure = { kind: "taken", retryAfter: retryWhenTaken };
+const noRoom: MediaFailure = { kind: "full", retryAfter: retryWhenFull };
+
 function full(): Result<never, MediaFailure> {
-  return fail({ kind: "full", retryAfter: retryWhenFull });
+  return fail(noRoom);
 }
