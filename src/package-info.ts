@@ -1,5 +1,7 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { hostname } from "node:os";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isId } from "./protocol/address.ts";
 
@@ -8,6 +10,22 @@ export const packageVersion: string = JSON.parse(readFileSync(inPackage("package
 
 /** Where `npm run build` puts the page and the SDK. */
 export const pageFolder: string = inPackage("dist/page");
+
+/** What a media worker runs. Bun takes the sources, wherever the package lies. */
+export const mediaWorkerModule: string = inPackage("src/media/worker/main.ts");
+
+/** The program of Bun: this one, or the one of the package `bun`; undefined where there is none. */
+export function bundledBun(): string | undefined {
+  if (process.versions.bun !== undefined) return process.execPath;
+  try {
+    const folder = dirname(createRequire(import.meta.url).resolve("bun/package.json"));
+    const path = join(folder, "bin", "bun.exe");
+    // Where install scripts may not run, a few lines of text stay in its place.
+    return statSync(path).size > 1_000_000 ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** A node's name: the configured one, or the host's. */
 export function nodeName(configured: string): string {

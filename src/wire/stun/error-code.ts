@@ -1,6 +1,6 @@
 import { decodeText, encodeText } from "./text.ts";
 
-/** Error codes (RFC 8489 §14.8, RFC 8656 §19). */
+/** Error codes (RFC 8489 §14.8, RFC 8656 §19, RFC 8445 §7.3.1.1). */
 export const errorCode = {
   tryAlternate: 300,
   badRequest: 400,
@@ -14,6 +14,7 @@ export const errorCode = {
   unsupportedTransport: 442,
   peerAddressFamilyMismatch: 443,
   allocationQuotaReached: 486,
+  roleConflict: 487,
   serverError: 500,
   insufficientCapacity: 508,
 } as const;

@@ -1,0 +1,117 @@
+import { type Layer, mostTemporal } from "./layer.ts";
+import type { LayerWish } from "./ports.ts";
+
+/** Something that a viewer can be sent: a layer up to a temporal layer. */
+export interface Step {
+  readonly layer: Layer;
+  readonly temporal: number;
+  /** In bit/s. */
+  readonly rate: number;
+}
+
+/** Loss beyond which a viewer goes down, and up to which it may go up; shares of its packets. */
+const [badLoss, goodLoss] = [0.08, 0.03];
+/** Of a step's rate: below the first it is left, above the second there is room. */
+const [tooLittle, plenty] = [0.9, 1.25];
+/** A receiver estimates at most about 1.5 times what it gets: beyond this the estimate is one of the network. */
+const limitedByUs = 1.7;
+/** Ms of good conditions before a step up, at first and at most; a step up has failed when it doesn't last so long. */
+const [upAfter, mostUpAfter, trial] = [5_000, 60_000, 10_000];
+/** Ms between steps down for loss: what was sent before still counts in the next report. */
+const downPause = 1_500;
+/** An estimate older than this says nothing. ms */
+const estimateAge = 10_000;
+const mostEstimate = 1e9;
+
+/** All that can be sent of a publisher's layers, from the least to the most. Between layers stands the upper one without its top temporal layer. */
+export function ladder(layers: readonly Layer[]): Step[] {
+  const steps: Step[] = [];
+  layers.forEach((layer, n) => {
+    const top = Math.min(layer.highestTemporal, mostTemporal - 1);
+    for (let temporal = n === 0 ? 0 : Math.max(0, top - 1); temporal <= top; temporal++)
+      steps.push({
+        layer,
+        temporal,
+        rate: temporal === top ? layer.bitrate : layer.bitrateUpTo(temporal),
+      });
+  });
+  return steps;
+}
+
+/** The highest step that a wish allows, the lowest at least. */
+export function highestWished(steps: readonly Step[], wish: LayerWish): number {
+  const ridAt = wish.rid === undefined ? -1 : steps.findLastIndex(({ layer }) => layer.rid === wish.rid);
+  let highest = ridAt < 0 ? steps.length - 1 : ridAt;
+  const fits = ({ layer, temporal, rate }: Step): boolean =>
+    (wish.height === undefined || layer.height === undefined || layer.height <= wish.height) &&
+    (wish.bitrate === undefined || rate <= wish.bitrate) &&
+    (wish.temporal === undefined || temporal <= wish.temporal);
+  while (highest > 0) {
+    const step = steps[highest];
+    if (step === undefined || fits(step)) break;
+    highest--;
+  }
+  return highest;
+}
+
+/** Decides how much one viewer gets, by what it reports: down at once, up slowly, and more slowly after a step up that failed. */
+export class LayerChoice {
+  #estimate = Number.POSITIVE_INFINITY;
+  #estimateAt = Number.NEGATIVE_INFINITY;
+  #loss = 0;
+  #lossIsNew = false;
+  #goodSince = -1;
+  #upAfter = upAfter;
+  #upAt = Number.NEGATIVE_INFINITY;
+  #downAt = Number.NEGATIVE_INFINITY;
+
+  /** A receiver's estimate of what it can take, in bit/s. */
+  estimate(bitrate: number, now: number): void {
+    this.#estimate = Math.min(mostEstimate, Math.max(0, bitrate));
+    this.#estimateAt = now;
+  }
+
+  /** The share of packets that a report says were lost. */
+  loss(share: number): void {
+    this.#loss = share;
+    this.#lossIsNew = true;
+  }
+
+  /** The step to begin with: the best of at most `bitrate`. */
+  start(steps: readonly Step[], highest: number, bitrate: number): number {
+    let chosen = 0;
+    for (let n = 0; n <= highest; n++) if ((steps[n]?.rate ?? 0) <= bitrate) chosen = n;
+    return chosen;
+  }
+
+  /** The step to take now. `current`: the step that is sent; `highest`: what may be sent at most. */
+  next(steps: readonly Step[], current: number, highest: number, now: number): number {
+    const rate = steps[current]?.rate ?? 0;
+    const estimate = now - this.#estimateAt > estimateAge ? Number.POSITIVE_INFINITY : this.#estimate;
+    const lost = this.#lossIsNew && this.#loss > badLoss && now - this.#downAt >= downPause;
+    this.#lossIsNew = false;
+    if (now - this.#upAt >= trial && this.#upAt > this.#downAt) this.#upAfter = upAfter;
+    if ((lost || estimate < tooLittle * rate) && current > 0) {
+      let chosen = current - 1;
+      const most = lost ? Math.min(estimate, 0.8 * rate) : estimate;
+      while (chosen > 0 && (steps[chosen]?.rate ?? 0) > most) chosen--;
+      if (now - this.#upAt < trial) this.#upAfter = Math.min(mostUpAfter, 2 * this.#upAfter);
+      this.#downAt = now;
+      this.#goodSince = -1;
+      return Math.min(chosen, highest);
+    }
+    if (current > highest) return highest;
+    const above = steps[current + 1]?.rate ?? 0;
+    const room =
+      estimate >= plenty * rate && (estimate >= tooLittle * above || estimate <= limitedByUs * rate);
+    if (current === highest || this.#loss > goodLoss || !room) {
+      this.#goodSince = -1;
+      return current;
+    }
+    if (this.#goodSince < 0) this.#goodSince = now;
+    if (now - this.#goodSince < this.#upAfter) return current;
+    this.#goodSince = -1;
+    this.#upAt = now;
+    return current + 1;
+  }
+}

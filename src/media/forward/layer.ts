@@ -1,0 +1,289 @@
+import { LossDetector } from "../../wire/rtp/loss-detector.ts";
+import { Reception } from "../../wire/rtp/reception.ts";
+import type { LayerReport } from "../control.ts";
+import { PacketStore } from "./packet-store.ts";
+import { RateMeter } from "./rate-meter.ts";
+import { SenderClock } from "./sender-clock.ts";
+import type { StoredPacket } from "./stored-packet.ts";
+
+/** Temporal layers that are told apart. */
+export const mostTemporal = 4;
+/** How long a video packet waits for those that are missing ahead of it, in ms, and how many wait at most. */
+const [holdTime, mostHeld] = [150, 512];
+/** Retransmission is asked for quickly: a viewer's picture stands still meanwhile. */
+const lossRules = { reorder: 15, again: 50, tries: 8, patience: 500, mostMissing: 256 };
+/** Without a packet for so long a layer counts as switched off by its publisher. ms */
+const silence = 1_500;
+
+/** A viewer's track as a layer sees it. */
+export interface LayerViewer {
+  /** Where it stands in the layer's list; kept by the layer. */
+  slot: number;
+  forward(packet: StoredPacket, now: number): void;
+  /** A keyframe that it waits for begins with this packet. It attaches itself, or doesn't. */
+  begin(layer: Layer, packet: StoredPacket, now: number): void;
+}
+
+let lastSerial = 0;
+
+/**
+ * One SSRC of a publisher: a simulcast layer, or a track without simulcast. Video is put in order before it goes on, so that viewers ask for
+ * nothing that hasn't come to us, and packets are numbered without the ones that are padding alone.
+ */
+export class Layer {
+  /** Tells layers of one process apart, up to 2^16 of them. */
+  readonly serial: number;
+  /** The same for layers whose sender reports tell the same clock. */
+  readonly publisher: object;
+  readonly rid: string;
+  readonly ssrc: number;
+  readonly store = new PacketStore();
+  readonly clock: SenderClock;
+  readonly reception: Reception;
+  readonly losses = new LossDetector(lossRules);
+  readonly viewers: LayerViewer[] = [];
+  readonly #ordered: boolean;
+  #waiting: LayerViewer[] = [];
+  readonly #held = new Map<number, StoredPacket | null>();
+  #heldSince = 0;
+  #next = -1;
+  /** What turns the publisher's index into our number: each change, oldest first. */
+  #offsets: { from: number; offset: number }[] = [{ from: 0, offset: 0 }];
+  readonly #rate = new RateMeter();
+  readonly #temporalRates = Array.from({ length: mostTemporal }, () => new RateMeter());
+  #frame = 0;
+  #timestamp = -1;
+  #keyTimestamp = -1;
+  #head: StoredPacket | undefined;
+  #highestIndex = -1;
+  #lastAt = 0;
+  #received = 0;
+  #lost = 0;
+  #wanted = false;
+  #stopped = false;
+  width: number | undefined;
+  height: number | undefined;
+  highestTemporal = 0;
+
+  constructor(publisher: object, kind: "audio" | "video", rid: string, ssrc: number, clockRate: number) {
+    this.publisher = publisher;
+    lastSerial = (lastSerial + 1) & 0xffff;
+    this.serial = lastSerial;
+    this.rid = rid;
+    this.ssrc = ssrc;
+    this.#ordered = kind === "video";
+    this.clock = new SenderClock(clockRate);
+    this.reception = new Reception(ssrc, clockRate);
+  }
+
+  /** The newest packet that went on. */
+  get head(): StoredPacket | undefined {
+    return this.#head;
+  }
+
+  /** The highest index of the publisher; −1 before the first packet. */
+  get highestIndex(): number {
+    return this.#highestIndex;
+  }
+
+  get bitrate(): number {
+    return this.#rate.rate;
+  }
+
+  /** True once the layer's publisher is gone or sends it under another SSRC. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** True where viewers wait for a keyframe that hasn't come yet. */
+  get wantsKeyframe(): boolean {
+    return this.#wanted && this.#ordered && !this.#stopped;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** False for a layer that its publisher has switched off, or that is stopped. */
+  active(now: number): boolean {
+    return !this.#stopped && this.#head !== undefined && now - this.#lastAt < silence;
+  }
+
+  /** The rate up to a temporal layer, in bit/s. */
+  bitrateUpTo(temporal: number): number {
+    let sum = 0;
+    for (let n = 0; n <= temporal && n < mostTemporal; n++) sum += this.#temporalRates[n]?.rate ?? 0;
+    return sum;
+  }
+
+  /** True where the packet of this index has not come yet. */
+  misses(index: number): boolean {
+    if (this.#next < 0 || index >= this.#next) return !this.#held.has(index);
+    return this.store.get(index + this.#offsetAt(index)) === undefined;
+  }
+
+  /** A packet of the publisher, or null for one that is padding alone. `index`: its extended sequence number. */
+  receive(packet: StoredPacket | null, index: number, now: number): void {
+    this.#lastAt = now;
+    if (index > this.#highestIndex) this.#highestIndex = index;
+    if (this.#next < 0) this.#next = index;
+    if (!this.#ordered) {
+      this.#next = Math.max(this.#next, index + 1);
+      if (packet !== null && this.store.get(index) === undefined) this.#release(packet, index, now);
+      return;
+    }
+    if (index < this.#next) {
+      this.#late(packet, index);
+      return;
+    }
+    if (index > this.#next) {
+      if (this.#held.size === 0) this.#heldSince = now;
+      this.#held.set(index, packet);
+      if (this.#held.size > mostHeld || index - this.#next > 2 * mostHeld) this.#skip(now);
+      return;
+    }
+    this.#advance(packet, now);
+    this.#drain(now);
+  }
+
+  tick(now: number): void {
+    this.#rate.tick(now);
+    for (const rate of this.#temporalRates) rate.tick(now);
+    if (this.#held.size > 0 && now - this.#heldSince >= holdTime) this.#skip(now);
+    if (this.losses.takeLoss()) this.wantKeyframe();
+  }
+
+  /** Asks for a keyframe: the publisher is told when it may be. */
+  wantKeyframe(): void {
+    this.#wanted = true;
+  }
+
+  attach(viewer: LayerViewer): void {
+    viewer.slot = this.viewers.length;
+    this.viewers.push(viewer);
+  }
+
+  detach(viewer: LayerViewer): void {
+    if (this.viewers[viewer.slot] !== viewer) return;
+    const last = this.viewers.pop();
+    if (last === undefined || last === viewer) return;
+    this.viewers[viewer.slot] = last;
+    last.slot = viewer.slot;
+  }
+
+  /** Lets a viewer's track begin with the next keyframe, and asks for one. */
+  await(viewer: LayerViewer): void {
+    if (!this.#waiting.includes(viewer)) this.#waiting.push(viewer);
+    this.wantKeyframe();
+  }
+
+  forget(viewer: LayerViewer): void {
+    const at = this.#waiting.indexOf(viewer);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    if (this.#waiting.length === 0) this.#wanted = false;
+  }
+
+  /** No more packets come. Nobody waits for it any longer; what is stored can still be repeated. */
+  stop(): void {
+    this.#stopped = true;
+    this.#waiting = [];
+    this.#held.clear();
+  }
+
+  report(): LayerReport {
+    const { width, height } = this;
+    return {
+      rid: this.rid,
+      bitrate: Math.round(this.#rate.rate),
+      framesPerSecond: Math.round(this.#rate.countRate * 10) / 10,
+      ...(width === undefined ? {} : { width }),
+      ...(height === undefined ? {} : { height }),
+      lost: this.#lost === 0 ? 0 : this.#lost / (this.#received + this.#lost),
+    };
+  }
+
+  #drain(now: number): void {
+    while (this.#held.size > 0) {
+      const packet = this.#held.get(this.#next);
+      if (packet === undefined) {
+        this.#heldSince = now;
+        return;
+      }
+      this.#held.delete(this.#next);
+      this.#advance(packet, now);
+    }
+  }
+
+  /** Goes on behind a gap: what is missing there may still be repeated when it comes late. */
+  #skip(now: number): void {
+    let first = Number.POSITIVE_INFINITY;
+    for (const index of this.#held.keys()) if (index < first) first = index;
+    if (first === Number.POSITIVE_INFINITY) return;
+    this.#lost += first - this.#next;
+    this.#next = first;
+    this.store.broken();
+    this.#drain(now);
+  }
+
+  #advance(packet: StoredPacket | null, now: number): void {
+    const index = this.#next;
+    this.#next = index + 1;
+    if (packet !== null) this.#release(packet, index, now);
+    else {
+      this.#offsets.push({ from: index + 1, offset: (this.#offsets.at(-1)?.offset ?? 0) - 1 });
+      if (this.#offsets.length > 64) this.#offsets.shift();
+    }
+  }
+
+  #late(packet: StoredPacket | null, index: number): void {
+    if (packet === null || index < (this.#offsets[0]?.from ?? 0)) return;
+    packet.number = index + this.#offsetAt(index);
+    if (this.store.get(packet.number) !== undefined) return;
+    this.#lost = Math.max(0, this.#lost - 1);
+    this.#received++;
+    packet.frame = this.#frame;
+    this.store.put(packet);
+  }
+
+  #offsetAt(index: number): number {
+    for (let n = this.#offsets.length - 1; n > 0; n--) {
+      const one = this.#offsets[n];
+      if (one !== undefined && index >= one.from) return one.offset;
+    }
+    return this.#offsets[0]?.offset ?? 0;
+  }
+
+  #release(packet: StoredPacket, index: number, now: number): void {
+    packet.number = index + (this.#offsets.at(-1)?.offset ?? 0);
+    this.#received++;
+    this.#rate.add(packet.length);
+    if (packet.timestamp !== this.#timestamp) {
+      packet.begin = true;
+      this.#timestamp = packet.timestamp;
+      this.#frame++;
+      this.#rate.count();
+    }
+    packet.frame = this.#frame;
+    if (this.#ordered) {
+      this.#temporalRates[Math.min(packet.temporal, mostTemporal - 1)]?.add(packet.length);
+      if (packet.temporal > this.highestTemporal && packet.temporal < mostTemporal)
+        this.highestTemporal = packet.temporal;
+      packet.keyframe = packet.key && packet.timestamp !== this.#keyTimestamp;
+    }
+    this.store.put(packet);
+    if (this.#head === undefined || packet.number > this.#head.number) this.#head = packet;
+    if (packet.keyframe) {
+      this.#keyTimestamp = packet.timestamp;
+      if (packet.height > 0) {
+        this.width = packet.width;
+        this.height = packet.height;
+      }
+      this.#wanted = false;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const viewer of waiting) viewer.begin(this, packet, now);
+    }
+    const { viewers } = this;
+    for (let n = 0; n < viewers.length; n++) viewers[n]?.forward(packet, now);
+  }
+}

@@ -1,0 +1,160 @@
+import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
+import type { LayerReport } from "../control.ts";
+import type { PublishedTrack, ViewedTrack } from "../negotiated.ts";
+import type { Layer } from "./layer.ts";
+import {
+  defaultForwardOptions,
+  type ForwardCounters,
+  type ForwardOptions,
+  type LayerWish,
+  type MediaSender,
+  newCounters,
+} from "./ports.ts";
+import { type IncomingTrack, Publisher } from "./publisher.ts";
+import { type Shed, Viewer } from "./viewer.ts";
+
+const noTracks: readonly IncomingTrack[] = [];
+
+/**
+ * One name: a publisher, its layers, and those who view them. Pure: packets and times in ms come in with each call, and leave by the peers'
+ * {@link MediaSender}. Call `tick` each 10 to 20 ms.
+ */
+export class Stream {
+  readonly counters: ForwardCounters = newCounters();
+  readonly #options: ForwardOptions;
+  #publisher: Publisher | undefined;
+  /** In the order in which they came. */
+  readonly #viewers: Viewer[] = [];
+  #viewerNumber = 0;
+  #shed = 0;
+
+  constructor(options: Partial<ForwardOptions> = {}) {
+    this.#options = { ...defaultForwardOptions, ...options };
+  }
+
+  get viewers(): number {
+    return this.#viewers.length;
+  }
+
+  get live(): boolean {
+    return this.#publisher !== undefined;
+  }
+
+  /** Takes a publisher, in place of another one too: viewers notice nothing but a keyframe. */
+  setPublisher(tracks: readonly PublishedTrack[], sender: MediaSender, now: number): void {
+    this.publisherGone();
+    const changed = (at: number): void => this.#layersChanged(at);
+    this.#publisher = new Publisher(tracks, sender, this.#options, this.counters, changed, now);
+  }
+
+  /** `packet`: read during the call only. */
+  publisherRtp(packet: OpenedRtp, now: number): void {
+    this.#publisher?.rtp(packet, now);
+  }
+
+  publisherRtcp(compound: Uint8Array, now: number): void {
+    this.#publisher?.rtcp(compound, now);
+  }
+
+  /** The publisher is away; viewers stay, and go on with the next one. */
+  publisherGone(): void {
+    this.#publisher?.stop();
+    this.#publisher = undefined;
+  }
+
+  addViewer(tracks: readonly ViewedTrack[], sender: MediaSender, now: number): Viewer {
+    this.#viewerNumber++;
+    const viewer = new Viewer(this.#viewerNumber, tracks, sender, this.#options, this.counters, now);
+    this.#viewers.push(viewer);
+    this.#applyShed(now);
+    viewer.layersChanged(this.#incoming, now);
+    return viewer;
+  }
+
+  removeViewer(viewer: Viewer, now: number): void {
+    const at = this.#viewers.indexOf(viewer);
+    if (at < 0) return;
+    this.#viewers.splice(at, 1);
+    viewer.leave();
+    this.#applyShed(now);
+  }
+
+  prefer(viewer: Viewer, wish: LayerWish, now: number): void {
+    viewer.prefer(wish, this.#incoming, now);
+  }
+
+  viewerRtcp(viewer: Viewer, compound: Uint8Array, now: number): void {
+    viewer.rtcp(compound, now);
+  }
+
+  tick(now: number): void {
+    this.#publisher?.tick(now);
+    const incoming = this.#incoming;
+    const known = clocksKnown(this.#publisher);
+    for (let n = 0; n < this.#viewers.length; n++) this.#viewers[n]?.tick(incoming, known, now);
+  }
+
+  /**
+   * Sends less, because the worker has too much to do. `level`: 0 for all that viewers take; up to 0.5 a growing share of them, the newest first,
+   * gets the lowest layer only; up to 1 a growing share gets no video. Sound always goes on.
+   */
+  shed(level: number, now: number): void {
+    const clamped = Math.min(1, Math.max(0, level));
+    if (clamped === this.#shed) return;
+    this.#shed = clamped;
+    this.#applyShed(now);
+  }
+
+  /** What the publisher sends, video only. */
+  layers(): LayerReport[] {
+    const reports: LayerReport[] = [];
+    for (const { track, layers } of this.#incoming)
+      if (track.kind === "video") for (const layer of layers) reports.push(layer.report());
+    return reports;
+  }
+
+  /** Bits per second of the publisher's sound. */
+  get audioBitrate(): number {
+    let sum = 0;
+    for (const { track, layers } of this.#incoming)
+      if (track.kind === "audio") for (const layer of layers) sum += layer.bitrate;
+    return Math.round(sum);
+  }
+
+  /** The stream ends: all viewers are told by BYE, and none is left. */
+  end(): void {
+    this.publisherGone();
+    for (const viewer of this.#viewers) viewer.leave();
+    this.#viewers.length = 0;
+  }
+
+  get #incoming(): readonly IncomingTrack[] {
+    return this.#publisher?.tracks ?? noTracks;
+  }
+
+  #layersChanged(now: number): void {
+    for (const viewer of this.#viewers) viewer.layersChanged(this.#incoming, now);
+  }
+
+  #applyShed(now: number): void {
+    const count = this.#viewers.length;
+    const without = Math.ceil(count * Math.max(0, 2 * this.#shed - 1));
+    const lowest = Math.ceil(count * Math.min(1, 2 * this.#shed));
+    const incoming = this.#incoming;
+    for (let n = 0; n < count; n++) {
+      const age = count - n;
+      const shed: Shed = age <= without ? "no video" : age <= lowest ? "lowest layer" : "none";
+      this.#viewers[n]?.shed(shed, incoming, now);
+    }
+  }
+}
+
+function clocksKnown(publisher: Publisher | undefined): boolean {
+  let known = false;
+  for (const layer of publisher?.layers() ?? ([] as Layer[])) {
+    if (layer.stopped || layer.head === undefined) continue;
+    if (!layer.clock.known) return false;
+    known = true;
+  }
+  return known;
+}

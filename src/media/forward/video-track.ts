@@ -1,0 +1,287 @@
+import { timestampDistance } from "../../wire/rtp/sequence.ts";
+import type { Layer, LayerViewer } from "./layer.ts";
+import type { OutgoingSource } from "./outgoing-source.ts";
+import type { ForwardCounters, MediaSender } from "./ports.ts";
+import type { StoredPacket } from "./stored-packet.ts";
+
+/** Stored pictures are sent this much faster than they came, and at least at this rate in bit/s; so many bytes at once. */
+const [catchUpFactor, slowest, burstBytes] = [4, 500_000, 20_000];
+/** Between frames of a burst, in units of the RTP clock: they were taken long ago, and are shown now. */
+const burstStep = 90;
+/** Bytes that may wait in a connection before its video stops, and from where it goes on again. */
+const [mostBuffered, drained] = [131_072, 16_384];
+/** A jump of timestamps beyond this, in s, isn't believed. */
+const mostJump = 10;
+
+type Mode =
+  /** Nothing is sent: no layer, or it waits for the first keyframe. */
+  | "idle"
+  /** Sends what was stored, up to the newest packet. */
+  | "catching up"
+  | "live"
+  /** What was sent before still waits: nothing more until the next keyframe. */
+  | "stalled";
+
+/**
+ * Video of a viewer: one layer of the publisher's at a time, without its upper temporal layers where so decided. Sequence numbers,
+ * timestamps and VP8 picture ids go on over every change.
+ */
+export class VideoTrack implements LayerViewer {
+  readonly source: OutgoingSource;
+  slot = -1;
+  readonly #sender: MediaSender;
+  readonly #counters: ForwardCounters;
+  readonly #changed: (layer: Layer) => void;
+  #mode: Mode = "idle";
+  #layer: Layer | undefined;
+  #previous: Layer | undefined;
+  /** The layer to change to at its next keyframe. */
+  #target: Layer | undefined;
+  #temporal = 0;
+  #targetTemporal = Number.POSITIVE_INFINITY;
+  /** The number of the packet that the next index belongs to. */
+  #expected = -1;
+  #frame = -1;
+  #dropping = false;
+  #begun = false;
+  /** What is added to the layer's timestamps, and to those of the frame that is being sent. */
+  #shift = 0;
+  #frameShift = 0;
+  #lastTimestamp = 0;
+  #lastAt = 0;
+  #fresh = false;
+  #picture = 0;
+  #tl0 = 0;
+  #lastPicture = 0;
+  #lastTl0 = 0;
+  #allowance = 0;
+  #allowanceAt = 0;
+
+  constructor(
+    source: OutgoingSource,
+    sender: MediaSender,
+    counters: ForwardCounters,
+    changed: (layer: Layer) => void,
+  ) {
+    this.source = source;
+    this.#sender = sender;
+    this.#counters = counters;
+    this.#changed = changed;
+  }
+
+  /** The layer that is sent, and the one that is to be. */
+  get layer(): Layer | undefined {
+    return this.#layer;
+  }
+
+  get target(): Layer | undefined {
+    return this.#target;
+  }
+
+  /** The highest temporal layer that is to be sent. */
+  get targetTemporal(): number {
+    return this.#targetTemporal;
+  }
+
+  /** The highest temporal layer that is sent. */
+  get temporal(): number {
+    return this.#temporal;
+  }
+
+  get sending(): boolean {
+    return this.#mode === "live" || this.#mode === "catching up";
+  }
+
+  /** The timestamp that we send for one of the layer. */
+  outgoing(timestamp: number): number {
+    return (timestamp + this.#shift) >>> 0;
+  }
+
+  layerOf(serial: number): Layer | undefined {
+    if (this.#layer?.serial === serial) return this.#layer;
+    return this.#previous?.serial === serial ? this.#previous : undefined;
+  }
+
+  /**
+   * Changes to a layer, at its next keyframe; or at once from stored pictures where nothing is sent. Undefined stops the video. `temporal`: the
+   * highest temporal layer to send.
+   */
+  choose(layer: Layer | undefined, temporal: number, now: number): void {
+    if (temporal > this.#targetTemporal && layer === this.#layer && layer?.head?.dependency !== undefined)
+      layer.wantKeyframe();
+    this.#targetTemporal = temporal;
+    if (layer === undefined) {
+      this.#target?.forget(this);
+      this.#target = undefined;
+      this.#layer?.detach(this);
+      this.#mode = "idle";
+      return;
+    }
+    if (layer === this.#target) return;
+    this.#target?.forget(this);
+    this.#target = undefined;
+    if (layer === this.#layer && this.sending) return;
+    const keyframe = this.sending ? undefined : layer.store.keyframe(now);
+    if (keyframe === undefined || this.#sender.buffered > drained) {
+      this.#target = layer;
+      layer.await(this);
+      return;
+    }
+    this.#enter(layer, keyframe, now);
+    this.#mode = "catching up";
+    this.#allowance = burstBytes;
+    this.#allowanceAt = now;
+    this.#catchUp(now);
+  }
+
+  /** The viewer lost its picture. */
+  wantKeyframe(): void {
+    (this.#target ?? this.#layer)?.wantKeyframe();
+  }
+
+  leave(): void {
+    this.#target?.forget(this);
+    this.#layer?.detach(this);
+    this.#mode = "idle";
+  }
+
+  begin(layer: Layer, packet: StoredPacket, now: number): void {
+    if (layer !== this.#target) return;
+    if (this.#sender.buffered > drained && !this.sending) {
+      layer.await(this);
+      return;
+    }
+    this.#target = undefined;
+    this.#enter(layer, packet, now);
+    this.#mode = "live";
+  }
+
+  forward(packet: StoredPacket, now: number): void {
+    if (this.#mode === "live") this.#send(packet, now);
+  }
+
+  tick(now: number): void {
+    if (this.#mode === "catching up") this.#catchUp(now);
+    else if (this.#mode === "stalled" && this.#target === undefined && this.#sender.buffered <= drained) {
+      this.#target = this.#layer;
+      this.#layer?.await(this);
+    }
+  }
+
+  /** Takes packets from a layer from now on, beginning with a keyframe's. */
+  #enter(layer: Layer, packet: StoredPacket, now: number): void {
+    const before = this.#layer;
+    if (before !== layer || this.#mode === "idle") {
+      before?.detach(this);
+      layer.attach(this);
+    }
+    if (before !== layer) {
+      this.#previous = before;
+      this.#layer = layer;
+      if (before !== undefined) this.#counters.layerSwitches++;
+    }
+    if (this.#begun) this.#shift = this.#alignedShift(before, layer, layer.head ?? packet, now);
+    this.#fresh = true;
+    this.#expected = packet.number;
+    this.#frame = -1;
+    this.#dropping = false;
+    this.#temporal = this.#targetTemporal;
+    if (this.#begun) {
+      this.#picture = (this.#lastPicture + 1 - packet.pictureId) & 0x7fff;
+      this.#tl0 = (this.#lastTl0 + 1 - packet.tl0) & 0xff;
+    }
+    this.#begun = true;
+    if (before !== layer) this.#changed(layer);
+  }
+
+  /** What to add to timestamps so that `packet` follows what was sent: by the layers' sender reports, or else by when it came. */
+  #alignedShift(before: Layer | undefined, layer: Layer, packet: StoredPacket, now: number): number {
+    const { clock } = layer;
+    const elapsed = Math.max(1, Math.round(((now - this.#lastAt) * clock.rate) / 1_000));
+    const byArrival = (this.#lastTimestamp + elapsed - packet.timestamp) >>> 0;
+    if (before === layer) return this.#shift;
+    if (before === undefined || before.publisher !== layer.publisher || !before.clock.known || !clock.known)
+      return byArrival;
+    const ntp = clock.ntpOf(packet.timestamp);
+    const byReports = (before.clock.timestampAt(ntp) + this.#shift - packet.timestamp) >>> 0;
+    return Math.abs(timestampDistance(byReports, byArrival)) < mostJump * clock.rate ? byReports : byArrival;
+  }
+
+  #catchUp(now: number): void {
+    const layer = this.#layer;
+    if (layer === undefined) return;
+    const perMs = (catchUpFactor * Math.max(slowest, layer.bitrate)) / 8_000;
+    this.#allowance = Math.min(2 * burstBytes, this.#allowance + perMs * (now - this.#allowanceAt));
+    this.#allowanceAt = now;
+    const { store } = layer;
+    for (let number = this.#expected; number <= store.newest; number++) {
+      const packet = store.get(number);
+      if (packet === undefined) continue;
+      if (packet.length > this.#allowance) return;
+      this.#allowance -= packet.length;
+      this.#send(packet, now);
+      if (this.#mode !== "catching up") return;
+    }
+    this.#mode = "live";
+  }
+
+  #send(packet: StoredPacket, now: number): void {
+    const layer = this.#layer;
+    const codec = this.source.codecFor(packet.codec);
+    if (layer === undefined || codec === undefined) return;
+    const gap = packet.number - this.#expected;
+    if (gap < 0) return;
+    if (gap > 0)
+      this.source.reserve(layer.serial, this.#expected, gap, this.#shift, this.#picture, this.#tl0);
+    this.#expected = packet.number + 1;
+    if (packet.frame !== this.#frame) {
+      if (this.#sender.buffered > mostBuffered) {
+        this.#mode = "stalled";
+        this.#counters.stalled++;
+        return;
+      }
+      this.#frame = packet.frame;
+      this.#dropping = !this.#admits(packet);
+      if (this.#dropping) this.#picture = (this.#picture - 1) & 0x7fff;
+      else this.#beginFrame(packet, layer, now);
+    }
+    if (this.#dropping) return;
+    this.source.send(
+      packet,
+      packet,
+      codec.payloadType,
+      layer.serial,
+      this.#frameShift,
+      this.#picture,
+      this.#tl0,
+      now,
+    );
+  }
+
+  #beginFrame(packet: StoredPacket, layer: Layer, now: number): void {
+    let timestamp = (packet.timestamp + this.#shift) >>> 0;
+    const { head } = layer;
+    const burst = this.#mode === "catching up" && head !== undefined;
+    if (burst) timestamp = (head.timestamp + this.#shift - burstStep * (head.frame - packet.frame)) >>> 0;
+    if (
+      (burst || this.#fresh) &&
+      this.source.packets > 0 &&
+      timestampDistance(timestamp, this.#lastTimestamp) <= 0
+    )
+      timestamp = (this.#lastTimestamp + 1) >>> 0;
+    this.#fresh = false;
+    this.#frameShift = (timestamp - packet.timestamp) >>> 0;
+    this.#lastTimestamp = timestamp;
+    this.#lastAt = now;
+    this.#lastPicture = packet.pictureId + this.#picture;
+    this.#lastTl0 = packet.tl0 + this.#tl0;
+  }
+
+  /** Whether a frame is sent, as its temporal layer has it. Going up is possible only where the upper layer can be decoded. */
+  #admits({ temporal, key, sync }: StoredPacket): boolean {
+    const wanted = this.#targetTemporal;
+    if (key || wanted < this.#temporal) this.#temporal = wanted;
+    else if (sync && temporal === this.#temporal + 1 && temporal <= wanted) this.#temporal = temporal;
+    return temporal <= this.#temporal;
+  }
+}

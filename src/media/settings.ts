@@ -1,0 +1,89 @@
+import { Type } from "typebox";
+import { isAddressPattern } from "../protocol/address-pattern.ts";
+import { parseAddress } from "../shared/ip-address.ts";
+import { parseOriginRule } from "../shared/origin-rule.ts";
+import { flag, limitsGroup, milliseconds, port, type SettingsOf, texts } from "../shared/setting.ts";
+import type { WorkerLimits } from "./control.ts";
+import { codecNames } from "./negotiated.ts";
+
+const defaultMediaLimits: WorkerLimits = {
+  viewers: 2_000,
+  publishers: 200,
+  packetsPerSecond: 200_000,
+  publisherBitrate: 20_000_000,
+};
+
+const meanings: { readonly [name in keyof WorkerLimits]: string } = {
+  viewers: "Viewers of one worker.",
+  publishers: "Publishers of one worker.",
+  packetsPerSecond: "Packets that one worker forwards a second. New viewers are refused above that.",
+  publisherBitrate: "Bits a second that one publisher may send.",
+};
+
+/** Settings of the media server: WHIP, WHEP and the workers that forward media. docs/media.md says how they are meant. */
+export const mediaSettings = {
+  media: Type.Object(
+    {
+      enabled: flag(true, "Runs the media server: streams with one publisher and many viewers."),
+      port: port(
+        7_800,
+        "UDP and TCP port of the first media worker; each further worker has the next port. 0 takes free ones.",
+      ),
+      listen: texts([], "Addresses to listen on. Empty: all of this machine; in development mode 127.0.0.1."),
+      publicAddresses: texts(
+        [],
+        "Addresses that clients are told, where this machine is behind NAT. Empty: the addresses it listens on.",
+      ),
+      workers: Type.Integer({
+        default: 0,
+        minimum: 0,
+        maximum: 64,
+        description: "Media worker processes. 0: one for each core but one, and at least one.",
+      }),
+      origins: texts(
+        ["self"],
+        "Origins whose pages may use WHIP and WHEP here, written like `allowedOrigins`. In development mode: pages of this machine.",
+      ),
+      public: texts(
+        [],
+        "Names of streams that anybody may view, such as `lobby` or `open-*`. In development mode: all.",
+      ),
+      codecs: Type.Array(Type.Enum([...codecNames]), {
+        default: [],
+        description:
+          "Codecs that publishers are to prefer, best first, such as `h264`. Empty: the publisher's own order.",
+      }),
+      linger: milliseconds(10_000, "How long viewers wait for a publisher that has vanished."),
+      takeover: texts(
+        [],
+        "Names of streams whose publisher is replaced by a second one, such as `studio-*`. Elsewhere the second is refused.",
+      ),
+      portable: flag(false, "Uses neither the system's libcrypto nor sendmmsg, but what every platform has."),
+      limits: limitsGroup<Record<keyof WorkerLimits, number>>(
+        { ...defaultMediaLimits },
+        "Every bound of the media server.",
+        meanings,
+      ),
+    },
+    { description: "The media server." },
+  ),
+};
+
+/** One line about the first of them that makes no sense, or undefined. */
+export function checkMedia({ media }: SettingsOf<typeof mediaSettings>): string | undefined {
+  if (media.port !== 0 && media.port + Math.max(media.workers, 1) > 65_536)
+    return "setting media.port: leaves no port for each of media.workers";
+  for (const name of ["listen", "publicAddresses"] as const) {
+    const wrong = media[name].find((address) => parseAddress(address) === undefined);
+    if (wrong !== undefined) return `setting media.${name}: ${wrong} is no IP address`;
+  }
+  const wrongOrigin = media.origins.find((origin) => parseOriginRule(origin) === undefined);
+  if (wrongOrigin !== undefined)
+    return `setting media.origins: ${wrongOrigin} is no origin; write it like https://app.example.com`;
+  for (const name of ["public", "takeover"] as const) {
+    const wrong = media[name].find((pattern) => !isAddressPattern(`stream:${pattern}`));
+    if (wrong !== undefined)
+      return `setting media.${name}: ${wrong} is no name of a stream; write it like lobby or open-*`;
+  }
+  return undefined;
+}

@@ -1,0 +1,258 @@
+import { every, now } from "../../net/clock.ts";
+import { generateCertificate } from "../../net/dtls-certificate.ts";
+import { dtlsCrypto } from "../../net/dtls-crypto.ts";
+import { srtpCrypto } from "../../net/srtp-crypto.ts";
+import { stunCrypto } from "../../net/stun-crypto.ts";
+import { fingerprintOf } from "../../wire/dtls/fingerprint.ts";
+import { HandshakeGates } from "../../wire/dtls/handshake-gate.ts";
+import type { FromWorker, ToWorker, WorkerOptions } from "../control.ts";
+import { Stream } from "../forward/stream.ts";
+import { type MediaSockets, openMediaSockets } from "../shell/media-sockets.ts";
+import { DirectSink } from "../transport/packet-sink.ts";
+import type { PeerTransport } from "../transport/peer-transport.ts";
+import { TransportTable } from "../transport/transport-table.ts";
+import { HostedPeer } from "./hosted-peer.ts";
+import { LagMeter } from "./lag.ts";
+
+/** How often deadlines and streams are looked after, streams are told of, and the worker reports. ms */
+const [tickInterval, streamInterval, reportInterval] = [10, 1_000, 500];
+/** A publisher that has sent nothing for so long has vanished, whatever ICE says. ms */
+const silentAfter = 4_000;
+/** How late timers may be before viewers lose video, and before none is taken. ms */
+const [lagOfShedding, lagOfRefusing] = [40, 100];
+/** The share of the packet budget up to which viewers are taken. */
+const fullAt = 0.9;
+
+/** One media worker: its sockets, its peers, and the streams between them. */
+export class MediaHost {
+  readonly #options: WorkerOptions;
+  readonly #tell: (message: FromWorker) => void;
+  readonly #table: TransportTable;
+  readonly #streams = new Map<string, Stream>();
+  readonly #peers = new Map<number, HostedPeer>();
+  readonly #lag = new LagMeter(tickInterval);
+  readonly #timers: (() => void)[] = [];
+  #sockets: MediaSockets | undefined;
+  #publishers = 0;
+  /** Of streams that are over. */
+  #forwardedBefore = 0;
+  #forwarded = 0;
+  #packetsPerSecond = 0;
+  #recentLag = 0;
+  #shed = 0;
+  #stopping = false;
+
+  /** Opens the sockets and says so. Rejects with an Error of one line where a port or an address can't be had. */
+  static async start(options: WorkerOptions, tell: (message: FromWorker) => void): Promise<MediaHost> {
+    const certificate = generateCertificate(new Date());
+    const table = new TransportTable({
+      certificate,
+      dtlsCrypto,
+      srtpCrypto,
+      iceCrypto: stunCrypto,
+      gates: new HandshakeGates(),
+      sink: new DirectSink(),
+    });
+    const host = new MediaHost(options, tell, table);
+    const sockets = await openMediaSockets({ table, now, addresses: options.listen, port: options.port });
+    host.#sockets = sockets;
+    tell({
+      type: "started",
+      fingerprint: fingerprintOf(certificate.der, dtlsCrypto),
+      udpPort: sockets.port,
+      tcpPort: sockets.port,
+      crypto: "node:crypto",
+      sending: "sendto",
+    });
+    return host;
+  }
+
+  private constructor(options: WorkerOptions, tell: (message: FromWorker) => void, table: TransportTable) {
+    this.#options = options;
+    this.#tell = tell;
+    this.#table = table;
+    this.#timers.push(
+      every(tickInterval, () => this.#tick()),
+      every(streamInterval, () => this.#tellStreams()),
+      every(reportInterval, () => this.#report()),
+    );
+  }
+
+  obey(message: ToWorker): void {
+    switch (message.type) {
+      case "publish":
+      case "view":
+        this.#open(message);
+        break;
+      case "restart":
+        this.#peers.get(message.peer)?.transport.restart(message.transport);
+        break;
+      case "prefer": {
+        const { peer, type: _, ...wish } = message;
+        this.#peers.get(peer)?.prefer(wish, now());
+        break;
+      }
+      case "close":
+        this.#peers.get(message.peer)?.transport.close();
+        break;
+      default:
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const stop of this.#timers) stop();
+    for (const peer of [...this.#peers.values()]) peer.transport.close("the server stops");
+    await this.#sockets?.stop();
+  }
+
+  // Peers
+
+  #open(message: Extract<ToWorker, { type: "publish" | "view" }>): void {
+    const { peer: number, transport: parameters } = message;
+    if (this.#isFull(message.type)) {
+      this.#tell({ type: "refused", peer: number, reason: this.#stopping ? "stopping" : "full" });
+      return;
+    }
+    const peer = new HostedPeer(message);
+    let transport: PeerTransport;
+    try {
+      transport = this.#table.add(
+        parameters,
+        {
+          connected: (at) => this.#connected(peer, at),
+          lost: () => this.#tell({ type: "lost", peer: number }),
+          closed: (reason) => this.#closed(peer, reason),
+          rtp: (packet, at) => peer.receivedRtp(packet, at),
+          rtcp: (compound, at) => peer.receivedRtcp(compound, at),
+        },
+        now(),
+      );
+    } catch {
+      this.#tell({ type: "refused", peer: number, reason: "full" });
+      return;
+    }
+    peer.transport = transport;
+    this.#peers.set(number, peer);
+    if (peer.role === "publisher") this.#publishers += 1;
+    this.#tell({ type: "opened", peer: number });
+  }
+
+  #isFull(type: "publish" | "view"): boolean {
+    const { publishers, viewers, packetsPerSecond } = this.#options.limits;
+    if (this.#stopping) return true;
+    if (type === "publish") return this.#publishers >= publishers;
+    if (this.#peers.size - this.#publishers >= viewers) return true;
+    return this.#packetsPerSecond > packetsPerSecond * fullAt || this.#recentLag > lagOfRefusing;
+  }
+
+  #connected(peer: HostedPeer, at: number): void {
+    this.#tell({ type: "connected", peer: peer.number });
+    peer.heardAt = at;
+    peer.vanished = false;
+    if (peer.stream !== undefined) return;
+    const stream = this.#stream(peer.name);
+    peer.stream = stream;
+    if (peer.message.type === "view") {
+      peer.viewer = stream.addViewer(peer.message.tracks, peer, at);
+      return;
+    }
+    for (const other of this.#peers.values())
+      if (other !== peer && other.role === "publisher" && other.stream === stream) {
+        other.stream = undefined;
+        other.transport.close("replaced");
+      }
+    stream.setPublisher(peer.message.tracks, peer, at);
+  }
+
+  #closed(peer: HostedPeer, reason: string): void {
+    if (this.#peers.delete(peer.number) && peer.role === "publisher") this.#publishers -= 1;
+    this.#tell({ type: "closed", peer: peer.number, reason });
+    const { stream, viewer } = peer;
+    if (stream === undefined) return;
+    if (viewer !== undefined) stream.removeViewer(viewer, now());
+    else stream.publisherGone();
+    if (!stream.live && stream.viewers === 0) {
+      this.#streams.delete(peer.name);
+      this.#forwardedBefore += stream.counters.forwarded;
+    }
+  }
+
+  #stream(name: string): Stream {
+    let stream = this.#streams.get(name);
+    if (stream === undefined) {
+      const layerChanged = (viewer: number, rid: string): void => this.#layerChanged(name, viewer, rid);
+      stream = new Stream({ publisherBitrate: this.#options.limits.publisherBitrate, layerChanged });
+      stream.shed(this.#shed, now());
+      this.#streams.set(name, stream);
+    }
+    return stream;
+  }
+
+  #layerChanged(name: string, viewer: number, rid: string): void {
+    for (const peer of this.#peers.values())
+      if (peer.name === name && peer.viewer?.number === viewer)
+        this.#tell({ type: "layer", peer: peer.number, rid });
+  }
+
+  // Time
+
+  #tick(): void {
+    const at = now();
+    this.#lag.tick(performance.now());
+    const { nextDeadline } = this.#table;
+    if (nextDeadline !== undefined && nextDeadline <= at) this.#table.tick(at);
+    for (const stream of this.#streams.values()) stream.tick(at);
+  }
+
+  #tellStreams(): void {
+    const at = now();
+    for (const peer of this.#peers.values()) {
+      if (peer.role !== "publisher" || peer.stream === undefined) continue;
+      const { audioBitrate } = peer.stream;
+      this.#tell({ type: "stream", stream: peer.name, layers: peer.stream.layers(), audioBitrate });
+      const silent = at - peer.heardAt > silentAfter;
+      if (silent === peer.vanished || peer.transport.state !== "connected") continue;
+      peer.vanished = silent;
+      this.#tell({ type: silent ? "lost" : "connected", peer: peer.number });
+    }
+  }
+
+  #report(): void {
+    let forwarded = this.#forwardedBefore;
+    for (const stream of this.#streams.values()) forwarded += stream.counters.forwarded;
+    this.#packetsPerSecond = ((forwarded - this.#forwarded) * 1_000) / reportInterval;
+    this.#forwarded = forwarded;
+    this.#recentLag = this.#lag.read();
+    this.#balance();
+    this.#tell({
+      type: "report",
+      report: {
+        publishers: this.#publishers,
+        viewers: this.#peers.size - this.#publishers,
+        packetsPerSecond: this.#packetsPerSecond,
+        lag: this.#recentLag,
+        counters: this.#counters(),
+      },
+    });
+  }
+
+  /** The newest viewers lose video before anybody stalls, and get it back. */
+  #balance(): void {
+    const { packetsPerSecond } = this.#options.limits;
+    const over = this.#packetsPerSecond > packetsPerSecond || this.#recentLag > lagOfShedding;
+    const shed = over ? Math.min(0.9, this.#shed + 0.1) : Math.max(0, this.#shed - 0.05);
+    if (shed === this.#shed) return;
+    this.#shed = shed;
+    for (const stream of this.#streams.values()) stream.shed(shed, now());
+  }
+
+  #counters(): Record<string, number> {
+    const counters: Record<string, number> = { forwarded: this.#forwarded };
+    for (const stream of this.#streams.values())
+      for (const [name, count] of Object.entries(stream.counters))
+        if (name !== "forwarded") counters[name] = (counters[name] ?? 0) + count;
+    for (const [reason, count] of Object.entries(this.#table.drops.counts)) counters[`drop_${reason}`] = count;
+    return counters;
+  }
+}

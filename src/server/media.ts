@@ -1,0 +1,132 @@
+import { availableParallelism } from "node:os";
+import { covers } from "../protocol/address-pattern.ts";
+import type { LoadedSettings } from "../config/load.ts";
+import type { WorkerOptions } from "../media/control.ts";
+import { MediaFleet } from "../media/fleet/fleet.ts";
+import type { Authenticate } from "../media/http/media-http.ts";
+import { MediaHttp } from "../media/http/media-http.ts";
+import type { LocalCandidate } from "../media/service.ts";
+import { MediaStreams } from "../media/streams/media-streams.ts";
+import { isLoopback } from "../net/client-address.ts";
+import { after } from "../net/clock.ts";
+import { random } from "../net/crypto.ts";
+import { interfaceAddresses } from "../net/interfaces.ts";
+import { bundledBun, mediaWorkerModule } from "../package-info.ts";
+import type { HealthPart } from "../telemetry/health.ts";
+import { joinIceServers } from "./ice-servers.ts";
+import { openPorts } from "./ports.ts";
+import type { CoreContext, Part, Service } from "./service.ts";
+
+/** Addresses that a client is told of at most: each costs it checks. */
+const mostAddresses = 6;
+
+/** The media server: WHIP, WHEP, and the workers that carry media. */
+export const media: Part = {
+  start: async (context) => {
+    const { media } = context.settings;
+    if (!media.enabled) return undefined;
+    const bun = bundledBun();
+    if (bun === undefined) {
+      context.log.warn("the media server is off: its workers need Bun, which the package `bun` brings");
+      return undefined;
+    }
+    return await startMedia(context, bun);
+  },
+};
+
+async function startMedia(context: CoreContext, bun: string): Promise<Service> {
+  const { settings, log, now } = context;
+  const { media } = settings;
+  const wanted = { "media.port": media.port };
+  const listen = listenAddresses(context);
+  const count = media.workers > 0 ? media.workers : Math.max(1, availableParallelism() - 1);
+  const streams: { current?: MediaStreams } = {};
+  const fleet = await openPorts(context, wanted, ({ "media.port": port }) => {
+    const { portable, limits } = media;
+    const options: WorkerOptions = { listen, port, portable, limits };
+    return MediaFleet.start({
+      command: { bun, module: mediaWorkerModule },
+      workers: count,
+      options,
+      heard: (worker, message) => streams.current?.heard(worker, message),
+      died: (worker, reason) => {
+        log.error({ worker, reason }, "a media worker ended: it is started again");
+        streams.current?.workerDied(worker);
+      },
+      restarted: (worker) => log.info({ worker }, "a media worker took the place of one that ended"),
+    });
+  });
+  const addresses = announced(settings, listen);
+  const made = new MediaStreams(
+    {
+      now,
+      workers: fleet.size,
+      worker: (number) => {
+        const worker = fleet.worker(number);
+        return worker && { ...worker.started, report: worker.report };
+      },
+      post: (number, message) => fleet.post(number, message),
+      random,
+      after,
+    },
+    {
+      linger: media.linger,
+      takesOver: (name) => covers(patternsOf(media.takeover), { kind: "stream", name }),
+      candidates: ({ udpPort, tcpPort }) => [
+        ...addresses.map((address): LocalCandidate => ({ protocol: "udp", address, port: udpPort })),
+        ...addresses.map((address): LocalCandidate => ({ protocol: "tcp", address, port: tcpPort })),
+      ],
+    },
+  );
+  streams.current = made;
+  const http = new MediaHttp(
+    {
+      service: made,
+      authenticate: authenticate(context),
+      iceServers: () => joinIceServers([]).servers,
+      allowsOrigin: () => true,
+      ssrc: () => Buffer.from(random(4), "base64url").readUInt32BE() || 1,
+    },
+    { codecs: media.codecs, publisherBitrate: media.limits.publisherBitrate },
+  );
+  for (const { udpPort, crypto, sending } of fleet.started)
+    log.info({ port: udpPort, addresses, crypto, sending }, "media worker");
+  return {
+    fetch: (request) => http.fetch(request),
+    health: () => shown(fleet),
+    revoke: (user, device) => made.revoke(user, device),
+    stop: () => fleet.stop(),
+  };
+}
+
+function shown(fleet: MediaFleet): HealthPart {
+  const workers = fleet.started.map(({ udpPort, crypto, sending }) => ({ port: udpPort, crypto, sending }));
+  return { name: "media", state: { workers }, ok: workers.length === fleet.size };
+}
+
+function patternsOf(names: readonly string[]): string[] {
+  return names.map((name) => `stream:${name}`);
+}
+
+/** Where the workers listen: in development mode at this machine's own addresses, for Firefox takes no loopback address. */
+function listenAddresses({ settings, host }: CoreContext): string[] {
+  const { media, dev } = settings;
+  if (media.listen.length > 0) return [...media.listen];
+  if (!dev) return interfaceAddresses().some(({ family }) => family === "IPv6") ? ["0.0.0.0", "::"] : ["0.0.0.0"];
+  return [host === "localhost" ? "127.0.0.1" : host];
+}
+
+/** The addresses that clients are told: configured ones, else those that are listened on, a wildcard standing for the interfaces'. */
+function announced({ media, dev }: LoadedSettings, listen: readonly string[]): string[] {
+  if (media.publicAddresses.length > 0) return [...media.publicAddresses];
+  const six = (text: string): boolean => text.includes(":");
+  const outside = interfaceAddresses().filter(
+    ({ address, internal }) => (dev || !internal) && !address.startsWith("fe80:"),
+  );
+  const found = listen.flatMap((address) => {
+    if (address !== "0.0.0.0" && address !== "::") return [address];
+    const own = outside.map((one) => one.address).filter((one) => six(one) === six(address));
+    return own.length > 0 ? own : six(address) ? [] : ["127.0.0.1"];
+  });
+  return [...new Set(found)].sort((one, other) => Number(isLoopback(one)) - Number(isLoopback(other))).slice(0, mostAddresses);
+}
