@@ -24,7 +24,8 @@ export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
   return new BunUdpSocket(socket, six, receiveBuffer);
 }
 
-class BunUdpSocket implements UdpSocket {
+/** See {@link bindBunUdp}. */
+export class BunUdpSocket implements UdpSocket {
   readonly address: string;
   readonly port: number;
   readonly dontFragment?: (on: boolean) => void;
@@ -53,9 +54,13 @@ class BunUdpSocket implements UdpSocket {
     return this.sendPart(bytes, bytes.length, this.target(port, address));
   }
 
-  target(port: number, address: string): UdpTarget {
-    const target: BunTarget = { port, address, native: NativeAddress.of(port, address) };
-    return target;
+  /** The number that the system knows the socket by; -1 once it is closed. */
+  get descriptor(): number {
+    return this.#descriptor;
+  }
+
+  target(port: number, address: string): BunTarget {
+    return new BunTarget(port, address);
   }
 
   sendPart(bytes: Uint8Array, length: number, target: UdpTarget): boolean {
@@ -70,12 +75,33 @@ class BunUdpSocket implements UdpSocket {
     }
   }
 
+  /**
+   * Sends datagrams, each named by its bytes, port and address. How many the system took: fewer when its buffer is full. Throws when it refuses one.
+   */
+  sendMany(list: readonly (Uint8Array | number | string)[]): number {
+    return this.#socket.closed ? 0 : this.#socket.sendMany(list as Uint8Array[]);
+  }
+
   close(): void {
     this.#descriptor = -1;
     this.#socket.close();
   }
 }
 
-interface BunTarget extends UdpTarget {
+/** Where to send, and what a batch keeps for it. */
+export class BunTarget implements UdpTarget {
+  readonly port: number;
+  readonly address: string;
   readonly native: NativeAddress | undefined;
+  /** The first and the last packet that waits for it in a batch; -1 for none. Only the batch sets them. */
+  first = -1;
+  last = -1;
+  /** False once the system has refused to cut a message to it into datagrams. */
+  segments = true;
+
+  constructor(port: number, address: string) {
+    this.port = port;
+    this.address = address;
+    this.native = NativeAddress.of(port, address);
+  }
 }

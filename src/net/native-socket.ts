@@ -1,9 +1,12 @@
-import { dlopen, FFIType, ptr } from "bun:ffi";
+import { dlopen, FFIType, type Pointer, ptr, read } from "bun:ffi";
 import { parseAddress } from "../shared/ip-address.ts";
 
 /** Linux' numbers of what can be set here. */
 const options = {
   receiveBuffer: [1, 8],
+  sendBuffer: [1, 7],
+  /** Beyond what the system allows, for those that may. */
+  sendBufferForce: [1, 32],
   /** Whether the kernel reports ICMP errors of one peer at the next send to any other. */
   reportErrors4: [0, 11],
   reportErrors6: [41, 25],
@@ -13,6 +16,8 @@ const options = {
   /** 0: fragment where needed; 2: set DF. */
   pathMtu4: [0, 10],
   pathMtu6: [41, 23],
+  /** Bytes of the datagrams that the kernel cuts what is sent into; 0 for none. */
+  segment: [17, 103],
 } as const;
 
 /** MSG_DONTWAIT and MSG_NOSIGNAL. */
@@ -88,6 +93,23 @@ export function sendNative(
 
 const nothing = new Uint8Array(1);
 
+/** Numbers of errors that {@link sendMessages} tells apart. */
+export const errorNumber = { again: 11, noBuffers: 105 } as const;
+
+/**
+ * Sends so many messages of the array of `mmsghdr` at once; how many left, or less than 0 when the system refused the first. The descriptor
+ * must be that of an open socket.
+ */
+export function sendMessages(descriptor: number, messages: Pointer, count: number): number {
+  return library === undefined ? -1 : library.symbols.sendmmsg(descriptor, messages, count, sendFlags);
+}
+
+/** The number of the error that the last call of this module gave; 0 where it can't be told. Only right after the call. */
+export function lastError(): number {
+  const at = library?.symbols.__errno_location();
+  return typeof at === "number" ? read.i32(at) : 0;
+}
+
 function open() {
   if (process.platform !== "linux") return undefined;
   const { i32, u32, u64, i64_fast, ptr: pointer } = FFIType;
@@ -96,6 +118,8 @@ function open() {
     try {
       return dlopen(name, {
         setsockopt: { args: [i32, i32, i32, pointer, u32], returns: i32 },
+        sendmmsg: { args: [i32, pointer, u32, i32], returns: i32 },
+        __errno_location: { args: [], returns: pointer },
         sendto: { args: [i32, pointer, u64, i32, pointer, u32], returns: i64_fast },
       });
     } catch {

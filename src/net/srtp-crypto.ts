@@ -5,6 +5,7 @@ import { createCipheriv, createDecipheriv, createHmac, createSecretKey, timingSa
  * into new bytes.
  */
 export const srtpCrypto = {
+  name: "node:crypto",
   keyStream: (key: Uint8Array, iv: Uint8Array, length: number): Uint8Array =>
     createCipheriv(`aes-${key.length * 8}-ctr`, key, iv).update(new Uint8Array(length)),
   gcm: (key: Uint8Array): GcmCipher => new GcmCipher(key),

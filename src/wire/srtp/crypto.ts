@@ -34,6 +34,8 @@ export interface PacketCipher {
    * is authenticated; `suffix`: authenticated behind that for GCM (RFC 7714 §9.3), behind the packet for HMAC.
    */
   open(packet: Uint8Array, clearBytes: number, iv: Uint8Array, trailer: Uint8Array): Uint8Array | undefined;
+  /** Wipes the key and frees what holds it. The cipher must not be used afterwards; closing it again does nothing. */
+  close?(): void;
 }
 
 export const noBytes: Uint8Array = new Uint8Array(0);

@@ -31,6 +31,7 @@ export class SrtpReceiver {
   readonly #sources = new Map<number, ReplayWindow>();
   readonly #rtcpSources = new Map<number, ReplayWindow>();
   readonly #trailer = new Uint8Array(4);
+  #closed = false;
 
   /** Throws a RangeError for a key of a wrong length. */
   constructor(
@@ -47,6 +48,7 @@ export class SrtpReceiver {
 
   /** Opens a packet of RTP. A source is only kept once one packet of it was authentic. */
   unprotect(sealed: Uint8Array): OpenedRtp | Refused {
+    if (this.#closed) return "forged";
     const header = parseHeader(sealed);
     const { cipher, gcm } = this.#rtp;
     if (header === undefined || sealed.length < header.length + cipher.tagBytes) return "malformed";
@@ -70,6 +72,7 @@ export class SrtpReceiver {
 
   /** Opens a compound packet of RTCP (RFC 3711 §3.4). What isn't encrypted is refused. */
   unprotectRtcp(sealed: Uint8Array): Uint8Array | Refused {
+    if (this.#closed) return "forged";
     const { cipher, gcm } = this.#rtcp;
     const { tagBytes } = cipher;
     const wordAt = gcm ? sealed.length - 4 : sealed.length - tagBytes - 4;
@@ -94,5 +97,12 @@ export class SrtpReceiver {
     window.mark(index);
     if (first) this.#rtcpSources.set(ssrc, window);
     return opened;
+  }
+
+  /** Wipes the keys. Whatever comes counts as forged from now on. */
+  close(): void {
+    this.#closed = true;
+    this.#rtp.cipher.close?.();
+    this.#rtcp.cipher.close?.();
   }
 }

@@ -32,6 +32,7 @@ export class SrtpSender {
   readonly #span: number;
   readonly #trailer = new Uint8Array(4);
   #rtcpIndex = 0;
+  #closed = false;
 
   /** `span`: how many packets behind the newest of an SSRC may still be sealed. Throws a RangeError for a key of a wrong length. */
   constructor(
@@ -60,7 +61,7 @@ export class SrtpSender {
 
   /**
    * Seals a packet whose header stands at `at` in `target`, and answers the bytes of the whole packet. Undefined where the SSRC and index were
-   * used with other bytes, the index is too old, or the key has too many SSRCs.
+   * used with other bytes, the index is too old, the key has too many SSRCs, or the session is closed.
    */
   protect(
     target: Uint8Array,
@@ -69,6 +70,7 @@ export class SrtpSender {
     payload: SealedPayload,
     index: number,
   ): number | undefined {
+    if (this.#closed) return undefined;
     const ssrc = readU32(target, at + 8);
     let source = this.#sources.get(ssrc);
     if (source === undefined) {
@@ -88,9 +90,9 @@ export class SrtpSender {
     return headerBytes + length + cipher.tagBytes;
   }
 
-  /** Seals a compound packet (RFC 3711 §3.4). Undefined where the key has sealed all that it may. */
+  /** Seals a compound packet (RFC 3711 §3.4). Undefined where the key has sealed all that it may, or the session is closed. */
   protectRtcp(packet: Uint8Array): Uint8Array | undefined {
-    if (this.#rtcpIndex >= mostRtcp || packet.length < rtcpHeaderBytes) return undefined;
+    if (this.#closed || this.#rtcpIndex >= mostRtcp || packet.length < rtcpHeaderBytes) return undefined;
     const index = this.#rtcpIndex;
     this.#rtcpIndex++;
     const { cipher, gcm } = this.#rtcp;
@@ -105,6 +107,13 @@ export class SrtpSender {
     if (!gcm) sealed.copyWithin(packet.length + 4, packet.length, packet.length + cipher.tagBytes);
     sealed.set(word, gcm ? packet.length + cipher.tagBytes : packet.length);
     return sealed;
+  }
+
+  /** Wipes the keys. Nothing can be sealed any more. */
+  close(): void {
+    this.#closed = true;
+    this.#rtp.cipher.close?.();
+    this.#rtcp.cipher.close?.();
   }
 }
 

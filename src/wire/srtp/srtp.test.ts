@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { srtpCrypto } from "../../net/srtp-crypto.ts";
+import { openSrtpCrypto } from "../../net/open-srtp-crypto.ts";
+import { srtpCrypto as portableCrypto } from "../../net/srtp-crypto.ts";
 import { writeFixedHeader } from "../rtp/packet.ts";
-import { noBytes } from "./crypto.ts";
+import { noBytes, type SrtpCrypto } from "./crypto.ts";
 import { IvMaker } from "./iv.ts";
 import { type SrtpProfile, srtpKeySize, srtpProfile } from "./profile.ts";
 import { SrtpReceiver } from "./receiver.ts";
@@ -9,6 +10,16 @@ import { type SealedPayload, SrtpSender } from "./sender.ts";
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(/\s/g, ""), "hex"));
 const profiles = Object.values(srtpProfile);
+const fastest = await openSrtpCrypto();
+/** Whatever holds for one of them must hold for the other. */
+const implementations: readonly (readonly [name: string, crypto: SrtpCrypto])[] = [
+  [portableCrypto.name, portableCrypto],
+  ...(fastest === portableCrypto ? [] : [[fastest.name, fastest] as const]),
+];
+
+test("without acceleration, node:crypto seals", async () => {
+  expect((await openSrtpCrypto(true)).name).toBe("node:crypto");
+});
 
 function secret(profile: SrtpProfile, first = 1) {
   const { key, salt } = srtpKeySize[profile];
@@ -32,7 +43,7 @@ function seal(sender: SrtpSender, index: number, of: SealedPayload, ssrc = 7): U
   return length === undefined ? undefined : target.subarray(0, length);
 }
 
-describe("vectors", () => {
+describe.each(implementations)("vectors, by %s", (_, srtpCrypto) => {
   test("RFC 3711 B.3: key derivation", () => {
     const key = hex("E1F97A0D3E018BE0D64FA32C06DE4139");
     const iv = (label: number) => {
@@ -75,7 +86,11 @@ describe("vectors", () => {
   });
 });
 
-describe.each(profiles)("profile %d", (profile) => {
+const cases = implementations.flatMap(([name, crypto]) =>
+  profiles.map((profile) => [profile, name, crypto] as const),
+);
+
+describe.each(cases)("profile %d, by %s", (profile, _, srtpCrypto) => {
   const pair = () => ({
     sender: new SrtpSender(srtpCrypto, profile, secret(profile)),
     receiver: new SrtpReceiver(srtpCrypto, profile, secret(profile)),
@@ -122,6 +137,20 @@ describe.each(profiles)("profile %d", (profile) => {
     expect(receiver.unprotectRtcp(sender.protectRtcp(report)!)).toEqual(report);
   });
 
+  test("closed, it seals and opens nothing, and closing again does nothing", () => {
+    const { sender, receiver } = pair();
+    const sealed = seal(sender, 5, payload("one"))!;
+    const report = sender.protectRtcp(new Uint8Array(16))!;
+    for (let time = 0; time < 2; time++) {
+      sender.close();
+      receiver.close();
+      expect(seal(sender, 6, payload("two"))).toBeUndefined();
+      expect(sender.protectRtcp(new Uint8Array(16))).toBeUndefined();
+      expect(receiver.unprotect(sealed)).toBe("forged");
+      expect(receiver.unprotectRtcp(report)).toBe("forged");
+    }
+  });
+
   test("sources are bounded, and none makes room for another", () => {
     const { receiver } = pair();
     for (let ssrc = 0; ssrc < 65; ssrc++) {
@@ -139,7 +168,7 @@ describe.each(profiles)("profile %d", (profile) => {
 
 describe("rules 1 and 27: nothing is sealed twice with different bytes", () => {
   const sender = () =>
-    new SrtpSender(srtpCrypto, srtpProfile.aeadAes128Gcm, secret(srtpProfile.aeadAes128Gcm), 64);
+    new SrtpSender(fastest, srtpProfile.aeadAes128Gcm, secret(srtpProfile.aeadAes128Gcm), 64);
 
   test("a repeat with the same bytes is the same packet; with others it is refused", () => {
     const s = sender();

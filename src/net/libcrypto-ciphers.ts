@@ -1,0 +1,243 @@
+import { type Pointer, ptr } from "bun:ffi";
+import { timingSafeEqual } from "node:crypto";
+import { FixedMemory } from "./fixed-memory.ts";
+import { controlCommand, type Libcrypto } from "./libcrypto.ts";
+
+/** The ciphers of SRTP on libcrypto. Native code checks no bounds: whoever calls these has checked lengths and offsets. */
+export interface NativeCipher {
+  readonly tagBytes: number;
+  readonly ivBytes: number;
+  /** As `PacketCipher` says. False where any call failed: what stands in the target then must not be sent. */
+  seal(
+    target: Uint8Array,
+    at: number,
+    clearBytes: number,
+    body: Uint8Array,
+    bodyAt: number,
+    bodyBytes: number,
+    iv: Uint8Array,
+    trailer: Uint8Array,
+  ): boolean;
+  /** As `PacketCipher` says, for packets of up to {@link mostPacketBytes} that are no shorter than their parts. */
+  open(packet: Uint8Array, clearBytes: number, iv: Uint8Array, trailer: Uint8Array): Uint8Array | undefined;
+  /** What to release when the cipher isn't needed any more. */
+  readonly handles: NativeHandles;
+}
+
+/** No datagram is larger. */
+export const mostPacketBytes = 65_536;
+
+const digestBytes = 20;
+/** Written by libcrypto, read by nobody: how many bytes a call gave. */
+const count = new FixedMemory(8);
+/** Where packets are opened. They are copied from there once they are authentic. */
+const scratch = new FixedMemory(mostPacketBytes);
+const digest = new FixedMemory(digestBytes);
+
+/** What a cipher holds outside of JavaScript's memory, and the keys to make more of it: contexts are made when they are first used. */
+export class NativeHandles {
+  readonly #library: Libcrypto;
+  readonly #keys: readonly Uint8Array[];
+  readonly #ciphers: Pointer[] = [];
+  readonly #macs: Pointer[] = [];
+  #released = false;
+
+  /** Copies the keys: one for the cipher, and one for HMAC. */
+  constructor(library: Libcrypto, ...keys: readonly Uint8Array[]) {
+    this.#library = library;
+    this.#keys = keys.map((key) => {
+      const copy = new Uint8Array(new ArrayBuffer(key.length));
+      copy.set(key);
+      return copy;
+    });
+  }
+
+  /** A context that holds the first key. Undefined where the library refuses, or after {@link release}. */
+  cipher(algorithm: ReturnType<Libcrypto["EVP_sha1"]>, init: Libcrypto["EVP_EncryptInit_ex"]) {
+    const [key] = this.#keys;
+    if (this.#released || key === undefined) return undefined;
+    const context = pointerOf(this.#library.EVP_CIPHER_CTX_new());
+    if (context === undefined) return undefined;
+    this.#ciphers.push(context);
+    return init(context, pointerOf(algorithm) ?? null, null, ptr(key), null) === 1 ? context : undefined;
+  }
+
+  /** An HMAC-SHA1 context that holds the second key. Undefined as for {@link cipher}. */
+  mac(): Pointer | undefined {
+    const [, key] = this.#keys;
+    if (this.#released || key === undefined) return undefined;
+    const context = pointerOf(this.#library.HMAC_CTX_new());
+    const sha1 = pointerOf(this.#library.EVP_sha1());
+    if (context === undefined || sha1 === undefined) return undefined;
+    this.#macs.push(context);
+    return this.#library.HMAC_Init_ex(context, ptr(key), key.length, sha1, null) === 1 ? context : undefined;
+  }
+
+  /** Frees the contexts, which wipes what they hold, and wipes the keys. May be called again. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    for (const context of this.#ciphers) this.#library.EVP_CIPHER_CTX_free(context);
+    for (const context of this.#macs) this.#library.HMAC_CTX_free(context);
+    for (const key of this.#keys) key.fill(0);
+  }
+}
+
+/** AES-GCM (RFC 7714). */
+export class NativeGcm implements NativeCipher {
+  readonly tagBytes = 16;
+  readonly ivBytes = 12;
+  readonly handles: NativeHandles;
+  readonly #library: Libcrypto;
+  readonly #algorithm: ReturnType<Libcrypto["EVP_aes_128_gcm"]>;
+  #sealing: Pointer | undefined;
+  #opening: Pointer | undefined;
+
+  constructor(library: Libcrypto, key: Uint8Array) {
+    this.#library = library;
+    this.handles = new NativeHandles(library, key);
+    this.#algorithm = key.length === 32 ? library.EVP_aes_256_gcm() : library.EVP_aes_128_gcm();
+  }
+
+  seal(
+    target: Uint8Array,
+    at: number,
+    clearBytes: number,
+    body: Uint8Array,
+    bodyAt: number,
+    bodyBytes: number,
+    iv: Uint8Array,
+    trailer: Uint8Array,
+  ): boolean {
+    const library = this.#library;
+    this.#sealing ??= this.handles.cipher(this.#algorithm, library.EVP_EncryptInit_ex);
+    const context = this.#sealing;
+    if (context === undefined) return false;
+    const packet = behind(ptr(target), at);
+    const bodyOut = behind(packet, clearBytes);
+    const tag = behind(bodyOut, bodyBytes);
+    return (
+      library.EVP_EncryptInit_ex(context, null, null, null, ptr(iv)) === 1 &&
+      (clearBytes === 0 ||
+        library.EVP_EncryptUpdate(context, null, count.pointer, packet, clearBytes) === 1) &&
+      (trailer.length === 0 ||
+        library.EVP_EncryptUpdate(context, null, count.pointer, ptr(trailer), trailer.length) === 1) &&
+      (bodyBytes === 0 ||
+        library.EVP_EncryptUpdate(context, bodyOut, count.pointer, behind(ptr(body), bodyAt), bodyBytes) ===
+          1) &&
+      library.EVP_EncryptFinal_ex(context, tag, count.pointer) === 1 &&
+      library.EVP_CIPHER_CTX_ctrl(context, controlCommand.getTag, this.tagBytes, tag) === 1
+    );
+  }
+
+  open(packet: Uint8Array, clearBytes: number, iv: Uint8Array, trailer: Uint8Array): Uint8Array | undefined {
+    const library = this.#library;
+    this.#opening ??= this.handles.cipher(this.#algorithm, library.EVP_DecryptInit_ex);
+    const context = this.#opening;
+    if (context === undefined) return undefined;
+    const bodyBytes = packet.length - clearBytes - this.tagBytes;
+    const clear = ptr(packet);
+    const body = behind(clear, clearBytes);
+    const bodyOut = scratch.at(clearBytes);
+    const authentic =
+      library.EVP_DecryptInit_ex(context, null, null, null, ptr(iv)) === 1 &&
+      (clearBytes === 0 ||
+        library.EVP_DecryptUpdate(context, null, count.pointer, clear, clearBytes) === 1) &&
+      (trailer.length === 0 ||
+        library.EVP_DecryptUpdate(context, null, count.pointer, ptr(trailer), trailer.length) === 1) &&
+      (bodyBytes === 0 ||
+        library.EVP_DecryptUpdate(context, bodyOut, count.pointer, body, bodyBytes) === 1) &&
+      library.EVP_CIPHER_CTX_ctrl(context, controlCommand.setTag, this.tagBytes, behind(body, bodyBytes)) ===
+        1 &&
+      library.EVP_DecryptFinal_ex(context, behind(bodyOut, bodyBytes), count.pointer) === 1;
+    return authentic ? opened(packet, clearBytes, bodyBytes) : undefined;
+  }
+}
+
+/** AES-128 in counter mode with HMAC-SHA1 of 80 bits (RFC 3711). */
+export class NativeCounterMode implements NativeCipher {
+  readonly tagBytes = 10;
+  readonly ivBytes = 16;
+  readonly handles: NativeHandles;
+  readonly #library: Libcrypto;
+  readonly #tag = digest.bytes.subarray(0, this.tagBytes);
+  /** Encrypts and decrypts: in counter mode both are the same. */
+  #cipher: Pointer | undefined;
+  #mac: Pointer | undefined;
+
+  constructor(library: Libcrypto, key: Uint8Array, authenticationKey: Uint8Array) {
+    this.#library = library;
+    this.handles = new NativeHandles(library, key, authenticationKey);
+  }
+
+  seal(
+    target: Uint8Array,
+    at: number,
+    clearBytes: number,
+    body: Uint8Array,
+    bodyAt: number,
+    bodyBytes: number,
+    iv: Uint8Array,
+    trailer: Uint8Array,
+  ): boolean {
+    const packet = behind(ptr(target), at);
+    const sealed =
+      this.#crypt(behind(packet, clearBytes), behind(ptr(body), bodyAt), bodyBytes, iv) &&
+      this.#authenticate(packet, clearBytes + bodyBytes, trailer);
+    if (sealed) target.set(this.#tag, at + clearBytes + bodyBytes);
+    return sealed;
+  }
+
+  open(packet: Uint8Array, clearBytes: number, iv: Uint8Array, trailer: Uint8Array): Uint8Array | undefined {
+    const from = ptr(packet);
+    const tagAt = packet.length - this.tagBytes;
+    const bodyBytes = tagAt - clearBytes;
+    const authentic =
+      this.#authenticate(from, tagAt, trailer) && timingSafeEqual(this.#tag, packet.subarray(tagAt));
+    if (!authentic) return undefined;
+    return this.#crypt(scratch.at(clearBytes), behind(from, clearBytes), bodyBytes, iv)
+      ? opened(packet, clearBytes, bodyBytes)
+      : undefined;
+  }
+
+  #crypt(to: Pointer, from: Pointer, length: number, iv: Uint8Array): boolean {
+    const library = this.#library;
+    this.#cipher ??= this.handles.cipher(library.EVP_aes_128_ctr(), library.EVP_EncryptInit_ex);
+    const context = this.#cipher;
+    if (context === undefined) return false;
+    return (
+      library.EVP_EncryptInit_ex(context, null, null, null, ptr(iv)) === 1 &&
+      (length === 0 || library.EVP_EncryptUpdate(context, to, count.pointer, from, length) === 1)
+    );
+  }
+
+  /** Writes the HMAC of so many bytes and the trailer to `digest`. */
+  #authenticate(from: Pointer, length: number, trailer: Uint8Array): boolean {
+    this.#mac ??= this.handles.mac();
+    const context = this.#mac;
+    if (context === undefined) return false;
+    const library = this.#library;
+    return (
+      library.HMAC_Init_ex(context, null, 0, null, null) === 1 &&
+      (length === 0 || library.HMAC_Update(context, from, length) === 1) &&
+      (trailer.length === 0 || library.HMAC_Update(context, ptr(trailer), trailer.length) === 1) &&
+      library.HMAC_Final(context, digest.pointer, count.pointer) === 1
+    );
+  }
+}
+
+/** The packet without its tag: the header as it came, and the body as it stands in `scratch`. */
+function opened(packet: Uint8Array, clearBytes: number, bodyBytes: number): Uint8Array {
+  const copy = scratch.bytes.slice(0, clearBytes + bodyBytes);
+  copy.set(packet.subarray(0, clearBytes));
+  return copy;
+}
+
+function behind(pointer: Pointer, bytes: number): Pointer {
+  return (pointer + bytes) as Pointer;
+}
+
+/** A pointer beyond 2^53, which Bun gives as a bigint, is of no use to us. */
+function pointerOf(value: Pointer | bigint | null): Pointer | undefined {
+  return typeof value === "number" && value !== 0 ? value : undefined;
+}
