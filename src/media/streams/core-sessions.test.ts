@@ -39,7 +39,7 @@ class World {
     this.sim = new SimCore({}, [], { make });
     this.core = core!;
     const report = { publishers: 0, viewers: 0, packetsPerSecond: 0, lag: 0, counters: {} };
-    const worker = { fingerprint: "sha-256 AA:BB", udpPort: 5000, tcpPort: 5001, report };
+    const worker = { fingerprint: "sha-256 AA:BB", udpPort: 5000, tcpPort: 5001, relay: "", report };
     const sessions = new CoreSessions({
       offers: streamOffers({ ssrc: () => ++this.#ssrc }),
       isPublic: () => false,
