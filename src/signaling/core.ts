@@ -273,6 +273,8 @@ export class Core implements ConnectionHost {
         return this.#watch(device, request, now);
       case "unwatch":
         return this.#unwatch(device, request);
+      case "layer":
+        return this.streams.prefer(device, request, now);
       case "publish":
       case "view":
         return this.draining ? { error: wireError("temporary") } : this.streams.perform(device, request, now);

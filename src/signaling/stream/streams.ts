@@ -3,7 +3,7 @@ import type { WireReason } from "../../protocol/end-reasons.ts";
 import { overLimit } from "../../protocol/error-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
-import type { StreamRequest } from "../../protocol/requests.ts";
+import type { RequestOf, StreamRequest } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import { Device, type DeviceLink, type LinkEnd, type Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
@@ -57,6 +57,7 @@ export class Streams {
   #host: StreamHost | undefined;
   /** The sessions that are active, with their ends of the media server. */
   readonly #sessions = new Map<string, StreamSession>();
+  readonly #ends = new Map<string, StreamEnd>();
   /** Devices that are in no directory, by their users. */
   readonly #unlisted = new Map<string, Set<Device>>();
   readonly #counts = { publish: 0, view: 0 };
@@ -113,6 +114,16 @@ export class Streams {
       this.#join(session, own, host.begin(own, later), later);
     });
     return { ok: { session: session.id } };
+  }
+
+  /** A viewer chooses a layer. */
+  prefer(device: Device, request: RequestOf<"layer">, now: number): Outcome {
+    const { id: _, type: _type, session: id, ...wish } = request;
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.client !== device) return failed("no_session");
+    if (session.role !== "view") return failed("wrong_state", "only a viewer chooses a layer");
+    this.#ends.get(id)?.prefer?.(wish, now);
+    return { ok: {} };
   }
 
   /** True when the grants permit it, or anybody may. The one place that decides, for every protocol. */
@@ -211,8 +222,10 @@ export class Streams {
 
   #join(session: Session, own: StreamSession, end: StreamEnd, now: number): void {
     this.#sessions.set(own.id, own);
+    this.#ends.set(own.id, end);
     this.#counts[own.role] += 1;
     const link = new ServerLink(`media-${own.id}`, end, () => {
+      this.#ends.delete(own.id);
       if (this.#sessions.delete(own.id)) this.#counts[own.role] -= 1;
     });
     const server = new Device({
