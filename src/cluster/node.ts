@@ -140,9 +140,13 @@ export class SignalingNode {
 
   #handOver(cluster: Cluster, now: number): void {
     const { sessions } = this.core;
-    // First: the sessions of their meshes end with them here.
+    // Rooms go first: the sessions of their meshes end here, and the next owner makes new ones. A room that no other node
+    // can take yet keeps its mesh, which only the room's owner can end.
     cluster.rooms.handOver(now);
-    for (const id of sessions.table.ids()) cluster.handover.begin(id, now);
+    for (const id of sessions.table.ids()) {
+      const room = sessions.table.get(id)?.room;
+      if (room === undefined || !cluster.rooms.owns(room)) cluster.handover.begin(id, now);
+    }
     sessions.setup.handOverKeys(now);
   }
 }

@@ -377,6 +377,25 @@ describe("an owner that is lost", () => {
     agree([...all, waiting]);
   });
 
+  test("an owner that leaves while no other node answers keeps the mesh of its room until the room can go", () => {
+    const cluster = build();
+    const everybody = together(cluster, "n1 alice", "n2 bob", "n3 carol");
+    const [owner] = ownerOf(cluster) as [string];
+    const others = three.filter((name) => name !== owner);
+    const mesh = people(cluster, `${owner} dave`, `${owner} erin`);
+    for (const name of others) cluster.hub.down(name);
+    for (const one of mesh) one.ask("join", { room, mode: "mesh" });
+    cluster.pass(4_000);
+    const { core, now } = cluster.node(owner);
+    core.drain(now, 60_000);
+    cluster.pass(3_000);
+    for (const name of others) cluster.hub.up(name);
+    cluster.pass(5_000);
+    expect(ownerOf(cluster)).not.toEqual([owner]);
+    agree([...everybody, ...mesh]);
+    expect(mesh.map(({ sessions }) => [...sessions.values()])).toEqual([["erin"], ["dave"]]);
+  });
+
   test("a message whose reply is due when the room is handed over comes once", () => {
     for (const moves of [false, true]) {
       const cluster = new SimCluster([...three, "n4"]);
