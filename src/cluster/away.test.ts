@@ -166,6 +166,27 @@ describe("a node that is away for a moment", () => {
     expect(alice.last("ended")).toMatchObject({ session, reason: "hangup" });
   });
 
+  test("and to which a device goes just when its call is handed over there: the other end hears that it is back", () => {
+    const cluster = new SimCluster(three);
+    const bob = signIn(cluster, "n1", "bob/phone");
+    const desk = signIn(cluster, "n2", "bob/desk");
+    const alice = signIn(cluster, "n1", "alice/web");
+    signIn(cluster, "n2", "alice/desk");
+    away(cluster, "n2", () => {
+      const { session } = bob.ask("call", { to: "alice" }).ok;
+      alice.ask("accept", { session });
+      cluster.node("n1").core.drain(cluster.now, 10_000);
+      desk.ask("call", { to: "bob/phone" });
+      bob.ask("confirm", { session, device: "web" });
+      bob.drop();
+      cluster.flow();
+      cluster.hub.up("n2");
+      resumeAt(cluster, bob, "n2");
+    });
+    expect(bob.welcome).toMatchObject({ resumed: true, home: "n2" });
+    expect(alice.pushes("peer").map(({ link }) => link)).toEqual(["suspended", "live"]);
+  });
+
   test("and whose device waits for a reply when another run of it ends the call: the device gets one", () => {
     const { cluster, callee: bob, session } = ringing("n1 alice", "n3 bob");
     bob.ask("accept", { session });

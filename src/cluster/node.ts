@@ -278,6 +278,10 @@ class CoreHost implements ClusterHost {
     return this.#sessions.rejoin(device, session, now, rings);
   }
 
+  linkTold(session: string, device: Device): "live" | "suspended" {
+    return this.#sessions.linkTold(session, device);
+  }
+
   release(session: string, now: number): SessionSnapshot | undefined {
     return this.#sessions.release(session, now);
   }

@@ -14,6 +14,8 @@ export interface HandoverHost {
   participants(session: string): Device[];
   /** The caller of a session in which the device rings. */
   rungBy(session: string, device: Device): { user: string; device: string } | undefined;
+  /** The state of the device's link, as the other end was told last. */
+  linkTold(session: string, device: Device): Participant["link"];
   /** Takes the session out of this node. */
   release(session: string, now: number): SessionSnapshot | undefined;
   /** Goes on with a session of another node. */
@@ -134,8 +136,8 @@ export class SessionHandover {
       const { link, user } = device;
       const notice = devices.noticeOf(device);
       const node = link instanceof RemoteLink ? link.node : nodes.name;
-      const state = link.state === "live" ? "live" : "suspended";
-      if (notice !== undefined) participants.push({ node, user, device: notice, link: state });
+      const told = host.linkTold(session, device);
+      if (notice !== undefined) participants.push({ node, user, device: notice, link: told });
     }
     const snapshot = host.release(session, now);
     if (snapshot === undefined) return;
