@@ -167,6 +167,28 @@ describe("a room across nodes", () => {
     expect(ownerOf(cluster)).toEqual([]);
   });
 
+  test("a member that becomes a moderator while its join waits for an owner is one", () => {
+    const cluster = build();
+    const [probe] = together(cluster, "n1 probe") as [RoomPerson];
+    const [owner] = ownerOf(cluster) as [string];
+    probe.ask("leave", { room });
+    cluster.flow();
+    const [, other] = three.filter((name) => name !== owner);
+    cluster.kill(owner);
+    const [alice] = people(cluster, `${other} alice`) as [RoomPerson];
+    alice.ask("join", { room });
+    const grants = { join: ["room:*"], moderate: ["room:*"] };
+    alice.ask("refresh", { token: `alice?${JSON.stringify(grants)}` });
+    cluster.pass(40_000);
+    alice.hear();
+    expect(alice.state).toBe("joined");
+    alice.ask("policy", { room, policy: { lobby: true } });
+    const [bob] = together(cluster, `${other} bob`) as [RoomPerson];
+    alice.hear();
+    expect(bob.state).toBe("lobby");
+    expect([...alice.knocks.values()]).toEqual(["bob"]);
+  });
+
   test("a kick takes the member out, wherever the room is", () => {
     const cluster = build();
     const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
