@@ -64,6 +64,24 @@ describe("a call that is found again while its node is away for a moment", () =>
     expect(alice.pushes("ended")).toHaveLength(1);
   });
 
+  test("and comes back by a handover: the former node forgets its copy, and the device that only that one knew goes on", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n1 alice", "n2 bob");
+    let again = bob;
+    away(cluster, "n1", () => {
+      again = reload(cluster, bob, "n3");
+      cluster.node("n3").core.drain(cluster.now, 10_000);
+    });
+    const { core } = cluster.node("n1");
+    expect(core.stats()).toMatchObject({ sessionsActive: 1, sessionsRinging: 0 });
+    alice.ask("signal", { session, ...offer("v=3") });
+    cluster.flow();
+    expect(sdps(again)).toEqual(["v=3"]);
+    again.ask("hangup", { session });
+    cluster.flow();
+    expect(alice.pushes("ended")).toMatchObject([{ session, reason: "hangup" }]);
+    expect(core.stats()).toMatchObject({ sessionsActive: 0, sessionsRinging: 0 });
+  });
+
   test("knows of no move: the device that the call was to move to hears that the call is lost there", () => {
     const { cluster, caller: alice, callee: phone, session } = inCall("n2 alice", "n1 bob");
     const desk = signIn(cluster, "n3", "bob/desk");
