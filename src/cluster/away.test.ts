@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { inCall, resumeAt, ringing, signIn, three } from "../../test/support/cluster-steps.ts";
+import { inCall, pickUp, resumeAt, ringing, signIn, three } from "../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../test/support/sim-cluster.ts";
 import type { SimClient } from "../../test/support/sim-core.ts";
 
@@ -80,6 +80,16 @@ describe("a call that is found again while its node is away for a moment", () =>
     cluster.flow();
     expect(alice.pushes("ended")).toMatchObject([{ session, reason: "hangup" }]);
     expect(core.stats()).toMatchObject({ sessionsActive: 0, sessionsRinging: 0 });
+  });
+
+  test("and is handed over to where it was found belongs to the run of its caller that found it", () => {
+    const { cluster, caller: alice, callee: bob, session } = ringing("n2 alice", "n1 bob");
+    let again = alice;
+    away(cluster, "n2", () => {
+      cluster.node("n2").core.drain(cluster.now, 10_000);
+      again = reload(cluster, alice, "n1");
+    });
+    pickUp({ cluster, caller: again, callee: bob, session });
   });
 
   test("knows of no move: the device that the call was to move to hears that the call is lost there", () => {

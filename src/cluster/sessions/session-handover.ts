@@ -133,10 +133,11 @@ export class SessionHandover {
     // What happened to the links meanwhile was reported to the former owner, which had given the session away.
     for (const { user, device, link } of participants)
       host.linkNow(id, { user, device: device.id }, link, now);
-    // Devices that only the copy of this node knew.
+    // Devices, or newer runs of them, that only the copy of this node knew.
+    const bound = new Set(host.participants(id).map(addressOf));
     for (const device of former) {
-      const known = participants.some((one) => one.user === device.user && one.device.id === device.id);
-      if (!known && device.link.state !== "closed" && !host.rejoin(device, id, now, ringing.has(device)))
+      if (bound.has(addressOf(device)) || device.link.state === "closed") continue;
+      if (!host.rejoin(device, id, now, ringing.has(device)))
         device.link.deliver({ type: "ended", session: id, reason: "lost" }, now);
     }
     for (const [device, requests] of asked)
@@ -192,4 +193,8 @@ export class SessionHandover {
       if (link instanceof RemoteLink && fit(link.node)) return link.node;
     return [...nodes.live()].filter(fit).sort()[0];
   }
+}
+
+function addressOf({ user, id }: Device): string {
+  return `${user}/${id}`;
 }
