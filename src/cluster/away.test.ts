@@ -92,6 +92,29 @@ describe("a call that is found again while its node is away for a moment", () =>
     pickUp({ cluster, caller: again, callee: bob, session });
   });
 
+  test("and was found twice stays with its last owner, whatever its first one hands over", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n2 alice", "n1 bob");
+    let again = bob;
+    away(cluster, "n2", () => {
+      again = reload(cluster, bob, "n3");
+      cluster.hub.down("n3");
+      again = reload(cluster, again, "n1");
+      again.ask("restart", { session, pair: 1, generation: 1 });
+      cluster.node("n2").core.drain(cluster.now, 10_000);
+    });
+    cluster.hub.up("n3");
+    cluster.pass(1_000);
+    expect(alice.last("session")).toMatchObject({ session, pair: 1, generation: 2 });
+    alice.ask("signal", { session, ...offer("v=1"), generation: 2 });
+    cluster.flow();
+    expect(sdps(again)).toEqual(["v=1"]);
+    again.ask("hangup", { session });
+    cluster.flow();
+    expect(alice.pushes("ended")).toMatchObject([{ session, reason: "hangup" }]);
+    for (const { core } of cluster.nodes.values())
+      expect(core.stats()).toMatchObject({ sessionsActive: 0, sessionsRinging: 0 });
+  });
+
   test("knows of no move: the device that the call was to move to hears that the call is lost there", () => {
     const { cluster, caller: alice, callee: phone, session } = inCall("n2 alice", "n1 bob");
     const desk = signIn(cluster, "n3", "bob/desk");
