@@ -4,7 +4,7 @@ import { registerClusterMetrics } from "../cluster/metrics.ts";
 import { createNode, type SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import { type CertificatePair, readCertificate, watchCertificate } from "../net/certificate-files.ts";
-import { every, now, until, wallAhead } from "../net/clock.ts";
+import { every, nextTurn, now, until, wallAhead } from "../net/clock.ts";
 import type { CutReason } from "../net/connection-caps.ts";
 import { CutConnections } from "../net/connection-metrics.ts";
 import { watchDescriptors } from "../net/descriptors.ts";
@@ -20,7 +20,9 @@ import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { AccessPolicy } from "../transports/access-policy.ts";
 import { Admission } from "../transports/admission.ts";
+import { FairQueue } from "../transports/fair-queue.ts";
 import { FlowRates } from "../transports/flow-meter.ts";
+import { RequestQueue } from "../transports/request-queue.ts";
 import { corePorts } from "./core-ports.ts";
 import { joinIceServers } from "./ice-servers.ts";
 import { KickFile } from "./kick-file.ts";
@@ -56,6 +58,8 @@ export interface Switchboard {
   readonly routes: readonly SocketRoute[];
   /** Why a request of this client is refused, whatever it asks for; undefined where it isn't. */
   refuse(client: Client): Refusal | undefined;
+  /** When the request of this client may be looked at: undefined at once. */
+  turn(client: Client): Promise<Refusal | undefined> | undefined;
   /** Answers every HTTP request that is no upgrade. */
   fetch(request: Request, client: Client): Response | Promise<Response>;
   /** The same for operators: no page, and `POST /admin/drain`. */
@@ -149,7 +153,12 @@ export async function makeSwitchboard(
     requestDrain = resolve;
   });
   const health = () => all().flatMap((service) => service.health?.() ?? []);
-  const guard = { core, access, admission, now, rates: new FlowRates(limits, bit) };
+  const queue = new FairQueue({
+    ...{ next: nextTurn, clock: () => performance.now(), fault },
+    flooded: () => bit("bytesPerSecond"),
+  });
+  const requests = new RequestQueue(queue);
+  const guard = { core, access, admission, queue, now, rates: new FlowRates(limits, bit) };
   const withCore: CoreContext = { ...context, core, guard, metrics, health, requestDrain };
   for (const part of list) await started(services, part.start?.(withCore));
   for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);
@@ -191,6 +200,7 @@ export async function makeSwitchboard(
     certificate,
     routes: services.flatMap((service) => service.routes ?? []),
     refuse: (client) => admission.refuseRequest(client, now()),
+    turn: (client) => requests.turn(client, now()),
     fetch: (request, client) => answer(request, client, (service) => service.fetch?.(request, client)),
     fetchAdmin: (request, client) =>
       answer(request, client, (service) => service.fetchAdmin?.(request, client)),
