@@ -54,7 +54,7 @@ async function beside(attack: AttackFigures["attack"], seconds: number): Promise
     return attack === "nothing" ? undefined : spawn(process.execPath, [program, job], { stdio: "ignore" });
   };
   const before = start(first, warmUp);
-  await timed(alice, bob, warmUp);
+  await talk(alice, warmUp, "w", () => {});
   before?.kill("SIGKILL");
   await Bun.sleep(pause * 1_000);
   const child = start(second, seconds + 2);
@@ -67,25 +67,37 @@ async function beside(attack: AttackFigures["attack"], seconds: number): Promise
 
 async function timed(alice: SwitchboardDevice, bob: SwitchboardDevice, seconds: number) {
   const times = new Histogram();
-  const sentAt = new Map<number, number>();
-  const end = performance.now() + seconds * 1_000;
+  const sentAt = new Map<string, number>();
   const listen = async (): Promise<never> => {
     for (;;) {
       const { body } = await bob.push("message");
-      times.record(performance.now() - (sentAt.get(body) ?? 0));
+      const at = sentAt.get(body);
+      if (at !== undefined) times.record(performance.now() - at);
       sentAt.delete(body);
     }
   };
   // A device forgets what nobody waits for, and after a stall many messages come in one read.
   for (let n = 0; n < listeners; n++) void listen();
-  for (let n = 0; performance.now() < end; n++) {
-    sentAt.set(n, performance.now());
-    alice.fire("send", { to: "bob", body: n });
-    await Bun.sleep(interval);
-  }
+  await talk(alice, seconds, "m", (body) => sentAt.set(body, performance.now()));
   const last = performance.now() + patience;
   while (sentAt.size > 0 && performance.now() < last) await Bun.sleep(interval);
   return { times, lost: sentAt.size };
+}
+
+/** Numbered messages for so long. */
+async function talk(
+  from: SwitchboardDevice,
+  seconds: number,
+  name: string,
+  sending: (body: string) => void,
+): Promise<void> {
+  const end = performance.now() + seconds * 1_000;
+  for (let n = 0; performance.now() < end; n++) {
+    const body = `${name}${n}`;
+    sending(body);
+    from.fire("send", { to: "bob", body });
+    await Bun.sleep(interval);
+  }
 }
 
 /** The figures as Markdown. */
