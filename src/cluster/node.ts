@@ -129,6 +129,11 @@ export class SignalingNode {
     return this.core.kick(user, device, now);
   }
 
+  /** Takes over the kicks that an earlier run of this node has kept. */
+  restoreKicks(kicks: readonly Kick[], now: number): void {
+    this.core.links.kicked.learn(kicks, now);
+  }
+
   stats(): CoreStats {
     return this.core.stats();
   }
@@ -190,7 +195,7 @@ class CoreHost implements ClusterHost {
   }
 
   learnKicks(kicks: readonly Kick[], now: number): void {
-    this.#core.links.kicked.learn(kicks, now);
+    this.#core.links.learnKicks(kicks, now);
   }
 
   arrived(device: Device, now: number): void {

@@ -91,6 +91,7 @@ export class World {
         backplane: this.#hub?.node(node),
         ports: {
           now: () => this.now,
+          wallAhead: () => 0,
           verify: (user, done) =>
             done(
               {
