@@ -18,7 +18,7 @@ export const internal = `
 adopt again alert applied attach become began begin changed commit configure detach dial drop emit entered fail failed
 finish flows forget forgotten found fresh gathered introduce keep lasting links listened merge needToken needed
 nextDeadline onChannel onFailure onReceived onRefusal onSignal onState ofRoom owned pause present receive refresh refuses release
-renew renewed repeat report resync retain settle shut signaled start stopped tell tick told used wake
+renew renewed repeat report restarted resync retain settle shut signaled start stopped tell tick told used wake
 `.match(/\w+/g);
 
 /** Answers each file's name and text. Throws where a source does not compile. */

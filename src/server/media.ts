@@ -140,7 +140,6 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
         crypto: fleet.started[0]?.crypto ?? "none",
         sending: fleet.started[0]?.sending ?? "none",
       })),
-    revoke: (user, device) => made.revoke(user, device),
     stop: () => fleet.stop(),
   };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { streamKeyPrefix } from "../media/http/media-auth.ts";
 import { random, sha256 } from "../net/crypto.ts";
 import { isId } from "../protocol/address.ts";
-import { writePrivately } from "./state-folder.ts";
+import { writeState } from "./state-folder.ts";
 
 /** A stream key as it is kept: the key itself is shown once, when it is made. */
 export interface StreamKey {
@@ -104,7 +104,7 @@ function read(folder: string): StreamKey[] {
 }
 
 function write(folder: string, keys: readonly StreamKey[]): void {
-  writePrivately(folder, fileName, `${JSON.stringify(keys, null, 2)}\n`);
+  writeState(folder, fileName, `${JSON.stringify(keys, null, 2)}\n`);
 }
 
 function isKey(one: unknown): one is StreamKey {

@@ -155,6 +155,7 @@ export class Metrics implements MetricsRegistry {
         break;
       case "report":
       case "kicked":
+      case "kick_learned":
         break;
     }
   }

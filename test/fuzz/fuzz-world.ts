@@ -255,6 +255,7 @@ export class FuzzWorld {
     const digest = (text: string) => createHash("sha256").update(text).digest("base64url");
     return {
       now: () => this.now,
+      wallAhead: () => 0,
       verify: (token, done) => {
         const verdict = () => {
           const identity = identities.get(token);
