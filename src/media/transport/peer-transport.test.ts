@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { rtpOf, textOf } from "../../../test/media/support/test-peer.ts";
 import { TransportWorld } from "../../../test/media/support/transport-world.ts";
 import { srtpCrypto } from "../../net/srtp-crypto.ts";
-import type { SrtpCrypto } from "../../wire/srtp/crypto.ts";
+import type { PacketCipher, SrtpCrypto } from "../../wire/srtp/crypto.ts";
 import { type SrtpProfile, srtpProfile } from "../../wire/srtp/profile.ts";
 import type { PacketSink } from "./packet-sink.ts";
 import type { MediaPath } from "./path.ts";
@@ -93,8 +93,18 @@ describe("packets of media", () => {
   });
 });
 
-test("rule 26: no array that held an SRTP key holds it once the ciphers are made", () => {
+test("rule 26: no array that held an SRTP key holds it once the ciphers are made, and these are closed with the transport", () => {
   const arrays: Uint8Array[] = [];
+  let open = 0;
+  const closing = <Cipher extends PacketCipher>(cipher: Cipher): PacketCipher => {
+    open++;
+    return {
+      tagBytes: cipher.tagBytes,
+      seal: cipher.seal.bind(cipher),
+      open: cipher.open.bind(cipher),
+      close: () => open--,
+    };
+  };
   const spying: SrtpCrypto = {
     keyStream: (key, iv, length) => {
       const stream = srtpCrypto.keyStream(key, iv, length);
@@ -103,16 +113,19 @@ test("rule 26: no array that held an SRTP key holds it once the ciphers are made
     },
     gcm: (key) => {
       arrays.push(key);
-      return srtpCrypto.gcm(key);
+      return closing(srtpCrypto.gcm(key));
     },
     counterMode: (key, authenticationKey) => {
       arrays.push(key, authenticationKey);
-      return srtpCrypto.counterMode(key, authenticationKey);
+      return closing(srtpCrypto.counterMode(key, authenticationKey));
     },
   };
   for (const profile of profiles.server) {
     const world = new TransportWorld({}, { srtpCrypto: spying });
-    world.peer(1, "server", { srtpProfiles: [profile] }).connect();
+    const party = world.peer(1, "server", { srtpProfiles: [profile] }).connect();
+    expect(open).toBe(4);
+    party.transport.close();
+    expect(open).toBe(0);
   }
   expect(arrays.length).toBeGreaterThan(3 * 12);
   expect(arrays.filter((bytes) => bytes.some((byte) => byte !== 0))).toEqual([]);

@@ -6,7 +6,7 @@ import {
 } from "../../../src/media/shell/media-sockets.ts";
 import { FrameReader, frame } from "../../../src/media/transport/ice-tcp.ts";
 import { DirectSink } from "../../../src/media/transport/packet-sink.ts";
-import type { PeerTransport, TransportLimits } from "../../../src/media/transport/peer-transport.ts";
+import type { PeerTransport, TransportShared } from "../../../src/media/transport/peer-transport.ts";
 import { TransportTable } from "../../../src/media/transport/transport-table.ts";
 import { every } from "../../../src/net/clock.ts";
 import { dtlsCrypto } from "../../../src/net/dtls-crypto.ts";
@@ -38,7 +38,7 @@ export interface LiveWorker {
 
 export async function liveWorker(
   options: Partial<MediaSocketOptions> = {},
-  limits: Partial<TransportLimits> = {},
+  shared: Partial<TransportShared> = {},
 ): Promise<LiveWorker> {
   const table = new TransportTable({
     certificate: workerCertificate,
@@ -47,7 +47,7 @@ export async function liveWorker(
     iceCrypto: stunCrypto,
     gates: new HandshakeGates(),
     sink: new DirectSink(),
-    limits,
+    ...shared,
   });
   const sockets = await openMediaSockets({ table, now, addresses: ["127.0.0.1"], port: 0, ...options });
   const stopTicking = every(10, () => table.tick(now()));
