@@ -17,10 +17,10 @@ import { HandshakeGates } from "../../../src/wire/dtls/handshake-gate.ts";
 import type { OpenedRtp } from "../../../src/wire/srtp/receiver.ts";
 import { TestPeer, workerCertificate } from "./test-peer.ts";
 
-export const now = (): number => performance.now();
+const now = (): number => performance.now();
 
 /** What happened to a peer, as its worker saw it. */
-export interface Seen {
+interface Seen {
   transport: PeerTransport;
   readonly rtp: OpenedRtp[];
   readonly rtcp: Uint8Array[];
