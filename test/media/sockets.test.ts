@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
+import { BatchSink } from "../../src/media/shell/batch-sink.ts";
 import { frame } from "../../src/media/transport/ice-tcp.ts";
+import { openUdpBatch } from "../../src/net/open-udp-batch.ts";
 import { formatAddress } from "../../src/shared/ip-address.ts";
 import { until as untilWithin } from "../support/until.ts";
 import { type LivePeer, type LiveWorker, liveWorker, tcpPeer, udpPeer } from "./support/live-worker.ts";
@@ -176,3 +178,31 @@ describe("UDP", () => {
     expect(worker.sockets.udpPaths).toBe(0);
   });
 });
+
+test.each([false, true])(
+  "packets gathered in a batch leave when it is flushed (portable: %p)",
+  async (portable) => {
+    const batch = await openUdpBatch({ portable });
+    opened({ stop: () => batch.close() });
+    const worker = opened(await liveWorker({}, { sink: new BatchSink(batch) }));
+    const { port } = worker.sockets;
+    const udp = opened(await udpPeer(1, "server", "127.0.0.1", port));
+    const tcp = opened(await tcpPeer(2, "server", "127.0.0.1", port));
+    const all = [udp, tcp].map((peer) => ({ peer, seen: worker.add(peer.peer.parameters("server")) }));
+    await until(() => all.every(({ seen }) => seen.connected === 1));
+    for (let index = 0; index < 40; index++)
+      for (const { seen } of all) {
+        const { header, payload } = rtpOf(index, `${index} ${"x".repeat(index * 30)}`, 2_222);
+        expect(seen.transport.sendRtp(header, header.length, payload, index)).toBe(true);
+      }
+    expect(batch.waiting).toBe(40);
+    await until(() => tcp.peer.rtp.length === 40);
+    expect(udp.peer.rtp).toHaveLength(0);
+    batch.flush();
+    await until(() => udp.peer.rtp.length === 40);
+    for (const { peer } of all)
+      expect(peer.peer.rtp.map((packet) => Number.parseInt(textOf(packet), 10))).toEqual(
+        Array.from({ length: 40 }, (_, index) => index),
+      );
+  },
+);

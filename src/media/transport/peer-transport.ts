@@ -47,7 +47,7 @@ export interface TransportLimits {
   readonly paths: number;
 }
 
-export const transportLimits: TransportLimits = {
+const transportLimits: TransportLimits = {
   connect: 30_000,
   consent: 30_000,
   lost: 30_000,
@@ -218,6 +218,8 @@ export class PeerTransport implements PathOwner {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#dtls?.close();
+    this.#sender?.close();
+    this.#receiver?.close();
     this.#sender = undefined;
     this.#receiver = undefined;
     this.#ice.close();
@@ -269,7 +271,11 @@ export class PeerTransport implements PathOwner {
       return;
     }
     this.#now = now;
+    const { stats } = this.#dtls;
+    const { refused, droppedRecords, failures } = stats;
     this.#dtls.receive(datagram, now);
+    this.#host.drops.count("dtls_refused", stats.refused - refused);
+    this.#host.drops.count("dtls_dropped", stats.droppedRecords - droppedRecords + stats.failures - failures);
     this.#host.reschedule();
   }
 

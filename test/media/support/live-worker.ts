@@ -6,7 +6,7 @@ import {
 } from "../../../src/media/shell/media-sockets.ts";
 import { FrameReader, frame } from "../../../src/media/transport/ice-tcp.ts";
 import { DirectSink } from "../../../src/media/transport/packet-sink.ts";
-import type { PeerTransport, TransportLimits } from "../../../src/media/transport/peer-transport.ts";
+import type { PeerTransport, TransportShared } from "../../../src/media/transport/peer-transport.ts";
 import { TransportTable } from "../../../src/media/transport/transport-table.ts";
 import { every } from "../../../src/net/clock.ts";
 import { dtlsCrypto } from "../../../src/net/dtls-crypto.ts";
@@ -17,10 +17,10 @@ import { HandshakeGates } from "../../../src/wire/dtls/handshake-gate.ts";
 import type { OpenedRtp } from "../../../src/wire/srtp/receiver.ts";
 import { TestPeer, workerCertificate } from "./test-peer.ts";
 
-export const now = (): number => performance.now();
+const now = (): number => performance.now();
 
 /** What happened to a peer, as its worker saw it. */
-export interface Seen {
+interface Seen {
   transport: PeerTransport;
   readonly rtp: OpenedRtp[];
   readonly rtcp: Uint8Array[];
@@ -38,7 +38,7 @@ export interface LiveWorker {
 
 export async function liveWorker(
   options: Partial<MediaSocketOptions> = {},
-  limits: Partial<TransportLimits> = {},
+  shared: Partial<TransportShared> = {},
 ): Promise<LiveWorker> {
   const table = new TransportTable({
     certificate: workerCertificate,
@@ -47,7 +47,7 @@ export async function liveWorker(
     iceCrypto: stunCrypto,
     gates: new HandshakeGates(),
     sink: new DirectSink(),
-    limits,
+    ...shared,
   });
   const sockets = await openMediaSockets({ table, now, addresses: ["127.0.0.1"], port: 0, ...options });
   const stopTicking = every(10, () => table.tick(now()));
