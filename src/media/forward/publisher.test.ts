@@ -207,6 +207,16 @@ describe("a publisher that misbehaves", () => {
   });
 });
 
+test("one stray packet far ahead is no jump: everything else goes on", () => {
+  const world = new SimulatedStream({ layers: oneLayer });
+  const { viewer } = world.join();
+  world.run(1_000);
+  world.stream.publisherRtp(plain(102, 96, 20_000, keyframe), world.now);
+  world.run(1_000);
+  expect(viewer.missing()).toEqual([]);
+  expect(viewer.frames().length).toBe(67);
+});
+
 test("a viewer that is full of feedback is answered in measure", () => {
   const world = new SimulatedStream({ layers: oneLayer });
   const { leg } = world.join();
