@@ -12,7 +12,7 @@ import { oneLayer, SimulatedStream } from "../../../test/support/simulated-strea
 import { genericNack, maximumBitrate, pictureLoss, receiverReport } from "../../wire/rtp/rtcp-writer.ts";
 import type { Viewer } from "./viewer.ts";
 
-const numRuns = Number(process.env.FUZZ_RUNS ?? 40);
+const numRuns = Number(process.env.MODEL_RUNS ?? 40);
 const { video: ssrc, audio: audioSsrc } = SimulatedViewer.ssrc;
 
 /** Keeps what each viewer's transport was given: the bytes of each SSRC and index, and of each payload's number. */
