@@ -3,7 +3,7 @@ import type { LoadedSettings } from "../config/load.ts";
 import type { WorkerOptions } from "../media/control.ts";
 import { MediaFleet } from "../media/fleet/fleet.ts";
 import { mediaOrigins } from "../media/http/cross-origin.ts";
-import { mediaAuth } from "../media/http/media-auth.ts";
+import { keyHolder, mediaAuth } from "../media/http/media-auth.ts";
 import { MediaHttp } from "../media/http/media-http.ts";
 import { registerMediaMetrics } from "../media/metrics.ts";
 import type { LocalCandidate } from "../media/service.ts";
@@ -127,6 +127,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     },
     answers,
   );
+  const stopWatch = keys.watch(({ id }) => made.revoke(keyHolder(id), undefined));
   for (const { udpPort, crypto, sending } of fleet.started)
     log.info({ port: udpPort, addresses, crypto, sending }, "media worker");
   return {
@@ -140,7 +141,10 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
         crypto: fleet.started[0]?.crypto ?? "none",
         sending: fleet.started[0]?.sending ?? "none",
       })),
-    stop: () => fleet.stop(),
+    stop: async () => {
+      stopWatch();
+      await fleet.stop();
+    },
   };
 }
 
