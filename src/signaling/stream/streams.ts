@@ -40,9 +40,6 @@ export interface StreamClient {
   readonly guest: boolean;
 }
 
-/** How many sessions there are with the media server, by role. */
-export type StreamCounts = Readonly<Record<StreamRole, number>>;
-
 /** Who asks: a device, or the identity of who is about to be one. */
 type Asking = Pick<Device, "user" | "grants">;
 
@@ -60,7 +57,8 @@ export class Streams {
   readonly #ends = new Map<string, StreamEnd>();
   /** Devices that are in no directory, by their users. */
   readonly #unlisted = new Map<string, Set<Device>>();
-  readonly #counts = { publish: 0, view: 0 };
+  /** Sessions with the media server, by role. */
+  readonly counts: Record<StreamRole, number> = { publish: 0, view: 0 };
 
   constructor(options: StreamsOptions) {
     this.#options = options;
@@ -81,10 +79,6 @@ export class Streams {
   /** Sessions with the media server. */
   get size(): number {
     return this.#sessions.size;
-  }
-
-  get counts(): StreamCounts {
-    return { ...this.#counts };
   }
 
   /** The media server of this node. Throws where there is one already. */
@@ -222,11 +216,17 @@ export class Streams {
 
   #join(session: Session, own: StreamSession, end: StreamEnd, now: number): void {
     this.#sessions.set(own.id, own);
+<<<<<<< HEAD
     this.#ends.set(own.id, end);
-    this.#counts[own.role] += 1;
+    this.counts[own.role] += 1;
     const link = new ServerLink(`media-${own.id}`, end, () => {
       this.#ends.delete(own.id);
-      if (this.#sessions.delete(own.id)) this.#counts[own.role] -= 1;
+      if (this.#sessions.delete(own.id)) this.counts[own.role] -= 1;
+=======
+    this.counts[own.role] += 1;
+    const link = new ServerLink(`media-${own.id}`, end, () => {
+      if (this.#sessions.delete(own.id)) this.counts[own.role] -= 1;
+
     });
     const server = new Device({
       ...{ user: `stream:${own.stream}`, id: serverId, kind: "media", name: undefined },
