@@ -61,18 +61,19 @@ export class UdpPaths {
   }
 }
 
-class UdpPath implements MediaPath {
+/** A peer's address, and the socket that it is reached by. */
+export class UdpPath implements MediaPath {
   readonly address: TransportAddress;
   readonly target: UdpTarget;
   readonly reliable = false;
   readonly buffered = 0;
   owner: PathOwner | undefined;
   readonly #paths: UdpPaths;
-  readonly #socket: UdpSocket;
+  readonly socket: UdpSocket;
 
   constructor(paths: UdpPaths, socket: UdpSocket, target: UdpTarget, address: TransportAddress) {
     this.#paths = paths;
-    this.#socket = socket;
+    this.socket = socket;
     this.target = target;
     this.address = address;
   }
@@ -82,11 +83,11 @@ class UdpPath implements MediaPath {
   }
 
   send(bytes: Uint8Array): boolean {
-    return this.#socket.sendPart(bytes, bytes.length, this.target);
+    return this.socket.sendPart(bytes, bytes.length, this.target);
   }
 
   sendMedia(bytes: Uint8Array, length: number): boolean {
-    return this.#socket.sendPart(bytes, length, this.target);
+    return this.socket.sendPart(bytes, length, this.target);
   }
 
   keep(): void {

@@ -218,6 +218,8 @@ export class PeerTransport implements PathOwner {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#dtls?.close();
+    this.#sender?.close();
+    this.#receiver?.close();
     this.#sender = undefined;
     this.#receiver = undefined;
     this.#ice.close();
