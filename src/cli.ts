@@ -2,6 +2,8 @@ import { checkConfig } from "./commands/check-config.ts";
 import { printCoturnConfig } from "./commands/coturn-config.ts";
 import { printCredential } from "./commands/credential.ts";
 import { help } from "./commands/help.ts";
+import { streamKey } from "./commands/stream-key.ts";
+import { streamLink } from "./commands/stream-link.ts";
 import { printToken } from "./commands/token.ts";
 import { type CommandLine, parseCommandLine, settingFlags } from "./config/flags.ts";
 import { type LoadedSettings, loadSettings } from "./config/load.ts";
@@ -35,6 +37,10 @@ async function main(args: readonly string[]): Promise<number> {
       });
     case "credential":
       return printCredential(line.value);
+    case "stream-key":
+      return streamKey(line.value);
+    case "stream-link":
+      return streamLink(line.value);
     case "token":
       return await printToken(line.value);
     default:

@@ -50,6 +50,8 @@ export type EndReason =
   | "left"
   | "forbidden"
   | "shutdown"
+  | "replaced"
+  | "stream_over"
   /** This device won the ring. */
   | "accepted"
   /** The client was closed, here or at the other end. */

@@ -15,6 +15,8 @@ import type { Kick } from "../signaling/link/kicked-users.ts";
 import type { Remote, Transport } from "../signaling/ports.ts";
 import type { KeySnapshot } from "../signaling/session/call-keys.ts";
 import type { FindDevice, SessionSnapshot } from "../signaling/session/session-snapshot.ts";
+import type { StreamHost } from "../signaling/stream/stream-host.ts";
+import type { StreamServer } from "../signaling/stream/streams.ts";
 import type { Backplane } from "./backplane.ts";
 import { Cluster, type ClusterHost, type ClusterStats } from "./cluster.ts";
 import { ClusterElsewhere } from "./elsewhere.ts";
@@ -75,6 +77,11 @@ export class SignalingNode {
     return this.core.gateway(options);
   }
 
+  /** Joins the media server of this node. Throws where there is one already. */
+  streamServer(host: StreamHost): StreamServer {
+    return this.core.streamServer(host);
+  }
+
   get draining(): boolean {
     return this.core.draining;
   }
@@ -97,7 +104,8 @@ export class SignalingNode {
 
   /**
    * Takes no new links, and tells every client to resume elsewhere, each after a jitter of its own within this many
-   * milliseconds. Its sessions and rooms go over to other nodes. Calls go on: their media does not pass here.
+   * milliseconds. Its sessions and rooms go over to other nodes. Calls go on: their media does not pass here. Streams
+   * end.
    */
   drain(now: number, within: number): void {
     if (this.#cluster !== undefined) {
@@ -142,7 +150,7 @@ export class SignalingNode {
     const { sessions } = this.core;
     // First: the sessions of their meshes end with them here.
     cluster.rooms.handOver(now);
-    for (const id of sessions.table.ids()) cluster.handover.begin(id, now);
+    for (const id of sessions.table.movable()) cluster.handover.begin(id, now);
     sessions.setup.handOverKeys(now);
   }
 }

@@ -7,6 +7,10 @@ const usage = `Switchboard: the server that WebRTC applications need beside the 
                                        prints a token signed with tokens.secret
   switchboard credential --user alice [--device desk] [--grant call=bob] [--secret-version 2] [--store]
                                        prints a device's secret: derived from credentials.key, or new with what to store of it
+  switchboard stream-key NAME | --list | NAME --revoke [--id ID]
+                                       makes, lists or revokes keys that publish one stream by WHIP, as OBS Studio does
+  switchboard stream-link NAME --view | --publish --for 2h [--url https://live.example.com]
+                                       prints a signed link that views (WHEP) or publishes (WHIP) one stream for a while
   switchboard check-config [settings]  checks the settings and prints them
   switchboard coturn-config [settings] prints a hardened turnserver.conf for coturn in place of the embedded TURN server
   switchboard doctor [settings]        looks for what would keep the server from working

@@ -5,9 +5,9 @@ import { loadSettings } from "../config/load.ts";
 import { now } from "../net/clock.ts";
 import { isId } from "../protocol/address.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
+import { duration } from "./duration.ts";
 
 const ownFlags = ["user", "device", "guest", "grant", "grants", "expires"] as const;
-const units: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /** Prints a token signed with the configured shared secret. */
 export async function printToken(line: CommandLine): Promise<number> {
@@ -60,9 +60,4 @@ function grantsOf(flags: CommandLine["flags"]): Result<object, string> {
     return all === "all" ? ok(allGrants) : fail("--grants takes only all; use --grant call=bob");
   const grants = parseGrants((flags.get("grant") ?? []).map(String));
   return grants.ok ? grants : fail(`--grant ${grants.error}`);
-}
-
-function duration(text: string | true): number | undefined {
-  const [, count, unit = ""] = /^(\d{1,9})([smhd])$/.exec(String(text)) ?? [];
-  return count === undefined || Number(count) === 0 ? undefined : Number(count) * (units[unit] ?? 1);
 }

@@ -45,3 +45,15 @@ test("words that are no flags are refused", () => {
   expect(parseCommandLine(["serve", "now"]).ok).toBe(false);
   expect(parseCommandLine(["serve", "-p", "1"]).ok).toBe(false);
 });
+
+test("some commands take a name, before their flags or between them", () => {
+  const words = (...args: string[]) => {
+    const line = parseCommandLine(args);
+    return line.ok ? line.value.words : line.error;
+  };
+  expect(words("stream-key", "lobby", "--revoke")).toEqual(["lobby"]);
+  expect(words("stream-link", "--for", "2h", "lobby")).toEqual(["lobby"]);
+  expect(words("serve", "--dev")).toEqual([]);
+  expect(words("stream-key", "lobby", "other")).toBe("what is other? Flags begin with --");
+  expect(words("token", "alice")).toBe("what is alice? Flags begin with --");
+});

@@ -1,23 +1,28 @@
 import { fail, ok, type Result } from "../shared/result.ts";
 import { options } from "./option.ts";
 
-/** A command line: a word or none, then flags. A flag that may be given again has all its values. */
+/** A command line: a command or none, what it is about, then flags. A flag that may be given again has all its values. */
 export interface CommandLine {
   readonly command: string | undefined;
+  /** What follows the command: the name of a stream, for commands that take one. */
+  readonly words: readonly string[];
   readonly flags: ReadonlyMap<string, readonly (string | true)[]>;
 }
 
 const switches = new Set(["help", "version", ...switchOptions()]);
+const commandsWithName = new Set(["stream-key", "stream-link"]);
 
-/** Reads `command --flag value --flag=value --switch`. The error is one line. */
+/** Reads `command NAME --flag value --flag=value --switch`. The error is one line. */
 export function parseCommandLine(args: readonly string[]): Result<CommandLine, string> {
   const flags = new Map<string, (string | true)[]>();
+  const words: string[] = [];
   let command: string | undefined;
   for (let at = 0; at < args.length; at++) {
     const word = args[at] ?? "";
     if (!word.startsWith("--")) {
-      if (command !== undefined || flags.size > 0) return fail(`what is ${word}? Flags begin with --`);
-      command = word;
+      if (command === undefined && flags.size === 0) command = word;
+      else if (commandsWithName.has(command ?? "") && words.length === 0) words.push(word);
+      else return fail(`what is ${word}? Flags begin with --`);
       continue;
     }
     const equals = word.indexOf("=");
@@ -35,7 +40,7 @@ export function parseCommandLine(args: readonly string[]): Result<CommandLine, s
     }
     flags.set(name, [...(flags.get(name) ?? []), value]);
   }
-  return ok({ command, flags });
+  return ok({ command, words, flags });
 }
 
 /** The flags as settings: of a flag that was given again, the last counts. */

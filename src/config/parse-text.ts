@@ -20,10 +20,11 @@ export function parseText(
 
 /** A list of texts may be written with commas; any list as JSON. */
 function parseList(
-  schema: TSchema & { items?: TSchema & { type?: string } },
+  schema: TSchema & { items?: TSchema & { type?: string; enum?: readonly unknown[] } },
   text: string,
 ): Result<unknown, string> {
-  if (schema.items?.type === "string" && !text.trimStart().startsWith("["))
+  const ofTexts = schema.items?.type === "string" || schema.items?.enum !== undefined;
+  if (ofTexts && !text.trimStart().startsWith("["))
     return ok(text === "" ? [] : text.split(",").map((one) => one.trim()));
   try {
     return ok(JSON.parse(text));

@@ -3,6 +3,7 @@ import { authSettings, checkAuth } from "../auth/settings.ts";
 import { checkNats, natsSettings } from "../backplane/settings.ts";
 import { sipSettings } from "../gateways/sip/settings.ts";
 import { httpSettings } from "../http/settings.ts";
+import { checkMedia, mediaSettings } from "../media/settings.ts";
 import { checkListen, listenSettings } from "../net/settings.ts";
 import { milliseconds } from "../shared/setting.ts";
 import { checkCore, coreSettings, limitSettings } from "../signaling/settings.ts";
@@ -35,6 +36,7 @@ export const Settings = Type.Object({
   ...processSettings,
   ...turnSettings,
   ...sipSettings,
+  ...mediaSettings,
   ...natsSettings,
   ...httpSettings,
   ...logSettings,
@@ -49,6 +51,7 @@ export const checks: readonly ((settings: Settings) => string | undefined)[] = [
   checkAuth,
   checkListen,
   checkTurn,
+  checkMedia,
   checkAccess,
   checkCore,
   checkNats,

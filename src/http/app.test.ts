@@ -14,6 +14,7 @@ const stats: CoreStats = {
   users: 2,
   sessionsRinging: 1,
   sessionsActive: 1,
+  streams: { publish: 1, view: 2 },
   rooms: 0,
   transportsOpen: 3,
   logBytes: 0,

@@ -29,6 +29,14 @@ export type ToWorker =
       readonly temporal?: number;
     }
   | { readonly type: "close"; readonly peer: number }
+  /** Viewers of the stream will come here, though its publisher is at another worker: the packets come from its Unix socket. */
+  | {
+      readonly type: "follow";
+      readonly stream: string;
+      readonly from: string;
+      readonly tracks: readonly PublishedTrack[];
+    }
+  | { readonly type: "unfollow"; readonly stream: string }
   | { readonly type: "stop" };
 
 /** What a worker is started with. */
@@ -39,6 +47,8 @@ export interface WorkerOptions {
   readonly port: number;
   /** Takes neither libcrypto nor sendmmsg. */
   readonly portable: boolean;
+  /** The Unix socket for other workers; empty where there are none. */
+  readonly relay: string;
   readonly limits: WorkerLimits;
 }
 

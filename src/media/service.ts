@@ -41,6 +41,7 @@ export interface OpenedPeer {
   readonly transport: LocalTransport;
 }
 
+/** Why the media server refuses something. `retryAfter` in seconds. */
 export type MediaFailure =
   | { readonly kind: "forbidden" }
   /** The stream isn't live. */

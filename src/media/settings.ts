@@ -1,7 +1,7 @@
 import { Type } from "typebox";
+import { parseOriginRule } from "../net/origin-rule.ts";
 import { isAddressPattern } from "../protocol/address-pattern.ts";
 import { parseAddress } from "../shared/ip-address.ts";
-import { parseOriginRule } from "../shared/origin-rule.ts";
 import { flag, limitsGroup, milliseconds, port, type SettingsOf, texts } from "../shared/setting.ts";
 import type { WorkerLimits } from "./control.ts";
 import { codecNames } from "./negotiated.ts";

@@ -27,6 +27,11 @@ export function hmacSha1(key: string, text: string): string {
   return createHmac("sha1", key).update(text).digest("base64");
 }
 
+/** HMAC-SHA256 in base64url. */
+export function hmacSha256(key: Uint8Array, text: string): string {
+  return createHmac("sha256", key).update(text).digest("base64url");
+}
+
 /** Compares two texts in constant time. */
 export function equalSecrets(one: string, other: string): boolean {
   return timingSafeEqual(

@@ -18,6 +18,8 @@ export const endReasons = {
   closed: "The device closed its link.",
   forbidden: "The permission for this session was withdrawn.",
   shutdown: "The server ended the session.",
+  replaced: "Another publisher took the stream over.",
+  stream_over: "The stream is over, or its publisher did not come back.",
 } as const satisfies Record<string, string>;
 
 /** A member of the closed list of reasons. */

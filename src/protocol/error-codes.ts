@@ -49,12 +49,28 @@ export const errorCodes = {
     text: "The room is outside its time window; `retryAfter` says when it opens, if it will.",
   },
   refused: { temporary: false, text: "A moderator of the room refused the knock." },
+  no_media_server: { temporary: false, text: "This server has no media server: there are no streams here." },
+  not_live: {
+    temporary: true,
+    text: "Nobody publishes the stream now; `retryAfter` says when to ask again.",
+  },
+  stream_taken: {
+    temporary: true,
+    text: "Somebody else publishes the stream, and is not replaced; `retryAfter` says when to ask again.",
+  },
+  media_full: {
+    temporary: true,
+    text: "The media server takes no more publishers or viewers now; `retryAfter` says when to ask again.",
+  },
   too_many_devices: { temporary: true, text: "The user has reached the limit of devices." },
   too_many_rings: {
     temporary: true,
     text: "Too many calls are ringing between these users, or at this callee.",
   },
-  too_many_watches: { temporary: false, text: "The link has reached the limit of watched users." },
+  too_many_watches: {
+    temporary: false,
+    text: "The link has reached the limit of watched users, or of watched streams.",
+  },
   too_many_rooms: { temporary: false, text: "The link has reached the limit of rooms." },
   too_many_sessions: { temporary: true, text: "The device or the node has reached the limit of sessions." },
   outcome_unknown: {

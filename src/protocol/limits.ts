@@ -50,7 +50,7 @@ export const defaultLimits = {
   /** Sessions of one device, whatever their state; of the node. */
   sessionsPerDevice: 64,
   sessions: 100_000,
-  /** Users that one link may watch. */
+  /** Users that one link may watch, and as many streams. */
   watches: 1_000,
   /** Rooms that one link may be in. */
   rooms: 50,
@@ -98,6 +98,8 @@ export const defaultLimits = {
   ticketTtl: 86_400_000,
   /** Presence changes of a user are told at most this often. */
   presenceInterval: 100,
+  /** Viewers and bitrates of a stream are told at most this often; that it goes live or changes its layers, as presence is. */
+  streamInterval: 1_000,
 } as const satisfies Record<string, number>;
 
 export type Limits = { readonly [name in keyof typeof defaultLimits]: number };

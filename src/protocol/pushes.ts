@@ -18,6 +18,8 @@ import {
   RoomAddress,
   RoomPolicy,
   SessionId,
+  StreamAddress,
+  StreamLayer,
 } from "./values.ts";
 
 /** Server → client, not asked for. Counted by `seq` together with the replies. */
@@ -139,7 +141,7 @@ export const pushes = {
   }),
   session: push(
     "session",
-    "A session without a ring: a pair of a room's mesh, or one that a ticket found again.",
+    "A session without a ring: a pair of a room's mesh, a stream, or one that a ticket found again.",
     {
       session: SessionId,
       ticket: Ticket,
@@ -149,6 +151,7 @@ export const pushes = {
       offer: Offer,
       room: Type.Optional(RoomAddress),
       member: Type.Optional(MemberId),
+      stream: Type.Optional(StreamAddress),
       media: Type.Optional(MediaWanted),
       recovered: Type.Optional(Type.Boolean({ description: "Found again by a ticket." })),
       state: Type.Optional(Type.Union([Type.Literal("ringing"), Type.Literal("active")])),
@@ -168,6 +171,14 @@ export const pushes = {
     user: Id,
     online: Type.Boolean(),
     devices: Type.Array(DevicePresence),
+  }),
+  stream: push("stream", "A watched stream.", {
+    name: Id,
+    live: Type.Boolean({ description: "Somebody publishes it, and media flows." }),
+    viewers: Type.Integer({ minimum: 0 }),
+    layers: Type.Array(StreamLayer, {
+      description: "In the order of the publisher's offer; empty for sound alone.",
+    }),
   }),
   dropped: push(
     "dropped",

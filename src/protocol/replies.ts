@@ -47,6 +47,10 @@ const MoveReply = Type.Object(
   { pair: Pair, ticket: Fresh },
   { additionalProperties: true, description: "The move is done: this pair is the session's." },
 );
+const StreamReply = Type.Object(
+  { session: SessionId },
+  { additionalProperties: true, description: "The session; its push `session` follows." },
+);
 const SendReply = Type.Object(
   {
     delivered: Type.Optional(
@@ -85,6 +89,8 @@ export const replies = {
   move: MoveReply,
   hangup: empty,
   report: empty,
+  publish: StreamReply,
+  view: StreamReply,
   watch: empty,
   unwatch: empty,
   status: empty,

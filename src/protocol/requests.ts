@@ -15,6 +15,7 @@ import {
   SessionId,
   Stats,
   StatusText,
+  StreamAddress,
 } from "./values.ts";
 
 /** Client → server. Requests carry ids 1, 2, 3 … in each link; each is admitted once and in order. */
@@ -30,6 +31,10 @@ function request<const T extends string, P extends TProperties>(type: T, descrip
 }
 
 const opaque = (description: string) => Type.Unknown({ description });
+
+const Watched = Type.Optional(Type.Array(Id, { minItems: 1, maxItems: 1_000 }));
+/** What `watch` and `unwatch` name. */
+const watched = { users: Watched, streams: Watched };
 
 export const requests = {
   call: request("call", "Rings every device of `to` that may ring.", {
@@ -122,10 +127,18 @@ export const requests = {
       stats: Stats,
     },
   ),
-  watch: request("watch", "Tells the presence of these users, now and on change.", {
-    users: Type.Array(Id, { minItems: 1, maxItems: 1_000 }),
+  publish: request("publish", "Opens a session in which this device sends a stream to the media server.", {
+    to: StreamAddress,
   }),
-  unwatch: request("unwatch", "Ends that.", { users: Type.Array(Id, { minItems: 1, maxItems: 1_000 }) }),
+  view: request("view", "Opens a session in which the media server sends a stream to this device.", {
+    to: StreamAddress,
+  }),
+  watch: request(
+    "watch",
+    "Tells the presence of these users, and the state of these streams, now and on change. At least one list.",
+    watched,
+  ),
+  unwatch: request("unwatch", "Ends that. At least one list.", watched),
   status: request("status", "Sets this device's own status, shown in its presence.", {
     status: StatusText,
   }),
@@ -168,6 +181,9 @@ export type Request = { [T in RequestType]: RequestOf<T> }[RequestType];
 
 /** Requests that speak of a session that there is already. */
 export type SessionRequest = Extract<Request, { session: string }>;
+
+/** Requests that open a session with the media server. */
+export type StreamRequest = RequestOf<"publish" | "view">;
 
 /** Requests that speak of a room. */
 export type RoomRequest = RequestOf<"join" | "leave" | "admit" | "refuse" | "policy">;

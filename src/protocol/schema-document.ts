@@ -16,6 +16,7 @@ import {
   Refused,
   RoomPolicy,
   Stats,
+  StreamLayer,
 } from "./values.ts";
 
 /** The frames outside the count, by the name that the reference gives them. */
@@ -42,6 +43,7 @@ export const sharedValues = {
   IceServer,
   Member,
   RoomPolicy,
+  StreamLayer,
   Stats,
   Error: ErrorBody,
 } as const satisfies Record<string, TSchema>;

@@ -18,6 +18,11 @@ export const MemberId = Type.String({
   description: "A member's id in its room.",
 });
 export const RoomAddress = Type.String({ pattern: "^room:", maxLength: 133, description: "`room:NAME`." });
+export const StreamAddress = Type.String({
+  pattern: "^stream:",
+  maxLength: 135,
+  description: "`stream:NAME`.",
+});
 export const Pair = Type.Integer({
   minimum: 1,
   maximum: 1_000_000,
@@ -146,7 +151,10 @@ export type Capabilities = Static<typeof Capabilities>;
 
 export const PeerInfo = Type.Object(
   {
-    user: Id,
+    user: Type.String({
+      pattern: "^(stream:)?[^\\s/:*\\p{C}]{1,128}$",
+      description: "User id; `stream:NAME` for the media server's end of a stream.",
+    }),
     device: Type.Optional(Id),
     kind: Type.Optional(Type.String({ maxLength: 32 })),
     name: Type.Optional(Name),
@@ -189,6 +197,21 @@ export const Member = Type.Object(
   { ...closed, description: "A member of a room." },
 );
 export type Member = Static<typeof Member>;
+
+export const StreamLayer = Type.Object(
+  {
+    rid: Type.String({
+      maxLength: 16,
+      description: "Its name in the publisher's offer; empty without simulcast.",
+    }),
+    bitrate: Type.Number({ minimum: 0, description: "bit/s, of the last second" }),
+    framesPerSecond: Type.Number({ minimum: 0 }),
+    width: Type.Optional(Type.Integer({ minimum: 1 })),
+    height: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  { ...closed, description: "A video layer that the publisher of a stream sends." },
+);
+export type StreamLayer = Static<typeof StreamLayer>;
 
 export const RoomPolicy = Type.Object(
   {

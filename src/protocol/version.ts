@@ -4,6 +4,7 @@ export const subprotocol = "switchboard.v1";
 /** Where the native protocol lives below the server's address. */
 export const paths = { websocket: "/ws", http: "/link" } as const;
 
+/** All that a server may announce; `streams` only where it has a media server. */
 export const serverFeatures = [
   "calls",
   "move",
@@ -13,4 +14,5 @@ export const serverFeatures = [
   "tickets",
   "http",
   "refusals",
+  "streams",
 ] as const;

@@ -1,21 +1,26 @@
 import { availableParallelism } from "node:os";
-import { covers } from "../protocol/address-pattern.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import type { WorkerOptions } from "../media/control.ts";
 import { MediaFleet } from "../media/fleet/fleet.ts";
-import type { Authenticate } from "../media/http/media-http.ts";
+import { mediaOrigins } from "../media/http/cross-origin.ts";
+import { mediaAuth } from "../media/http/media-auth.ts";
 import { MediaHttp } from "../media/http/media-http.ts";
+import { registerMediaMetrics } from "../media/metrics.ts";
 import type { LocalCandidate } from "../media/service.ts";
 import { MediaStreams } from "../media/streams/media-streams.ts";
 import { isLoopback } from "../net/client-address.ts";
-import { after } from "../net/clock.ts";
+import { after, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
 import { bundledBun, mediaWorkerModule } from "../package-info.ts";
+import { covers } from "../protocol/address-pattern.ts";
 import type { HealthPart } from "../telemetry/health.ts";
-import { joinIceServers } from "./ice-servers.ts";
+import { credentialsOf } from "./device-credentials.ts";
 import { openPorts } from "./ports.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
+import { stateFolder } from "./state-folder.ts";
+import { StreamKeys } from "./stream-keys.ts";
+import { linkKeys } from "./ticket-keys.ts";
 
 /** Addresses that a client is told of at most: each costs it checks. */
 const mostAddresses = 6;
@@ -35,15 +40,20 @@ export const media: Part = {
 };
 
 async function startMedia(context: CoreContext, bun: string): Promise<Service> {
-  const { settings, log, now } = context;
+  const { settings, log, now, core } = context;
   const { media } = settings;
+  const keys = new StreamKeys(stateFolder(settings.stateFolder, process.env), (reason) =>
+    log.error({ reason }, "stream keys can't be read: none is valid"),
+  );
+  const credentials = credentialsOf(settings);
+  let died = 0;
   const wanted = { "media.port": media.port };
   const listen = listenAddresses(context);
   const count = media.workers > 0 ? media.workers : Math.max(1, availableParallelism() - 1);
   const streams: { current?: MediaStreams } = {};
   const fleet = await openPorts(context, wanted, ({ "media.port": port }) => {
     const { portable, limits } = media;
-    const options: WorkerOptions = { listen, port, portable, limits };
+    const options: Omit<WorkerOptions, "relay"> = { listen, port, portable, limits };
     return MediaFleet.start({
       command: { bun, module: mediaWorkerModule },
       workers: count,
@@ -51,6 +61,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
       heard: (worker, message) => streams.current?.heard(worker, message),
       died: (worker, reason) => {
         log.error({ worker, reason }, "a media worker ended: it is started again");
+        died += 1;
         streams.current?.workerDied(worker);
       },
       restarted: (worker) => log.info({ worker }, "a media worker took the place of one that ended"),
@@ -63,7 +74,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
       workers: fleet.size,
       worker: (number) => {
         const worker = fleet.worker(number);
-        return worker && { ...worker.started, report: worker.report };
+        return worker && { ...worker.started, relay: fleet.relay(number), report: worker.report };
       },
       post: (number, message) => fleet.post(number, message),
       random,
@@ -82,9 +93,19 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const http = new MediaHttp(
     {
       service: made,
-      authenticate: authenticate(context),
-      iceServers: () => joinIceServers([]).servers,
-      allowsOrigin: () => true,
+      authenticate: mediaAuth(
+        {
+          verify: (token) => new Promise((done) => core.core.ports.verify(token, (result) => done(result))),
+          account: (login) => credentials.find(login, now()),
+          streamKey: (key) => keys.find(key),
+          now: () => now() + wallAhead(),
+          random,
+        },
+        { public: settings.dev ? ["*"] : media.public, linkKeys: linkKeys(context.ticketKeys) },
+      ),
+      iceServers: ({ user, device = "media", guest = false }) =>
+        core.core.ports.iceServers({ user, id: device, guest }, now()).servers,
+      allowsOrigin: mediaOrigins(settings.dev, media.origins),
       ssrc: () => Buffer.from(random(4), "base64url").readUInt32BE() || 1,
     },
     { codecs: media.codecs, publisherBitrate: media.limits.publisherBitrate },
@@ -94,6 +115,14 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   return {
     fetch: (request) => http.fetch(request),
     health: () => shown(fleet),
+    metrics: (registry) =>
+      registerMediaMetrics(registry, () => ({
+        streams: [...made.streams].length,
+        reports: fleet.reports,
+        died,
+        crypto: fleet.started[0]?.crypto ?? "none",
+        sending: fleet.started[0]?.sending ?? "none",
+      })),
     revoke: (user, device) => made.revoke(user, device),
     stop: () => fleet.stop(),
   };
@@ -112,7 +141,8 @@ function patternsOf(names: readonly string[]): string[] {
 function listenAddresses({ settings, host }: CoreContext): string[] {
   const { media, dev } = settings;
   if (media.listen.length > 0) return [...media.listen];
-  if (!dev) return interfaceAddresses().some(({ family }) => family === "IPv6") ? ["0.0.0.0", "::"] : ["0.0.0.0"];
+  if (!dev)
+    return interfaceAddresses().some(({ family }) => family === "IPv6") ? ["0.0.0.0", "::"] : ["0.0.0.0"];
   return [host === "localhost" ? "127.0.0.1" : host];
 }
 
@@ -128,5 +158,7 @@ function announced({ media, dev }: LoadedSettings, listen: readonly string[]): s
     const own = outside.map((one) => one.address).filter((one) => six(one) === six(address));
     return own.length > 0 ? own : six(address) ? [] : ["127.0.0.1"];
   });
-  return [...new Set(found)].sort((one, other) => Number(isLoopback(one)) - Number(isLoopback(other))).slice(0, mostAddresses);
+  return [...new Set(found)]
+    .sort((one, other) => Number(isLoopback(one)) - Number(isLoopback(other)))
+    .slice(0, mostAddresses);
 }

@@ -53,6 +53,8 @@ export interface PartContext {
   /** The address that the server listens on, unless a part has one of its own. */
   readonly host: string;
   readonly log: Logger;
+  /** What seals tickets: the first seals, all of them open. */
+  readonly ticketKeys: readonly Uint8Array[];
   /** Unix time in ms. */
   now(): number;
   /** Counts a connection that a listener closed as it came. */

@@ -1,11 +1,9 @@
-import { Credentials } from "../auth/credentials.ts";
-import { parseGrants } from "../auth/grant-claims.ts";
-import type { Settings } from "../config/schema.ts";
 import { registerGatewayMetrics } from "../gateways/gateway-metrics.ts";
 import { SipGateway } from "../gateways/sip/gateway.ts";
 import { ConnectionCaps } from "../net/connection-caps.ts";
 import { stunCrypto } from "../net/stun-crypto.ts";
 import { listenTcp, type TcpListener } from "../net/tcp.ts";
+import { credentialsOf } from "./device-credentials.ts";
 import { openPorts } from "./ports.ts";
 import type { CoreContext, Part } from "./service.ts";
 
@@ -66,20 +64,4 @@ async function listenSip(
   });
   log.info({ address, port: listener.port }, "SIP over TCP");
   return listener;
-}
-
-/** The secrets of devices that have no token. The settings were checked: every grant can be read. */
-function credentialsOf({ credentials, dev }: Settings): Credentials {
-  const grants = (texts: readonly string[]) => {
-    const parsed = parseGrants(texts);
-    return parsed.ok ? parsed.value : {};
-  };
-  return new Credentials({
-    realm: credentials.realm,
-    keys: [credentials.key, credentials.formerKey].filter((key) => key !== ""),
-    versions: new Map(credentials.versions.map(({ login, version }) => [login, version])),
-    grants: grants(credentials.grants),
-    stored: credentials.stored.map((one) => ({ ...one, grants: grants(one.grants) })),
-    dev,
-  });
 }

@@ -100,9 +100,10 @@ export async function makeSwitchboard(
     logEvent(log, event);
   };
   const fault = (where: string, error: unknown): void => emit({ type: "fault", where, error });
+  const keys = ticketKeys(settings, now(), log.warn.bind(log));
   const ports = corePorts({
     ...settings,
-    ticketKeys: ticketKeys(settings, now(), log.warn.bind(log)),
+    ticketKeys: keys,
     tokens: withKeyText(settings.tokens),
     iceServers: (device, at) => {
       const told = services.map((service) => service.iceServers?.(device, at) ?? { servers: [] });
@@ -116,7 +117,7 @@ export async function makeSwitchboard(
   const node = nodeName(settings.node);
   const cutConnections = new CutConnections();
   const cut = (reason: CutReason): void => cutConnections.count(reason);
-  const context: PartContext = { settings, node, host, log, now, cut, fault };
+  const context: PartContext = { settings, node, host, log, ticketKeys: keys, now, cut, fault };
   const failed = async (error: unknown): Promise<never> => {
     await stopAll(all());
     throw error;

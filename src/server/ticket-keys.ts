@@ -1,7 +1,7 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deriveKey, hashKey, random } from "../net/crypto.ts";
+import { stateFolder, writePrivately } from "./state-folder.ts";
 
 /** The settings that ticket keys depend on. */
 export interface TicketKeySettings {
@@ -50,7 +50,7 @@ export function ticketKeys(
     kept = read(folder).filter(({ until = now + 1 }) => until > now);
     current ??= kept[0] === undefined ? bytesOf(random(32)) : bytesOf(kept[0].key);
     kept = withCurrent(kept, textOf(current), now + limits.ticketTtl);
-    write(folder, kept);
+    writePrivately(folder, fileName, `${JSON.stringify(kept)}\n`);
   } catch (error) {
     const then =
       configured === undefined
@@ -64,12 +64,9 @@ export function ticketKeys(
   return [current, ...byHand, ...former.map(bytesOf)];
 }
 
-/** Where the server keeps what must outlive it: the setting, systemd's folder, or the user's (XDG base directories). */
-function stateFolder(configured: string, env: Readonly<Record<string, string | undefined>>): string {
-  if (configured !== "") return configured;
-  const own = env.STATE_DIRECTORY?.split(":")[0];
-  if (own !== undefined && own !== "") return own;
-  return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "switchboard");
+/** The keys of signed links (`switchboard stream-link`), one of each ticket key (HKDF, RFC 5869). The first signs, all of them verify. */
+export function linkKeys(keys: readonly Uint8Array[]): Uint8Array[] {
+  return keys.map((key) => deriveKey(textOf(key), "switchboard/stream-links"));
 }
 
 /** The current key first; the one that was current opens tickets until they have expired. */
@@ -102,16 +99,6 @@ function isKept(one: unknown): one is KeptKey {
     bytesOf(key).length === 32 &&
     (until === undefined || typeof until === "number")
   );
-}
-
-/** Whole or not at all: another server of this user may read it now. */
-function write(folder: string, kept: readonly KeptKey[]): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const path = join(folder, fileName);
-  const scratch = `${path}.${process.pid}`;
-  writeFileSync(scratch, `${JSON.stringify(kept)}\n`, { mode: 0o600 });
-  chmodSync(scratch, 0o600);
-  renameSync(scratch, path);
 }
 
 function bytesOf(text: string): Uint8Array {

@@ -1,6 +1,7 @@
 import { wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf, SessionRequest } from "../protocol/requests.ts";
+import { serverFeatures } from "../protocol/version.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Device, Outcome } from "./device.ts";
 import { DeviceLifecycle } from "./device-lifecycle.ts";
@@ -12,12 +13,15 @@ import { drainLinks, sweepLinks } from "./link/link-upkeep.ts";
 import { Links } from "./link/links.ts";
 import { SignIn } from "./link/sign-in.ts";
 import { Messages } from "./messages.ts";
+import { failed } from "./outcome.ts";
 import type { Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room/room-policy.ts";
 import type { RoomService } from "./room/room-service.ts";
 import { Rooms } from "./room/rooms.ts";
 import { Sessions } from "./session/sessions.ts";
+import type { StreamHost } from "./stream/stream-host.ts";
+import { type StreamCounts, type StreamServer, Streams } from "./stream/streams.ts";
 
 export interface CoreOptions {
   /** This node's name, unique in the cluster. */
@@ -59,11 +63,14 @@ export interface CoreStats {
   /** Signals taken since the start: a counter. */
   readonly signals: number;
   readonly rooms: number;
+  /** Sessions with the media server. */
+  readonly streams: StreamCounts;
   readonly transportsOpen: number;
   readonly logBytes: number;
 }
 
 const done: Outcome = { ok: {} };
+const nothingNamed = "users, streams: at least one of them is there";
 /** How often links are looked over, and how often what expires slowly is. */
 const sweepEvery = 1_000;
 const slowSweepEvery = 60_000;
@@ -78,6 +85,7 @@ export class Core implements ConnectionHost {
   readonly sessions: Sessions;
   readonly presence: Presence;
   readonly lifecycle: DeviceLifecycle;
+  readonly streams: Streams;
   readonly links: Links;
   readonly signIn: SignIn;
   /** Devices of other protocols, by the ids of their links. */
@@ -112,14 +120,23 @@ export class Core implements ConnectionHost {
         disconnect: sessions.disconnect.bind(sessions),
       });
     const presence = new Presence({ limits, directory, deadlines, elsewhere });
-    const lifecycle = new DeviceLifecycle({ sessions, presence, rooms, elsewhere });
+    const streams = new Streams({
+      ...{ limits, ports, deadlines },
+      table: sessions.table,
+      load: sessions.load.bind(sessions),
+      stale: (identity, device, at) => this.links.stale(identity, device, at),
+      draining: () => this.draining,
+    });
+    const lifecycle = new DeviceLifecycle({ sessions, presence, rooms, streams, elsewhere });
     this.ports = ports;
     this.directory = directory;
     this.sessions = sessions;
     this.presence = presence;
     this.lifecycle = lifecycle;
+    this.streams = streams;
     this.links = new Links({ limits, ports, deadlines, directory, lifecycle });
-    this.signIn = new SignIn({ node, ports, directory, lifecycle, links: this.links, elsewhere });
+    const features = () => serverFeatures.filter((feature) => feature !== "streams" || streams.served);
+    this.signIn = new SignIn({ node, ports, directory, lifecycle, links: this.links, elsewhere, features });
     this.#limits = limits;
     this.#deadlines = deadlines;
     this.#elsewhere = elsewhere;
@@ -147,6 +164,11 @@ export class Core implements ConnectionHost {
       perform: this.perform.bind(this),
       settle: this.settle.bind(this),
     });
+  }
+
+  /** Joins the media server of this node: from now on there are streams. Throws where there is one already. */
+  streamServer(host: StreamHost): StreamServer {
+    return this.streams.serve(host);
   }
 
   /** Speaks the native protocol over a new transport. */
@@ -184,17 +206,18 @@ export class Core implements ConnectionHost {
 
   /**
    * Takes no new links, and tells every client to resume elsewhere, each after a jitter of its own within this many
-   * milliseconds. Calls go on: their media does not pass here.
+   * milliseconds. Calls go on: their media does not pass here. Streams end within that time.
    */
   drain(now: number, within: number): void {
     this.draining = true;
+    this.streams.drain(within, now);
     drainLinks(this.links, this.#deadlines, this.ports, within, now);
     this.settle(now);
   }
 
-  /** True when a node that drains has no client left, and no gateway's device is in a call. */
+  /** True when a node that drains has no client left, no stream, and no gateway's device in a call. */
   get empty(): boolean {
-    return this.links.live === 0 && !this.gatewaysInCalls;
+    return this.links.live === 0 && this.streams.size === 0 && !this.gatewaysInCalls;
   }
 
   /** True while a gateway's device is in a call: no other node can go on with that. */
@@ -206,7 +229,7 @@ export class Core implements ConnectionHost {
   /** Ends the links of a user, or of one device, and refuses the user's tokens issued before now. Answers how many. */
   kick(user: string, device: string | undefined, now: number): number {
     this.ports.emit({ type: "kicked", user, ...(device === undefined ? {} : { device }) });
-    const count = this.links.kick(user, device, now);
+    const count = this.links.kick(user, device, now) + this.streams.kick(user, device, now);
     this.settle(now);
     return count;
   }
@@ -221,6 +244,7 @@ export class Core implements ConnectionHost {
       sessionsActive: this.sessions.active,
       signals: this.sessions.signals,
       rooms: this.#rooms.size,
+      streams: this.streams.counts,
       transportsOpen: this.#silent.size + this.links.live,
       logBytes: this.links.budget.bytes,
     };
@@ -246,9 +270,12 @@ export class Core implements ConnectionHost {
           ? { error: wireError("temporary") }
           : this.sessions.setup.call(device, request, now);
       case "watch":
-        return this.presence.watch(device, request.users, now);
+        return this.#watch(device, request, now);
       case "unwatch":
-        return this.presence.unwatch(device, request.users);
+        return this.#unwatch(device, request);
+      case "publish":
+      case "view":
+        return this.draining ? { error: wireError("temporary") } : this.streams.perform(device, request, now);
       case "status":
         device.status = request.status === "" ? undefined : request.status;
         this.presence.changed(device.user, now);
@@ -270,6 +297,23 @@ export class Core implements ConnectionHost {
     }
   }
 
+  /** All or none, of users and streams together. */
+  #watch(device: Device, { users, streams }: RequestOf<"watch">, now: number): Outcome {
+    if (users === undefined && streams === undefined) return failed("bad_request", nothingNamed);
+    const refusal = streams && this.streams.watchRefusal(device, streams);
+    if (refusal !== undefined) return refusal;
+    const outcome = users === undefined ? done : this.presence.watch(device, users, now);
+    if (streams !== undefined && "ok" in outcome) this.streams.watches.watch(device, streams, now);
+    return outcome;
+  }
+
+  #unwatch(device: Device, { users, streams }: RequestOf<"unwatch">): Outcome {
+    if (users === undefined && streams === undefined) return failed("bad_request", nothingNamed);
+    if (users !== undefined) this.presence.unwatch(device, users);
+    if (streams !== undefined) this.streams.watches.unwatch(device, streams);
+    return done;
+  }
+
   #refresh(device: Device, request: RequestOf<"refresh">, _now: number): void {
     this.ports.verify(request.token, (result, now) => {
       const reply = (outcome: Outcome) => device.link.reply(request.id, outcome, now);
@@ -281,6 +325,7 @@ export class Core implements ConnectionHost {
         this.links.renew(device, result.value);
         reply({ ok: { expires: result.value.expires - now } });
         this.presence.recheck(device);
+        this.streams.recheck(device, now);
         this.#rooms.recheck(device, now);
       }
       this.settle(now);

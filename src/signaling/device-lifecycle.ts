@@ -5,11 +5,13 @@ import type { Presence } from "./presence.ts";
 import type { RoomService } from "./room/room-service.ts";
 import type { Sessions } from "./session/sessions.ts";
 import type { Ticket } from "./session/tickets.ts";
+import type { Streams } from "./stream/streams.ts";
 
 export interface DeviceLifecycleOptions {
   readonly sessions: Sessions;
   readonly presence: Presence;
   readonly rooms: RoomService;
+  readonly streams: Streams;
   readonly elsewhere: Elsewhere;
 }
 
@@ -68,12 +70,14 @@ export class DeviceLifecycle {
   }
 
   resumed(device: Device, now: number): void {
-    const { sessions, presence, rooms, elsewhere } = this.#options;
+    const { sessions, presence, rooms, streams, elsewhere } = this.#options;
     sessions.live(device, now);
     presence.resumed(device, now);
+    streams.watches.resumed(device, now);
     elsewhere.linkChanged(device, "live");
     // Its token may be another than before.
     presence.recheck(device);
+    streams.recheck(device, now);
     rooms.recheck(device, now);
   }
 
@@ -90,10 +94,11 @@ export class DeviceLifecycle {
 
   /** The device is gone for good: one of this node, or of another one. */
   departed(device: Device, why: LinkEnd, now: number): void {
-    const { sessions, presence, rooms } = this.#options;
+    const { sessions, presence, rooms, streams } = this.#options;
     sessions.closed(device, why, now);
     rooms.dropped(device, now, why);
     presence.dropped(device);
+    streams.watches.dropped(device);
   }
 
   /** What others may see of the user's devices has changed. */

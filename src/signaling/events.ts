@@ -44,11 +44,15 @@ export type CoreEvent =
     }
   | { readonly type: "fault"; readonly where: string; readonly error: unknown };
 
+/** What a session connects: two devices, two members of a room's mesh, or a device and the media server. */
+export type SessionKind = "call" | "mesh" | "publish" | "view";
+
 /** What is left of a session: one a session, made at its end. Times are Unix ms. */
 export interface SessionRecord {
   readonly session: string;
-  readonly kind: "call" | "mesh";
+  readonly kind: SessionKind;
   readonly caller: { readonly user: string; readonly device: string };
+  /** Of a stream: `stream:NAME`. */
   readonly callee: { readonly user: string; readonly device?: string };
   readonly room?: string;
   readonly startedAt: number;

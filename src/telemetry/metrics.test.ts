@@ -13,6 +13,7 @@ const stats = {
   users: 2,
   sessionsRinging: 5,
   sessionsActive: 6,
+  streams: { publish: 1, view: 2 },
   rooms: 7,
   transportsOpen: 8,
   logBytes: 9,

@@ -42,7 +42,10 @@ export class Metrics implements MetricsRegistry {
     "Transports that were closed before welcome.",
     ["code"],
   );
-  readonly #started = this.#counter("sessions_started_total", "Sessions that began to ring.");
+  readonly #started = this.#counter(
+    "sessions_started_total",
+    "Sessions that began: rang, or were active at once.",
+  );
   readonly #ended = this.#counter("sessions_ended_total", "Sessions that ended.", ["kind", "reason"]);
   readonly #faults = this.#counter("faults_total", "Faults of the server; the log has each.");
   readonly #accepted = this.#histogram("accept_seconds", "From call to accept.", secondsOfSetup);
@@ -63,6 +66,11 @@ export class Metrics implements MetricsRegistry {
     });
     this.gauge("users", "Users with a device.", [], (set) => set(stats().users));
     this.gauge("devices", "Devices.", [], (set) => set(stats().devices));
+    this.gauge("stream_sessions", "Sessions with the media server, by role.", ["role"], (set) => {
+      const { publish, view } = stats().streams;
+      set(publish, { role: "publish" });
+      set(view, { role: "view" });
+    });
     this.gauge("rooms", "Rooms.", [], (set) => set(stats().rooms));
     this.gauge("transports_open", "Transports that are open.", [], (set) => set(stats().transportsOpen));
     this.gauge("log_bytes", "Bytes that links keep for replay.", [], (set) =>

@@ -1,7 +1,7 @@
 import { isLoopback } from "../net/client-address.ts";
 import type { Client, Refusal } from "../net/http-server.ts";
+import { type OriginRule, parseOriginRule } from "../net/origin-rule.ts";
 import { refusalResponse } from "../net/upgrade.ts";
-import { type OriginRule, parseOriginRule } from "./origin-rule.ts";
 
 export interface AccessRules {
   /** Development mode: this machine only. */

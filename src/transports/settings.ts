@@ -1,5 +1,5 @@
+import { parseOriginRule } from "../net/origin-rule.ts";
 import { type SettingsOf, texts } from "../shared/setting.ts";
-import { parseOriginRule } from "./origin-rule.ts";
 
 /** Which pages may connect. */
 export const accessSettings = {

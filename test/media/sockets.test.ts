@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { frame } from "../../src/media/transport/ice-tcp.ts";
 import { formatAddress } from "../../src/shared/ip-address.ts";
 import { until as untilWithin } from "../support/until.ts";
 import { type LivePeer, type LiveWorker, liveWorker, tcpPeer, udpPeer } from "./support/live-worker.ts";
@@ -56,5 +58,121 @@ describe("ports", () => {
     const worker = opened(await liveWorker({ addresses: ["127.0.0.1", "::1"] }));
     const again = liveWorker({ port: worker.sockets.port });
     await expect(again).rejects.toMatchObject({ code: "EADDRINUSE" });
+  });
+});
+
+describe("a connection of ICE-TCP", () => {
+  /** Connects without a word of ICE. */
+  async function raw(port: number) {
+    const socket = connect({ host: "127.0.0.1", port, noDelay: true });
+    let closed = false;
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      closed = true;
+    });
+    await new Promise<void>((resolve) => socket.once("connect", resolve));
+    return opened({ socket, isClosed: () => closed, stop: () => socket.destroy() });
+  }
+
+  test("on which no check has passed in time is closed", async () => {
+    const worker = opened(await liveWorker({ tcpLimits: { firstCheck: 100 } }));
+    const silent = await raw(worker.sockets.port);
+    await until(silent.isClosed);
+    expect(worker.table.drops.counts.tcp_no_check).toBe(1);
+    const peer = opened(await tcpPeer(1, "server", "127.0.0.1", worker.sockets.port));
+    const seen = await talk(worker, peer, "server");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(seen.transport.state).toBe("connected");
+    expect(worker.sockets.connections).toBe(1);
+  });
+
+  test("that says anything but a check first is closed, and so is one whose frames are too long", async () => {
+    const worker = opened(await liveWorker());
+    const web = await raw(worker.sockets.port);
+    web.socket.write("GET / HTTP/1.1\r\n\r\n");
+    await until(web.isClosed);
+    const stranger = await raw(worker.sockets.port);
+    for (let n = 0; n < 9; n++) stranger.socket.write(frame(Uint8Array.of(0x80, 96, n), 3));
+    await until(stranger.isClosed);
+    expect(worker.table.drops.counts).toMatchObject({ tcp_malformed: 2, unknown_sender: 9 });
+  });
+
+  test("is one of a few of its address", async () => {
+    const worker = opened(await liveWorker({ connections: { perAddress: 3 } }));
+    const all: { isClosed(): boolean }[] = [];
+    for (let n = 0; n < 5; n++) all.push(await raw(worker.sockets.port));
+    await until(() => all.filter((one) => one.isClosed()).length === 2);
+    expect(worker.sockets.connections).toBe(3);
+  });
+
+  test("whose viewer doesn't read gets no more media once much waits, and is closed before STUN grows without a bound", async () => {
+    const limits = { mediaBuffer: 50_000, buffer: 60_000 };
+    const worker = opened(await liveWorker({ tcpLimits: limits }));
+    const peer = opened(await tcpPeer(1, "server", "127.0.0.1", worker.sockets.port));
+    const innocent = opened(await tcpPeer(2, "server", "127.0.0.1", worker.sockets.port));
+    const seen = await talk(worker, peer, "server");
+    const other = await talk(worker, innocent, "server");
+    peer.socket?.pause();
+    let index = 100;
+    const send = () => {
+      const { header, payload } = rtpOf(index, "x".repeat(1_100), 2_222);
+      return seen.transport.sendRtp(header, header.length, payload, index++);
+    };
+    await until(() => {
+      for (let n = 0; n < 100; n++) send();
+      expect(seen.transport.buffered).toBeLessThanOrEqual(limits.mediaBuffer);
+      return seen.transport.buffered > 40_000 && !send();
+    });
+    expect(seen.transport.state).toBe("connected");
+    const { header, payload } = rtpOf(9, "goes on", 2_222);
+    expect(other.transport.sendRtp(header, header.length, payload, 9)).toBe(true);
+    await until(() => innocent.peer.rtp.length === 2);
+    await until(() => {
+      for (let n = 0; n < 20; n++) peer.peer.send(peer.peer.check());
+      return worker.table.drops.counts.tcp_not_reading === 1;
+    });
+    await until(() => seen.transport.path === undefined);
+    expect(seen.transport.buffered).toBe(0);
+    expect(other.transport.state).toBe("connected");
+  });
+
+  test("that was cut leaves the peer, who comes back by another", async () => {
+    const worker = opened(await liveWorker());
+    const peer = opened(await tcpPeer(1, "server", "127.0.0.1", worker.sockets.port));
+    const seen = await talk(worker, peer, "server");
+    peer.socket?.destroy();
+    await until(() => seen.transport.path === undefined);
+    expect(seen.transport.state).toBe("connected");
+    const again = await raw(worker.sockets.port);
+    const check = peer.peer.check();
+    again.socket.write(frame(check, check.length));
+    await until(() => seen.transport.path !== undefined);
+    const packet = peer.peer.packet(77, "again");
+    again.socket.write(frame(packet, packet.length));
+    await until(() => seen.rtp.length === 2);
+  });
+});
+
+describe("UDP", () => {
+  test("to a port that nobody has open harms nobody: the system's refusal is no error", async () => {
+    const worker = opened(await liveWorker());
+    const gone = await udpPeer(1, "server", "127.0.0.1", worker.sockets.port);
+    const seen = await talk(worker, gone, "server");
+    gone.stop();
+    const other = opened(await udpPeer(2, "server", "127.0.0.1", worker.sockets.port));
+    for (let index = 100; index < 200; index++) {
+      const { header, payload } = rtpOf(index, "to nobody", 2_222);
+      seen.transport.sendRtp(header, header.length, payload, index);
+    }
+    await talk(worker, other, "server");
+  });
+
+  test("of a stranger is kept nowhere", async () => {
+    const worker = opened(await liveWorker());
+    const peer = opened(await udpPeer(1, "server", "127.0.0.1", worker.sockets.port));
+    peer.peer.send(Uint8Array.of(0x80, 96, 0, 0));
+    await until(() => worker.table.drops.counts.unknown_sender === 1);
+    await until(() => worker.table.drops.counts.unknown_ufrag > 1);
+    expect(worker.sockets.udpPaths).toBe(0);
   });
 });

@@ -338,7 +338,7 @@ export class World {
   #handOver(): void {
     const { sessions, links } = this.coreAt(0).core;
     const migration = new SessionMigration("n1", sessions.table);
-    for (const id of sessions.table.ids()) {
+    for (const id of sessions.table.movable()) {
       const before = migration.release(id, this.now);
       const text = JSON.stringify(before);
       this.#handedOver += 1;

@@ -47,6 +47,8 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     log: { format: "json" },
     // Its ports are for one server of a machine; the tests of TURN turn it on.
     turn: { embedded: false },
+    // So does the media server.
+    media: { enabled: false },
     ...options.config,
   };
   writeFileSync(file, JSON.stringify(config));

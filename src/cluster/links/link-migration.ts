@@ -49,7 +49,7 @@ export class LinkMigration {
     now: number,
   ): Extract<Arrival, { entry: LinkEntry }> {
     const { core, cluster } = this.#options;
-    const { directory, links, lifecycle, presence, sessions } = core;
+    const { directory, links, lifecycle, presence, sessions, streams } = core;
     const { link: snapshot } = linkState;
     const link = new NativeLink(snapshot.id, snapshot.user, snapshot.instance, snapshot.attempt, links, now);
     const known = cluster.devices.tookOver(snapshot.id);
@@ -66,6 +66,10 @@ export class LinkMigration {
     links.authorize(entry, identity);
     const watched = linkState.watches.filter((user) => may(device, "watch", user));
     if (watched.length > 0) presence.watch(device, watched, now);
+    // A node of an earlier version doesn't tell them, and this one may have no media server.
+    const watchedStreams = linkState.streams ?? [];
+    if (watchedStreams.length > 0 && streams.watchRefusal(device, watchedStreams) === undefined)
+      streams.watches.watch(device, watchedStreams, now);
     sessions.setup.rememberKeys(device.user, linkState.keys, now);
     cluster.adopted(device, linkState, known?.held ?? [], now);
     // Nobody here has heard of it before: who watches its user could not be told that it is there.
@@ -114,10 +118,12 @@ export class LinkMigration {
       link: linkSnapshot(link, device),
       legs: [...cluster.legs.snapshot(device), ...own],
       watches: core.presence.watchesOf(device),
+      streams: core.streams.watches.watchesOf(device),
       rooms: cluster.rooms.membershipsOf(device),
       keys: core.sessions.setup.keysOf(device, now),
     };
     core.presence.dropped(device);
+    core.streams.watches.dropped(device);
     link.end();
     cluster.gaveAway(
       device,

@@ -32,6 +32,8 @@ export interface LinkState {
   readonly link: LinkSnapshot;
   readonly legs: readonly LegSnapshot[];
   readonly watches: readonly string[];
+  /** Streams that it watches. */
+  readonly streams?: readonly string[];
   readonly rooms: readonly MembershipRecord[];
   /** Calls that the device made by key and that are over. */
   readonly keys: readonly KeySnapshot[];

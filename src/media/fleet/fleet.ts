@@ -1,4 +1,7 @@
-import type { FromWorker, ToWorker, WorkerOptions } from "../control.ts";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FromWorker, ToWorker, WorkerOptions, WorkerReport } from "../control.ts";
 import { MediaWorker, type Started, type WorkerCommand } from "./media-worker.ts";
 
 /** How long a worker that died is waited with: doubled at each death within a minute. ms */
@@ -8,7 +11,7 @@ export interface FleetOptions {
   readonly command: WorkerCommand;
   readonly workers: number;
   /** The n-th worker has this port plus n; where it is 0, each has any free one. */
-  readonly options: WorkerOptions;
+  readonly options: Omit<WorkerOptions, "relay">;
   /** A worker said something. */
   heard(worker: number, message: FromWorker): void;
   /** A worker is gone with all its peers. Another one takes its number and its ports. */
@@ -21,6 +24,8 @@ export interface FleetOptions {
 export class MediaFleet {
   readonly #options: FleetOptions;
   readonly #workers: Slot[] = [];
+  /** For the Unix sockets between workers: only this user may enter. */
+  readonly #folder = mkdtempSync(join(tmpdir(), "switchboard-media-"));
   #stopped = false;
 
   /** Starts all workers. Rejects with an Error of one line when one can't start, and then none is left running. */
@@ -64,6 +69,16 @@ export class MediaFleet {
     return this.#workers.flatMap(({ worker }) => worker?.started ?? []);
   }
 
+  /** What the running workers reported last. */
+  get reports(): WorkerReport[] {
+    return this.#workers.flatMap(({ worker }) => worker?.report ?? []);
+  }
+
+  /** The Unix socket of a worker. */
+  relay(number: number): string {
+    return join(this.#folder, `${number}.sock`);
+  }
+
   post(number: number, message: ToWorker): void {
     this.#workers[number]?.worker?.post(message);
   }
@@ -72,13 +87,14 @@ export class MediaFleet {
     this.#stopped = true;
     for (const { timer } of this.#workers) clearTimeout(timer);
     await Promise.all(this.#workers.map(({ worker }) => worker?.stop()));
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   async #start(number: number, slot: Slot): Promise<void> {
     const { command, options, heard, died } = this.#options;
     const worker = await MediaWorker.start(
       command,
-      { ...options, port: slot.port },
+      { ...options, port: slot.port, relay: this.#options.workers > 1 ? this.relay(number) : "" },
       (message) => heard(number, message),
       (reason) => {
         slot.worker = undefined;

@@ -57,7 +57,7 @@ export class AudioTrack implements LayerViewer {
 
   forward(packet: StoredPacket, now: number): void {
     const codec = this.source.codecFor(packet.codec);
-    if (codec === undefined || this.#layer === undefined) return;
+    if (codec === undefined || this.#layer === undefined || this.source.clogged) return;
     let payload: SealedPayload = packet;
     let { payloadType } = codec;
     if (packet.payloadType === packet.codec.red) {

@@ -23,18 +23,23 @@ const downPause = 1_500;
 const estimateAge = 10_000;
 const mostEstimate = 1e9;
 
-/** All that can be sent of a publisher's layers, from the least to the most. Between layers stands the upper one without its top temporal layer. */
-export function ladder(layers: readonly Layer[]): Step[] {
+/**
+ * All that can be sent of a track's layers, from the least to the most: of the smallest each temporal layer, and ahead of each larger one that one
+ * without its top temporal layer. Layers that the publisher has switched off are left out, unless all are.
+ */
+export function ladder(all: readonly Layer[], now: number): Step[] {
+  const active = all.filter((layer) => layer.active(now));
+  const layers = active.length > 0 ? active : all.filter(({ stopped }) => !stopped);
+  const sized = layers.every(({ height }) => height !== undefined);
+  const size = ({ width = 0, height = 0, bitrate }: Layer): number => (sized ? width * height : bitrate);
   const steps: Step[] = [];
-  layers.forEach((layer, n) => {
-    const top = Math.min(layer.highestTemporal, mostTemporal - 1);
-    for (let temporal = n === 0 ? 0 : Math.max(0, top - 1); temporal <= top; temporal++)
-      steps.push({
-        layer,
-        temporal,
-        rate: temporal === top ? layer.bitrate : layer.bitrateUpTo(temporal),
-      });
-  });
+  layers
+    .sort((one, other) => size(one) - size(other))
+    .forEach((layer, n) => {
+      const top = Math.min(layer.highestTemporal, mostTemporal - 1);
+      for (let temporal = n === 0 ? 0 : Math.max(0, top - 1); temporal <= top; temporal++)
+        steps.push({ layer, temporal, rate: temporal === top ? layer.bitrate : layer.bitrateUpTo(temporal) });
+    });
   return steps;
 }
 

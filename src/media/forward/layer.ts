@@ -1,3 +1,9 @@
+import { parseDependencyDescriptor } from "../../wire/rtp/av1.ts";
+import {
+  type DependencyStructure,
+  parseDependencyStructure,
+  temporalLayerOf,
+} from "../../wire/rtp/dependency-structure.ts";
 import { LossDetector } from "../../wire/rtp/loss-detector.ts";
 import { Reception } from "../../wire/rtp/reception.ts";
 import type { LayerReport } from "../control.ts";
@@ -59,6 +65,7 @@ export class Layer {
   #lastAt = 0;
   #received = 0;
   #lost = 0;
+  #structure: DependencyStructure | undefined;
   #wanted = false;
   #stopped = false;
   width: number | undefined;
@@ -158,7 +165,9 @@ export class Layer {
     this.#wanted = true;
   }
 
+  /** Sends a viewer's track every packet from now on. */
   attach(viewer: LayerViewer): void {
+    if (this.viewers[viewer.slot] === viewer) return;
     viewer.slot = this.viewers.length;
     this.viewers.push(viewer);
   }
@@ -253,6 +262,18 @@ export class Layer {
     return this.#offsets[0]?.offset ?? 0;
   }
 
+  /** The dependency descriptor says what the payload doesn't: temporal layers of AV1 and H.264 (AV1 RTP §A). */
+  #describe(packet: StoredPacket, value: Uint8Array): void {
+    const descriptor = parseDependencyDescriptor(value);
+    if (descriptor === undefined) return;
+    if (descriptor.structure) {
+      this.#structure = parseDependencyStructure(value);
+      if (packet.codec.name === "av1") packet.key = true;
+    }
+    if (this.#structure === undefined || packet.codec.name === "vp8" || packet.codec.name === "vp9") return;
+    packet.temporal = temporalLayerOf(this.#structure, descriptor.template);
+  }
+
   #release(packet: StoredPacket, index: number, now: number): void {
     packet.number = index + (this.#offsets.at(-1)?.offset ?? 0);
     this.#received++;
@@ -265,6 +286,7 @@ export class Layer {
     }
     packet.frame = this.#frame;
     if (this.#ordered) {
+      if (packet.dependency !== undefined) this.#describe(packet, packet.dependency);
       this.#temporalRates[Math.min(packet.temporal, mostTemporal - 1)]?.add(packet.length);
       if (packet.temporal > this.highestTemporal && packet.temporal < mostTemporal)
         this.highestTemporal = packet.temporal;

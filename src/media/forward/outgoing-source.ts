@@ -13,6 +13,8 @@ import type { TokenBucket } from "./token-bucket.ts";
 
 /** Packets that carry mid and playout delay, unless the receiver reports before. */
 const introduction = 100;
+/** Bytes that may wait in a connection. */
+const mostBuffered = 524_288;
 /** Bytes of a header that is kept for a byte-identical repeat; a packet with a longer one is not repeated. */
 const keptHeader = 48;
 /** Lengths of a kept header that are none: of a packet that never left, and of one that can't be repeated. */
@@ -67,6 +69,11 @@ export class OutgoingSource {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** True where so much waits in the viewer's connection that even sound is left out. */
+  get clogged(): boolean {
+    return this.#sender.buffered > mostBuffered;
   }
 
   /** The viewer's codec for what the publisher sends; undefined where it takes no such thing. */

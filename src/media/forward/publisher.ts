@@ -16,6 +16,7 @@ import { TransportFeedback } from "../../wire/rtp/transport-feedback.ts";
 import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
 import type { AgreedCodec, PublishedTrack } from "../negotiated.ts";
 import { Layer } from "./layer.ts";
+import { ladder, type Step } from "./layer-choice.ts";
 import { mostPayload } from "./outgoing-source.ts";
 import type { ForwardCounters, ForwardOptions, MediaSender } from "./ports.ts";
 import { type BoundSource, codecOf, repairOf, SourceTable } from "./source-table.ts";
@@ -37,15 +38,30 @@ interface LayerState {
 }
 
 /** A track of a publisher and its layers. */
-export interface IncomingTrack {
+interface IncomingTrack {
   readonly track: PublishedTrack;
   /** In the order in which they appeared. */
   readonly layers: Layer[];
+  /** What a viewer can be sent of it, from the least to the most. */
+  steps: readonly Step[];
 }
 
+/** What a publisher sends, as viewers take it. */
+export interface Incoming {
+  readonly audio: readonly IncomingTrack[];
+  readonly video: readonly IncomingTrack[];
+  /** True where every source's sender reports are known, so that they can be told on one clock. */
+  readonly clocksKnown: boolean;
+}
+
+/** Ms between looks at which layers there are, and at how much they take. */
+const stepInterval = 250;
+
 /** The publisher's end of a stream: takes its packets apart into layers, and tells it what is lost, wanted and received. */
-export class Publisher {
-  readonly tracks: readonly IncomingTrack[];
+export class Publisher implements Incoming {
+  readonly #tracks: readonly IncomingTrack[];
+  readonly audio: readonly IncomingTrack[];
+  readonly video: readonly IncomingTrack[];
   readonly #sender: MediaSender;
   readonly #options: ForwardOptions;
   readonly #counters: ForwardCounters;
@@ -57,6 +73,7 @@ export class Publisher {
   readonly #feedback = new TransportFeedback();
   readonly #remb: boolean;
   readonly #budget: TokenBucket;
+  #stepsAt: number;
   #feedbackAt: number;
   #reportAt: number;
   #fir = 0;
@@ -69,7 +86,9 @@ export class Publisher {
     layersChanged: (now: number) => void,
     now: number,
   ) {
-    this.tracks = tracks.map((track) => ({ track, layers: [] }));
+    this.#tracks = tracks.map((track) => ({ track, layers: [], steps: [] }));
+    this.audio = this.#tracks.filter(({ track }) => track.kind === "audio");
+    this.video = this.#tracks.filter(({ track }) => track.kind === "video");
     this.#sender = sender;
     this.#options = options;
     this.#counters = counters;
@@ -83,13 +102,19 @@ export class Publisher {
     this.#remb = tracks.some(({ codecs }) => codecs.some(({ remb }) => remb));
     const bytes = (2 * options.publisherBitrate) / 8;
     this.#budget = new TokenBucket(bytes, bytes, now);
+    this.#stepsAt = now;
     this.#feedbackAt = now;
     this.#reportAt = now + reportInterval;
   }
 
-  /** The layers that packets come for, of all tracks. */
-  *layers(): Iterable<Layer> {
-    for (const { layers } of this.tracks) yield* layers;
+  get clocksKnown(): boolean {
+    let known = false;
+    for (const { layer } of this.#states.values()) {
+      if (layer.stopped || layer.head === undefined) continue;
+      if (!layer.clock.known) return false;
+      known = true;
+    }
+    return known;
   }
 
   rtp({ packet, index }: OpenedRtp, now: number): void {
@@ -110,7 +135,7 @@ export class Publisher {
     }
     const known = this.#table.get(header.ssrc);
     const bound = known ?? this.#table.bind(packet, header);
-    const incoming = bound === undefined ? undefined : this.tracks[bound.track];
+    const incoming = bound === undefined ? undefined : this.#tracks[bound.track];
     if (bound === undefined || incoming === undefined) counters.unknownSource++;
     else if (bound.repair) this.#repaired(incoming, bound, packet, header, now);
     else this.#media(incoming, bound, packet, header, index, now);
@@ -145,6 +170,7 @@ export class Publisher {
         if (request !== undefined) messages.push(request);
       }
     }
+    if (now - this.#stepsAt >= stepInterval) this.#step(now);
     if (this.#transportId !== undefined && now - this.#feedbackAt >= feedbackInterval) {
       this.#feedbackAt = now;
       const [first] = this.#states.keys();
@@ -162,6 +188,11 @@ export class Publisher {
     } else if (messages.length > 0) this.#send([], messages);
   }
 
+  /** Asks for a keyframe of the layer with this SSRC: viewers of another worker wait for it. */
+  wantKeyframe(ssrc: number): void {
+    this.#states.get(ssrc)?.layer.wantKeyframe();
+  }
+
   /** The publisher is gone: its layers end. */
   stop(): void {
     for (const { layer } of this.#states.values()) layer.stop();
@@ -172,6 +203,11 @@ export class Publisher {
     const { cname } = this.#options;
     const head = [receiverReport(ourSsrc, reports), sourceDescription(ourSsrc, cname)];
     this.#sender.rtcp(compound([...head, ...messages]));
+  }
+
+  #step(now: number): void {
+    this.#stepsAt = now;
+    for (const track of this.video) track.steps = ladder(track.layers, now);
   }
 
   #reports(now: number): ReportBlock[] {
@@ -284,6 +320,7 @@ export class Publisher {
       incoming.layers[at]?.stop();
       incoming.layers[at] = layer;
     }
+    this.#step(now);
     this.#layersChanged(now);
     return state;
   }

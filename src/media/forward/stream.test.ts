@@ -1,57 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import {
-  faults,
-  type PublisherOptions,
-  SimulatedPublisher,
-  SimulatedViewer,
-  threeLayers,
-} from "../../../test/support/simulated-media.ts";
-import type { ForwardOptions } from "./ports.ts";
-import { Stream } from "./stream.ts";
-
-/** A stream with a publisher, 30 frames and 50 packets of sound a second. */
-class World {
-  readonly stream: Stream;
-  publisher: SimulatedPublisher;
-  readonly viewers: SimulatedViewer[] = [];
-  now = 0;
-
-  constructor(publisher: PublisherOptions = {}, options: Partial<ForwardOptions> = {}) {
-    this.stream = new Stream(options);
-    this.publisher = new SimulatedPublisher(publisher);
-    this.publish(this.publisher);
-  }
-
-  publish(publisher: SimulatedPublisher): void {
-    this.publisher = publisher;
-    publisher.deliver = (packet, now) => this.stream.publisherRtp(packet, now);
-    this.stream.setPublisher(publisher.tracks, publisher.sender, this.now);
-  }
-
-  join(viewer = new SimulatedViewer()) {
-    this.viewers.push(viewer);
-    viewer.now = this.now;
-    return { viewer, leg: this.stream.addViewer(viewer.tracks, viewer.sender, this.now) };
-  }
-
-  /** Lets time pass. `each`: at every 10 ms. */
-  run(ms: number, each?: () => void): void {
-    for (const end = this.now + ms; this.now < end; this.now += 10) {
-      for (const viewer of this.viewers) viewer.now = this.now;
-      if (this.now % 1_000 === 0) this.stream.publisherRtcp(this.publisher.report(this.now), this.now);
-      if (this.now % 30 === 0) this.publisher.frame(this.now);
-      if (this.now % 20 === 0) this.publisher.audio(this.now);
-      each?.();
-      this.stream.tick(this.now);
-    }
-  }
-}
-
-const oneLayer = threeLayers.slice(1, 2);
+import { faults, SimulatedPublisher, SimulatedViewer } from "../../../test/support/simulated-media.ts";
+import { oneLayer, SimulatedStream } from "../../../test/support/simulated-stream.ts";
 
 describe("the main path", () => {
   test("a single layer: every frame and all sound reach a viewer who was there first", () => {
-    const world = new World({ layers: oneLayer });
+    const world = new SimulatedStream({ layers: oneLayer });
     const { viewer } = world.join();
     world.run(2_000);
     expect(viewer.refused).toBe(0);
@@ -63,7 +16,7 @@ describe("the main path", () => {
   });
 
   test("simulcast: viewers begin with one layer, and go on to the best one", () => {
-    const world = new World();
+    const world = new SimulatedStream();
     const { viewer } = world.join();
     world.run(4_000);
     expect(faults(viewer.frames())).toEqual([]);
@@ -73,7 +26,7 @@ describe("the main path", () => {
   });
 
   test("a viewer who joins later asks for a keyframe, and gets a picture", () => {
-    const world = new World({ layers: oneLayer });
+    const world = new SimulatedStream({ layers: oneLayer });
     world.run(5_000);
     const before = world.publisher.keyframes.get(102) ?? 0;
     const { viewer } = world.join();
@@ -84,7 +37,7 @@ describe("the main path", () => {
   });
 
   test("sound and picture are told on one clock, the publisher's", () => {
-    const world = new World({ layers: oneLayer });
+    const world = new SimulatedStream({ layers: oneLayer });
     const { viewer } = world.join();
     world.run(3_000);
     const reports = viewer.rtcp.flatMap((packet) => (packet.type === "sr" ? [packet] : []));
@@ -98,5 +51,111 @@ describe("the main path", () => {
     const frame = viewer.frames().at(-1);
     const videoTaken = taken + ((frame?.timestamp ?? 0) - (video?.timestamp ?? 0)) / 90;
     expect(Math.abs(videoTaken - (frame?.at ?? 0))).toBeLessThan(2);
+  });
+
+  test("a picture is there at once from what is stored, at live time, and faster than it came until then", () => {
+    const world = new SimulatedStream({ layers: oneLayer });
+    const { viewer: first } = world.join();
+    world.run(1_500);
+    expect(world.publisher.keyframes.get(102)).toBe(1);
+    const { viewer } = world.join();
+    world.run(10);
+    expect(viewer.frames().length).toBeGreaterThan(3);
+    expect(viewer.bytes).toBeLessThan(45_000);
+    world.run(1_500);
+    const frames = viewer.frames();
+    expect(faults(frames)).toEqual([]);
+    expect(viewer.missing()).toEqual([]);
+    expect(world.publisher.keyframes.get(102)).toBe(1);
+    // All of it, and with the timestamps that the viewer who was there from the beginning has.
+    expect(frames.length).toBe(first.frames().length);
+    expect(frames.at(-1)?.timestamp).toBe(first.frames().at(-1)?.timestamp);
+    expect(viewer.refused).toBe(0);
+  });
+
+  test("1,000 joins in 10 s: the publisher makes a keyframe each two seconds at most, and all have a picture", () => {
+    const world = new SimulatedStream({ layers: oneLayer });
+    world.run(3_000);
+    const before = world.publisher.keyframes.get(102) ?? 0;
+    const { tracks } = new SimulatedViewer();
+    let joined = 0;
+    /** How long each viewer waited for its first packet of video. */
+    const waits: number[] = [];
+    world.run(10_000, () => {
+      const at = world.now;
+      let waiting = true;
+      const rtp = (header: Uint8Array): boolean => {
+        if (waiting && header[8] === 0x20) {
+          waiting = false;
+          waits.push(world.now - at);
+        }
+        return true;
+      };
+      world.stream.addViewer(tracks, { buffered: 0, rtp, rtcp: () => {} }, at);
+      joined++;
+    });
+    expect(joined).toBe(1_000);
+    expect((world.publisher.keyframes.get(102) ?? 0) - before).toBeLessThanOrEqual(6);
+    world.run(1_000);
+    expect(waits.length).toBe(1_000);
+    expect(Math.max(...waits)).toBeLessThanOrEqual(540);
+    expect(waits.filter((wait) => wait <= 30).length).toBeGreaterThan(900);
+  });
+
+  test("a publisher who comes back, or another in its place: sequence, time and pictures go on from a keyframe", () => {
+    const world = new SimulatedStream();
+    const { viewer } = world.join();
+    world.run(3_000);
+    world.stream.publisherGone();
+    world.run(700);
+    world.publish(new SimulatedPublisher({ layers: oneLayer, firstIndex: 40_000, ntp: 10 }));
+    world.run(2_000);
+    expect(faults(viewer.frames())).toEqual([]);
+    expect(viewer.missing()).toEqual([]);
+    expect(viewer.frames().at(-1)?.height).toBe(360);
+    expect(viewer.refused).toBe(0);
+    const audio = viewer.audio.map(({ index }) => index);
+    expect(audio).toEqual(audio.map((_, n) => (audio[0] ?? 0) + n));
+    // The pause is in the timestamps: nobody goes on from where it was.
+    const [last, next] = [
+      viewer.audio.findLast(({ at }) => at < 3_000),
+      viewer.audio.find(({ at }) => at > 3_000),
+    ];
+    expect(((next?.timestamp ?? 0) - (last?.timestamp ?? 0)) / 48).toBe((next?.at ?? 0) - (last?.at ?? 0));
+  });
+
+  test("the end is told by BYE, and a viewer who comes back on the same keys goes on behind what was sealed", () => {
+    const world = new SimulatedStream({ layers: oneLayer });
+    const { viewer, leg } = world.join();
+    world.run(1_000);
+    world.stream.removeViewer(leg, world.now);
+    expect(viewer.rtcp.at(-1)).toEqual({
+      type: "bye",
+      ssrcs: [SimulatedViewer.ssrc.audio, SimulatedViewer.ssrc.video],
+    });
+    const sent = viewer.srtp.highest(SimulatedViewer.ssrc.video);
+    world.stream.addViewer(viewer.tracks, viewer.sender, world.now);
+    world.run(1_000);
+    expect(viewer.refused).toBe(0);
+    expect(viewer.missing()).toEqual([]);
+    expect(viewer.srtp.highest(SimulatedViewer.ssrc.video)).toBeGreaterThan(sent);
+    world.stream.end();
+    expect(viewer.rtcp.at(-1)?.type).toBe("bye");
+    expect(world.stream.viewers).toBe(0);
+  });
+
+  test("padding leaves no gap, in order or not", () => {
+    const world = new SimulatedStream({ layers: oneLayer });
+    const { viewer } = world.join();
+    let count = 0;
+    world.network = ({ index }) => (index % 7 === 0 ? 20 : 0);
+    world.run(2_000, () => {
+      count++;
+      if (count % 4 === 0) world.publisher.padding(102, world.now);
+    });
+    world.run(100);
+    expect(viewer.missing()).toEqual([]);
+    expect(faults(viewer.frames())).toEqual([]);
+    expect(viewer.frames().length).toBeGreaterThan(60);
   });
 });

@@ -1,7 +1,6 @@
 import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
 import type { LayerReport } from "../control.ts";
 import type { PublishedTrack, ViewedTrack } from "../negotiated.ts";
-import type { Layer } from "./layer.ts";
 import {
   defaultForwardOptions,
   type ForwardCounters,
@@ -10,10 +9,10 @@ import {
   type MediaSender,
   newCounters,
 } from "./ports.ts";
-import { type IncomingTrack, Publisher } from "./publisher.ts";
+import { type Incoming, Publisher } from "./publisher.ts";
 import { type Shed, Viewer } from "./viewer.ts";
 
-const noTracks: readonly IncomingTrack[] = [];
+const nothing: Incoming = { audio: [], video: [], clocksKnown: false };
 
 /**
  * One name: a publisher, its layers, and those who view them. Pure: packets and times in ms come in with each call, and leave by the peers'
@@ -56,6 +55,11 @@ export class Stream {
     this.#publisher?.rtcp(compound, now);
   }
 
+  /** Asks the publisher for a keyframe of the layer with this SSRC, when it may be. */
+  wantKeyframe(ssrc: number): void {
+    this.#publisher?.wantKeyframe(ssrc);
+  }
+
   /** The publisher is away; viewers stay, and go on with the next one. */
   publisherGone(): void {
     this.#publisher?.stop();
@@ -66,7 +70,7 @@ export class Stream {
     this.#viewerNumber++;
     const viewer = new Viewer(this.#viewerNumber, tracks, sender, this.#options, this.counters, now);
     this.#viewers.push(viewer);
-    this.#applyShed(now);
+    if (this.#shed > 0) this.#applyShed(now);
     viewer.layersChanged(this.#incoming, now);
     return viewer;
   }
@@ -76,7 +80,7 @@ export class Stream {
     if (at < 0) return;
     this.#viewers.splice(at, 1);
     viewer.leave();
-    this.#applyShed(now);
+    if (this.#shed > 0) this.#applyShed(now);
   }
 
   prefer(viewer: Viewer, wish: LayerWish, now: number): void {
@@ -90,8 +94,7 @@ export class Stream {
   tick(now: number): void {
     this.#publisher?.tick(now);
     const incoming = this.#incoming;
-    const known = clocksKnown(this.#publisher);
-    for (let n = 0; n < this.#viewers.length; n++) this.#viewers[n]?.tick(incoming, known, now);
+    for (let n = 0; n < this.#viewers.length; n++) this.#viewers[n]?.tick(incoming, now);
   }
 
   /**
@@ -108,16 +111,14 @@ export class Stream {
   /** What the publisher sends, video only. */
   layers(): LayerReport[] {
     const reports: LayerReport[] = [];
-    for (const { track, layers } of this.#incoming)
-      if (track.kind === "video") for (const layer of layers) reports.push(layer.report());
+    for (const { layers } of this.#incoming.video) for (const layer of layers) reports.push(layer.report());
     return reports;
   }
 
   /** Bits per second of the publisher's sound. */
   get audioBitrate(): number {
     let sum = 0;
-    for (const { track, layers } of this.#incoming)
-      if (track.kind === "audio") for (const layer of layers) sum += layer.bitrate;
+    for (const { layers } of this.#incoming.audio) for (const layer of layers) sum += layer.bitrate;
     return Math.round(sum);
   }
 
@@ -128,8 +129,8 @@ export class Stream {
     this.#viewers.length = 0;
   }
 
-  get #incoming(): readonly IncomingTrack[] {
-    return this.#publisher?.tracks ?? noTracks;
+  get #incoming(): Incoming {
+    return this.#publisher ?? nothing;
   }
 
   #layersChanged(now: number): void {
@@ -147,14 +148,4 @@ export class Stream {
       this.#viewers[n]?.shed(shed, incoming, now);
     }
   }
-}
-
-function clocksKnown(publisher: Publisher | undefined): boolean {
-  let known = false;
-  for (const layer of publisher?.layers() ?? ([] as Layer[])) {
-    if (layer.stopped || layer.head === undefined) continue;
-    if (!layer.clock.known) return false;
-    known = true;
-  }
-  return known;
 }

@@ -37,6 +37,8 @@ export class VideoTrack implements LayerViewer {
   #previous: Layer | undefined;
   /** The layer to change to at its next keyframe. */
   #target: Layer | undefined;
+  /** The layer to go on with when what waits has been sent. */
+  #resume: Layer | undefined;
   #temporal = 0;
   #targetTemporal = Number.POSITIVE_INFINITY;
   /** The number of the packet that the next index belongs to. */
@@ -111,10 +113,11 @@ export class VideoTrack implements LayerViewer {
       layer.wantKeyframe();
     this.#targetTemporal = temporal;
     if (layer === undefined) {
-      this.#target?.forget(this);
-      this.#target = undefined;
-      this.#layer?.detach(this);
-      this.#mode = "idle";
+      this.leave();
+      return;
+    }
+    if (!this.sending && this.#sender.buffered > drained) {
+      this.#stall(layer);
       return;
     }
     if (layer === this.#target) return;
@@ -122,7 +125,7 @@ export class VideoTrack implements LayerViewer {
     this.#target = undefined;
     if (layer === this.#layer && this.sending) return;
     const keyframe = this.sending ? undefined : layer.store.keyframe(now);
-    if (keyframe === undefined || this.#sender.buffered > drained) {
+    if (keyframe === undefined) {
       this.#target = layer;
       layer.await(this);
       return;
@@ -141,17 +144,19 @@ export class VideoTrack implements LayerViewer {
 
   leave(): void {
     this.#target?.forget(this);
+    this.#target = undefined;
+    this.#resume = undefined;
     this.#layer?.detach(this);
     this.#mode = "idle";
   }
 
   begin(layer: Layer, packet: StoredPacket, now: number): void {
     if (layer !== this.#target) return;
-    if (this.#sender.buffered > drained && !this.sending) {
-      layer.await(this);
+    this.#target = undefined;
+    if (!this.sending && this.#sender.buffered > drained) {
+      this.#stall(layer);
       return;
     }
-    this.#target = undefined;
     this.#enter(layer, packet, now);
     this.#mode = "live";
   }
@@ -162,19 +167,27 @@ export class VideoTrack implements LayerViewer {
 
   tick(now: number): void {
     if (this.#mode === "catching up") this.#catchUp(now);
-    else if (this.#mode === "stalled" && this.#target === undefined && this.#sender.buffered <= drained) {
-      this.#target = this.#layer;
-      this.#layer?.await(this);
+    else if (this.#resume !== undefined && this.#sender.buffered <= drained) {
+      const layer = this.#resume;
+      this.#resume = undefined;
+      this.#target = layer;
+      layer.await(this);
     }
+  }
+
+  /** Stops until what waits has been sent. A keyframe is asked for then, not before: it would be lost, and cost everybody. */
+  #stall(layer: Layer): void {
+    this.#target?.forget(this);
+    this.#target = undefined;
+    this.#mode = "stalled";
+    this.#resume = layer;
   }
 
   /** Takes packets from a layer from now on, beginning with a keyframe's. */
   #enter(layer: Layer, packet: StoredPacket, now: number): void {
     const before = this.#layer;
-    if (before !== layer || this.#mode === "idle") {
-      before?.detach(this);
-      layer.attach(this);
-    }
+    if (before !== layer) before?.detach(this);
+    layer.attach(this);
     if (before !== layer) {
       this.#previous = before;
       this.#layer = layer;
@@ -236,8 +249,8 @@ export class VideoTrack implements LayerViewer {
     this.#expected = packet.number + 1;
     if (packet.frame !== this.#frame) {
       if (this.#sender.buffered > mostBuffered) {
-        this.#mode = "stalled";
         this.#counters.stalled++;
+        this.#stall(layer);
         return;
       }
       this.#frame = packet.frame;

@@ -4,11 +4,11 @@ import type { SealedPayload } from "../../wire/srtp/sender.ts";
 import type { ViewedTrack } from "../negotiated.ts";
 import { AudioTrack } from "./audio-track.ts";
 import type { Layer } from "./layer.ts";
-import { highestWished, LayerChoice, ladder, type Step } from "./layer-choice.ts";
+import { highestWished, LayerChoice, type Step } from "./layer-choice.ts";
 import { OutgoingSource } from "./outgoing-source.ts";
 import type { PacketStore } from "./packet-store.ts";
 import type { ForwardCounters, ForwardOptions, LayerWish, MediaSender } from "./ports.ts";
-import type { IncomingTrack } from "./publisher.ts";
+import type { Incoming } from "./publisher.ts";
 import { RateMeter } from "./rate-meter.ts";
 import type { StoredPacket } from "./stored-packet.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -111,10 +111,9 @@ export class Viewer {
   }
 
   /** Takes what the publisher sends by now. */
-  layersChanged(incoming: readonly IncomingTrack[], now: number): void {
-    const audio = incoming.filter(({ track }) => track.kind === "audio");
+  layersChanged(incoming: Incoming, now: number): void {
     this.#audio.forEach((track, n) => {
-      const layer = audio[n]?.layers[0];
+      const layer = incoming.audio[n]?.layers[0];
       if (layer !== undefined) track.join(layer);
     });
     for (let n = 0; n < this.#video.length; n++) {
@@ -127,12 +126,12 @@ export class Viewer {
     }
   }
 
-  prefer(wish: LayerWish, incoming: readonly IncomingTrack[], now: number): void {
+  prefer(wish: LayerWish, incoming: Incoming, now: number): void {
     this.#wish = wish;
     this.#decideAll(incoming, now);
   }
 
-  shed(shed: Shed, incoming: readonly IncomingTrack[], now: number): void {
+  shed(shed: Shed, incoming: Incoming, now: number): void {
     if (shed === this.#shed) return;
     this.#shed = shed;
     this.#decideAll(incoming, now);
@@ -168,14 +167,14 @@ export class Viewer {
       }
   }
 
-  tick(incoming: readonly IncomingTrack[], clocksKnown: boolean, now: number): void {
+  tick(incoming: Incoming, now: number): void {
     for (const track of this.#video) track.tick(now);
     if (now >= this.#decideAt) {
       this.#decideAt = now + decisionInterval;
       this.#measure(now);
       this.#decideAll(incoming, now);
     }
-    if (now >= this.#reportAt) this.#report(clocksKnown, now);
+    if (now >= this.#reportAt) this.#report(incoming.clocksKnown, now);
   }
 
   /** Says goodbye for all that was sent, and takes no more. */
@@ -200,11 +199,11 @@ export class Viewer {
     this.#repeats.rate = Math.max(leastRepeats, (repeatShare * this.#rate.rate) / 8);
   }
 
-  #decideAll(incoming: readonly IncomingTrack[], now: number): void {
+  #decideAll(incoming: Incoming, now: number): void {
     for (let n = 0; n < this.#video.length; n++) this.#decide(n, incoming, now);
   }
 
-  #decide(n: number, incoming: readonly IncomingTrack[], now: number): void {
+  #decide(n: number, incoming: Incoming, now: number): void {
     const track = this.#video[n];
     const choice = this.#choices[n];
     if (track === undefined || choice === undefined) return;
@@ -212,11 +211,10 @@ export class Viewer {
       track.choose(undefined, 0, now);
       return;
     }
-    const layers = videoLayers(incoming, n, now);
-    const steps = ladder(layers);
+    const steps = incoming.video[n]?.steps ?? [];
     if (steps.length === 0) return;
     const highest = this.#shed === "lowest layer" ? 0 : highestWished(steps, this.#wish);
-    const measured = layers.every(({ bitrate }) => bitrate > 0);
+    const measured = steps.every(({ rate }) => rate > 0);
     const current = track.sending || track.target !== undefined ? stepOf(steps, track) : -1;
     let step: number;
     if (current < 0 || (measured && this.#settled[n] !== true)) {
@@ -306,23 +304,6 @@ const itself = (packet: StoredPacket): SealedPayload => packet;
 /** A report that says nothing, for a compound to begin with (RFC 3550 §6.1). */
 function emptyReport(ssrc: number): Uint8Array {
   return Uint8Array.of(0x80, 201, 0, 1, ssrc >>> 24, ssrc >>> 16, ssrc >>> 8, ssrc);
-}
-
-/** The layers of the publisher's nth video track that packets come for, the smallest first. */
-function videoLayers(incoming: readonly IncomingTrack[], n: number, now: number): Layer[] {
-  const track = incoming.filter(({ track }) => track.kind === "video")[n];
-  if (track === undefined) return [];
-  const active = track.layers.filter((layer) => layer.active(now));
-  const layers = active.length > 0 ? active : track.layers.filter(({ stopped }) => !stopped);
-  return layers.sort((one, other) => sizeOf(one, other) - sizeOf(other, one));
-}
-
-/** By pixels where both say them, else by rate. */
-function sizeOf(layer: Layer, other: Layer): number {
-  const { width, height } = layer;
-  return width === undefined || height === undefined || other.width === undefined
-    ? layer.bitrate
-    : width * height;
 }
 
 /** Where a track stands: at what it sends, or is to send. */

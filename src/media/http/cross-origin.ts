@@ -1,3 +1,6 @@
+import { isLoopback } from "../../net/client-address.ts";
+import { parseOriginRule } from "../../net/origin-rule.ts";
+
 /** Whether pages of an origin may read answers. `host`: the Host header of the request. */
 export type AllowsOrigin = (origin: string, host: string | null) => boolean;
 
@@ -26,4 +29,19 @@ export function withCrossOrigin(request: Request, response: Response, allows: Al
     headers.set("Access-Control-Max-Age", `${day}`);
   }
   return response;
+}
+
+/**
+ * Which pages may use WHIP and WHEP: in development mode those of this machine, else those that the rules allow, which are entries of
+ * `media.origins`.
+ */
+export function mediaOrigins(development: boolean, entries: readonly string[]): AllowsOrigin {
+  const rules = entries.flatMap((entry) => parseOriginRule(entry) ?? []);
+  return (origin, host) => (development ? isOfThisMachine(origin) : rules.some((rule) => rule(origin, host)));
+}
+
+function isOfThisMachine(origin: string): boolean {
+  if (!/^https?:/i.test(origin) || !URL.canParse(origin)) return false;
+  const { hostname } = new URL(origin);
+  return hostname === "localhost" || isLoopback(hostname.replace(/^\[|\]$/g, ""));
 }

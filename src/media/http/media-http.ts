@@ -40,8 +40,8 @@ export interface MediaHttpOptions {
 }
 
 const sdpType = "application/sdp";
-/** How long a viewer of a stream that was never live is told to wait, ms. */
-const notLiveWait = 2_000;
+/** How long a viewer of a stream that was never live is told to wait. Seconds. */
+const notLiveWait = 2;
 
 type Endpoint = "whip" | "whep";
 

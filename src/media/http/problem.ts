@@ -50,7 +50,6 @@ export function mediaProblem(failure: MediaFailure): HttpProblem {
   }
 }
 
-/** `wait` in ms; the header counts seconds (RFC 9110 §10.2.3). */
-function later(status: number, wait: number): Pick<HttpProblem, "status" | "headers"> {
-  return { status, headers: { "Retry-After": `${Math.max(1, Math.ceil(wait / 1_000))}` } };
+function later(status: number, seconds: number): Pick<HttpProblem, "status" | "headers"> {
+  return { status, headers: { "Retry-After": `${Math.max(1, Math.ceil(seconds))}` } };
 }

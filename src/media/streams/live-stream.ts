@@ -13,6 +13,10 @@ export class LiveStream {
   /** One that has not connected yet. */
   newcomer: MediaPeer | undefined;
   readonly viewers = new Set<MediaPeer>();
+  /** What the publisher sends. */
+  tracks: readonly PublishedTrack[] = [];
+  /** Other workers that get it, and how many viewers each has. */
+  readonly followers = new Map<number, number>();
   codecs: StreamInfo["codecs"] = {};
   layers: readonly LayerReport[] = [];
   /** Ends the wait for a publisher that has vanished. */
@@ -32,6 +36,7 @@ export class LiveStream {
 
   /** Notes what a publisher sends: viewers must take the first codec of each kind. */
   describe(tracks: readonly PublishedTrack[]): void {
+    this.tracks = tracks;
     const first = (kind: "audio" | "video"): AgreedCodec | undefined =>
       tracks.find((track) => track.kind === kind)?.codecs[0];
     const [audio, video] = [first("audio"), first("video")];

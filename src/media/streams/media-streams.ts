@@ -73,6 +73,15 @@ export class MediaStreams implements MediaService {
     return this.#streams.get(name)?.info;
   }
 
+  /** Why nobody can publish or view the stream now; undefined: it is worth a try. */
+  refusal(role: "publish" | "view", name: string): MediaFailure | undefined {
+    if (this.#draining) return noRoom;
+    const stream = this.#streams.get(name);
+    if (role === "view") return stream?.publisher === undefined ? notLive : undefined;
+    if (this.#isTaken(name)) return taken;
+    return stream === undefined && this.#leastLoaded() === undefined ? noRoom : undefined;
+  }
+
   async publish(request: {
     readonly stream: string;
     readonly identity: MediaIdentity;
@@ -81,9 +90,7 @@ export class MediaStreams implements MediaService {
   }): Promise<Result<OpenedPeer, MediaFailure>> {
     const { stream: name, identity, tracks, transport } = request;
     const known = this.#streams.get(name);
-    const taken = known?.newcomer ?? (known?.live === true ? known.publisher : undefined);
-    if (taken !== undefined && !this.#rules.takesOver(name))
-      return fail({ kind: "taken", retryAfter: retryWhenTaken });
+    if (this.#isTaken(name)) return fail(taken);
     const worker = known?.worker ?? this.#leastLoaded();
     if (worker === undefined) return full();
     const stream = known ?? new LiveStream(name, worker);
@@ -110,9 +117,10 @@ export class MediaStreams implements MediaService {
   }): Promise<Result<OpenedPeer, MediaFailure>> {
     const { stream: name, identity, tracks, transport } = request;
     const stream = this.#streams.get(name);
-    if (stream?.publisher === undefined) return fail({ kind: "not-live", retryAfter: retryWhenNotLive });
-    const peer = this.#peer("viewer", stream, stream.worker, identity);
+    if (stream?.publisher === undefined) return fail(notLive);
+    const peer = this.#peer("viewer", stream, this.#workerFor(stream), identity);
     stream.viewers.add(peer);
+    this.#follow(peer);
     const opened = await this.#open(peer, transport, (parameters) => ({
       type: "view",
       peer: peer.number,
@@ -169,6 +177,12 @@ export class MediaStreams implements MediaService {
     if (peer.stream.publisher === undefined && peer.stream.newcomer === undefined)
       this.#over(peer.stream, "ended");
     return ok(undefined);
+  }
+
+  /** Ends a peer whose client is gone without a word: a publisher is waited for. */
+  lose(id: string, reason: string): void {
+    const peer = this.#peers.get(id);
+    if (peer !== undefined) this.#end(peer, reason);
   }
 
   listen(id: string, heard: (event: PeerEvent) => void): (() => void) | undefined {
@@ -306,6 +320,48 @@ export class MediaStreams implements MediaService {
     return { ufrag, pwd, fingerprint: worker.fingerprint, candidates: this.#rules.candidates(worker) };
   }
 
+  /** The worker with the fewest viewers of all that run. */
+  #workerFor(stream: LiveStream): number {
+    let best = stream.worker;
+    let least = this.#numbers[best]?.size ?? 0;
+    for (const [number, peers] of this.#numbers.entries())
+      if (peers.size < least && this.#ports.worker(number) !== undefined) {
+        best = number;
+        least = peers.size;
+      }
+    return best;
+  }
+
+  /** The worker of a viewer gets the stream, where the publisher is at another one. */
+  #follow({ stream, worker }: MediaPeer): void {
+    if (worker === stream.worker) return;
+    const viewers = stream.followers.get(worker) ?? 0;
+    stream.followers.set(worker, viewers + 1);
+    if (viewers === 0) this.#postFollow(stream, worker);
+  }
+
+  #postFollow(stream: LiveStream, worker: number): void {
+    const from = this.#ports.worker(stream.worker)?.relay;
+    if (from === undefined) return;
+    this.#ports.post(worker, { type: "follow", stream: stream.name, from, tracks: stream.tracks });
+  }
+
+  #unfollow({ stream, worker }: MediaPeer): void {
+    const viewers = stream.followers.get(worker);
+    if (viewers === undefined) return;
+    if (viewers > 1) stream.followers.set(worker, viewers - 1);
+    else {
+      stream.followers.delete(worker);
+      this.#ports.post(worker, { type: "unfollow", stream: stream.name });
+    }
+  }
+
+  /** Somebody publishes the stream, or is about to, and is not to be replaced. */
+  #isTaken(name: string): boolean {
+    const stream = this.#streams.get(name);
+    return (stream?.newcomer !== undefined || stream?.live === true) && !this.#rules.takesOver(name);
+  }
+
   #leastLoaded(): number | undefined {
     let best: number | undefined;
     let least = Number.POSITIVE_INFINITY;
@@ -335,6 +391,7 @@ export class MediaStreams implements MediaService {
     if (stream.publisher !== peer) return;
     stream.stopWaiting?.();
     stream.stopWaiting = undefined;
+    for (const worker of stream.followers.keys()) this.#postFollow(stream, worker);
     this.#tellLive(stream, true);
   }
 
@@ -357,9 +414,14 @@ export class MediaStreams implements MediaService {
     this.#numbers[peer.worker]?.delete(peer.number);
     this.#parameters.delete(peer);
     this.#ports.post(peer.worker, { type: "close", peer: peer.number });
+    // Whoever waits for the worker waits no longer.
+    peer.answered("refused");
     peer.tell({ type: "ended", reason });
     if (!wasOpening) this.#observer.ended?.(peer, reason);
-    if (stream.viewers.delete(peer)) this.#viewersChanged(stream);
+    if (stream.viewers.delete(peer)) {
+      this.#unfollow(peer);
+      this.#viewersChanged(stream);
+    }
     if (stream.newcomer === peer) stream.newcomer = undefined;
     if (stream.publisher === peer) {
       stream.publisher = undefined;
@@ -400,6 +462,10 @@ export class MediaStreams implements MediaService {
   }
 }
 
+const notLive: MediaFailure = { kind: "not-live", retryAfter: retryWhenNotLive };
+const taken: MediaFailure = { kind: "taken", retryAfter: retryWhenTaken };
+const noRoom: MediaFailure = { kind: "full", retryAfter: retryWhenFull };
+
 function full(): Result<never, MediaFailure> {
-  return fail({ kind: "full", retryAfter: retryWhenFull });
+  return fail(noRoom);
 }

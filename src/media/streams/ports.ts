@@ -6,6 +6,8 @@ export interface WorkerView {
   readonly fingerprint: string;
   readonly udpPort: number;
   readonly tcpPort: number;
+  /** Its Unix socket for other workers. */
+  readonly relay: string;
   readonly report: WorkerReport;
 }
 

@@ -64,7 +64,7 @@ export class IceLite {
   /** A path was selected once: from here on only a proved one is. */
   #begun = false;
   #nominations = 0;
-  #heardAt = Number.NEGATIVE_INFINITY;
+  #consentedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: IceLiteOptions) {
     this.#options = options;
@@ -78,9 +78,9 @@ export class IceLite {
     return this.#selected;
   }
 
-  /** When the peer was last heard by the path that is selected, or was until it closed: its consent (RFC 7675). */
-  get heardAt(): number {
-    return this.#heardAt;
+  /** When the peer last consented to receive by the path that is selected, or was until it closed. */
+  get consentedAt(): number {
+    return this.#consentedAt;
   }
 
   /** What is known of a path on which a check has passed. */
@@ -107,9 +107,9 @@ export class IceLite {
     known.heardAt = now;
     if (message.has(attribute.useCandidate)) known.nomination = ++this.#nominations;
     known.send(bindingSuccess(message, path.address, by.localKey, this.#crypto));
-    if (!known.budget.proved) this.#ask(known, by, now);
+    if (!known.budget.proved || now - known.consentedAt >= this.#options.silence) this.#ask(known, by, now);
     this.#choose(known, now);
-    this.#heard(known);
+    this.#consent(known);
     return "valid";
   }
 
@@ -122,10 +122,9 @@ export class IceLite {
     const authentic =
       message.class === "success" && checkIntegrity(message, "sha1", question.key, this.#crypto);
     if (message.class === "success" && !authentic) return false;
-    known.answered(question, now);
-    if (authentic) known.heardAt = now;
+    known.answered(question, authentic, now);
     this.#choose(known, now);
-    this.#heard(known);
+    this.#consent(known);
     return true;
   }
 
@@ -225,8 +224,8 @@ export class IceLite {
     this.#selected = known;
   }
 
-  #heard(known: IcePath): void {
-    if (known === this.#selected) this.#heardAt = known.heardAt;
+  #consent(known: IcePath): void {
+    if (known === this.#selected) this.#consentedAt = known.consentedAt;
   }
 
   #latestProved(): IcePath | undefined {

@@ -1,8 +1,10 @@
 import { PathBudget } from "../../wire/dtls/path-budget.ts";
 import type { MediaPath } from "./path.ts";
 
-/** The least time between two requests of ours to an address that hasn't answered. ms */
+/** The least time between two requests of ours. ms */
 const leastPause = 50;
+/** So long an answer may take: a request that is younger is repeated, not replaced. ms */
+const longestRoundTrip = 3_000;
 
 /** A Binding request of ours that awaits its answer. */
 interface Question {
@@ -27,12 +29,22 @@ export class IcePath {
   /** Milliseconds from our last request to its answer. */
   rtt: number | undefined;
   #question: Question | undefined;
+  /** Of the last authentic answer. */
+  #answeredAt: number | undefined;
   #sentAt = Number.NEGATIVE_INFINITY;
 
   constructor(path: MediaPath, now: number) {
     this.path = path;
     this.budget = new PathBudget(path.reliable);
     this.heardAt = now;
+  }
+
+  /**
+   * When the peer last consented to receive here (RFC 7675). A peer that answers us does so by its answers: its checks can be forged once the
+   * address is somebody else's. Of one that never answers, its checks have to do.
+   */
+  get consentedAt(): number {
+    return this.#answeredAt ?? this.heardAt;
   }
 
   /** Sends STUN as far as the budget allows. */
@@ -45,12 +57,14 @@ export class IcePath {
    * answer counts however late it comes.
    */
   ask(key: Uint8Array, make: () => Pick<Question, "transactionId" | "message">, now: number): void {
-    const { proved } = this.budget;
-    if (!proved && now - this.#sentAt < leastPause) return;
-    if (this.#question?.key === key && !proved) this.#question.repeated = true;
-    else this.#question = { ...make(), key, askedAt: now, repeated: false };
+    if (now - this.#sentAt < leastPause) return;
+    let question = this.#question;
+    const young = question !== undefined && now - question.askedAt < longestRoundTrip;
+    if (question?.key === key && (young || !this.budget.proved)) question.repeated = true;
+    else question = { ...make(), key, askedAt: now, repeated: false };
+    this.#question = question;
     this.#sentAt = now;
-    this.send(this.#question.message);
+    this.send(question.message);
   }
 
   /** What an answer with this transaction id answers, if anything. */
@@ -60,10 +74,13 @@ export class IcePath {
     return transactionId.every((byte, at) => byte === question.transactionId[at]) ? question : undefined;
   }
 
-  /** Our request has come back: the peer receives what is sent there. */
-  answered(question: Question, now: number): void {
+  /** Our request has come back: the peer receives what is sent there. `authentic`: with the peer's password, so that it consents. */
+  answered(question: Question, authentic: boolean, now: number): void {
     this.budget.prove();
     this.#question = undefined;
+    if (!authentic) return;
+    this.heardAt = now;
+    this.#answeredAt = now;
     if (!question.repeated) this.rtt = now - question.askedAt;
   }
 }

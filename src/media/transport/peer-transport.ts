@@ -35,7 +35,7 @@ export interface PeerPorts {
 export interface TransportLimits {
   /** From the start until media can flow. */
   readonly connect: number;
-  /** A connected peer without a valid check or answer for so long is lost (RFC 7675 §5.1). */
+  /** A connected peer that hasn't answered us for so long is lost, or one that never answers and hasn't checked (RFC 7675 §5.1). */
   readonly consent: number;
   /** A lost peer that isn't heard again is closed. */
   readonly lost: number;
@@ -170,7 +170,7 @@ export class PeerTransport implements PathOwner {
   /** When `tick` has something to do; undefined once the transport is closed. */
   get nextDeadline(): number | undefined {
     if (this.#state === "closed") return undefined;
-    let next = this.#state === "connected" ? this.#ice.heardAt + this.#limits.consent : this.#giveUpAt;
+    let next = this.#state === "connected" ? this.#ice.consentedAt + this.#limits.consent : this.#giveUpAt;
     for (const time of [this.#dtls?.nextDeadline, this.#askAt])
       if (time !== undefined && (next === undefined || time < next)) next = time;
     return next;
@@ -234,7 +234,7 @@ export class PeerTransport implements PathOwner {
     this.#dtls?.tick(now);
     if (this.#state === "closed") return;
     if (this.#askAt !== undefined && now >= this.#askAt) this.#ask();
-    if (this.#state === "connected" && now >= this.#ice.heardAt + this.#limits.consent) {
+    if (this.#state === "connected" && now >= this.#ice.consentedAt + this.#limits.consent) {
       this.#state = "lost";
       this.#giveUpAt = now + this.#limits.lost;
       this.#askAt = undefined;
@@ -311,7 +311,7 @@ export class PeerTransport implements PathOwner {
       this.#dtls.pathProved(now);
       this.#dtls.start(now);
     }
-    if (this.#state === "lost" && this.#ice.heardAt + this.#limits.consent > now) this.#connected();
+    if (this.#state === "lost" && this.#ice.consentedAt + this.#limits.consent > now) this.#connected();
     this.#host.reschedule();
   }
 

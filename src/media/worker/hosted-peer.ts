@@ -33,6 +33,11 @@ export class HostedPeer implements MediaSender {
     return this.message.type === "publish" ? "publisher" : "viewer";
   }
 
+  /** It is the publisher whose packets viewers get. */
+  get sends(): boolean {
+    return this.stream !== undefined && this.message.type === "publish";
+  }
+
   /** A packet of RTP came from it. */
   receivedRtp(packet: OpenedRtp, now: number): void {
     this.heardAt = now;

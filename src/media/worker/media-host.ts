@@ -15,6 +15,7 @@ import type { PeerTransport } from "../transport/peer-transport.ts";
 import { TransportTable } from "../transport/transport-table.ts";
 import { HostedPeer } from "./hosted-peer.ts";
 import { LagMeter } from "./lag.ts";
+import { RelayedPublisher, RelayServer } from "./relay.ts";
 
 /** How often deadlines and streams are looked after, streams are told of, and the worker reports. ms */
 const [tickInterval, streamInterval, reportInterval] = [10, 1_000, 500];
@@ -34,6 +35,9 @@ export class MediaHost {
   readonly #peers = new Map<number, HostedPeer>();
   readonly #lag = new LagMeter(tickInterval);
   readonly #timers: (() => void)[] = [];
+  readonly #relay = new RelayServer((name) => this.#streams.get(name));
+  /** Streams whose publisher is at another worker. */
+  readonly #followed = new Map<string, RelayedPublisher>();
   #sockets: MediaSockets | undefined;
   #publishers = 0;
   /** Of streams that are over. */
@@ -62,6 +66,7 @@ export class MediaHost {
     const host = new MediaHost(options, tell, table);
     const sockets = await openMediaSockets({ table, now, addresses: options.listen, port: options.port });
     host.#sockets = sockets;
+    if (options.relay !== "") await host.#relay.listen(options.relay);
     tell({
       type: "started",
       fingerprint: fingerprintOf(certificate.der, dtlsCrypto),
@@ -101,6 +106,12 @@ export class MediaHost {
       case "close":
         this.#peers.get(message.peer)?.transport.close();
         break;
+      case "follow":
+        this.#follow(message);
+        break;
+      case "unfollow":
+        this.#followed.get(message.stream)?.close();
+        break;
       default:
     }
   }
@@ -109,6 +120,8 @@ export class MediaHost {
     this.#stopping = true;
     for (const stop of this.#timers) stop();
     for (const peer of [...this.#peers.values()]) peer.transport.close("the server stops");
+    for (const followed of [...this.#followed.values()]) followed.close();
+    this.#relay.stop();
     await this.#sockets?.stop();
   }
 
@@ -129,8 +142,14 @@ export class MediaHost {
           connected: (at) => this.#connected(peer, at),
           lost: () => this.#tell({ type: "lost", peer: number }),
           closed: (reason) => this.#closed(peer, reason),
-          rtp: (packet, at) => peer.receivedRtp(packet, at),
-          rtcp: (compound, at) => peer.receivedRtcp(compound, at),
+          rtp: (packet, at) => {
+            if (peer.sends) this.#relay.rtp(peer.name, packet);
+            peer.receivedRtp(packet, at);
+          },
+          rtcp: (compound, at) => {
+            if (peer.sends) this.#relay.rtcp(peer.name, compound);
+            peer.receivedRtcp(compound, at);
+          },
         },
         now(),
       );
@@ -178,10 +197,27 @@ export class MediaHost {
     if (stream === undefined) return;
     if (viewer !== undefined) stream.removeViewer(viewer, now());
     else stream.publisherGone();
-    if (!stream.live && stream.viewers === 0) {
-      this.#streams.delete(peer.name);
-      this.#forwardedBefore += stream.counters.forwarded;
-    }
+    this.#forget(peer.name, stream);
+  }
+
+  #forget(name: string, stream: Stream): void {
+    if (stream.live || stream.viewers > 0 || this.#streams.get(name) !== stream) return;
+    this.#streams.delete(name);
+    this.#forwardedBefore += stream.counters.forwarded;
+  }
+
+  /** Takes the stream from another worker, in place of what came before. */
+  #follow({ stream: name, from, tracks }: Extract<ToWorker, { type: "follow" }>): void {
+    const stream = this.#stream(name);
+    const former = this.#followed.get(name);
+    const publisher = RelayedPublisher.follow(from, name, stream, tracks, now, () => {
+      if (this.#followed.get(name) !== publisher) return;
+      this.#followed.delete(name);
+      stream.publisherGone();
+      this.#forget(name, stream);
+    });
+    this.#followed.set(name, publisher);
+    former?.close();
   }
 
   #stream(name: string): Stream {

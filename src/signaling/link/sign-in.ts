@@ -17,6 +17,8 @@ export interface SignInOptions {
   readonly lifecycle: DeviceLifecycle;
   readonly links: Links;
   readonly elsewhere: Elsewhere;
+  /** What the server offers now. */
+  readonly features: () => string[];
 }
 
 /** What becomes of a hello: the link that the transport speaks for, or the close that it gets. */
@@ -53,7 +55,7 @@ export class SignIn {
   constructor(options: SignInOptions) {
     this.#options = options;
     this.#links = options.links;
-    this.#welcomes = new Welcomes(options.node, options.links.limits, options.ports);
+    this.#welcomes = new Welcomes(options.node, options.links.limits, options.ports, options.features);
   }
 
   /**

@@ -1,6 +1,5 @@
 import type { Welcome } from "../../protocol/handshake.ts";
 import { type Limits, toldLimits } from "../../protocol/limits.ts";
-import { serverFeatures } from "../../protocol/version.ts";
 import type { Ports } from "../ports.ts";
 import type { LinkEntry } from "./native-link.ts";
 
@@ -16,12 +15,14 @@ export const noSessions: FoundSessions = { sessions: [], over: [] };
 export class Welcomes {
   readonly #node: string;
   readonly #ports: Ports;
+  readonly #features: () => string[];
   /** The limits that a client must know, made once for all welcomes. */
   readonly #limits: Record<string, number>;
 
-  constructor(node: string, limits: Limits, ports: Ports) {
+  constructor(node: string, limits: Limits, ports: Ports, features: () => string[]) {
     this.#node = node;
     this.#ports = ports;
+    this.#features = features;
     this.#limits = Object.fromEntries(toldLimits.map((name) => [name, limits[name]]));
   }
 
@@ -46,7 +47,7 @@ export class Welcomes {
       device: device.id,
       expires: Math.max(0, link.expires - now),
       limits: this.#limits,
-      features: [...serverFeatures],
+      features: this.#features(),
       secret,
       iceServers: ice.servers,
       resumed,

@@ -42,7 +42,7 @@ export class CallGate {
   full(
     device: Device,
     rings: ReadonlySet<Session>,
-    sessions: { readonly size: number; load(device: Device): number },
+    sessions: { readonly bounded: number; load(device: Device): number },
     now: number,
   ): Outcome | undefined {
     const limits = this.#limits;
@@ -50,7 +50,7 @@ export class CallGate {
       const retryAfter = this.#rate.retryAfter(device.user, now);
       return { error: overLimit("callsPerMinute", "rate_limited", undefined, retryAfter) };
     }
-    if (sessions.size >= limits.sessions) return refused("sessions", "too_many_sessions");
+    if (sessions.bounded >= limits.sessions) return refused("sessions", "too_many_sessions");
     if (sessions.load(device) >= limits.sessionsPerDevice)
       return refused("sessionsPerDevice", "too_many_sessions");
     let same = 0;

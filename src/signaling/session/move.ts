@@ -215,6 +215,7 @@ export function startMove(
   const { device } = leg;
   if (callee === undefined || device === undefined || (leg !== caller && leg !== callee))
     return failed("wrong_state", "only a connected call moves");
+  if (session.stream !== undefined) return failed("wrong_state", "a stream's session doesn't move");
   if (target === undefined) return failed("no_device");
   const refusal = target === device ? undefined : moveRefusal(session, target);
   if (refusal !== undefined) return failed("wrong_state", refusal);

@@ -35,7 +35,7 @@ export function endDetails(session: Session, { by, detail }: HowEnded): { by?: P
 
 /** The session as one of its ends sees it: where nobody rang, or a ticket found it again. */
 export function sessionPush(session: Session, leg: Leg, ticket: string): Omit<PushOf<"session">, "seq"> {
-  const { callRequest, room, members } = session;
+  const { callRequest, room, members, stream } = session;
   const outgoing = leg.side === "caller";
   const other = outgoing ? session.answered : session.caller;
   const pair = session.pairs.current;
@@ -52,6 +52,7 @@ export function sessionPush(session: Session, leg: Leg, ticket: string): Omit<Pu
   };
   if (callRequest.media !== undefined) push.media = callRequest.media;
   if (room !== undefined) push.room = room;
+  if (stream !== undefined) push.stream = callRequest.to;
   if (members !== undefined) push.member = members[outgoing ? 1 : 0];
   return push;
 }

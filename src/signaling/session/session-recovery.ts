@@ -49,7 +49,7 @@ export class SessionRecovery {
     const { limits } = this.#sessions;
     if (place !== "lost" || this.#sessions.usersOfEnded(ticket.session) !== undefined) return undefined;
     const full =
-      this.#sessions.size >= limits.sessions || this.#sessions.load(device) >= limits.sessionsPerDevice;
+      this.#sessions.bounded >= limits.sessions || this.#sessions.load(device) >= limits.sessionsPerDevice;
     const snapshot = full ? undefined : revivalSnapshot(ticket, device.link.id, now);
     if (snapshot === undefined) return undefined;
     const find = (link: string) => (link === device.link.id ? device : undefined);

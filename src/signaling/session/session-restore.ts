@@ -20,7 +20,7 @@ export function ticketState(session: Session, leg: Leg, now: number): TicketStat
   const { caller, callee, answered, callRequest, ring, pairs, times } = session;
   const active = session.phase.name === "active";
   const current = active ? leg === caller || leg === callee : leg !== session.move?.leg;
-  if (session.kind === "mesh" || !current) return undefined;
+  if (session.kind !== "call" || !current) return undefined;
   const peer = leg === caller ? answered : caller;
   return {
     side: leg.side,

@@ -43,6 +43,8 @@ export class SessionTable implements SessionHost {
   /** Session → the users that had part in it, for hang-ups that cross its end. */
   readonly #recentlyEnded = new Map<string, readonly string[]>();
   active = 0;
+  /** Sessions that count against `limits.sessions`: all but those of devices that only the media server bounds. */
+  bounded = 0;
 
   constructor({ node, limits, ports, deadlines, elsewhere }: SessionTableOptions) {
     this.limits = limits;
@@ -61,9 +63,10 @@ export class SessionTable implements SessionHost {
     return this.#sessions.get(id);
   }
 
-  /** The ids of all sessions. */
-  ids(): string[] {
-    return [...this.#sessions.keys()];
+  /** The ids of the sessions that another node could go on with: all but those with this node's media server. */
+  movable(): string[] {
+    const sessions = [...this.#sessions.values()];
+    return sessions.filter(({ stream }) => stream === undefined).map(({ id }) => id);
   }
 
   /** The calls that ring a user now. */
@@ -104,9 +107,10 @@ export class SessionTable implements SessionHost {
   add(session: Session, now: number): void {
     const { id, key, kind, room, members, caller, callRequest } = session;
     this.#sessions.set(id, session);
+    if (session.stream?.unlisted !== true) this.bounded += 1;
     if (kind === "call") this.#elsewhere.follow(callRequest.user);
     if (key !== undefined) this.keys.set(caller.user, key, id, caller.deviceId, now);
-    if (kind === "mesh" || session.state === "active") this.active += 1;
+    if (kind !== "call" || session.state === "active") this.active += 1;
     else this.#rings(session);
     if (room !== undefined && members !== undefined) this.#mesh.add(session, room, members);
   }
@@ -204,6 +208,7 @@ export class SessionTable implements SessionHost {
 
   #forget(session: Session): void {
     this.#sessions.delete(session.id);
+    if (session.stream?.unlisted !== true) this.bounded -= 1;
     this.#mesh.remove(session);
     this.#elsewhere.ended(session.id);
     if (session.kind === "call") this.#elsewhere.release(session.callRequest.user);

@@ -4,7 +4,9 @@ import type { PushOf } from "../../protocol/pushes.ts";
 import type { RequestOf } from "../../protocol/requests.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Device, LinkEnd, Outcome } from "../device.ts";
+import type { SessionKind } from "../events.ts";
 import { done, failed } from "../outcome.ts";
+import type { StreamPart } from "../stream/stream-session.ts";
 import { Leg, type PendingReply, type Side } from "./leg.ts";
 import type { Move } from "./move.ts";
 import { Pairs } from "./pairs.ts";
@@ -33,7 +35,6 @@ export type Phase =
 export class Session {
   readonly limits: Limits;
   readonly id: string;
-  readonly kind: "call" | "mesh";
   /** Rises when another node takes the session over. */
   readonly epoch: number;
   caller: Leg;
@@ -45,6 +46,8 @@ export class Session {
   /** Where the session belongs to a room's mesh: the room, and the ids of the two members, caller first. */
   readonly room: string | undefined;
   members: readonly [string, string] | undefined;
+  /** Where the other end is the media server: what the session carries. */
+  stream: StreamPart | undefined;
   /** What the caller named the call. */
   key: string | undefined;
   /** The other call, when two cross, and which of both goes on. */
@@ -71,7 +74,6 @@ export class Session {
     this.limits = host.limits;
     this.id = id;
     this.epoch = epoch;
-    this.kind = room === undefined ? "call" : "mesh";
     this.room = room;
     this.times = { started: now };
     this.#host = host;
@@ -92,6 +94,10 @@ export class Session {
       callerMayKnow: () => this.#callerMaySee(),
       over: (reason, at) => this.end(reason, at),
     });
+  }
+
+  get kind(): SessionKind {
+    return this.stream?.role ?? (this.room === undefined ? "call" : "mesh");
   }
 
   get callRequest(): CallRequest {
@@ -275,7 +281,7 @@ export class Session {
 
   // Connected
 
-  /** Makes the session active at once, without a ring: both ends agreed by other means (a room's mesh). */
+  /** Makes the session active at once, without a ring: both ends agreed by other means (a room's mesh, a stream). */
   join(answerer: Device, now: number): void {
     const callee = this.addLeg("callee", answerer);
     this.pairs.current.answerer = callee;
@@ -369,12 +375,14 @@ export class Session {
       return;
     }
     const left = why === "client" || why === "kicked";
+    // A newer run of the device that has not brought the session's ticket has no connection to go on with.
+    const renewed = this.stream !== undefined && (why === "replaced" || why === "renewed");
     // Who leaves the device behind in the middle of a move is on the way to another one.
-    if (this.phase.name === "active" && !(left && move?.from !== leg)) {
+    if (this.phase.name === "active" && !renewed && !(left && move?.from !== leg)) {
       this.#detach(leg, now);
       return;
     }
-    const active = why === "kicked" ? "forbidden" : "closed";
+    const active = why === "kicked" ? "forbidden" : renewed ? "lost" : "closed";
     const reason = this.phase.name !== "active" && leg === this.caller ? "cancelled" : active;
     this.end(reason, now, { by: leg, except: leg });
   }

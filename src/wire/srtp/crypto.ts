@@ -1,6 +1,6 @@
 /**
- * What SRTP needs of cryptography. Implementations keep the key schedule of a cipher for as long as it lives; none may answer
- * with bytes of a packet that isn't authentic.
+ * What SRTP needs of cryptography. Implementations keep the key schedule of a cipher for as long as it lives, but not the arrays of its
+ * keys, which are overwritten once it is made. None may answer with bytes of a packet that isn't authentic.
  */
 export interface SrtpCrypto {
   /** AES in counter mode over zeros: `length` bytes of key stream (RFC 3711 §4.3.3). */

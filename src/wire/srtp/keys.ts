@@ -1,4 +1,4 @@
-import type { PacketCipher, SrtpCrypto } from "./crypto.ts";
+import { noBytes, type PacketCipher, type SrtpCrypto } from "./crypto.ts";
 import { type SrtpProfile, srtpKeySize, srtpProfile } from "./profile.ts";
 
 /** Key derivation labels (RFC 3711 §4.3.1). */
@@ -39,9 +39,10 @@ export function sessionKeys(
     crypto.keyStream(masterKey, derivationIv(masterSalt, number), length);
   const keys = (cipherLabel: number, authenticationLabel: number, saltLabel: number): PacketKeys => {
     const key = derive(cipherLabel, keyBytes);
-    const cipher = gcm
-      ? crypto.gcm(key)
-      : crypto.counterMode(key, derive(authenticationLabel, authenticationKeyBytes));
+    const authenticationKey = gcm ? noBytes : derive(authenticationLabel, authenticationKeyBytes);
+    const cipher = gcm ? crypto.gcm(key) : crypto.counterMode(key, authenticationKey);
+    key.fill(0);
+    authenticationKey.fill(0);
     return { cipher, salt: derive(saltLabel, saltBytes), gcm };
   };
   return {

@@ -10,6 +10,7 @@ import { peopleChecks } from "./people.ts";
 import { privacyChecks } from "./privacy.ts";
 import { recoveryChecks } from "./recovery.ts";
 import { roomChecks } from "./rooms.ts";
+import { streamChecks } from "./streams.ts";
 
 /** Every check, in the order of docs/protocol.md. */
 export const allChecks: readonly Check[] = [
@@ -21,6 +22,7 @@ export const allChecks: readonly Check[] = [
   ...negotiationChecks,
   ...moveChecks,
   ...recoveryChecks,
+  ...streamChecks,
   ...peopleChecks,
   ...roomChecks,
   ...httpChecks,
@@ -36,6 +38,9 @@ export const notObservable: Readonly<Record<string, string>> = {
   L26: "needs a socket that is not read: test/bad-input",
   S14: "shows in S3",
   N7: "shows in N1",
+  B2: "needs media: src/media/streams/core-sessions.test.ts",
+  B4: "needs media: src/media/streams/core-sessions.test.ts",
+  B7: "needs media: src/signaling/stream/streams.test.ts",
   R9: "needs a node that dies: the tests of rooms across nodes",
   V3: "shows in N2",
   V4: "of logs",

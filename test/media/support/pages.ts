@@ -28,16 +28,25 @@ export async function blankTab(where: Browsers, server: string): Promise<Tab> {
   return tab;
 }
 
-/** Publishes the fake camera by WHIP. Resolves with the status of the answer. */
+/** Publishes the fake camera and a tone of 440 Hz by WHIP. Resolves with the status of the answer. */
 export function publish(page: Page, url: string, options: PublishOptions = {}): Promise<number> {
   return page.evaluate(
     async ({ url, options }) => {
       const { codec, setup = "actpass", simulcast = false, audio = true, video = true } = options;
       const token = options.token ?? "dev:alice";
-      const stream = await navigator.mediaDevices.getUserMedia({
-        audio,
-        video: video && { width: 640, height: 480 },
-      });
+      const stream = new MediaStream();
+      if (video) {
+        const camera = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+        for (const track of camera.getTracks()) stream.addTrack(track);
+      }
+      if (audio) {
+        const context = new AudioContext();
+        const tone = new OscillatorNode(context, { frequency: 440 });
+        const sink = context.createMediaStreamDestination();
+        tone.connect(sink);
+        tone.start();
+        for (const track of sink.stream.getTracks()) stream.addTrack(track);
+      }
       const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
       for (const track of stream.getTracks()) {
         const encodings = [
@@ -109,6 +118,24 @@ export function view(
     },
     { url, options },
   );
+}
+
+/** The loudest frequency that the page hears, in Hz; 0 for silence. */
+export function tone(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const stream = document.querySelector("video")?.srcObject;
+    if (!(stream instanceof MediaStream) || stream.getAudioTracks().length === 0) return 0;
+    const context = new AudioContext();
+    const analyser = new AnalyserNode(context, { fftSize: 8_192, smoothingTimeConstant: 0 });
+    context.createMediaStreamSource(stream).connect(analyser);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    const loudest = bins.reduce((best, level, n) => (level > (bins[best] ?? 0) ? n : best), 0);
+    const frequency = (loudest * context.sampleRate) / analyser.fftSize;
+    await context.close();
+    return (bins[loudest] ?? -200) > -80 ? frequency : 0;
+  });
 }
 
 /** Ends the page's session as WHIP and WHEP do. Resolves with the status. */

@@ -169,12 +169,17 @@ export class TestPeer {
     if (!this.answers || username !== `${this.ufrag}:${this.workerUfrag}`) return;
     if (!checkIntegrity(message, "sha1", encodeText(this.pwd), stunCrypto)) return;
     this.questions++;
+    this.send(this.success(message));
+  }
+
+  /** The answer to a Binding request of the worker. */
+  success(message: StunMessage): Uint8Array {
     const writer = new MessageWriter(method.binding, "success", message.transactionId);
     const here = { address: Uint8Array.of(127, 0, 0, 1), port: 9 };
     writer.add(attribute.xorMappedAddress, encodeXorAddress(here, message.transactionId));
     addIntegrity(writer, "sha1", encodeText(this.pwd), stunCrypto);
     addFingerprint(writer);
-    this.send(writer.bytes());
+    return writer.bytes().slice();
   }
 
   #opened(into: Uint8Array[], packet: Uint8Array | string | undefined): void {

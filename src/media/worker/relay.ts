@@ -1,0 +1,178 @@
+import { connectUnix, type LocalStream, listenUnix } from "../../net/unix-socket.ts";
+import { parseRtcp } from "../../wire/rtp/rtcp.ts";
+import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
+import type { MediaSender } from "../forward/ports.ts";
+import type { Stream } from "../forward/stream.ts";
+import type { PublishedTrack } from "../negotiated.ts";
+import { FrameWriter, frameType, packetOf, RelayReader } from "../relay/frames.ts";
+
+/** Bytes that may wait for another worker: what comes then is dropped, and the other one asks for a keyframe. */
+const mostBuffered = 8 << 20;
+
+/** The streams whose publisher is at this worker, for other workers that have viewers of them. */
+export class RelayServer {
+  readonly #taps = new Map<string, Set<Tap>>();
+  readonly #streamOf: (name: string) => Stream | undefined;
+  #stop: () => void = () => {};
+
+  constructor(streamOf: (name: string) => Stream | undefined) {
+    this.#streamOf = streamOf;
+  }
+
+  /** Rejects with an Error where the path can't be used. */
+  async listen(path: string): Promise<void> {
+    this.#stop = await listenUnix(path, (stream) => {
+      const reader = new RelayReader();
+      let tap: Tap | undefined;
+      return {
+        data: (chunk) => {
+          const read = reader.push(chunk, ({ type, body }) => {
+            if (type === frameType.subscribe && tap === undefined) {
+              tap = new Tap(stream, new TextDecoder().decode(body));
+              this.#add(tap);
+            } else if (type === frameType.rtcp && tap !== undefined) this.#wanted(tap.name, body);
+          });
+          if (!read) stream.destroy();
+        },
+        closed: () => {
+          if (tap !== undefined) this.#remove(tap);
+        },
+      };
+    });
+  }
+
+  /** A packet of the stream's publisher. */
+  rtp(name: string, packet: OpenedRtp): void {
+    for (const tap of this.#taps.get(name) ?? []) tap.rtp(packet);
+  }
+
+  rtcp(name: string, compound: Uint8Array): void {
+    for (const tap of this.#taps.get(name) ?? []) tap.rtcp(compound);
+  }
+
+  stop(): void {
+    this.#stop();
+  }
+
+  #add(tap: Tap): void {
+    const taps = this.#taps.get(tap.name);
+    if (taps === undefined) this.#taps.set(tap.name, new Set([tap]));
+    else taps.add(tap);
+  }
+
+  #remove(tap: Tap): void {
+    const taps = this.#taps.get(tap.name);
+    if (taps?.delete(tap) && taps.size === 0) this.#taps.delete(tap.name);
+  }
+
+  /** The viewers of another worker need keyframes. */
+  #wanted(name: string, compound: Uint8Array): void {
+    for (const packet of parseRtcp(compound) ?? [])
+      if (packet.type === "pli") this.#streamOf(name)?.wantKeyframe(packet.media);
+      else if (packet.type === "fir")
+        for (const ssrc of packet.media) this.#streamOf(name)?.wantKeyframe(ssrc);
+  }
+}
+
+/** Another worker that gets what a publisher sends. Frames leave once for each turn of the event loop. */
+class Tap {
+  readonly name: string;
+  readonly #out: Gathered;
+
+  constructor(stream: LocalStream, name: string) {
+    this.name = name;
+    this.#out = new Gathered(stream);
+  }
+
+  rtp(packet: OpenedRtp): void {
+    this.#out.add((frames) => frames.rtp(packet));
+  }
+
+  rtcp(compound: Uint8Array): void {
+    this.#out.add((frames) => frames.frame(frameType.rtcp, compound));
+  }
+}
+
+/** A stream whose publisher is at another worker: its packets come by a Unix socket, and requests for keyframes go back. */
+export class RelayedPublisher implements MediaSender {
+  readonly buffered = 0;
+  readonly #out: Gathered;
+  readonly #stream: LocalStream;
+
+  /** Takes the place of the stream's publisher, until the connection ends. */
+  static follow(
+    path: string,
+    name: string,
+    stream: Stream,
+    tracks: readonly PublishedTrack[],
+    now: () => number,
+    ended: () => void,
+  ): RelayedPublisher {
+    const reader = new RelayReader();
+    const socket = connectUnix(path, {
+      data: (chunk) => {
+        const read = reader.push(chunk, ({ type, body }) => {
+          const packet = type === frameType.rtp ? packetOf(body) : undefined;
+          if (packet !== undefined) stream.publisherRtp(packet, now());
+          else if (type === frameType.rtcp) stream.publisherRtcp(body, now());
+        });
+        if (!read) socket.destroy();
+      },
+      closed: ended,
+    });
+    const publisher = new RelayedPublisher(socket, name);
+    stream.setPublisher(tracks.map(withoutFeedback), publisher, now());
+    return publisher;
+  }
+
+  private constructor(stream: LocalStream, name: string) {
+    this.#stream = stream;
+    this.#out = new Gathered(stream);
+    this.#out.add((frames) => frames.frame(frameType.subscribe, new TextEncoder().encode(name)));
+  }
+
+  rtp(): boolean {
+    return false;
+  }
+
+  rtcp(compound: Uint8Array): void {
+    this.#out.add((frames) => frames.frame(frameType.rtcp, compound));
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+}
+
+/** Frames that leave together. */
+class Gathered {
+  readonly #stream: LocalStream;
+  readonly #frames = new FrameWriter();
+  #due = false;
+
+  constructor(stream: LocalStream) {
+    this.#stream = stream;
+  }
+
+  add(write: (frames: FrameWriter) => void): void {
+    if (this.#stream.buffered + this.#frames.length > mostBuffered) return;
+    write(this.#frames);
+    if (this.#due) return;
+    this.#due = true;
+    setImmediate(() => {
+      this.#due = false;
+      this.#stream.write(this.#frames.take());
+    });
+  }
+}
+
+/** The worker of the publisher asks for lost packets and reports what comes; of this one only keyframe requests go there. */
+function withoutFeedback(track: PublishedTrack): PublishedTrack {
+  const codecs = track.codecs.map((codec) => ({
+    ...codec,
+    nack: false,
+    remb: false,
+    transportFeedback: false,
+  }));
+  return { ...track, codecs };
+}

@@ -1,0 +1,24 @@
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+
+/** Where the server keeps what must outlive it: the setting, systemd's folder, or the user's (XDG base directories). */
+export function stateFolder(configured: string, env: Readonly<Record<string, string | undefined>>): string {
+  if (configured !== "") return configured;
+  const own = env.STATE_DIRECTORY?.split(":")[0];
+  if (own !== undefined && own !== "") return own;
+  return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "switchboard");
+}
+
+/**
+ * Writes a file of the folder that only this user may read. Other processes of the user see it whole or not at all. Throws an Error
+ * where that can't be done.
+ */
+export function writePrivately(folder: string, name: string, text: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, name);
+  const scratch = `${path}.${process.pid}`;
+  writeFileSync(scratch, text, { mode: 0o600 });
+  chmodSync(scratch, 0o600);
+  renameSync(scratch, path);
+}

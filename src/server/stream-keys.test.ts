@@ -1,0 +1,59 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { addStreamKey, listStreamKeys, revokeStreamKeys, StreamKeys } from "./stream-keys.ts";
+
+let folder: string;
+let failures: string[];
+let running: StreamKeys;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "switchboard-keys-"));
+  failures = [];
+  running = new StreamKeys(folder, (reason) => failures.push(reason));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+test("a running server knows a new key, and refuses a revoked one, at once", () => {
+  expect(running.find("sk_none")).toBeUndefined();
+  const key = addStreamKey(folder, "lobby", 1);
+  expect(running.find(key)).toMatchObject({ stream: "lobby", created: 1 });
+  const other = addStreamKey(folder, "lobby", 2);
+  expect(running.find(other)?.id).not.toBe(running.find(key)?.id);
+  const id = running.find(key)?.id;
+  expect(revokeStreamKeys(folder, "lobby", id)).toBe(1);
+  expect(running.find(key)).toBeUndefined();
+  expect(running.find(other)?.stream).toBe("lobby");
+  expect(revokeStreamKeys(folder, "lobby")).toBe(1);
+  expect(running.find(other)).toBeUndefined();
+  expect(revokeStreamKeys(folder, "lobby")).toBe(0);
+  expect(failures).toEqual([]);
+});
+
+test("the file is the user's alone, and holds no key", () => {
+  const key = addStreamKey(folder, "lobby", 1);
+  const path = join(folder, "stream-keys.json");
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(readFileSync(path, "utf8")).not.toContain(key.slice(3));
+  expect(listStreamKeys(folder)).toMatchObject([{ stream: "lobby" }]);
+  expect(key).toMatch(/^sk_[\w-]{32}$/);
+});
+
+test("a file that is none: no key is valid, the server says why, and no command writes over it", () => {
+  const key = addStreamKey(folder, "lobby", 1);
+  expect(running.find(key)).toBeDefined();
+  for (const text of ["{", '[{"id":1}]', "{}"]) {
+    writeFileSync(join(folder, "stream-keys.json"), text);
+    expect(running.find(key)).toBeUndefined();
+    expect(() => addStreamKey(folder, "lobby", 1)).toThrow("is no list of stream keys");
+  }
+  expect(failures).toHaveLength(3);
+});
+
+test("a removed file revokes all keys", () => {
+  const key = addStreamKey(folder, "lobby", 1);
+  expect(running.find(key)).toBeDefined();
+  rmSync(join(folder, "stream-keys.json"));
+  expect(running.find(key)).toBeUndefined();
+});
