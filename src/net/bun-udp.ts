@@ -5,7 +5,7 @@ import type { UdpOptions, UdpSocket, UdpTarget } from "./udp-socket.ts";
 const ipv6Only = 8;
 
 /** {@link UdpSocket} on Bun's own UDP sockets, which cost half as much as its `node:dgram`. */
-export async function bindBunUdp(options: UdpOptions): Promise<UdpSocket> {
+export async function bindBunUdp(options: UdpOptions): Promise<BunUdpSocket> {
   const { address, port, receive, receiveBuffer = 0 } = options;
   const six = address.includes(":");
   const request = {

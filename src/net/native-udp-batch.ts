@@ -1,4 +1,4 @@
-import { BunTarget, BunUdpSocket } from "./bun-udp.ts";
+import { BunTarget, BunUdpSocket, bindBunUdp } from "./bun-udp.ts";
 import { FixedMemory } from "./fixed-memory.ts";
 import { FlushRetry } from "./flush-retry.ts";
 import { MessageBlock } from "./message-block.ts";
@@ -30,11 +30,20 @@ export interface MessageSystem {
   readonly error: typeof lastError;
 }
 
+/** Whether the kernel cuts messages into datagrams (UDP_SEGMENT, Linux 4.18). Rejects where there is no IPv4 and no IPv6. */
+export async function hasSegments(): Promise<boolean> {
+  const bind = (address: string) => bindBunUdp({ address, port: 0, receive: () => {} });
+  const socket = await bind("127.0.0.1").catch(() => bind("::1"));
+  try {
+    return setSocketOption(socket.descriptor, "segment", 0);
+  } finally {
+    socket.close();
+  }
+}
+
 /** What waits for one socket. */
 interface Lane {
   readonly socket: BunUdpSocket;
-  /** Whether the kernel cuts messages into datagrams (UDP_SEGMENT, Linux 4.18). */
-  readonly segments: boolean;
   /** Targets that datagrams wait for. */
   targets: BunTarget[];
 }
@@ -63,10 +72,16 @@ export class NativeUdpBatch implements UdpBatch {
   #lastLane: Lane | undefined;
   #waiting = 0;
 
+  readonly #segments: boolean;
   readonly #system: MessageSystem;
 
-  /** `bytes`: of datagrams that may wait. */
-  constructor(bytes: number, system: MessageSystem = { send: sendMessages, error: lastError }) {
+  /** `bytes`: of datagrams that may wait. `segments`: whether the kernel cuts messages into datagrams: see {@link hasSegments}. */
+  constructor(
+    bytes: number,
+    segments: boolean,
+    system: MessageSystem = { send: sendMessages, error: lastError },
+  ) {
+    this.#segments = segments;
     this.#system = system;
     this.#memory = new FixedMemory(bytes);
     this.#arena = new PacketArena(this.#memory.bytes);
@@ -78,8 +93,7 @@ export class NativeUdpBatch implements UdpBatch {
   }
 
   get name(): UdpSending {
-    for (const { segments } of this.#lanes.values()) if (!segments) return "sendmmsg";
-    return "sendmmsg+gso";
+    return this.#segments ? "sendmmsg+gso" : "sendmmsg";
   }
 
   get waiting(): number {
@@ -145,7 +159,7 @@ export class NativeUdpBatch implements UdpBatch {
       const { descriptor } = socket;
       if (!setSocketOption(descriptor, "sendBufferForce", sendBuffer))
         setSocketOption(descriptor, "sendBuffer", sendBuffer);
-      lane = { socket, segments: setSocketOption(descriptor, "segment", 0), targets: [] };
+      lane = { socket, targets: [] };
       this.#lanes.set(socket, lane);
     }
     this.#lastLane = lane;
@@ -191,7 +205,7 @@ export class NativeUdpBatch implements UdpBatch {
           return { target, packet };
         this.#messageTarget[block.messages] = target;
         this.#messageFirst[block.messages] = packet;
-        packet = this.#message(packet, to, lane.segments && to.segments);
+        packet = this.#message(packet, to, this.#segments && to.segments);
       }
     }
     return { target: lane.targets.length, packet: -1 };

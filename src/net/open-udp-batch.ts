@@ -17,8 +17,8 @@ export async function openUdpBatch({
   if (runtime === "bun") {
     const { nativeSockets } = await import("./native-socket.ts");
     if (nativeSockets && !portable) {
-      const { NativeUdpBatch } = await import("./native-udp-batch.ts");
-      return new NativeUdpBatch(bytes);
+      const { hasSegments, NativeUdpBatch } = await import("./native-udp-batch.ts");
+      return new NativeUdpBatch(bytes, await hasSegments());
     }
     const { BunUdpBatch } = await import("./bun-udp-batch.ts");
     return new BunUdpBatch(bytes);

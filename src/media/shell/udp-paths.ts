@@ -61,15 +61,15 @@ export class UdpPaths {
   }
 }
 
-/** The path to one UDP address. A sink that sends many packets at once reads its socket and target. */
+/** A peer's address, and the socket that it is reached by. */
 export class UdpPath implements MediaPath {
   readonly address: TransportAddress;
-  readonly socket: UdpSocket;
   readonly target: UdpTarget;
   readonly reliable = false;
   readonly buffered = 0;
   owner: PathOwner | undefined;
   readonly #paths: UdpPaths;
+  readonly socket: UdpSocket;
 
   constructor(paths: UdpPaths, socket: UdpSocket, target: UdpTarget, address: TransportAddress) {
     this.#paths = paths;

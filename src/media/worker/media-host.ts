@@ -1,14 +1,16 @@
 import { every, now } from "../../net/clock.ts";
 import { generateCertificate } from "../../net/dtls-certificate.ts";
 import { dtlsCrypto } from "../../net/dtls-crypto.ts";
-import { srtpCrypto } from "../../net/srtp-crypto.ts";
+import { openSrtpCrypto } from "../../net/open-srtp-crypto.ts";
+import { openUdpBatch } from "../../net/open-udp-batch.ts";
 import { stunCrypto } from "../../net/stun-crypto.ts";
 import { fingerprintOf } from "../../wire/dtls/fingerprint.ts";
 import { HandshakeGates } from "../../wire/dtls/handshake-gate.ts";
 import type { FromWorker, ToWorker, WorkerOptions } from "../control.ts";
 import { Stream } from "../forward/stream.ts";
+import { BatchSink } from "../shell/batch-sink.ts";
+import { BusyMeter } from "../shell/busy-meter.ts";
 import { type MediaSockets, openMediaSockets } from "../shell/media-sockets.ts";
-import { DirectSink } from "../transport/packet-sink.ts";
 import type { PeerTransport } from "../transport/peer-transport.ts";
 import { TransportTable } from "../transport/transport-table.ts";
 import { HostedPeer } from "./hosted-peer.ts";
@@ -49,13 +51,17 @@ export class MediaHost {
   /** Opens the sockets and says so. Rejects with an Error of one line where a port or an address can't be had. */
   static async start(options: WorkerOptions, tell: (message: FromWorker) => void): Promise<MediaHost> {
     const certificate = generateCertificate(new Date());
+    const { portable } = options;
+    const srtpCrypto = await openSrtpCrypto(portable);
+    const batch = await openUdpBatch({ portable });
+    const busy = new BusyMeter(() => performance.now(), cpuTime);
     const table = new TransportTable({
       certificate,
       dtlsCrypto,
       srtpCrypto,
       iceCrypto: stunCrypto,
       gates: new HandshakeGates(),
-      sink: new DirectSink(),
+      sink: new BatchSink(batch, () => busy.read()),
     });
     const host = new MediaHost(options, tell, table);
     const sockets = await openMediaSockets({ table, now, addresses: options.listen, port: options.port });
@@ -66,8 +72,8 @@ export class MediaHost {
       fingerprint: fingerprintOf(certificate.der, dtlsCrypto),
       udpPort: sockets.port,
       tcpPort: sockets.port,
-      crypto: "node:crypto",
-      sending: "sendto",
+      crypto: srtpCrypto.name,
+      sending: batch.name,
     });
     return host;
   }
@@ -292,4 +298,10 @@ export class MediaHost {
       counters[`drop_${reason}`] = count;
     return counters;
   }
+}
+
+/** µs that this process has computed so far. */
+function cpuTime(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }

@@ -216,17 +216,11 @@ export class Streams {
 
   #join(session: Session, own: StreamSession, end: StreamEnd, now: number): void {
     this.#sessions.set(own.id, own);
-<<<<<<< HEAD
     this.#ends.set(own.id, end);
     this.counts[own.role] += 1;
     const link = new ServerLink(`media-${own.id}`, end, () => {
       this.#ends.delete(own.id);
       if (this.#sessions.delete(own.id)) this.counts[own.role] -= 1;
-=======
-    this.counts[own.role] += 1;
-    const link = new ServerLink(`media-${own.id}`, end, () => {
-      if (this.#sessions.delete(own.id)) this.counts[own.role] -= 1;
-
     });
     const server = new Device({
       ...{ user: `stream:${own.stream}`, id: serverId, kind: "media", name: undefined },

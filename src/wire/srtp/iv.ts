@@ -1,4 +1,3 @@
-import { writeU16, writeU32 } from "../bytes.ts";
 import type { PacketKeys } from "./keys.ts";
 
 /** Makes initialization vectors in one buffer: each is good until the next one is made. */
@@ -26,18 +25,21 @@ export class IvMaker {
 
   #make(ssrc: number, upper: number, lower: number): Uint8Array {
     const iv = this.#iv;
-    iv.fill(0);
-    if (this.#gcm) {
-      writeU32(iv, 2, ssrc);
-      writeU32(iv, 6, upper);
-      writeU16(iv, 10, lower);
-    } else {
-      writeU32(iv, 4, ssrc);
-      writeU32(iv, 8, upper);
-      writeU16(iv, 12, lower);
-    }
     const salt = this.#salt;
-    for (let n = 0; n < salt.length; n++) iv[n] = (iv[n] ?? 0) ^ (salt[n] ?? 0);
+    // Counter mode has the three fields two bytes further on, and the block counter behind them: zeros.
+    const at = this.#gcm ? 2 : 4;
+    for (let n = 0; n < salt.length; n++) iv[n] = salt[n] ?? 0;
+    xorU32(iv, at, ssrc);
+    xorU32(iv, at + 4, upper);
+    iv[at + 8] = (iv[at + 8] ?? 0) ^ (lower >>> 8);
+    iv[at + 9] = (iv[at + 9] ?? 0) ^ lower;
     return iv;
   }
+}
+
+function xorU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = (bytes[at] ?? 0) ^ (value >>> 24);
+  bytes[at + 1] = (bytes[at + 1] ?? 0) ^ (value >>> 16);
+  bytes[at + 2] = (bytes[at + 2] ?? 0) ^ (value >>> 8);
+  bytes[at + 3] = (bytes[at + 3] ?? 0) ^ value;
 }

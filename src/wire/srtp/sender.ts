@@ -29,6 +29,9 @@ export class SrtpSender {
   readonly #rtpIv: IvMaker;
   readonly #rtcpIv: IvMaker;
   readonly #sources = new Map<number, SealedIndexes>();
+  /** The last one that was used, and its SSRC. */
+  #lastSource: SealedIndexes | undefined;
+  #lastSsrc = 0;
   readonly #span: number;
   readonly #trailer = new Uint8Array(4);
   #rtcpIndex = 0;
@@ -72,12 +75,8 @@ export class SrtpSender {
   ): number | undefined {
     if (this.#closed) return undefined;
     const ssrc = readU32(target, at + 8);
-    let source = this.#sources.get(ssrc);
-    if (source === undefined) {
-      if (this.#sources.size >= mostSources) return undefined;
-      source = new SealedIndexes(this.#span);
-      this.#sources.set(ssrc, source);
-    }
+    const source = this.#source(ssrc);
+    if (source === undefined) return undefined;
     if (!source.admit(index, contentOf(target, at, headerBytes, payload))) return undefined;
     const { cipher, gcm } = this.#rtp;
     let trailer = noBytes;
@@ -114,6 +113,19 @@ export class SrtpSender {
     this.#closed = true;
     this.#rtp.cipher.close?.();
     this.#rtcp.cipher.close?.();
+  }
+  /** The packets of an SSRC; undefined where the key has too many. */
+  #source(ssrc: number): SealedIndexes | undefined {
+    if (ssrc === this.#lastSsrc && this.#lastSource !== undefined) return this.#lastSource;
+    let source = this.#sources.get(ssrc);
+    if (source === undefined) {
+      if (this.#sources.size >= mostSources) return undefined;
+      source = new SealedIndexes(this.#span);
+      this.#sources.set(ssrc, source);
+    }
+    this.#lastSsrc = ssrc;
+    this.#lastSource = source;
+    return source;
   }
 }
 
