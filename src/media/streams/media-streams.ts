@@ -195,6 +195,16 @@ export class MediaStreams implements MediaService {
     return peer.listen(heard);
   }
 
+  /** Ends all peers of a user, or those of one device. */
+  revoke(user: string, device: string | undefined): void {
+    for (const peer of [...this.#peers.values()]) {
+      const { identity } = peer;
+      if (identity.user !== user || (device !== undefined && identity.device !== device)) continue;
+      this.#end(peer, "kicked");
+      if (peer.role === "publisher" && peer.stream.publisher === undefined) this.#over(peer.stream, "ended");
+    }
+  }
+
   /** Takes nobody from now on. */
   drain(): void {
     this.#draining = true;
