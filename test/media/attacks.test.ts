@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { HandshakeGates } from "../../src/wire/dtls/handshake-gate.ts";
+import { parseMessage, type StunMessage } from "../../src/wire/stun/message.ts";
+import { method } from "../../src/wire/stun/message-type.ts";
+import { MessageWriter } from "../../src/wire/stun/writer.ts";
 import { fragment, record, type } from "../dtls/support/forge.ts";
 import { recordsOf } from "../dtls/support/pair.ts";
 import { rtpOf } from "./support/test-peer.ts";
@@ -213,6 +216,26 @@ test("rule 25: handshakes that are never finished fill neither memory nor time, 
   expect(world.events.filter((event) => event.includes("closed"))).toHaveLength(200);
   expect(innocent.transport.state).toBe("connected");
   expect([gates.halfOpen, world.table.size]).toEqual([0, 1]);
+});
+
+describe("somebody who repeats a check that was overheard", () => {
+  test.each(["udp", "tcp"] as const)("gets no media by it: %s", (protocol) => {
+    const world = new TransportWorld();
+    const party = world.peer(1).connect();
+    const overheard = party.peer.check();
+    const thief = world.path(protocol === "tcp");
+    world.deliver(overheard, thief);
+    const request = parseMessage(thief.sent.at(-1) as Uint8Array) as StunMessage;
+    expect(request.class).toBe("request");
+    // Without the password it can send back what is random, in an error, which nobody signs.
+    world.deliver(new MessageWriter(method.binding, "error", request.transactionId).bytes(), thief);
+    world.run(11_000);
+    world.deliver(overheard, thief);
+    expect(party.transport.path).toBe(party.via);
+    thief.sent.length = 0;
+    stream(party, 0);
+    expect(thief.sent).toEqual([]);
+  });
 });
 
 describe("one peer and another", () => {

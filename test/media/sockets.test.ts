@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { BatchSink } from "../../src/media/shell/batch-sink.ts";
-import { frame } from "../../src/media/transport/ice-tcp.ts";
+import { FrameReader, frame } from "../../src/media/transport/ice-tcp.ts";
 import { openUdpBatch } from "../../src/net/open-udp-batch.ts";
 import { formatAddress } from "../../src/shared/ip-address.ts";
+import { parseMessage } from "../../src/wire/stun/message.ts";
 import { until as untilWithin } from "../support/until.ts";
 import { type LivePeer, type LiveWorker, liveWorker, tcpPeer, udpPeer } from "./support/live-worker.ts";
 import { rtpOf, textOf } from "./support/test-peer.ts";
@@ -146,6 +147,14 @@ describe("a connection of ICE-TCP", () => {
     await until(() => seen.transport.path === undefined);
     expect(seen.transport.state).toBe("connected");
     const again = await raw(worker.sockets.port);
+    const reader = new FrameReader();
+    const answer = (bytes: Uint8Array) => {
+      const message = parseMessage(bytes);
+      const success = message?.class === "request" ? peer.peer.success(message) : undefined;
+      if (success !== undefined) again.socket.write(frame(success, success.length));
+      return true;
+    };
+    again.socket.on("data", (chunk: Uint8Array) => void reader.push(new Uint8Array(chunk), answer));
     const check = peer.peer.check();
     again.socket.write(frame(check, check.length));
     await until(() => seen.transport.path !== undefined);

@@ -15,7 +15,7 @@ const dropReasons = [
   "path_taken",
   /** A Binding response to nothing that we asked. */
   "unasked_answer",
-  /** DTLS by a path that isn't proved, and isn't the one that is used. */
+  /** DTLS by a path that isn't the one in use, and on which the peer hasn't answered us. */
   "dtls_elsewhere",
   /** ClientHellos for which too many handshakes were half-open already. */
   "dtls_refused",

@@ -266,7 +266,7 @@ export class PeerTransport implements PathOwner {
   dtls(datagram: Uint8Array, path: MediaPath, now: number): void {
     const known = this.#ice.of(path);
     // From elsewhere it could make us send to the path in use, or take for its proof what another address has received.
-    if (known === undefined || this.#dtls === undefined || !(known.budget.proved || path === this.#path)) {
+    if (known === undefined || this.#dtls === undefined || !(known.confirmed || path === this.#path)) {
       this.#host.drops.count("dtls_elsewhere");
       return;
     }
