@@ -1,10 +1,8 @@
 import type { WireError } from "../../protocol/error-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { StreamLayer } from "../../protocol/values.ts";
+import type { StreamRole } from "./stream-part.ts";
 import type { StreamSession } from "./stream-session.ts";
-
-/** What a device does with a stream. */
-export type StreamRole = "publish" | "view";
 
 /** What watchers of a stream are told. */
 export interface StreamState {

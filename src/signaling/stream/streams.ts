@@ -10,8 +10,9 @@ import type { Identity, Ports } from "../ports.ts";
 import type { CallRequest } from "../session/ring.ts";
 import { Session } from "../session/session.ts";
 import type { SessionTable } from "../session/session-table.ts";
-import type { StreamEnd, StreamHost, StreamRole } from "./stream-host.ts";
+import type { StreamEnd, StreamHost } from "./stream-host.ts";
 import { ClientLink, ServerLink } from "./stream-links.ts";
+import type { StreamRole } from "./stream-part.ts";
 import { StreamSession } from "./stream-session.ts";
 import { StreamWatches } from "./stream-watches.ts";
 
