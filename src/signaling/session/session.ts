@@ -6,7 +6,7 @@ import type { Deadline } from "../../shared/deadlines.ts";
 import type { Device, LinkEnd, Outcome } from "../device.ts";
 import type { SessionKind } from "../events.ts";
 import { done, failed } from "../outcome.ts";
-import type { StreamPart } from "../stream/stream-session.ts";
+import type { StreamPart } from "../stream/stream-part.ts";
 import { Leg, type LinkTold, type PendingReply, type Side } from "./leg.ts";
 import type { Move } from "./move.ts";
 import { Pairs } from "./pairs.ts";

@@ -2,10 +2,8 @@ import type { WireError } from "../../protocol/error-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { RequestOf } from "../../protocol/requests.ts";
 import type { StreamLayer } from "../../protocol/values.ts";
+import type { StreamRole } from "./stream-part.ts";
 import type { StreamSession } from "./stream-session.ts";
-
-/** What a device does with a stream. */
-export type StreamRole = "publish" | "view";
 
 /** What a viewer wants at most; without a field there is no limit of that kind. */
 export type LayerWish = Omit<RequestOf<"layer">, "id" | "type" | "session">;

@@ -5,7 +5,8 @@ import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import { Core, type CoreOptions } from "../core.ts";
 import type { SessionRecord } from "../events.ts";
-import type { StreamHost, StreamRole, StreamState } from "./stream-host.ts";
+import type { StreamHost, StreamState } from "./stream-host.ts";
+import type { StreamRole } from "./stream-part.ts";
 import type { StreamSession } from "./stream-session.ts";
 import type { StreamServer } from "./streams.ts";
 

@@ -1,18 +1,18 @@
 import { type Address, parseAddress } from "../../protocol/address.ts";
-import type { WireReason } from "../../protocol/end-reasons.ts";
 import { overLimit } from "../../protocol/error-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
-import type { PushBody } from "../../protocol/pushes.ts";
 import type { RequestOf, StreamRequest } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
-import { Device, type DeviceLink, type LinkEnd, type Outcome } from "../device.ts";
+import { Device, type LinkEnd, type Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
 import { may } from "../permissions.ts";
 import type { Identity, Ports } from "../ports.ts";
 import type { CallRequest } from "../session/ring.ts";
 import { Session } from "../session/session.ts";
 import type { SessionTable } from "../session/session-table.ts";
-import type { StreamEnd, StreamHost, StreamRole } from "./stream-host.ts";
+import type { StreamEnd, StreamHost } from "./stream-host.ts";
+import { ClientLink, ServerLink } from "./stream-links.ts";
+import type { StreamRole } from "./stream-part.ts";
 import { StreamSession } from "./stream-session.ts";
 import { StreamWatches } from "./stream-watches.ts";
 
@@ -139,7 +139,7 @@ export class Streams {
     const { role, stream, user, name, grants, guest } = client;
     const id = client.device ?? `m_${ports.random(9)}`;
     const link = new ClientLink(`l_${ports.random(12)}`, {
-      close: (why, at) => this.#leave(device, why, at),
+      kicked: (at) => this.#end(device, at),
       gone: (why) => this.#forget(device, why),
     });
     const kind = role === "publish" ? "publisher" : "viewer";
@@ -231,9 +231,8 @@ export class Streams {
 
   // Unlisted devices
 
-  #leave(device: Device, why: LinkEnd, now: number): void {
-    for (const [session, leg] of this.#options.table.legsOf(device)) session.linkClosed(leg, why, now);
-    this.#forget(device, why);
+  #end(device: Device, now: number): void {
+    for (const [session, leg] of this.#options.table.legsOf(device)) session.linkClosed(leg, "kicked", now);
   }
 
   #forget(device: Device, why: LinkEnd): void {
@@ -308,68 +307,4 @@ export class StreamServer {
   changed(stream: string, now: number): void {
     this.#streams.watches.changed(stream, now);
   }
-}
-
-/** The link of the media server's end of one session. */
-class ServerLink implements DeviceLink {
-  readonly id: string;
-  state: "live" | "closed" = "live";
-  readonly #end: StreamEnd;
-  readonly #over: () => void;
-
-  constructor(id: string, end: StreamEnd, over: () => void) {
-    this.id = id;
-    this.#end = end;
-    this.#over = over;
-  }
-
-  deliver(push: PushBody, now: number): void {
-    this.#end.deliver(push, now);
-  }
-
-  reply(): void {}
-
-  close(): void {}
-
-  unbound(): void {
-    this.state = "closed";
-    this.#over();
-  }
-}
-
-/** The link of a publisher or viewer of another protocol: it lives as long as its session. */
-class ClientLink implements DeviceLink {
-  readonly id: string;
-  state: "live" | "closed" = "live";
-  readonly #host: { close(why: LinkEnd, now: number): void; gone(why: LinkEnd): void };
-  #reason: WireReason | undefined;
-
-  constructor(id: string, host: { close(why: LinkEnd, now: number): void; gone(why: LinkEnd): void }) {
-    this.id = id;
-    this.#host = host;
-  }
-
-  deliver(push: PushBody): void {
-    if (push.type === "ended") this.#reason = push.reason;
-  }
-
-  reply(): void {}
-
-  close(_why: string, now: number): void {
-    if (this.state === "closed") return;
-    this.#reason = "forbidden";
-    this.#host.close("kicked", now);
-  }
-
-  unbound(): void {
-    this.state = "closed";
-    this.#host.gone(linkEnd(this.#reason));
-  }
-}
-
-/** How the link of a device ends whose only session ends for that reason. */
-function linkEnd(reason: WireReason | undefined): LinkEnd {
-  if (reason === "forbidden") return "kicked";
-  if (reason === "replaced") return "replaced";
-  return reason === undefined || reason === "hangup" ? "client" : "expired";
 }
