@@ -225,6 +225,19 @@ describe("sound", () => {
     expect(viewer.refused).toBe(0);
   });
 
+  test("a late packet never takes an index of the publisher before", () => {
+    const world = new SimulatedStream({ layers: oneLayer, firstIndex: 0 });
+    const { viewer } = world.join();
+    world.run(200);
+    world.publish(new SimulatedPublisher({ layers: oneLayer, firstIndex: 8 }));
+    // The first two come late: under their numbers the publisher before sent its last ones.
+    world.network = ({ index }) => (index < 10 ? 60 : 0);
+    world.run(200);
+    const indexes = viewer.audio.map(({ index }) => index);
+    expect(new Set(indexes).size).toBe(indexes.length);
+    expect(viewer.refused).toBe(0);
+  });
+
   test("is repeated with the same bytes where the viewer asks for that", () => {
     const world = new SimulatedStream({ layers: oneLayer });
     const { viewer, leg } = world.join(

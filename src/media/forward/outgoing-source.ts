@@ -116,9 +116,10 @@ export class OutgoingSource {
     this.#sendAt(index, packet, payload, payloadType, shift, picture, tl0, now);
   }
 
-  /** Sends a packet that came late under the index that lies `behind` packets behind the next one. */
+  /** Sends a packet that came late under the index that lies `behind` packets behind the next one, where that was reserved for it. */
   sendLate(
     behind: number,
+    layer: number,
     packet: StoredPacket,
     payload: SealedPayload,
     payloadType: number,
@@ -127,7 +128,8 @@ export class OutgoingSource {
   ): void {
     const index = this.#sent.next - behind;
     const slot = this.#sent.find(index);
-    if (slot >= 0 && this.#sent.number(slot, packet.number) === packet.number)
+    if (slot < 0 || this.#sent.layer(slot) !== layer) return;
+    if (this.#sent.number(slot, packet.number) === packet.number)
       this.#sendAt(index, packet, payload, payloadType, shift, 0, 0, now);
   }
 
