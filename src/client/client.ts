@@ -225,7 +225,7 @@ class SwitchboardClient
   push(push: Push): void {
     if (push.type === "presence") this.#watches.told(push);
     else if (push.type === "message") this.#message(push);
-    else if (push.type === "stream") this.streamed.forEach((one) => one(push));
+    else if (push.type === "stream") for (const hear of this.streamed) hear(push);
     else if (push.type === "ice_servers") this.#useIceServers(push.iceServers);
     else if ("session" in push) this.sessions.push(push);
     else if ("room" in push) this.#rooms.get(push.room)?.push(push);
