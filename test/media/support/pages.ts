@@ -19,6 +19,8 @@ export interface PublishOptions {
   readonly audio?: boolean;
   readonly video?: boolean;
   readonly token?: string;
+  /** Candidates of the answer that are left out. */
+  readonly without?: "udp" | "tcp";
 }
 
 /** A page without anything of ours: what it does is the browser's own WebRTC, with `fetch`. */
@@ -75,7 +77,10 @@ export function publish(page: Page, url: string, options: PublishOptions = {}): 
         body: sdp,
       });
       if (response.status === 201) {
-        const answer = await response.text();
+        const answer = (await response.text()).replaceAll(
+          new RegExp(`a=candidate:.* ${options.without ?? "nothing"} .*\r\n`, "g"),
+          "",
+        );
         await connection.setRemoteDescription({ type: "answer", sdp: answer });
         const session = new URL(response.headers.get("Location") ?? "", url).href;
         Object.assign(globalThis, { kept: { connection, session } });
@@ -90,11 +95,11 @@ export function publish(page: Page, url: string, options: PublishOptions = {}): 
 export function view(
   page: Page,
   url: string,
-  options: { readonly audio?: boolean; readonly video?: boolean; readonly token?: string } = {},
+  options: Pick<PublishOptions, "audio" | "video" | "token" | "without" | "setup"> = {},
 ): Promise<number> {
   return page.evaluate(
     async ({ url, options }) => {
-      const { audio = true, video = true, token = "dev:victor" } = options;
+      const { audio = true, video = true, token = "dev:victor", setup = "actpass" } = options;
       const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
       if (audio) connection.addTransceiver("audio", { direction: "recvonly" });
       if (video) connection.addTransceiver("video", { direction: "recvonly" });
@@ -106,10 +111,13 @@ export function view(
       const response = await fetch(url, {
         method: "POST",
         headers: { "Content-Type": "application/sdp", Authorization: `Bearer ${token}` },
-        body: connection.localDescription?.sdp ?? "",
+        body: (connection.localDescription?.sdp ?? "").replaceAll("a=setup:actpass", `a=setup:${setup}`),
       });
       if (response.status === 201) {
-        const answer = await response.text();
+        const answer = (await response.text()).replaceAll(
+          new RegExp(`a=candidate:.* ${options.without ?? "nothing"} .*\r\n`, "g"),
+          "",
+        );
         await connection.setRemoteDescription({ type: "answer", sdp: answer });
         const session = new URL(response.headers.get("Location") ?? "", url).href;
         Object.assign(globalThis, { kept: { connection, session } });
@@ -165,6 +173,16 @@ export function figure(
     },
     { kind, name, direction },
   );
+}
+
+/** The port of the server that the page's media goes to. */
+export function remotePort(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const { kept } = globalThis as unknown as { kept: Kept };
+    const reports = [...((await kept.connection?.getStats())?.values() ?? [])];
+    const pair = reports.find(({ type, nominated }) => type === "candidate-pair" && nominated);
+    return Number(reports.find(({ id }) => id === pair?.remoteCandidateId)?.port ?? 0);
+  });
 }
 
 /** Resolves once the condition holds. Rejects after `patience` ms, with the text of the condition. */
