@@ -24,6 +24,8 @@ const everything = {
   call: ["*"],
   join: ["room:*"],
   moderate: ["room:*"],
+  publish: ["stream:*"],
+  view: ["stream:*"],
   send: ["*", "room:*"],
   watch: ["*"],
 };
