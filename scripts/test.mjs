@@ -39,7 +39,7 @@ const traits = {
   conformance: { seconds: 18, cores: 0.5 },
   dtls: { seconds: 16, cores: 0.5 },
   browser: { seconds: 70, cores: 0.8, lanes: 2 },
-  integration: { seconds: 70, cores: 1, lanes: 3 },
+  integration: { seconds: 65, cores: 1.1, lanes: 4 },
   node: { seconds: 28, cores: 0.6 },
   sip: { seconds: 50, cores: 0.8, lanes: 2 },
   turn: { seconds: 30, cores: 0.8, lanes: 3 },

@@ -9,7 +9,7 @@ import { eventually } from "./support/parties.ts";
 import { RawClient } from "./support/raw-client.ts";
 
 /** A machine that has other things to do. ms */
-const patience = 15_000;
+const patience = 30_000;
 
 describe.skipIf(!hasNats)("SIP across nodes", () => {
   let nats: NatsServer;

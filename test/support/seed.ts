@@ -10,12 +10,6 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 export const seed: number =
   process.env.MODEL_SEED === undefined ? ofCommit() : Number(process.env.MODEL_SEED);
 
-/**
- * For a model that does not hold at every seed yet: one at which it does. A commit must not fail by chance. `MODEL_SEED` looks
- * elsewhere, and what fails there is a finding.
- */
-export const settledSeed: number = process.env.MODEL_SEED === undefined ? 5 : seed;
-
 /** How many histories a model tries: `usual`, unless `MODEL_RUNS` says otherwise. */
 export function runs(usual: number): number {
   return Number(process.env.MODEL_RUNS ?? usual);

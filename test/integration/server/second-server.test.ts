@@ -39,6 +39,7 @@ for (const runtime of ["bun", "node"] as const)
         const end = Date.now() + 10_000;
         let turn = "testing";
         while (turn === "testing" && Date.now() < end) {
+          await Bun.sleep(20);
           const ready = await fetch(`${server.url}/health/ready`);
           turn = ((await ready.json()) as { turn: { state: string } }).turn.state;
         }

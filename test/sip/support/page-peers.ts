@@ -206,6 +206,7 @@ class JsSipPeer extends Base implements Peer {
       password,
       ...(device === undefined ? {} : { authorization_user: `${user}/${device}` }),
       connection_recovery_min_interval: 1,
+      connection_recovery_max_interval: 2,
     });
     this.#ua = ua;
     ua.on("newRTCSession", ({ originator, session }: { originator: string; session: JsSipSession }) => {
@@ -339,7 +340,8 @@ class SipJsPeer extends Base implements Peer {
       transportOptions: { server, connectionTimeout: 30 },
       authorizationUsername: device === undefined ? user : `${user}/${device}`,
       authorizationPassword: password,
-      reconnectionAttempts: 20,
+      // On a busy machine a test may keep the wire cut for long.
+      reconnectionAttempts: 1_000,
       reconnectionDelay: 1,
       logLevel: "error",
       delegate: {

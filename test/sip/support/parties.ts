@@ -193,7 +193,7 @@ export async function nodeParty(url: string, user: string, id = "node"): Promise
 export async function eventually(
   what: string,
   holds: () => Promise<unknown>,
-  patience = 30_000,
+  patience = 60_000,
 ): Promise<void> {
   const end = Date.now() + patience;
   for (;;) {
