@@ -43,6 +43,7 @@ const traits = {
   node: { seconds: 28, cores: 0.6 },
   sip: { seconds: 50, cores: 0.8, lanes: 2 },
   turn: { seconds: 30, cores: 0.8, lanes: 3 },
+  media: { seconds: 40, cores: 0.8, lanes: 2, calm: true },
   webrtc: { seconds: 45, cores: 0.6, lanes: 2, calm: true },
   packages: { seconds: 80, cores: 0.8, lanes: 2 },
 };

@@ -81,6 +81,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const made = new MediaStreams(
     {
       now,
+      draining: () => core.draining,
       workers: fleet.size,
       worker: (number) => {
         const worker = fleet.worker(number);

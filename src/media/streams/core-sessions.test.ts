@@ -47,6 +47,7 @@ class World {
     this.media = new MediaStreams(
       {
         now: () => this.sim.now,
+        draining: () => this.core.draining,
         workers: 1,
         worker: () => worker,
         post: (_, message) => {

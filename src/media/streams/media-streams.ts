@@ -52,7 +52,6 @@ export class MediaStreams implements MediaService {
   /** The peers of each worker, by their numbers there. */
   readonly #numbers: Map<number, MediaPeer>[] = [];
   #lastNumber = 0;
-  #draining = false;
 
   constructor(ports: StreamPorts, rules: StreamRules, observer: StreamObserver = {}) {
     this.#ports = ports;
@@ -75,7 +74,7 @@ export class MediaStreams implements MediaService {
 
   /** Why nobody can publish or view the stream now; undefined: it is worth a try. */
   refusal(role: "publish" | "view", name: string): MediaFailure | undefined {
-    if (this.#draining) return noRoom;
+    if (this.#ports.draining()) return noRoom;
     const stream = this.#streams.get(name);
     if (role === "view") return stream?.publisher === undefined ? notLive : undefined;
     if (this.#isTaken(name)) return taken;
@@ -205,11 +204,6 @@ export class MediaStreams implements MediaService {
     }
   }
 
-  /** Takes nobody from now on. */
-  drain(): void {
-    this.#draining = true;
-  }
-
   /** A worker said something. */
   heard(worker: number, message: FromWorker): void {
     if (message.type === "stream") {
@@ -295,7 +289,7 @@ export class MediaStreams implements MediaService {
     };
     const local = this.#local(peer);
     let answer: Answer = "refused";
-    if (local !== undefined && !this.#draining) {
+    if (local !== undefined && !this.#ports.draining()) {
       this.#parameters.set(peer, parameters);
       const answered = peer.answer;
       this.#ports.post(peer.worker, message(parameters));

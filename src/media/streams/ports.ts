@@ -15,6 +15,8 @@ interface WorkerView {
 export interface StreamPorts {
   /** Unix time in ms, of a clock that never goes back. */
   now(): number;
+  /** True once nobody is to be taken any more. */
+  draining(): boolean;
   /** How many workers there are, running or not. */
   readonly workers: number;
   /** Undefined while the worker is down. */
