@@ -23,6 +23,8 @@ const [tickInterval, streamInterval, reportInterval] = [10, 1_000, 500];
 const silentAfter = 4_000;
 /** How late timers may be before viewers lose video, and before none is taken. ms */
 const [lagOfShedding, lagOfRefusing] = [40, 100];
+/** The share of its core from which a worker is too busy, where its timers come late. */
+const busyFrom = 0.6;
 /** The share of the packet budget up to which viewers are taken. */
 const fullAt = 0.9;
 
@@ -31,6 +33,8 @@ export class MediaHost {
   readonly #options: WorkerOptions;
   readonly #tell: (message: FromWorker) => void;
   readonly #table: TransportTable;
+  /** The share of its core that this process uses, from 0 to 1. */
+  readonly #busy: () => number;
   readonly #streams = new Map<string, Stream>();
   readonly #peers = new Map<number, HostedPeer>();
   readonly #lag = new LagMeter(tickInterval);
@@ -63,7 +67,7 @@ export class MediaHost {
       gates: new HandshakeGates(),
       sink: new BatchSink(batch, () => busy.read()),
     });
-    const host = new MediaHost(options, tell, table);
+    const host = new MediaHost(options, tell, table, () => busy.read());
     const sockets = await openMediaSockets({ table, now, addresses: options.listen, port: options.port });
     host.#sockets = sockets;
     if (options.relay !== "") await host.#relay.listen(options.relay);
@@ -78,8 +82,14 @@ export class MediaHost {
     return host;
   }
 
-  private constructor(options: WorkerOptions, tell: (message: FromWorker) => void, table: TransportTable) {
+  private constructor(
+    options: WorkerOptions,
+    tell: (message: FromWorker) => void,
+    table: TransportTable,
+    busy: () => number,
+  ) {
     this.#options = options;
+    this.#busy = busy;
     this.#tell = tell;
     this.#table = table;
     this.#timers.push(
@@ -168,7 +178,7 @@ export class MediaHost {
     if (this.#stopping) return true;
     if (type === "publish") return this.#publishers >= publishers;
     if (this.#peers.size - this.#publishers >= viewers) return true;
-    return this.#packetsPerSecond > packetsPerSecond * fullAt || this.#recentLag > lagOfRefusing;
+    return this.#packetsPerSecond > packetsPerSecond * fullAt || this.#late(lagOfRefusing);
   }
 
   #connected(peer: HostedPeer, at: number): void {
@@ -279,10 +289,15 @@ export class MediaHost {
     });
   }
 
+  /** Timers come late because of what this worker does, and not because other programs keep it from its core. */
+  #late(lag: number): boolean {
+    return this.#recentLag > lag && this.#busy() > busyFrom;
+  }
+
   /** The newest viewers lose video before anybody stalls, and get it back. */
   #balance(): void {
     const { packetsPerSecond } = this.#options.limits;
-    const over = this.#packetsPerSecond > packetsPerSecond || this.#recentLag > lagOfShedding;
+    const over = this.#packetsPerSecond > packetsPerSecond || this.#late(lagOfShedding);
     const shed = over ? Math.min(0.9, this.#shed + 0.1) : Math.max(0, this.#shed - 0.05);
     if (shed === this.#shed) return;
     this.#shed = shed;
