@@ -21,6 +21,8 @@ export interface PublishOptions {
   readonly token?: string;
   /** Candidates of the answer that are left out. */
   readonly without?: "udp" | "tcp";
+  /** Where media goes, in place of the port of the answer. */
+  readonly port?: number;
 }
 
 /** A page without anything of ours: what it does is the browser's own WebRTC, with `fetch`. */
@@ -77,10 +79,9 @@ export function publish(page: Page, url: string, options: PublishOptions = {}): 
         body: sdp,
       });
       if (response.status === 201) {
-        const answer = (await response.text()).replaceAll(
-          new RegExp(`a=candidate:.* ${options.without ?? "nothing"} .*\r\n`, "g"),
-          "",
-        );
+        const answer = (await response.text())
+          .replaceAll(new RegExp(`a=candidate:.* ${options.without ?? "nothing"} .*\\r\\n`, "g"), "")
+          .replaceAll(/(a=candidate:(?:\S+ ){5})(\d+)/g, (_, head, port) => head + (options.port ?? port));
         await connection.setRemoteDescription({ type: "answer", sdp: answer });
         const session = new URL(response.headers.get("Location") ?? "", url).href;
         Object.assign(globalThis, { kept: { connection, session } });
@@ -95,7 +96,7 @@ export function publish(page: Page, url: string, options: PublishOptions = {}): 
 export function view(
   page: Page,
   url: string,
-  options: Pick<PublishOptions, "audio" | "video" | "token" | "without" | "setup"> = {},
+  options: Pick<PublishOptions, "audio" | "video" | "token" | "without" | "setup" | "port"> = {},
 ): Promise<number> {
   return page.evaluate(
     async ({ url, options }) => {
@@ -114,10 +115,9 @@ export function view(
         body: (connection.localDescription?.sdp ?? "").replaceAll("a=setup:actpass", `a=setup:${setup}`),
       });
       if (response.status === 201) {
-        const answer = (await response.text()).replaceAll(
-          new RegExp(`a=candidate:.* ${options.without ?? "nothing"} .*\r\n`, "g"),
-          "",
-        );
+        const answer = (await response.text())
+          .replaceAll(new RegExp(`a=candidate:.* ${options.without ?? "nothing"} .*\\r\\n`, "g"), "")
+          .replaceAll(/(a=candidate:(?:\S+ ){5})(\d+)/g, (_, head, port) => head + (options.port ?? port));
         await connection.setRemoteDescription({ type: "answer", sdp: answer });
         const session = new URL(response.headers.get("Location") ?? "", url).href;
         Object.assign(globalThis, { kept: { connection, session } });
