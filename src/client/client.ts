@@ -57,9 +57,9 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   state: Client["state"] = "connecting";
   self: Peer | undefined;
   refuses = false;
-  readonly sessions: SessionTable;
-  readonly calls: ReadonlySet<MediaCall>;
-  readonly rings: ReadonlySet<Ring>;
+  declare readonly sessions: SessionTable;
+  declare readonly calls: ReadonlySet<MediaCall>;
+  declare readonly rings: ReadonlySet<Ring>;
   readonly #options: ConnectOptions;
   readonly #connection: Connection;
   readonly #device: PageDevice;
