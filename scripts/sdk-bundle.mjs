@@ -1,5 +1,6 @@
 // Bundles the SDK for browsers: client.js, and beside it what is loaded when it is needed. Run on Bun; `build.mjs` does, and
-// by itself it writes to a folder: bun scripts/sdk-bundle.mjs FOLDER.
+// by itself it writes to a folder: bun scripts/sdk-bundle.mjs FOLDER. The SDK's classes `declare` the fields that their constructors set:
+// without that, each stands in the bundle once more.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

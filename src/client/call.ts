@@ -36,12 +36,12 @@ type CallEvents = { moved: Peer; channel: Channel; refused: Refused };
 export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwner {
   id: string | undefined;
   ticket: string | undefined;
-  peer: Peer;
-  readonly direction: "in" | "out";
+  declare peer: Peer;
+  declare readonly direction: "in" | "out";
   state: Call["state"] = "ringing";
   ringing: readonly Peer[] = [];
   peerLink: Call["peerLink"] = "live";
-  readonly remote: MediaStream;
+  declare readonly remote: MediaStream;
   remoteScreen: MediaStream | undefined;
   remoteMuted: Flags = { audio: true, video: true };
   held = false;

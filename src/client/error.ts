@@ -59,11 +59,11 @@ export type ErrorCode =
 /** The only error that this library rejects with, apart from the reason of your own `AbortSignal`. */
 export class SwitchboardError extends Error {
   /** What went wrong. Codes are stable over versions. */
-  readonly code: ErrorCode;
+  declare readonly code: ErrorCode;
   /** True when the same request may succeed later. */
-  readonly temporary: boolean;
+  declare readonly temporary: boolean;
   /** How long to wait before that, in ms, if it is known. */
-  readonly retryAfter: number | undefined;
+  declare readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, message: string = code, temporary = false, retryAfter?: number) {
     super(message);

@@ -56,6 +56,21 @@ function setup({ renewable = true, random = 0.5 } = {}) {
   return party;
 }
 
+test("a request that is larger than a frame may be fails at once, and those behind it go on", () => {
+  const party = setup();
+  party.live({ limits: { requestsInFlight: 3, frameBytes: 60 } });
+  const large = Array.from({ length: 4 }, () => {
+    const one = request("call", true);
+    return Object.assign(one, { body: { ...one.body, data: "é".repeat(20) } });
+  });
+  const behind = request("status", true);
+  for (const one of [...large, behind]) party.link.request(one);
+  expect(large.map(({ outcome }) => outcome)).toEqual(Array(4).fill(["too_large"]));
+  expect(party.took()[1]).toEqual([{ id: 1, type: "status" }]);
+  party.counted({ re: 1, ok: {} });
+  expect(behind.outcome).toEqual(["{}"]);
+});
+
 const welcome: Welcome = {
   type: "welcome",
   resumed: false,

@@ -16,6 +16,7 @@ type Status = "idle" | "token" | "waiting" | "opening" | "greeting" | "live" | "
 /** The close code for "this client comes back". Browsers may send 1000 and 3000–4999 only. */
 const comeBack = 4100;
 const over: Refusal = { code: "closed" };
+const tooLarge: Refusal = { code: "too_large" };
 const lost: Refusal = {
   code: "outcome_unknown",
   message: "The link was lost before the reply.",
@@ -47,8 +48,9 @@ export class Link {
   /** Requests that were sent on this link and not answered, by id; then those that were not sent yet. */
   #sent = new Map<number, Outgoing>();
   #queue: Outgoing[] = [];
-  #window = 64;
-  #silence = 30_000;
+  #window!: number;
+  #silence!: number;
+  #frameBytes!: number;
   #unacked = 0;
   #failures = 0;
   #socketFailures = 0;
@@ -229,8 +231,9 @@ export class Link {
   #welcome(welcome: Welcome, now: number): void {
     const { link, secret, home, limits, resumed, got } = welcome;
     this.#resume = { link, secret, home };
-    this.#window = limits.requestsInFlight ?? this.#window;
-    this.#silence = limits.silence ?? this.#silence;
+    this.#window = limits.requestsInFlight ?? 64;
+    this.#silence = limits.silence ?? 30_000;
+    this.#frameBytes = limits.frameBytes ?? 65_536;
     // HTTP may have been needed only because the server was down just then: next time it tries a WebSocket once more.
     this.#socketFailures = Number(this.#http);
     this.#url = undefined;
@@ -308,10 +311,16 @@ export class Link {
     if (this.#status !== "live") return;
     let open = [...this.#sent.values()].filter((request) => !isSilent(request)).length;
     for (let next = this.#queue[0]; next; next = this.#queue[0]) {
-      if (!isSilent(next) && ++open > this.#window) return;
+      const frame = { id: this.#nextId, ...next.body };
+      // The server would close the transport, and again with each repetition.
+      const large = new Blob([JSON.stringify(frame)]).size > this.#frameBytes;
+      if (!large && !isSilent(next) && ++open > this.#window) return;
       this.#queue.shift();
-      this.#sent.set(this.#nextId, next);
-      this.#shell.send({ id: this.#nextId++, ...next.body });
+      if (large) next.settle(undefined, tooLarge);
+      else {
+        this.#sent.set(this.#nextId++, next);
+        this.#shell.send(frame);
+      }
     }
   }
 

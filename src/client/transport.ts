@@ -17,7 +17,7 @@ export interface TransportEvents {
 export function parse(text: string): Json | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Json) : undefined;
+    return value instanceof Object ? (value as Json) : undefined;
   } catch {
     return undefined;
   }
