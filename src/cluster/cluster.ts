@@ -250,6 +250,10 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     for (const leg of own)
       if (host.legNumber(leg.session, device) === undefined && !held.some((item) => ends(item, leg.session)))
         this.claims.missing(device, leg, now);
+    // What waited for the session to come here, which it has done before its device.
+    for (const { session, held: waiting } of own)
+      if (waiting !== undefined && host.legNumber(session, device) !== undefined)
+        this.claims.performHeld(device, waiting, now);
     this.devices.announce(device.user);
   }
 

@@ -2,7 +2,9 @@ import { test } from "bun:test";
 import fc from "fast-check";
 import { modelTimeout, seed } from "../support/seed.ts";
 import { assertHistories } from "./history.ts";
-import { type Step, step } from "./steps.ts";
+import { checkAgreement } from "./invariants.ts";
+import { perform, type Step, slots, step } from "./steps.ts";
+import { World } from "./world.ts";
 
 const nodes = ["n1", "n2", "n3"];
 /** Rooms across nodes have a model of their own. */
@@ -53,3 +55,19 @@ test(
   },
   modelTimeout,
 );
+
+test("what a device asks while its call goes to another node is answered there, when its link goes there too", () => {
+  const world = new World({}, nodes);
+  for (const [at, slot] of slots.entries()) world.start(slot, [], at);
+  const history: Step[] = [
+    { do: "establish", slot: "bob/1", with: "alice/1" },
+    { do: "blink", node: 1 },
+    { do: "drain", node: 0 },
+    { do: "session", slot: "alice/1", act: "ringing", pick: 0 },
+    { do: "cut", slot: "alice/1", serverHears: false },
+  ];
+  for (const one of history) perform(world, one);
+  world.heal();
+  world.pass(10_000);
+  checkAgreement(world);
+});

@@ -115,6 +115,11 @@ export class SessionClaims {
     if (open.length > 0) deadlines.add(now, (later) => this.#performAgain(device, open, later));
   }
 
+  /** Does what the device has asked of a session since that left its former owner, once the device's link is here. */
+  performHeld(device: Device, held: readonly Request[], now: number): void {
+    if (held.length > 0) this.#options.deadlines.add(now, (later) => this.#performAgain(device, held, later));
+  }
+
   /**
    * Does what the former owner has not replied to, or was not asked, after the device that brought the session here has
    * heard of it.

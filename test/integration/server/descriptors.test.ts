@@ -55,7 +55,7 @@ for (const runtime of ["bun", "node"] as const)
           "SIP over TCP": sipPort,
         };
         const sockets = hold(ports[entrance]);
-        await until(() => said(server, "file descriptors run out") === 1, 10_000);
+        await until(() => said(server, "file descriptors run out") === 1, 20_000);
         const before = cpuOf(server.pid);
         await Bun.sleep(2_000);
         expect(cpuOf(server.pid) - before).toBeLessThan(1);
@@ -70,7 +70,7 @@ for (const runtime of ["bun", "node"] as const)
         await innocent?.until("welcome");
 
         for (const socket of sockets) socket.destroy();
-        await until(() => said(server, "there are file descriptors again") === 1, 10_000);
+        await until(() => said(server, "there are file descriptors again") === 1, 20_000);
         const answer = async (): Promise<number> =>
           fetch(`${server.url}/health/live`, { tls: { rejectUnauthorized: false } } as never).then(
             ({ status }) => status,
@@ -83,5 +83,5 @@ for (const runtime of ["bun", "node"] as const)
         }
         expect(status).toBe(200);
         await server.stop();
-      }, 40_000);
+      }, 60_000);
   });

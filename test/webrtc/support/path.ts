@@ -1,4 +1,4 @@
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import wrtc from "@roamhq/wrtc";
 import type { Rtc } from "../../../src/client/index.ts";
 
@@ -32,22 +32,35 @@ export function mediaPath(): MediaPath {
     }
   }
 
-  /** Opens a relay to that address and answers its port. */
-  async function relay(address: string, port: number): Promise<number | undefined> {
+  async function open(hears: (socket: Socket, packet: Buffer, from: RemoteInfo) => void): Promise<Socket> {
     const socket = createSocket("udp4");
     sockets.add(socket);
-    let near: { address: string; port: number } | undefined;
     socket.on("error", () => {});
     socket.on("message", (packet, from) => {
-      if (!sockets.has(socket)) return;
-      if (from.port !== port) near = from;
-      const to = from.port === port ? near : { address, port };
-      if (to) socket.send(packet, to.port, to.address);
+      if (sockets.has(socket)) hears(socket, packet, from);
     });
     // A candidate may be on its way when the path is cut; what waits for this relay must not wait for ever then.
     const closed = new Promise<void>((resolve) => void socket.once("close", resolve));
     await Promise.race([closed, new Promise<void>((resolve) => socket.bind(0, "0.0.0.0", resolve))]);
-    return sockets.has(socket) ? socket.address().port : undefined;
+    return socket;
+  }
+
+  /**
+   * Opens a relay to that address and answers its port. As behind a NAT each sender has a socket of its own: a peer sends from
+   * several addresses, and what answers one of them must not reach another.
+   */
+  async function relay(address: string, port: number): Promise<number | undefined> {
+    const senders = new Map<string, Promise<Socket>>();
+    const entrance = await open(async (front, packet, from) => {
+      const name = `${from.address} ${from.port}`;
+      const back =
+        senders.get(name) ??
+        open((_, answer) => sockets.has(front) && front.send(answer, from.port, from.address));
+      senders.set(name, back);
+      const socket = await back;
+      if (sockets.has(socket)) socket.send(packet, port, address);
+    });
+    return sockets.has(entrance) ? entrance.address().port : undefined;
   }
 
   const cut = () => {
