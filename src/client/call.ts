@@ -34,18 +34,18 @@ type CallEvents = { moved: Peer; channel: Channel; refused: Refused };
  *        └─────────────── any end ────────┴──────────────┴───────────────┴────▶ ended
  */
 export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwner {
-  id: string | undefined;
-  ticket: string | undefined;
+  declare id: string | undefined;
+  declare ticket: string | undefined;
   declare peer: Peer;
   declare readonly direction: "in" | "out";
   state: Call["state"] = "ringing";
   ringing: readonly Peer[] = [];
   peerLink: Call["peerLink"] = "live";
   declare readonly remote: MediaStream;
-  remoteScreen: MediaStream | undefined;
+  declare remoteScreen: MediaStream | undefined;
   remoteMuted: Flags = { audio: true, video: true };
   held = false;
-  media: SourceMedia | undefined;
+  declare media: SourceMedia | undefined;
   /** By label. */
   readonly channels = new Map<string, DataChannel>();
   readonly #client: ClientInternals;

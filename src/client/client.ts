@@ -38,7 +38,7 @@ import { followPage } from "./page-lifecycle.ts";
 import { randomId } from "./random.ts";
 import { JoinedRoom } from "./room.ts";
 import { SessionTable, type Ticketed } from "./session-table.ts";
-import type { StreamClient, StreamListener } from "./streams.ts";
+import type { StreamClient } from "./streams.ts";
 import { Watches } from "./watches.ts";
 
 type ClientEvents = { incoming: IncomingCall; message: Message; presence: Presence; frame: Frame };
@@ -64,9 +64,9 @@ class SwitchboardClient
   implements Client, ClientInternals, StreamClient, ConnectionEvents
 {
   state: Client["state"] = "connecting";
-  self: Peer | undefined;
+  declare self: Peer | undefined;
   refuses = false;
-  readonly streamed = new Set<StreamListener>();
+  declare streamed: StreamClient["streamed"];
   declare readonly sessions: SessionTable;
   declare readonly calls: ReadonlySet<MediaCall>;
   declare readonly rings: ReadonlySet<Ring>;
@@ -225,7 +225,7 @@ class SwitchboardClient
   push(push: Push): void {
     if (push.type === "presence") this.#watches.told(push);
     else if (push.type === "message") this.#message(push);
-    else if (push.type === "stream") for (const hear of this.streamed) hear(push);
+    else if (push.type === "stream") this.streamed?.(push);
     else if (push.type === "ice_servers") this.#useIceServers(push.iceServers);
     else if ("session" in push) this.sessions.push(push);
     else if ("room" in push) this.#rooms.get(push.room)?.push(push);

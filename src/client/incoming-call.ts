@@ -11,7 +11,7 @@ import { resolveMedia } from "./media.ts";
 /** A ring at this device, or (`resumed`) a session from before a reload. */
 export class Ring extends Emitter<object> implements IncomingCall, Session {
   declare readonly id: string;
-  ticket: string | undefined;
+  declare ticket: string | undefined;
   declare readonly from: Peer;
   declare readonly wants: Flags;
   declare readonly data: unknown;

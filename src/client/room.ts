@@ -230,7 +230,7 @@ class RoomMember implements Member {
   declare readonly id: string;
   declare readonly peer: Peer;
   declare data: unknown;
-  call: Call | undefined;
+  declare call: Call | undefined;
   #remote: MediaStream | undefined;
   readonly #client: ClientInternals;
 

@@ -18,13 +18,13 @@ import type { SourceMedia } from "./local-media.ts";
 import type { resolveMedia } from "./media.ts";
 
 /** Who hears the pushes `stream`. */
-export type StreamListener = (push: Streamed) => void;
+type StreamListener = (push: Streamed) => void;
 
 /** What streams need of their client. */
 export interface StreamClient
   extends Client,
     Pick<ClientInternals, "ask" | "say" | "sessions" | "newStream" | "newPeerConnection"> {
-  readonly streamed: Set<StreamListener>;
+  streamed: StreamListener | undefined;
 }
 
 /** Ms until the first attempt to come back, and at most. */
@@ -50,8 +50,8 @@ const final: ReadonlySet<string> = new Set([
 /** Ends of a session after which its stream is not looked for again. */
 const endings: ReadonlySet<string> = new Set(["forbidden", "replaced", "incompatible"]);
 
-/** Which stream a listener follows: the server is told only when the last one goes. */
-const counted = new WeakMap<StreamListener, string>();
+/** Who follows which stream: the server is told only when the last one goes. */
+const listeners = new WeakMap<StreamClient, Map<StreamListener, string>>();
 
 type Streamed = Extract<Push, { type: "stream" }>;
 type State = "waiting" | "connecting" | "live" | "reconnecting" | "ended";
@@ -100,11 +100,14 @@ abstract class StreamEnd extends Emitter<object> implements Session {
       this.told(live);
       this.changed();
     };
-    counted.set(listener, this.stream);
-    client.streamed.add(listener);
+    const all = listeners.get(client) ?? new Map<StreamListener, string>();
+    listeners.set(client, all.set(listener, this.stream));
+    client.streamed ??= (push) => {
+      for (const hear of [...all.keys()]) hear(push);
+    };
     let online = client.state === "online";
     this.#off.push(
-      () => client.streamed.delete(listener),
+      () => all.delete(listener),
       client.on("change", () => {
         const now = client.state === "online";
         if (now && !online) this.#watch();
@@ -168,7 +171,7 @@ abstract class StreamEnd extends Emitter<object> implements Session {
     this.#leave();
     for (const off of this.#off) off();
     this.closing();
-    if (![...this.client.streamed].some((listener) => counted.get(listener) === this.stream))
+    if (![...(listeners.get(this.client)?.values() ?? [])].includes(this.stream))
       void this.client.say("unwatch", { users: undefined, streams: [this.stream] });
     this.finish(ended);
   }
