@@ -142,7 +142,7 @@ export class Core implements ConnectionHost {
     this.#deadlines = deadlines;
     this.#elsewhere = elsewhere;
     this.#rooms = rooms;
-    this.#messages = new Messages({ limits, directory, rooms, elsewhere });
+    this.#messages = new Messages({ limits, directory, rooms, elsewhere, deadlines });
     this.#swept = now;
     this.#sweptSlowly = now;
   }

@@ -1,10 +1,12 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { codeOf, TestDevice } from "../../test/support/test-device.ts";
+import { Deadlines } from "../shared/deadlines.ts";
 import { Directory } from "./directory.ts";
 import { Alone } from "./elsewhere.ts";
 import { Messages } from "./messages.ts";
 
 let directory: Directory;
+let deadlines: Deadlines;
 let told: unknown[];
 let others: number;
 let messages: Messages;
@@ -14,11 +16,13 @@ let bob: TestDevice;
 
 beforeEach(() => {
   directory = new Directory();
+  deadlines = new Deadlines();
   told = [];
   others = 3;
   messages = new Messages({
     limits: { bodyBytes: 20, deliveriesPerSecond: 100, deliveriesBurst: 200 },
     directory,
+    deadlines,
     elsewhere: new Alone({ now: () => 0, since: 0, ticketTtl: 0 }),
     rooms: {
       others: (_device, room) => (room === "room:mine" ? others : undefined),
@@ -40,6 +44,9 @@ describe("send", () => {
     directory.add(tv);
     tv.link.state = "suspended";
     expect(messages.send(alice, { id: 1, to: "bob", body: { text: "hi" } }, 0)).toEqual({ ok: {} });
+    // The reply is out before anything is done that depends on who is there.
+    expect([bob.heard, tv.heard]).toEqual([[], []]);
+    deadlines.run(1);
     for (const device of [bob, tv])
       expect(device.heard).toEqual([
         {
@@ -55,6 +62,7 @@ describe("send", () => {
   test("reaches one device", () => {
     directory.add(new TestDevice("bob/tv"));
     messages.send(alice, { id: 1, to: "bob/tv", body: 1 }, 0);
+    deadlines.run(1);
     expect(bob.heard).toEqual([]);
   });
 

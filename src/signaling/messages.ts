@@ -3,6 +3,7 @@ import { overLimit, wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import type { RequestOf } from "../protocol/requests.ts";
+import type { Deadlines } from "../shared/deadlines.ts";
 import { TokenBuckets } from "../shared/token-bucket.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Device, Outcome } from "./device.ts";
@@ -19,6 +20,7 @@ export interface MessagesOptions {
   };
   readonly rooms: Pick<RoomService, "others" | "tell">;
   readonly elsewhere: Elsewhere;
+  readonly deadlines: Deadlines;
 }
 
 type Addressee = Extract<Address, { kind: "user" | "device" }>;
@@ -83,8 +85,11 @@ export class Messages {
       const awaited = receivers.filter((one) => one.node !== undefined && elsewhere.answers(one, later));
       elsewhere.delivered(awaited, over);
     };
-    if (elsewhere.knows(address.user)) send(now);
-    else elsewhere.know(address.user, (_complete, later) => send(later));
+    // After the reply has left: work that is done before would delay it, and tell that there is somebody.
+    this.#options.deadlines.add(now + 1, (then) => {
+      if (elsewhere.knows(address.user)) send(then);
+      else elsewhere.know(address.user, (_complete, later) => send(later));
+    });
   }
 
   #reliably(
