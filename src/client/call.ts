@@ -34,15 +34,15 @@ type CallEvents = { moved: Peer; channel: Channel; refused: Refused };
  *        └─────────────── any end ────────┴──────────────┴───────────────┴────▶ ended
  */
 export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwner {
-  id: string | undefined;
-  ticket: string | undefined;
-  peer: Peer;
-  readonly direction: "in" | "out";
+  declare id: string | undefined;
+  declare ticket: string | undefined;
+  declare peer: Peer;
+  declare readonly direction: "in" | "out";
   state: Call["state"] = "ringing";
   ringing: readonly Peer[] = [];
   peerLink: Call["peerLink"] = "live";
-  readonly remote: MediaStream;
-  remoteScreen: MediaStream | undefined;
+  declare readonly remote: MediaStream;
+  declare remoteScreen: MediaStream | undefined;
   remoteMuted: Flags = { audio: true, video: true };
   held = false;
   media: SourceMedia | undefined;

@@ -67,9 +67,9 @@ class SwitchboardClient
   self: Peer | undefined;
   refuses = false;
   readonly streamed = new Set<StreamListener>();
-  readonly sessions: SessionTable;
-  readonly calls: ReadonlySet<MediaCall>;
-  readonly rings: ReadonlySet<Ring>;
+  declare readonly sessions: SessionTable;
+  declare readonly calls: ReadonlySet<MediaCall>;
+  declare readonly rings: ReadonlySet<Ring>;
   readonly #options: ConnectOptions;
   readonly #connection: Connection;
   readonly #device: PageDevice;

@@ -13,9 +13,9 @@ type Data = string | ArrayBuffer;
  * RTCDataChannels.
  */
 export class DataChannel implements Channel {
-  readonly label: string;
+  declare readonly label: string;
   /** Undefined when only the other end has opened the channel. */
-  readonly init: RTCDataChannelInit | undefined;
+  declare readonly init: RTCDataChannelInit | undefined;
   #out: RTCDataChannel | undefined;
   readonly #all = new Set<RTCDataChannel>();
   #unread: Data[] = [];

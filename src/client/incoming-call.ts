@@ -10,14 +10,14 @@ import { resolveMedia } from "./media.ts";
 
 /** A ring at this device, or (`resumed`) a session from before a reload. */
 export class Ring extends Emitter<object> implements IncomingCall, Session {
-  readonly id: string;
-  ticket: string | undefined;
-  readonly from: Peer;
-  readonly wants: Flags;
-  readonly data: unknown;
-  readonly age: number;
-  readonly movedFrom: string | undefined;
-  readonly resumed: boolean;
+  declare readonly id: string;
+  declare ticket: string | undefined;
+  declare readonly from: Peer;
+  declare readonly wants: Flags;
+  declare readonly data: unknown;
+  declare readonly age: number;
+  declare readonly movedFrom: string | undefined;
+  declare readonly resumed: boolean;
   readonly #client: ClientInternals;
   readonly #offer: Description | undefined;
   #over: Ended | undefined;

@@ -50,7 +50,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   /** Every local candidate of the current generation, for a resync. */
   #gathered: Candidate[] = [];
   #tail: Promise<void> = Promise.resolve();
-  readonly pc: PC;
+  declare readonly pc: PC;
   readonly #polite: boolean;
 
   constructor(pc: PC, polite: boolean, generation: number) {

@@ -37,7 +37,7 @@ export interface Received {
  * first one, then every 100 ms; the end of candidates at once).
  */
 export class Pair extends Negotiation<RTCPeerConnection> {
-  readonly number: number;
+  declare readonly number: number;
   state: RTCPeerConnectionState = "new";
   readonly #senders = new Map<RTCRtpSender, Slot>();
   #held = false;

@@ -27,8 +27,8 @@ type RoomPush = PushOf<"room"> | PushOf<"admitted"> | PushOf<"knock"> | PushOf<"
 
 /** A room that this client is in, or wants to be in. It joins again by itself on a new link. */
 export class JoinedRoom extends Emitter<RoomEvents> implements Room {
-  readonly name: string;
-  readonly address: string;
+  declare readonly name: string;
+  declare readonly address: string;
   state: Room["state"] = "joining";
   count = 0;
   readonly members = new Map<string, RoomMember>();
@@ -227,9 +227,9 @@ export class JoinedRoom extends Emitter<RoomEvents> implements Room {
 
 /** A member. Its stream is made on demand: a room without media needs no WebRTC. */
 class RoomMember implements Member {
-  readonly id: string;
-  readonly peer: Peer;
-  data: unknown;
+  declare readonly id: string;
+  declare readonly peer: Peer;
+  declare data: unknown;
   call: Call | undefined;
   #remote: MediaStream | undefined;
   readonly #client: ClientInternals;
