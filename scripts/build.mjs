@@ -28,6 +28,13 @@ const sources = [
 ];
 const compressible = /\.(html|js|css|svg|json|map|txt|webmanifest)$/;
 const leastToGzip = 512;
+const streamsApart = {
+  name: "streams apart",
+  setup: (build) =>
+    build.onResolve({ filter: /\/streams\.ts$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "/client-streams.js", external: true } : undefined,
+    ),
+};
 
 /** True when dist/page is missing or older than what it is made of. */
 export function isStale() {
@@ -57,7 +64,15 @@ async function bundle() {
   const page = `${root}src/page`;
   const workers = readdirSync(page).filter((name) => name.endsWith("-worker.ts"));
   const hashed = { entry: "[name].[ext]", chunk: "[name]-[hash].[ext]", asset: "[name]-[hash].[ext]" };
-  await one({ entrypoints: [`${page}/index.html`], naming: hashed });
+  // Each page stands alone; the code for streams, which the first page never needs, stays a file of the SDK.
+  for (const name of ["index", "broadcast", "live"])
+    await one({
+      entrypoints: [`${page}/${name}.html`],
+      naming: hashed,
+      publicPath: "/",
+      plugins: [streamsApart],
+    });
+  await one({ entrypoints: [`${page}/live/live.ts`], naming: "[name].[ext]", format: "iife" });
   // These are named by people and by code: their addresses stay.
   await one({ entrypoints: workers.map((name) => `${page}/${name}`), naming: "[name].[ext]" });
   for (const name of readdirSync(scratch).filter((file) => file.endsWith(".js"))) {

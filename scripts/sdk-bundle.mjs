@@ -18,7 +18,7 @@ const isLater = new RegExp(`/(${later.join("|")})\\.ts$`);
 export const internal = `
 adopt again alert applied attach become began begin changed commit configure detach dial drop emit entered fail failed
 finish flows forget forgotten found fresh gathered introduce keep lasting links listened merge needToken needed
-nextDeadline onChannel onFailure onReceived onRefusal onSignal onState ofRoom owned pause present receive refresh refuses release
+nextDeadline onChannel onFailure onReceived onRefusal onSignal onState ofRoom pause present receive refresh refuses release
 renew renewed repeat report restarted resync retain settle shut signaled start stopped tell tick told used wake
 `.match(/\w+/g);
 

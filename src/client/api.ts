@@ -304,9 +304,11 @@ export interface Broadcast extends StreamSide {
 }
 
 export interface BroadcastStats {
+  /** The smallest first. */
   readonly layers: readonly {
     readonly rid: string;
     readonly height?: number | undefined;
+    /** bit/s since the last call. */
     readonly bitrate?: number | undefined;
     readonly framesPerSecond?: number | undefined;
   }[];

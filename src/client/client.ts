@@ -298,7 +298,7 @@ class SwitchboardClient
 
   #rtc<K extends "RTCPeerConnection" | "MediaStream">(name: K): Rtc[K] {
     const found = this.#options.rtc?.[name] ?? globalThis[name];
-    if (!found) throw new SwitchboardError("unsupported", `no ${name}: give rtc`);
+    if (!found) throw new SwitchboardError("unsupported", `give rtc.${name}`);
     return found as Rtc[K];
   }
 }

@@ -29,8 +29,8 @@ export interface StreamClient
 
 /** Ms until the first attempt to come back, and at most. */
 const [firstPause, longestPause] = [300, 5_000];
-/** How long a connection may be lost before it is made anew, in ms: ICE may find another way by itself. */
-const patience = 4_000;
+/** How long a connection may be lost before ICE is restarted, and how long that may take before the connection is made anew. ms */
+const [lostPatience, restartPatience] = [2_000, 4_000];
 /** Simulcast: the largest layer last. Rates in bit/s. */
 const simulcastLayers = [
   { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
@@ -87,6 +87,11 @@ abstract class StreamEnd extends Emitter<object> implements Session {
   #pause = firstPause;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wasLive = false;
+  #asking = false;
+  /** Of the last offer. */
+  #generation = 0;
+  /** ICE was restarted since it was last connected. */
+  #restarted = false;
   readonly #off: (() => void)[] = [];
 
   constructor(client: StreamClient, name: string, signal: AbortSignal | undefined) {
@@ -128,8 +133,9 @@ abstract class StreamEnd extends Emitter<object> implements Session {
 
   /** Connects, or tries again in a while. */
   protected async connect(): Promise<void> {
-    if (this.state === "ended" || this.#session !== undefined) return;
+    if (this.state === "ended" || this.#session !== undefined || this.#asking) return;
     this.#stopTimer();
+    this.#asking = true;
     const attempt = new AbortController();
     void this.ended.then(() => attempt.abort());
     try {
@@ -138,22 +144,32 @@ abstract class StreamEnd extends Emitter<object> implements Session {
         { to: `stream:${this.stream}` },
         { signal: attempt.signal, done: ({ session }) => this.#begin(session) },
       );
-      if (this.#session !== session) return;
-      await this.#offer(session, 1, false);
+      this.#asking = false;
+      if (this.#session === session) await this.#offer(session, false);
     } catch (error) {
+      this.#asking = false;
       this.#failed(toError(error, "negotiation_failed"));
     }
   }
 
   push(push: Push): void {
-    if (push.type === "signal" && push.description) void this.#answered(push.description.sdp);
-    else if (push.type === "signal" && push.refused)
+    if (push.type === "signal" && push.description) {
+      // Another one than the newest answers an offer that an ICE restart has overtaken.
+      if (push.generation === this.#generation) void this.#answered(push.description.sdp);
+    } else if (push.type === "signal" && push.refused)
       this.#failed(new SwitchboardError("incompatible", push.refused.reason));
     else if (push.type === "ended") {
       this.#leave();
       if (endings.has(push.reason))
         this.over({ reason: push.reason, ...(push.detail && { detail: push.detail }) });
-      else this.#failed(new SwitchboardError("closed", push.detail ?? push.reason, true));
+      else
+        this.#failed(
+          new SwitchboardError(
+            push.reason === "busy" ? "stream_taken" : "closed",
+            push.detail ?? push.reason,
+            true,
+          ),
+        );
     }
   }
 
@@ -198,6 +214,8 @@ abstract class StreamEnd extends Emitter<object> implements Session {
       return;
     }
     this.#session = session;
+    this.#generation = 0;
+    this.#restarted = false;
     this.client.sessions.enter(session, this);
     const pc = this.client.newPeerConnection(this as never);
     this.pc = pc;
@@ -207,9 +225,11 @@ abstract class StreamEnd extends Emitter<object> implements Session {
     this.prepare(pc);
   }
 
-  async #offer(session: string, generation: number, iceRestart: boolean): Promise<void> {
+  async #offer(session: string, iceRestart: boolean): Promise<void> {
     const { pc } = this;
     if (!pc) return;
+    this.#generation += 1;
+    const generation = this.#generation;
     await pc.setLocalDescription(await pc.createOffer({ iceRestart }));
     const sdp = pc.localDescription?.sdp ?? "";
     await this.client.ask("signal", { session, pair: 1, generation, description: { type: "offer", sdp } });
@@ -228,14 +248,29 @@ abstract class StreamEnd extends Emitter<object> implements Session {
     if (state === "connected") {
       this.#pause = firstPause;
       this.#wasLive = true;
+      this.#restarted = false;
       this.#stopTimer();
       this.error = undefined;
       this.#become("live");
-    } else if (state === "failed") this.#anew();
+    } else if (state === "failed") this.#restart();
     else if (state === "disconnected") {
       this.#become("reconnecting");
-      this.#timer ??= setTimeout(() => this.#anew(), patience);
+      this.#timer ??= setTimeout(() => this.#restart(), lostPatience);
     }
+  }
+
+  /** Looks for another path; where none is found either, makes the connection anew. */
+  #restart(): void {
+    const session = this.#session;
+    this.#stopTimer();
+    if (session === undefined || this.#restarted) {
+      this.#anew();
+      return;
+    }
+    this.#restarted = true;
+    this.#become("reconnecting");
+    this.#timer = setTimeout(() => this.#anew(), restartPatience);
+    this.#offer(session, true).catch(() => this.#session === session && this.#anew());
   }
 
   /** Gives the session up, and begins another one. */
@@ -293,8 +328,10 @@ abstract class StreamEnd extends Emitter<object> implements Session {
 class PublishedStream extends StreamEnd implements Broadcast {
   protected readonly request = "publish";
   media: SourceMedia | undefined;
-  #owned: boolean;
+  readonly #owned: boolean;
   readonly #options: PublishOptions;
+  /** What each layer had sent when it was last looked at. */
+  #sent: ReadonlyMap<string, { readonly bytes: number; readonly at: number }> = new Map();
   #unfollow: (() => void) | undefined;
 
   constructor(
@@ -338,20 +375,24 @@ class PublishedStream extends StreamEnd implements Broadcast {
   }
 
   async stats(): Promise<BroadcastStats> {
-    const layers: { rid: string; height?: number; bitrate?: number; framesPerSecond?: number }[] = [];
+    const { pc } = this;
+    const layers: BroadcastStats["layers"][number][] = [];
     let [rtt, loss]: (number | undefined)[] = [];
-    for (const report of (await this.pc?.getStats())?.values() ?? []) {
-      if (report.type === "outbound-rtp" && report.kind === "video")
-        layers.push({
-          rid: report.rid ?? "",
-          height: report.frameHeight,
-          bitrate: report.targetBitrate,
-          framesPerSecond: report.framesPerSecond,
-        });
+    const sent = new Map<string, { bytes: number; at: number }>();
+    for (const report of (await pc?.getStats())?.values() ?? []) {
+      if (report.type === "outbound-rtp" && report.kind === "video") {
+        const { rid = "", frameHeight: height, framesPerSecond, bytesSent: bytes, timestamp: at } = report;
+        const before = this.#sent.get(report.id);
+        const bitrate = before && ((bytes - before.bytes) * 8_000) / Math.max(1, at - before.at);
+        sent.set(report.id, { bytes, at });
+        layers.push({ rid, height, framesPerSecond, bitrate: bitrate && Math.max(0, bitrate) });
+      }
       if (report.type !== "remote-inbound-rtp") continue;
       rtt = report.roundTripTime * 1_000;
       loss = Math.max(loss ?? 0, report.fractionLost ?? 0);
     }
+    this.#sent = sent;
+    layers.sort((one, other) => (one.height ?? 0) - (other.height ?? 0));
     return { layers, rtt, loss };
   }
 }

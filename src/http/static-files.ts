@@ -29,7 +29,9 @@ const forever = "public, max-age=31536000, immutable";
 const notBuilt =
   "The page has not been built. `npm start` builds it; so does `npm run build`. Then start the server again.\n";
 
-/** The built page, read into memory once. Names are looked up in a map: no path of a request reaches the disk. */
+const built: ReadonlySet<string> = new Set(["/", "/broadcast", "/live", "/client.js", "/live.js"]);
+
+/** The built pages, read into memory once. Names are looked up in a map: no path of a request reaches the disk. */
 export class StaticFiles {
   readonly #files = new Map<string, StaticFile>();
 
@@ -40,15 +42,17 @@ export class StaticFiles {
       .map((entry) => join(entry.parentPath, entry.name));
     for (const path of paths) {
       const address = `/${relative(folder, path).replaceAll("\\", "/")}`;
-      this.#files.set(address === "/index.html" ? "/" : address, load(path));
+      this.#files.set(address === "/index.html" ? "/" : address.replace(/\.html$/, ""), load(path));
     }
   }
 
   answer(request: Request): Response {
     const { pathname } = new URL(request.url);
-    const file = this.#files.get(pathname);
+    // One page for all streams: it reads the name from its address.
+    const address = /^\/live\/[^/]+\/?$/.test(pathname) ? "/live" : pathname;
+    const file = this.#files.get(address);
     if (file === undefined) {
-      const missing = pathname === "/" || pathname === "/client.js";
+      const missing = built.has(address);
       return missing
         ? new Response(notBuilt, { status: 503, headers: { "Content-Type": contentTypes[".txt"] ?? "" } })
         : new Response("There is nothing at this address.\n", { status: 404 });

@@ -1,5 +1,5 @@
-import type { ComponentChildren } from "preact";
-import { Icon, type IconName } from "./icon.tsx";
+import { BarButton, MenuItem } from "./bar.tsx";
+import { Icon } from "./icon.tsx";
 import { type Actions, myName, type Page } from "./page.ts";
 
 /** The controls of a call. M, V and S work while one of them has the focus; no key hangs up. */
@@ -72,33 +72,6 @@ export function CallBar({ page, act }: { page: Page; act: Actions }) {
   );
 }
 
-interface BarButtonProps {
-  readonly icon: IconName;
-  readonly label: string;
-  readonly press: () => void;
-  readonly look: string;
-  readonly pressed?: boolean;
-  readonly hotkey?: string;
-  readonly children?: ComponentChildren;
-}
-
-function BarButton({ icon, label, press, look, pressed, hotkey, children }: BarButtonProps) {
-  return (
-    <button
-      type="button"
-      class={`bar-button ${look}`}
-      aria-pressed={pressed}
-      aria-keyshortcuts={hotkey}
-      title={hotkey && `${label} (${hotkey})`}
-      onClick={press}
-    >
-      <Icon name={icon} off={look === "off"} />
-      <span>{label}</span>
-      {children}
-    </button>
-  );
-}
-
 function CameraMenu({ page, act }: { page: Page; act: Actions }) {
   const own = page.own.value;
   return (
@@ -141,28 +114,5 @@ function MoveMenu({ page, act }: { page: Page; act: Actions }) {
         Open another tab as {me}
       </a>
     </div>
-  );
-}
-
-interface MenuItemProps {
-  readonly menu: string;
-  readonly checked?: boolean;
-  readonly press: () => void;
-  readonly children: ComponentChildren;
-}
-
-/** An entry of a menu. Pressing it closes the menu, and the focus returns to the button that opened it. */
-function MenuItem({ menu, checked, press, children }: MenuItemProps) {
-  return (
-    <button
-      type="button"
-      class="menu-item"
-      aria-pressed={checked}
-      popovertarget={menu}
-      popovertargetaction="hide"
-      onClick={press}
-    >
-      {children}
-    </button>
   );
 }

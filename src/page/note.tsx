@@ -4,7 +4,7 @@ import type { Page } from "./page.ts";
 const shownFor = 6_000;
 
 /** A short message: screen readers read it once, and it fades unless it has an action. */
-export function NoteView({ page }: { page: Page }) {
+export function NoteView({ page }: { page: Pick<Page, "note"> }) {
   const note = page.note.value;
   useEffect(() => {
     if (note === undefined || note.act !== undefined) return;

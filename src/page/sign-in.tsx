@@ -83,6 +83,10 @@ export function SignIn({
           {wantsToken.value ? "Use a name instead" : "I have a token"}
         </button>
       </form>
+      <nav class="elsewhere" aria-label="Live streams">
+        <a href="/broadcast">Broadcast live</a>
+        <a href="/live">Watch a stream</a>
+      </nav>
     </main>
   );
 }

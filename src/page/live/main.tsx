@@ -1,0 +1,21 @@
+import { render } from "preact";
+import { Chooser } from "./chooser.tsx";
+import { Player } from "./player.tsx";
+import { watch } from "./watching.ts";
+
+const root = document.getElementById("page");
+const stream = nameIn(location.pathname);
+// A signed link is `/live/NAME?token=…`.
+const token = new URLSearchParams(location.search).get("token") ?? undefined;
+
+if (root !== null)
+  render(stream === undefined ? <Chooser /> : <Player watching={watch(stream, token)} />, root);
+
+function nameIn(path: string): string | undefined {
+  const [, written] = /^\/live\/([^/]+)/.exec(path) ?? [];
+  try {
+    return written === undefined ? undefined : decodeURIComponent(written);
+  } catch {
+    return undefined;
+  }
+}

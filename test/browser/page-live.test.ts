@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Browser } from "playwright-core";
+import { eventually } from "../media/support/pages.ts";
+import type { RunningServer } from "../support/server.ts";
+import {
+  button,
+  chromiumPath,
+  closeTab,
+  launch,
+  openTab,
+  sees,
+  seesVideo,
+  type Tab,
+} from "./support/browser.ts";
+import { pageUrl, startBuiltServer } from "./support/built-server.ts";
+
+/** Signs in at /broadcast and opens the camera. */
+async function openStudio(browser: Browser, url: string, stream: string): Promise<Tab> {
+  const tab = await openTab(browser, `${url}/broadcast?as=alice&stream=${stream}`);
+  await button(tab, "Open the camera").click();
+  await button(tab, "Go live").waitFor();
+  return tab;
+}
+
+/** The height of the picture that the page shows. */
+function height(tab: Tab): Promise<number> {
+  return tab.page.evaluate(() => document.querySelector("video")?.videoHeight ?? 0);
+}
+
+describe.skipIf(chromiumPath === null)("the pages for streams", () => {
+  let server: RunningServer;
+  let browser: Browser;
+  beforeAll(async () => {
+    server = await startBuiltServer({ media: { port: 0, workers: 1 } });
+    browser = await launch("fake");
+  }, 90_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  test("one broadcasts, two watch, one of them chooses a quality; then it stops, and begins again", async () => {
+    const url = pageUrl(server);
+    const early = await openTab(browser, `${url}/live/lobby`);
+    await sees(early, "lobby is not live");
+    const alice = await openStudio(browser, url, "lobby");
+    await sees(alice, "Not live");
+    await button(alice, "Go live").click();
+    await sees(alice, /^Live$/);
+    // It was open before the stream began.
+    await seesVideo(early, 60_000);
+    const late = await openTab(browser, `${url}/live/lobby`);
+    await seesVideo(late, 60_000);
+    await sees(alice, "2 viewers");
+    await sees(late, "2 viewers");
+    await alice.page.locator(".layers tbody tr").first().waitFor();
+
+    await button(late, "Quality").click();
+    await button(late, "120p").click({ timeout: 60_000 });
+    await eventually(async () => (await height(late)) === 120, 60_000);
+    await button(late, "Statistics").click();
+    await sees(late, /^160 × 120$/);
+    await button(late, "120p").click();
+    await button(late, /^Auto/).click();
+    await eventually(async () => (await height(late)) > 120, 60_000);
+
+    await button(late, "Turn on sound").click();
+    await late.page.waitForFunction(() => {
+      const video = document.querySelector("video");
+      return video?.muted === false && video.paused === false;
+    });
+    await closeTab(early);
+    await sees(alice, "1 viewer");
+
+    await button(alice, "Stop").click();
+    await sees(late, "lobby is not live");
+    await button(alice, "Go live").click();
+    await seesVideo(late, 60_000);
+    expect([...alice.errors, ...late.errors]).toEqual([]);
+    for (const tab of [alice, late]) await closeTab(tab);
+  }, 300_000);
+
+  test("the broadcaster changes what is sent while it is live, and the browser's Back ends it", async () => {
+    const url = pageUrl(server);
+    const alice = await openStudio(browser, url, "change");
+    await button(alice, "Go live").click();
+    const viewer = await openTab(browser, `${url}/live/change`);
+    await seesVideo(viewer, 60_000);
+    expect(await height(viewer)).not.toBe(0);
+    await button(alice, "Test").click();
+    // The test picture is 16 : 9, the camera 4 : 3.
+    await viewer.page.waitForFunction(
+      () => {
+        const { videoWidth = 0, videoHeight = 1 } = document.querySelector("video") ?? {};
+        return Math.abs(videoWidth / videoHeight - 16 / 9) < 0.05;
+      },
+      undefined,
+      { timeout: 60_000 },
+    );
+    await alice.page.goto(`${url}/`);
+    await sees(viewer, "change is not live");
+    expect([...alice.errors, ...viewer.errors]).toEqual([]);
+    for (const tab of [alice, viewer]) await closeTab(tab);
+  }, 200_000);
+
+  test("a name that is taken is waited for", async () => {
+    const url = pageUrl(server);
+    const alice = await openStudio(browser, url, "taken");
+    await button(alice, "Go live").click();
+    await sees(alice, /^Live$/);
+    const second = await openStudio(browser, url, "taken");
+    await button(second, "Go live").click();
+    await sees(second, /^Somebody else is live under this name/);
+    await button(alice, "Stop").click();
+    await sees(second, /^Live$/);
+    for (const tab of [alice, second]) await closeTab(tab);
+  }, 120_000);
+
+  test("/ leads to both, and /live asks for a name", async () => {
+    const tab = await openTab(browser, pageUrl(server));
+    await tab.page.getByRole("link", { name: "Broadcast live" }).click();
+    await sees(tab, "Name of the stream");
+    await tab.page.getByRole("link", { name: "Watch" }).click();
+    await tab.page.getByLabel("Name of the stream").fill("straße 1");
+    await button(tab, "Watch").click();
+    expect(new URL(tab.page.url()).pathname).toBe("/live");
+    await tab.page.getByLabel("Name of the stream").fill("straße");
+    await button(tab, "Watch").click();
+    await sees(tab, "straße is not live");
+    expect(tab.errors).toEqual([]);
+    await closeTab(tab);
+  }, 60_000);
+});
