@@ -133,6 +133,9 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     log.info({ port: udpPort, addresses, crypto, sending }, "media worker");
   return {
     fetch: (request) => http.fetch(request),
+    // A worker that is started again takes the same port.
+    relayPeers: () =>
+      fleet.started.flatMap(({ udpPort }) => listen.map((address) => ({ address, port: udpPort }))),
     health: () => shown(fleet),
     metrics: (registry) =>
       registerMediaMetrics(registry, () => ({

@@ -10,6 +10,7 @@ import type { HealthPart } from "../telemetry/health.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { TransportGuard } from "../transports/transport-guard.ts";
+import type { LocalPeer } from "../turn/shell/relay-sockets.ts";
 import type { IceDevice, ToldIceServers } from "./ice-servers.ts";
 
 /** What a part of the server does for the whole, once it runs. It has what it needs, and nothing else. */
@@ -33,6 +34,10 @@ export interface Service {
   useCertificate?(pair: CertificatePair): void;
   /** ICE servers that the device is told of, beside those of the setting `iceServers`. */
   iceServers?(device: IceDevice, now: number): ToldIceServers;
+  /** UDP sockets of this machine that clients may reach through the embedded TURN server as well. */
+  relayPeers?(): readonly LocalPeer[];
+  /** Takes those of all parts, once all have started. */
+  useRelayPeers?(peers: readonly LocalPeer[]): void;
   /** Takes a connection of the server's own TLS port that speaks STUN and not HTTP; undefined cuts it. */
   stun?(stream: StreamSocket): StreamHandlers | undefined;
   /** The server's own TLS port is this one, and hands STUN to {@link stun}. */

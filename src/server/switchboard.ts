@@ -163,6 +163,8 @@ export async function makeSwitchboard(
   const withCore: CoreContext = { ...context, core, guard, metrics, health, requestDrain };
   for (const part of list) await started(services, part.start?.(withCore));
   for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);
+  const relayPeers = services.flatMap((service) => service.relayPeers?.() ?? []);
+  for (const service of services) service.useRelayPeers?.(relayPeers);
 
   if (backplane !== undefined) registerClusterMetrics(metrics, () => core.clusterStats());
   cutConnections.register(metrics);

@@ -59,6 +59,7 @@ function serviceOf(fleet: TurnFleet, { settings, host, log }: PartContext): Serv
     metrics: (registry) => registerTurnMetrics(registry, () => fleet.stats()),
     health: () => shown(health),
     revoke: (name, ago) => fleet.revoke(name, ago),
+    useRelayPeers: (peers) => fleet.useLocalPeers(peers),
     useCertificate: (pair) => fleet.useCertificate(pair),
     iceServers: (device, now) => {
       const urls = urlsFor(workerOf(`${device.user}/${device.id}`), told, tlsPort);

@@ -7,7 +7,7 @@ export interface RelaySocket extends DatagramSocket {
   readonly port: number;
   /** Gets what peers send. Without a receiver it is dropped. */
   receiver: RelayReceiver | undefined;
-  /** Sends to another worker's relay at this port; false when there is none. Undefined if there is only one worker. */
+  /** Sends to another worker's relay at this port of our relayed address, or to a local peer; false when there is neither. */
   toSibling?(bytes: Uint8Array, length: number, port: number): boolean;
   /** Sets the DF bit for what is sent from now on. Undefined if the platform can't. */
   dontFragment?(on: boolean): void;

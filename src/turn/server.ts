@@ -22,7 +22,7 @@ import {
   type TurnOptions,
 } from "./shell/options.ts";
 import { relayAddresses } from "./shell/public-address.ts";
-import { RelaySockets } from "./shell/relay-sockets.ts";
+import { type LocalPeer, RelaySockets } from "./shell/relay-sockets.ts";
 import { runSelfTest, type SelfTestResult } from "./shell/self-test.ts";
 import { StreamListener } from "./shell/stream-listener.ts";
 import type { TurnCounters } from "./stats.ts";
@@ -60,6 +60,8 @@ export interface TurnServer {
   accept(socket: StreamSocket): StreamHandlers | undefined;
   /** Ends the allocations of this user and of all `user/…`, and refuses the credentials that they had so many ms ago (default: now). */
   revoke(user: string, ago?: number): void;
+  /** Replaces the sockets of this machine that relays reach at their own address: the ports of the media server. None at the start. */
+  useLocalPeers(peers: readonly LocalPeer[]): void;
   /** Replaces the certificate of the TLS listener. */
   useCertificate(pair: CertificatePair): void;
   stop(): Promise<void>;
@@ -155,6 +157,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     revoke: (user, ago = 0) => {
       machine.revoke(user, now(), ago);
     },
+    useLocalPeers: (peers) => relays.useLocalPeers(peers),
     useCertificate: (pair) => {
       for (const listener of tls) listener.useCertificate(pair);
     },

@@ -56,6 +56,45 @@ describe("three workers", () => {
     }
   });
 
+  test("reach what listens on this machine at the ports that are named, and nothing else", async () => {
+    const { client, relayed, close } = await connect(1, "viewer");
+    const heard: string[] = [];
+    const listeners = await Promise.all(
+      ["media", "other"].map(async (name) => {
+        const socket: Awaited<ReturnType<typeof bindUdp>> = await bindUdp({
+          address: "127.0.0.1",
+          port: 0,
+          receive: (bytes, port, address) => {
+            heard.push(`${name}: ${Buffer.from(bytes)}`);
+            socket.send(Buffer.from("yes"), port, address);
+          },
+        });
+        return socket;
+      }),
+    );
+    const [media, other] = listeners.map(({ port }) => ({ address: relayed.address, port }));
+    if (media === undefined || other === undefined) throw new Error("there are two");
+    client.onData = (payload, from) => heard.push(`from ${from}: ${Buffer.from(payload)}`);
+    await client.bind(0x4000, media);
+    await client.bind(0x4001, other);
+    const refused = () => fleet.stats().refused.send_failed;
+    const before = refused();
+    client.sendByChannel(0x4000, Buffer.from("nobody has named it yet"));
+    await until(() => refused() === before + 1);
+    fleet.useLocalPeers([{ address: "0.0.0.0", port: media.port }]);
+    // The other thread learns of it at some time.
+    await until(() => {
+      client.sendByChannel(0x4000, Buffer.from("hello"));
+      return heard.includes("from 16384: yes");
+    });
+    const so = refused();
+    client.sendByChannel(0x4001, Buffer.from("hello"));
+    await until(() => refused() === so + 1);
+    expect(new Set(heard)).toEqual(new Set(["media: hello", "from 16384: yes"]));
+    fleet.useLocalPeers([]);
+    for (const one of [...listeners, { close }]) one.close();
+  });
+
   test("relay to each other, both permissions asked, and the source is the address that is known", async () => {
     const [one, other] = [await connect(0, "one"), await connect(2, "other")];
     const got: string[] = [];

@@ -5,11 +5,13 @@ import type { TurnEvent } from "../events.ts";
 import { startTurn, type TurnPorts, type TurnReport, type TurnServer } from "../server.ts";
 import { FleetPorts } from "./fleet-ports.ts";
 import { defaultRelayPorts, defaultUdpPort, type TurnOptions } from "./options.ts";
+import type { LocalPeer } from "./relay-sockets.ts";
 import type { SelfTestResult } from "./self-test.ts";
 
 export type ToWorker =
   | { readonly type: "revoke"; readonly user: string; readonly ago: number }
   | { readonly type: "certificate"; readonly pair: CertificatePair }
+  | { readonly type: "peers"; readonly peers: readonly LocalPeer[] }
   | { readonly type: "test" }
   | { readonly type: "stop" };
 
@@ -67,6 +69,10 @@ export async function startTurnFleet(
     revoke: (user, ago = 0) => {
       first.revoke(user, ago);
       for (const member of members) member.post({ type: "revoke", user, ago });
+    },
+    useLocalPeers: (peers) => {
+      first.useLocalPeers(peers);
+      for (const member of members) member.post({ type: "peers", peers });
     },
     useCertificate: (pair) => {
       first.useCertificate(pair);

@@ -1,8 +1,8 @@
 import { descriptorsShort, isExhausted } from "../../net/descriptors.ts";
 import { bindUdp } from "../../net/udp.ts";
 import type { UdpSocket, UdpTarget } from "../../net/udp-socket.ts";
-import { formatAddress } from "../../shared/ip-address.ts";
-import { type Family, family as families } from "../../wire/stun/transport-address.ts";
+import { formatAddress, parseAddress } from "../../shared/ip-address.ts";
+import { type Family, family as families, familyOf } from "../../wire/stun/transport-address.ts";
 import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../relay.ts";
 import type { FleetPorts } from "./fleet-ports.ts";
 import { type RelayAddress, reachableAddress } from "./public-address.ts";
@@ -17,6 +17,13 @@ export interface RelaySocketOptions {
   random(bytes: number): Uint8Array;
 }
 
+/** A UDP socket of this machine that relays reach, by its port, at the address that clients know relays by. */
+export interface LocalPeer {
+  /** Where it listens; may be a wildcard. */
+  readonly address: string;
+  readonly port: number;
+}
+
 /** How many ports are tried at random before all are tried in order. */
 const guesses = 16;
 const receiveBuffer = 1 << 20;
@@ -26,6 +33,8 @@ export class RelaySockets implements RelayPorts {
   readonly families: readonly Family[];
   readonly dontFragment: boolean;
   readonly #options: RelaySocketOptions;
+  /** Where the local peers are reached, by family and port. */
+  readonly #local: Readonly<Record<Family, Map<number, string>>> = { 1: new Map(), 2: new Map() };
   #open = 0;
 
   constructor(options: RelaySocketOptions) {
@@ -37,6 +46,22 @@ export class RelaySockets implements RelayPorts {
   /** Sockets that are open now. */
   get openSockets(): number {
     return this.#open;
+  }
+
+  /** Replaces the local peers. Of several at one port, the first of each family counts. */
+  useLocalPeers(peers: readonly LocalPeer[]): void {
+    for (const family of [families.ipv4, families.ipv6]) {
+      const own = this.#options.addresses[family];
+      const local = this.#local[family];
+      local.clear();
+      if (own === undefined) continue;
+      for (const { address, port } of peers) {
+        const bytes = parseAddress(address);
+        if (bytes === undefined || familyOf(bytes) !== family || local.has(port)) continue;
+        // What listens everywhere answers from the address that it was asked at.
+        local.set(port, reachableAddress(bytes.every((byte) => byte === 0) ? own.bind : address));
+      }
+    }
   }
 
   advertised(family: Family): Uint8Array {
@@ -95,7 +120,7 @@ export class RelaySockets implements RelayPorts {
       fleet?.closed(family, port);
     });
     try {
-      await socket.bind(address.bind, port, fleet && { fleet, family, address });
+      await socket.bind(address.bind, port, { fleet, family, address, local: this.#local[family] });
     } catch (error) {
       return isExhausted(error) ? "exhausted" : undefined;
     }
@@ -105,11 +130,12 @@ export class RelaySockets implements RelayPorts {
   }
 }
 
-/** What a relay needs to reach relays of other workers. */
+/** What a relay needs to reach relays of other workers, and local peers. */
 interface Siblings {
-  readonly fleet: FleetPorts;
+  readonly fleet: FleetPorts | undefined;
   readonly family: Family;
   readonly address: RelayAddress;
+  readonly local: ReadonlyMap<number, string>;
 }
 
 class BoundRelay implements RelaySocket {
@@ -123,12 +149,8 @@ class BoundRelay implements RelaySocket {
     this.#closed = closed;
   }
 
-  async bind(address: string, port: number, siblings: Siblings | undefined): Promise<void> {
-    const receive =
-      siblings === undefined
-        ? (bytes: Uint8Array, fromPort: number, from: string) =>
-            this.receiver?.fromPeer(bytes, fromPort, from)
-        : this.#receiveAmong(siblings);
+  async bind(address: string, port: number, siblings: Siblings): Promise<void> {
+    const receive = this.#receiveAmong(siblings);
     this.#socket = await bindUdp({ address, port, receiveBuffer, receive });
     const { dontFragment } = this.#socket;
     if (dontFragment !== undefined) this.dontFragment = (on) => dontFragment(on);
@@ -153,15 +175,21 @@ class BoundRelay implements RelaySocket {
     this.#closed();
   }
 
-  /** Exchanges data with relays of other workers: on this machine by their ports, under the address that clients know. */
-  #receiveAmong({ fleet, family, address }: Siblings) {
+  /**
+   * Exchanges data with relays of other workers and with local peers: on this machine by their ports, under the address that clients
+   * know. That address itself may belong to a NAT that sends nothing back to where it came from.
+   */
+  #receiveAmong({ fleet, family, address, local }: Siblings) {
     const here = reachableAddress(address.bind);
     const known = formatAddress(address.advertised);
-    this.toSibling = (bytes, length, port) =>
-      fleet.has(family, port) && this.sendPart(bytes, length, this.target(port, here));
+    const at = (port: number): string | undefined =>
+      local.get(port) ?? (fleet?.has(family, port) === true ? here : undefined);
+    this.toSibling = (bytes, length, port) => {
+      const to = at(port);
+      return to !== undefined && this.sendPart(bytes, length, this.target(port, to));
+    };
     return (bytes: Uint8Array, fromPort: number, from: string): void => {
-      const sibling = from === here && fleet.has(family, fromPort);
-      this.receiver?.fromPeer(bytes, fromPort, sibling ? known : from);
+      this.receiver?.fromPeer(bytes, fromPort, at(fromPort) === from ? known : from);
     };
   }
 }
