@@ -47,6 +47,8 @@ export interface WorkerOptions {
   readonly port: number;
   /** Takes neither libcrypto nor sendmmsg. */
   readonly portable: boolean;
+  /** False where the kernel shall not cut messages into datagrams; for measurements. */
+  readonly segments?: boolean;
   /** The Unix socket for other workers; empty where there are none. */
   readonly relay: string;
   readonly limits: WorkerLimits;

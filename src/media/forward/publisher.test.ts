@@ -102,7 +102,8 @@ describe("what a publisher is told", () => {
         at < compound.length;
         at += 4 + 4 * (((compound[at + 2] ?? 0) << 8) | (compound[at + 3] ?? 0))
       )
-        if (compound[at + 1] === 206 && compound[at] !== 0x8f) heard.push(compound[at] === 0x81 ? "pli" : "fir");
+        if (compound[at + 1] === 206 && compound[at] !== 0x8f)
+          heard.push(compound[at] === 0x81 ? "pli" : "fir");
     };
     deaf.join();
     deaf.run(1_800);

@@ -51,9 +51,9 @@ export class MediaHost {
   /** Opens the sockets and says so. Rejects with an Error of one line where a port or an address can't be had. */
   static async start(options: WorkerOptions, tell: (message: FromWorker) => void): Promise<MediaHost> {
     const certificate = generateCertificate(new Date());
-    const { portable } = options;
+    const { portable, segments = true } = options;
     const srtpCrypto = await openSrtpCrypto(portable);
-    const batch = await openUdpBatch({ portable });
+    const batch = await openUdpBatch({ portable, segments });
     const busy = new BusyMeter(() => performance.now(), cpuTime);
     const table = new TransportTable({
       certificate,
