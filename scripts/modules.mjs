@@ -39,7 +39,7 @@ function install() {
 }
 
 /** Two of us must not install at once, as when npm runs the `prepare` of two folders. Waits for the other one. */
-function alone(act) {
+export function alone(act) {
   const lock = `${root}.cache/installing`;
   mkdirSync(`${root}.cache`, { recursive: true });
   while (!taken()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);

@@ -7,7 +7,7 @@ import { minify } from "terser";
 
 const client = fileURLToPath(new URL("../src/client/", import.meta.url));
 /** Loaded with the first camera, the first report, where WebSocket is blocked, and for who listens for frames. */
-const later = ["local-media", "stats", "http-socket", "redact"];
+const later = ["local-media", "stats", "http-socket", "redact", "streams"];
 const isLater = new RegExp(`/(${later.join("|")})\\.ts$`);
 
 /**
@@ -15,10 +15,10 @@ const isLater = new RegExp(`/(${later.join("|")})\\.ts$`);
  * platform, or known to the files that come later; test/integration/sdk-size.test.ts looks.
  */
 export const internal = `
-adopt again alert applied attach become began begin changed commit configure detach dial drop emit enter entered fail failed
-finish flows forget forgotten found fresh gathered introduce keep lasting links listened merge needToken needed newPeerConnection newStream
+adopt again alert applied attach become began begin changed commit configure detach dial drop emit entered fail failed
+finish flows forget forgotten found fresh gathered introduce keep lasting links listened merge needToken needed
 nextDeadline onChannel onFailure onReceived onRefusal onSignal onState ofRoom owned pause present receive refresh refuses release
-renew renewed repeat report resync retain settle shut signaled start stopped tell tick told used wake
+renew renewed repeat report restarted resync retain settle shut signaled start stopped tell tick told used wake
 `.match(/\w+/g);
 
 /** Answers each file's name and text. Throws where a source does not compile. */

@@ -1,15 +1,18 @@
-// The order in which `npm test` runs its suites: a queue by weight, for as many workers as a machine has cores at least.
+// The order in which `npm test` runs its suites: a queue by weight, which fills the cores of a small machine.
 
-/** How many suites run at a time. */
-const workers = 2;
+/** Cores that the suites share: CI has as many. */
+const cores = 2;
+/** What the running suites may want of them together. Their figures are averages, so a little more than there is. */
+const most = cores * 1.1;
+/** The same while a suite plays media in real time. */
+const mostWhileCalm = cores * 0.9;
 
 /**
  * Runs all suites, the longest first, and resolves when the last one has ended. `run` runs one; it must not reject.
  *
  * A suite has a `name`, the `seconds` that it takes, and may have:
- * - `alone`: nothing runs beside it. Such suites run first.
- * - `computes`: it keeps a core busy from beginning to end.
- * - `calm`: it plays media in real time, and so does not run beside one that computes.
+ * - `cores`: how many it keeps busy on average, by default one. A suite that mostly waits says less, so that more run beside it.
+ * - `calm`: it plays media in real time, and so runs only where the others leave it room.
  */
 export function runQueue(suites, run) {
   const waiting = [...suites];
@@ -31,16 +34,14 @@ export function runQueue(suites, run) {
   });
 }
 
-/** Which of the waiting suites begins now, beside those that run; undefined when none may. */
+/** Which of the waiting suites begins now, beside those that run: the longest one that there is room for, if any. */
 export function next(waiting, running) {
-  if (running.size >= workers) return undefined;
-  const able = waiting.filter((suite) => [...running].every((other) => mayRunBeside(suite, other)));
-  const order = (one, other) =>
-    Number(other.alone ?? false) - Number(one.alone ?? false) || other.seconds - one.seconds;
-  return able.sort(order)[0];
+  const able = waiting.filter((suite) => running.size === 0 || fits([...running, suite]));
+  return able.sort((one, other) => other.seconds - one.seconds)[0];
 }
 
-function mayRunBeside(one, other) {
-  if (one.alone || other.alone) return false;
-  return !(one.calm && other.computes) && !(one.computes && other.calm);
+function fits(suites) {
+  const wanted = suites.reduce((sum, suite) => sum + (suite.cores ?? 1), 0);
+  // Without what the addition of fractions adds.
+  return wanted <= (suites.some(({ calm }) => calm) ? mostWhileCalm : most) + 1e-9;
 }

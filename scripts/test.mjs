@@ -1,6 +1,7 @@
 // `npm test`: everything there is to check, from nothing, with a count at the end. `npm test -- NAME…` runs only the
 // suites whose name holds one of the words.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { attempt, bun, ensureModules, root } from "./modules.mjs";
@@ -12,42 +13,38 @@ const words = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 
+// At the same time as the dependencies, for both mostly unpack.
+const peers = once(spawn(`${root}scripts/test-peers`, { cwd: root, stdio: "inherit" }), "close");
 ensureModules();
-attempt(`${root}scripts/test-peers`, []);
+await peers.catch((error) => console.error(`test-peers can't be run: ${error.message}`));
+// Before several suites would build the page at once. What does not build, their tests tell.
+attempt(process.execPath, [`${root}scripts/build.mjs`, "--if-stale"]);
 rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
 
 const files = testFiles("test");
 /** What suites took the last time, s: the next run begins with the longest. */
 const known = readJson(`${root}.cache/test-seconds.json`);
-// Of a fresh clone, s. What is not in the list is taken for short.
-const usual = {
-  check: 20,
-  unit: 20,
-  fuzz: 12,
-  model: 15,
-  cluster: 60,
-  "bad-input": 10,
-  conformance: 10,
-  browser: 100,
-  integration: 90,
-  node: 15,
-  sip: 50,
-  turn: 30,
-  webrtc: 35,
-  packages: 90,
-};
-/** Suites that mostly wait: so many of their files run at a time, each in a process of its own. */
-const lanes = { integration: 2, sip: 2, turn: 3, webrtc: 2 };
-// What may run beside what: see scripts/suite-queue.mjs. The check has threads of its own for all cores.
+/**
+ * How long suites take of a fresh clone, in seconds, and how many cores each keeps busy meanwhile: see scripts/suite-queue.mjs.
+ * `lanes`: so many of its files run at a time, each in a process of its own, because they mostly wait.
+ */
 const traits = {
-  check: { alone: true },
-  unit: { computes: true },
-  fuzz: { computes: true },
-  model: { computes: true },
-  sim: { computes: true },
-  webrtc: { calm: true },
-  packages: { computes: true },
+  check: { seconds: 20, cores: 1.6 },
+  unit: { seconds: 17 },
+  fuzz: { seconds: 15 },
+  model: { seconds: 16 },
+  cluster: { seconds: 62, cores: 1.1 },
+  "bad-input": { seconds: 10, cores: 0.6 },
+  conformance: { seconds: 18, cores: 0.5 },
+  dtls: { seconds: 16, cores: 0.5 },
+  browser: { seconds: 70, cores: 0.8, lanes: 2 },
+  integration: { seconds: 70, cores: 1, lanes: 3 },
+  node: { seconds: 28, cores: 0.6 },
+  sip: { seconds: 50, cores: 0.8, lanes: 2 },
+  turn: { seconds: 30, cores: 0.8, lanes: 3 },
+  webrtc: { seconds: 45, cores: 0.6, lanes: 2, calm: true },
+  packages: { seconds: 80, cores: 0.8, lanes: 2 },
 };
 /** Run only where they are named: they need what is large to install. */
 const onDemand = new Set(["firefox"]);
@@ -56,6 +53,8 @@ const onDemand = new Set(["firefox"]);
 const folders = [...new Set(files.map((path) => path.split("/")[1]))];
 const runs = new Map(folders.map((name) => [name, () => onBun(name, [`./test/${name}/`])]));
 runs.set("check", async () => one(await finished(process.execPath, ["scripts/check.mjs"])));
+// The media server once more, without what only some systems have.
+runs.set("media-portable", () => onBun("media-portable", ["./test/media/"], { MEDIA_PORTABLE: "1" }));
 runs.set("unit", () => onBun("unit", ["src"]));
 runs.set("node", () => onNode(files.filter(isPortable)));
 
@@ -63,7 +62,7 @@ const wanted = [...runs.keys()].filter((name) =>
   words.length > 0 ? words.some((word) => name.includes(word)) : !onDemand.has(name),
 );
 await runQueue(
-  wanted.map((name) => ({ name, seconds: known[name] ?? usual[name] ?? 5, ...traits[name] })),
+  wanted.map((name) => ({ name, ...traits[name], seconds: known[name] ?? traits[name]?.seconds ?? 5 })),
   runSuite,
 );
 mkdirSync(`${root}.cache`, { recursive: true });
@@ -95,11 +94,12 @@ if (process.env.CI === "true" && total.skipped > 0) {
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 
-function onBun(name, paths) {
+function onBun(name, paths, env = {}) {
   const report = join(results, `${name}.xml`);
-  const flags = ["--timeout=20000", "--reporter=junit", `--reporter-outfile=${report}`];
-  if (lanes[name] !== undefined) flags.push(`--parallel=${lanes[name]}`);
-  return counted(report, bun, ["test", ...flags, ...paths]);
+  const flags = ["--timeout=60000", "--reporter=junit", `--reporter-outfile=${report}`];
+  const lanes = traits[name]?.lanes;
+  if (lanes !== undefined) flags.push(`--parallel=${lanes}`);
+  return counted(report, bun, ["test", ...flags, ...paths], env);
 }
 
 /** Tests that are written on node:test run on Node too. */
@@ -116,8 +116,8 @@ function onNode(paths) {
   return counted(report, node, [...flags, ...reporters, ...junit, ...paths]);
 }
 
-async function counted(report, program, args) {
-  const { status, output } = await finished(program, args);
+async function counted(report, program, args, env) {
+  const { status, output } = await finished(program, args, env);
   const text = existsSync(report) ? readFileSync(report, "utf8") : "";
   const count = (tag) => text.match(new RegExp(`<${tag}[ />]`, "g"))?.length ?? 0;
   const skipped = count("skipped");
@@ -129,11 +129,13 @@ async function counted(report, program, args) {
 }
 
 /** Runs a program to its end, or to the end of its time, and keeps what it prints: two suites must not speak at once. */
-function finished(program, args) {
+function finished(program, args, env = {}) {
   return new Promise((resolve) => {
     const options = {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
+      // Node starts in half the time where what it has compiled once is kept.
+      env: { ...process.env, NODE_COMPILE_CACHE: `${root}.cache/node-compiled`, ...env },
       timeout: suiteTimeout,
       killSignal: "SIGKILL",
     };

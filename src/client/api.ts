@@ -219,10 +219,13 @@ export interface Client
   readonly presence: ReadonlyMap<string, Presence>;
   /** Calls a user (`"bob"`) or a device (`"bob/phone"`). Without `media` it opens the camera and microphone that there are. */
   call(to: string, options?: CallOptions): Call;
-  /** Sends media to a stream of the media server. */
-  publish(stream: string, options?: CallOptions): Call;
-  /** Receives a stream of the media server. */
-  view(stream: string, options?: CallOptions): Call;
+  /**
+   * Sends media to a stream of the media server (`"stream:lobby"` or `"lobby"`) until you stop it. Resolves once the media is open; the code
+   * for streams is loaded then.
+   */
+  publish(stream: string, options?: PublishOptions): Promise<Broadcast>;
+  /** Receives a stream of the media server: waits for one that isn't live, and comes back by itself. */
+  view(stream: string, options?: ViewOptions): Promise<Viewing>;
   /** Enters a room. Without `media` you get its members and messages; with it, also a call to each member with media. */
   join(room: string, options?: JoinOptions): Room;
   /** Sends any JSON to a user, a device, or `room:NAME`. */
@@ -243,6 +246,95 @@ export interface CallOptions extends Cancel {
   readonly data?: unknown;
   /** How long the call may ring, in ms; the server has a limit. */
   readonly timeout?: number | undefined;
+}
+
+export interface PublishOptions extends Cancel {
+  readonly media?: Media | undefined;
+  /** Sends three layers of video, so that each viewer gets the one that fits. */
+  readonly simulcast?: boolean | undefined;
+  /** Video codecs to prefer, best first, such as `["h264"]`. */
+  readonly codecs?: readonly string[] | undefined;
+}
+
+export interface ViewOptions extends Cancel {
+  /** Both are true unless you say otherwise. */
+  readonly audio?: boolean | undefined;
+  readonly video?: boolean | undefined;
+}
+
+/** A layer of a publisher's video. */
+export interface StreamLayer {
+  /** Empty without simulcast. */
+  readonly rid: string;
+  /** bit/s */
+  readonly bitrate: number;
+  readonly framesPerSecond: number;
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+}
+
+/** What a viewer wants of the video at most. An empty wish takes whatever fits. */
+export interface LayerWish {
+  readonly rid?: string;
+  /** In pixels. */
+  readonly height?: number;
+  /** In bit/s. */
+  readonly bitrate?: number;
+}
+
+interface StreamSide extends Live {
+  /** The name, without `stream:`. */
+  readonly stream: string;
+  readonly viewers: number;
+  /** What the publisher sends, as the server sees it. */
+  readonly layers: readonly StreamLayer[];
+  /** Why it isn't live, if that is known. */
+  readonly error: SwitchboardError | undefined;
+  readonly pc: RTCPeerConnection | undefined;
+  readonly ended: Promise<Ended>;
+  stop(): Promise<void>;
+}
+
+/** A stream that this device publishes. */
+export interface Broadcast extends StreamSide {
+  /** `waiting` never lasts: another publisher's stream is asked for again. */
+  readonly state: "waiting" | "connecting" | "live" | "reconnecting" | "ended";
+  readonly media: LocalMedia | undefined;
+  stats(): Promise<BroadcastStats>;
+}
+
+export interface BroadcastStats {
+  readonly layers: readonly {
+    readonly rid: string;
+    readonly height?: number | undefined;
+    readonly bitrate?: number | undefined;
+    readonly framesPerSecond?: number | undefined;
+  }[];
+  /** Round-trip time, ms. */
+  readonly rtt: number | undefined;
+  /** The share of packets lost on the way to the server, from 0 to 1. */
+  readonly loss: number | undefined;
+}
+
+/** A stream that this device views. */
+export interface Viewing extends StreamSide {
+  /** `waiting`: it isn't live yet. */
+  readonly state: "waiting" | "connecting" | "live" | "reconnecting" | "ended";
+  /** One stream for as long as you view, over all reconnects: set `srcObject` once. */
+  readonly remote: MediaStream;
+  /** Chooses a layer. Rejects when the server refuses it. */
+  prefer(wish: LayerWish): Promise<void>;
+  stats(): Promise<ViewingStats>;
+}
+
+export interface ViewingStats {
+  readonly height?: number | undefined;
+  readonly framesPerSecond?: number | undefined;
+  /** The share of video packets that were lost, from 0 to 1. */
+  readonly loss?: number | undefined;
+  /** Round-trip time to the server, and how long the video waits in the receiver's buffer. ms */
+  readonly rtt?: number | undefined;
+  readonly buffered?: number | undefined;
 }
 
 export interface JoinOptions extends CallOptions {

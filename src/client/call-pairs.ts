@@ -88,8 +88,10 @@ export class CallPairs implements PairEvents {
   /** Hands a push on to the pair that it is about. */
   signaled(push: PushOf<"signal"> | PushOf<"accepted"> | PushOf<"restart"> | PushOf<"resync">): void {
     const pair = this.all.find(({ number }) => number === push.pair);
-    if (push.type === "restart") pair?.restart(push.generation, push.offer);
-    else if (push.type === "resync") pair?.resync();
+    if (push.type === "restart") {
+      pair?.restart(push);
+      this.#recovery.restarted(Date.now());
+    } else if (push.type === "resync") pair?.resync();
     else pair?.receive(push as PairSignal);
   }
 
@@ -114,10 +116,11 @@ export class CallPairs implements PairEvents {
   }
 
   /** The server found the session again, with this pair: both ends repeat what may have been lost. */
-  found({ session, pair, generation, offer }: PushOf<"session">): void {
+  found(push: PushOf<"session">): void {
+    const { session, pair, generation } = push;
     this.commit(pair);
     this.drop();
-    this.#current?.restart(generation, offer);
+    this.#current?.restart(push);
     void this.#client.say("resync", { session, pair, generation });
     this.#current?.resync();
     void this.report();
@@ -134,11 +137,7 @@ export class CallPairs implements PairEvents {
     const pair = this.#current as Pair;
     const { number, generation } = pair;
     await this.#client
-      .ask(
-        "restart",
-        { session, pair: number, generation },
-        { done: (now) => pair.restart(now.generation, now.offer) },
-      )
+      .ask("restart", { session, pair: number, generation }, { done: (now) => pair.restart(now) })
       .catch((error) => {
         if (!SwitchboardError.is(error, "stale_generation")) throw error;
       });

@@ -3,6 +3,7 @@ import type { Push, PushOf } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { RequestType } from "../protocol/requests.ts";
 import type {
+  Broadcast,
   Call,
   CallOptions,
   Cancel,
@@ -16,9 +17,12 @@ import type {
   Message,
   Peer,
   Presence,
+  PublishOptions,
   Room,
   Rtc,
   Sent,
+  Viewing,
+  ViewOptions,
 } from "./api.ts";
 import { MediaCall } from "./call.ts";
 import type { AskOptions, ClientInternals, Fields } from "./client-internals.ts";
@@ -28,11 +32,13 @@ import { dispose, Emitter } from "./emitter.ts";
 import { type ErrorCode, onAbort, SwitchboardError, settled } from "./error.ts";
 import type { Ring } from "./incoming-call.ts";
 import type { Introduction, Json } from "./link-shell.ts";
+import { resolveMedia } from "./media.ts";
 import { PageDevice } from "./page-device.ts";
 import { followPage } from "./page-lifecycle.ts";
 import { randomId } from "./random.ts";
 import { JoinedRoom } from "./room.ts";
 import { SessionTable, type Ticketed } from "./session-table.ts";
+import type { StreamClient, StreamListener } from "./streams.ts";
 import { Watches } from "./watches.ts";
 
 type ClientEvents = { incoming: IncomingCall; message: Message; presence: Presence; frame: Frame };
@@ -53,10 +59,14 @@ export function connect(options: ConnectOptions): Client {
   return new SwitchboardClient(options);
 }
 
-class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientInternals, ConnectionEvents {
+class SwitchboardClient
+  extends Emitter<ClientEvents>
+  implements Client, ClientInternals, StreamClient, ConnectionEvents
+{
   state: Client["state"] = "connecting";
   self: Peer | undefined;
   refuses = false;
+  readonly streamed = new Set<StreamListener>();
   readonly sessions: SessionTable;
   readonly calls: ReadonlySet<MediaCall>;
   readonly rings: ReadonlySet<Ring>;
@@ -127,12 +137,12 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
     return call;
   }
 
-  publish(stream: string, options?: CallOptions): Call {
-    return this.call(`stream:${stream}`, options);
+  publish(stream: string, options?: PublishOptions): Promise<Broadcast> {
+    return import("./streams.ts").then(({ publish }) => publish(this, stream, options, resolveMedia));
   }
 
-  view(stream: string, options: CallOptions = {}): Call {
-    return this.call(`stream:${stream}`, { media: false, ...options });
+  view(stream: string, options?: ViewOptions): Promise<Viewing> {
+    return import("./streams.ts").then(({ view }) => view(this, stream, options));
   }
 
   join(name: string, options: JoinOptions = {}): Room {
@@ -215,6 +225,7 @@ class SwitchboardClient extends Emitter<ClientEvents> implements Client, ClientI
   push(push: Push): void {
     if (push.type === "presence") this.#watches.told(push);
     else if (push.type === "message") this.#message(push);
+    else if (push.type === "stream") for (const hear of this.streamed) hear(push);
     else if (push.type === "ice_servers") this.#useIceServers(push.iceServers);
     else if ("session" in push) this.sessions.push(push);
     else if ("room" in push) this.#rooms.get(push.room)?.push(push);

@@ -3,6 +3,8 @@
  * explains it.
  */
 export type {
+  Broadcast,
+  BroadcastStats,
   Call,
   CallOptions,
   CallStats,
@@ -18,6 +20,7 @@ export type {
   IncomingCall,
   JoinOptions,
   Kind,
+  LayerWish,
   Live,
   LocalMedia,
   Media,
@@ -25,11 +28,16 @@ export type {
   Message,
   Peer,
   Presence,
+  PublishOptions,
   Refused,
   Room,
   RoomPolicy,
   Rtc,
   Sent,
+  StreamLayer,
+  Viewing,
+  ViewingStats,
+  ViewOptions,
 } from "./api.ts";
 export { connect } from "./client.ts";
 export { type ErrorCode, SwitchboardError } from "./error.ts";

@@ -193,8 +193,8 @@ test("both open the first channel at once, or one restarts meanwhile: both chann
     if (restarts) {
       // The server refuses what is of an older generation: it never comes.
       other.held.length = 0;
-      one.negotiation.restart(2, true);
-      other.negotiation.restart(2, false);
+      one.negotiation.restart({ generation: 2, offer: true });
+      other.negotiation.restart({ generation: 2, offer: false });
     }
     await until(() => one.held.some(({ description }) => description), "the impolite offer");
     one.release();
@@ -218,13 +218,13 @@ test("a restart: new credentials at both ends; an offer of the older generation 
   await until(() => one.pc.signalingState === "have-local-offer", "an offer that is lost");
   one.held.length = 0;
   one.holds = false;
-  one.negotiation.restart(2, false);
-  other.negotiation.restart(2, true);
+  one.negotiation.restart({ generation: 2, offer: false });
+  other.negotiation.restart({ generation: 2, offer: true });
   await until(() => ufrag(one.pc) !== before, "the restart");
   await settled(one, other);
   await until(() => videos(other.pc) === 1, "the track, offered again");
   expect([one.negotiation.generation, other.negotiation.generation]).toEqual([2, 2]);
-  one.negotiation.restart(2, true);
+  one.negotiation.restart({ generation: 2, offer: true });
   one.negotiation.receive({ generation: 1, description: { type: "offer", sdp: "old" } });
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect([...one.errors, ...other.errors]).toEqual([]);
@@ -237,8 +237,8 @@ test("a restart while the first channel is being offered: the channel opens, and
   await until(() => one.held.some(({ description }) => description), "an offer that is lost");
   one.held.length = 0;
   one.holds = false;
-  one.negotiation.restart(2, true);
-  other.negotiation.restart(2, false);
+  one.negotiation.restart({ generation: 2, offer: true });
+  other.negotiation.restart({ generation: 2, offer: false });
   await until(() => channel.readyState === "open", "the channel");
   await settled(one, other);
   expect(one.descriptions()).toEqual(["offer", "offer", "offer"]);

@@ -125,7 +125,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   }
 
   /** The server opened a new generation. `offer`: this end makes the offer. */
-  restart(generation: number, offer: boolean): void {
+  restart({ generation, offer }: { readonly generation: number; readonly offer: boolean }): void {
     this.#queue(async () => {
       if (generation <= this.#generation) return;
       this.#generation = generation;

@@ -41,6 +41,27 @@ test("connected again: nothing is due, and the next trouble starts afresh", () =
   expect(run(recovery, 50_000)[0]).toBe("restart 2");
 });
 
+test("of two ends that would restart at nearly the same times only one does", () => {
+  const [first, second] = [new Recovery(), new Recovery()];
+  first.state("disconnected", 0);
+  second.state("disconnected", 200);
+  const said: string[] = [];
+  for (let at = 0; at < 20_000; at += 50)
+    for (const [name, recovery] of Object.entries({ first, second }))
+      if (recovery.tick(at)) {
+        said.push(`${name} ${at / 1_000}`);
+        for (const end of [first, second]) end.restarted(at + 100);
+      }
+  expect(said).toEqual(["first 2", "first 7", "first 17"]);
+});
+
+test("a restart by the other end is given its time; then this end restarts itself", () => {
+  const recovery = new Recovery();
+  recovery.state("disconnected", 0);
+  recovery.restarted(1_000);
+  expect(run(recovery, 0)).toEqual(["restart 7", "restart 17", "fail 30"]);
+});
+
 test("while a link is down nothing is tried and nothing is given up; when it is back, at once", () => {
   const recovery = new Recovery();
   recovery.state("disconnected", 0);

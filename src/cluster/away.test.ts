@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { inCall, resumeAt, ringing, signIn, three } from "../../test/support/cluster-steps.ts";
+import { inCall, pickUp, resumeAt, ringing, signIn, three } from "../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../test/support/sim-cluster.ts";
 import type { SimClient } from "../../test/support/sim-core.ts";
 
@@ -62,6 +62,57 @@ describe("a call that is found again while its node is away for a moment", () =>
     cluster.pass(400_000);
     expect(about(alice, session).at(-1)).toMatchObject({ type: "ended" });
     expect(alice.pushes("ended")).toHaveLength(1);
+  });
+
+  test("and comes back by a handover: the former node forgets its copy, and the device that only that one knew goes on", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n1 alice", "n2 bob");
+    let again = bob;
+    away(cluster, "n1", () => {
+      again = reload(cluster, bob, "n3");
+      cluster.node("n3").core.drain(cluster.now, 10_000);
+    });
+    const { core } = cluster.node("n1");
+    expect(core.stats()).toMatchObject({ sessionsActive: 1, sessionsRinging: 0 });
+    alice.ask("signal", { session, ...offer("v=3") });
+    cluster.flow();
+    expect(sdps(again)).toEqual(["v=3"]);
+    again.ask("hangup", { session });
+    cluster.flow();
+    expect(alice.pushes("ended")).toMatchObject([{ session, reason: "hangup" }]);
+    expect(core.stats()).toMatchObject({ sessionsActive: 0, sessionsRinging: 0 });
+  });
+
+  test("and is handed over to where it was found belongs to the run of its caller that found it", () => {
+    const { cluster, caller: alice, callee: bob, session } = ringing("n2 alice", "n1 bob");
+    let again = alice;
+    away(cluster, "n2", () => {
+      cluster.node("n2").core.drain(cluster.now, 10_000);
+      again = reload(cluster, alice, "n1");
+    });
+    pickUp({ cluster, caller: again, callee: bob, session });
+  });
+
+  test("and was found twice stays with its last owner, whatever its first one hands over", () => {
+    const { cluster, caller: alice, callee: bob, session } = inCall("n2 alice", "n1 bob");
+    let again = bob;
+    away(cluster, "n2", () => {
+      again = reload(cluster, bob, "n3");
+      cluster.hub.down("n3");
+      again = reload(cluster, again, "n1");
+      again.ask("restart", { session, pair: 1, generation: 1 });
+      cluster.node("n2").core.drain(cluster.now, 10_000);
+    });
+    cluster.hub.up("n3");
+    cluster.pass(1_000);
+    expect(alice.last("session")).toMatchObject({ session, pair: 1, generation: 2 });
+    alice.ask("signal", { session, ...offer("v=1"), generation: 2 });
+    cluster.flow();
+    expect(sdps(again)).toEqual(["v=1"]);
+    again.ask("hangup", { session });
+    cluster.flow();
+    expect(alice.pushes("ended")).toMatchObject([{ session, reason: "hangup" }]);
+    for (const { core } of cluster.nodes.values())
+      expect(core.stats()).toMatchObject({ sessionsActive: 0, sessionsRinging: 0 });
   });
 
   test("knows of no move: the device that the call was to move to hears that the call is lost there", () => {
@@ -164,6 +215,27 @@ describe("a node that is away for a moment", () => {
     bob.ask("hangup", { session });
     cluster.pass(100);
     expect(alice.last("ended")).toMatchObject({ session, reason: "hangup" });
+  });
+
+  test("and to which a device goes just when its call is handed over there: the other end hears that it is back", () => {
+    const cluster = new SimCluster(three);
+    const bob = signIn(cluster, "n1", "bob/phone");
+    const desk = signIn(cluster, "n2", "bob/desk");
+    const alice = signIn(cluster, "n1", "alice/web");
+    signIn(cluster, "n2", "alice/desk");
+    away(cluster, "n2", () => {
+      const { session } = bob.ask("call", { to: "alice" }).ok;
+      alice.ask("accept", { session });
+      cluster.node("n1").core.drain(cluster.now, 10_000);
+      desk.ask("call", { to: "bob/phone" });
+      bob.ask("confirm", { session, device: "web" });
+      bob.drop();
+      cluster.flow();
+      cluster.hub.up("n2");
+      resumeAt(cluster, bob, "n2");
+    });
+    expect(bob.welcome).toMatchObject({ resumed: true, home: "n2" });
+    expect(alice.pushes("peer").map(({ link }) => link)).toEqual(["suspended", "live"]);
   });
 
   test("and whose device waits for a reply when another run of it ends the call: the device gets one", () => {

@@ -55,7 +55,7 @@ export interface Participant {
   readonly node: string;
   readonly user: string;
   readonly device: DeviceNotice;
-  /** The state of the device's link when the session left its former owner, as the other end was told. */
+  /** The state of the device's link, as the session's former owner told the other end last. */
   readonly link: "live" | "suspended";
 }
 

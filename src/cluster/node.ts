@@ -137,6 +137,11 @@ export class SignalingNode {
     return this.core.kick(user, device, now);
   }
 
+  /** Takes over the kicks that an earlier run of this node has kept. */
+  restoreKicks(kicks: readonly Kick[], now: number): void {
+    this.core.links.kicked.learn(kicks, now);
+  }
+
   stats(): CoreStats {
     return this.core.stats();
   }
@@ -148,9 +153,13 @@ export class SignalingNode {
 
   #handOver(cluster: Cluster, now: number): void {
     const { sessions } = this.core;
-    // First: the sessions of their meshes end with them here.
+    // Rooms go first: the sessions of their meshes end here, and the next owner makes new ones. A room that no other node
+    // can take yet keeps its mesh, which only the room's owner can end.
     cluster.rooms.handOver(now);
-    for (const id of sessions.table.movable()) cluster.handover.begin(id, now);
+    for (const id of sessions.table.movable()) {
+      const room = sessions.table.get(id)?.room;
+      if (room === undefined || !cluster.rooms.owns(room)) cluster.handover.begin(id, now);
+    }
     sessions.setup.handOverKeys(now);
   }
 }
@@ -194,7 +203,7 @@ class CoreHost implements ClusterHost {
   }
 
   learnKicks(kicks: readonly Kick[], now: number): void {
-    this.#core.links.kicked.learn(kicks, now);
+    this.#core.links.learnKicks(kicks, now);
   }
 
   arrived(device: Device, now: number): void {
@@ -280,6 +289,10 @@ class CoreHost implements ClusterHost {
 
   rejoin(device: Device, session: string, now: number, rings?: boolean): boolean {
     return this.#sessions.rejoin(device, session, now, rings);
+  }
+
+  linkTold(session: string, device: Device): "live" | "suspended" {
+    return this.#sessions.linkTold(session, device);
   }
 
   release(session: string, now: number): SessionSnapshot | undefined {

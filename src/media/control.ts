@@ -65,7 +65,7 @@ export interface WorkerLimits {
 }
 
 /** Why a worker refuses a peer. */
-export type MediaRefusal = "full" | "stopping";
+type MediaRefusal = "full" | "stopping";
 
 /** One simulcast layer as it comes in. */
 export interface LayerReport {

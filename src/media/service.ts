@@ -103,6 +103,9 @@ export interface MediaService {
     },
   ): Result<undefined, MediaFailure>;
   close(id: string): Result<undefined, MediaFailure>;
-  /** Calls back with what happens to the session, until the returned function is called. Undefined for an unknown one. */
+  /**
+   * Calls back with what is, before it returns: whether the stream is active, its viewers, its layers; then with what happens to the
+   * session, until the returned function is called. Undefined for an unknown session.
+   */
   listen(id: string, heard: (event: PeerEvent) => void): (() => void) | undefined;
 }

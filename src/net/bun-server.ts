@@ -141,9 +141,24 @@ export class BunServer implements HttpServer {
   #fetch(request: Request, server: Bun.Server<BunSocket>): Response | Promise<Response> | undefined {
     const peer = server.requestIP(request)?.address ?? "";
     const client = this.#proxies.client(peer, request.headers.get("x-forwarded-for"));
-    const { sockets, refuse } = this.#options;
+    const { refuse, turn } = this.#options;
     const refusal = refuse?.(client);
     if (refusal !== undefined) return lastResponse(refusal);
+    const waiting = turn?.(client);
+    if (waiting === undefined) return this.#serve(request, server, client, peer);
+    return waiting.then((refused) =>
+      refused === undefined ? this.#serve(request, server, client, peer) : lastResponse(refused),
+    ) as Promise<Response>;
+  }
+
+  /** Without a response the request has become a WebSocket. */
+  #serve(
+    request: Request,
+    server: Bun.Server<BunSocket>,
+    client: Client,
+    peer: string,
+  ): Response | Promise<Response> | undefined {
+    const { sockets } = this.#options;
     const host = request.headers.get("host");
     if (host !== null && !isHostField(host)) return refusalResponse(unusableRequest);
     const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";

@@ -43,6 +43,11 @@ export function after(delay: number, task: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
+/** Runs `task` in the next turn of the event loop, after what has come meanwhile. */
+export function nextTurn(task: () => void): void {
+  setImmediate(task);
+}
+
 /** Resolves once the condition holds, or at the deadline (of {@link now}). Checks every `interval` ms. */
 export async function until(condition: () => boolean, deadline: number, interval: number): Promise<void> {
   while (!condition() && now() < deadline) await new Promise((resolve) => setTimeout(resolve, interval));

@@ -72,6 +72,8 @@ export interface ServerOptions {
   readonly sockets: readonly SocketRoute[];
   /** Asked first about every request, upgrades included. A refusal is all that the request gets, and its connection is closed. */
   readonly refuse?: (client: Client) => Refusal | undefined;
+  /** Asked next: undefined, or a promise to wait for before the request is looked at, of a refusal or not. */
+  readonly turn?: (client: Client) => Promise<Refusal | undefined> | undefined;
   /** Answers all requests other than upgrades. `request.signal` aborts when the client goes away. */
   fetch(request: Request, client: Client): Response | Promise<Response>;
   /** Called with what a handler throws. The client gets a 500, a socket a 1011. */

@@ -117,7 +117,7 @@ export class NodeServer implements HttpServer {
     let response: Response;
     try {
       const client = this.#client(incoming);
-      const refusal = this.#options.refuse?.(client);
+      const refusal = this.#options.refuse?.(client) ?? (await this.#options.turn?.(client));
       const request =
         refusal === undefined
           ? webRequest(incoming, outgoing, this.#options.bodyBytes)

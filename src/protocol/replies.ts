@@ -85,6 +85,7 @@ export const replies = {
   cancel: empty,
   signal: empty,
   restart: RestartReply,
+  layer: empty,
   resync: empty,
   move: MoveReply,
   hangup: empty,

@@ -133,6 +133,19 @@ export const requests = {
   view: request("view", "Opens a session in which the media server sends a stream to this device.", {
     to: StreamAddress,
   }),
+  layer: request(
+    "layer",
+    "A viewer wants at most this of a stream's video. Without any field it takes what fits, as at first.",
+    {
+      session: SessionId,
+      rid: Type.Optional(Type.String({ maxLength: 32, description: "A layer, as `stream` names it." })),
+      height: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: "In pixels." })),
+      bitrate: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: "In bit/s." })),
+      temporal: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: 7, description: "The highest temporal layer; 0 is the base." }),
+      ),
+    },
+  ),
   watch: request(
     "watch",
     "Tells the presence of these users, and the state of these streams, now and on change. At least one list.",
@@ -180,7 +193,7 @@ export type RequestOf<T extends RequestType> = Static<(typeof requests)[T]>;
 export type Request = { [T in RequestType]: RequestOf<T> }[RequestType];
 
 /** Requests that speak of a session that there is already. */
-export type SessionRequest = Extract<Request, { session: string }>;
+export type SessionRequest = Exclude<Extract<Request, { session: string }>, { type: "layer" }>;
 
 /** Requests that open a session with the media server. */
 export type StreamRequest = RequestOf<"publish" | "view">;

@@ -23,6 +23,7 @@ export function corePorts(rules: PortRules): Ports {
   const sealer = new Sealer(rules.ticketKeys);
   return {
     now,
+    wallAhead,
     verify: (token, done) => {
       if (rules.dev && isDevelopmentToken(token)) {
         done(developmentIdentity(token, now()), now());

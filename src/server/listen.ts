@@ -66,6 +66,7 @@ async function listenForClients(switchboard: Switchboard): Promise<HttpServer> {
       ...(stun && { stun }),
       sockets: switchboard.routes,
       refuse: switchboard.refuse,
+      turn: switchboard.turn,
       fetch: switchboard.fetch,
     });
   const server = await openPorts(switchboard, { port: wanted }, open).catch((error: unknown) => {

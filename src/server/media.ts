@@ -3,17 +3,21 @@ import type { LoadedSettings } from "../config/load.ts";
 import type { WorkerOptions } from "../media/control.ts";
 import { MediaFleet } from "../media/fleet/fleet.ts";
 import { mediaOrigins } from "../media/http/cross-origin.ts";
-import { mediaAuth } from "../media/http/media-auth.ts";
+import { keyHolder, mediaAuth } from "../media/http/media-auth.ts";
 import { MediaHttp } from "../media/http/media-http.ts";
 import { registerMediaMetrics } from "../media/metrics.ts";
 import type { LocalCandidate } from "../media/service.ts";
+import { CoreSessions } from "../media/streams/core-sessions.ts";
 import { MediaStreams } from "../media/streams/media-streams.ts";
+import { streamOffers } from "../media/streams/stream-offers.ts";
 import { isLoopback } from "../net/client-address.ts";
 import { after, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
 import { bundledBun, mediaWorkerModule } from "../package-info.ts";
 import { covers } from "../protocol/address-pattern.ts";
+import { wireError } from "../protocol/error-codes.ts";
+import { fail } from "../shared/result.ts";
 import type { HealthPart } from "../telemetry/health.ts";
 import { credentialsOf } from "./device-credentials.ts";
 import { openPorts } from "./ports.ts";
@@ -68,6 +72,12 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     });
   });
   const addresses = announced(settings, listen);
+  const publicNames = patternsOf(settings.dev ? ["*"] : media.public);
+  const answers = { codecs: media.codecs, publisherBitrate: media.limits.publisherBitrate };
+  const sessions = new CoreSessions({
+    offers: streamOffers({ ...answers, ssrc: randomSsrc }),
+    isPublic: (name) => covers(publicNames, { kind: "stream", name }),
+  });
   const made = new MediaStreams(
     {
       now,
@@ -88,14 +98,21 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
         ...addresses.map((address): LocalCandidate => ({ protocol: "tcp", address, port: tcpPort })),
       ],
     },
+    sessions,
   );
   streams.current = made;
+  const server = sessions.join(made, core);
   const http = new MediaHttp(
     {
       service: made,
       authenticate: mediaAuth(
         {
-          verify: (token) => new Promise((done) => core.core.ports.verify(token, (result) => done(result))),
+          verify: (token) =>
+            new Promise((done) =>
+              server.ports.verify(token, (result, at) =>
+                done(result.ok && server.stale(result.value, at) ? fail(wireError("token_expired")) : result),
+              ),
+            ),
           account: (login) => credentials.find(login, now()),
           streamKey: (key) => keys.find(key),
           now: () => now() + wallAhead(),
@@ -104,12 +121,13 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
         { public: settings.dev ? ["*"] : media.public, linkKeys: linkKeys(context.ticketKeys) },
       ),
       iceServers: ({ user, device = "media", guest = false }) =>
-        core.core.ports.iceServers({ user, id: device, guest }, now()).servers,
+        server.ports.iceServers({ user, id: device, guest }, now()).servers,
       allowsOrigin: mediaOrigins(settings.dev, media.origins),
-      ssrc: () => Buffer.from(random(4), "base64url").readUInt32BE() || 1,
+      ssrc: randomSsrc,
     },
-    { codecs: media.codecs, publisherBitrate: media.limits.publisherBitrate },
+    answers,
   );
+  const stopWatch = keys.watch(({ id }) => made.revoke(keyHolder(id), undefined));
   for (const { udpPort, crypto, sending } of fleet.started)
     log.info({ port: udpPort, addresses, crypto, sending }, "media worker");
   return {
@@ -123,14 +141,20 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
         crypto: fleet.started[0]?.crypto ?? "none",
         sending: fleet.started[0]?.sending ?? "none",
       })),
-    revoke: (user, device) => made.revoke(user, device),
-    stop: () => fleet.stop(),
+    stop: async () => {
+      stopWatch();
+      await fleet.stop();
+    },
   };
 }
 
 function shown(fleet: MediaFleet): HealthPart {
   const workers = fleet.started.map(({ udpPort, crypto, sending }) => ({ port: udpPort, crypto, sending }));
   return { name: "media", state: { workers }, ok: workers.length === fleet.size };
+}
+
+function randomSsrc(): number {
+  return Buffer.from(random(4), "base64url").readUInt32BE() || 1;
 }
 
 function patternsOf(names: readonly string[]): string[] {

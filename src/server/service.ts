@@ -24,8 +24,11 @@ export interface Service {
   metrics?(registry: MetricsRegistry): void;
   /** What it shows in `/health/ready`. */
   health?(): HealthPart;
-  /** A user, or one device of the user, was kicked: ends what they have here, and refuses the credentials made so far. */
-  revoke?(user: string, device: string | undefined): void;
+  /**
+   * A user, or one device of the user (`alice` or `alice/phone`), was kicked so many ms ago: refuses the credentials made until then, and
+   * ends what they have here.
+   */
+  revoke?(name: string, ago: number): void;
   /** Takes another certificate of `tls`, for connections to come. */
   useCertificate?(pair: CertificatePair): void;
   /** ICE servers that the device is told of, beside those of the setting `iceServers`. */

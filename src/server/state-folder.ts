@@ -3,18 +3,18 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 /** Where the server keeps what must outlive it: the setting, systemd's folder, or the user's (XDG base directories). */
-export function stateFolder(configured: string, env: Readonly<Record<string, string | undefined>>): string {
+export function stateFolder(
+  configured: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string {
   if (configured !== "") return configured;
   const own = env.STATE_DIRECTORY?.split(":")[0];
   if (own !== undefined && own !== "") return own;
   return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "switchboard");
 }
 
-/**
- * Writes a file of the folder that only this user may read. Other processes of the user see it whole or not at all. Throws an Error
- * where that can't be done.
- */
-export function writePrivately(folder: string, name: string, text: string): void {
+/** Writes a file of the state folder, whole or not at all: another server of this user may read it now. Nobody else may. */
+export function writeState(folder: string, name: string, text: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = join(folder, name);
   const scratch = `${path}.${process.pid}`;

@@ -2,7 +2,13 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { now, until as settled } from "../net/clock.ts";
 import { addStreamKey, listStreamKeys, revokeStreamKeys, StreamKeys } from "./stream-keys.ts";
+
+async function until(condition: () => boolean): Promise<boolean> {
+  await settled(condition, now() + 10_000, 20);
+  return condition();
+}
 
 let folder: string;
 let failures: string[];
@@ -48,7 +54,25 @@ test("a file that is none: no key is valid, the server says why, and no command 
     expect(running.find(key)).toBeUndefined();
     expect(() => addStreamKey(folder, "lobby", 1)).toThrow("is no list of stream keys");
   }
-  expect(failures).toHaveLength(3);
+  // It is said once.
+  expect(failures).toEqual(["stream-keys.json is no list of stream keys"]);
+});
+
+test("whoever publishes with a revoked key is heard of; a file that is none ends nobody", async () => {
+  const [kept, lost] = [addStreamKey(folder, "lobby", 1), addStreamKey(folder, "other", 1)];
+  const id = running.find(lost)?.id;
+  const ended: string[] = [];
+  const stop = running.watch((key) => ended.push(key.id));
+  const path = join(folder, "stream-keys.json");
+  const text = readFileSync(path, "utf8");
+  writeFileSync(path, "{");
+  expect(await until(() => failures.length > 0)).toBe(true);
+  writeFileSync(path, text);
+  revokeStreamKeys(folder, "other");
+  expect(await until(() => ended.length > 0)).toBe(true);
+  stop();
+  expect(ended).toEqual([id ?? ""]);
+  expect(running.find(kept)).toBeDefined();
 });
 
 test("a removed file revokes all keys", () => {

@@ -1,9 +1,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { streamKeyPrefix } from "../media/http/media-auth.ts";
+import { every } from "../net/clock.ts";
 import { random, sha256 } from "../net/crypto.ts";
 import { isId } from "../protocol/address.ts";
-import { writePrivately } from "./state-folder.ts";
+import { writeState } from "./state-folder.ts";
 
 /** A stream key as it is kept: the key itself is shown once, when it is made. */
 export interface StreamKey {
@@ -30,6 +31,8 @@ export class StreamKeys {
   readonly #folder: string;
   readonly #failed: (reason: string) => void;
   #version = "";
+  /** Why the file could not be used, where that was said. */
+  #reason = "";
   #byHash: ReadonlyMap<string, StreamKey> = new Map();
 
   /** `failed` hears why the file can't be used; then no key is valid. */
@@ -40,6 +43,27 @@ export class StreamKeys {
 
   /** The stream that this key may publish; undefined for an unknown or a revoked key. */
   find(key: string): StreamKey | undefined {
+    this.#readAgain();
+    return this.#byHash.get(sha256(key));
+  }
+
+  /**
+   * Calls back within a second of a key's end, so that whoever publishes with it can be ended, until the returned function is called.
+   * A file that can't be used ends nobody.
+   */
+  watch(revoked: (key: StreamKey) => void): () => void {
+    this.#readAgain();
+    let before = this.#byHash;
+    return every(1_000, () => {
+      if (!this.#readAgain() || before === this.#byHash) return;
+      const gone = [...before.values()].filter(({ hash }) => !this.#byHash.has(hash));
+      before = this.#byHash;
+      for (const key of gone) revoked(key);
+    });
+  }
+
+  /** False where the file can't be used. */
+  #readAgain(): boolean {
     try {
       const version = this.#versionOfFile();
       if (version !== this.#version) {
@@ -47,12 +71,16 @@ export class StreamKeys {
         this.#byHash = new Map(read(this.#folder).map((one) => [one.hash, one]));
         this.#version = version;
       }
+      this.#reason = "";
+      return true;
     } catch (error) {
+      const reason = (error as Error).message;
+      if (reason !== this.#reason) this.#failed(reason);
+      this.#reason = reason;
       this.#version = "";
       this.#byHash = new Map();
-      this.#failed((error as Error).message);
+      return false;
     }
-    return this.#byHash.get(sha256(key));
   }
 
   /** What changes whenever the file does: it is always replaced, and never written in place. */
@@ -104,7 +132,7 @@ function read(folder: string): StreamKey[] {
 }
 
 function write(folder: string, keys: readonly StreamKey[]): void {
-  writePrivately(folder, fileName, `${JSON.stringify(keys, null, 2)}\n`);
+  writeState(folder, fileName, `${JSON.stringify(keys, null, 2)}\n`);
 }
 
 function isKey(one: unknown): one is StreamKey {

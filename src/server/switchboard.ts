@@ -4,7 +4,7 @@ import { registerClusterMetrics } from "../cluster/metrics.ts";
 import { createNode, type SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import { type CertificatePair, readCertificate, watchCertificate } from "../net/certificate-files.ts";
-import { every, now, until } from "../net/clock.ts";
+import { every, nextTurn, now, until, wallAhead } from "../net/clock.ts";
 import type { CutReason } from "../net/connection-caps.ts";
 import { CutConnections } from "../net/connection-metrics.ts";
 import { watchDescriptors } from "../net/descriptors.ts";
@@ -14,16 +14,21 @@ import { refusalResponse } from "../net/upgrade.ts";
 import { nodeName } from "../package-info.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { CoreEvent } from "../signaling/events.ts";
+import { kickName } from "../signaling/link/kicked-users.ts";
 import { logEvent } from "../telemetry/event-log.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
 import { AccessPolicy } from "../transports/access-policy.ts";
 import { Admission } from "../transports/admission.ts";
+import { FairQueue } from "../transports/fair-queue.ts";
 import { FlowRates } from "../transports/flow-meter.ts";
+import { RequestQueue } from "../transports/request-queue.ts";
 import { corePorts } from "./core-ports.ts";
 import { joinIceServers } from "./ice-servers.ts";
+import { KickFile } from "./kick-file.ts";
 import type { CoreContext, Part, PartContext, Service } from "./service.ts";
 import { parts } from "./services.ts";
+import { stateFolder } from "./state-folder.ts";
 import { ticketKeys } from "./ticket-keys.ts";
 
 /** How often the core's deadlines and the certificate's files are looked at. ms */
@@ -53,6 +58,8 @@ export interface Switchboard {
   readonly routes: readonly SocketRoute[];
   /** Why a request of this client is refused, whatever it asks for; undefined where it isn't. */
   refuse(client: Client): Refusal | undefined;
+  /** When the request of this client may be looked at: undefined at once. */
+  turn(client: Client): Promise<Refusal | undefined> | undefined;
   /** Answers every HTTP request that is no upgrade. */
   fetch(request: Request, client: Client): Response | Promise<Response>;
   /** The same for operators: no page, and `POST /admin/drain`. */
@@ -94,8 +101,16 @@ export async function makeSwitchboard(
   const all = (): Service[] => [...joined, ...services];
 
   const metrics = new Metrics(() => core.stats());
+  const kicks = new KickFile(stateFolder(settings.stateFolder), (error) =>
+    log.error({ err: error }, "kicks can't be kept in the state folder: a restart forgets them"),
+  );
+  const kicked = (name: string, ago: number): void => {
+    kicks.add(name, now() + wallAhead() - ago);
+    for (const service of services) service.revoke?.(name, ago);
+  };
   const emit = (event: CoreEvent): void => {
-    if (event.type === "kicked") for (const service of services) service.revoke?.(event.user, event.device);
+    if (event.type === "kicked") kicked(kickName(event.user, event.device), 0);
+    else if (event.type === "kick_learned") kicked(event.name, event.ago);
     metrics.observe(event);
     logEvent(log, event);
   };
@@ -129,6 +144,8 @@ export async function makeSwitchboard(
   for (const part of list) await started(joined, part.beforeCore?.(context));
   const backplane = joined.find((service) => service.backplane)?.backplane;
   const core: SignalingNode = createNode({ node, limits, ports, backplane, rooms: settings.rooms }, now());
+  const kept = kicks.load(now() + wallAhead());
+  core.restoreKicks(kept, now());
   const access = new AccessPolicy({ development, allowedOrigins: settings.allowedOrigins });
   const bit = (limit: keyof Limits): void => emit({ type: "limit", limit });
   const admission = new Admission(limits, bit);
@@ -137,9 +154,15 @@ export async function makeSwitchboard(
     requestDrain = resolve;
   });
   const health = () => all().flatMap((service) => service.health?.() ?? []);
-  const guard = { core, access, admission, now, rates: new FlowRates(limits, bit) };
+  const queue = new FairQueue({
+    ...{ next: nextTurn, clock: () => performance.now(), fault },
+    flooded: () => bit("bytesPerSecond"),
+  });
+  const requests = new RequestQueue(queue);
+  const guard = { core, access, admission, queue, now, rates: new FlowRates(limits, bit) };
   const withCore: CoreContext = { ...context, core, guard, metrics, health, requestDrain };
   for (const part of list) await started(services, part.start?.(withCore));
+  for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);
 
   if (backplane !== undefined) registerClusterMetrics(metrics, () => core.clusterStats());
   cutConnections.register(metrics);
@@ -178,6 +201,7 @@ export async function makeSwitchboard(
     certificate,
     routes: services.flatMap((service) => service.routes ?? []),
     refuse: (client) => admission.refuseRequest(client, now()),
+    turn: (client) => requests.turn(client, now()),
     fetch: (request, client) => answer(request, client, (service) => service.fetch?.(request, client)),
     fetchAdmin: (request, client) =>
       answer(request, client, (service) => service.fetchAdmin?.(request, client)),

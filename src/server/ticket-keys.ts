@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deriveKey, hashKey, random } from "../net/crypto.ts";
-import { stateFolder, writePrivately } from "./state-folder.ts";
+import { stateFolder, writeState } from "./state-folder.ts";
 
 /** The settings that ticket keys depend on. */
 export interface TicketKeySettings {
@@ -50,7 +50,7 @@ export function ticketKeys(
     kept = read(folder).filter(({ until = now + 1 }) => until > now);
     current ??= kept[0] === undefined ? bytesOf(random(32)) : bytesOf(kept[0].key);
     kept = withCurrent(kept, textOf(current), now + limits.ticketTtl);
-    writePrivately(folder, fileName, `${JSON.stringify(kept)}\n`);
+    writeState(folder, fileName, `${JSON.stringify(kept)}\n`);
   } catch (error) {
     const then =
       configured === undefined

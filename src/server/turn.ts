@@ -58,7 +58,7 @@ function serviceOf(fleet: TurnFleet, { settings, host, log }: PartContext): Serv
   return {
     metrics: (registry) => registerTurnMetrics(registry, () => fleet.stats()),
     health: () => shown(health),
-    revoke: (user, device) => fleet.revoke(device === undefined ? user : `${user}/${device}`),
+    revoke: (name, ago) => fleet.revoke(name, ago),
     useCertificate: (pair) => fleet.useCertificate(pair),
     iceServers: (device, now) => {
       const urls = urlsFor(workerOf(`${device.user}/${device.id}`), told, tlsPort);

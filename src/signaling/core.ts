@@ -21,7 +21,7 @@ import type { RoomService } from "./room/room-service.ts";
 import { Rooms } from "./room/rooms.ts";
 import { Sessions } from "./session/sessions.ts";
 import type { StreamHost } from "./stream/stream-host.ts";
-import { type StreamCounts, type StreamServer, Streams } from "./stream/streams.ts";
+import { type StreamServer, Streams } from "./stream/streams.ts";
 
 export interface CoreOptions {
   /** This node's name, unique in the cluster. */
@@ -63,8 +63,9 @@ export interface CoreStats {
   /** Signals taken since the start: a counter. */
   readonly signals: number;
   readonly rooms: number;
-  /** Sessions with the media server. */
-  readonly streams: StreamCounts;
+  /** Of the active sessions those with the media server, by what their device does. */
+  readonly sessionsPublishing: number;
+  readonly sessionsViewing: number;
   readonly transportsOpen: number;
   readonly logBytes: number;
 }
@@ -244,7 +245,8 @@ export class Core implements ConnectionHost {
       sessionsActive: this.sessions.active,
       signals: this.sessions.signals,
       rooms: this.#rooms.size,
-      streams: this.streams.counts,
+      sessionsPublishing: this.streams.counts.publish,
+      sessionsViewing: this.streams.counts.view,
       transportsOpen: this.#silent.size + this.links.live,
       logBytes: this.links.budget.bytes,
     };
@@ -273,6 +275,8 @@ export class Core implements ConnectionHost {
         return this.#watch(device, request, now);
       case "unwatch":
         return this.#unwatch(device, request);
+      case "layer":
+        return this.streams.prefer(device, request, now);
       case "publish":
       case "view":
         return this.draining ? { error: wireError("temporary") } : this.streams.perform(device, request, now);

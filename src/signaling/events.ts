@@ -17,6 +17,8 @@ export type CoreEvent =
   | { readonly type: "resume_refused"; readonly reason: string }
   | { readonly type: "link_suspended"; readonly user: string; readonly device: string; readonly code: number }
   | { readonly type: "kicked"; readonly user: string; readonly device?: string }
+  /** Another node told of a kick: of `alice` or `alice/phone`, so many ms ago. */
+  | { readonly type: "kick_learned"; readonly name: string; readonly ago: number }
   | { readonly type: "link_closed"; readonly user: string; readonly device: string; readonly reason: string }
   | { readonly type: "transport_refused"; readonly code: number; readonly reason: string }
   | { readonly type: "request"; readonly request: RequestType }

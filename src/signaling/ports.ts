@@ -39,6 +39,8 @@ export interface Remote {
 export interface Ports {
   /** Unix ms, for the moments that no call into the core brings the time of. */
   now(): number;
+  /** How far the system's clock, which may be set while the process runs, is ahead of {@link now}. Tickets outlive the process: they have its time. */
+  wallAhead(): number;
   /** Verifies a token and calls back, now or later, with the time of that moment. */
   verify(token: string, done: (result: Result<Identity, WireError>, now: number) => void): void;
   /** ICE servers for a device; `renewAt` (Unix ms) where the credentials expire. */

@@ -7,6 +7,7 @@ const levels = {
   link_resumed: "info",
   link_closed: "info",
   kicked: "info",
+  kick_learned: "debug",
   session_started: "info",
   session_accepted: "info",
   session_ended: "info",

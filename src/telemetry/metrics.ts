@@ -67,9 +67,8 @@ export class Metrics implements MetricsRegistry {
     this.gauge("users", "Users with a device.", [], (set) => set(stats().users));
     this.gauge("devices", "Devices.", [], (set) => set(stats().devices));
     this.gauge("stream_sessions", "Sessions with the media server, by role.", ["role"], (set) => {
-      const { publish, view } = stats().streams;
-      set(publish, { role: "publish" });
-      set(view, { role: "view" });
+      set(stats().sessionsPublishing, { role: "publish" });
+      set(stats().sessionsViewing, { role: "view" });
     });
     this.gauge("rooms", "Rooms.", [], (set) => set(stats().rooms));
     this.gauge("transports_open", "Transports that are open.", [], (set) => set(stats().transportsOpen));
@@ -155,6 +154,7 @@ export class Metrics implements MetricsRegistry {
         break;
       case "report":
       case "kicked":
+      case "kick_learned":
         break;
     }
   }

@@ -4,6 +4,7 @@ import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
 import { AccessPolicy } from "./access-policy.ts";
 import { Admission } from "./admission.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { FlowRates } from "./flow-meter.ts";
 import { HttpPoll } from "./http-poll.ts";
 
@@ -43,6 +44,12 @@ function start({ wait = 5_000, patience = 5_000, origins = ["https://app.example
       core,
       access: new AccessPolicy({ development: false, allowedOrigins: origins }),
       admission: new Admission(limits, () => {}),
+      queue: new FairQueue({
+        next: setImmediate,
+        clock: () => performance.now(),
+        fault: () => {},
+        flooded: () => {},
+      }),
       rates: new FlowRates(limits, () => {}),
       now: Date.now,
     },

@@ -67,7 +67,7 @@ export class HttpPoll {
       case "POST":
         return await this.#up(transport, request);
       case "DELETE":
-        transport.lost(closeCodes.normal.code);
+        transport.leave();
         return new Response(null, { status: 204 });
       default:
         return new Response(null, { status: 405, headers: { Allow: "GET, POST, DELETE, OPTIONS" } });
@@ -102,13 +102,17 @@ export class HttpPoll {
 
   async #up(transport: PollTransport, request: Request): Promise<Response> {
     if (!transport.beginUp()) return failure(409, 0, "one POST at a time");
-    const body = await bodyOf(request);
-    transport.endUp();
-    if (body === undefined) return failure(400, 0, "the body did not arrive");
-    transport.body(body.length);
-    for (const line of lines(body)) {
-      if (transport.ended !== undefined) break;
-      if (line !== "") transport.receive(line);
+    try {
+      const body = await bodyOf(request);
+      if (body === undefined) return failure(400, 0, "the body did not arrive");
+      transport.body(body.length);
+      for (const line of lines(body)) {
+        if (transport.ended !== undefined) break;
+        if (line !== "") transport.receive(line);
+      }
+      await transport.acted();
+    } finally {
+      transport.endUp();
     }
     const { ended } = transport;
     return ended === undefined ? new Response(null, { status: 204 }) : failure(410, ended.code, ended.reason);

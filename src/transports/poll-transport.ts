@@ -3,6 +3,7 @@ import type { Client } from "../net/http-server.ts";
 import { closeCodes } from "../protocol/close-codes.ts";
 import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
+import { Backlog, type Worker } from "./fair-queue.ts";
 import { FlowMeter } from "./flow-meter.ts";
 import type { TransportGuard } from "./transport-guard.ts";
 
@@ -14,17 +15,23 @@ export interface Waiting {
   readonly gone: AbortSignal;
 }
 
+/** A frame, or what is to be done once the frames before were acted on. */
+type Input = string | (() => void);
+
 /** A client of the HTTP fallback. Frames for it wait in a queue until a GET takes them. */
-export class PollTransport implements Transport {
+export class PollTransport implements Transport, Worker<Input> {
   readonly #guard: TransportGuard;
   readonly #client: Client;
   readonly #connection: Connection;
   readonly #meter: FlowMeter;
+  readonly #backlog: Backlog<Input>;
   #queue: string[] = [];
   #queued = 0;
   /** Ends the waiting GET: true when it may take frames, false when another GET replaces it. */
   #wake: ((mine: boolean) => void) | undefined;
   #posting = false;
+  /** Resolves the promise of {@link acted}. */
+  #acted: (() => void) | undefined;
   #quietSince: number | undefined;
   #ended: { readonly code: number; readonly reason: string } | undefined;
 
@@ -34,6 +41,7 @@ export class PollTransport implements Transport {
     const now = guard.now();
     this.#quietSince = now;
     this.#meter = new FlowMeter(guard.rates, now);
+    this.#backlog = new Backlog<Input>(guard.queue, this);
     guard.admission.entered(client);
     this.#connection = guard.core.open(this, client, now);
   }
@@ -65,7 +73,14 @@ export class PollTransport implements Transport {
     if (this.#ended !== undefined) return;
     this.#ended = { code, reason };
     this.#guard.admission.left(this.#client);
+    this.#backlog.clear();
+    this.#acted?.();
     this.#wake?.(true);
+  }
+
+  /** The client closes the transport, after what it has sent. */
+  leave(): void {
+    this.#backlog.take(() => this.lost(closeCodes.normal.code), 0, this.#guard.now());
   }
 
   /** The client closed the transport, or is gone (1006). */
@@ -78,29 +93,30 @@ export class PollTransport implements Transport {
   /** A request of the client came. It counts like a message, whatever is in it. */
   requested(): void {
     const now = this.#guard.now();
-    if (!this.#meter.framed(now)) this.#flooded(now);
+    if (!this.#meter.framed(now)) this.flooded();
   }
 
   /** The body of a request came, whose lines go to {@link receive}. */
   body(bytes: number): void {
     const now = this.#guard.now();
-    if (!this.#meter.bytes(bytes, now)) this.#flooded(now);
+    if (!this.#meter.bytes(bytes, now)) this.flooded();
   }
 
-  /** One frame. Does nothing once the transport has ended. */
+  /** One frame, which is acted on now or soon. Does nothing once the transport has ended. */
   receive(text: string): void {
     if (this.#ended !== undefined) return;
     const now = this.#guard.now();
-    if (!this.#meter.framed(now)) {
-      this.#flooded(now);
-      return;
-    }
-    try {
-      this.#connection.receive(text, now);
-    } catch (error) {
-      this.lost(1011);
-      throw error;
-    }
+    if (this.#meter.framed(now)) this.#backlog.take(text, text.length, now);
+    else this.flooded();
+  }
+
+  /** Resolves once all frames that came were acted on, or the transport has ended. */
+  acted(): Promise<void> {
+    if (this.#ended !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#acted = resolve;
+      this.#backlog.take(resolve, 0, this.#guard.now());
+    });
   }
 
   /** Begins a POST. False while another one is under way, because their order would be unknown. */
@@ -137,14 +153,6 @@ export class PollTransport implements Transport {
     });
   }
 
-  #flooded(now: number): void {
-    if (this.#ended !== undefined) return;
-    const { code, text } = closeCodes.tooManyRequests;
-    this.close(code, text);
-    this.#guard.admission.flooded(this.#client, now);
-    this.#connection.closed(code, now);
-  }
-
   /** Takes the waiting frames. Undefined when there are none. */
   take(): string[] | undefined {
     if (this.#queue.length === 0) return undefined;
@@ -152,5 +160,33 @@ export class PollTransport implements Transport {
     this.#queue = [];
     this.#queued = 0;
     return frames;
+  }
+
+  // Worker
+
+  perform(input: Input): void {
+    if (typeof input === "function") {
+      input();
+      return;
+    }
+    try {
+      this.#connection.receive(input, this.#guard.now());
+    } catch (error) {
+      this.failed();
+      throw error;
+    }
+  }
+
+  flooded(): void {
+    if (this.#ended !== undefined) return;
+    const now = this.#guard.now();
+    const { code, text } = closeCodes.tooManyRequests;
+    this.close(code, text);
+    this.#guard.admission.flooded(this.#client, now);
+    this.#connection.closed(code, now);
+  }
+
+  failed(): void {
+    this.lost(1011);
   }
 }

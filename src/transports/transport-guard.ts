@@ -2,12 +2,15 @@ import type { Client, Refusal } from "../net/http-server.ts";
 import type { Core } from "../signaling/core.ts";
 import type { AccessPolicy } from "./access-policy.ts";
 import type { Admission } from "./admission.ts";
+import type { FairQueue } from "./fair-queue.ts";
 import type { FlowRates } from "./flow-meter.ts";
 
 /** Who may enter, by whatever protocol. Every signaling entrance of the server asks the same one. */
 export interface EntryGuard {
   readonly access: AccessPolicy;
   readonly admission: Admission;
+  /** Where messages wait that come faster than they may be acted on. */
+  readonly queue: FairQueue;
   /** Unix time in ms. */
   now(): number;
 }

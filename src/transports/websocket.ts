@@ -4,6 +4,7 @@ import { paths, subprotocol } from "../protocol/version.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Connection } from "../signaling/core.ts";
 import type { Transport } from "../signaling/ports.ts";
+import { Backlog, type Worker } from "./fair-queue.ts";
 import { FlowMeter } from "./flow-meter.ts";
 import { refuseEntry, type TransportGuard } from "./transport-guard.ts";
 
@@ -20,12 +21,16 @@ export function websocketRoute(guard: TransportGuard): SocketRoute {
   };
 }
 
+/** A frame, or the code with which the socket closed after the frames before. */
+type Input = string | Uint8Array | number;
+
 /** Both directions of a socket in one object, because there is one for each client. */
-class WebSocketTransport implements Transport, SocketHandlers {
+class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
   readonly #guard: TransportGuard;
   readonly #socket: Socket;
   readonly #connection: Connection;
   readonly #meter: FlowMeter;
+  readonly #backlog: Backlog<Input>;
   #gone = false;
 
   constructor(guard: TransportGuard, socket: Socket) {
@@ -33,6 +38,7 @@ class WebSocketTransport implements Transport, SocketHandlers {
     this.#socket = socket;
     const now = guard.now();
     this.#meter = new FlowMeter(guard.rates, now);
+    this.#backlog = new Backlog<Input>(guard.queue, this);
     guard.admission.entered(socket.client);
     this.#connection = guard.core.open(this, socket.client, now);
   }
@@ -42,37 +48,58 @@ class WebSocketTransport implements Transport, SocketHandlers {
   }
 
   send(text: string): boolean {
-    return this.#socket.send(text);
+    // Frames that came before the socket closed may still be answered: nobody reads it.
+    return this.#gone || this.#socket.send(text);
   }
 
   close(code: number, reason: string): void {
     this.#leave();
+    this.#backlog.clear();
     this.#socket.close(code, longerThan(reason, reasonBytes) ? reason.slice(0, reasonBytes / 3) : reason);
   }
 
   text(message: string): void {
-    const now = this.#guard.now();
-    if (this.#meter.message(message.length, now)) this.#connection.receive(message, now);
-    else this.#flooded(now);
+    this.#received(message);
   }
 
   binary(message: Uint8Array): void {
-    const now = this.#guard.now();
-    if (this.#meter.message(message.length, now)) this.#connection.receiveBinary(now);
-    else this.#flooded(now);
+    this.#received(message);
   }
 
   closed(code: number): void {
     this.#leave();
-    this.#connection.closed(code, this.#guard.now());
+    this.#backlog.take(code, 0, this.#guard.now());
   }
 
-  #flooded(now: number): void {
-    if (this.#gone) return;
+  // Worker
+
+  perform(input: Input): void {
+    const now = this.#guard.now();
+    if (typeof input === "string") this.#connection.receive(input, now);
+    else if (typeof input === "number") this.#connection.closed(input, now);
+    else this.#connection.receiveBinary(now);
+  }
+
+  flooded(): void {
+    const now = this.#guard.now();
     const { code, text } = closeCodes.tooManyRequests;
-    this.close(code, text);
-    this.#guard.admission.flooded(this.#socket.client, now);
+    if (!this.#gone) {
+      this.close(code, text);
+      this.#guard.admission.flooded(this.#socket.client, now);
+    }
     this.#connection.closed(code, now);
+  }
+
+  failed(): void {
+    this.close(1011, "internal error");
+    this.#connection.closed(1011, this.#guard.now());
+  }
+
+  #received(message: string | Uint8Array): void {
+    const now = this.#guard.now();
+    if (this.#gone) return;
+    if (this.#meter.message(message.length, now)) this.#backlog.take(message, message.length, now);
+    else this.flooded();
   }
 
   #leave(): void {

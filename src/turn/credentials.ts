@@ -98,13 +98,15 @@ export class Credentials {
   }
 
   /**
-   * Refuses all credentials that this user, or a user `user/…`, can have got until now. Later credentials are good. Static
+   * Refuses all credentials that this user, or a user `user/…`, can have got until `at`. Later credentials are good. Static
    * users are not affected.
    */
-  revoke(user: string, now: number): void {
+  revoke(user: string, at: number, now = at): void {
     for (const [name, until] of this.#revoked) if (until < now) this.#revoked.delete(name);
+    const until = Math.max(at + this.#options.credentialLife, this.#revoked.get(user) ?? 0);
+    if (until < now) return;
     this.#revoked.delete(user);
-    this.#revoked.set(user, now + this.#options.credentialLife);
+    this.#revoked.set(user, until);
     const [oldest] = this.#revoked;
     if (this.#revoked.size > mostRevocations && oldest !== undefined) this.#revoked.delete(oldest[0]);
   }

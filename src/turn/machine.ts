@@ -166,9 +166,12 @@ export class TurnMachine {
     this.reservations.sweep(now);
   }
 
-  /** Ends the allocations of this user and of all `user/…`, and refuses the credentials that they have. Answers how many ended. */
-  revoke(user: string, now: number): number {
-    this.#credentials.revoke(user, now);
+  /**
+   * Ends the allocations of this user and of all `user/…`, and refuses the credentials that they had `ago` ms before now. Answers how many
+   * ended.
+   */
+  revoke(user: string, now: number, ago = 0): number {
+    this.#credentials.revoke(user, now - ago, now);
     let ended = 0;
     for (const allocation of this.#allocations) {
       const name = allocation.identity.user;

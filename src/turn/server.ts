@@ -58,8 +58,8 @@ export interface TurnServer {
   selfTest(): Promise<SelfTestResult>;
   /** Serves a connection that another listener accepted and that begins with STUN: TLS on the port of HTTPS. */
   accept(socket: StreamSocket): StreamHandlers | undefined;
-  /** Ends the allocations of this user and of all `user/…`, and refuses the credentials that they have. */
-  revoke(user: string): void;
+  /** Ends the allocations of this user and of all `user/…`, and refuses the credentials that they had so many ms ago (default: now). */
+  revoke(user: string, ago?: number): void;
   /** Replaces the certificate of the TLS listener. */
   useCertificate(pair: CertificatePair): void;
   stop(): Promise<void>;
@@ -152,8 +152,8 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     }),
     selfTest: () => runSelfTest({ machine, udp: udp[0], tcp: tcp[0], addresses, account: selfTestUser }),
     accept: (socket) => takeOver(socket, streams, caps),
-    revoke: (user) => {
-      machine.revoke(user, now());
+    revoke: (user, ago = 0) => {
+      machine.revoke(user, now(), ago);
     },
     useCertificate: (pair) => {
       for (const listener of tls) listener.useCertificate(pair);

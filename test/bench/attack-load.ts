@@ -11,11 +11,11 @@ export interface Attack {
   readonly kind: AttackKind;
   readonly port: number;
   readonly sipPort: number;
+  /** Where it comes from: the loopback has many addresses, and what one may do must not be at the innocent's cost. */
+  readonly address: string;
   readonly seconds: number;
 }
 
-/** The address that attacks come from: the loopback has many, and what an address may do must not be at the innocent's cost. */
-const attacker = "127.0.0.9";
 const chunkBytes = 65_536;
 
 const ping = '{"type":"ping"}';
@@ -117,7 +117,7 @@ function attack({ sip, deaf, open, repeated }: Flood, job: Attack, end: number):
   const socket = connect({
     port: sip ? job.sipPort : job.port,
     host: "127.0.0.1",
-    localAddress: attacker,
+    localAddress: job.address,
   });
   const flood = (): void => {
     if (Date.now() > end || socket.destroyed) return;

@@ -40,5 +40,5 @@ describe.skipIf(chromiumPath === null)("a page of another origin", () => {
     await tab.page.waitForFunction(() => document.title !== "other origin");
     expect(await tab.page.title()).toBe("hello, audio,video");
     expect(tab.errors).toEqual([]);
-  }, 30_000);
+  }, 60_000);
 });

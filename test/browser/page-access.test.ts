@@ -22,7 +22,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
   beforeAll(async () => {
     server = await startBuiltServer();
     browser = await launch();
-  }, 30_000);
+  }, 60_000);
 
   afterAll(async () => {
     await browser?.close();
@@ -94,7 +94,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
       expect(tab.errors).toEqual([]);
       await closeTab(tab);
     }
-  }, 40_000);
+  }, 60_000);
 
   test("the focus comes back to where it was when a ring ends", async () => {
     const alice = await signIn(browser, pageUrl(server), "alice");

@@ -17,7 +17,7 @@ describe.skipIf(chromiumPath === null)("a call between two users on three pages"
     bob = await signIn(browser, pageUrl(server), "bob");
     laptop = await signIn(browser, pageUrl(server), "alice");
     phone = await signIn(browser, pageUrl(server), "alice");
-  }, 30_000);
+  }, 60_000);
 
   afterAll(async () => {
     await browser?.close();

@@ -36,7 +36,7 @@ describe.skipIf(chromiumPath === null)("how calls, names and cameras fail, and w
   beforeAll(async () => {
     server = await startBuiltServer({ limits: { ringTimeout: 2_500, unreachableAfter: 500 } });
     browser = await launch();
-  }, 30_000);
+  }, 60_000);
 
   afterEach(async () => {
     for (const raw of devices.splice(0)) raw.close();

@@ -11,7 +11,7 @@ describe.skipIf(chromiumPath === null)("a stranger's first minute", () => {
   beforeAll(async () => {
     server = await startBuiltServer();
     browser = await launch("none");
-  }, 30_000);
+  }, 60_000);
 
   afterAll(async () => {
     await browser?.close();

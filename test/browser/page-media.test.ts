@@ -22,7 +22,7 @@ describe.skipIf(chromiumPath === null)("what is sent in a call", () => {
   beforeAll(async () => {
     server = await startBuiltServer();
     browser = await launch();
-  }, 30_000);
+  }, 60_000);
 
   beforeEach(async () => {
     alice = await signIn(browser, pageUrl(server), "alice");

@@ -34,7 +34,7 @@ describe.skipIf(chromiumPath === null)("the page when the network or the server 
     server = await startBuiltServer();
     wire = await openCutter(server.port);
     browser = await launch();
-  }, 30_000);
+  }, 60_000);
 
   afterEach(async () => {
     for (const tab of tabs.splice(0)) {
@@ -76,7 +76,7 @@ describe.skipIf(chromiumPath === null)("the page when the network or the server 
     await button(alice, "Screen").waitFor();
     await button(bob, "Hang up").click();
     await sees(alice, /^bob hung up after/);
-  }, 60_000);
+  }, 120_000);
 
   test("a server that is away is said so, counted down to, and found again by itself", async () => {
     const short = await startServer();
@@ -95,7 +95,7 @@ describe.skipIf(chromiumPath === null)("the page when the network or the server 
     } finally {
       await again.stop();
     }
-  }, 30_000);
+  }, 60_000);
 
   test("a server that is not there at the first try is said so too", async () => {
     const tab = await openTab(browser, wire.url);

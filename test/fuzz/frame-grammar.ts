@@ -7,6 +7,7 @@ export interface Vocabulary {
   readonly users: readonly string[];
   readonly devices: readonly string[];
   readonly rooms: readonly string[];
+  readonly streams: readonly string[];
   readonly sessions: readonly string[];
   readonly members: readonly string[];
   readonly tickets: readonly string[];
@@ -120,7 +121,10 @@ function knownText(random: Random, words: Vocabulary, name: string): string | un
         `${random.pick(words.users)}/${random.pick(words.devices)}`,
         random.pick(words.devices),
         random.pick(words.rooms),
+        random.pick(words.streams),
       ]);
+    case "streams":
+      return random.pick(words.streams).slice("stream:".length);
     case "users":
       return random.pick(words.users);
     case "device":

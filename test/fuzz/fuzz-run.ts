@@ -58,6 +58,7 @@ const words: Vocabulary = {
   users: ["alice", "bob"],
   devices: ["phone"],
   rooms: ["room:a"],
+  streams: ["stream:a"],
   sessions: ["s_1"],
   members: ["m_1"],
   tickets: ["t"],

@@ -9,6 +9,7 @@ import type { Grants } from "../../src/signaling/grants.ts";
 import type { Ports } from "../../src/signaling/ports.ts";
 import { type Vocabulary, validHello, validRequest } from "./frame-grammar.ts";
 import { FuzzDevice } from "./fuzz-device.ts";
+import { FuzzStreams } from "./fuzz-streams.ts";
 import { bytes, mutated, mutatedText } from "./mutation.ts";
 import { Random } from "./random.ts";
 
@@ -38,7 +39,11 @@ const limits: Limits = {
 /** Requests whose reply may have to wait for somebody else. */
 const patient = new Set(["accept", "move", "refresh"]);
 const everything = ["*", "room:*"];
-const grants = { call: everything, send: everything, watch: ["*"], join: everything, moderate: everything };
+const streams = ["stream:*"];
+const grants = {
+  ...{ call: everything, send: everything, watch: ["*"], join: everything, moderate: everything },
+  ...{ publish: streams, view: streams },
+};
 
 const users = ["alice", "bob", "carol", "dave"];
 /** Who a token speaks for: all users with every grant, and two with fewer. */
@@ -68,6 +73,7 @@ export class FuzzWorld {
   current = "";
   readonly #random: Random;
   readonly #core: Core;
+  readonly #streams: FuzzStreams;
   readonly #devices: FuzzDevice[] = [];
   readonly #words: { -readonly [name in keyof Vocabulary]: string[] };
   readonly #later: (() => void)[] = [];
@@ -80,12 +86,14 @@ export class FuzzWorld {
       users: [...users, "nobody"],
       devices: ["phone", "web", "desk", "tv"],
       rooms: ["room:a", "room:b", "room:c"],
+      streams: ["stream:a", "stream:b"],
       sessions: [],
       members: [],
       tickets: [],
       tokens: [...identities.keys(), "forged"],
     };
     this.#core = new Core({ node: "n1", limits, ports: this.#ports(), rooms: [] }, this.now);
+    this.#streams = new FuzzStreams(this.#core, this.#random, users);
     const remember = (list: string[]) => (text: string) => {
       if (list.includes(text)) return;
       list.push(text);
@@ -108,6 +116,7 @@ export class FuzzWorld {
   /** Lets all devices go and time pass; throws when anything of them is left. */
   end(): void {
     this.#settleLater();
+    this.#streams.end(this.now);
     for (const device of this.#devices) device.connection?.closed(1000, this.now);
     this.#pass(limits.resumeWindow + limits.detachedTimeout + limits.ringTimeoutMax + 10_000);
     const { signals: _, ...left } = this.#core.stats();
@@ -120,6 +129,7 @@ export class FuzzWorld {
     this.tally.inputs += 1;
     const device = random.pick(this.#devices);
     if (random.chance(0.3)) this.#settleLater();
+    if (random.chance(0.1)) this.#streams.act(this.now);
     if (!device.signedIn) this.#signIn(device);
     else if (random.chance(0.015)) this.#lose(device);
     else this.#feed(device);
@@ -247,7 +257,8 @@ export class FuzzWorld {
     const meshes = limits.roomsTotal * limits.meshSize * limits.meshSize;
     if (linksLive + linksSuspended > this.#words.users.length * limits.devicesPerUser * 4)
       throw new Error("too many links");
-    if (sessions > limits.sessions + meshes) throw new Error(`${sessions} sessions`);
+    if (sessions > limits.sessions + meshes + FuzzStreams.mostUnlisted)
+      throw new Error(`${sessions} sessions`);
     if (rooms > limits.roomsTotal) throw new Error(`${rooms} rooms`);
   }
 
@@ -255,6 +266,7 @@ export class FuzzWorld {
     const digest = (text: string) => createHash("sha256").update(text).digest("base64url");
     return {
       now: () => this.now,
+      wallAhead: () => 0,
       verify: (token, done) => {
         const verdict = () => {
           const identity = identities.get(token);

@@ -1,5 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { HandshakeGates } from "../../src/wire/dtls/handshake-gate.ts";
+import { parseMessage, type StunMessage } from "../../src/wire/stun/message.ts";
+import { method } from "../../src/wire/stun/message-type.ts";
+import { MessageWriter } from "../../src/wire/stun/writer.ts";
 import { fragment, record, type } from "../dtls/support/forge.ts";
 import { recordsOf } from "../dtls/support/pair.ts";
 import { rtpOf } from "./support/test-peer.ts";
@@ -191,6 +195,46 @@ describe("a stranger", () => {
     world.deliver(closeNotify, party.via);
     world.deliver(record(21, Uint8Array.of(1, 0), { epoch: 1, sequence: 99 }), party.via);
     expect(world.events).toEqual(["1 connected"]);
+  });
+});
+
+test("rule 25: handshakes that are never finished fill neither memory nor time, and others connect beside them", () => {
+  const gates = new HandshakeGates({ perAddress: 20, signaturesPerSecond: 1_000, burst: 5 });
+  const world = new TransportWorld({}, { gates });
+  const attackers = Array.from({ length: 200 }, (_, number) => world.peer(number + 10));
+  for (const attacker of attackers) {
+    attacker.check();
+    attacker.peer.dtls.start(world.now);
+    attacker.step();
+  }
+  expect(gates.halfOpen).toBe(20);
+  expect(world.table.drops.counts.dtls_refused).toBe(180);
+  const innocent = world.peer(1);
+  innocent.via = innocent.own(world.path(false, Uint8Array.of(198, 51, 100, 1)));
+  innocent.connect();
+  world.run(31_000, innocent);
+  expect(world.events.filter((event) => event.includes("closed"))).toHaveLength(200);
+  expect(innocent.transport.state).toBe("connected");
+  expect([gates.halfOpen, world.table.size]).toEqual([0, 1]);
+});
+
+describe("somebody who repeats a check that was overheard", () => {
+  test.each(["udp", "tcp"] as const)("gets no media by it: %s", (protocol) => {
+    const world = new TransportWorld();
+    const party = world.peer(1).connect();
+    const overheard = party.peer.check();
+    const thief = world.path(protocol === "tcp");
+    world.deliver(overheard, thief);
+    const request = parseMessage(thief.sent.at(-1) as Uint8Array) as StunMessage;
+    expect(request.class).toBe("request");
+    // Without the password it can send back what is random, in an error, which nobody signs.
+    world.deliver(new MessageWriter(method.binding, "error", request.transactionId).bytes(), thief);
+    world.run(11_000);
+    world.deliver(overheard, thief);
+    expect(party.transport.path).toBe(party.via);
+    thief.sent.length = 0;
+    stream(party, 0);
+    expect(thief.sent).toEqual([]);
   });
 });
 

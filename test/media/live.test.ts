@@ -3,12 +3,13 @@ import type { Browser } from "playwright-core";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { blankTab, end, eventually, figure, publish, tone, view } from "./support/pages.ts";
+import { portable } from "./support/portable.ts";
 
 describe.skipIf(chromiumPath === null)("one publishes by WHIP, others view by WHEP", () => {
   let server: RunningServer;
   let browser: Browser;
   beforeAll(async () => {
-    server = await startServer({ config: { media: { port: 0 } } });
+    server = await startServer({ config: { media: { port: 0, portable } } });
     browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
   }, 60_000);
   afterAll(async () => {

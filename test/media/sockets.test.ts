@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { frame } from "../../src/media/transport/ice-tcp.ts";
+import { BatchSink } from "../../src/media/shell/batch-sink.ts";
+import { FrameReader, frame } from "../../src/media/transport/ice-tcp.ts";
+import { openUdpBatch } from "../../src/net/open-udp-batch.ts";
 import { formatAddress } from "../../src/shared/ip-address.ts";
+import { parseMessage } from "../../src/wire/stun/message.ts";
 import { until as untilWithin } from "../support/until.ts";
 import { type LivePeer, type LiveWorker, liveWorker, tcpPeer, udpPeer } from "./support/live-worker.ts";
 import { rtpOf, textOf } from "./support/test-peer.ts";
@@ -144,6 +147,14 @@ describe("a connection of ICE-TCP", () => {
     await until(() => seen.transport.path === undefined);
     expect(seen.transport.state).toBe("connected");
     const again = await raw(worker.sockets.port);
+    const reader = new FrameReader();
+    const answer = (bytes: Uint8Array) => {
+      const message = parseMessage(bytes);
+      const success = message?.class === "request" ? peer.peer.success(message) : undefined;
+      if (success !== undefined) again.socket.write(frame(success, success.length));
+      return true;
+    };
+    again.socket.on("data", (chunk: Uint8Array) => void reader.push(new Uint8Array(chunk), answer));
     const check = peer.peer.check();
     again.socket.write(frame(check, check.length));
     await until(() => seen.transport.path !== undefined);
@@ -176,3 +187,29 @@ describe("UDP", () => {
     expect(worker.sockets.udpPaths).toBe(0);
   });
 });
+
+test.each([false, true])(
+  "packets gathered in a batch leave as the event loop turns (portable: %p)",
+  async (portable) => {
+    const batch = await openUdpBatch({ portable });
+    opened({ stop: () => batch.close() });
+    const worker = opened(await liveWorker({}, { sink: new BatchSink(batch, () => 0) }));
+    const { port } = worker.sockets;
+    const udp = opened(await udpPeer(1, "server", "127.0.0.1", port));
+    const tcp = opened(await tcpPeer(2, "server", "127.0.0.1", port));
+    const all = [udp, tcp].map((peer) => ({ peer, seen: worker.add(peer.peer.parameters("server")) }));
+    await until(() => all.every(({ seen }) => seen.connected === 1));
+    for (let index = 0; index < 40; index++)
+      for (const { seen } of all) {
+        const { header, payload } = rtpOf(index, `${index} ${"x".repeat(index * 30)}`, 2_222);
+        expect(seen.transport.sendRtp(header, header.length, payload, index)).toBe(true);
+      }
+    expect(batch.waiting).toBe(40);
+    await until(() => tcp.peer.rtp.length === 40 && udp.peer.rtp.length === 40);
+    expect(batch.waiting).toBe(0);
+    for (const { peer } of all)
+      expect(peer.peer.rtp.map((packet) => Number.parseInt(textOf(packet), 10))).toEqual(
+        Array.from({ length: 40 }, (_, index) => index),
+      );
+  },
+);

@@ -28,6 +28,9 @@ const noticedAfter = [4_500, 3_500, 3_000] as const;
 /** How long a node is away that loses its connection to the backplane and has the next one at once. ms */
 const blinkTime = 100;
 
+/** The mean of a client's wait before it comes again, once it was told to so many times. ms */
+const backoff = (times: number) => (times === 0 ? 150 : Math.min(250 * 2 ** times, 4_000));
+
 /** How long a node that leaves lets its clients stay, at most; ms. */
 const drainWithin = 10_000;
 
@@ -88,6 +91,7 @@ export class World {
         backplane: this.#hub?.node(node),
         ports: {
           now: () => this.now,
+          wallAhead: () => 0,
           verify: (user, done) =>
             done(
               {
@@ -327,6 +331,8 @@ export class World {
       // Nodes that were cut off until now find each other first, and a hello waits for that: no client says it again at once.
       if (this.clients.some(({ state, wire }) => state === "offline" && wire?.open === true))
         this.pass(5_000);
+      // Who was told to come again backs off first, as the protocol says.
+      else if (this.clients.some(({ state }) => state === "offline")) this.pass(backoff(rounds));
     }
     this.pass(1_000);
     const slots = this.online().map((client) => client.slot);

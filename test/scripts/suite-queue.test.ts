@@ -5,8 +5,7 @@ import { runQueue } from "../../scripts/suite-queue.mjs";
 interface Suite {
   readonly name: string;
   readonly seconds: number;
-  readonly alone?: boolean;
-  readonly computes?: boolean;
+  readonly cores?: number;
   readonly calm?: boolean;
 }
 
@@ -38,21 +37,45 @@ test("suites run two at a time, the longest first", async () => {
   expect(await order(suites)).toEqual(["0: b", "0: c beside b", "3: d beside b", "5: a beside b"]);
 });
 
-test("one that is to be alone is, and one that needs calm never runs beside one that computes", async () => {
+test("those that mostly wait run beside others, as far as there are cores", async () => {
   const suites: Suite[] = [
-    { name: "media", seconds: 9, calm: true },
-    { name: "fuzz", seconds: 8, computes: true },
-    { name: "model", seconds: 7, computes: true },
-    { name: "pages", seconds: 6 },
-    { name: "check", seconds: 1, alone: true },
+    { name: "pages", seconds: 9, cores: 1.2 },
+    { name: "cluster", seconds: 8, cores: 0.6 },
+    { name: "relay", seconds: 7, cores: 0.6 },
+    { name: "server", seconds: 6, cores: 0.4 },
+    { name: "types", seconds: 1, cores: 2 },
   ];
   expect(await order(suites)).toEqual([
-    "0: check",
-    "1: media",
-    "1: pages beside media",
-    "10: fuzz",
-    "10: model beside fuzz",
+    "0: pages",
+    "0: cluster beside pages",
+    "0: server beside pages beside cluster",
+    "8: relay beside pages",
+    "15: types",
   ]);
+});
+
+test("one that needs calm leaves room, and is left it", async () => {
+  const suites: Suite[] = [
+    { name: "media", seconds: 9, cores: 0.8, calm: true },
+    { name: "fuzz", seconds: 8 },
+    { name: "model", seconds: 7, cores: 1.1 },
+    { name: "pages", seconds: 6, cores: 0.2 },
+  ];
+  expect(await order(suites)).toEqual([
+    "0: media",
+    "0: fuzz beside media",
+    "8: pages beside media",
+    "9: model beside pages",
+  ]);
+});
+
+test("one that wants more than there is runs alone", async () => {
+  expect(
+    await order([
+      { name: "all", seconds: 3, cores: 9 },
+      { name: "one", seconds: 2 },
+    ]),
+  ).toEqual(["0: all", "3: one"]);
 });
 
 test("nothing to do is done", async () => {

@@ -19,8 +19,8 @@ export function command(
 ): Ran {
   const { status, stdout, stderr } = spawnSync(runtimePath(runtime), [cli, ...args], {
     encoding: "utf8",
-    timeout: 15_000,
-    env: { PATH: process.env.PATH, ...env },
+    timeout: 45_000,
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
   });
   return { code: status, out: stdout, err: stderr };
 }

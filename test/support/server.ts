@@ -32,7 +32,8 @@ export interface RunningServer {
 }
 
 const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
-const startTimeout = 15_000;
+/** Far more than it takes, for a machine that is busy. ms */
+const startTimeout = 45_000;
 
 /** Starts the real server as a process of its own. Rejects with what it printed when it does not come to listen. */
 export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {

@@ -44,6 +44,8 @@ export class SimCore {
   readonly core: SimulatedCore;
   readonly events: CoreEvent[] = [];
   tokenLife = 3_600_000;
+  /** The system's clock was set this far ahead since the start. ms */
+  wallAhead = 0;
   /** When tokens were issued; undefined: now. Unix ms. */
   tokensIssuedAt: number | undefined;
   /** Clients that have a ping to answer, which they do after the core's turn. */
@@ -60,6 +62,7 @@ export class SimCore {
     if (now !== undefined) this.now = now;
     const ports: Ports = {
       now: () => this.now,
+      wallAhead: () => this.wallAhead,
       verify: (token, done) => {
         const [user, grants] = token.split("?") as [string, string | undefined];
         if (user.startsWith("!")) done({ ok: false, error: wireError(user.slice(1) as WireCode) }, this.now);

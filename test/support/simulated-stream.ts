@@ -28,6 +28,7 @@ export class SimulatedStream {
 
   publish(publisher: SimulatedPublisher): void {
     this.publisher = publisher;
+    this.#underway.length = 0;
     publisher.deliver = (packet, now) => this.#carry(packet, now);
     this.stream.setPublisher(publisher.tracks, publisher.sender, this.now);
   }

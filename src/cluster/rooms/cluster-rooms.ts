@@ -67,6 +67,11 @@ export class ClusterRooms
     return this.#rooms.size;
   }
 
+  /** True when this node owns the room. */
+  owns(room: string): boolean {
+    return this.#owners.owns(room);
+  }
+
   // What devices of this node ask, and what happens to devices
 
   perform(device: Device, request: RoomRequest, now: number): Outcome | undefined {

@@ -114,12 +114,7 @@ export class MembershipTransfer {
       if (remote.owner === undefined) asking.seek(remote);
       // A join tells the owner where the device is now, and what it last asked for.
       else if (same && (remote.termConfirmed || former === undefined))
-        asking.ask(
-          remote,
-          device,
-          { request: remotes.joinAsked(remote, device, membership), moderator },
-          now,
-        );
+        asking.ask(remote, device, { request: remotes.joinAsked(remote, device, membership) }, now);
       else {
         asking.comeBack(remote, device, membership, false, now);
         if (!same)

@@ -12,6 +12,7 @@ export interface Membership {
   /** What the device joined with. */
   join: Pick<RequestOf<"join">, "mode" | "data">;
   dataBytes: number;
+  /** The device's token lets it moderate the room, as the owner was told last. */
   moderator: boolean;
   /** The seat that the device has, as a next owner needs to know it; undefined before the first reply. */
   former: FormerSeat | undefined;

@@ -4,6 +4,7 @@ import type { Deadlines } from "../../shared/deadlines.ts";
 import { utf8Length } from "../../shared/utf8.ts";
 import type { Device, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
+import { may } from "../../signaling/permissions.ts";
 import type { DeviceList, NodeItem, RoomAsk } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 import { formerSeat, joinAgain, type Membership, type RemoteRoom, type RemoteRooms } from "./remote-room.ts";
@@ -74,13 +75,18 @@ export class RoomAsking {
     return this.done(remote, device, ask, outcome);
   }
 
-  /** Sends an ask to that owner. The caller has noted who waits for the reply. */
+  /**
+   * Sends an ask to that owner. The caller has noted who waits for the reply. A join says what the device's token allows
+   * now, which may be more or less than when the device asked.
+   */
   send(remote: RemoteRoom, owner: string, device: Device, ask: RoomAsk, now: number): Outcome | undefined {
     const { nodes, host } = this.#options;
-    const { term } = remote;
-    if (owner === nodes.name) return host.askHere(term, device, ask, now);
+    const { room, term } = remote;
+    const joins = ask.request.type === "join";
+    const allowed = joins ? { ...ask, moderator: may(device, "moderate", room) } : ask;
+    if (owner === nodes.name) return host.askHere(term, device, allowed, now);
     const { link, user } = device;
-    const told = ask.request.type === "join" ? { ...ask, list: host.list(user) } : ask;
+    const told = joins ? { ...allowed, list: host.list(user) } : ask;
     nodes.send(owner, { t: "room", link: link.id, term, ask: told } satisfies NodeItem);
     this.#watch(remote, now);
     return undefined;
@@ -108,10 +114,9 @@ export class RoomAsking {
     request: RequestOf<"join">,
     reply: ReplyOf<"join">,
   ): void {
-    const { member, state, members, moderator, count } = reply;
+    const { member, state, members, count } = reply;
     membership.join = request;
     membership.dataBytes = request.data === undefined ? 0 : utf8Length(JSON.stringify(request.data));
-    membership.moderator = moderator;
     membership.former = formerSeat(member, state, members);
     membership.staleSeat = false;
     if (state === "joined") remote.count = count;
@@ -189,11 +194,11 @@ export class RoomAsking {
   /** Asks the owner for the seat that the device had. */
   comeBack(remote: RemoteRoom, device: Device, membership: Membership, own: boolean, now: number): void {
     const { room, rules, owner } = remote;
-    const { moderator, former } = membership;
+    const { former } = membership;
     if (owner === undefined || former === undefined) return;
     membership.returning = former.state === "joined" && owner !== this.#options.nodes.name;
     const request = joinAgain(room, membership.join);
-    const ask = { request, moderator, former, ...(rules === undefined ? {} : { rules }) };
+    const ask = { request, former, ...(rules === undefined ? {} : { rules }) };
     this.send(remote, owner, device, own ? { ...ask, own } : ask, now);
   }
 

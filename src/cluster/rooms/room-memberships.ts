@@ -184,7 +184,7 @@ export class RoomMemberships {
       if (moderator === membership.moderator) continue;
       membership.moderator = moderator;
       const request = this.#remotes.joinAsked(remote, device, membership);
-      this.#asking.ask(remote, device, { request, moderator, seated: true }, now);
+      this.#asking.ask(remote, device, { request, seated: true }, now);
     }
   }
 
@@ -262,6 +262,6 @@ export class RoomMemberships {
     const remote = this.#remotes.of(request.room);
     if (!remote.members.has(device))
       this.#remotes.enter(remote, device, { join: request, dataBytes, moderator, former: undefined });
-    return this.#asking.ask(remote, device, { request, moderator }, now);
+    return this.#asking.ask(remote, device, { request }, now);
   }
 }

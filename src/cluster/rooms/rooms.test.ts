@@ -167,6 +167,28 @@ describe("a room across nodes", () => {
     expect(ownerOf(cluster)).toEqual([]);
   });
 
+  test("a member that becomes a moderator while its join waits for an owner is one", () => {
+    const cluster = build();
+    const [probe] = together(cluster, "n1 probe") as [RoomPerson];
+    const [owner] = ownerOf(cluster) as [string];
+    probe.ask("leave", { room });
+    cluster.flow();
+    const [, other] = three.filter((name) => name !== owner);
+    cluster.kill(owner);
+    const [alice] = people(cluster, `${other} alice`) as [RoomPerson];
+    alice.ask("join", { room });
+    const grants = { join: ["room:*"], moderate: ["room:*"] };
+    alice.ask("refresh", { token: `alice?${JSON.stringify(grants)}` });
+    cluster.pass(40_000);
+    alice.hear();
+    expect(alice.state).toBe("joined");
+    alice.ask("policy", { room, policy: { lobby: true } });
+    const [bob] = together(cluster, `${other} bob`) as [RoomPerson];
+    alice.hear();
+    expect(bob.state).toBe("lobby");
+    expect([...alice.knocks.values()]).toEqual(["bob"]);
+  });
+
   test("a kick takes the member out, wherever the room is", () => {
     const cluster = build();
     const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
@@ -375,6 +397,25 @@ describe("an owner that is lost", () => {
     all[0]?.ask("admit", { room, member: waiting.member });
     cluster.flow();
     agree([...all, waiting]);
+  });
+
+  test("an owner that leaves while no other node answers keeps the mesh of its room until the room can go", () => {
+    const cluster = build();
+    const everybody = together(cluster, "n1 alice", "n2 bob", "n3 carol");
+    const [owner] = ownerOf(cluster) as [string];
+    const others = three.filter((name) => name !== owner);
+    const mesh = people(cluster, `${owner} dave`, `${owner} erin`);
+    for (const name of others) cluster.hub.down(name);
+    for (const one of mesh) one.ask("join", { room, mode: "mesh" });
+    cluster.pass(4_000);
+    const { core, now } = cluster.node(owner);
+    core.drain(now, 60_000);
+    cluster.pass(3_000);
+    for (const name of others) cluster.hub.up(name);
+    cluster.pass(5_000);
+    expect(ownerOf(cluster)).not.toEqual([owner]);
+    agree([...everybody, ...mesh]);
+    expect(mesh.map(({ sessions }) => [...sessions.values()])).toEqual([["erin"], ["dave"]]);
   });
 
   test("a message whose reply is due when the room is handed over comes once", () => {

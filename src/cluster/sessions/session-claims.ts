@@ -92,11 +92,11 @@ export class SessionClaims {
     for (const { device } of local(user)) this.#follow(device, session, owner, epoch, now);
   }
 
-  /** Turns a device of this node to the owner, if the owner is a new one and counts. */
+  /** Turns a device of this node to the owner, if the owner counts and the device does not know it in that epoch. */
   #follow(device: Device, session: string, owner: string, epoch: number, now: number): void {
     const { legs, nodes } = this.#options;
     const known = legs.ownerOf(device, session);
-    if (known === undefined || known.owner === owner || !outranks({ epoch, owner }, known)) return;
+    if (known === undefined || !outranks({ epoch, owner }, known)) return;
     if (owner === nodes.name) this.#takeIn(device, session, now);
     else {
       legs.bound(device, session, owner, epoch);

@@ -7,13 +7,13 @@ import type { NodeItem, Participant } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 import { tellLate } from "./awaited-replies.ts";
 import type { RemoteLegs } from "./remote-legs.ts";
+import type { SessionClaimsHost } from "./session-claims.ts";
 
 /** What this node's sessions do in a handover. */
-export interface HandoverHost {
-  /** The devices in the session, the caller's first. */
-  participants(session: string): Device[];
-  /** The caller of a session in which the device rings. */
-  rungBy(session: string, device: Device): { user: string; device: string } | undefined;
+export interface HandoverHost
+  extends Pick<SessionClaimsHost, "participants" | "rungBy" | "epochOf" | "rejoin" | "surrender"> {
+  /** The state of the device's link, as the other end was told last. */
+  linkTold(session: string, device: Device): Participant["link"];
   /** Takes the session out of this node. */
   release(session: string, now: number): SessionSnapshot | undefined;
   /** Goes on with a session of another node. */
@@ -96,9 +96,25 @@ export class SessionHandover {
     }
   }
 
-  /** A session has come from another node. */
-  adopt({ snapshot, epoch, participants }: Extract<NodeItem, { t: "adopt" }>, now: number): void {
+  /**
+   * A session has come from another node. This node may have a copy of it, if it has missed that the other one took the
+   * session over. Of the two copies the later epoch counts, and of one epoch the copy that has come, which more devices
+   * have spoken to.
+   */
+  adopt(item: Extract<NodeItem, { t: "adopt" }>, now: number): void {
     const { devices, host, legs, nodes } = this.#options;
+    const { snapshot, participants } = item;
+    const { id } = snapshot;
+    const mine = host.epochOf(id);
+    if (mine !== undefined && mine > item.epoch) {
+      for (const node of new Set(participants.map((one) => one.node)))
+        if (node !== nodes.name)
+          nodes.send(node, { t: "stale", session: id, epoch: mine, owner: nodes.name });
+      return;
+    }
+    const epoch = Math.max(item.epoch, (mine ?? 0) + 1);
+    const ringing = new Set(host.participants(id).filter((one) => host.rungBy(id, one) !== undefined));
+    const former = host.surrender(id, epoch, nodes.name, now);
     const here: Device[] = [];
     const known = new Map<string, Device>();
     for (const { node, user, device } of participants) {
@@ -112,11 +128,18 @@ export class SessionHandover {
       else if (node !== nodes.name)
         devices.introduce(node, user, device, now, (met) => known.set(device.link, met));
     }
-    const asked = here.map((device) => [device, legs.takeHeld(device, snapshot.id)] as const);
+    const asked = here.map((device) => [device, legs.takeHeld(device, id)] as const);
     host.adopt(snapshot, (link) => known.get(link), epoch, now);
     // What happened to the links meanwhile was reported to the former owner, which had given the session away.
     for (const { user, device, link } of participants)
-      host.linkNow(snapshot.id, { user, device: device.id }, link, now);
+      host.linkNow(id, { user, device: device.id }, link, now);
+    // Devices, or newer runs of them, that only the copy of this node knew.
+    const bound = new Set(host.participants(id).map(addressOf));
+    for (const device of former) {
+      if (bound.has(addressOf(device)) || device.link.state === "closed") continue;
+      if (!host.rejoin(device, id, now, ringing.has(device)))
+        device.link.deliver({ type: "ended", session: id, reason: "lost" }, now);
+    }
     for (const [device, requests] of asked)
       for (const request of requests) tellLate(device, request, host.perform(device, request, now), now);
   }
@@ -134,8 +157,8 @@ export class SessionHandover {
       const { link, user } = device;
       const notice = devices.noticeOf(device);
       const node = link instanceof RemoteLink ? link.node : nodes.name;
-      const state = link.state === "live" ? "live" : "suspended";
-      if (notice !== undefined) participants.push({ node, user, device: notice, link: state });
+      const told = host.linkTold(session, device);
+      if (notice !== undefined) participants.push({ node, user, device: notice, link: told });
     }
     const snapshot = host.release(session, now);
     if (snapshot === undefined) return;
@@ -170,4 +193,8 @@ export class SessionHandover {
       if (link instanceof RemoteLink && fit(link.node)) return link.node;
     return [...nodes.live()].filter(fit).sort()[0];
   }
+}
+
+function addressOf({ user, id }: Device): string {
+  return `${user}/${id}`;
 }

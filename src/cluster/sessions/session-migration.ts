@@ -59,6 +59,11 @@ export class SessionMigration {
     return session;
   }
 
+  /** The state of the device's link in a session of this node, as the other end was told last. */
+  linkTold(id: string, device: Device): "live" | "suspended" {
+    return this.#sessions.get(id)?.legOf(device)?.linkTold === "live" ? "live" : "suspended";
+  }
+
   /** Tells the other end of a session how the link of that one is, if that is not what it was told last. */
   linkNow(
     id: string,
@@ -70,6 +75,7 @@ export class SessionMigration {
     const leg = session?.legFor(user, device);
     if (session === undefined || leg === undefined) return;
     const state = leg.device?.link.state ?? "closed";
+    leg.linkTold = told;
     if (state !== told) session.linkChanged(leg, state === "closed" ? "detached" : state, now);
   }
 

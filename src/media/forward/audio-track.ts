@@ -76,7 +76,7 @@ export class AudioTrack implements LayerViewer {
     }
     const gap = packet.number - this.#expected;
     if (gap < 0) {
-      this.source.sendLate(-gap, packet, payload, payloadType, this.#shift, now);
+      this.source.sendLate(-gap, serial, packet, payload, payloadType, this.#shift, now);
       return;
     }
     if (gap > 0) this.source.reserve(serial, this.#expected, gap, this.#shift, 0, 0);

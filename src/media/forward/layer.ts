@@ -16,6 +16,8 @@ import type { StoredPacket } from "./stored-packet.ts";
 export const mostTemporal = 4;
 /** How long a video packet waits for those that are missing ahead of it, in ms, and how many wait at most. */
 const [holdTime, mostHeld] = [150, 512];
+/** A packet so far ahead belongs to no gap. */
+const farAhead = 1_024;
 /** Retransmission is asked for quickly: a viewer's picture stands still meanwhile. */
 const lossRules = { reorder: 15, again: 50, tries: 8, patience: 500, mostMissing: 256 };
 /** Without a packet for so long a layer counts as switched off by its publisher. ms */
@@ -53,6 +55,8 @@ export class Layer {
   readonly #held = new Map<number, StoredPacket | null>();
   #heldSince = 0;
   #next = -1;
+  /** The index that would prove that the source has jumped. */
+  #jump = -1;
   /** What turns the publisher's index into our number: each change, oldest first. */
   #offsets: { from: number; offset: number }[] = [{ from: 0, offset: 0 }];
   readonly #rate = new RateMeter();
@@ -143,10 +147,20 @@ export class Layer {
       this.#late(packet, index);
       return;
     }
+    if (index > this.#next + farAhead) {
+      // The source may have jumped: one packet alone doesn't prove it (RFC 3550 §A.1).
+      const proved = index === this.#jump;
+      this.#jump = index + 1;
+      if (!proved) return;
+      this.#held.clear();
+      this.#next = index;
+      this.store.broken();
+      this.wantKeyframe();
+    }
     if (index > this.#next) {
       if (this.#held.size === 0) this.#heldSince = now;
       this.#held.set(index, packet);
-      if (this.#held.size > mostHeld || index - this.#next > 2 * mostHeld) this.#skip(now);
+      if (this.#held.size > mostHeld) this.#skip(now);
       return;
     }
     this.#advance(packet, now);

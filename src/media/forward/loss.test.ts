@@ -176,3 +176,42 @@ test("5 % loss each way and 30 ms of jitter: 98 % of frames are whole, and none 
     last = Math.max(last, at);
   }
 });
+
+test("20 % loss: video goes down to what can be repeated, and sound stays", () => {
+  const random = new Random(5);
+  const world = new SimulatedStream({ temporalLayers: 2 });
+  let lossy = false;
+  const came = { all: 0, lost: 0 };
+  const { viewer, leg } = world.join(
+    new SimulatedViewer({
+      loses: (packet) => {
+        const lost = lossy && random.chance(0.2);
+        if (ssrcOf(packet) === videoSsrc) {
+          came.all++;
+          if (lost) came.lost++;
+        }
+        return lost;
+      },
+    }),
+  );
+  world.run(3_000);
+  expect(leg.rid).toBe("h");
+  lossy = true;
+  const sounds = viewer.audio.length;
+  const frames = viewer.frames().length;
+  world.run(20_000, () => {
+    askAgain(world, viewer, leg);
+    if (world.now % 1_000 !== 0 || came.all === 0) return;
+    const fractionLost = Math.floor((256 * came.lost) / came.all);
+    const block = { ssrc: videoSsrc, fractionLost, lost: 0, highest: 0, jitter: 0, lastReport: 0 };
+    world.stream.viewerRtcp(leg, receiverReport(1, [{ ...block, sinceLastReport: 0 }]), world.now);
+    came.all = 0;
+    came.lost = 0;
+  });
+  expect(leg.rid).toBe("l");
+  expect(leg.temporal).toBe(0);
+  expect(viewer.audio.length - sounds).toBeGreaterThan(0.75 * 1_000);
+  // Half the frames of a layer with two temporal ones.
+  expect(viewer.frames().length - frames).toBeGreaterThan(0.9 * 330);
+  expect(viewer.refused).toBe(0);
+});

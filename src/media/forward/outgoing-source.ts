@@ -7,12 +7,14 @@ import { matchCodec } from "./codec-match.ts";
 import { HeaderWriter, mostHeaderBytes } from "./header-writer.ts";
 import type { PacketStore } from "./packet-store.ts";
 import type { ForwardCounters, ForwardOptions, MediaSender } from "./ports.ts";
-import { SentPackets, sentSpan } from "./sent-packets.ts";
+import { SentPackets } from "./sent-packets.ts";
 import { nextPayloadId, type StoredPacket } from "./stored-packet.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
 /** Packets that carry mid and playout delay, unless the receiver reports before. */
 const introduction = 100;
+/** How many packets of an SSRC can be repeated: not more than may be sealed again (see `SrtpSender`). */
+const rememberedPackets = { audio: 128, video: 512 } as const;
 /** Bytes that may wait in a connection. */
 const mostBuffered = 524_288;
 /** Bytes of a header that is kept for a byte-identical repeat; a packet with a longer one is not repeated. */
@@ -58,7 +60,7 @@ export class OutgoingSource {
     const { ssrc, repairSsrc, mid, extensions } = track;
     this.#header = new HeaderWriter(header, ssrc, mid, extensions, options.playoutDelay);
     this.#repairHeader = new HeaderWriter(header, repairSsrc, mid, extensions, options.playoutDelay);
-    this.#sent = new SentPackets(firstIndex(ssrc, sender));
+    this.#sent = new SentPackets(firstIndex(ssrc, sender), rememberedPackets[track.kind]);
     this.#repairIndex = firstIndex(repairSsrc, sender);
   }
 
@@ -92,7 +94,7 @@ export class OutgoingSource {
 
   /** Keeps `count` indexes for packets from `number` on that haven't come to us. */
   reserve(layer: number, number: number, count: number, shift: number, picture: number, tl0: number): void {
-    for (let n = Math.max(0, count - sentSpan); n < count; n++)
+    for (let n = Math.max(0, count - this.#sent.span); n < count; n++)
       this.#clearKept(this.#sent.add(layer, number + n, shift, picture, tl0));
   }
 
@@ -114,9 +116,10 @@ export class OutgoingSource {
     this.#sendAt(index, packet, payload, payloadType, shift, picture, tl0, now);
   }
 
-  /** Sends a packet that came late under the index that lies `behind` packets behind the next one. */
+  /** Sends a packet that came late under the index that lies `behind` packets behind the next one, where that was reserved for it. */
   sendLate(
     behind: number,
+    layer: number,
     packet: StoredPacket,
     payload: SealedPayload,
     payloadType: number,
@@ -125,7 +128,8 @@ export class OutgoingSource {
   ): void {
     const index = this.#sent.next - behind;
     const slot = this.#sent.find(index);
-    if (slot >= 0 && this.#sent.number(slot, packet.number) === packet.number)
+    if (slot < 0 || this.#sent.layer(slot) !== layer) return;
+    if (this.#sent.number(slot, packet.number) === packet.number)
       this.#sendAt(index, packet, payload, payloadType, shift, 0, 0, now);
   }
 
@@ -212,7 +216,7 @@ export class OutgoingSource {
       return;
     }
     const kept = this.#kept;
-    const place = index % sentSpan;
+    const place = index % this.#sent.span;
     const length = kept?.lengths[place] ?? tooLong;
     if (length === neverSent) {
       const codec = this.codecFor(packet.codec);
@@ -234,11 +238,11 @@ export class OutgoingSource {
     const codec = this.#codec;
     if (codec === undefined || !codec.nack || codec.repair !== undefined) return;
     this.#kept ??= {
-      bytes: new Uint8Array(sentSpan * keptHeader),
-      lengths: new Uint8Array(sentSpan).fill(tooLong),
-      ids: new Uint32Array(sentSpan),
+      bytes: new Uint8Array(this.#sent.span * keptHeader),
+      lengths: new Uint8Array(this.#sent.span).fill(tooLong),
+      ids: new Uint32Array(this.#sent.span),
     };
-    const place = index % sentSpan;
+    const place = index % this.#sent.span;
     if (length > keptHeader) {
       this.#kept.lengths[place] = tooLong;
       return;
@@ -249,7 +253,7 @@ export class OutgoingSource {
   }
 
   #clearKept(index: number): void {
-    if (this.#kept !== undefined) this.#kept.lengths[index % sentSpan] = neverSent;
+    if (this.#kept !== undefined) this.#kept.lengths[index % this.#sent.span] = neverSent;
   }
 }
 

@@ -179,7 +179,7 @@ export class Publisher implements Incoming {
     }
     if (now >= this.#reportAt) {
       this.#reportAt = now + reportInterval;
-      if (this.#remb && this.#transportId === undefined) {
+      if (this.#remb) {
         const ssrcs = [...this.#states.values()].flatMap(({ layer }) => (layer.stopped ? [] : [layer.ssrc]));
         if (ssrcs.length > 0)
           messages.push(maximumBitrate(ourSsrc, this.#options.publisherBitrate, ssrcs.slice(0, 31)));

@@ -1,24 +1,30 @@
-/** How many packets of an SSRC are remembered: as many as may be sealed again (see `SrtpSender`). A power of two. */
-const span = 512;
-
 /**
  * What left under one SSRC, by index: from which packet of which layer it was made and how, so that it can be repeated. An index is either
  * sent, or reserved for a packet that hasn't come to us.
  */
 export class SentPackets {
-  readonly #numbers = new Uint32Array(span);
-  readonly #layers = new Uint16Array(span);
-  readonly #shifts = new Uint32Array(span);
-  readonly #pictures = new Uint16Array(span);
-  readonly #tl0s = new Uint8Array(span);
-  readonly #repeatedAt = new Uint32Array(span);
+  /** How many packets are remembered. */
+  readonly span: number;
+  readonly #numbers: Uint32Array;
+  readonly #layers: Uint16Array;
+  readonly #shifts: Uint32Array;
+  readonly #pictures: Uint16Array;
+  readonly #tl0s: Uint8Array;
+  readonly #repeatedAt: Uint32Array;
   readonly #first: number;
   #next: number;
 
   /** `first`: the index to begin with. */
-  constructor(first: number) {
+  constructor(first: number, span: number) {
+    this.span = span;
     this.#first = first;
     this.#next = first;
+    this.#numbers = new Uint32Array(span);
+    this.#layers = new Uint16Array(span);
+    this.#shifts = new Uint32Array(span);
+    this.#pictures = new Uint16Array(span);
+    this.#tl0s = new Uint8Array(span);
+    this.#repeatedAt = new Uint32Array(span);
   }
 
   /** The index of the next packet. */
@@ -30,7 +36,7 @@ export class SentPackets {
   add(layer: number, number: number, shift: number, picture: number, tl0: number): number {
     const index = this.#next;
     this.#next++;
-    const slot = index % span;
+    const slot = index % this.span;
     this.#numbers[slot] = number % 0x100000000;
     this.#layers[slot] = layer;
     this.#shifts[slot] = shift;
@@ -42,7 +48,9 @@ export class SentPackets {
 
   /** The slot of an index, or −1 where it isn't remembered. */
   find(index: number): number {
-    return index < this.#first || index >= this.#next || index < this.#next - span ? -1 : index % span;
+    return index < this.#first || index >= this.#next || index < this.#next - this.span
+      ? -1
+      : index % this.span;
   }
 
   layer(slot: number): number {
@@ -75,5 +83,3 @@ export class SentPackets {
     return true;
   }
 }
-
-export const sentSpan: number = span;

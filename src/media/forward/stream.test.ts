@@ -158,4 +158,19 @@ describe("the main path", () => {
     expect(faults(viewer.frames())).toEqual([]);
     expect(viewer.frames().length).toBeGreaterThan(60);
   });
+
+  test("without the publisher's sender reports, arrival stands for its clock after three seconds", () => {
+    const world = new SimulatedStream({ layers: oneLayer });
+    world.publisher.report = () => new Uint8Array(0);
+    const { viewer } = world.join();
+    const reports = () => viewer.rtcp.flatMap((packet) => (packet.type === "sr" ? [packet] : []));
+    world.run(2_900);
+    expect(reports()).toEqual([]);
+    world.run(1_000);
+    const [audio, video] = reports();
+    expect(audio?.ntpFraction).toBe(video?.ntpFraction ?? -1);
+    const frame = viewer.frames().at(-1);
+    const elapsed = ((frame?.timestamp ?? 0) - (video?.timestamp ?? 0)) / 90;
+    expect(Math.abs(elapsed - ((frame?.at ?? 0) - 3_000))).toBeLessThan(2);
+  });
 });

@@ -39,7 +39,10 @@ export class Stream {
     return this.#publisher !== undefined;
   }
 
-  /** Takes a publisher, in place of another one too: viewers notice nothing but a keyframe. */
+  /**
+   * Takes a publisher, in place of another one too: viewers notice nothing but a keyframe. Packets of the other one must not be given any
+   * longer.
+   */
   setPublisher(tracks: readonly PublishedTrack[], sender: MediaSender, now: number): void {
     this.publisherGone();
     const changed = (at: number): void => this.#layersChanged(at);

@@ -51,6 +51,7 @@ export class VideoTrack implements LayerViewer {
   #frameShift = 0;
   #lastTimestamp = 0;
   #lastAt = 0;
+  /** The layer is new, and its frames may still be older than what was sent of the one before: their time must not go back. */
   #fresh = false;
   #picture = 0;
   #tl0 = 0;
@@ -276,13 +277,9 @@ export class VideoTrack implements LayerViewer {
     const { head } = layer;
     const burst = this.#mode === "catching up" && head !== undefined;
     if (burst) timestamp = (head.timestamp + this.#shift - burstStep * (head.frame - packet.frame)) >>> 0;
-    if (
-      (burst || this.#fresh) &&
-      this.source.packets > 0 &&
-      timestampDistance(timestamp, this.#lastTimestamp) <= 0
-    )
-      timestamp = (this.#lastTimestamp + 1) >>> 0;
-    this.#fresh = false;
+    const behind = this.source.packets > 0 && timestampDistance(timestamp, this.#lastTimestamp) <= 0;
+    if (behind && (burst || this.#fresh)) timestamp = (this.#lastTimestamp + 1) >>> 0;
+    if (!behind) this.#fresh = false;
     this.#frameShift = (timestamp - packet.timestamp) >>> 0;
     this.#lastTimestamp = timestamp;
     this.#lastAt = now;

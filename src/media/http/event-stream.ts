@@ -20,7 +20,7 @@ const pingEvery = 20_000;
 export async function eventStream(
   request: Request,
   session: HttpSession,
-  service: Pick<MediaService, "listen" | "stream">,
+  service: Pick<MediaService, "listen">,
 ): Promise<Response> {
   const allowed = "GET, POST, OPTIONS";
   switch (request.method) {
@@ -57,11 +57,7 @@ async function chooseEvents(request: Request): Promise<Response> {
   return new Response(null, { status: 201, headers: { Location: `${pathname}?events=${known.join(",")}` } });
 }
 
-function openStream(
-  request: Request,
-  session: HttpSession,
-  service: Pick<MediaService, "listen" | "stream">,
-): Response {
+function openStream(request: Request, session: HttpSession, service: Pick<MediaService, "listen">): Response {
   if (session.listeners >= mostListeners)
     return problemResponse({
       status: 503,
@@ -99,17 +95,13 @@ function openStream(
           controller.close();
         };
         session.listeners++;
-        const info = service.stream(session.stream);
-        send(info?.live === true ? "active" : "inactive", {});
-        if (info !== undefined) {
-          send("layers", layersData(info.layers, session.videoMid));
-          send("viewercount", { viewercount: info.viewers });
-        }
         stopListening = service.listen(session.id, (event) => {
           tell(event, send, session.videoMid);
           if (event.type === "ended") finish();
         });
         if (stopListening === undefined) finish();
+        // What is may have been too much for the client, or the end.
+        else if (!open) stopListening();
       },
       cancel: () => end(),
     },

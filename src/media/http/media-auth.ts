@@ -29,6 +29,11 @@ export interface MediaAuthRules {
   readonly linkKeys: readonly Uint8Array[];
 }
 
+/** The user that publishes with a stream key, for metrics, logs and kicks. */
+export function keyHolder(id: string): string {
+  return `key-${id}`;
+}
+
 /** How every stream key begins. */
 export const streamKeyPrefix = "sk_";
 /** How long somebody without a token of an expiry is who they are, ms. */
@@ -80,7 +85,7 @@ export function mediaAuth(ports: MediaAuthPorts, rules: MediaAuthRules): Authent
     if (known === undefined) return unauthorized("The stream key is unknown, or has been revoked.");
     if (known.stream !== stream) return forbidden("The stream key is for another stream.");
     if (action !== "publish") return forbidden("A stream key is for publishing only.");
-    return ok({ ...guest(`key-${known.id}`, stream, action), guest: false });
+    return ok({ ...guest(keyHolder(known.id), stream, action), guest: false });
   }
 
   function byLink(token: string, stream: string, action: Action): Authenticated {

@@ -80,8 +80,12 @@ class FakeMedia implements MediaService {
   }
   listen(id: string, heard: (event: PeerEvent) => void): (() => void) | undefined {
     const heards = this.listeners.get(id);
-    heards?.add(heard);
-    return heards && (() => heards.delete(heard));
+    if (heards === undefined) return undefined;
+    heard({ type: "active" });
+    heard({ type: "viewers", count: live.viewers });
+    heard({ type: "layers", layers: live.layers });
+    heards.add(heard);
+    return () => heards.delete(heard);
   }
   tell(id: string, event: PeerEvent): void {
     const heards = this.listeners.get(id);
@@ -531,6 +535,7 @@ describe("events", () => {
     const at = await location("/whep/lobby", offer("chromium-view"));
     const { next } = await open(`${at}/events`);
     expect(await next()).toBe("event: active\ndata: {}\n\n");
+    expect(await next()).toBe('event: viewercount\ndata: {"viewercount":3}\n\n');
     expect(await next()).toBe(
       `event: layers\ndata: ${JSON.stringify({
         1: {
@@ -540,7 +545,6 @@ describe("events", () => {
         },
       })}\n\n`,
     );
-    expect(await next()).toBe('event: viewercount\ndata: {"viewercount":3}\n\n');
     const id = "unguessable-1";
     media.tell(id, { type: "inactive" });
     expect(await next()).toBe("event: inactive\ndata: {}\n\n");

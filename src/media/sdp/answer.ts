@@ -8,7 +8,7 @@ import { extensionLines } from "./header-extension.ts";
 import type { MediaOffer, OfferedMedia } from "./offer.ts";
 
 /** The CNAME of what viewers receive (RFC 3550 §6.5.1): one for audio and video, so that they are played in step. */
-export const viewerCname = "switchboard";
+const viewerCname = "switchboard";
 /** The id of the one MediaStream that viewers receive. */
 const streamId = "live";
 
@@ -188,7 +188,7 @@ function sourceLines({ kind, ssrc, repairSsrc, codecs }: ViewedTrack): string[] 
 }
 
 /** The `a=candidate` lines of a host with these addresses, UDP before TCP, and that there are no more (RFC 8839 §5.1, RFC 8840 §8.2). */
-export function candidateLines(candidates: readonly LocalCandidate[]): string[] {
+function candidateLines(candidates: readonly LocalCandidate[]): string[] {
   const lines = candidates.map((candidate, index) => `a=${formatCandidate(candidate, index)}`);
   return [...lines, "a=end-of-candidates"];
 }

@@ -15,7 +15,7 @@ export interface OfferedCodec {
 }
 
 /** How many payload types of a section are read. Chromium offers about 40. */
-export const mostCodecs = 128;
+const mostCodecs = 128;
 
 /** The codecs of a section in the order of its `m=` line, which is the peer's order of preference. */
 export function offeredCodecs(section: MediaSection): OfferedCodec[] {

@@ -16,7 +16,7 @@ export interface IceTcpLimits {
   readonly buffer: number;
 }
 
-export const iceTcpLimits: IceTcpLimits = {
+const iceTcpLimits: IceTcpLimits = {
   firstCheck: 5_000,
   mediaBuffer: 131_072,
   buffer: 262_144,

@@ -34,7 +34,7 @@ export interface MediaSockets {
   stop(): Promise<void>;
 }
 
-export const mediaConnectionLimits: ConnectionLimits = { total: 10_000, perAddress: 100 };
+const mediaConnectionLimits: ConnectionLimits = { total: 10_000, perAddress: 100 };
 const usualReceiveBuffer = 4 << 20;
 /** How often another port is tried, when a free one of UDP is taken for TCP or at another address. */
 const mostTries = 20;

@@ -39,7 +39,7 @@ class World {
     this.sim = new SimCore({}, [], { make });
     this.core = core!;
     const report = { publishers: 0, viewers: 0, packetsPerSecond: 0, lag: 0, counters: {} };
-    const worker = { fingerprint: "sha-256 AA:BB", udpPort: 5000, tcpPort: 5001, report };
+    const worker = { fingerprint: "sha-256 AA:BB", udpPort: 5000, tcpPort: 5001, relay: "", report };
     const sessions = new CoreSessions({
       offers: streamOffers({ ssrc: () => ++this.#ssrc }),
       isPublic: () => false,
@@ -169,7 +169,7 @@ describe("a native publisher", () => {
       { kind: "publish", reason: "hangup", connectedAt: expect.any(Number) },
       { kind: "view", reason: "stream_over", connectedAt: expect.any(Number) },
     ]);
-    expect(world.core.stats().streams).toEqual({ publish: 0, view: 0 });
+    expect(world.core.stats()).toMatchObject({ sessionsPublishing: 0, sessionsViewing: 0 });
   });
 
   test("that vanishes is waited for, and its viewers stay", async () => {
@@ -346,7 +346,12 @@ describe("a client of WHIP or WHEP", () => {
     const world = new World();
     const publisher = await world.http("publish", "bob", "obs");
     const viewer = await world.http("view", "carol");
-    expect(world.core.stats()).toMatchObject({ devices: 0, users: 0, streams: { publish: 1, view: 1 } });
+    expect(world.core.stats()).toMatchObject({
+      devices: 0,
+      users: 0,
+      sessionsPublishing: 1,
+      sessionsViewing: 1,
+    });
     const opened = world.sim.events.filter(({ type }) => type === "link_opened");
     expect(opened).toMatchObject([{ user: "bob", device: "obs" }, { user: "carol" }]);
     // The URL of its session is a secret, so that no event may have its id.
@@ -362,7 +367,7 @@ describe("a client of WHIP or WHEP", () => {
       { user: "carol", reason: "client" },
       { user: "bob", reason: "client" },
     ]);
-    expect(world.core.stats().streams).toEqual({ publish: 0, view: 0 });
+    expect(world.core.stats()).toMatchObject({ sessionsPublishing: 0, sessionsViewing: 0 });
   });
 
   test("ends at once when its user is kicked; a publisher's stream ends with it", async () => {
@@ -381,6 +386,17 @@ describe("a client of WHIP or WHEP", () => {
       ["view", "stream_over"],
     ]);
     expect([...world.media.peers]).toEqual([]);
+  });
+
+  test("that is kicked while its worker is asked is refused", async () => {
+    const world = new World();
+    world.answers = undefined;
+    const opening = world.http("publish", "bob");
+    await world.settle();
+    world.media.revoke("bob", undefined);
+    expect(await opening.catch((error) => error.message)).toBe("full");
+    expect(world.core.stats()).toMatchObject({ sessionsPublishing: 0 });
+    expect(world.media.stream("lobby")).toBeUndefined();
   });
 
   test("a native publisher is kicked the same way, also where the media server hears of it first", async () => {
@@ -405,7 +421,7 @@ test("a worker that dies ends the sessions of its peers, which may come back", a
   for (const client of [alice, victor])
     expect(client.last("ended")).toMatchObject({ reason: "failed", detail: "worker" });
   expect(world.records).toHaveLength(3);
-  expect(world.core.stats().streams).toEqual({ publish: 0, view: 0 });
+  expect(world.core.stats()).toMatchObject({ sessionsPublishing: 0, sessionsViewing: 0 });
   await world.begin(alice, "publish");
   expect(world.media.stream("lobby")).toMatchObject({ live: true });
 });

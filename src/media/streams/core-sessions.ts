@@ -1,6 +1,7 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import { type WireError, wireError } from "../../protocol/error-codes.ts";
-import type { StreamEnd, StreamHost, StreamRole, StreamState } from "../../signaling/stream/stream-host.ts";
+import type { StreamEnd, StreamHost, StreamState } from "../../signaling/stream/stream-host.ts";
+import type { StreamRole } from "../../signaling/stream/stream-part.ts";
 import type { StreamSession } from "../../signaling/stream/stream-session.ts";
 import type { StreamServer } from "../../signaling/stream/streams.ts";
 import type { MediaFailure, MediaIdentity, StreamInfo } from "../service.ts";

@@ -1,7 +1,7 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { Result } from "../../shared/result.ts";
-import type { StreamEnd } from "../../signaling/stream/stream-host.ts";
+import type { LayerWish, StreamEnd } from "../../signaling/stream/stream-host.ts";
 import type { StreamSession } from "../../signaling/stream/stream-session.ts";
 import type { StreamServer } from "../../signaling/stream/streams.ts";
 import type { PublishedTrack, ViewedTrack } from "../negotiated.ts";
@@ -70,6 +70,17 @@ export class NativeEnd implements StreamEnd {
       this.#ended = reason;
       deadlines.add(now, () => this.#close(reason));
     }
+  }
+
+  prefer({ rid, height, bitrate, temporal }: LayerWish): void {
+    const id = this.#agreed?.id;
+    if (id === undefined) return;
+    this.#host.media.prefer(id, {
+      ...(rid === undefined ? {} : { rid }),
+      ...(height === undefined ? {} : { height }),
+      ...(bitrate === undefined ? {} : { bitrate }),
+      ...(temporal === undefined ? {} : { temporal }),
+    });
   }
 
   async #serve(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { ToWorker, WorkerReport } from "../control.ts";
 
 /** A worker as streams see it. */
-export interface WorkerView {
+interface WorkerView {
   /** The value of `a=fingerprint` of its certificate. */
   readonly fingerprint: string;
   readonly udpPort: number;

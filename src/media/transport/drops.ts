@@ -1,5 +1,5 @@
 /** Why something that came was dropped. */
-export const dropReasons = [
+const dropReasons = [
   /** The first byte is none of STUN, DTLS, RTP and RTCP (RFC 7983). */
   "not_media",
   /** DTLS or media from an address that has passed no check. */
@@ -15,8 +15,12 @@ export const dropReasons = [
   "path_taken",
   /** A Binding response to nothing that we asked. */
   "unasked_answer",
-  /** DTLS by a path that isn't proved, and isn't the one that is used. */
+  /** DTLS by a path that isn't the one in use, and on which the peer hasn't answered us. */
   "dtls_elsewhere",
+  /** ClientHellos for which too many handshakes were half-open already. */
+  "dtls_refused",
+  /** Records of DTLS that were forged, repeated or out of date, and messages that were wrong. */
+  "dtls_dropped",
   /** SRTP before there were keys. */
   "before_keys",
   "malformed_media",
@@ -40,7 +44,7 @@ export class Drops {
     this.counts = Object.fromEntries(dropReasons.map((reason) => [reason, 0])) as Record<DropReason, number>;
   }
 
-  count(reason: DropReason): void {
-    this.counts[reason]++;
+  count(reason: DropReason, times = 1): void {
+    this.counts[reason] += times;
   }
 }

@@ -237,7 +237,7 @@ describe("the path in use", () => {
     party.peer.answers = false;
     const tcp = party.own(world.path(true));
     party.check(tcp);
-    expect(tcp.sent.map((bytes) => (bytes[0] ?? 0) >= 20)).toEqual([false, true]);
+    expect(tcp.sent.map((bytes) => (bytes[0] ?? 0) >= 20)).toEqual([false, false, true]);
   });
 });
 

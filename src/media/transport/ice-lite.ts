@@ -50,7 +50,7 @@ interface Generation {
 /**
  * The ICE agent of one peer, in the lite implementation (RFC 8445 §2.5, always controlled): it answers checks, and sends by the path that
  * the peer has nominated last. A check proves that its sender knows the password, not that it receives at the address that it seems to
- * come from, so a path must have answered a Binding request of ours before anything moves there.
+ * come from, so the peer must have answered a Binding request of ours on a path before anything moves there.
  */
 export class IceLite {
   readonly #crypto: IceCrypto;
@@ -61,7 +61,7 @@ export class IceLite {
   /** Valid until the first check of the current one. */
   #previous: Generation | undefined;
   #selected: IcePath | undefined;
-  /** A path was selected once: from here on only a proved one is. */
+  /** A path was selected once: from here on only a confirmed one is. */
   #begun = false;
   #nominations = 0;
   #consentedAt = Number.NEGATIVE_INFINITY;
@@ -107,7 +107,7 @@ export class IceLite {
     known.heardAt = now;
     if (message.has(attribute.useCandidate)) known.nomination = ++this.#nominations;
     known.send(bindingSuccess(message, path.address, by.localKey, this.#crypto));
-    if (!known.budget.proved || now - known.consentedAt >= this.#options.silence) this.#ask(known, by, now);
+    if (!known.confirmed || now - known.consentedAt >= this.#options.silence) this.#ask(known, by, now);
     this.#choose(known, now);
     this.#consent(known);
     return "valid";
@@ -138,7 +138,7 @@ export class IceLite {
     const known = this.#paths.get(path);
     if (known === undefined) return;
     this.#paths.delete(path);
-    if (known === this.#selected) this.#selected = this.#latestProved();
+    if (known === this.#selected) this.#selected = this.#latestConfirmed();
   }
 
   /** Forgets all paths and credentials. */
@@ -183,7 +183,7 @@ export class IceLite {
     return known;
   }
 
-  /** Makes room: an unproved path goes first, then the one that is silent for longest. */
+  /** Makes room: a path without an answer goes first, then the one that is silent for longest. */
   #evict(): void {
     let worst: IcePath | undefined;
     for (const one of this.#paths.values())
@@ -207,7 +207,7 @@ export class IceLite {
   #choose(known: IcePath, now: number): void {
     const before = this.#selected;
     if (before === known) return;
-    if (!known.budget.proved) {
+    if (!known.confirmed) {
       if (!this.#begun) this.#select(known);
       return;
     }
@@ -228,16 +228,16 @@ export class IceLite {
     if (known === this.#selected) this.#consentedAt = known.consentedAt;
   }
 
-  #latestProved(): IcePath | undefined {
+  #latestConfirmed(): IcePath | undefined {
     let best: IcePath | undefined;
     for (const one of this.#paths.values())
-      if (one.budget.proved && (best === undefined || one.heardAt > best.heardAt)) best = one;
+      if (one.confirmed && (best === undefined || one.heardAt > best.heardAt)) best = one;
     return best;
   }
 }
 
 function isWorse(one: IcePath, other: IcePath): boolean {
-  if (one.budget.proved !== other.budget.proved) return !one.budget.proved;
+  if (one.confirmed !== other.confirmed) return !one.confirmed;
   return one.heardAt < other.heardAt;
 }
 

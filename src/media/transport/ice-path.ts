@@ -39,6 +39,11 @@ export class IcePath {
     this.heardAt = now;
   }
 
+  /** The peer itself has answered us here, with its password: not somebody who repeats its checks from another address or connection. */
+  get confirmed(): boolean {
+    return this.#answeredAt !== undefined;
+  }
+
   /**
    * When the peer last consented to receive here (RFC 7675). A peer that answers us does so by its answers: its checks can be forged once the
    * address is somebody else's. Of one that never answers, its checks have to do.
@@ -60,7 +65,7 @@ export class IcePath {
     if (now - this.#sentAt < leastPause) return;
     let question = this.#question;
     const young = question !== undefined && now - question.askedAt < longestRoundTrip;
-    if (question?.key === key && (young || !this.budget.proved)) question.repeated = true;
+    if (question?.key === key && (young || !this.confirmed)) question.repeated = true;
     else question = { ...make(), key, askedAt: now, repeated: false };
     this.#question = question;
     this.#sentAt = now;

@@ -47,7 +47,7 @@ export interface TransportLimits {
   readonly paths: number;
 }
 
-export const transportLimits: TransportLimits = {
+const transportLimits: TransportLimits = {
   connect: 30_000,
   consent: 30_000,
   lost: 30_000,
@@ -266,12 +266,16 @@ export class PeerTransport implements PathOwner {
   dtls(datagram: Uint8Array, path: MediaPath, now: number): void {
     const known = this.#ice.of(path);
     // From elsewhere it could make us send to the path in use, or take for its proof what another address has received.
-    if (known === undefined || this.#dtls === undefined || !(known.budget.proved || path === this.#path)) {
+    if (known === undefined || this.#dtls === undefined || !(known.confirmed || path === this.#path)) {
       this.#host.drops.count("dtls_elsewhere");
       return;
     }
     this.#now = now;
+    const { stats } = this.#dtls;
+    const { refused, droppedRecords, failures } = stats;
     this.#dtls.receive(datagram, now);
+    this.#host.drops.count("dtls_refused", stats.refused - refused);
+    this.#host.drops.count("dtls_dropped", stats.droppedRecords - droppedRecords + stats.failures - failures);
     this.#host.reschedule();
   }
 

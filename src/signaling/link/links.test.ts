@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { SimCore } from "../../../test/support/sim-core.ts";
+import type { Core } from "../core.ts";
 
 /** Alice and bob in a call. */
 function call(limits = {}) {
@@ -347,6 +348,28 @@ describe("the link", () => {
     sim.tokensIssuedAt = before;
     expect(back.ask("refresh", { token: "alice" }).error.code).toBe("token_expired");
     expect(alice.connect().closed?.code).toBe(4303);
+  });
+
+  test("a kick that is heard of late sends the user's links back to show their tokens, once", () => {
+    const sim = new SimCore();
+    const core = sim.core as Core;
+    sim.tokensIssuedAt = sim.now - 60_000;
+    const phone = sim.client("alice", "phone").connect();
+    const laptop = sim.client("alice", "laptop").connect();
+    const bob = sim.client("bob", "phone").connect();
+    const kicks = [
+      ["alice/laptop", 30_000],
+      ["bob", 90_000],
+    ] as const;
+    core.links.learnKicks(kicks, sim.now);
+    expect([phone, laptop, bob].map(({ closed }) => closed?.code)).toEqual([undefined, 4103, 4103]);
+    expect(laptop.connect().closed?.code).toBe(4303);
+    // His token is newer than the kick.
+    expect(bob.connect().welcome).toBeDefined();
+    // The same kick takes longer by another way.
+    sim.events.length = 0;
+    core.links.learnKicks([["alice/laptop", 29_500]], sim.now);
+    expect(sim.events).toEqual([]);
   });
 
   test("seventeen devices: the longest suspended one makes room, else the newcomer waits", () => {

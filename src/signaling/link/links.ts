@@ -5,7 +5,7 @@ import type { Device, LinkEnd } from "../device.ts";
 import type { DeviceLifecycle } from "../device-lifecycle.ts";
 import type { Directory } from "../directory.ts";
 import type { Identity, Ports, Transport } from "../ports.ts";
-import { KickedUsers } from "./kicked-users.ts";
+import { type Kick, KickedUsers, kickName } from "./kicked-users.ts";
 import type { LinkEntry, LinkKeeper, NativeLink } from "./native-link.ts";
 import { ReplayBudget } from "./replay-budget.ts";
 
@@ -150,13 +150,30 @@ export class Links implements LinkKeeper {
 
   /** Ends the links of a user, or of one device of it, and refuses the tokens that were issued until now. */
   kick(user: string, id: string | undefined, now: number): number {
-    this.kicked.add(user, id, now);
+    this.kicked.add(kickName(user, id), now);
     // Those of other nodes are ended there, which hears of it as well.
     const devices = this.#options.directory
       .devices(user)
       .filter((device) => (id === undefined || device.id === id) && device.node === undefined);
     for (const device of devices) device.link.close("kicked", now);
     return devices.length;
+  }
+
+  /**
+   * Takes over kicks that another node remembers. The links of those users have to show their tokens again: one may have been opened
+   * meanwhile with an older token.
+   */
+  learnKicks(kicks: readonly Kick[], now: number): void {
+    for (const [name, ago] of this.kicked.learn(kicks, now)) {
+      this.#options.ports.emit({ type: "kick_learned", name, ago });
+      const [user = "", id] = name.split("/");
+      for (const device of this.#options.directory.devices(user)) {
+        if ((id !== undefined && device.id !== id) || device.node !== undefined) continue;
+        const link = this.#byDevice.get(device)?.link;
+        if (link === undefined) device.link.close("kicked", now);
+        else link.suspend("drain", now);
+      }
+    }
   }
 
   /** Ends the link that was suspended first, where the user has as many devices as it may. False: all are in use. */

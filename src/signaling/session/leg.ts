@@ -1,10 +1,13 @@
-import type { PushBody } from "../../protocol/pushes.ts";
+import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import type { PeerInfo, Stats } from "../../protocol/values.ts";
 import { type Deadline, dueIn } from "../../shared/deadlines.ts";
 import type { Device } from "../device.ts";
 import type { LegSnapshot } from "./session-snapshot.ts";
 
 export type Side = "caller" | "callee";
+
+/** What one end of a session is told of the other one's link. */
+export type LinkTold = PushOf<"peer">["link"];
 
 /** A request whose reply waits for something else. */
 export interface PendingReply {
@@ -33,6 +36,8 @@ export class Leg {
   /** The device was told the caller's offer while it rang. */
   offered = false;
   stats: Stats | undefined;
+  /** The state of the device's link, as the other end was told last. */
+  linkTold: LinkTold = "live";
   /** When a detached leg is given up. */
   lostAt: Deadline | undefined;
 

@@ -146,6 +146,25 @@ describe("a server that has died and started again", () => {
   });
 });
 
+for (const by of [-2 * 86_400_000, 2 * 86_400_000])
+  test(`a clock that was set by ${by} ms before the server died ends no call, and its times are right`, () => {
+    const sim = new SimCore();
+    const alice = sim.client("alice", "laptop").connect();
+    const bob = sim.client("bob", "phone").connect();
+    sim.wallAhead = by;
+    const { session } = alice.ask("call", { to: "bob" }).ok;
+    bob.ask("accept", { session });
+    alice.ask("confirm", { session, device: "phone" });
+    sim.pass(60_000);
+    // The next run takes the system's time for its own.
+    const next = new SimCore({}, [], { now: sim.now + by });
+    const [one, two] = [back(next, alice), back(next, bob)];
+    for (const client of [one, two]) expect(client.welcome.sessions).toEqual([session]);
+    one.ask("hangup", { session });
+    const ended = next.events.find(({ type }) => type === "session_ended");
+    expect(ended).toMatchObject({ record: { startedAt: next.now - 60_000, acceptedAt: next.now - 60_000 } });
+  });
+
 test("a ticket says what it was made of, and stays small", () => {
   const id = "x".repeat(128);
   const ticket = {
@@ -157,7 +176,7 @@ test("a ticket says what it was made of, and stays small", () => {
       ...{ startedAt: 1_999_999_999_000, acceptedAt: 1_999_999_999_999, ringEnds: undefined },
     },
   };
-  const ports = { seal: (text: string) => text, unseal: (text: string) => text } as never;
+  const ports = { seal: (text: string) => text, unseal: (text: string) => text, wallAhead: () => 0 } as never;
   const sealed = sealTicket(ports, ticket);
   expect(openTicket(ports, sealed, 0)).toEqual(ticket);
   // Sealing adds 29 bytes and base64.

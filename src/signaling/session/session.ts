@@ -6,8 +6,8 @@ import type { Deadline } from "../../shared/deadlines.ts";
 import type { Device, LinkEnd, Outcome } from "../device.ts";
 import type { SessionKind } from "../events.ts";
 import { done, failed } from "../outcome.ts";
-import type { StreamPart } from "../stream/stream-session.ts";
-import { Leg, type PendingReply, type Side } from "./leg.ts";
+import type { StreamPart } from "../stream/stream-part.ts";
+import { Leg, type LinkTold, type PendingReply, type Side } from "./leg.ts";
 import type { Move } from "./move.ts";
 import { Pairs } from "./pairs.ts";
 import { type CallRequest, Ring } from "./ring.ts";
@@ -355,10 +355,12 @@ export class Session {
   // Links that come and go
 
   /** The leg's link was lost for now, or is back. */
-  linkChanged(leg: Leg, link: "live" | "suspended" | "detached", now: number): void {
+  linkChanged(leg: Leg, link: LinkTold, now: number): void {
     if (this.phase.name !== "active") return;
     const peer = leg === this.caller ? this.callee : leg === this.callee ? this.caller : undefined;
-    peer?.deliver({ type: "peer", session: this.id, link }, now);
+    if (peer === undefined) return;
+    leg.linkTold = link;
+    peer.deliver({ type: "peer", session: this.id, link }, now);
   }
 
   /** The leg's device has closed its link, or lost it for good. */
@@ -411,6 +413,7 @@ export class Session {
     const other = leg === this.caller ? this.callee : this.caller;
     if (this.phase.name !== "active" || other === undefined || other.device?.link.state === "live") return;
     const link = other.device === undefined ? "detached" : "suspended";
+    other.linkTold = link;
     leg.deliver({ type: "peer", session: this.id, link }, now);
   }
 

@@ -46,7 +46,8 @@ export interface TicketState {
 
 /** Seals a ticket: as a list, for a client sends all its tickets with each hello. Below 1 KB for the longest ids. */
 export function sealTicket(ports: Ports, ticket: Ticket): string {
-  const { session, leg, user, device, owner, epoch, peer, expires, ticketState } = ticket;
+  const dated = later(ticket, ports.wallAhead());
+  const { session, leg, user, device, owner, epoch, peer, expires, ticketState } = dated;
   const head = [session, leg, user, device, owner, epoch, peer, expires];
   return ports.seal(JSON.stringify(ticketState === undefined ? head : [...head, listOf(ticketState)]));
 }
@@ -56,9 +57,24 @@ export function openTicket(ports: Ports, sealed: string, now: number): Ticket | 
   const text = ports.unseal(sealed);
   if (text === undefined) return undefined;
   const [session, leg, user, device, owner, epoch, peer, expires, list] = JSON.parse(text);
-  if (typeof expires !== "number" || expires <= now) return undefined;
+  const ahead = ports.wallAhead();
+  if (typeof expires !== "number" || expires - ahead <= now) return undefined;
   const ticketState = list === undefined ? undefined : ticketStateOf(list);
-  return { session, leg, user, device, owner, epoch, peer, expires, ticketState };
+  return later({ session, leg, user, device, owner, epoch, peer, expires, ticketState }, -ahead);
+}
+
+/** The ticket with times that are so much later. A sealed one has those of the system's clock, for another process may open it. */
+function later(ticket: Ticket, by: number): Ticket {
+  const { expires, ticketState } = ticket;
+  if (by === 0) return ticket;
+  const moved = (time: number | undefined) => (time === undefined ? undefined : time + by);
+  const state = ticketState && {
+    ...ticketState,
+    startedAt: ticketState.startedAt + by,
+    acceptedAt: moved(ticketState.acceptedAt),
+    ringEnds: moved(ticketState.ringEnds),
+  };
+  return { ...ticket, expires: expires + by, ticketState: state };
 }
 
 /** Those of these tickets that are good, and are this user's. */

@@ -1,10 +1,12 @@
 import type { WireError } from "../../protocol/error-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
+import type { RequestOf } from "../../protocol/requests.ts";
 import type { StreamLayer } from "../../protocol/values.ts";
+import type { StreamRole } from "./stream-part.ts";
 import type { StreamSession } from "./stream-session.ts";
 
-/** What a device does with a stream. */
-export type StreamRole = "publish" | "view";
+/** What a viewer wants at most; without a field there is no limit of that kind. */
+export type LayerWish = Omit<RequestOf<"layer">, "id" | "type" | "session">;
 
 /** What watchers of a stream are told. */
 export interface StreamState {
@@ -20,6 +22,8 @@ export interface StreamEnd {
    * has ended it; unless this end has refused the first offer. Must neither throw nor call the core before it returns.
    */
   deliver(push: PushBody, now: number): void;
+  /** The client, a viewer, wants at most this of the video. */
+  prefer?(wish: LayerWish, now: number): void;
 }
 
 /** The media server of this node, as the core asks it. */

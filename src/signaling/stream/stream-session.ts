@@ -3,15 +3,7 @@ import type { RequestOf } from "../../protocol/requests.ts";
 import type { Device, Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
 import type { Session } from "../session/session.ts";
-import type { StreamRole } from "./stream-host.ts";
-
-/** Which stream a session carries, and which way. */
-export interface StreamPart {
-  readonly name: string;
-  readonly role: StreamRole;
-  /** Its client is a device that is in no directory: it counts against no limit of the protocol. */
-  readonly unlisted: boolean;
-}
+import type { StreamPart, StreamRole } from "./stream-part.ts";
 
 /** A session with the media server, as that server uses it. The client is the caller; the media server only answers. */
 export class StreamSession {

@@ -5,7 +5,8 @@ import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import { Core, type CoreOptions } from "../core.ts";
 import type { SessionRecord } from "../events.ts";
-import type { StreamHost, StreamRole, StreamState } from "./stream-host.ts";
+import type { StreamHost, StreamState } from "./stream-host.ts";
+import type { StreamRole } from "./stream-part.ts";
 import type { StreamSession } from "./stream-session.ts";
 import type { StreamServer } from "./streams.ts";
 
@@ -92,7 +93,7 @@ describe("publish and view", () => {
       ...{ offer: true, pair: 1, generation: 1, state: "active", direction: "out" },
     });
     expect(host.last).toMatchObject({ id: session, role: "publish", stream: "lobby" });
-    expect(core.stats().streams).toEqual({ publish: 1, view: 0 });
+    expect(core.stats()).toMatchObject({ sessionsPublishing: 1, sessionsViewing: 0 });
 
     alice.ask("signal", { session, pair: 1, generation: 1, description: offer });
     expect(host.of("signal")).toMatchObject([{ generation: 1, description: offer }]);
@@ -118,7 +119,7 @@ describe("publish and view", () => {
         connectedAt: sim.now - 5_000,
       },
     ]);
-    expect(core.stats()).toMatchObject({ sessionsActive: 0, streams: { publish: 0, view: 0 } });
+    expect(core.stats()).toMatchObject({ sessionsActive: 0, sessionsPublishing: 0, sessionsViewing: 0 });
   });
 
   test("the media server ends a session, and its client is told", () => {
@@ -283,7 +284,7 @@ describe("a publisher or viewer of another protocol", () => {
     );
     sim.pass(500);
     expect(carol.last("presence")).toMatchObject({ online: false, devices: [] });
-    expect(core.stats()).toMatchObject({ devices: 1, streams: { publish: 3 } });
+    expect(core.stats()).toMatchObject({ devices: 1, sessionsPublishing: 3 });
     const opened = sim.events.filter((event) => event.type === "link_opened" && event.user === "bob");
     expect(opened).toHaveLength(3);
     // It takes nobody's place, and nobody calls it.

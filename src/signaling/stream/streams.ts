@@ -1,18 +1,18 @@
 import { type Address, parseAddress } from "../../protocol/address.ts";
-import type { WireReason } from "../../protocol/end-reasons.ts";
 import { overLimit } from "../../protocol/error-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
-import type { PushBody } from "../../protocol/pushes.ts";
-import type { StreamRequest } from "../../protocol/requests.ts";
+import type { RequestOf, StreamRequest } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
-import { Device, type DeviceLink, type LinkEnd, type Outcome } from "../device.ts";
+import { Device, type LinkEnd, type Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
 import { may } from "../permissions.ts";
 import type { Identity, Ports } from "../ports.ts";
 import type { CallRequest } from "../session/ring.ts";
 import { Session } from "../session/session.ts";
 import type { SessionTable } from "../session/session-table.ts";
-import type { StreamEnd, StreamHost, StreamRole } from "./stream-host.ts";
+import type { StreamEnd, StreamHost } from "./stream-host.ts";
+import { ClientLink, ServerLink } from "./stream-links.ts";
+import type { StreamRole } from "./stream-part.ts";
 import { StreamSession } from "./stream-session.ts";
 import { StreamWatches } from "./stream-watches.ts";
 
@@ -40,9 +40,6 @@ export interface StreamClient {
   readonly guest: boolean;
 }
 
-/** How many sessions there are with the media server, by role. */
-export type StreamCounts = Readonly<Record<StreamRole, number>>;
-
 /** Who asks: a device, or the identity of who is about to be one. */
 type Asking = Pick<Device, "user" | "grants">;
 
@@ -57,9 +54,11 @@ export class Streams {
   #host: StreamHost | undefined;
   /** The sessions that are active, with their ends of the media server. */
   readonly #sessions = new Map<string, StreamSession>();
+  readonly #ends = new Map<string, StreamEnd>();
   /** Devices that are in no directory, by their users. */
   readonly #unlisted = new Map<string, Set<Device>>();
-  readonly #counts = { publish: 0, view: 0 };
+  /** Sessions with the media server, by role. */
+  readonly counts: Record<StreamRole, number> = { publish: 0, view: 0 };
 
   constructor(options: StreamsOptions) {
     this.#options = options;
@@ -80,10 +79,6 @@ export class Streams {
   /** Sessions with the media server. */
   get size(): number {
     return this.#sessions.size;
-  }
-
-  get counts(): StreamCounts {
-    return { ...this.#counts };
   }
 
   /** The media server of this node. Throws where there is one already. */
@@ -115,6 +110,16 @@ export class Streams {
     return { ok: { session: session.id } };
   }
 
+  /** A viewer chooses a layer. */
+  prefer(device: Device, request: RequestOf<"layer">, now: number): Outcome {
+    const { id: _, type: _type, session: id, ...wish } = request;
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.client !== device) return failed("no_session");
+    if (session.role !== "view") return failed("wrong_state", "only a viewer chooses a layer");
+    this.#ends.get(id)?.prefer?.(wish, now);
+    return { ok: {} };
+  }
+
   /** True when the grants permit it, or anybody may. The one place that decides, for every protocol. */
   permits(who: Asking, role: StreamRole, stream: string): boolean {
     const address: Address = { kind: "stream", name: stream };
@@ -134,7 +139,7 @@ export class Streams {
     const { role, stream, user, name, grants, guest } = client;
     const id = client.device ?? `m_${ports.random(9)}`;
     const link = new ClientLink(`l_${ports.random(12)}`, {
-      close: (why, at) => this.#leave(device, why, at),
+      kicked: (at) => this.#end(device, at),
       gone: (why) => this.#forget(device, why),
     });
     const kind = role === "publish" ? "publisher" : "viewer";
@@ -211,9 +216,11 @@ export class Streams {
 
   #join(session: Session, own: StreamSession, end: StreamEnd, now: number): void {
     this.#sessions.set(own.id, own);
-    this.#counts[own.role] += 1;
+    this.#ends.set(own.id, end);
+    this.counts[own.role] += 1;
     const link = new ServerLink(`media-${own.id}`, end, () => {
-      if (this.#sessions.delete(own.id)) this.#counts[own.role] -= 1;
+      this.#ends.delete(own.id);
+      if (this.#sessions.delete(own.id)) this.counts[own.role] -= 1;
     });
     const server = new Device({
       ...{ user: `stream:${own.stream}`, id: serverId, kind: "media", name: undefined },
@@ -224,9 +231,8 @@ export class Streams {
 
   // Unlisted devices
 
-  #leave(device: Device, why: LinkEnd, now: number): void {
-    for (const [session, leg] of this.#options.table.legsOf(device)) session.linkClosed(leg, why, now);
-    this.#forget(device, why);
+  #end(device: Device, now: number): void {
+    for (const [session, leg] of this.#options.table.legsOf(device)) session.linkClosed(leg, "kicked", now);
   }
 
   #forget(device: Device, why: LinkEnd): void {
@@ -301,68 +307,4 @@ export class StreamServer {
   changed(stream: string, now: number): void {
     this.#streams.watches.changed(stream, now);
   }
-}
-
-/** The link of the media server's end of one session. */
-class ServerLink implements DeviceLink {
-  readonly id: string;
-  state: "live" | "closed" = "live";
-  readonly #end: StreamEnd;
-  readonly #over: () => void;
-
-  constructor(id: string, end: StreamEnd, over: () => void) {
-    this.id = id;
-    this.#end = end;
-    this.#over = over;
-  }
-
-  deliver(push: PushBody, now: number): void {
-    this.#end.deliver(push, now);
-  }
-
-  reply(): void {}
-
-  close(): void {}
-
-  unbound(): void {
-    this.state = "closed";
-    this.#over();
-  }
-}
-
-/** The link of a publisher or viewer of another protocol: it lives as long as its session. */
-class ClientLink implements DeviceLink {
-  readonly id: string;
-  state: "live" | "closed" = "live";
-  readonly #host: { close(why: LinkEnd, now: number): void; gone(why: LinkEnd): void };
-  #reason: WireReason | undefined;
-
-  constructor(id: string, host: { close(why: LinkEnd, now: number): void; gone(why: LinkEnd): void }) {
-    this.id = id;
-    this.#host = host;
-  }
-
-  deliver(push: PushBody): void {
-    if (push.type === "ended") this.#reason = push.reason;
-  }
-
-  reply(): void {}
-
-  close(_why: string, now: number): void {
-    if (this.state === "closed") return;
-    this.#reason = "forbidden";
-    this.#host.close("kicked", now);
-  }
-
-  unbound(): void {
-    this.state = "closed";
-    this.#host.gone(linkEnd(this.#reason));
-  }
-}
-
-/** How the link of a device ends whose only session ends for that reason. */
-function linkEnd(reason: WireReason | undefined): LinkEnd {
-  if (reason === "forbidden") return "kicked";
-  if (reason === "replaced") return "replaced";
-  return reason === undefined || reason === "hangup" ? "client" : "expired";
 }

@@ -8,7 +8,7 @@ import { defaultRelayPorts, defaultUdpPort, type TurnOptions } from "./options.t
 import type { SelfTestResult } from "./self-test.ts";
 
 export type ToWorker =
-  | { readonly type: "revoke"; readonly user: string }
+  | { readonly type: "revoke"; readonly user: string; readonly ago: number }
   | { readonly type: "certificate"; readonly pair: CertificatePair }
   | { readonly type: "test" }
   | { readonly type: "stop" };
@@ -64,9 +64,9 @@ export async function startTurnFleet(
         results.find((result) => !result.ok) ?? { ok: true, ms: Math.max(...results.map(({ ms }) => ms)) }
       );
     },
-    revoke: (user) => {
-      first.revoke(user);
-      for (const member of members) member.post({ type: "revoke", user });
+    revoke: (user, ago = 0) => {
+      first.revoke(user, ago);
+      for (const member of members) member.post({ type: "revoke", user, ago });
     },
     useCertificate: (pair) => {
       first.useCertificate(pair);

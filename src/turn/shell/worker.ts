@@ -22,7 +22,7 @@ try {
 
 async function obey(message: ToWorker): Promise<void> {
   if (turn === undefined) return;
-  if (message.type === "revoke") turn.revoke(message.user);
+  if (message.type === "revoke") turn.revoke(message.user, message.ago);
   else if (message.type === "certificate") turn.useCertificate(message.pair);
   else if (message.type === "test") tell({ type: "tested", result: await turn.selfTest() });
   else {

@@ -58,7 +58,7 @@ export async function openTab(where: Browser | BrowserContext, address: string):
   const context =
     "newContext" in where ? await where.newContext({ viewport: { width: 1280, height: 800 } }) : where;
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(String(error.stack ?? error)));
   page.on("console", (message) => {
@@ -90,7 +90,7 @@ export async function openTab(where: Browser | BrowserContext, address: string):
 }
 
 /** Waits until the tab decodes video: 5 frames more than now. Rejects when that takes too long. */
-export async function seesVideo(tab: Tab, within = 10_000): Promise<void> {
+export async function seesVideo(tab: Tab, within = 30_000): Promise<void> {
   const before = await tab.decoded();
   const deadline = Date.now() + within;
   while ((await tab.decoded()) < before + 5) {

@@ -7,7 +7,7 @@ import type { BrowserContext, Page } from "playwright-core";
  */
 export async function clientPage(context: BrowserContext, url: string, html = "", hash = ""): Promise<Page> {
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   await page.goto(`${url}/health/live${hash}`);
   await page.setContent(`<!doctype html><title>client</title>${html}`);
   return page;

@@ -168,12 +168,66 @@ for (const runtime of ["bun", "node"] as const)
       expect(text.match(/HTTP\/1.1 200 /g)?.length).toBeGreaterThanOrEqual(20);
       expect(text).toContain("HTTP/1.1 429 ");
       expect(text.match(/HTTP\/1.1 /g)?.length).toBeLessThan(30);
-      const upgrade = await RawSocket.open(server.port);
-      upgrade.socket.write(
-        "GET /nowhere HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-      );
-      expect((await untilClosed(upgrade)).toString()).toStartWith("HTTP/1.1 429 ");
+      // Where this took more than a second, one more request is free: the one after it is not.
+      const answers: string[] = [];
+      for (let n = 0; n < 5 && !answers.at(-1)?.startsWith("HTTP/1.1 429 "); n++) {
+        const upgrade = await RawSocket.open(server.port);
+        upgrade.socket.write(
+          "GET /nowhere HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        );
+        answers.push(await upgrade.until("\r\n"));
+        upgrade.socket.destroy();
+      }
+      expect(answers.at(-1)).toStartWith("HTTP/1.1 429 ");
       await server.stop();
+    });
+  });
+
+for (const runtime of ["bun", "node"] as const)
+  describe.skipIf(findRuntime(runtime) === undefined)(`a burst within the limits, on ${runtime}`, () => {
+    let server: RunningServer;
+    beforeAll(async () => {
+      server = await startServer({ runtime });
+    });
+    afterAll(() => server.stop());
+
+    const signedIn = async (): Promise<RawSocket> => {
+      const raw = await RawSocket.upgraded(server.port, "/ws", "switchboard.v1");
+      raw.frame(1, Buffer.from(hello("mallory")));
+      await raw.until('"type":"welcome"');
+      return raw;
+    };
+
+    test("of as many large requests as may be in flight is answered, and so is what comes behind", async () => {
+      const alice = await signIn(server, "dev:alice");
+      const body = "x".repeat(16_000);
+      const sent = Array.from({ length: 64 }, () => alice.ok("send", { to: "nobody", body }));
+      await Promise.all(sent);
+      await alice.ok("status", { status: "here" });
+      alice.close();
+    });
+
+    test("of much more than that closes 4203 before it is worked off", async () => {
+      const raw = await signedIn();
+      const wide = `[${Array(2_500).fill('{"a":[1,{"b":"c"}]}').join(",")}]`;
+      for (let id = 1; id <= 100; id++)
+        raw.frame(1, Buffer.from(`{"id":${id},"type":"send","to":"nobody","body":${wide}}`));
+      expect(closeCode(await untilClosed(raw))).toBe(4203);
+      expect(raw.received.toString("latin1")).not.toContain('"re":100');
+    });
+
+    test("of small requests keeps its order, also where the client leaves at once", async () => {
+      const [alice, watcher] = [await signIn(server, "dev:alice"), await signIn(server, "dev:bob")];
+      await watcher.ok("watch", { users: ["alice"] });
+      const numbers = Array.from({ length: 60 }, (_, n) => n);
+      const sent = numbers.map((n) => alice.ok("send", { to: "bob", body: n }));
+      await Promise.all(sent);
+      for (const n of numbers) expect((await watcher.push("message")).body).toBe(n);
+      for (const n of numbers) void alice.ok("send", { to: "bob", body: n }).catch(() => {});
+      alice.close();
+      for (const n of numbers) expect((await watcher.push("message")).body).toBe(n);
+      await watcher.push("presence", { user: "alice", online: false });
+      watcher.close();
     });
   });
 

@@ -1,4 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { deriveSecret } from "../../../src/auth/credential-verifiers.ts";
 import { bindUdp } from "../../../src/net/udp.ts";
 import { TurnClient } from "../../../src/turn/shell/turn-client.ts";
@@ -101,6 +104,36 @@ describe("POST /admin/kick", () => {
     expect(outside.status).toBe(404);
     await alice.ok("status", { status: "here" });
     await server.stop();
+  });
+
+  test("outlives the server, and refuses TURN credentials as well", async () => {
+    const [admin, udpPort] = [await freePort(), await freePort()];
+    const turn = {
+      embedded: true,
+      udpPort,
+      tcpPort: 0,
+      publicAddresses: ["127.0.0.1"],
+      secret: "t".repeat(32),
+    };
+    const stateFolder = mkdtempSync(join(tmpdir(), "switchboard-state-"));
+    const config = { ...strict, stateFolder, admin: { port: admin }, turn };
+    const first = await startServer({ config });
+    const before = await token("mallory", grants);
+    const mallory = await signIn(first, before);
+    const ice = mallory.welcome.iceServers.find((one: { username?: string }) => one.username !== undefined);
+    expect((await kick(admin, { user: "mallory" })).status).toBe(200);
+    // At once after the answer.
+    await first.kill();
+    const second = await startServer({ config });
+    await expect(signIn(second, before)).rejects.toThrow("4303");
+    const relay = await turnClient(ice.username, ice.credential, udpPort);
+    await expect(relay.client.allocate()).rejects.toThrow();
+    relay.close();
+    await nextSecond();
+    const back = await signIn(second, await token("mallory", grants));
+    await back.ok("status", { status: "back" });
+    await second.stop();
+    rmSync(stateFolder, { recursive: true, force: true });
   });
 
   test.skipIf(!hasNats)("holds at every node, and at one that joins later", async () => {

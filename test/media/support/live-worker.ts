@@ -1,12 +1,12 @@
 import { connect, type Socket } from "node:net";
+import { BatchSink } from "../../../src/media/shell/batch-sink.ts";
 import {
   type MediaSocketOptions,
   type MediaSockets,
   openMediaSockets,
 } from "../../../src/media/shell/media-sockets.ts";
 import { FrameReader, frame } from "../../../src/media/transport/ice-tcp.ts";
-import { BatchSink } from "../../../src/media/shell/batch-sink.ts";
-import type { PeerTransport, TransportLimits } from "../../../src/media/transport/peer-transport.ts";
+import type { PeerTransport, TransportShared } from "../../../src/media/transport/peer-transport.ts";
 import { TransportTable } from "../../../src/media/transport/transport-table.ts";
 import { every } from "../../../src/net/clock.ts";
 import { dtlsCrypto } from "../../../src/net/dtls-crypto.ts";
@@ -16,15 +16,13 @@ import { stunCrypto } from "../../../src/net/stun-crypto.ts";
 import { bindUdp } from "../../../src/net/udp.ts";
 import { HandshakeGates } from "../../../src/wire/dtls/handshake-gate.ts";
 import type { OpenedRtp } from "../../../src/wire/srtp/receiver.ts";
+import { portable } from "./portable.ts";
 import { TestPeer, workerCertificate } from "./test-peer.ts";
 
-/** Whether these tests do without libcrypto and sendmmsg. */
-const portable = process.env.MEDIA_PORTABLE === "1";
-
-export const now = (): number => performance.now();
+const now = (): number => performance.now();
 
 /** What happened to a peer, as its worker saw it. */
-export interface Seen {
+interface Seen {
   transport: PeerTransport;
   readonly rtp: OpenedRtp[];
   readonly rtcp: Uint8Array[];
@@ -42,7 +40,7 @@ export interface LiveWorker {
 
 export async function liveWorker(
   options: Partial<MediaSocketOptions> = {},
-  limits: Partial<TransportLimits> = {},
+  shared: Partial<TransportShared> = {},
 ): Promise<LiveWorker> {
   const srtpCrypto = await openSrtpCrypto(portable);
   const batch = await openUdpBatch({ portable });
@@ -53,7 +51,7 @@ export async function liveWorker(
     iceCrypto: stunCrypto,
     gates: new HandshakeGates(),
     sink: new BatchSink(batch, () => 0),
-    limits,
+    ...shared,
   });
   const sockets = await openMediaSockets({ table, now, addresses: ["127.0.0.1"], port: 0, ...options });
   const stopTicking = every(10, () => table.tick(now()));

@@ -23,7 +23,7 @@ import {
 } from "../../../src/wire/stun/transport-address.ts";
 import { MessageWriter } from "../../../src/wire/stun/writer.ts";
 
-export const peerCertificate = generateCertificate(new Date());
+const peerCertificate = generateCertificate(new Date());
 export const workerCertificate = generateCertificate(new Date());
 
 /** How a check differs from a right one. */

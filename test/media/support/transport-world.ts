@@ -1,6 +1,10 @@
 import { DirectSink } from "../../../src/media/transport/packet-sink.ts";
 import type { MediaPath, PathOwner } from "../../../src/media/transport/path.ts";
-import type { PeerTransport, TransportLimits } from "../../../src/media/transport/peer-transport.ts";
+import type {
+  PeerTransport,
+  TransportLimits,
+  TransportShared,
+} from "../../../src/media/transport/peer-transport.ts";
 import { TransportTable } from "../../../src/media/transport/transport-table.ts";
 import { dtlsCrypto } from "../../../src/net/dtls-crypto.ts";
 import { srtpCrypto } from "../../../src/net/srtp-crypto.ts";
@@ -55,7 +59,7 @@ export class TransportWorld {
   now = 1_000;
   #ports = 5_000;
 
-  constructor(limits: Partial<TransportLimits> = {}) {
+  constructor(limits: Partial<TransportLimits> = {}, shared: Partial<TransportShared> = {}) {
     this.table = new TransportTable({
       certificate: workerCertificate,
       dtlsCrypto,
@@ -64,6 +68,7 @@ export class TransportWorld {
       gates: new HandshakeGates(),
       sink: new DirectSink(),
       limits,
+      ...shared,
     });
   }
 

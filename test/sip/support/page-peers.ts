@@ -335,7 +335,8 @@ class SipJsPeer extends Base implements Peer {
     if (uri === undefined) throw new Error("no URI");
     const ua = new UserAgent({
       uri,
-      transportOptions: { server },
+      // A busy machine may need longer than its 5 s.
+      transportOptions: { server, connectionTimeout: 30 },
       authorizationUsername: device === undefined ? user : `${user}/${device}`,
       authorizationPassword: password,
       reconnectionAttempts: 20,
@@ -370,7 +371,8 @@ class SipJsPeer extends Base implements Peer {
       },
     });
     this.#ua = ua;
-    await ua.start();
+    // A connection that does not come to be is tried again, as JsSIP does by itself; SIP.js does so only with one that was open.
+    await ua.start().catch(() => ua.reconnect());
     const registerer = new Registerer(ua);
     this.#registerer = registerer;
     await this.#register();

@@ -82,7 +82,7 @@ function watch(track: MediaStreamTrack, seen: { frames: number }): () => void {
 }
 
 /** Resolves when it holds; looks every 10 ms, for real peers follow no simulated clock. */
-export async function until(holds: () => unknown, what: string, patience = 15_000): Promise<void> {
+export async function until(holds: () => unknown, what: string, patience = 30_000): Promise<void> {
   const end = Date.now() + patience;
   while (!holds()) {
     if (Date.now() > end) throw new Error(`waited ${patience} ms for ${what}`);

@@ -22,14 +22,18 @@ export function mediaPath(): MediaPath {
       const [, , protocol, , address = "", port] = fields;
       // One way is enough, and one family is easier to relay.
       if (protocol !== "udp" || !address.includes(".")) return;
+      const entrance = await relay(address, Number(port));
+      // Cut before it was there: the candidate leads nowhere.
+      if (entrance === undefined) return;
       const relayed = [...fields];
       relayed[4] = "127.0.0.1";
-      relayed[5] = String(await relay(address, Number(port)));
+      relayed[5] = String(entrance);
       await super.addIceCandidate({ ...candidate, candidate: relayed.join(" ") });
     }
   }
 
-  async function relay(address: string, port: number): Promise<number> {
+  /** Opens a relay to that address and answers its port. */
+  async function relay(address: string, port: number): Promise<number | undefined> {
     const socket = createSocket("udp4");
     sockets.add(socket);
     let near: { address: string; port: number } | undefined;
@@ -40,8 +44,10 @@ export function mediaPath(): MediaPath {
       const to = from.port === port ? near : { address, port };
       if (to) socket.send(packet, to.port, to.address);
     });
-    await new Promise<void>((resolve) => socket.bind(0, "0.0.0.0", resolve));
-    return socket.address().port;
+    // A candidate may be on its way when the path is cut; what waits for this relay must not wait for ever then.
+    const closed = new Promise<void>((resolve) => void socket.once("close", resolve));
+    await Promise.race([closed, new Promise<void>((resolve) => socket.bind(0, "0.0.0.0", resolve))]);
+    return sockets.has(socket) ? socket.address().port : undefined;
   }
 
   const cut = () => {

@@ -1,4 +1,5 @@
 import type { Refusal, Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
+import { Backlog, type Worker } from "../../../transports/fair-queue.ts";
 import { FlowMeter, type FlowRates } from "../../../transports/flow-meter.ts";
 import { type EntryGuard, refuseEntry } from "../../../transports/transport-guard.ts";
 import type { Flow, FlowOwner } from "../flow.ts";
@@ -12,8 +13,8 @@ export interface GatewayShell extends FlowOwner {
   readonly rates: FlowRates;
 }
 
-/** Close codes (RFC 6455 §7.4.1): the usual one, and that for who floods. */
-const [normal, policyViolation] = [1000, 1008];
+/** Close codes (RFC 6455 §7.4.1): the usual one, that for who floods, and that for a fault of ours. */
+const [normal, policyViolation, internalError] = [1000, 1008, 1011];
 
 /** SIP over WebSocket (RFC 7118): a message is a frame, of text or of bytes. */
 export function socketRoute(gateway: GatewayShell, guard: EntryGuard): SocketRoute {
@@ -30,7 +31,10 @@ function full(gateway: GatewayShell): Refusal | undefined {
   return { status: 503, body: "Too many connections.", headers: { "Retry-After": "5" } };
 }
 
-class SocketFlow implements Flow, SocketHandlers {
+/** A message, or what is to be done after those before. */
+type Input = string | Uint8Array | (() => void);
+
+class SocketFlow implements Flow, SocketHandlers, Worker<Input> {
   readonly id: number;
   readonly transport = "WS";
   readonly reliable = true;
@@ -40,6 +44,7 @@ class SocketFlow implements Flow, SocketHandlers {
   readonly #guard: EntryGuard;
   readonly #socket: Socket;
   readonly #meter: FlowMeter;
+  readonly #backlog: Backlog<Input>;
   open = true;
 
   constructor(gateway: GatewayShell, guard: EntryGuard, socket: Socket) {
@@ -49,6 +54,7 @@ class SocketFlow implements Flow, SocketHandlers {
     this.#guard = guard;
     this.#socket = socket;
     this.#meter = new FlowMeter(gateway.rates, guard.now());
+    this.#backlog = new Backlog<Input>(guard.queue, this);
     guard.admission.entered(socket.client);
     gateway.opened(this);
   }
@@ -77,19 +83,37 @@ class SocketFlow implements Flow, SocketHandlers {
   }
 
   closed(): void {
-    this.#gone();
+    this.#backlog.take(() => this.#gone(), 0, this.#guard.now());
   }
 
-  #received(input: string | Uint8Array): void {
+  // Worker
+
+  perform(input: Input): void {
     if (!this.open) return;
-    if (!this.#meter.message(input.length, this.#guard.now())) {
-      this.#guard.admission.flooded(this.#socket.client, this.#guard.now());
-      this.#close(policyViolation, "too many messages");
+    if (typeof input === "function") {
+      input();
       return;
     }
     const alive = keepAlive(input);
     if (alive === "ping") this.#write(pong);
     if (alive === undefined) this.#gateway.received(input, this, (text) => this.#write(text));
+  }
+
+  flooded(): void {
+    if (!this.open) return;
+    this.#guard.admission.flooded(this.#socket.client, this.#guard.now());
+    this.#close(policyViolation, "too many messages");
+  }
+
+  failed(): void {
+    this.#close(internalError, "internal error");
+  }
+
+  #received(input: string | Uint8Array): void {
+    if (!this.open) return;
+    const now = this.#guard.now();
+    if (this.#meter.message(input.length, now)) this.#backlog.take(input, input.length, now);
+    else this.flooded();
   }
 
   #write(message: string | Uint8Array<ArrayBuffer>): void {
@@ -106,6 +130,7 @@ class SocketFlow implements Flow, SocketHandlers {
   #gone(): void {
     if (!this.open) return;
     this.open = false;
+    this.#backlog.clear();
     this.#guard.admission.left(this.#socket.client);
     this.#gateway.closed(this);
   }

@@ -1,6 +1,7 @@
 import { canonicalAddress } from "../../../net/client-address.ts";
 import type { Client } from "../../../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../../../net/tcp.ts";
+import { Backlog, type Worker } from "../../../transports/fair-queue.ts";
 import { FlowMeter } from "../../../transports/flow-meter.ts";
 import { type EntryGuard, refuseConnection } from "../../../transports/transport-guard.ts";
 import { encodeText } from "../../../wire/stun/text.ts";
@@ -26,7 +27,10 @@ export function acceptStream(
   return new StreamFlow(gateway, guard, stream, client, local);
 }
 
-class StreamFlow implements Flow, StreamHandlers {
+/** A message, or what is to be done after those before. */
+type Input = Uint8Array | (() => void);
+
+class StreamFlow implements Flow, StreamHandlers, Worker<Input> {
   readonly id: number;
   readonly transport = "TCP";
   readonly reliable = true;
@@ -37,7 +41,10 @@ class StreamFlow implements Flow, StreamHandlers {
   readonly #stream: StreamSocket;
   readonly #client: Client;
   readonly #meter: FlowMeter;
+  readonly #backlog: Backlog<Input>;
   readonly #framing = new StreamFraming();
+  /** Nothing more can be read of the stream: it closes after what waits. */
+  #unreadable = false;
   open = true;
 
   constructor(
@@ -55,6 +62,7 @@ class StreamFlow implements Flow, StreamHandlers {
     this.#stream = stream;
     this.#client = client;
     this.#meter = new FlowMeter(gateway.rates, guard.now());
+    this.#backlog = new Backlog<Input>(guard.queue, this);
     guard.admission.entered(client);
     gateway.opened(this);
   }
@@ -72,42 +80,60 @@ class StreamFlow implements Flow, StreamHandlers {
   close(): void {
     if (!this.open) return;
     this.#stream.destroy();
-    this.closed();
+    this.#gone();
   }
 
   data(bytes: Uint8Array): void {
-    if (!this.open) return;
+    if (!this.open || this.#unreadable) return;
     if (!this.#meter.bytes(bytes.length, this.#guard.now())) {
-      this.#flooded();
+      this.flooded();
       return;
     }
     const fault = this.#framing.push(bytes, {
-      message: (message) => this.#counted(() => this.#received(message)),
-      ping: () => this.#counted(() => this.#write(pongBytes)),
+      message: (message) => this.#counted(message),
+      ping: () => this.#counted(this.#pong),
     });
     if (fault === undefined) return;
-    const { head } = fault;
-    if (head !== undefined) this.#counted(() => this.#received(head));
-    this.close();
+    this.#unreadable = true;
+    if (fault.head !== undefined) this.#counted(fault.head);
+    this.#wait(() => this.close());
   }
 
   closed(): void {
+    this.#wait(() => this.#gone());
+  }
+
+  // Worker
+
+  perform(input: Input): void {
     if (!this.open) return;
-    this.open = false;
-    this.#guard.admission.left(this.#client);
-    this.#gateway.closed(this);
+    if (typeof input === "function") input();
+    else this.#gateway.received(input, this, (text) => this.#write(encodeText(text)));
+  }
+
+  flooded(): void {
+    if (!this.open) return;
+    this.#guard.admission.flooded(this.#client, this.#guard.now());
+    this.close();
+  }
+
+  failed(): void {
+    this.close();
   }
 
   /** Acts on a message, once it has been counted. */
-  #counted(act: () => void): void {
+  #counted(input: Input): void {
     if (!this.open) return;
-    if (this.#meter.framed(this.#guard.now())) act();
-    else this.#flooded();
+    if (this.#meter.framed(this.#guard.now())) this.#wait(input);
+    else this.flooded();
   }
 
-  #received(message: Uint8Array): void {
-    this.#gateway.received(message, this, (text) => this.#write(encodeText(text)));
+  #wait(input: Input): void {
+    const size = typeof input === "function" ? 0 : input.length;
+    this.#backlog.take(input, size, this.#guard.now());
   }
+
+  readonly #pong = (): void => this.#write(pongBytes);
 
   #write(bytes: Uint8Array): void {
     if (!this.open) return;
@@ -115,8 +141,11 @@ class StreamFlow implements Flow, StreamHandlers {
     if (!this.#meter.waiting(this.#stream.buffered)) this.close();
   }
 
-  #flooded(): void {
-    this.#guard.admission.flooded(this.#client, this.#guard.now());
-    this.close();
+  #gone(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.#backlog.clear();
+    this.#guard.admission.left(this.#client);
+    this.#gateway.closed(this);
   }
 }

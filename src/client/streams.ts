@@ -1,0 +1,425 @@
+import type { Push } from "../protocol/pushes.ts";
+import type {
+  Broadcast,
+  BroadcastStats,
+  Client,
+  Ended,
+  LayerWish,
+  PublishOptions,
+  StreamLayer,
+  Viewing,
+  ViewingStats,
+  ViewOptions,
+} from "./api.ts";
+import type { ClientInternals, Session } from "./client-internals.ts";
+import { dispose, Emitter } from "./emitter.ts";
+import { onAbort, SwitchboardError, toError } from "./error.ts";
+import type { SourceMedia } from "./local-media.ts";
+import type { resolveMedia } from "./media.ts";
+
+/** Who hears the pushes `stream`. */
+export type StreamListener = (push: Streamed) => void;
+
+/** What streams need of their client. */
+export interface StreamClient
+  extends Client,
+    Pick<ClientInternals, "ask" | "say" | "sessions" | "newStream" | "newPeerConnection"> {
+  readonly streamed: Set<StreamListener>;
+}
+
+/** Ms until the first attempt to come back, and at most. */
+const [firstPause, longestPause] = [300, 5_000];
+/** How long a connection may be lost before it is made anew, in ms: ICE may find another way by itself. */
+const patience = 4_000;
+/** Simulcast: the largest layer last. Rates in bit/s. */
+const simulcastLayers = [
+  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+  { rid: "f", maxBitrate: 2_500_000 },
+] as const;
+/** What no second attempt mends. */
+const final: ReadonlySet<string> = new Set([
+  "forbidden",
+  "no_media_server",
+  "unsupported",
+  "bad_request",
+  "unknown_type",
+  "incompatible",
+  "closed",
+]);
+/** Ends of a session after which its stream is not looked for again. */
+const endings: ReadonlySet<string> = new Set(["forbidden", "replaced", "incompatible"]);
+
+/** Which stream a listener follows: the server is told only when the last one goes. */
+const counted = new WeakMap<StreamListener, string>();
+
+type Streamed = Extract<Push, { type: "stream" }>;
+type State = "waiting" | "connecting" | "live" | "reconnecting" | "ended";
+
+/** Publishes a stream until it is stopped, and comes back by itself where the connection breaks. */
+export async function publish(
+  client: StreamClient,
+  name: string,
+  options: PublishOptions = {},
+  resolve: typeof resolveMedia,
+): Promise<Broadcast> {
+  return new PublishedStream(client, name, options, await resolve(options.media, options.signal));
+}
+
+/** Views a stream: waits for one that isn't live yet, and comes back by itself. */
+export function view(client: StreamClient, name: string, options: ViewOptions = {}): Viewing {
+  return new ViewedStream(client, name, options);
+}
+
+/** One end of a stream: its session with the media server, and the connection of that. */
+abstract class StreamEnd extends Emitter<object> implements Session {
+  readonly stream: string;
+  state: State = "connecting";
+  viewers = 0;
+  layers: readonly StreamLayer[] = [];
+  /** Why it isn't live, as far as that is known. */
+  error: SwitchboardError | undefined;
+  ticket?: string | undefined;
+  readonly lasting = false;
+  pc: RTCPeerConnection | undefined;
+  protected readonly client: StreamClient;
+  #session: string | undefined;
+  #pause = firstPause;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #wasLive = false;
+  readonly #off: (() => void)[] = [];
+
+  constructor(client: StreamClient, name: string, signal: AbortSignal | undefined) {
+    super();
+    this.client = client;
+    this.stream = name.replace(/^stream:/, "");
+    const listener: StreamListener = ({ name, live, viewers, layers }) => {
+      if (name !== this.stream) return;
+      this.viewers = viewers;
+      this.layers = layers;
+      this.told(live);
+      this.changed();
+    };
+    counted.set(listener, this.stream);
+    client.streamed.add(listener);
+    let online = client.state === "online";
+    this.#off.push(
+      () => client.streamed.delete(listener),
+      client.on("change", () => {
+        const now = client.state === "online";
+        if (now && !online) this.#watch();
+        online = now;
+        if (client.state === "closed") this.over({ reason: "closed" });
+      }),
+    );
+    this.#watch();
+    this.#off.push(onAbort(signal, () => void this.stop()));
+  }
+
+  /** The stream is live or not, as the server says. */
+  protected told(_live: boolean): void {}
+
+  /** Adds what the offer is to have. */
+  protected abstract prepare(pc: RTCPeerConnection): void;
+  protected abstract readonly request: "publish" | "view";
+
+  /** Connects, or tries again in a while. */
+  protected async connect(): Promise<void> {
+    if (this.state === "ended" || this.#session !== undefined) return;
+    this.#stopTimer();
+    const attempt = new AbortController();
+    void this.ended.then(() => attempt.abort());
+    try {
+      const { session } = await this.client.ask(
+        this.request,
+        { to: `stream:${this.stream}` },
+        { signal: attempt.signal, done: ({ session }) => this.#begin(session) },
+      );
+      if (this.#session !== session) return;
+      await this.#offer(session, 1, false);
+    } catch (error) {
+      this.#failed(toError(error, "negotiation_failed"));
+    }
+  }
+
+  push(push: Push): void {
+    if (push.type === "signal" && push.description) void this.#answered(push.description.sdp);
+    else if (push.type === "signal" && push.refused)
+      this.#failed(new SwitchboardError("incompatible", push.refused.reason));
+    else if (push.type === "ended") {
+      this.#leave();
+      if (endings.has(push.reason))
+        this.over({ reason: push.reason, ...(push.detail && { detail: push.detail }) });
+      else this.#failed(new SwitchboardError("closed", push.detail ?? push.reason, true));
+    }
+  }
+
+  /** Ends it at this end. */
+  over(ended: Ended): void {
+    if (this.state === "ended") return;
+    // The server has forgotten the session, but not the stream.
+    if (ended.reason === "lost") {
+      this.#leave();
+      this.#failed(new SwitchboardError("closed", "lost", true));
+      return;
+    }
+    this.state = "ended";
+    this.#stopTimer();
+    this.#leave();
+    for (const off of this.#off) off();
+    this.closing();
+    if (![...this.client.streamed].some((listener) => counted.get(listener) === this.stream))
+      void this.client.say("unwatch", { users: undefined, streams: [this.stream] });
+    this.finish(ended);
+  }
+
+  protected closing(): void {}
+
+  async stop(): Promise<void> {
+    const session = this.#session;
+    this.over({ reason: "hangup" });
+    if (session !== undefined) await this.client.say("hangup", { session });
+  }
+
+  [dispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #watch(): void {
+    void this.client.say("watch", { users: undefined, streams: [this.stream] });
+  }
+
+  #begin(session: string): void {
+    if (this.state === "ended") {
+      void this.client.say("hangup", { session });
+      return;
+    }
+    this.#session = session;
+    this.client.sessions.enter(session, this);
+    const pc = this.client.newPeerConnection(this as never);
+    this.pc = pc;
+    pc.addEventListener("connectionstatechange", () => {
+      if (this.pc === pc) this.#connection(pc);
+    });
+    this.prepare(pc);
+  }
+
+  async #offer(session: string, generation: number, iceRestart: boolean): Promise<void> {
+    const { pc } = this;
+    if (!pc) return;
+    await pc.setLocalDescription(await pc.createOffer({ iceRestart }));
+    const sdp = pc.localDescription?.sdp ?? "";
+    await this.client.ask("signal", { session, pair: 1, generation, description: { type: "offer", sdp } });
+  }
+
+  async #answered(sdp: string): Promise<void> {
+    const { pc } = this;
+    if (pc?.signalingState !== "have-local-offer") return;
+    await pc.setRemoteDescription({ type: "answer", sdp }).catch((error) => {
+      this.#failed(toError(error, "negotiation_failed"));
+    });
+  }
+
+  #connection(pc: RTCPeerConnection): void {
+    const { connectionState: state } = pc;
+    if (state === "connected") {
+      this.#pause = firstPause;
+      this.#wasLive = true;
+      this.#stopTimer();
+      this.error = undefined;
+      this.#become("live");
+    } else if (state === "failed") this.#anew();
+    else if (state === "disconnected") {
+      this.#become("reconnecting");
+      this.#timer ??= setTimeout(() => this.#anew(), patience);
+    }
+  }
+
+  /** Gives the session up, and begins another one. */
+  #anew(): void {
+    const session = this.#session;
+    this.#leave();
+    if (session !== undefined) void this.client.say("hangup", { session });
+    this.#become("reconnecting");
+    void this.connect();
+  }
+
+  #failed(error: SwitchboardError): void {
+    if (this.state === "ended") return;
+    this.#leave();
+    this.error = error;
+    if (final.has(error.code) && !error.temporary) {
+      this.over({ reason: error.code === "forbidden" ? "forbidden" : "failed", error });
+      return;
+    }
+    const waits = error.code === "not_live";
+    this.#become(waits ? "waiting" : this.#wasLive ? "reconnecting" : "connecting");
+    // The push `stream` says when it is live; the timer is for when that is lost.
+    const pause = waits ? longestPause : Math.max(error.retryAfter ?? 0, this.#pause * (0.5 + Math.random()));
+    this.#pause = Math.min(longestPause, this.#pause * 2);
+    this.#stopTimer();
+    this.#timer = setTimeout(() => void this.connect(), pause);
+  }
+
+  #become(state: State): void {
+    if (this.state === "ended") return;
+    this.state = state;
+    this.changed();
+  }
+
+  #leave(): void {
+    this.#stopTimer();
+    this.client.sessions.leave(this.#session, this);
+    this.#session = undefined;
+    const { pc } = this;
+    this.pc = undefined;
+    pc?.close();
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** The session, while there is one. */
+  protected get session(): string | undefined {
+    return this.#session;
+  }
+}
+
+class PublishedStream extends StreamEnd implements Broadcast {
+  protected readonly request = "publish";
+  media: SourceMedia | undefined;
+  #owned: boolean;
+  readonly #options: PublishOptions;
+  #unfollow: (() => void) | undefined;
+
+  constructor(
+    client: StreamClient,
+    name: string,
+    options: PublishOptions,
+    { media, owned }: { readonly media: SourceMedia | undefined; readonly owned: boolean },
+  ) {
+    super(client, name, options.signal);
+    this.#options = options;
+    this.media = media;
+    this.#owned = owned;
+    this.#unfollow = media?.on("change", () => this.#replace());
+    void this.connect();
+  }
+
+  protected prepare(pc: RTCPeerConnection): void {
+    const { simulcast = false, codecs = [] } = this.#options;
+    for (const kind of ["audio", "video"] as const) {
+      const track = this.media?.track(kind);
+      if (!track) continue;
+      const encodings = simulcast && kind === "video" ? { sendEncodings: [...simulcastLayers] } : {};
+      const transceiver = pc.addTransceiver(track, { direction: "sendonly", ...encodings });
+      if (kind === "video" && codecs.length > 0) prefer(transceiver, codecs);
+    }
+  }
+
+  /** Sends the tracks that the media has now. */
+  #replace(): void {
+    for (const { sender } of this.pc?.getTransceivers() ?? []) {
+      const kind = sender.track?.kind;
+      const track = this.media?.track(kind === "audio" ? "audio" : "video");
+      if (track && sender.track !== track) void sender.replaceTrack(track).catch(() => {});
+    }
+    this.changed();
+  }
+
+  protected override closing(): void {
+    this.#unfollow?.();
+    if (this.#owned) this.media?.stop();
+  }
+
+  async stats(): Promise<BroadcastStats> {
+    const layers: { rid: string; height?: number; bitrate?: number; framesPerSecond?: number }[] = [];
+    let [rtt, loss]: (number | undefined)[] = [];
+    for (const report of (await this.pc?.getStats())?.values() ?? []) {
+      if (report.type === "outbound-rtp" && report.kind === "video")
+        layers.push({
+          rid: report.rid ?? "",
+          height: report.frameHeight,
+          bitrate: report.targetBitrate,
+          framesPerSecond: report.framesPerSecond,
+        });
+      if (report.type !== "remote-inbound-rtp") continue;
+      rtt = report.roundTripTime * 1_000;
+      loss = Math.max(loss ?? 0, report.fractionLost ?? 0);
+    }
+    return { layers, rtt, loss };
+  }
+}
+
+class ViewedStream extends StreamEnd implements Viewing {
+  protected readonly request = "view";
+  readonly remote: MediaStream;
+  readonly #options: ViewOptions;
+  #wish: LayerWish = {};
+
+  constructor(client: StreamClient, name: string, options: ViewOptions) {
+    super(client, name, options.signal);
+    this.#options = options;
+    this.remote = client.newStream();
+    void this.connect();
+  }
+
+  protected override told(live: boolean): void {
+    if (live && this.session === undefined) void this.connect();
+  }
+
+  protected prepare(pc: RTCPeerConnection): void {
+    const { audio = true, video = true } = this.#options;
+    for (const track of this.remote.getTracks()) this.remote.removeTrack(track);
+    pc.addEventListener("track", ({ track }) => {
+      this.remote.addTrack(track);
+      this.changed();
+    });
+    if (audio) pc.addTransceiver("audio", { direction: "recvonly" });
+    if (video) pc.addTransceiver("video", { direction: "recvonly" });
+    pc.addEventListener("connectionstatechange", () => {
+      if (pc.connectionState === "connected" && Object.keys(this.#wish).length > 0)
+        void this.prefer(this.#wish);
+    });
+  }
+
+  async prefer(wish: LayerWish): Promise<void> {
+    this.#wish = wish;
+    const { session } = this;
+    if (session !== undefined) await this.client.ask("layer", { ...wish, session });
+  }
+
+  async stats(): Promise<ViewingStats> {
+    let stats: ViewingStats = {};
+    for (const report of (await this.pc?.getStats())?.values() ?? []) {
+      if (report.type === "inbound-rtp" && report.kind === "video") {
+        const {
+          frameHeight: height,
+          framesPerSecond,
+          jitterBufferDelay = 0,
+          jitterBufferEmittedCount = 0,
+        } = report;
+        const buffered =
+          jitterBufferEmittedCount > 0 ? (jitterBufferDelay / jitterBufferEmittedCount) * 1_000 : undefined;
+        const { packetsLost: lost = 0, packetsReceived: received = 0 } = report;
+        stats = { ...stats, height, framesPerSecond, buffered, loss: lost / Math.max(1, lost + received) };
+      }
+      if (report.type === "candidate-pair" && report.nominated && report.currentRoundTripTime !== undefined)
+        stats = { ...stats, rtt: report.currentRoundTripTime * 1_000 };
+    }
+    return stats;
+  }
+}
+
+/** Puts these codecs first; the others follow. */
+function prefer(transceiver: RTCRtpTransceiver, codecs: readonly string[]): void {
+  const { codecs: known } = globalThis.RTCRtpSender?.getCapabilities?.("video") ?? { codecs: [] };
+  const rank = ({ mimeType }: { readonly mimeType: string }): number => {
+    const at = codecs.findIndex((name) => mimeType.toLowerCase() === `video/${name.toLowerCase()}`);
+    return at < 0 ? codecs.length : at;
+  };
+  if (known.length > 0)
+    transceiver.setCodecPreferences?.([...known].sort((one, other) => rank(one) - rank(other)));
+}

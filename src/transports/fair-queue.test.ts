@@ -1,0 +1,142 @@
+import { describe, expect, test } from "bun:test";
+import { Backlog, FairQueue, type Worker } from "./fair-queue.ts";
+
+/** An event loop whose turns are taken by hand. Each message takes `cost` ms. */
+class Loop {
+  time = 0;
+  readonly faults: unknown[] = [];
+  floods = 0;
+  #tasks: (() => void)[] = [];
+
+  next(task: () => void): void {
+    this.#tasks.push(task);
+  }
+
+  clock(): number {
+    return this.time;
+  }
+
+  flooded(): void {
+    this.floods += 1;
+  }
+
+  fault(_where: string, error: unknown): void {
+    this.faults.push(error);
+  }
+
+  /** False when nothing was to be done. */
+  turn(): boolean {
+    const tasks = this.#tasks;
+    this.#tasks = [];
+    for (const task of tasks) task();
+    return tasks.length > 0;
+  }
+}
+
+const large = 65_536;
+
+function start({ cost = 1, most = {} }: { cost?: number; most?: { each?: number; all?: number } } = {}) {
+  const loop = new Loop();
+  const queue = new FairQueue(loop, { each: 100 * large, all: 100 * large, ...most });
+  const done: string[] = [];
+  const connect = (name: string, broken = false) => {
+    const worker: Worker<string> = {
+      perform: (message) => {
+        loop.time += cost;
+        if (broken && message !== "0") throw new Error(message);
+        done.push(`${name}${message}`);
+      },
+      flooded: () => void done.push(`${name} flooded`),
+      failed: () => void done.push(`${name} failed`),
+    };
+    const backlog = new Backlog(queue, worker);
+    return (count: number, size = large, now = 0) => {
+      for (let n = 0; n < count; n++) backlog.take(`${n}`, size, now);
+      return backlog;
+    };
+  };
+  return { loop, queue, done, connect };
+}
+
+describe("what a connection sends", () => {
+  test("is acted on as it comes, within a modest rate", () => {
+    const { loop, done, connect } = start();
+    const alice = connect("a");
+    for (let now = 0; now < 10_000; now += 10) alice(1, 500, now);
+    alice(20, 500, 10_000);
+    expect(done).toHaveLength(1_020);
+    expect(loop.turn()).toBe(false);
+  });
+
+  test("waits beyond that, and each turn does some of it, in order", () => {
+    const { loop, queue, done, connect } = start();
+    connect("m")(4);
+    expect(done).toEqual(["m0"]);
+    for (const next of ["m1", "m2", "m3"]) {
+      expect(loop.turn()).toBe(true);
+      expect(done.at(-1)).toBe(next);
+    }
+    expect([loop.turn(), queue.bytes]).toEqual([false, 0]);
+  });
+
+  test("a turn takes as many small messages as fit in a millisecond", () => {
+    const { loop, done, connect } = start({ cost: 0.1 });
+    connect("m")(100, 0);
+    const direct = done.length;
+    loop.turn();
+    expect(done.length - direct).toBe(10);
+  });
+
+  test("keeps its order when the rate allows more again", () => {
+    const { loop, done, connect } = start();
+    const mallory = connect("m");
+    mallory(3);
+    mallory(1, 1, 60_000);
+    while (loop.turn());
+    expect(done).toEqual(["m0", "m1", "m2", "m0"]);
+  });
+});
+
+test("connections take turns, and who sends little waits for none of them", () => {
+  const { loop, done, connect } = start();
+  connect("m")(4);
+  connect("n")(3);
+  connect("a")(1, 100);
+  expect(done).toEqual(["m0", "n0", "a0"]);
+  while (loop.turn());
+  expect(done.slice(3)).toEqual(["m1", "n1", "m2", "n2", "m3"]);
+});
+
+test("a closed connection's messages are forgotten", () => {
+  const { loop, queue, done, connect } = start();
+  connect("m")(10).clear();
+  expect(queue.bytes).toBe(0);
+  while (loop.turn());
+  expect(done).toEqual(["m0"]);
+});
+
+test("a message that breaks something costs its connection, and nobody else", () => {
+  const { loop, done, connect } = start();
+  connect("m", true)(3);
+  connect("a")(3);
+  while (loop.turn());
+  expect(done).toEqual(["m0", "a0", "m failed", "a1", "a2"]);
+  expect(loop.faults).toHaveLength(1);
+});
+
+test("a connection of which too much waits is closed", () => {
+  const { loop, queue, done, connect } = start({ most: { each: 5 * large } });
+  connect("m")(6);
+  expect([done, queue.bytes, loop.floods]).toEqual([["m0", "m flooded"], 0, 1]);
+});
+
+test("where too much of all waits, the connection that has most waiting is closed", () => {
+  const { loop, queue, done, connect } = start({ most: { all: 10 * large } });
+  connect("a")(3);
+  connect("m")(9);
+  expect(queue.bytes).toBeLessThanOrEqual(10 * large);
+  expect(loop.floods).toBe(1);
+  expect(done).toEqual(["a0", "m0", "m flooded"]);
+  while (loop.turn());
+  expect(done.slice(3)).toEqual(["a1", "a2"]);
+});

@@ -1,0 +1,176 @@
+import { Rate } from "../shared/token-bucket.ts";
+
+/** What a message costs beside its bytes, in bytes. */
+const messageCost = 1_024;
+/** What a connection may have done as it comes, in bytes a second and at once. The rest waits for the next turn of the event loop. */
+const [directPerSecond, directBurst] = [4_194_304, 32_768];
+/** How long each turn of the event loop works on what waits. ms */
+const slice = 1;
+/**
+ * Bytes that may wait: of one connection, and of all together. A client that keeps to `requestsInFlight` has about a MiB without a reply at
+ * most, for a request that waits has no reply.
+ */
+const mostWaiting: Most = { each: 1_572_864, all: 67_108_864 };
+
+interface Most {
+  readonly each: number;
+  readonly all: number;
+}
+
+/** What stands behind a {@link Backlog}: a connection. */
+export interface Worker<Message> {
+  perform(message: Message): void;
+  /** More waits than may: close it. */
+  flooded(): void;
+  /** `perform` threw: close it. */
+  failed(): void;
+}
+
+/** The platform's event loop. */
+export interface EventLoop {
+  /** Runs the task in the next turn, after what has come meanwhile. */
+  next(task: () => void): void;
+  /** Milliseconds, with their fractions. */
+  clock(): number;
+  /** A connection is about to be closed, for too much of it waits. */
+  flooded(): void;
+  /** Reports a fault of ours. */
+  fault(where: string, error: unknown): void;
+}
+
+/**
+ * Shares the event loop among connections. What a connection sends within a modest rate is acted on as it comes. The rest waits, and each
+ * turn works on it for about a millisecond, one message of each connection after the other. So a connection that brings much at
+ * once delays its own messages, and those of others hardly. It is closed where too much of it waits, and so is whoever has most waiting
+ * where all together have too much.
+ */
+export class FairQueue {
+  readonly rate = new Rate(directPerSecond, directBurst);
+  readonly #loop: EventLoop;
+  readonly #most: Most;
+  /** Those with something waiting, the next one first. */
+  readonly #backlogs = new Set<Backlog<unknown>>();
+  #bytes = 0;
+  #scheduled = false;
+
+  constructor(loop: EventLoop, most = mostWaiting) {
+    this.#loop = loop;
+    this.#most = most;
+  }
+
+  /** Bytes that wait, and what their messages cost beside them. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** So much more, or less, waits in this backlog. */
+  changed(backlog: Backlog<unknown>, by: number): void {
+    this.#bytes += by;
+    if (backlog.bytes === 0) this.#backlogs.delete(backlog);
+    else this.#backlogs.add(backlog);
+    const over = backlog.bytes > this.#most.each;
+    const flooding = over ? backlog : this.#bytes > this.#most.all ? this.#largest() : undefined;
+    if (flooding !== undefined) {
+      this.#loop.flooded();
+      flooding.flooded();
+    }
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#backlogs.size === 0) return;
+    this.#scheduled = true;
+    this.#loop.next(() => this.#work());
+  }
+
+  #work(): void {
+    const end = this.#loop.clock() + slice;
+    for (const backlog of this.#backlogs) {
+      // What goes on waiting goes behind the others.
+      this.#backlogs.delete(backlog);
+      try {
+        backlog.step();
+      } catch (error) {
+        this.#loop.fault("connection", error);
+        backlog.failed();
+      }
+      if (this.#loop.clock() >= end) break;
+    }
+    this.#scheduled = false;
+    this.#schedule();
+  }
+
+  #largest(): Backlog<unknown> | undefined {
+    let largest: Backlog<unknown> | undefined;
+    for (const backlog of this.#backlogs)
+      if (largest === undefined || backlog.bytes > largest.bytes) largest = backlog;
+    return largest;
+  }
+}
+
+/** The messages of one connection, in their order. There is one for each connection: most of the time it holds nothing. */
+export class Backlog<Message> {
+  readonly #queue: FairQueue;
+  readonly #worker: Worker<Message>;
+  /** When the connection will again be allowed a whole burst. */
+  #fullAt = 0;
+  #waiting: { readonly message: Message; readonly cost: number }[] | undefined;
+  #bytes = 0;
+
+  constructor(queue: FairQueue, worker: Worker<Message>) {
+    this.#queue = queue;
+    this.#worker = worker;
+  }
+
+  /** What waits. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Performs the message of that size now, or when its turn comes. */
+  take(message: Message, size: number, now: number): void {
+    const cost = size + messageCost;
+    if (this.#waiting === undefined) {
+      const after = this.#queue.rate.take(this.#fullAt, now, cost);
+      if (after !== undefined) {
+        this.#fullAt = after;
+        this.#worker.perform(message);
+        return;
+      }
+      this.#waiting = [];
+    }
+    this.#waiting.push({ message, cost });
+    this.#bytes += cost;
+    this.#queue.changed(this, cost);
+  }
+
+  /** Forgets what waits. */
+  clear(): void {
+    const bytes = this.#bytes;
+    this.#waiting = undefined;
+    this.#bytes = 0;
+    if (bytes > 0) this.#queue.changed(this, -bytes);
+  }
+
+  // For the queue
+
+  /** Performs the first message that waits. */
+  step(): void {
+    const next = this.#waiting?.shift();
+    if (next === undefined) return;
+    if (this.#waiting?.length === 0) this.#waiting = undefined;
+    this.#bytes -= next.cost;
+    this.#queue.changed(this, -next.cost);
+    this.#worker.perform(next.message);
+  }
+
+  flooded(): void {
+    this.clear();
+    this.#worker.flooded();
+  }
+
+  failed(): void {
+    this.clear();
+    this.#worker.failed();
+  }
+}
