@@ -118,5 +118,7 @@ export interface WorkerReport {
   readonly packetsPerSecond: number;
   /** How late the worker's timers are, at the 99th percentile of the last half second. ms */
   readonly lag: number;
+  /** What seals packets by now: `node:crypto` from the first time on that libcrypto computed something else. */
+  readonly crypto?: string;
   readonly counters: Readonly<Record<string, number>>;
 }

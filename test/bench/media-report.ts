@@ -20,7 +20,7 @@ const kilobytes = (value: number) => `${(value / 1_024).toFixed(0)} KB`;
 
 /** The figures as Markdown: medians of the runs, and the least and most in brackets. */
 export function mediaReport(figures: MediaFigures, size: MediaBenchSize): string {
-  const { limit, flatOut, paced, many, joins, firstFrame } = figures;
+  const { limit, flatOut, paced, many, joins, datachannel, firstFrame } = figures;
   const reference = limit === undefined ? undefined : median(limit.sendmmsg, "cpu");
   const times = (runs: readonly Figures[]) =>
     reference === undefined ? "" : `${(median(runs, "cpu") / reference).toFixed(2)} ×`;
@@ -37,6 +37,7 @@ export function mediaReport(figures: MediaFigures, size: MediaBenchSize): string
   const [viewers, stall] = [median(paced.gso, "viewers"), median(many, "lag")];
   const rate = median(joins.gso, "joins");
   const memory = median(joins.gso, "memory");
+  const cost = median(joins.gso, "cpu") / median(datachannel, "cpu");
   const [p50, p99] = [median(firstFrame, "p50"), median(firstFrame, "p99")];
   return [
     `${new Date().toISOString().slice(0, 10)}, ${machine()}. Medians of ${size.runs} runs in turns (least–most).`,
@@ -71,10 +72,9 @@ export function mediaReport(figures: MediaFigures, size: MediaBenchSize): string
     "",
     "| | joins/s | CPU of a join | memory of a viewer |",
     "|---|---|---|---|",
-    ...(["portable", "gso"] as const).map(
-      (way) =>
-        `| ${titles[way]} | ${cell(joins[way], "joins", count)} | ${cell(joins[way], "cpu", (value) => `${count(value)} µs`)} | ${cell(joins[way], "memory", kilobytes)} |`,
-    ),
+    joinRow(titles.portable, joins.portable),
+    joinRow(titles.gso, joins.gso),
+    joinRow("node-datachannel on Node, with SDP", datachannel),
     "",
     `First packet of a picture after a viewer's first step: p50 ${cell(firstFrame, "p50", ms)}, p99 ${cell(firstFrame, "p99", ms)}.`,
     "",
@@ -84,6 +84,7 @@ export function mediaReport(figures: MediaFigures, size: MediaBenchSize): string
     ...reached("paced", "paced"),
     verdict(`viewers of one core at 75 % ≥ 1,000: ${count(viewers)}`, viewers >= 1_000),
     verdict(`stall p99 < 20 ms with ${count(size.many)} viewers: ${ms(stall)}`, stall < 20),
+    verdict(`CPU of a join ≤ 0.6 × node-datachannel: ${cost.toFixed(2)} ×`, cost <= 0.6),
     verdict(`joins/s ≥ 800: ${count(rate)}`, rate >= 800),
     verdict(`memory of a viewer ≤ 40 KB: ${kilobytes(memory)}`, memory <= 40 * 1_024),
     verdict(`first frame p50 ≤ 120 ms, p99 ≤ 400 ms: ${ms(p50)}, ${ms(p99)}`, p50 <= 120 && p99 <= 400),
@@ -96,6 +97,15 @@ function viewerRow(title: string, runs: readonly Figures[]): string {
     cell(runs, "packetsPerViewer", count),
     cell(runs, "viewers", count),
     cell(runs, "lag", ms),
+  ];
+  return `| ${[title, ...cells].join(" | ")} |`;
+}
+
+function joinRow(title: string, runs: readonly Figures[]): string {
+  const cells = [
+    cell(runs, "joins", count),
+    cell(runs, "cpu", (value) => `${count(value)} µs`),
+    cell(runs, "memory", kilobytes),
   ];
   return `| ${[title, ...cells].join(" | ")} |`;
 }

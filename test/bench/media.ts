@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../support/free-port.ts";
 import { owned } from "./bench-process.ts";
+import { datachannelJoins } from "./datachannel-joins.ts";
 import type { FanJob } from "./media-fan.ts";
 import { firstFrame, joins, live, type Way, ways } from "./media-live.ts";
 import type { Figures } from "./scenarios.ts";
@@ -35,6 +36,8 @@ export interface MediaFigures {
   readonly paced: Readonly<Record<Way, readonly Figures[]>>;
   readonly many: readonly Figures[];
   readonly joins: Readonly<Record<Way, readonly Figures[]>>;
+  /** The same at node-datachannel. */
+  readonly datachannel: readonly Figures[];
   readonly firstFrame: readonly Figures[];
 }
 
@@ -51,6 +54,7 @@ export async function benchMedia(size: MediaBenchSize): Promise<MediaFigures> {
       paced: byWay(),
       many: [] as Figures[],
       joins: byWay(),
+      datachannel: [] as Figures[],
       firstFrame: [] as Figures[],
     },
   };
@@ -75,6 +79,7 @@ export async function benchMedia(size: MediaBenchSize): Promise<MediaFigures> {
       note("many", figures.many, await live("gso", size.many, size.paced));
       for (const way of ["portable", "gso"] as const)
         note(`joins ${way}`, figures.joins[way], await joins(way, size.joins));
+      note("joins node-datachannel", figures.datachannel, await datachannelJoins(size.joins));
       note("first frame", figures.firstFrame, await firstFrame("gso", size.firstFrames));
     }
   } finally {

@@ -26,11 +26,18 @@ const [lagOfShedding, lagOfRefusing] = [40, 100];
 /** The share of the packet budget up to which viewers are taken. */
 const fullAt = 0.9;
 
+/** What seals packets by now, and what was counted of sending them. */
+interface Sending {
+  sealing(): string;
+  counters(): Record<string, number>;
+}
+
 /** One media worker: its sockets, its peers, and the streams between them. */
 export class MediaHost {
   readonly #options: WorkerOptions;
   readonly #tell: (message: FromWorker) => void;
   readonly #table: TransportTable;
+  readonly #sending: Sending;
   readonly #streams = new Map<string, Stream>();
   readonly #peers = new Map<number, HostedPeer>();
   readonly #lag = new LagMeter(tickInterval);
@@ -63,7 +70,11 @@ export class MediaHost {
       gates: new HandshakeGates(),
       sink: new BatchSink(batch, () => busy.read()),
     });
-    const host = new MediaHost(options, tell, table);
+    const host = new MediaHost(options, tell, table, {
+      sealing: () => srtpCrypto.name,
+      counters: () =>
+        Object.fromEntries(Object.entries(batch.counters).map(([name, value]) => [`udp_${name}`, value])),
+    });
     const sockets = await openMediaSockets({ table, now, addresses: options.listen, port: options.port });
     host.#sockets = sockets;
     if (options.relay !== "") await host.#relay.listen(options.relay);
@@ -78,7 +89,13 @@ export class MediaHost {
     return host;
   }
 
-  private constructor(options: WorkerOptions, tell: (message: FromWorker) => void, table: TransportTable) {
+  private constructor(
+    options: WorkerOptions,
+    tell: (message: FromWorker) => void,
+    table: TransportTable,
+    sending: Sending,
+  ) {
+    this.#sending = sending;
     this.#options = options;
     this.#tell = tell;
     this.#table = table;
@@ -274,6 +291,7 @@ export class MediaHost {
         viewers: this.#peers.size - this.#publishers,
         packetsPerSecond: this.#packetsPerSecond,
         lag: this.#recentLag,
+        crypto: this.#sending.sealing(),
         counters: this.#counters(),
       },
     });
@@ -290,7 +308,7 @@ export class MediaHost {
   }
 
   #counters(): Record<string, number> {
-    const counters: Record<string, number> = { forwarded: this.#forwarded };
+    const counters: Record<string, number> = { forwarded: this.#forwarded, ...this.#sending.counters() };
     for (const stream of this.#streams.values())
       for (const [name, count] of Object.entries(stream.counters))
         if (name !== "forwarded") counters[name] = (counters[name] ?? 0) + count;
