@@ -87,7 +87,8 @@ export async function live(way: Way, viewers: number, seconds: number): Promise<
   const feedback = setInterval(() => {
     for (const end = next + viewers / 100; next < end; next++) all[next % viewers]?.feedback();
   }, 10);
-  await sleep(2);
+  // Until each has found its layer.
+  await sleep(5);
   const lag: number[] = [];
   const reading = setInterval(() => lag.push(worker.report.lag), 500);
   const before = { cpu: cpu(pid), packets: packetsOf(all), at: performance.now() };
