@@ -54,6 +54,8 @@ const onDemand = new Set(["firefox"]);
 const folders = [...new Set(files.map((path) => path.split("/")[1]))];
 const runs = new Map(folders.map((name) => [name, () => onBun(name, [`./test/${name}/`])]));
 runs.set("check", async () => one(await finished(process.execPath, ["scripts/check.mjs"])));
+// The media server once more, without what only some systems have.
+runs.set("media-portable", () => onBun("media-portable", ["./test/media/"], { MEDIA_PORTABLE: "1" }));
 runs.set("unit", () => onBun("unit", ["src"]));
 runs.set("node", () => onNode(files.filter(isPortable)));
 
@@ -93,12 +95,12 @@ if (process.env.CI === "true" && total.skipped > 0) {
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 
-function onBun(name, paths) {
+function onBun(name, paths, env = {}) {
   const report = join(results, `${name}.xml`);
   const flags = ["--timeout=60000", "--reporter=junit", `--reporter-outfile=${report}`];
   const lanes = traits[name]?.lanes;
   if (lanes !== undefined) flags.push(`--parallel=${lanes}`);
-  return counted(report, bun, ["test", ...flags, ...paths]);
+  return counted(report, bun, ["test", ...flags, ...paths], env);
 }
 
 /** Tests that are written on node:test run on Node too. */
@@ -115,8 +117,8 @@ function onNode(paths) {
   return counted(report, node, [...flags, ...reporters, ...junit, ...paths]);
 }
 
-async function counted(report, program, args) {
-  const { status, output } = await finished(program, args);
+async function counted(report, program, args, env) {
+  const { status, output } = await finished(program, args, env);
   const text = existsSync(report) ? readFileSync(report, "utf8") : "";
   const count = (tag) => text.match(new RegExp(`<${tag}[ />]`, "g"))?.length ?? 0;
   const skipped = count("skipped");
@@ -128,13 +130,13 @@ async function counted(report, program, args) {
 }
 
 /** Runs a program to its end, or to the end of its time, and keeps what it prints: two suites must not speak at once. */
-function finished(program, args) {
+function finished(program, args, env = {}) {
   return new Promise((resolve) => {
     const options = {
       cwd: root,
       stdio: ["ignore", "pipe", "pipe"],
       // Node starts in half the time where what it has compiled once is kept.
-      env: { ...process.env, NODE_COMPILE_CACHE: `${root}.cache/node-compiled` },
+      env: { ...process.env, NODE_COMPILE_CACHE: `${root}.cache/node-compiled`, ...env },
       timeout: suiteTimeout,
       killSignal: "SIGKILL",
     };

@@ -47,6 +47,8 @@ export interface WorkerOptions {
   readonly port: number;
   /** Takes neither libcrypto nor sendmmsg. */
   readonly portable: boolean;
+  /** False where the kernel shall not cut messages into datagrams; for measurements. */
+  readonly segments?: boolean;
   /** The Unix socket for other workers; empty where there are none. */
   readonly relay: string;
   readonly limits: WorkerLimits;
@@ -116,5 +118,7 @@ export interface WorkerReport {
   readonly packetsPerSecond: number;
   /** How late the worker's timers are, at the 99th percentile of the last half second. ms */
   readonly lag: number;
+  /** What seals packets by now: `node:crypto` from the first time on that libcrypto computed something else. */
+  readonly crypto?: string;
   readonly counters: Readonly<Record<string, number>>;
 }

@@ -159,7 +159,8 @@ process.on("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 
-function owned(child: ChildProcess): ChildProcess {
+/** Ends the process when this one ends. */
+export function owned(child: ChildProcess): ChildProcess {
   children.add(child);
   child.once("exit", () => children.delete(child));
   return child;

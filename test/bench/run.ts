@@ -3,6 +3,8 @@ import { parseArgs } from "node:util";
 import { attackReport, attacks } from "./attacks.ts";
 import { clusterReport } from "./cluster-report.ts";
 import { failover } from "./failover.ts";
+import { benchMedia } from "./media.ts";
+import { mediaReport } from "./media-report.ts";
 import { report } from "./report.ts";
 import { across, type Figures, fanout, idle, relay, relayServers, resume, setup } from "./scenarios.ts";
 import { sipInvite, sipServers } from "./sip-invite.ts";
@@ -20,10 +22,10 @@ const { values } = parseArgs({
   },
 });
 if (values.help) {
-  console.log(`Measures the server beside the PeerJS server, and its TURN beside coturn: npm run bench -- [options]
+  console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, sip-invite, turn, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, sip-invite, turn, media, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
@@ -98,6 +100,21 @@ if (values.only === "" || only.includes("turn")) {
   const figures = await benchTurn(size);
   if (figures === undefined) console.log("turn: skipped, Debian's package coturn is missing");
   else show("turn", turnReport(figures, size));
+}
+
+if (values.only === "" || only.includes("media")) {
+  const size = values.quick
+    ? { runs: 1, flatOut: 1, viewers: 50, paced: 2, many: 100, joins: 100, firstFrames: 20 }
+    : {
+        runs: Math.max(3, runs),
+        flatOut: 3,
+        viewers: 500,
+        paced: 8,
+        many: 1_000,
+        joins: 1_000,
+        firstFrames: 200,
+      };
+  show("media", mediaReport(await benchMedia(size), size));
 }
 
 if (values.only === "" || only.includes("attacks")) {

@@ -3,6 +3,7 @@ import type { Browser } from "playwright-core";
 import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { blankTab, end, eventually, figure, publish, remotePort, tone, view } from "./support/pages.ts";
+import { portable } from "./support/portable.ts";
 
 const withSound = ["--autoplay-policy=no-user-gesture-required"];
 
@@ -10,7 +11,7 @@ describe.skipIf(chromiumPath === null)("one publishes by WHIP, others view by WH
   let server: RunningServer;
   let browser: Browser;
   beforeAll(async () => {
-    const media = { enabled: true, port: 0, workers: 2, takeover: ["studio"] };
+    const media = { enabled: true, port: 0, workers: 2, takeover: ["studio"], portable };
     server = await startServer({ config: { media } });
     browser = await launch("fake", withSound);
   }, 60_000);

@@ -28,13 +28,20 @@ const busyFrom = 0.6;
 /** The share of the packet budget up to which viewers are taken. */
 const fullAt = 0.9;
 
+/** What seals packets by now, and what was counted of sending them. */
+interface Sending {
+  /** The share of its core that this process uses, from 0 to 1. */
+  busy(): number;
+  sealing(): string;
+  counters(): Record<string, number>;
+}
+
 /** One media worker: its sockets, its peers, and the streams between them. */
 export class MediaHost {
   readonly #options: WorkerOptions;
   readonly #tell: (message: FromWorker) => void;
   readonly #table: TransportTable;
-  /** The share of its core that this process uses, from 0 to 1. */
-  readonly #busy: () => number;
+  readonly #sending: Sending;
   readonly #streams = new Map<string, Stream>();
   readonly #peers = new Map<number, HostedPeer>();
   readonly #lag = new LagMeter(tickInterval);
@@ -55,9 +62,9 @@ export class MediaHost {
   /** Opens the sockets and says so. Rejects with an Error of one line where a port or an address can't be had. */
   static async start(options: WorkerOptions, tell: (message: FromWorker) => void): Promise<MediaHost> {
     const certificate = generateCertificate(new Date());
-    const { portable } = options;
+    const { portable, segments = true } = options;
     const srtpCrypto = await openSrtpCrypto(portable);
-    const batch = await openUdpBatch({ portable });
+    const batch = await openUdpBatch({ portable, segments });
     const busy = new BusyMeter(() => performance.now(), cpuTime);
     const table = new TransportTable({
       certificate,
@@ -67,7 +74,12 @@ export class MediaHost {
       gates: new HandshakeGates(),
       sink: new BatchSink(batch, () => busy.read()),
     });
-    const host = new MediaHost(options, tell, table, () => busy.read());
+    const host = new MediaHost(options, tell, table, {
+      busy: () => busy.read(),
+      sealing: () => srtpCrypto.name,
+      counters: () =>
+        Object.fromEntries(Object.entries(batch.counters).map(([name, value]) => [`udp_${name}`, value])),
+    });
     const sockets = await openMediaSockets({ table, now, addresses: options.listen, port: options.port });
     host.#sockets = sockets;
     if (options.relay !== "") await host.#relay.listen(options.relay);
@@ -86,10 +98,10 @@ export class MediaHost {
     options: WorkerOptions,
     tell: (message: FromWorker) => void,
     table: TransportTable,
-    busy: () => number,
+    sending: Sending,
   ) {
+    this.#sending = sending;
     this.#options = options;
-    this.#busy = busy;
     this.#tell = tell;
     this.#table = table;
     this.#timers.push(
@@ -284,6 +296,7 @@ export class MediaHost {
         viewers: this.#peers.size - this.#publishers,
         packetsPerSecond: this.#packetsPerSecond,
         lag: this.#recentLag,
+        crypto: this.#sending.sealing(),
         counters: this.#counters(),
       },
     });
@@ -291,7 +304,7 @@ export class MediaHost {
 
   /** Timers come late because of what this worker does, and not because other programs keep it from its core. */
   #late(lag: number): boolean {
-    return this.#recentLag > lag && this.#busy() > busyFrom;
+    return this.#recentLag > lag && this.#sending.busy() > busyFrom;
   }
 
   /** The newest viewers lose video before anybody stalls, and get it back. */
@@ -305,7 +318,7 @@ export class MediaHost {
   }
 
   #counters(): Record<string, number> {
-    const counters: Record<string, number> = { forwarded: this.#forwarded };
+    const counters: Record<string, number> = { forwarded: this.#forwarded, ...this.#sending.counters() };
     for (const stream of this.#streams.values())
       for (const [name, count] of Object.entries(stream.counters))
         if (name !== "forwarded") counters[name] = (counters[name] ?? 0) + count;

@@ -1,20 +1,22 @@
 import { connect, type Socket } from "node:net";
+import { BatchSink } from "../../../src/media/shell/batch-sink.ts";
 import {
   type MediaSocketOptions,
   type MediaSockets,
   openMediaSockets,
 } from "../../../src/media/shell/media-sockets.ts";
 import { FrameReader, frame } from "../../../src/media/transport/ice-tcp.ts";
-import { DirectSink } from "../../../src/media/transport/packet-sink.ts";
 import type { PeerTransport, TransportShared } from "../../../src/media/transport/peer-transport.ts";
 import { TransportTable } from "../../../src/media/transport/transport-table.ts";
 import { every } from "../../../src/net/clock.ts";
 import { dtlsCrypto } from "../../../src/net/dtls-crypto.ts";
-import { srtpCrypto } from "../../../src/net/srtp-crypto.ts";
+import { openSrtpCrypto } from "../../../src/net/open-srtp-crypto.ts";
+import { openUdpBatch } from "../../../src/net/open-udp-batch.ts";
 import { stunCrypto } from "../../../src/net/stun-crypto.ts";
 import { bindUdp } from "../../../src/net/udp.ts";
 import { HandshakeGates } from "../../../src/wire/dtls/handshake-gate.ts";
 import type { OpenedRtp } from "../../../src/wire/srtp/receiver.ts";
+import { portable } from "./portable.ts";
 import { TestPeer, workerCertificate } from "./test-peer.ts";
 
 const now = (): number => performance.now();
@@ -40,13 +42,15 @@ export async function liveWorker(
   options: Partial<MediaSocketOptions> = {},
   shared: Partial<TransportShared> = {},
 ): Promise<LiveWorker> {
+  const srtpCrypto = await openSrtpCrypto(portable);
+  const batch = await openUdpBatch({ portable });
   const table = new TransportTable({
     certificate: workerCertificate,
     dtlsCrypto,
     srtpCrypto,
     iceCrypto: stunCrypto,
     gates: new HandshakeGates(),
-    sink: new DirectSink(),
+    sink: new BatchSink(batch, () => 0),
     ...shared,
   });
   const sockets = await openMediaSockets({ table, now, addresses: ["127.0.0.1"], port: 0, ...options });
@@ -72,6 +76,7 @@ export async function liveWorker(
     },
     stop: async () => {
       stopTicking();
+      batch.close();
       await sockets.stop();
     },
   };

@@ -64,14 +64,21 @@ export class TestPeer {
     number: number,
     workerRole: "client" | "server",
     send: (bytes: Uint8Array) => void,
-    options: { readonly srtpProfiles?: readonly SrtpProfile[]; readonly mtu?: number } = {},
+    options: {
+      readonly srtpProfiles?: readonly SrtpProfile[];
+      readonly mtu?: number;
+      /** Of the worker's certificate, where it isn't the one of these tests. */
+      readonly fingerprint?: string;
+    } = {},
   ) {
     this.send = send;
     this.ufrag = `peer${number}`;
     this.pwd = `peer-password-${number}-0123456789`;
     this.workerUfrag = `worker${number}`;
     this.workerPwd = `worker-password-${number}-0123456789`;
-    const fingerprint = parseFingerprint(fingerprintOf(workerCertificate.der, dtlsCrypto));
+    const fingerprint = parseFingerprint(
+      options.fingerprint ?? fingerprintOf(workerCertificate.der, dtlsCrypto),
+    );
     if (fingerprint === undefined) throw new Error("our own fingerprint is malformed");
     this.dtls = new DtlsSession({
       ...options,
@@ -142,6 +149,25 @@ export class TestPeer {
     const length = this.#sender.protect(target, 0, header.length, payload, index);
     if (length === undefined) throw new Error("the packet was refused");
     return target.slice(0, length);
+  }
+
+  /** A packet of RTP in the clear, sealed. */
+  sealed({
+    packet,
+    headerBytes,
+    index,
+  }: {
+    packet: Uint8Array;
+    headerBytes: number;
+    index: number;
+  }): Uint8Array {
+    if (this.#sender === undefined) throw new Error("there are no keys yet");
+    const target = new Uint8Array(packet.length + 16);
+    target.set(packet.subarray(0, headerBytes));
+    const payload = { bytes: packet, at: headerBytes, length: packet.length - headerBytes, id: ++payloads };
+    const length = this.#sender.protect(target, 0, headerBytes, payload, index);
+    if (length === undefined) throw new Error("the packet was refused");
+    return target.subarray(0, length);
   }
 
   /** A compound packet of RTCP, sealed. */

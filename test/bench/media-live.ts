@@ -1,0 +1,158 @@
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { MediaWorker } from "../../src/media/fleet/media-worker.ts";
+import { owned, residentBytes } from "./bench-process.ts";
+import { publishedTracks } from "./media-source.ts";
+import { type BenchViewer, openViewers } from "./media-viewers.ts";
+import type { Figures } from "./scenarios.ts";
+
+/** How packets are sealed and sent. */
+export const ways = ["portable", "sendmmsg", "gso"] as const;
+export type Way = (typeof ways)[number];
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** µs of CPU of all threads of a process. */
+export function cpu(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
+    const [spent = "0"] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ");
+    return sum + Number(spent) / 1_000;
+  }, 0);
+}
+
+const sleep = (seconds: number) => Bun.sleep(seconds * 1_000);
+
+/** A worker in a process of its own, and the viewers that it may refuse. */
+interface Subject {
+  readonly worker: MediaWorker;
+  readonly pid: number;
+  readonly viewers: Map<number, BenchViewer>;
+  /** Resolves once the publisher is connected. */
+  readonly published: Promise<void>;
+}
+
+/** The publisher's number at the worker; those of viewers are higher. */
+const publisherNumber = 1;
+
+async function startWorker(way: Way): Promise<Subject> {
+  const viewers = new Map<number, BenchViewer>();
+  const { promise: published, resolve } = Promise.withResolvers<void>();
+  const limits = { publishers: 10, viewers: 10_000, packetsPerSecond: 1e9, publisherBitrate: 20_000_000 };
+  const worker = await MediaWorker.start(
+    { bun: process.execPath, module: at("../../src/media/worker/main.ts") },
+    {
+      ...{ listen: ["127.0.0.1"], port: 0, portable: way === "portable", segments: way === "gso" },
+      ...{ relay: "", limits },
+    },
+    (message) => {
+      if (message.type === "refused") viewers.get(message.peer)?.refused();
+      if (message.type === "connected" && message.peer === publisherNumber) resolve();
+    },
+    (reason) => {
+      throw new Error(reason);
+    },
+  );
+  return { worker, pid: worker.pid ?? 0, viewers, published };
+}
+
+/** Starts a publisher; ends it. */
+async function startPublisher({ worker, published }: Subject): Promise<() => void> {
+  const child = spawn(process.execPath, [at("media-publisher.ts")], { stdio: ["pipe", "pipe", "inherit"] });
+  owned(child);
+  const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+  const transport = JSON.parse(value ?? "{}");
+  worker.post({
+    type: "publish",
+    peer: publisherNumber,
+    stream: "bench",
+    transport,
+    tracks: publishedTracks,
+  });
+  const { udpPort: port, fingerprint } = worker.started;
+  child.stdin.write(`${JSON.stringify({ port, fingerprint })}\n`);
+  await published;
+  return () => void child.kill("SIGKILL");
+}
+
+/** Viewers of one worker at LiveKit's shape, with reports, REMB and a repeat a second each. */
+export async function live(way: Way, viewers: number, seconds: number): Promise<Figures> {
+  const subject = await startWorker(way);
+  const { worker, pid, viewers: opened } = subject;
+  const stopPublisher = await startPublisher(subject);
+  const all = await openViewers(worker, opened, viewers, 10, 8);
+  let next = 0;
+  // Each once a second, spread over it.
+  const feedback = setInterval(() => {
+    for (const end = next + viewers / 100; next < end; next++) all[next % viewers]?.feedback();
+  }, 10);
+  // Until each has found its layer.
+  await sleep(5);
+  const lag: number[] = [];
+  const reading = setInterval(() => lag.push(worker.report.lag), 500);
+  const before = { cpu: cpu(pid), packets: packetsOf(all), at: performance.now() };
+  await sleep(seconds);
+  const passed = (performance.now() - before.at) / 1_000;
+  const packets = packetsOf(all) - before.packets;
+  const used = cpu(pid) - before.cpu;
+  clearInterval(feedback);
+  clearInterval(reading);
+  const share = used / 1e6 / passed;
+  const figures = {
+    cpu: used / packets,
+    share,
+    // What a core carries at 75 %, if the cost of a packet stays the same.
+    viewers: (viewers * 0.75) / share,
+    packetsPerViewer: packets / passed / viewers,
+    lag: Math.max(...lag),
+    opened: all.reduce((sum, { peer }) => sum + peer.rtp.length, 0),
+  };
+  await end(worker, all, stopPublisher);
+  if (figures.opened === 0) throw new Error("no packet could be opened");
+  return figures;
+}
+
+/** Viewers that join one after the other, some at a time, while a publisher is there. */
+export async function joins(way: Way, count: number): Promise<Figures> {
+  const { worker, pid, viewers: opened } = await startWorker(way);
+  const warmUp = await openViewers(worker, opened, 100, 10, 8);
+  await sleep(1);
+  const before = { cpu: cpu(pid), memory: residentBytes(pid), at: performance.now() };
+  const viewers = await openViewers(worker, opened, count, 1_000, 8);
+  const seconds = (performance.now() - before.at) / 1_000;
+  const used = cpu(pid) - before.cpu;
+  await sleep(1);
+  const memory = (residentBytes(pid) - before.memory) / count;
+  await end(worker, [...warmUp, ...viewers], () => {});
+  return { joins: count / seconds, cpu: used / count, memory };
+}
+
+/** From the first step of a viewer to its first packet of a picture, one after the other. ms */
+export async function firstFrame(way: Way, count: number): Promise<Figures> {
+  const subject = await startWorker(way);
+  const { worker, viewers: opened } = subject;
+  const stopPublisher = await startPublisher(subject);
+  await openViewers(worker, opened, 20, 10, 1);
+  await sleep(1);
+  const viewers = await openViewers(worker, opened, count, 1_000, 1);
+  const deadline = performance.now() + 5_000;
+  while (viewers.some(({ firstVideoAt }) => firstVideoAt === undefined) && performance.now() < deadline)
+    await sleep(0.01);
+  const sorted = viewers.map(({ times }) => times.firstVideo).sort((one, other) => one - other);
+  await end(worker, viewers, stopPublisher);
+  return {
+    p50: sorted[Math.floor(count / 2)] ?? Number.NaN,
+    p99: sorted[Math.floor(count * 0.99)] ?? Number.NaN,
+  };
+}
+
+function packetsOf(viewers: readonly BenchViewer[]): number {
+  return viewers.reduce((sum, { packets }) => sum + packets, 0);
+}
+
+async function end(worker: MediaWorker, viewers: readonly BenchViewer[], stopPublisher: () => void) {
+  stopPublisher();
+  for (const viewer of viewers) viewer.close();
+  await worker.stop();
+}
