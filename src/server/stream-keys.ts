@@ -34,6 +34,10 @@ export class StreamKeys {
   /** Why the file could not be used, where that was said. */
   #reason = "";
   #byHash: ReadonlyMap<string, StreamKey> = new Map();
+  /** What stood in the file when it could be read last. */
+  #last: ReadonlyMap<string, StreamKey> = new Map();
+  /** Keys that were revoked since {@link watch} has told of them last. */
+  #gone: StreamKey[] = [];
 
   /** `failed` hears why the file can't be used; then no key is valid. */
   constructor(folder: string, failed: (reason: string) => void) {
@@ -53,33 +57,31 @@ export class StreamKeys {
    */
   watch(revoked: (key: StreamKey) => void): () => void {
     this.#readAgain();
-    let before = this.#byHash;
     return every(1_000, () => {
-      if (!this.#readAgain() || before === this.#byHash) return;
-      const gone = [...before.values()].filter(({ hash }) => !this.#byHash.has(hash));
-      before = this.#byHash;
-      for (const key of gone) revoked(key);
+      this.#readAgain();
+      for (const key of this.#gone.splice(0)) revoked(key);
     });
   }
 
-  /** False where the file can't be used. */
-  #readAgain(): boolean {
+  /** Where the file can't be used, no key is valid. */
+  #readAgain(): void {
     try {
       const version = this.#versionOfFile();
       if (version !== this.#version) {
         this.#byHash = new Map();
         this.#byHash = new Map(read(this.#folder).map((one) => [one.hash, one]));
         this.#version = version;
+        const gone = [...this.#last.values()].filter(({ hash }) => !this.#byHash.has(hash));
+        this.#gone = [...this.#gone, ...gone].slice(-mostKeys);
+        this.#last = this.#byHash;
       }
       this.#reason = "";
-      return true;
     } catch (error) {
       const reason = (error as Error).message;
       if (reason !== this.#reason) this.#failed(reason);
       this.#reason = reason;
       this.#version = "";
       this.#byHash = new Map();
-      return false;
     }
   }
 
