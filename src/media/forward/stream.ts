@@ -24,7 +24,8 @@ export class Stream {
   #publisher: Publisher | undefined;
   /** In the order in which they came. */
   readonly #viewers: Viewer[] = [];
-  #viewerNumber = 0;
+  /** The number of the next viewer, where its owner has none for it. */
+  #added = 1;
   #shed = 0;
 
   constructor(options: Partial<ForwardOptions> = {}) {
@@ -69,9 +70,10 @@ export class Stream {
     this.#publisher = undefined;
   }
 
-  addViewer(tracks: readonly ViewedTrack[], sender: MediaSender, now: number): Viewer {
-    this.#viewerNumber++;
-    const viewer = new Viewer(this.#viewerNumber, tracks, sender, this.#options, this.counters, now);
+  /** `number`: names it to `layerChanged`, and no other viewer of the stream. */
+  addViewer(tracks: readonly ViewedTrack[], sender: MediaSender, now: number, number = this.#added): Viewer {
+    this.#added++;
+    const viewer = new Viewer(number, tracks, sender, this.#options, this.counters, now);
     this.#viewers.push(viewer);
     if (this.#shed > 0) this.#applyShed(now);
     viewer.layersChanged(this.#incoming, now);

@@ -53,19 +53,27 @@ describe.each([false, true])("portable: %p", (portable) => {
 
   test("while the process is busy, video waits and sound doesn't", async () => {
     const { batch, send, arrived } = await sending(1);
-    send(1_000);
-    await new Promise((done) => setImmediate(done));
-    expect(batch.waiting).toBe(1);
-    await arrived(1);
+    let sent = 0;
+    /** How many wait once the event loop has turned. On a machine that stops for some ms the timer may come first: then again. */
+    const waiting = async (...sizes: number[]): Promise<number> => {
+      for (let attempt = 1; ; attempt++) {
+        for (const size of sizes) send(size);
+        sent += sizes.length;
+        await new Promise((done) => setImmediate(done));
+        const count = batch.waiting;
+        await arrived(sent);
+        if (count > 0 || attempt === 20) return count;
+      }
+    };
+    expect(await waiting(1_000)).toBe(1);
     send(100);
+    sent += 1;
     await new Promise((done) => setImmediate(done));
     expect(batch.waiting).toBe(0);
+    await arrived(sent);
     // Sound that comes behind video leaves with it, in order.
-    send(1_000);
-    send(100);
-    await new Promise((done) => setImmediate(done));
-    expect(batch.waiting).toBe(2);
-    expect(await arrived(4)).toEqual([1_000, 100, 1_000, 100]);
+    expect(await waiting(1_000, 100)).toBe(2);
+    expect((await arrived(sent)).slice(-2)).toEqual([1_000, 100]);
   });
 
   test("flushing by hand, and again, does no harm", async () => {

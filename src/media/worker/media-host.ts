@@ -201,7 +201,7 @@ export class MediaHost {
     const stream = this.#stream(peer.name);
     peer.stream = stream;
     if (peer.message.type === "view") {
-      peer.viewer = stream.addViewer(peer.message.tracks, peer, at);
+      peer.viewer = stream.addViewer(peer.message.tracks, peer, at, peer.number);
       return;
     }
     for (const other of this.#peers.values())
@@ -245,18 +245,12 @@ export class MediaHost {
   #stream(name: string): Stream {
     let stream = this.#streams.get(name);
     if (stream === undefined) {
-      const layerChanged = (viewer: number, rid: string): void => this.#layerChanged(name, viewer, rid);
+      const layerChanged = (peer: number, rid: string): void => this.#tell({ type: "layer", peer, rid });
       stream = new Stream({ publisherBitrate: this.#options.limits.publisherBitrate, layerChanged });
       stream.shed(this.#shed, now());
       this.#streams.set(name, stream);
     }
     return stream;
-  }
-
-  #layerChanged(name: string, viewer: number, rid: string): void {
-    for (const peer of this.#peers.values())
-      if (peer.name === name && peer.viewer?.number === viewer)
-        this.#tell({ type: "layer", peer: peer.number, rid });
   }
 
   // Time
