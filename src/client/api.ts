@@ -250,7 +250,7 @@ export interface CallOptions extends Cancel {
 
 export interface PublishOptions extends Cancel {
   readonly media?: Media | undefined;
-  /** Sends three layers of video, so that each viewer gets the one that fits. */
+  /** Sends up to three layers of video, by the size of the picture, so that each viewer gets the one that fits. */
   readonly simulcast?: boolean | undefined;
   /** Video codecs to prefer, best first, such as `["h264"]`. */
   readonly codecs?: readonly string[] | undefined;

@@ -37,6 +37,8 @@ const simulcastLayers = [
   { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
   { rid: "f", maxBitrate: 2_500_000 },
 ] as const;
+/** Pixels that a picture has at least for two layers, and for three: with fewer, browsers leave out the largest layer. */
+const pixelsForLayers = [480 * 270, 960 * 540] as const;
 /** What no second attempt mends. */
 const final: ReadonlySet<string> = new Set([
   "forbidden",
@@ -353,7 +355,7 @@ class PublishedStream extends StreamEnd implements Broadcast {
     for (const kind of ["audio", "video"] as const) {
       const track = this.media?.track(kind);
       if (!track) continue;
-      const encodings = simulcast && kind === "video" ? { sendEncodings: [...simulcastLayers] } : {};
+      const encodings = simulcast && kind === "video" ? { sendEncodings: layersFor(track) } : {};
       const transceiver = pc.addTransceiver(track, { direction: "sendonly", ...encodings });
       if (kind === "video" && codecs.length > 0) prefer(transceiver, codecs);
     }
@@ -455,6 +457,13 @@ class ViewedStream extends StreamEnd implements Viewing {
     }
     return stats;
   }
+}
+
+/** As many layers as the picture is large enough for. */
+function layersFor(track: MediaStreamTrack): RTCRtpEncodingParameters[] {
+  const { width = 1_280, height = 720 } = track.getSettings?.() ?? {};
+  const count = 1 + pixelsForLayers.filter((pixels) => width * height >= pixels).length;
+  return simulcastLayers.slice(-count);
 }
 
 /** Puts these codecs first; the others follow. */

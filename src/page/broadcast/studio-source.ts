@@ -1,8 +1,10 @@
-import { capture, type LocalMedia } from "../../client/index.ts";
+import { capture, type LocalMedia, SwitchboardError } from "../../client/index.ts";
 import { startTestPicture, type TestPicture } from "../test-picture.ts";
 
 export type Source = "camera" | "screen" | "test";
 
+/** Large enough for three layers. */
+const picture = { width: { ideal: 1_280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } } as const;
 /** The built worker that times the test picture. */
 const worker = "/test-picture-worker.js";
 
@@ -25,7 +27,7 @@ export class StudioSource {
 
   /** Opens the source for the first time. Rejects as {@link capture} does; a device without a camera sends the test picture. */
   async open(source: Source): Promise<void> {
-    const media = source === "camera" ? await capture() : await withoutCamera();
+    const media = source === "camera" ? await withCamera() : await withoutCamera();
     this.close();
     this.#media = media;
     media.on("change", this.#changed);
@@ -40,7 +42,7 @@ export class StudioSource {
     const media = this.#media;
     if (media === undefined) return;
     const [test, screen] = [this.#test, this.#screen];
-    if (source === "camera") await media.use("video", {});
+    if (source === "camera") await media.use("video", picture);
     else if (source === "test") {
       this.#test = test ?? startTestPicture("▶", worker);
       await media.use("video", this.#test.stream.getVideoTracks()[0] ?? null);
@@ -75,6 +77,16 @@ export class StudioSource {
   /** The picture must not stay black: the camera, else the test picture. */
   async #screenEnded(): Promise<void> {
     await this.use("camera").catch(() => this.use("test"));
+  }
+}
+
+/** Camera and microphone, as far as there are any. */
+async function withCamera(): Promise<LocalMedia> {
+  try {
+    return await capture({ audio: true, video: picture });
+  } catch (error) {
+    if (!SwitchboardError.is(error, "media_missing")) throw error;
+    return await capture();
   }
 }
 

@@ -76,7 +76,7 @@ function Controls({ studio }: { studio: Studio }) {
               key={source}
               icon={icon}
               label={label}
-              look={sending?.source === source ? "on" : ""}
+              look={sending?.source === source ? "chosen" : ""}
               pressed={sending?.source === source}
               press={() => studio.use(source)}
             />
@@ -110,7 +110,7 @@ function Share({ studio, name }: { studio: Studio; name: string }) {
         </button>
       </div>
       <p class="muted small">
-        Whoever opens it early waits there.{" "}
+        Viewers who come early wait there.{" "}
         <a href={link} target="_blank" rel="noopener" class="link">
           Open it
         </a>

@@ -95,7 +95,6 @@ class SwitchboardLive extends HTMLElement {
         changed: () => this.#viewer === viewer && this.#draw(),
       });
       this.#viewer = viewer;
-      this.#video.srcObject = viewer.stream;
       viewer.start();
     }
     this.#draw();
@@ -139,8 +138,13 @@ class SwitchboardLive extends HTMLElement {
     this.#quality.value = viewer?.layer ?? auto;
   }
 
-  /** With sound if the browser permits that before a click. */
+  /**
+   * With sound if the browser permits that before a click. A video gets its stream no earlier: the page's load event would wait for the
+   * first picture.
+   */
   #play(): void {
+    const stream = this.#viewer?.stream ?? null;
+    if (this.#video.srcObject !== stream) this.#video.srcObject = stream;
     this.#video.play().catch(() => {
       this.#video.muted = true;
       this.#video.play().catch(() => undefined);

@@ -91,11 +91,11 @@ function Stage({ watching }: { watching: Watching }) {
           </div>
         )}
         <div class="badges">
-          <span class="badge">
-            <strong>{stream}</strong>
+          <span class={words === undefined ? "badge on-air" : "badge"}>
+            <strong>{words === undefined ? "Live" : "Interrupted"}</strong>
             {viewer.viewers !== undefined && <span>{viewersText(viewer.viewers)}</span>}
           </span>
-          <span class="badge clock">{delayText(watching.stats.value.latency) ?? "…"}</span>
+          <span class="badge clock">Latency {delayText(watching.stats.value.latency) ?? "…"}</span>
         </div>
         {showsStats.value && <Statistics watching={watching} />}
         {muted.value && words === undefined && (
