@@ -136,6 +136,8 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     // A worker that is started again takes the same port.
     relayPeers: () =>
       fleet.started.flatMap(({ udpPort }) => listen.map((address) => ({ address, port: udpPort }))),
+    // There is one set of ports on a machine.
+    workerSettings: [{ SWITCHBOARD_MEDIA_ENABLED: "false" }],
     health: () => shown(fleet),
     metrics: (registry) =>
       registerMediaMetrics(registry, () => ({

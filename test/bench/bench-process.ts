@@ -53,6 +53,8 @@ export async function startOurs(settings: object = {}): Promise<BenchServer> {
       tokens: { secret: benchSecret },
       log: { format: "json" },
       limits,
+      // Its ports are for one server of a machine. What it costs the others has a scenario of its own.
+      media: { enabled: false },
       ...settings,
     }),
   );
