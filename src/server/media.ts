@@ -173,7 +173,9 @@ function listenAddresses({ settings, host }: CoreContext): string[] {
   if (media.listen.length > 0) return [...media.listen];
   if (!dev)
     return interfaceAddresses().some(({ family }) => family === "IPv6") ? ["0.0.0.0", "::"] : ["0.0.0.0"];
-  return [host === "localhost" ? "127.0.0.1" : host];
+  const outside = interfaceAddresses().find(({ family, internal }) => family === "IPv4" && !internal);
+  const own = host === "localhost" ? "127.0.0.1" : host;
+  return own === "127.0.0.1" && outside !== undefined ? [own, outside.address] : [own];
 }
 
 /** The addresses that clients are told: configured ones, else those that are listened on, a wildcard standing for the interfaces'. */
