@@ -21,8 +21,9 @@ export function websocketRoute(guard: TransportGuard): SocketRoute {
   };
 }
 
-/** A frame, or the code with which the socket closed after the frames before. */
-type Input = string | Uint8Array | number;
+/** A frame; the code with which the socket closed after the frames before; or that the next frame was one too many. */
+type Input = string | Uint8Array | number | typeof tooMany;
+const tooMany = Symbol("too many frames");
 
 /** Both directions of a socket in one object, because there is one for each client. */
 class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
@@ -32,6 +33,7 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
   readonly #meter: FlowMeter;
   readonly #backlog: Backlog<Input>;
   #gone = false;
+  #flooding = false;
 
   constructor(guard: TransportGuard, socket: Socket) {
     this.#guard = guard;
@@ -75,7 +77,8 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
 
   perform(input: Input): void {
     const now = this.#guard.now();
-    if (typeof input === "string") this.#connection.receive(input, now);
+    if (input === tooMany) this.flooded();
+    else if (typeof input === "string") this.#connection.receive(input, now);
     else if (typeof input === "number") this.#connection.closed(input, now);
     else this.#connection.receiveBinary(now);
   }
@@ -97,9 +100,13 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
 
   #received(message: string | Uint8Array): void {
     const now = this.#guard.now();
-    if (this.#gone) return;
+    if (this.#gone || this.#flooding) return;
     if (this.#meter.message(message.length, now)) this.#backlog.take(message, message.length, now);
-    else this.flooded();
+    else {
+      // What came before is answered first, which tells the client why it is closed.
+      this.#flooding = true;
+      this.#backlog.take(tooMany, 0, now);
+    }
   }
 
   #leave(): void {

@@ -41,6 +41,7 @@ export const notObservable: Readonly<Record<string, string>> = {
   B2: "needs media: src/media/streams/core-sessions.test.ts",
   B4: "needs media: src/media/streams/core-sessions.test.ts",
   B7: "needs media: src/signaling/stream/streams.test.ts",
+  B8: "needs media: test/media/whep-extensions.test.ts and test/browser/page-live.test.ts choose layers",
   R9: "needs a node that dies: the tests of rooms across nodes",
   V3: "shows in N2",
   V4: "of logs",
