@@ -62,6 +62,28 @@ export function offeredExtensions(section: MediaSection): OfferedExtension[] {
   return [...extensions.values()].filter(({ id }) => ids.indexOf(id) === ids.lastIndexOf(id));
 }
 
+/** Extensions that are worth more than others, best first. */
+const worth: readonly (keyof ExtensionIds)[] = [
+  "mid",
+  "rid",
+  "repairedRid",
+  "absoluteSendTime",
+  "transportSequence",
+];
+
+/**
+ * The extensions of each section, less those whose id means another one elsewhere: in a BUNDLE an id has one meaning (RFC 8843 §9.2). Some
+ * offers break that rule (aiortc), and their senders then read what they agreed to in one section within packets of the other. The one
+ * that is worth more stays.
+ */
+export function withoutCollisions(sections: readonly (readonly OfferedExtension[])[]): OfferedExtension[][] {
+  const rank = ({ name }: OfferedExtension): number =>
+    worth.includes(name) ? worth.indexOf(name) : worth.length;
+  const all = sections.flat().sort((one, other) => rank(one) - rank(other));
+  const meaning = new Map(all.toReversed().map(({ id, name }) => [id, name]));
+  return sections.map((extensions) => extensions.filter(({ id, name }) => meaning.get(id) === name));
+}
+
 /** The ids of those extensions that are wanted and that the peer uses in the direction of the media. */
 export function agreedExtensions(
   offered: readonly OfferedExtension[],

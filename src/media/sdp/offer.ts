@@ -12,7 +12,7 @@ import {
 } from "../../wire/sdp/attributes.ts";
 import { type MediaSection, parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import type { RemoteTransport } from "../service.ts";
-import { type OfferedExtension, offeredExtensions } from "./header-extension.ts";
+import { type OfferedExtension, offeredExtensions, withoutCollisions } from "./header-extension.ts";
 import { type OfferedCodec, offeredCodecs } from "./offered-codec.ts";
 import { type OfferedSources, offeredSources } from "./offered-sources.ts";
 
@@ -63,7 +63,7 @@ export function parseOffer(text: string): Result<MediaOffer, OfferProblem> {
     return problem(400, "The offer has no m= section. Offer one audio or one video section, or both.");
   if (attribute(description.session, "ice-lite") !== undefined)
     return problem(422, "The offer has a=ice-lite, and so does this server. Offer with full ICE.");
-  const media = description.media.map((section) => readSection(description, section));
+  const media = unambiguous(description.media.map((section) => readSection(description, section)));
   const used = media.filter(({ kind, rejected }) => kind !== "other" && !rejected);
   const wrong = checkSections(used, bundle(description));
   if (wrong !== undefined) return fail(wrong);
@@ -89,6 +89,12 @@ function readSection(description: SessionDescription, section: MediaSection): Of
     reducedSize: attribute(section.lines, "rtcp-rsize") !== undefined,
     section,
   };
+}
+
+/** The same sections, in which no id of a header extension has two meanings. */
+function unambiguous(media: readonly OfferedMedia[]): OfferedMedia[] {
+  const extensions = withoutCollisions(media.map((one) => one.extensions));
+  return media.map((one, n) => ({ ...one, extensions: extensions[n] ?? [] }));
 }
 
 /** Checks the sections that carry media. A single one needs no BUNDLE group, since there is nothing to bundle. */

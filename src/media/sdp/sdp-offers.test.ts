@@ -306,6 +306,22 @@ describe("viewers", () => {
     expect(video).toContain("a=extmap:6/sendonly http://www.webrtc.org/experiments/rtp-hdrext/playout-delay");
   });
 
+  test("an id that means another extension in each section of the offer means one in the answer", () => {
+    // aiortc 1.4 counts from 1 in each section.
+    const offer = parseOffer(text("aiortc").replace("a=extmap:3 ", "a=extmap:2 "));
+    if (!offer.ok) throw new Error(offer.error.detail);
+    const tracks = viewedTracks(offer.value, streamOf("chromium-publish"), () => 1);
+    if (!tracks.ok) throw new Error(tracks.error.detail);
+    expect(tracks.value.map(({ extensions }) => extensions)).toEqual([
+      { mid: 1 },
+      { mid: 1, absoluteSendTime: 2 },
+    ]);
+    const answer = answerViewer(offer.value, tracks.value, local);
+    expect(answer.match(/a=extmap:2 \S+/g)).toEqual([
+      "a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+    ]);
+  });
+
   test("viewers of sound or picture alone", () => {
     const stream = streamOf("chromium-publish");
     const offer = (from: string, to: string): MediaOffer => {
