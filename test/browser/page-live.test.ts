@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { eventually } from "../media/support/pages.ts";
+import { workersOf } from "../support/media-workers.ts";
 import type { RunningServer } from "../support/server.ts";
 import {
   button,
@@ -75,7 +76,7 @@ describe.skipIf(chromiumPath === null)("the pages for streams", () => {
     await sees(late, /^320 × 180$/);
     await button(late, "180p").click();
     await button(late, /^Auto/).click();
-    await eventually(async () => (await height(late)) > 180, 60_000);
+    await eventually(async () => (await height(late)) > 180, 150_000);
 
     await button(late, "Turn on sound").click();
     await late.page.waitForFunction(() => {
@@ -122,6 +123,25 @@ describe.skipIf(chromiumPath === null)("the pages for streams", () => {
     await sees(second, /^Live$/);
     for (const tab of [alice, second]) await closeTab(tab);
   }, 120_000);
+
+  test.skipIf(process.platform !== "linux")(
+    "both ends come back by themselves after their media worker was killed",
+    async () => {
+      const url = pageUrl(server);
+      const alice = await openStudio(browser, url, "worker");
+      await button(alice, "Go live").click();
+      const viewer = await openTab(browser, `${url}/live/worker`);
+      await seesVideo(viewer, 60_000);
+      for (const worker of workersOf(server.pid)) process.kill(worker, "SIGKILL");
+      await sees(alice, "Reconnecting…");
+      await sees(alice, /^Live$/);
+      await viewer.page.getByRole("img", { name: "live", exact: true }).waitFor();
+      await seesVideo(viewer, 60_000);
+      expect([...alice.errors, ...viewer.errors]).toEqual([]);
+      for (const tab of [alice, viewer]) await closeTab(tab);
+    },
+    200_000,
+  );
 
   test("/ leads to both, and /live asks for a name", async () => {
     const tab = await openTab(browser, pageUrl(server));
