@@ -3,6 +3,7 @@ import type { Browser } from "playwright-core";
 import { eventually } from "../media/support/pages.ts";
 import { workersOf } from "../support/media-workers.ts";
 import type { RunningServer } from "../support/server.ts";
+import { audit } from "./support/audit.ts";
 import {
   button,
   chromiumPath,
@@ -142,6 +143,47 @@ describe.skipIf(chromiumPath === null)("the pages for streams", () => {
     },
     200_000,
   );
+
+  for (const colorScheme of ["light", "dark"] as const)
+    for (const width of [390, 1280])
+      test(`names, contrast and targets in ${colorScheme} at ${width} px`, async () => {
+        const url = pageUrl(server);
+        const stream = `audit-${colorScheme}-${width}`;
+        const context = () =>
+          browser.newContext({ viewport: { width, height: 844 }, colorScheme, hasTouch: width < 720 });
+        const chooser = await openTab(await context(), `${url}/live`);
+        expect(await audit(chooser.page)).toEqual([]);
+        const viewer = await openTab(await context(), `${url}/live/${stream}`);
+        await sees(viewer, `${stream} is not live`);
+        expect(await audit(viewer.page)).toEqual([]);
+        const alice = await openTab(await context(), `${url}/broadcast?as=al%20ice&stream=${stream}`);
+        await button(alice, "Open the camera").click();
+        await sees(alice, /^The server refused this name/);
+        expect(await audit(alice.page)).toEqual([]);
+        await alice.page.getByLabel("Your name").fill("alice");
+        await button(alice, "Open the camera").click();
+        await button(alice, "Go live").waitFor();
+        expect(await audit(alice.page)).toEqual([]);
+        await button(alice, "Go live").click();
+        await alice.page.locator(".layers tbody tr").first().waitFor();
+        expect(await audit(alice.page)).toEqual([]);
+        await button(viewer, "Statistics").click();
+        expect(await audit(viewer.page)).toEqual([]);
+        await button(viewer, "Quality").click();
+        expect(await audit(viewer.page)).toEqual([]);
+        for (const tab of [chooser, alice, viewer]) await closeTab(tab);
+      }, 120_000);
+
+  test("without a camera, the test picture is broadcast", async () => {
+    const blind = await launch("none");
+    const url = pageUrl(server);
+    const alice = await openStudio(blind, url, "blind");
+    await button(alice, "Go live").click();
+    const viewer = await openTab(browser, `${url}/live/blind`);
+    await seesVideo(viewer, 60_000);
+    await closeTab(viewer);
+    await blind.close();
+  }, 120_000);
 
   test("/ leads to both, and /live asks for a name", async () => {
     const tab = await openTab(browser, pageUrl(server));
