@@ -383,7 +383,9 @@ class PublishedStream extends StreamEnd implements Broadcast {
     const sent = new Map<string, { bytes: number; at: number }>();
     for (const report of (await pc?.getStats())?.values() ?? []) {
       if (report.type === "outbound-rtp" && report.kind === "video") {
-        const { rid = "", frameHeight: height, framesPerSecond, bytesSent: bytes, timestamp: at } = report;
+        const { rid = "", frameHeight: height, framesPerSecond, timestamp: at } = report;
+        // Browsers probe for bandwidth with repeated packets: they are not what the layer takes.
+        const bytes = report.bytesSent - (report.retransmittedBytesSent ?? 0);
         const before = this.#sent.get(report.id);
         const bitrate = before && ((bytes - before.bytes) * 8_000) / Math.max(1, at - before.at);
         sent.set(report.id, { bytes, at });

@@ -105,6 +105,8 @@ describe("pages", () => {
   put("index.html", "<p>page</p>");
   put("client.js", "export {};");
   put("index-as7x4efj.js", "1;");
+  put("live.html", "<p>live</p>");
+  put("broadcast.html", "<p>broadcast</p>");
   const get = app({ pageFolder: folder });
 
   test("are served with a policy that lets nothing else in", async () => {
@@ -116,6 +118,17 @@ describe("pages", () => {
     expect(policy).toContain("frame-ancestors 'none'");
     expect(response.headers.get("x-content-type-options")).toBe("nosniff");
     expect(response.headers.get("referrer-policy")).toBe("no-referrer");
+  });
+
+  test("of streams have addresses without an ending, and one page serves all names", async () => {
+    expect(await (await get("/broadcast")).text()).toBe("<p>broadcast</p>");
+    for (const path of ["/live", "/live/lobby", "/live/lobby/", "/live/%F0%9F%8E%A5?token=x"]) {
+      const response = await get(path);
+      expect(await response.text()).toBe("<p>live</p>");
+      expect(response.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+    }
+    for (const path of ["/live.html", "/live/", "/live/a/b", "/broadcast/"])
+      expect((await get(path)).status).toBe(404);
   });
 
   test("are kept for good where their name has a hash, else asked for again", async () => {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { eventually } from "../media/support/pages.ts";
+import { workersOf } from "../support/media-workers.ts";
 import type { RunningServer } from "../support/server.ts";
+import { audit } from "./support/audit.ts";
 import {
   button,
   chromiumPath,
@@ -75,7 +77,7 @@ describe.skipIf(chromiumPath === null)("the pages for streams", () => {
     await sees(late, /^320 × 180$/);
     await button(late, "180p").click();
     await button(late, /^Auto/).click();
-    await eventually(async () => (await height(late)) > 180, 60_000);
+    await eventually(async () => (await height(late)) > 180, 150_000);
 
     await button(late, "Turn on sound").click();
     await late.page.waitForFunction(() => {
@@ -121,6 +123,66 @@ describe.skipIf(chromiumPath === null)("the pages for streams", () => {
     await button(alice, "Stop").click();
     await sees(second, /^Live$/);
     for (const tab of [alice, second]) await closeTab(tab);
+  }, 120_000);
+
+  test.skipIf(process.platform !== "linux")(
+    "both ends come back by themselves after their media worker was killed",
+    async () => {
+      const url = pageUrl(server);
+      const alice = await openStudio(browser, url, "worker");
+      await button(alice, "Go live").click();
+      const viewer = await openTab(browser, `${url}/live/worker`);
+      await seesVideo(viewer, 60_000);
+      for (const worker of workersOf(server.pid)) process.kill(worker, "SIGKILL");
+      await sees(alice, "Reconnecting…");
+      await sees(alice, /^Live$/);
+      await viewer.page.getByRole("img", { name: "live", exact: true }).waitFor();
+      await seesVideo(viewer, 60_000);
+      expect([...alice.errors, ...viewer.errors]).toEqual([]);
+      for (const tab of [alice, viewer]) await closeTab(tab);
+    },
+    200_000,
+  );
+
+  for (const colorScheme of ["light", "dark"] as const)
+    for (const width of [390, 1280])
+      test(`names, contrast and targets in ${colorScheme} at ${width} px`, async () => {
+        const url = pageUrl(server);
+        const stream = `audit-${colorScheme}-${width}`;
+        const context = () =>
+          browser.newContext({ viewport: { width, height: 844 }, colorScheme, hasTouch: width < 720 });
+        const chooser = await openTab(await context(), `${url}/live`);
+        expect(await audit(chooser.page)).toEqual([]);
+        const viewer = await openTab(await context(), `${url}/live/${stream}`);
+        await sees(viewer, `${stream} is not live`);
+        expect(await audit(viewer.page)).toEqual([]);
+        const alice = await openTab(await context(), `${url}/broadcast?as=al%20ice&stream=${stream}`);
+        await button(alice, "Open the camera").click();
+        await sees(alice, /^The server refused this name/);
+        expect(await audit(alice.page)).toEqual([]);
+        await alice.page.getByLabel("Your name").fill("alice");
+        await button(alice, "Open the camera").click();
+        await button(alice, "Go live").waitFor();
+        expect(await audit(alice.page)).toEqual([]);
+        await button(alice, "Go live").click();
+        await alice.page.locator(".layers tbody tr").first().waitFor();
+        expect(await audit(alice.page)).toEqual([]);
+        await button(viewer, "Statistics").click();
+        expect(await audit(viewer.page)).toEqual([]);
+        await button(viewer, "Quality").click();
+        expect(await audit(viewer.page)).toEqual([]);
+        for (const tab of [chooser, alice, viewer]) await closeTab(tab);
+      }, 120_000);
+
+  test("without a camera, the test picture is broadcast", async () => {
+    const blind = await launch("none");
+    const url = pageUrl(server);
+    const alice = await openStudio(blind, url, "blind");
+    await button(alice, "Go live").click();
+    const viewer = await openTab(browser, `${url}/live/blind`);
+    await seesVideo(viewer, 60_000);
+    await closeTab(viewer);
+    await blind.close();
   }, 120_000);
 
   test("/ leads to both, and /live asks for a name", async () => {

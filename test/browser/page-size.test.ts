@@ -24,11 +24,20 @@ test("the page with the SDK is 42.5 kB of script at most, and 6 kB of style", ()
   expect(gzipped(/^index-\w+\.css\.gz$/)).toBeLessThanOrEqual(6_000);
 });
 
-test("nothing stands inline in the document, and nothing comes from elsewhere", () => {
-  const html = readFileSync(`${folder}index.html`, "utf8");
-  expect(html).not.toMatch(/<script[^>]*>[^<]|<style|\sstyle=|\son\w+=/);
-  expect(html).not.toMatch(/(src|href)="(https?:)?\/\//);
+test("the pages for streams are small, and the embedded player is smaller", () => {
+  expect(gzipped(/^broadcast-\w+\.js\.gz$/)).toBeLessThanOrEqual(31_000);
+  expect(gzipped(/^live-\w+\.js\.gz$/)).toBeLessThanOrEqual(15_500);
+  expect(gzipped(/^live\.js\.gz$/)).toBeLessThanOrEqual(4_500);
 });
+
+test.each(["index", "broadcast", "live"])(
+  "nothing stands inline in %s.html, and nothing comes from elsewhere",
+  (name) => {
+    const html = readFileSync(`${folder}${name}.html`, "utf8");
+    expect(html).not.toMatch(/<script[^>]*>[^<]|<style|\sstyle=|\son\w+=/);
+    expect(html).not.toMatch(/(src|href)="(https?:)?\/\//);
+  },
+);
 
 test("the gallery is not shipped", () => {
   expect(readdirSync(folder).filter((name) => name.includes("gallery"))).toEqual([]);

@@ -10,7 +10,7 @@ import { internal } from "../../scripts/sdk-bundle.mjs";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 /** What a page loads for the SDK, and all of it together. Bytes on the wire; docs/decisions/007 says what is where. */
 const most = 12 * 1_024;
-const mostTogether = 15.5 * 1_024;
+const mostTogether = 19 * 1_024;
 
 test("the SDK is 12 KB at most, minified and gzipped, and brings no schema library", () => {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-sdk-"));
@@ -26,6 +26,7 @@ test("the SDK is 12 KB at most, minified and gzipped, and brings no schema libra
       "client-local-media.js",
       "client-redact.js",
       "client-stats.js",
+      "client-streams.js",
       "client.js",
     ]);
     const sizes = files.map(({ text }) => gzipSync(text, { level: 9 }).length);
@@ -43,8 +44,10 @@ test("only names that nobody else knows are shortened", () => {
     [...source("api").matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name]) => name),
   );
   expect(known.size).toBeGreaterThan(50);
-  for (const name of ["local-media", "stats", "http-socket", "redact"])
-    for (const [, used] of source(name).matchAll(/(?:events|#events)\.(\w+)/g)) known.add(used);
+  for (const name of ["local-media", "stats", "http-socket", "redact", "streams"])
+    for (const [, used] of source(name).matchAll(/(?:events|client|sessions)\.(\w+)/g)) known.add(used);
+  // What `publish` is given of the media that it opens.
+  for (const name of ["media", "owned"]) known.add(name);
   const fields = (value: unknown): string[] =>
     typeof value === "object" && value !== null
       ? Object.entries(value).flatMap(([key, inner]) =>
