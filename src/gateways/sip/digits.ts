@@ -11,13 +11,21 @@ const digitPattern = /^[0-9A-D*#]$/;
 const defaultDuration = 250;
 const longest = 10_000;
 
-/** Reads the body of an INFO: `application/dtmf-relay` (`Signal=1`, `Duration=250`) or `application/dtmf`. */
+/** The keys by the event codes of RFC 4733 §3.2, which some phones send in place of the key: 10 is *, 11 is #, 12 to 15 are A to D. */
+const eventKeys = "0123456789*#ABCD";
+
+/**
+ * Reads the body of an INFO: `application/dtmf-relay` (`Signal=1`, `Duration=250`), or `application/dtmf`, which holds the same or the key
+ * alone. A key is written as itself or as its event code. Undefined for anything else, such as 16, a hook flash.
+ */
 export function parseDigits(type: string, text: string): Digit | undefined {
-  if (type === "application/dtmf") return checkedDigit(text.trim());
-  if (type !== "application/dtmf-relay") return undefined;
-  const signal = /^\s*signal\s*=\s*(\S)\s*$/im.exec(text)?.[1];
+  if (type !== "application/dtmf" && type !== "application/dtmf-relay") return undefined;
+  const alone = type === "application/dtmf" ? /^\s*(\S{1,2})\s*$/.exec(text)?.[1] : undefined;
+  const signal = alone ?? /^\s*signal\s*=\s*(\S{1,2})\s*$/im.exec(text)?.[1];
   const duration = Number(/^\s*duration\s*=\s*(\d{1,5})\s*$/im.exec(text)?.[1] ?? defaultDuration);
-  return signal === undefined ? undefined : checkedDigit(signal, duration);
+  if (signal === undefined) return undefined;
+  const key = /^1\d$/.test(signal) ? eventKeys[Number(signal)] : signal;
+  return key === undefined ? undefined : checkedDigit(key, duration);
 }
 
 /** The body of an INFO, as JsSIP and SIP.js write it. */
