@@ -29,7 +29,10 @@ export const mediaSettings = {
         7_800,
         "UDP and TCP port of the first media worker; each further worker has the next port. 0 takes free ones.",
       ),
-      listen: texts([], "Addresses to listen on. Empty: all of this machine; in development mode 127.0.0.1 and, for Firefox takes no loopback address, the first address of another interface."),
+      listen: texts(
+        [],
+        "Addresses to listen on. Empty: all of this machine; in development mode 127.0.0.1 and, for Firefox takes no loopback address, the first address of another interface.",
+      ),
       publicAddresses: texts(
         [],
         "Addresses that clients are told, where this machine is behind NAT. Empty: the addresses it listens on.",
