@@ -31,6 +31,8 @@ export interface StreamClient
 const [firstPause, longestPause] = [300, 5_000];
 /** How long a connection may be lost before ICE is restarted, and how long that may take before the connection is made anew. ms */
 const [lostPatience, restartPatience] = [2_000, 4_000];
+/** How long the server's answer to the end of a stream is waited for, in ms: there may be no link. */
+const hangupPatience = 1_000;
 /** Simulcast: the largest layer last. Rates in bit/s. */
 const simulcastLayers = [
   { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
@@ -198,8 +200,15 @@ abstract class StreamEnd extends Emitter<object> implements Session {
 
   async stop(): Promise<void> {
     const session = this.#session;
+    const { pc } = this;
+    // Before the connection says goodbye: a publisher of which the server knows no more than that is waited for.
+    this.pc = undefined;
     this.over({ reason: "hangup" });
-    if (session !== undefined) await this.client.say("hangup", { session });
+    if (session !== undefined) {
+      const late = new Promise((resolve) => setTimeout(resolve, hangupPatience));
+      await Promise.race([this.client.say("hangup", { session }), late]);
+    }
+    pc?.close();
   }
 
   [dispose](): Promise<void> {
