@@ -30,6 +30,8 @@ export interface LocalCandidate {
 
 /** Who publishes or views. */
 export interface MediaIdentity extends Pick<Identity, "user" | "device" | "grants" | "guest" | "expires"> {
+  /** The address that the client counts by, where it came by HTTP: IPv6 by /64. */
+  readonly address?: string;
   /** A name for people, where the client gives one. */
   readonly name?: string;
 }

@@ -5,19 +5,26 @@ import { parseAddress } from "../shared/ip-address.ts";
 import { flag, limitsGroup, milliseconds, port, type SettingsOf, texts } from "../shared/setting.ts";
 import type { WorkerLimits } from "./control.ts";
 import { codecNames } from "./negotiated.ts";
+import type { ShareLimits } from "./streams/peer-shares.ts";
 
-const defaultMediaLimits: WorkerLimits = {
+type MediaLimits = WorkerLimits & ShareLimits;
+
+const defaultMediaLimits: MediaLimits = {
   viewers: 2_000,
   publishers: 200,
   packetsPerSecond: 200_000,
   publisherBitrate: 20_000_000,
+  peersPerUser: 100,
+  peersPerAddress: 500,
 };
 
-const meanings: { readonly [name in keyof WorkerLimits]: string } = {
+const meanings: { readonly [name in keyof MediaLimits]: string } = {
   viewers: "Viewers of one worker.",
   publishers: "Publishers of one worker.",
   packetsPerSecond: "Packets that one worker forwards a second. New viewers are refused above that.",
   publisherBitrate: "Bits a second that one publisher may send.",
+  peersPerUser: "Publishers and viewers of one user, at all workers.",
+  peersPerAddress: "Publishers and viewers of one address by WHIP and WHEP; IPv6 counts by /64.",
 };
 
 /** Settings of the media server: WHIP, WHEP and the workers that forward media. docs/media.md says how they are meant. */
@@ -62,7 +69,7 @@ export const mediaSettings = {
         "Names of streams whose publisher is replaced by a second one, such as `studio-*`. Elsewhere the second is refused.",
       ),
       portable: flag(false, "Uses neither the system's libcrypto nor sendmmsg, but what every platform has."),
-      limits: limitsGroup<Record<keyof WorkerLimits, number>>(
+      limits: limitsGroup<Record<keyof MediaLimits, number>>(
         { ...defaultMediaLimits },
         "Every bound of the media server.",
         meanings,

@@ -10,7 +10,7 @@ import type { LocalCandidate } from "../media/service.ts";
 import { CoreSessions } from "../media/streams/core-sessions.ts";
 import { MediaStreams } from "../media/streams/media-streams.ts";
 import { streamOffers } from "../media/streams/stream-offers.ts";
-import { isLoopback } from "../net/client-address.ts";
+import { addressGroup, isLoopback } from "../net/client-address.ts";
 import { after, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
@@ -93,6 +93,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     },
     {
       linger: media.linger,
+      shares: media.limits,
       takesOver: (name) => covers(patternsOf(media.takeover), { kind: "stream", name }),
       candidates: ({ udpPort, tcpPort }) => [
         ...addresses.map((address): LocalCandidate => ({ protocol: "udp", address, port: udpPort })),
@@ -132,7 +133,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   for (const { udpPort, crypto, sending } of fleet.started)
     log.info({ port: udpPort, addresses, crypto, sending }, "media worker");
   return {
-    fetch: (request) => http.fetch(request),
+    fetch: (request, client) => http.fetch(request, addressGroup(client.address)),
     // A worker that is started again takes the same port.
     relayPeers: () =>
       fleet.started.flatMap(({ udpPort }) => listen.map((address) => ({ address, port: udpPort }))),

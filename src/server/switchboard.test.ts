@@ -12,7 +12,13 @@ const client = { address: "127.0.0.1", peer: "127.0.0.1" };
 const local = { Host: "localhost" };
 
 function make(options: SettingsInput = {}, list: readonly Part[] = parts) {
-  const quiet = { dev: true, page: false, turn: { embedded: false }, sip: { enabled: false } };
+  const quiet = {
+    dev: true,
+    page: false,
+    turn: { embedded: false },
+    sip: { enabled: false },
+    media: { enabled: false },
+  };
   const settings = loadSettings({ object: { ...quiet, ...options } });
   if (!settings.ok) throw new Error(settings.error);
   return makeSwitchboard(settings.value, log, list);

@@ -69,17 +69,17 @@ export class MediaHttp {
   }
 
   /** Answers requests to its paths; undefined for all others. */
-  fetch(request: Request): Promise<Response> | undefined {
+  fetch(request: Request, address = ""): Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
-    return /^\/wh[ie]p(\/|$)/.test(pathname) ? this.#answer(request, pathname) : undefined;
+    return /^\/wh[ie]p(\/|$)/.test(pathname) ? this.#answer(request, pathname, address) : undefined;
   }
 
-  async #answer(request: Request, pathname: string): Promise<Response> {
-    const response = await this.#serve(request, pathname);
+  async #answer(request: Request, pathname: string, address: string): Promise<Response> {
+    const response = await this.#serve(request, pathname, address);
     return withCrossOrigin(request, response, this.#ports.allowsOrigin);
   }
 
-  async #serve(request: Request, pathname: string): Promise<Response> {
+  async #serve(request: Request, pathname: string, address: string): Promise<Response> {
     if (isPreflight(request)) return new Response(null, { status: 204 });
     const target = readTarget(pathname);
     if (target === undefined)
@@ -87,7 +87,7 @@ export class MediaHttp {
         status: 404,
         detail: "The path names no stream: use /whip/NAME or /whep/NAME.",
       });
-    if (target.id === undefined) return await this.#serveEndpoint(request, target);
+    if (target.id === undefined) return await this.#serveEndpoint(request, target, address);
     const session = this.#sessions.find(target.endpoint, target.stream, target.id);
     if (session === undefined) return problemResponse(mediaProblem({ kind: "unknown" }));
     if (target.extension === "events") return eventStream(request, session, this.#ports.service);
@@ -95,10 +95,10 @@ export class MediaHttp {
     return await this.#serveSession(request, session);
   }
 
-  async #serveEndpoint(request: Request, target: Target): Promise<Response> {
+  async #serveEndpoint(request: Request, target: Target, address: string): Promise<Response> {
     switch (request.method) {
       case "POST":
-        return await this.#open(request, target);
+        return await this.#open(request, target, address);
       case "OPTIONS":
         return await this.#describe(request, target);
       default:
@@ -114,9 +114,10 @@ export class MediaHttp {
     return new Response(null, { status: 204, headers });
   }
 
-  async #open(request: Request, { endpoint, stream }: Target): Promise<Response> {
-    const identity = await this.#ports.authenticate(request, stream, actionOf(endpoint));
-    if (!identity.ok) return problemResponse(identity.error);
+  async #open(request: Request, { endpoint, stream }: Target, address: string): Promise<Response> {
+    const known = await this.#ports.authenticate(request, stream, actionOf(endpoint));
+    if (!known.ok) return problemResponse(known.error);
+    const identity = { ...known, value: { ...known.value, ...(address !== "" && { address }) } };
     const body = await readBody(request, sdpType);
     if (!body.ok) return problemResponse(body.error);
     const offer = parseOffer(body.value);

@@ -64,6 +64,7 @@ class World {
       },
       {
         linger,
+        shares: { peersPerUser: 100, peersPerAddress: 100 },
         takesOver: () => this.takesOver,
         candidates: ({ udpPort }) => [{ protocol: "udp", address: "192.0.2.9", port: udpPort }],
       },

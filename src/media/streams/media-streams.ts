@@ -13,6 +13,7 @@ import type {
 } from "../service.ts";
 import { LiveStream } from "./live-stream.ts";
 import { type Answer, MediaPeer } from "./media-peer.ts";
+import { PeerShares, type ShareLimits } from "./peer-shares.ts";
 import type { StreamPorts } from "./ports.ts";
 
 /** After how long a client should ask again, where a stream isn't live, its name is taken, or no worker has room. Seconds. */
@@ -27,6 +28,7 @@ const [idBytes, ufragBytes, pwdBytes] = [18, 6, 18];
 export interface StreamRules {
   /** How long viewers wait for a publisher that has vanished. ms */
   readonly linger: number;
+  readonly shares: ShareLimits;
   /** Whether a second publisher takes the place of the first one. */
   takesOver(stream: string): boolean;
   /** The addresses that peers are told, best first, with the way to each. */
@@ -49,6 +51,7 @@ export class MediaStreams implements MediaService {
   readonly #observer: StreamObserver;
   readonly #streams = new Map<string, LiveStream>();
   readonly #peers = new Map<string, MediaPeer>();
+  readonly #shares: PeerShares;
   /** The peers of each worker, by their numbers there. */
   readonly #numbers: Map<number, MediaPeer>[] = [];
   #lastNumber = 0;
@@ -56,6 +59,7 @@ export class MediaStreams implements MediaService {
   constructor(ports: StreamPorts, rules: StreamRules, observer: StreamObserver = {}) {
     this.#ports = ports;
     this.#rules = rules;
+    this.#shares = new PeerShares(rules.shares);
     this.#observer = observer;
     for (let worker = 0; worker < ports.workers; worker++) this.#numbers.push(new Map());
   }
@@ -90,6 +94,7 @@ export class MediaStreams implements MediaService {
     const { stream: name, identity, tracks, transport } = request;
     const known = this.#streams.get(name);
     if (this.#isTaken(name)) return fail(taken);
+    if (this.#shares.full(identity)) return full();
     const worker = known?.worker ?? this.#leastLoaded();
     if (worker === undefined) return full();
     const stream = known ?? new LiveStream(name, worker);
@@ -117,6 +122,7 @@ export class MediaStreams implements MediaService {
     const { stream: name, identity, tracks, transport } = request;
     const stream = this.#streams.get(name);
     if (stream?.publisher === undefined) return fail(notLive);
+    if (this.#shares.full(identity)) return full();
     const peer = this.#peer("viewer", stream, this.#workerFor(stream), identity);
     stream.viewers.add(peer);
     this.#follow(peer);
@@ -270,6 +276,7 @@ export class MediaStreams implements MediaService {
       pwd: random(pwdBytes),
     });
     this.#peers.set(peer.id, peer);
+    this.#shares.entered(identity);
     this.#numbers[worker]?.set(peer.number, peer);
     return peer;
   }
@@ -405,6 +412,7 @@ export class MediaStreams implements MediaService {
     const wasOpening = peer.state === "opening";
     peer.state = "ended";
     this.#peers.delete(peer.id);
+    this.#shares.left(peer.identity);
     this.#numbers[peer.worker]?.delete(peer.number);
     this.#parameters.delete(peer);
     this.#ports.post(peer.worker, { type: "close", peer: peer.number });
