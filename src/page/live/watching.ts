@@ -89,7 +89,7 @@ function refusalWords(refusal: WhepViewer["refusal"], stream: string): Words {
     case 404:
       return {
         title: "There are no streams here",
-        text: "This server runs no media server, or the name can’t be one.",
+        text: "This server runs no media server, or the name isn’t valid.",
       };
     case 406:
       return { title: "This browser can’t play the stream", text: refusal.detail };
