@@ -15,6 +15,9 @@ export function launchFirefox(): Promise<Browser> {
       "media.navigator.permission.disabled": true,
       "media.peerconnection.ice.loopback": true,
       "media.peerconnection.ice.obfuscate_host_addresses": false,
+      // Sound plays, and is made, without a click.
+      "media.autoplay.default": 0,
+      "media.autoplay.blocking_policy": 0,
     },
   });
 }

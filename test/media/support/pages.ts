@@ -23,6 +23,10 @@ export interface PublishOptions {
   readonly without?: "udp" | "tcp";
   /** Where media goes, in place of the port of the answer. */
   readonly port?: number;
+  /** Only relays of these servers are used. */
+  readonly relays?: readonly RTCIceServer[];
+  /** `colors`: red, green and blue in turn, for {@link colors}. Default: the fake camera. */
+  readonly picture?: "camera" | "colors";
 }
 
 /** A page without anything of ours: what it does is the browser's own WebRTC, with `fetch`. */
@@ -33,13 +37,17 @@ export async function blankTab(where: Browsers, server: string): Promise<Tab> {
 }
 
 /** Publishes the fake camera and a tone of 440 Hz by WHIP. Resolves with the status of the answer. */
-export function publish(page: Page, url: string, options: PublishOptions = {}): Promise<number> {
-  return page.evaluate(
+export async function publish(page: Page, url: string, options: PublishOptions = {}): Promise<number> {
+  if (options.picture === "colors") await makeColors(page);
+  return await page.evaluate(
     async ({ url, options }) => {
-      const { codec, setup = "actpass", simulcast = false, audio = true, video = true } = options;
+      const { codec, setup = "actpass", simulcast = false, audio = true, video = true, relays } = options;
       const token = options.token ?? "dev:alice";
       const stream = new MediaStream();
-      if (video) {
+      if (video && options.picture === "colors") {
+        const { colors } = globalThis as unknown as { colors: MediaStream };
+        for (const track of colors.getVideoTracks()) stream.addTrack(track);
+      } else if (video) {
         const camera = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
         for (const track of camera.getTracks()) stream.addTrack(track);
       }
@@ -51,7 +59,10 @@ export function publish(page: Page, url: string, options: PublishOptions = {}): 
         tone.start();
         for (const track of sink.stream.getTracks()) stream.addTrack(track);
       }
-      const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+      const connection = new RTCPeerConnection({
+        bundlePolicy: "max-bundle",
+        ...(relays !== undefined && { iceTransportPolicy: "relay", iceServers: [...relays] }),
+      });
       for (const track of stream.getTracks()) {
         const encodings = [
           { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
@@ -92,16 +103,44 @@ export function publish(page: Page, url: string, options: PublishOptions = {}): 
   );
 }
 
+/** Makes a stream of red, green and blue in turn and a tone of 440 Hz: `colors` of the page's `globalThis`. */
+export function makeColors(page: Page): Promise<void> {
+  return page.evaluate(() => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 320, height: 240 });
+    const paint = canvas.getContext("2d");
+    const began = Date.now();
+    let count = 0;
+    setInterval(() => {
+      if (paint === null) return;
+      paint.fillStyle = ["#f00", "#0f0", "#00f"][Math.floor((Date.now() - began) / 600) % 3] ?? "";
+      paint.fillRect(0, 0, 320, 240);
+      // What does not change isn't sent.
+      paint.fillStyle = "#fff";
+      paint.fillRect(count++ % 320, 0, 4, 4);
+    }, 50);
+    const context = new AudioContext();
+    const tone = new OscillatorNode(context, { frequency: 440 });
+    const sink = context.createMediaStreamDestination();
+    tone.connect(sink);
+    tone.start();
+    const colors = new MediaStream([...canvas.captureStream().getTracks(), ...sink.stream.getTracks()]);
+    Object.assign(globalThis, { colors, keepsPlaying: [context, tone] });
+  });
+}
+
 /** Views by WHEP, into the page's video element. Resolves with the status of the answer. */
 export function view(
   page: Page,
   url: string,
-  options: Pick<PublishOptions, "audio" | "video" | "token" | "without" | "setup" | "port"> = {},
+  options: Pick<PublishOptions, "audio" | "video" | "token" | "without" | "setup" | "relays" | "port"> = {},
 ): Promise<number> {
   return page.evaluate(
     async ({ url, options }) => {
-      const { audio = true, video = true, token = "dev:victor", setup = "actpass" } = options;
-      const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
+      const { audio = true, video = true, token = "dev:victor", setup = "actpass", relays } = options;
+      const connection = new RTCPeerConnection({
+        bundlePolicy: "max-bundle",
+        ...(relays !== undefined && { iceTransportPolicy: "relay", iceServers: [...relays] }),
+      });
       if (audio) connection.addTransceiver("audio", { direction: "recvonly" });
       if (video) connection.addTransceiver("video", { direction: "recvonly" });
       const element = document.querySelector("video");
@@ -143,6 +182,67 @@ export function tone(page: Page): Promise<number> {
     const frequency = (loudest * context.sampleRate) / analyser.fftSize;
     await context.close();
     return (bins[loudest] ?? -200) > -80 ? frequency : 0;
+  });
+}
+
+/**
+ * What the middle of the page's video shows: `red`, `green` and `blue` as they follow each other. Resolves once each has followed the
+ * one before it, or after `patience` ms with what was seen till then.
+ */
+export function colors(page: Page, patience: number): Promise<string[]> {
+  return page.evaluate(async (patience) => {
+    const element = document.querySelector("video");
+    const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+    const paint = canvas.getContext("2d", { willReadFrequently: true });
+    const names = ["red", "green", "blue"];
+    const seen: string[] = [];
+    const steps = new Set<string>();
+    const end = Date.now() + patience;
+    while (steps.size < 3 && Date.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (element === null || paint === null || element.videoWidth === 0) continue;
+      const [x, y] = [element.videoWidth / 2, element.videoHeight / 2];
+      paint.drawImage(element, x, y, 1, 1, 0, 0, 1, 1);
+      const light = [...paint.getImageData(0, 0, 1, 1).data.subarray(0, 3)];
+      const name = names[light.findIndex((one) => one > 150)];
+      if (name === undefined || light.filter((one) => one < 90).length < 2 || name === seen.at(-1)) continue;
+      const before = names.indexOf(seen.at(-1) ?? "");
+      if (before >= 0 && names[(before + 1) % 3] === name) steps.add(name);
+      seen.push(name);
+    }
+    return seen;
+  }, patience);
+}
+
+/** How the page's last connection goes: what was agreed, and which way packets take. */
+export function agreed(page: Page): Promise<{ codec: string; role: string; way: string }> {
+  return page.evaluate(async () => {
+    const { madeConnections } = globalThis as unknown as { madeConnections: RTCPeerConnection[] };
+    const reports = [...((await madeConnections.at(-1)?.getStats())?.values() ?? [])];
+    const byId = (id: unknown) => reports.find((report) => report.id === id);
+    const transport = reports.find(({ type }) => type === "transport");
+    const pair =
+      byId(transport?.selectedCandidatePairId) ??
+      reports.find(
+        ({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded",
+      );
+    const [local, remote] = [byId(pair?.localCandidateId), byId(pair?.remoteCandidateId)];
+    const video = reports.find(({ type, kind }) => /bound-rtp$/.test(type) && kind === "video");
+    return {
+      codec: byId(video?.codecId)?.mimeType ?? "",
+      role: transport?.dtlsRole === "client" ? "passive" : transport?.dtlsRole === "server" ? "active" : "",
+      way: local?.candidateType === "relay" ? "turn" : (remote?.protocol ?? ""),
+    };
+  });
+}
+
+/** The ICE servers that WHIP and WHEP name in `Link`. */
+export async function linkedServers(url: string, token: string): Promise<RTCIceServer[]> {
+  const response = await fetch(url, { method: "OPTIONS", headers: { Authorization: `Bearer ${token}` } });
+  const link = response.headers.get("Link") ?? "";
+  return [...link.matchAll(/<([^>]*)>; rel="ice-server"([^,]*)/g)].map(([, urls = "", login = ""]) => {
+    const value = (name: string): string => new RegExp(`${name}="([^"]*)"`).exec(login)?.[1] ?? "";
+    return { urls, username: value("username"), credential: value("credential") };
   });
 }
 

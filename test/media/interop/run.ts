@@ -1,0 +1,170 @@
+// The whole matrix of clients with the media server, written into docs/interop.md: `npm run interop`, `npm run interop -- --print` prints it only.
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Browser } from "playwright-core";
+import { launch } from "../../browser/support/browser.ts";
+import { firefoxPath, launchFirefox } from "../../browser/support/firefox.ts";
+import { startServer } from "../../support/server.ts";
+import { npmClientRuns, programPublishes, programViews } from "./cells.ts";
+import { codecs, pageToPage, roles, ways, withSound } from "./chromium.ts";
+import { npmClients } from "./npm-clients.ts";
+import { NotHere, type Outcome, outcomeOf } from "./outcome.ts";
+import { aiortc, gstreamer } from "./programs.ts";
+
+const docs = fileURLToPath(new URL("../../../docs/interop.md", import.meta.url));
+/** The first of a network of this run's own: Firefox takes no loopback address. */
+const address = "10.77.0.1";
+const inNetwork = process.argv.includes("--in-network");
+const wayNames = { udp: "UDP", tcp: "ICE-TCP", turn: "our TURN" } as const;
+
+if (inNetwork) {
+  console.log(`rows ${JSON.stringify(await firefoxRows())}`);
+  process.exit();
+}
+
+const notes: string[] = [];
+const tables = [await chromiumTable(), await clientTable()];
+const numbered = notes.map((note, n) => `${n + 1}. ${note}`);
+const text = `${tables.join("\n\n")}\n${numbered.length > 0 ? `\n${numbered.join("\n")}\n` : ""}`;
+if (process.argv.includes("--print")) console.log(text);
+else {
+  const markers = /(<!-- interop -->\n)[\s\S]*?(\n<!-- \/interop -->)/;
+  writeFileSync(
+    docs,
+    readFileSync(docs, "utf8").replace(markers, (_, begin, end) => `${begin}\n${text}${end}`),
+  );
+}
+process.exit();
+
+/** Starts a server with TURN for the matrix. */
+function server(listen: readonly string[] = []) {
+  const media = { enabled: true, port: 0, workers: 1, listen };
+  const turn = { embedded: true, udpPort: 0, tcpPort: 0, relayFirstPort: 41_000, relayLastPort: 41_999 };
+  return startServer({ config: { media, turn } });
+}
+
+async function chromiumTable(): Promise<string> {
+  const [running, browser] = [await server(), await launch("fake", withSound)];
+  const rows: string[][] = [];
+  for (const codec of codecs)
+    for (const role of roles) {
+      const row: string[] = [codec, role];
+      for (const way of ways) {
+        const cell = await outcomeOf(() => pageToPage(browser, browser, running.url, { codec, role, way }));
+        row.push(shown(`Chromium ${codec} ${role} ${way}`, cell));
+      }
+      rows.push(row);
+    }
+  await browser.close();
+  await running.stop();
+  return table(
+    ["Chromium publishes and views", "server's `a=setup`", ...ways.map((way) => wayNames[way])],
+    rows,
+  );
+}
+
+async function clientTable(): Promise<string> {
+  const [running, browser] = [await server(), await launch("fake", withSound)];
+  const { url } = running;
+  const rows: string[][] = [];
+  const cell = async (name: string, run: () => Promise<string>) => shown(name, await outcomeOf(run));
+  for (const [program, known, relays] of [
+    [aiortc, ["VP8", "H264"], true],
+    [gstreamer, ["VP8", "H264", "VP9"], false],
+  ] as const) {
+    for (const codec of known)
+      for (const role of roles) {
+        const name = `${program.name}, ${codec}, server ${role}`;
+        const options = { codec, role };
+        rows.push([
+          name,
+          await cell(`${name} publishes`, () => programPublishes(browser, url, program, options)),
+          await cell(`${name} views`, () => programViews(browser, url, program, options)),
+        ]);
+      }
+    if (!relays) continue;
+    const name = `${program.name}, VP8, through our TURN`;
+    const options = { codec: "VP8", role: "passive", relayed: true } as const;
+    rows.push([
+      name,
+      await cell(`${name} publishes`, () => programPublishes(browser, url, program, options)),
+      await cell(`${name} views`, () => programViews(browser, url, program, options)),
+    ]);
+  }
+  for (const client of npmClients) {
+    const name = `\`${client.name}\` in Chromium`;
+    const done = await cell(`${name} ${client.mode}s`, () => npmClientRuns(browser, url, client));
+    const row = rows.find(([first]) => first === name) ?? [name, "", ""];
+    if (!rows.includes(row)) rows.push(row);
+    row[client.mode === "publish" ? 1 : 2] = done;
+  }
+  await browser.close();
+  await running.stop();
+  for (const [name, publishes, views] of firefoxOutcomes())
+    rows.push([name, shown(`${name} publishes`, publishes), shown(`${name} views`, views)]);
+  return table(["client", "publishes, Chromium views", "views, Chromium publishes"], rows);
+}
+
+type Row = readonly [name: string, publishes: Outcome, views: Outcome];
+
+/** Runs the part with Firefox in a network of its own, with an address that isn't loopback and a default route. */
+function firefoxOutcomes(): Row[] {
+  const why = firefoxPath === null ? "needs firefox-esr" : "needs a network namespace (root, iproute2)";
+  const none: Outcome = { result: "no", detail: why };
+  const network = [
+    "ip link set lo up",
+    "ip link add veth0 type veth peer name veth1",
+    `ip address add ${address}/24 dev veth0`,
+    "ip link set veth0 up",
+    "ip link set veth1 up",
+    "ip route add default via 10.77.0.2",
+    'exec "$@"',
+  ].join(" && ");
+  const [self = "", script = ""] = process.argv;
+  const args = ["--net", "sh", "-c", network, "sh", self, script, "--in-network"];
+  const { stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
+  const found = /^rows (.*)$/m.exec(stdout ?? "")?.[1];
+  if (found !== undefined) return JSON.parse(found) as Row[];
+  if (firefoxPath !== null && stderr) console.error(stderr);
+  return [["Firefox", none, none]];
+}
+
+async function firefoxRows(): Promise<Row[]> {
+  if (firefoxPath === null) throw new NotHere("needs firefox-esr");
+  const running = await server([address]);
+  const [firefox, chromium] = [await launchFirefox(), await launch("fake", withSound)];
+  const rows: Row[] = [];
+  const run = (from: Browser, to: Browser, combination: Parameters<typeof pageToPage>[3]) =>
+    outcomeOf(() => pageToPage(from, to, running.url, combination));
+  for (const codec of codecs)
+    for (const role of roles) {
+      // Each way once, with another codec.
+      const way = codec === "VP8" && role === "active" ? "tcp" : "udp";
+      const name = `Firefox, ${codec}, server ${role}, ${wayNames[way]}`;
+      const combination = { codec, role, way } as const;
+      rows.push([name, await run(firefox, chromium, combination), await run(chromium, firefox, combination)]);
+      console.error(rows.at(-1));
+    }
+  await Promise.all([firefox.close(), chromium.close()]);
+  await running.stop();
+  return rows;
+}
+
+/** A cell as the table shows it: what is not plainly right has a note. */
+function shown(name: string, { result, detail }: Outcome): string {
+  console.error(`${name}: ${result} ${detail}`);
+  if (result === "ok" && detail === "") return "✓";
+  const [sign, word] = { ok: ["✓", "Works"], no: ["–", "Not run"], failed: ["✗", "Failed"] }[result] as [
+    string,
+    string,
+  ];
+  const note = `${word}: ${detail}`;
+  if (!notes.includes(note)) notes.push(note);
+  return `${sign} (${notes.indexOf(note) + 1})`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, head.map(() => "---"), ...rows];
+  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
