@@ -64,7 +64,13 @@ describe.skipIf(chromiumPath === null)("one publishes by WHIP, others view by WH
     await decodes(await views("plain"));
     const second = await tab();
     expect(await publish(second.page, `${server.url}/whip/plain`)).toBe(409);
+    // Its connection is closed first: it ends the stream all the same.
+    await first.page.evaluate(() =>
+      (globalThis as unknown as { kept: { connection: RTCPeerConnection } }).kept.connection.close(),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 500));
     expect(await end(first.page)).toBe(200);
+    expect(await view(second.page, `${server.url}/whep/plain`)).toBe(409);
 
     const third = await tab();
     expect(await publish(third.page, `${server.url}/whip/studio`)).toBe(201);

@@ -11,10 +11,17 @@ export interface Step {
 
 /** Loss beyond which a viewer goes down, and up to which it may go up; shares of its packets. */
 const [badLoss, goodLoss] = [0.08, 0.03];
-/** Of a step's rate: below the first it is left, above the second there is room. */
-const [tooLittle, plenty] = [0.9, 1.25];
-/** A receiver estimates at most about 1.5 times what it gets: beyond this the estimate is one of the network. */
+/**
+ * Of a step's rate: below the first a receiver that loses packets gets less, below the second one that loses none. A receiver's estimate
+ * begins low, rises slowly, and is at most about 1.5 times what it gets, so without loss an estimate near the rate says nothing.
+ */
+const [tooLittle, farTooLittle] = [0.9, 0.65];
+/** Of a step's rate: an estimate beyond this is one of the network, for it can't come from what we send. */
 const limitedByUs = 1.7;
+/** How long an estimate must be far too low before it counts without loss, in ms. */
+const lowFor = 2_000;
+/** Of a step's rate: an estimate of at least this lets a step up be tried. */
+const enough = 0.8;
 /** Ms of good conditions before a step up, at first and at most; a step up has failed when it doesn't last so long. */
 const [upAfter, mostUpAfter, trial] = [5_000, 60_000, 10_000];
 /** Ms between steps down for loss: what was sent before still counts in the next report. */
@@ -66,6 +73,7 @@ export class LayerChoice {
   #loss = 0;
   #lossIsNew = false;
   #goodSince = -1;
+  #lowSince = -1;
   #upAfter = upAfter;
   #upAt = Number.NEGATIVE_INFINITY;
   #downAt = Number.NEGATIVE_INFINITY;
@@ -96,19 +104,26 @@ export class LayerChoice {
     const lost = this.#lossIsNew && this.#loss > badLoss && now - this.#downAt >= downPause;
     this.#lossIsNew = false;
     if (now - this.#upAt >= trial && this.#upAt > this.#downAt) this.#upAfter = upAfter;
-    if ((lost || estimate < tooLittle * rate) && current > 0) {
+    if (estimate >= farTooLittle * rate) this.#lowSince = -1;
+    else if (this.#lowSince < 0) this.#lowSince = now;
+    const low =
+      this.#loss > goodLoss
+        ? estimate < tooLittle * rate
+        : this.#lowSince >= 0 && now - this.#lowSince >= lowFor;
+    if ((lost || low) && current > 0) {
       let chosen = current - 1;
       const most = lost ? Math.min(estimate, 0.8 * rate) : estimate;
       while (chosen > 0 && (steps[chosen]?.rate ?? 0) > most) chosen--;
       if (now - this.#upAt < trial) this.#upAfter = Math.min(mostUpAfter, 2 * this.#upAfter);
       this.#downAt = now;
       this.#goodSince = -1;
+      this.#lowSince = -1;
       return Math.min(chosen, highest);
     }
     if (current > highest) return highest;
     const above = steps[current + 1]?.rate ?? 0;
-    const room =
-      estimate >= plenty * rate && (estimate >= tooLittle * above || estimate <= limitedByUs * rate);
+    const isNetwork = estimate > limitedByUs * rate;
+    const room = isNetwork ? estimate >= tooLittle * above : estimate >= enough * rate;
     if (current === highest || this.#loss > goodLoss || !room) {
       this.#goodSince = -1;
       return current;

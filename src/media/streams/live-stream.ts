@@ -19,6 +19,8 @@ export class LiveStream {
   readonly followers = new Map<number, number>();
   codecs: StreamInfo["codecs"] = {};
   layers: readonly LayerReport[] = [];
+  /** The session of the publisher that is waited for: it may still say that it has ended the stream. */
+  formerPublisher: string | undefined;
   /** Ends the wait for a publisher that has vanished. */
   stopWaiting: (() => void) | undefined;
   /** Cancels the news of the number of viewers that is due. */

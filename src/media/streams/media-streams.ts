@@ -176,7 +176,7 @@ export class MediaStreams implements MediaService {
 
   close(id: string): Result<undefined, MediaFailure> {
     const peer = this.#peers.get(id);
-    if (peer === undefined) return fail({ kind: "unknown" });
+    if (peer === undefined) return this.#closeFormer(id);
     this.#end(peer, "closed");
     // The publisher said so itself: nobody waits for it.
     if (peer.stream.publisher === undefined && peer.stream.newcomer === undefined)
@@ -188,6 +188,16 @@ export class MediaStreams implements MediaService {
   lose(id: string, reason: string): void {
     const peer = this.#peers.get(id);
     if (peer !== undefined) this.#end(peer, reason);
+  }
+
+  /** A publisher whose connection closed a moment before says that it meant to. */
+  #closeFormer(id: string): Result<undefined, MediaFailure> {
+    for (const stream of this.#streams.values())
+      if (stream.formerPublisher === id && stream.publisher === undefined && stream.newcomer === undefined) {
+        this.#over(stream, "ended");
+        return ok(undefined);
+      }
+    return fail({ kind: "unknown" });
   }
 
   listen(id: string, heard: (event: PeerEvent) => void): (() => void) | undefined {
@@ -427,6 +437,7 @@ export class MediaStreams implements MediaService {
     if (stream.newcomer === peer) stream.newcomer = undefined;
     if (stream.publisher === peer) {
       stream.publisher = undefined;
+      stream.formerPublisher = peer.id;
       if (reason !== "worker") this.#vanished(stream);
     }
     if (stream.publisher === undefined && stream.newcomer === undefined && stream.stopWaiting === undefined)
