@@ -106,6 +106,11 @@ export interface MediaService {
   ): Result<undefined, MediaFailure>;
   close(id: string): Result<undefined, MediaFailure>;
   /**
+   * The publisher with this session, whose connection is gone already, says that it meant to end the stream. False where nobody waits for
+   * that publisher.
+   */
+  endLate(stream: string, id: string): boolean;
+  /**
    * Calls back with what is, before it returns: whether the stream is active, its viewers, its layers; then with what happens to the
    * session, until the returned function is called. Undefined for an unknown session.
    */

@@ -73,6 +73,13 @@ class FakeMedia implements MediaService {
     this.calls.push(["prefer", id, wish]);
     return this.failure === undefined ? ok(undefined) : fail(this.failure);
   }
+  /** The publisher that closed its connection first. */
+  late: string | undefined;
+
+  endLate(stream: string, id: string): boolean {
+    return `${stream} ${id}` === this.late;
+  }
+
   close(id: string): Result<undefined, MediaFailure> {
     this.calls.push(["close", id]);
     this.tell(id, { type: "ended", reason: "closed" });
@@ -358,6 +365,17 @@ describe("sessions", () => {
     expect(media.calls).toEqual([["close", "unguessable-1"]]);
     expect((await send("DELETE", at)).status).toBe(404);
     expect((await patch(at, fragment("p2Fz"))).status).toBe(404);
+  });
+
+  test("DELETE of a publisher that has closed its connection first ends the stream: 200", async () => {
+    media.late = "lobby unguessable-9";
+    expect((await send("DELETE", "/whip/lobby/unguessable-9")).status).toBe(200);
+    for (const other of [
+      "/whep/lobby/unguessable-9",
+      "/whip/other/unguessable-9",
+      "/whip/lobby/unguessable-8",
+    ])
+      expect((await send("DELETE", other)).status).toBe(404);
   });
 
   test("a session that the server ends is forgotten", async () => {

@@ -90,7 +90,8 @@ export class MediaHttp {
     if (target.id === undefined) return await this.#serveEndpoint(request, target, address);
     const session = this.#sessions.find(target.endpoint, target.stream, target.id);
     // A publisher that closes its connection first has no session any more, and ends its stream all the same.
-    if (session === undefined && request.method === "DELETE" && this.#ports.service.close(target.id).ok)
+    const late = session === undefined && request.method === "DELETE" && target.endpoint === "whip";
+    if (late && this.#ports.service.endLate(target.stream, target.id))
       return new Response(null, { status: 200 });
     if (session === undefined) return problemResponse(mediaProblem({ kind: "unknown" }));
     if (target.extension === "events") return eventStream(request, session, this.#ports.service);

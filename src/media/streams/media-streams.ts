@@ -176,7 +176,7 @@ export class MediaStreams implements MediaService {
 
   close(id: string): Result<undefined, MediaFailure> {
     const peer = this.#peers.get(id);
-    if (peer === undefined) return this.#closeFormer(id);
+    if (peer === undefined) return fail({ kind: "unknown" });
     this.#end(peer, "closed");
     // The publisher said so itself: nobody waits for it.
     if (peer.stream.publisher === undefined && peer.stream.newcomer === undefined)
@@ -190,14 +190,12 @@ export class MediaStreams implements MediaService {
     if (peer !== undefined) this.#end(peer, reason);
   }
 
-  /** A publisher whose connection closed a moment before says that it meant to. */
-  #closeFormer(id: string): Result<undefined, MediaFailure> {
-    for (const stream of this.#streams.values())
-      if (stream.formerPublisher === id && stream.publisher === undefined && stream.newcomer === undefined) {
-        this.#over(stream, "ended");
-        return ok(undefined);
-      }
-    return fail({ kind: "unknown" });
+  endLate(name: string, id: string): boolean {
+    const stream = this.#streams.get(name);
+    const waits = stream?.publisher === undefined && stream?.newcomer === undefined;
+    if (stream === undefined || !waits || stream.formerPublisher !== id) return false;
+    this.#over(stream, "ended");
+    return true;
   }
 
   listen(id: string, heard: (event: PeerEvent) => void): (() => void) | undefined {
