@@ -60,6 +60,35 @@ export async function programViews(
   }
 }
 
+/** A page publishes, a program views that and publishes it again, and another page views what it published. */
+export async function programRepublishes(
+  browser: Browser,
+  server: string,
+  program: Program,
+  options: ProgramOptions,
+): Promise<string> {
+  need(program);
+  const [first, second] = [freshName(), freshName()];
+  const codec = `video/${options.codec}`;
+  const [publisher, watcher, viewer] = await Promise.all([1, 2, 3].map(() => blankTab(browser, server)));
+  if (publisher === undefined || watcher === undefined || viewer === undefined) throw new Error("no tabs");
+  let stop = (): void => {};
+  try {
+    const whip = `${server}/whip/${first}`;
+    const status = await publish(publisher.page, whip, { picture: "colors", codec });
+    if (status !== 201) throw new Error(`WHIP answered ${status}`);
+    await viewWhenLive(watcher.page, `${server}/whep/${first}`);
+    const urls = `${server}/whep/${first},${server}/whip/${second}`;
+    stop = await publishBy(program, await taskOf(urls, "dev:alice", options));
+    await viewWhenLive(viewer.page, `${server}/whep/${second}`);
+    await checkPage(viewer.page);
+    return "";
+  } finally {
+    stop();
+    await Promise.all([publisher, watcher, viewer].map(({ page }) => page.context().close()));
+  }
+}
+
 /** A client of npm publishes from a page or views in one; the other end is a page with nothing but the browser's own means. */
 export async function npmClientRuns(browser: Browser, server: string, client: NpmClient): Promise<string> {
   const name = freshName();

@@ -40,6 +40,15 @@ export const gstreamer: Program = {
   packages: "gstreamer1.0-plugins-good, -plugins-bad, -nice, python3-gst-1.0, gir1.2-gst-plugins-bad-1.0",
 };
 
+const node = Bun.which("node") ?? "node";
+
+export const nodeDatachannel: Program = {
+  name: "node-datachannel",
+  command: [node, file("node-datachannel-peer.mjs")],
+  probe: [node, "--input-type=module", "-e", "import 'node-datachannel'"],
+  packages: "node-datachannel and Node",
+};
+
 /** Throws a {@link NotHere} where the program can't run. */
 export function need({ probe: [command = "", ...args], packages }: Program): void {
   if (spawnSync(command, args, { stdio: "ignore" }).status !== 0) throw new NotHere(`needs ${packages}`);

@@ -6,11 +6,11 @@ import type { Browser } from "playwright-core";
 import { launch } from "../../browser/support/browser.ts";
 import { firefoxPath, launchFirefox } from "../../browser/support/firefox.ts";
 import { startServer } from "../../support/server.ts";
-import { npmClientRuns, programPublishes, programViews } from "./cells.ts";
+import { npmClientRuns, programPublishes, programRepublishes, programViews } from "./cells.ts";
 import { codecs, pageToPage, roles, ways, withSound } from "./chromium.ts";
 import { npmClients } from "./npm-clients.ts";
 import { NotHere, type Outcome, outcomeOf } from "./outcome.ts";
-import { aiortc, gstreamer } from "./programs.ts";
+import { aiortc, gstreamer, nodeDatachannel } from "./programs.ts";
 
 const docs = fileURLToPath(new URL("../../../docs/interop.md", import.meta.url));
 /** The first of a network of this run's own: Firefox takes no loopback address. */
@@ -91,6 +91,15 @@ async function clientTable(): Promise<string> {
       await cell(`${name} publishes`, () => programPublishes(browser, url, program, options)),
       await cell(`${name} views`, () => programViews(browser, url, program, options)),
     ]);
+  }
+  for (const [codec, role] of [
+    ["VP8", "passive"],
+    ["H264", "active"],
+  ] as const) {
+    const name = `${nodeDatachannel.name}, ${codec}, server ${role}`;
+    const run = () => programRepublishes(browser, url, nodeDatachannel, { codec, role });
+    const both = await cell(name, run);
+    rows.push([name, both, both]);
   }
   for (const client of npmClients) {
     const name = `\`${client.name}\` in Chromium`;
