@@ -44,8 +44,8 @@ export interface OtherNodes {
 
 /** What one transport says to the core. */
 export interface Connection {
-  /** One text frame. */
-  receive(text: string, now: number): void;
+  /** One text frame. `came`: when it came, where it has waited since: the rate of requests is of that. */
+  receive(text: string, now: number, came?: number): void;
   /** One binary frame: no client may send one. */
   receiveBinary(now: number): void;
   /** The transport is gone; 1000 is the client's own close. */

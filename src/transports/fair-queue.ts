@@ -19,7 +19,8 @@ interface Most {
 
 /** What stands behind a {@link Backlog}: a connection. */
 export interface Worker<Message> {
-  perform(message: Message): void;
+  /** `came`: when the message came, in the time of {@link Backlog.take}; rates are of that, and not of when it is acted on. */
+  perform(message: Message, came: number): void;
   /** More waits than may: close it. */
   flooded(): void;
   /** `perform` threw: close it. */
@@ -114,7 +115,7 @@ export class Backlog<Message> {
   readonly #worker: Worker<Message>;
   /** When the connection will again be allowed a whole burst. */
   #fullAt = 0;
-  #waiting: { readonly message: Message; readonly cost: number }[] | undefined;
+  #waiting: { readonly message: Message; readonly cost: number; readonly came: number }[] | undefined;
   #bytes = 0;
 
   constructor(queue: FairQueue, worker: Worker<Message>) {
@@ -134,12 +135,12 @@ export class Backlog<Message> {
       const after = this.#queue.rate.take(this.#fullAt, now, cost);
       if (after !== undefined) {
         this.#fullAt = after;
-        this.#worker.perform(message);
+        this.#worker.perform(message, now);
         return;
       }
       this.#waiting = [];
     }
-    this.#waiting.push({ message, cost });
+    this.#waiting.push({ message, cost, came: now });
     this.#bytes += cost;
     this.#queue.changed(this, cost);
   }
@@ -161,7 +162,7 @@ export class Backlog<Message> {
     if (this.#waiting?.length === 0) this.#waiting = undefined;
     this.#bytes -= next.cost;
     this.#queue.changed(this, -next.cost);
-    this.#worker.perform(next.message);
+    this.#worker.perform(next.message, next.came);
   }
 
   flooded(): void {

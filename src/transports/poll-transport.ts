@@ -164,13 +164,13 @@ export class PollTransport implements Transport, Worker<Input> {
 
   // Worker
 
-  perform(input: Input): void {
+  perform(input: Input, came: number): void {
     if (typeof input === "function") {
       input();
       return;
     }
     try {
-      this.#connection.receive(input, this.#guard.now());
+      this.#connection.receive(input, this.#guard.now(), came);
     } catch (error) {
       this.failed();
       throw error;

@@ -75,10 +75,10 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
 
   // Worker
 
-  perform(input: Input): void {
+  perform(input: Input, came: number): void {
     const now = this.#guard.now();
     if (input === tooMany) this.flooded();
-    else if (typeof input === "string") this.#connection.receive(input, now);
+    else if (typeof input === "string") this.#connection.receive(input, now, came);
     else if (typeof input === "number") this.#connection.closed(input, now);
     else this.#connection.receiveBinary(now);
   }

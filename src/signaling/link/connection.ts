@@ -34,6 +34,8 @@ export class NativeConnection {
   readonly #transport: Transport;
   #link: NativeLink | undefined;
   #device: Device | undefined;
+  /** When the frame in hand came. */
+  #came = 0;
   #phase: "silent" | "verifying" | "speaking" | "closed" = "silent";
 
   constructor(host: ConnectionHost, transport: Transport) {
@@ -42,7 +44,8 @@ export class NativeConnection {
   }
 
   /** One text frame. */
-  receive(text: string, now: number): void {
+  receive(text: string, now: number, came: number = now): void {
+    this.#came = came;
     switch (this.#phase) {
       case "speaking":
         this.#frame(text, now);
@@ -219,7 +222,7 @@ export class NativeConnection {
   /** Over the rate a request is refused; who goes on far beyond it is closed. */
   #withinRate(link: NativeLink, id: number, type: string, now: number): boolean {
     const { links } = this.#host;
-    const overRate = link.admitRate(now);
+    const overRate = link.admitRate(this.#came);
     if (overRate === undefined) return true;
     this.#reply(link, id, { error: overRate }, type, now);
     if (link.excess > links.limits.requestsBurst) {
