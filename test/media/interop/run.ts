@@ -103,7 +103,7 @@ async function clientTable(): Promise<string> {
   }
   for (const client of npmClients) {
     const name = `\`${client.name}\` in Chromium`;
-    const done = await cell(`${name} ${client.mode}s`, () => npmClientRuns(browser, url, client));
+    const done = await cell(`${name}: ${client.mode}`, () => npmClientRuns(browser, url, client));
     const row = rows.find(([first]) => first === name) ?? [name, "", ""];
     if (!rows.includes(row)) rows.push(row);
     row[client.mode === "publish" ? 1 : 2] = done;
