@@ -105,7 +105,12 @@ for (const runtime of ["bun", "node"] as const)
           return link("POST");
         },
         async (link) => {
-          for (let n = 0; n < 400; n++) await link("POST");
+          // Many at a time: one after the other they would keep to the rate on a slow machine.
+          for (let n = 0; n < 40; n++) {
+            const answers = await Promise.all(Array.from({ length: 50 }, () => link("POST")));
+            const gone = answers.find(({ status }) => status === 410);
+            if (gone !== undefined) return gone;
+          }
           return link("POST");
         },
       ];

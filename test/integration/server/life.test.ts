@@ -136,6 +136,7 @@ describe("as a library", () => {
       host: "127.0.0.1",
       tokens: { secret: "s".repeat(32) },
       turn: { embedded: false },
+      media: { enabled: false },
       log: { level: "silent" },
     });
     await expect(signIn(server, "dev:alice")).rejects.toThrow("4303");
