@@ -44,11 +44,12 @@ const traits = {
   sip: { seconds: 50, cores: 0.8, lanes: 2 },
   turn: { seconds: 30, cores: 0.8, lanes: 3 },
   media: { seconds: 40, cores: 0.8, lanes: 2, calm: true },
+  "media-portable": { seconds: 20, cores: 0.8, calm: true },
   webrtc: { seconds: 45, cores: 0.6, lanes: 2, calm: true },
   packages: { seconds: 80, cores: 0.8, lanes: 2 },
 };
-/** Run only where they are named: they need what is large to install. */
-const onDemand = new Set(["firefox"]);
+/** Run only where they are named: they need what is large to install, or minutes of a quiet machine. */
+const onDemand = new Set(["firefox", "quality"]);
 
 // A process for each folder: a native crash in one must not hide the others.
 const folders = [...new Set(files.map((path) => path.split("/")[1]))];
