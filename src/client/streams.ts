@@ -405,7 +405,9 @@ class PublishedStream extends StreamEnd implements Broadcast {
       loss = Math.max(loss ?? 0, report.fractionLost ?? 0);
     }
     this.#sent = sent;
-    layers.sort((one, other) => (one.height ?? 0) - (other.height ?? 0));
+    // A browser without time makes the largest layer smaller: their names keep the order.
+    const place = (rid: string): number => simulcastLayers.findIndex((layer) => layer.rid === rid);
+    layers.sort((one, other) => place(one.rid) - place(other.rid));
     return { layers, rtt, loss };
   }
 }
