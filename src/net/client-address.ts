@@ -21,6 +21,13 @@ export function isLoopback(address: string): boolean {
   return address === "::1" || (isIPv4(address) && address.startsWith("127."));
 }
 
+/** True for a URL whose host is this machine by name or loopback address. */
+export function isLocalUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { hostname } = new URL(text);
+  return hostname === "localhost" || isLoopback(hostname.replace(/^\[|\]$/g, ""));
+}
+
 /**
  * The group of addresses that rates count for: an IPv4 address, or the /64 of an IPv6 address, which usually belongs to one
  * customer.

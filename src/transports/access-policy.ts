@@ -1,4 +1,4 @@
-import { isLoopback } from "../net/client-address.ts";
+import { isLocalUrl, isLoopback } from "../net/client-address.ts";
 import type { Client, Refusal } from "../net/http-server.ts";
 import { type OriginRule, parseOriginRule } from "../net/origin-rule.ts";
 import { refusalResponse } from "../net/upgrade.ts";
@@ -86,10 +86,4 @@ function strangeness(request: Request, client: Client): string | undefined {
 /** RFC 9110 §7.2: a host and a port. A URL parser would find either in much else. */
 function isHostField(text: string): boolean {
   return /^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i.test(text);
-}
-
-function isLocalUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { hostname } = new URL(text);
-  return hostname === "localhost" || isLoopback(hostname.replace(/^\[|\]$/g, ""));
 }

@@ -1,4 +1,4 @@
-import { isLoopback } from "../../net/client-address.ts";
+import { isLocalUrl } from "../../net/client-address.ts";
 import { parseOriginRule } from "../../net/origin-rule.ts";
 
 /** Whether pages of an origin may read answers. `host`: the Host header of the request. */
@@ -41,7 +41,5 @@ export function mediaOrigins(development: boolean, entries: readonly string[]): 
 }
 
 function isOfThisMachine(origin: string): boolean {
-  if (!/^https?:/i.test(origin) || !URL.canParse(origin)) return false;
-  const { hostname } = new URL(origin);
-  return hostname === "localhost" || isLoopback(hostname.replace(/^\[|\]$/g, ""));
+  return /^https?:/i.test(origin) && isLocalUrl(origin);
 }

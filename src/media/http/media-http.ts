@@ -5,7 +5,7 @@ import { formatFragment, fragmentType, parseFragment } from "../../wire/sdp/frag
 import type { CodecName } from "../negotiated.ts";
 import { answerPublisher, answerViewer, formatCandidate } from "../sdp/answer.ts";
 import { isIcePwd, isIceUfrag, type MediaOffer, parseOffer } from "../sdp/offer.ts";
-import { publishedTracks, viewedTracks } from "../sdp/tracks.ts";
+import { noneTwice, publishedTracks, viewedTracks } from "../sdp/tracks.ts";
 import type { LocalTransport, MediaFailure, MediaIdentity, MediaService, OpenedPeer } from "../service.ts";
 import { type AllowsOrigin, isPreflight, withCrossOrigin } from "./cross-origin.ts";
 import { eventStream } from "./event-stream.ts";
@@ -173,13 +173,11 @@ export class MediaHttp {
     const info = this.#ports.service.stream(stream);
     if (info === undefined || !info.live)
       return { ok: false, error: mediaProblem({ kind: "not-live", retryAfter: notLiveWait }) };
-    const used = new Set<number>();
-    const tracks = viewedTracks(offer, info.codecs, () => {
-      let ssrc = this.#ports.ssrc();
-      while (used.has(ssrc)) ssrc = this.#ports.ssrc();
-      used.add(ssrc);
-      return ssrc;
-    });
+    const tracks = viewedTracks(
+      offer,
+      info.codecs,
+      noneTwice(() => this.#ports.ssrc()),
+    );
     if (!tracks.ok) return tracks;
     const { transport } = offer;
     const peer = await this.#ports.service.view({ stream, identity, tracks: tracks.value, transport });

@@ -66,6 +66,17 @@ export function viewedTracks(
     : problem(422, "The offer receives nothing. Offer audio or video with a=recvonly.");
 }
 
+/** What the function gives, but nothing twice: SSRCs of one viewer, from a source of random ones. */
+export function noneTwice(next: () => number): () => number {
+  const used = new Set<number>();
+  return () => {
+    let one = next();
+    while (used.has(one)) one = next();
+    used.add(one);
+    return one;
+  };
+}
+
 function codecHint(name: CodecName): string {
   return name === "h264" ? "Offer H.264 with packetization-mode=1." : `Offer ${name} too.`;
 }

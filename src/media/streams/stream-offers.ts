@@ -2,7 +2,7 @@ import { fail, ok, type Result } from "../../shared/result.ts";
 import type { CodecName, PublishedTrack, ViewedTrack } from "../negotiated.ts";
 import { answerPublisher, answerViewer } from "../sdp/answer.ts";
 import { parseOffer } from "../sdp/offer.ts";
-import { publishedTracks, viewedTracks } from "../sdp/tracks.ts";
+import { noneTwice, publishedTracks, viewedTracks } from "../sdp/tracks.ts";
 import type { LocalTransport, RemoteTransport, StreamInfo } from "../service.ts";
 
 /** An offer that the media server can answer. */
@@ -51,14 +51,7 @@ export function streamOffers({ codecs, publisherBitrate, ssrc }: StreamOffersOpt
     viewer: (sdp, stream, former) => {
       const offer = parseOffer(sdp);
       if (!offer.ok) return fail(offer.error.detail);
-      const used = new Set<number>();
-      const next = (): number => {
-        let one = ssrc();
-        while (used.has(one)) one = ssrc();
-        used.add(one);
-        return one;
-      };
-      const read = viewedTracks(offer.value, stream, next);
+      const read = viewedTracks(offer.value, stream, noneTwice(ssrc));
       if (!read.ok) return fail(read.error.detail);
       const tracks = kept(read.value, former);
       if (tracks === undefined) return fail(changed);
