@@ -12,8 +12,8 @@ export interface UdpSideOptions extends Partial<OwnOptions> {
   readonly remoteFingerprints: DtlsSessionOptions["remoteFingerprints"];
   /** Of a client: the server's port. */
   readonly connectTo?: number;
-  /** What becomes of each datagram received: none, one or several. */
-  readonly receive?: (datagram: Uint8Array) => readonly Uint8Array[];
+  /** What becomes of each datagram received: none, one or several. `sent` tells how many datagrams we have sent by then. */
+  readonly receive?: (datagram: Uint8Array, sent: () => number) => Iterable<Uint8Array>;
 }
 
 /** A session of ours on a loopback socket, with a real clock. */
@@ -68,7 +68,8 @@ export class UdpSide implements AsyncDisposable {
       this.count.received++;
       this.#peer ??= port;
       if (port !== this.#peer) return;
-      for (const one of receive?.(datagram) ?? [datagram]) this.session.receive(one, performance.now());
+      const sent = () => this.count.sent;
+      for (const one of receive?.(datagram, sent) ?? [datagram]) this.session.receive(one, performance.now());
       this.#schedule();
     });
     this.session.start(performance.now());
