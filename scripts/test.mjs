@@ -4,10 +4,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { failuresByFile } from "./failed-files.mjs";
 import { attempt, bun, ensureModules, root } from "./modules.mjs";
 import { runQueue } from "./suite-queue.mjs";
 
 const suiteTimeout = 600_000;
+/** So many files that failed beside other suites run once more, alone: more than that is no accident of a busy machine. */
+const mostRepeated = 3;
 const results = `${root}.cache/test-results`;
 const words = process.argv.slice(2);
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -53,16 +56,16 @@ const onDemand = new Set(["firefox", "quality"]);
 
 // A process for each folder: a native crash in one must not hide the others.
 const folders = [...new Set(files.map((path) => path.split("/")[1]))];
-const runs = new Map(folders.map((name) => [name, () => onBun(name, [`./test/${name}/`])]));
+const runs = new Map(folders.map((name) => [name, (only) => onBun(name, only ?? [`./test/${name}/`])]));
 runs.set("check", async () => one(await finished(process.execPath, ["scripts/check.mjs"])));
 // The media server once more, without what only some systems have.
-runs.set("media-portable", () =>
-  onBun("media-portable", ["./test/media/sockets.test.ts", "./test/media/live.test.ts"], {
+runs.set("media-portable", (only) =>
+  onBun("media-portable", only ?? ["./test/media/sockets.test.ts", "./test/media/live.test.ts"], {
     MEDIA_PORTABLE: "1",
   }),
 );
-runs.set("unit", () => onBun("unit", ["src"]));
-runs.set("node", () => onNode(files.filter(isPortable)));
+runs.set("unit", (only) => onBun("unit", only ?? ["src"]));
+runs.set("node", (only) => onNode(only ?? files.filter(isPortable)));
 
 const wanted = [...runs.keys()].filter((name) =>
   words.length > 0 ? words.some((word) => name.includes(word)) : !onDemand.has(name),
@@ -71,12 +74,13 @@ await runQueue(
   wanted.map((name) => ({ name, ...traits[name], seconds: known[name] ?? traits[name]?.seconds ?? 5 })),
   runSuite,
 );
+const repeated = await repeatAlone();
 mkdirSync(`${root}.cache`, { recursive: true });
 writeFileSync(`${root}.cache/test-seconds.json`, `${JSON.stringify(known, null, 2)}\n`);
 
 async function runSuite({ name }) {
   const began = Date.now();
-  const { passed, failed, skipped, output } = await runs.get(name)();
+  const { passed, failed, skipped, output, byFile } = await runs.get(name)();
   const seconds = Math.round((Date.now() - began) / 1_000);
   console.log(`\n── ${name} ${"─".repeat(Math.max(3, 60 - name.length))}`);
   if (output !== undefined) process.stdout.write(output);
@@ -84,13 +88,15 @@ async function runSuite({ name }) {
   total.passed += passed;
   total.failed += failed;
   total.skipped += skipped;
-  if (failed > 0) failures.push(`── ${name}\n${whatFailed(output)}`);
+  if (failed > 0) failures.push({ name, failed, byFile, text: `── ${name}\n${whatFailed(output)}` });
   // One that failed may have ended early, or waited long for nothing.
   else known[name] = seconds;
 }
 
 // Of a long log often only the end is kept or read.
-if (failures.length > 0) console.log(`\nWhat failed, again:\n${failures.join("\n")}`);
+if (failures.length > 0) console.log(`\nWhat failed, again:\n${failures.map(({ text }) => text).join("\n")}`);
+if (repeated.length > 0)
+  console.log(`\nFailed beside other suites and passed alone, which is a fault too:\n${repeated.join("\n")}`);
 
 if (process.env.CI === "true" && total.skipped > 0) {
   console.log(`\nIn CI everything must run: the ${total.skipped} that were skipped count as failed.`);
@@ -99,6 +105,33 @@ if (process.env.CI === "true" && total.skipped > 0) {
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed > 0 ? 1 : 0;
+
+/**
+ * Runs the files that failed once more, with nothing beside them, and returns those that pass now: their tests wait on real time somewhere. They
+ * count as passed and are named, so that somebody mends them. Where more than a few files failed, or a suite failed outside of its tests,
+ * nothing is repeated.
+ */
+async function repeatAlone() {
+  const known = failures.every(({ failed, byFile }) => failed === sum(byFile?.values() ?? []));
+  const count = sum(failures.map(({ byFile }) => byFile?.size ?? 0));
+  if (!known || count > mostRepeated) return [];
+  const passedAlone = [];
+  for (const { name, byFile } of failures)
+    for (const [file, failed] of byFile) {
+      console.log(`\n── ${name}, again and alone: ${file}`);
+      const again = await runs.get(name)([`./${file}`]);
+      process.stdout.write(again.output);
+      if (again.failed > 0 || again.passed === 0) continue;
+      total.failed -= failed;
+      total.passed += failed;
+      passedAlone.push(`${name}: ${file}`);
+    }
+  return passedAlone;
+}
+
+function sum(numbers) {
+  return [...numbers].reduce((all, one) => all + one, 0);
+}
 
 function onBun(name, paths, env = {}) {
   const report = join(results, `${name}.xml`);
@@ -131,7 +164,7 @@ async function counted(report, program, args, env) {
   // A suite that died, or failed outside of a test, is one failure more.
   const died = status !== 0 && failed === 0 ? 1 : 0;
   const passed = Math.max(0, count("testcase") - failed - skipped);
-  return { passed, failed: failed + died, skipped, output };
+  return { passed, failed: failed + died, skipped, output, byFile: failuresByFile(text, root) };
 }
 
 /** Runs a program to its end, or to the end of its time, and keeps what it prints: two suites must not speak at once. */
