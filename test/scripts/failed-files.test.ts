@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+// @ts-expect-error: a script, of which no types are kept.
 import { failuresByFile } from "../../scripts/failed-files.mjs";
 
 const passing = `import { test } from "bun:test";
