@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseCommandLine } from "../config/flags.ts";
 import { verifyLink } from "../media/http/signed-link.ts";
-import { StreamKeys } from "../server/stream-keys.ts";
+import { KeyFile } from "../server/key-file.ts";
+import { streamKeys } from "../server/stream-keys.ts";
 import { linkKeys, ticketKeys } from "../server/ticket-keys.ts";
 import { manageStreamKeys } from "./stream-key.ts";
 import { makeStreamLink } from "./stream-link.ts";
@@ -31,7 +32,7 @@ describe("stream-key", () => {
   };
 
   test("makes, lists and revokes, and a running server follows", () => {
-    const server = new StreamKeys(folder, () => {});
+    const server = new KeyFile(streamKeys, folder, () => {});
     expect(output("--list")).toBe("There are no stream keys.");
     const [key, other] = [output("lobby"), output("lobby")];
     expect(server.find(key)?.stream).toBe("lobby");

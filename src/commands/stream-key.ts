@@ -2,8 +2,9 @@ import type { CommandLine } from "../config/flags.ts";
 import { loadSettings } from "../config/load.ts";
 import { now } from "../net/clock.ts";
 import { isId } from "../protocol/address.ts";
+import { addKey, listKeys, revokeKeys } from "../server/key-file.ts";
 import { stateFolder } from "../server/state-folder.ts";
-import { addStreamKey, listStreamKeys, revokeStreamKeys } from "../server/stream-keys.ts";
+import { streamKeys } from "../server/stream-keys.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 
 const ownFlags = ["revoke", "id", "list"] as const;
@@ -42,7 +43,9 @@ export function manageStreamKeys(
   const id = flags.get("id")?.at(-1);
   try {
     if (flags.has("list")) {
-      const keys = listStreamKeys(folder).filter((key) => stream === undefined || key.stream === stream);
+      const keys = listKeys(streamKeys, folder).filter(
+        (key) => stream === undefined || key.stream === stream,
+      );
       const lines = keys.map((key) => `${key.id}  ${new Date(key.created).toISOString()}  ${key.stream}`);
       return ok({ output: lines.length === 0 ? "There are no stream keys." : lines.join("\n") });
     }
@@ -50,11 +53,15 @@ export function manageStreamKeys(
       return wrong("stream-key needs the name of a stream, such as `switchboard stream-key lobby`");
     if (revoked === undefined)
       return ok({
-        output: addStreamKey(folder, stream, now()),
+        output: addKey(streamKeys, folder, { stream }, now()).key,
         note: `Publishes ${stream} only, as a Bearer token at /whip/${encodeURIComponent(stream)}. The key is shown this once.`,
       });
     if (id === true) return wrong("--id needs the id of a key, as --list shows it");
-    const count = revokeStreamKeys(folder, stream, id);
+    const count = revokeKeys(
+      streamKeys,
+      folder,
+      (key) => key.stream === stream && (id === undefined || key.id === id),
+    );
     return count === 0
       ? fail({ reason: `there is no such key of ${stream}`, code: 1 })
       : ok({ output: `Revoked ${count === 1 ? "1 key" : `${count} keys`} of ${stream}.` });

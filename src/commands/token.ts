@@ -1,5 +1,5 @@
-import { SignJWT } from "jose";
 import { allGrants, parseGrants } from "../auth/grant-claims.ts";
+import { signToken, type TokenClaims } from "../auth/sign-token.ts";
 import type { CommandLine } from "../config/flags.ts";
 import { loadSettings } from "../config/load.ts";
 import { now } from "../net/clock.ts";
@@ -37,24 +37,12 @@ async function makeToken({ flags }: CommandLine): Promise<Result<string, string>
   const grants = grantsOf(flags);
   if (!grants.ok) return grants;
 
-  const issuedAt = Math.floor(now() / 1_000);
-  const claims = {
-    grants: grants.value,
-    ...(device === undefined ? {} : { device }),
-    ...(flags.has("guest") ? { guest: true } : {}),
-  };
-  const token = await new SignJWT(claims)
-    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
-    .setSubject(user)
-    .setIssuer(issuer)
-    .setAudience(audience)
-    .setIssuedAt(issuedAt)
-    .setExpirationTime(issuedAt + seconds)
-    .sign(new TextEncoder().encode(secret));
+  const claims = { user, device, guest: flags.has("guest"), grants: grants.value, lifetime: seconds };
+  const token = await signToken(claims, { secret, issuer, audience }, now());
   return ok(token);
 }
 
-function grantsOf(flags: CommandLine["flags"]): Result<object, string> {
+function grantsOf(flags: CommandLine["flags"]): Result<TokenClaims["grants"], string> {
   const all = flags.get("grants")?.at(-1);
   if (all !== undefined)
     return all === "all" ? ok(allGrants) : fail("--grants takes only all; use --grant call=bob");

@@ -1,12 +1,14 @@
 import { availableParallelism } from "node:os";
+import type { ShownStream } from "../api/context.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import type { WorkerOptions } from "../media/control.ts";
 import { MediaFleet } from "../media/fleet/fleet.ts";
 import { mediaOrigins } from "../media/http/cross-origin.ts";
 import { keyHolder, mediaAuth } from "../media/http/media-auth.ts";
 import { MediaHttp } from "../media/http/media-http.ts";
+import { signLink } from "../media/http/signed-link.ts";
 import { registerMediaMetrics } from "../media/metrics.ts";
-import type { LocalCandidate } from "../media/service.ts";
+import type { LocalCandidate, StreamInfo } from "../media/service.ts";
 import { CoreSessions } from "../media/streams/core-sessions.ts";
 import { MediaStreams } from "../media/streams/media-streams.ts";
 import { streamOffers } from "../media/streams/stream-offers.ts";
@@ -20,10 +22,11 @@ import { wireError } from "../protocol/error-codes.ts";
 import { fail } from "../shared/result.ts";
 import type { HealthPart } from "../telemetry/health.ts";
 import { credentialsOf } from "./device-credentials.ts";
+import { addKey, KeyFile, listKeys, revokeKeys } from "./key-file.ts";
 import { openPorts } from "./ports.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
-import { StreamKeys } from "./stream-keys.ts";
+import { streamKeys } from "./stream-keys.ts";
 import { linkKeys } from "./ticket-keys.ts";
 
 /** Addresses that a client is told of at most: each costs it checks. */
@@ -46,7 +49,9 @@ export const media: Part = {
 async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const { settings, log, now, core } = context;
   const { media } = settings;
-  const keys = new StreamKeys(stateFolder(settings.stateFolder, process.env), (reason) =>
+  const folder = stateFolder(settings.stateFolder);
+  const [linkKey = new Uint8Array()] = linkKeys(context.ticketKeys);
+  const keys = new KeyFile(streamKeys, folder, (reason) =>
     log.error({ reason }, "stream keys can't be read: none is valid"),
   );
   const credentials = credentialsOf(settings);
@@ -137,6 +142,21 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     // A worker that is started again takes the same port.
     relayPeers: () =>
       fleet.started.flatMap(({ udpPort }) => listen.map((address) => ({ address, port: udpPort }))),
+    streams: {
+      list: () => [...made.streams].map(({ info }) => shownStream(info)),
+      get: (name) => {
+        const info = made.stream(name);
+        return info && shownStream(info);
+      },
+      keys: (name) => listKeys(streamKeys, folder).filter(({ stream }) => stream === name),
+      addKey: (stream) => {
+        const { key, kept } = addKey(streamKeys, folder, { stream }, now() + wallAhead());
+        return { key, id: kept.id };
+      },
+      revokeKeys: (name, id) =>
+        revokeKeys(streamKeys, folder, (key) => key.stream === name && (id === undefined || key.id === id)),
+      link: (stream, action, expires) => signLink(linkKey, { stream, action, expires }),
+    },
     // There is one set of ports on a machine.
     workerSettings: [{ SWITCHBOARD_MEDIA_ENABLED: "false" }],
     health: () => shown(fleet),
@@ -153,6 +173,10 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
       await fleet.stop();
     },
   };
+}
+
+function shownStream({ name, live, viewers, layers, codecs }: StreamInfo): ShownStream {
+  return { stream: name, live, viewers, layers, codecs };
 }
 
 function shown(fleet: MediaFleet): HealthPart {

@@ -1,3 +1,4 @@
+import type { ApiStreams } from "../api/context.ts";
 import type { Backplane } from "../cluster/backplane.ts";
 import type { SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
@@ -44,6 +45,8 @@ export interface Service {
   stunPort?(port: number): void;
   /** How the core reaches other nodes. Only of a part that starts before there is a core; one part at most has it. */
   readonly backplane?: Backplane;
+  /** The streams of this node, for the API. One part at most has them. */
+  readonly streams?: ApiStreams;
   /**
    * Settings, as environment variables, for the other workers of this machine, where they share what this one alone has: the n-th other
    * worker takes the n-th entry, and after the last they begin anew.
@@ -80,6 +83,8 @@ export interface CoreContext extends PartContext {
   readonly metrics: Metrics;
   /** The health of all parts. */
   health(): readonly HealthPart[];
+  /** The streams of this node, once their part has started; undefined without a media server. */
+  streams(): ApiStreams | undefined;
   /** An operator asks for the drain. */
   requestDrain(): void;
 }

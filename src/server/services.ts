@@ -1,3 +1,4 @@
+import { api } from "./api.ts";
 import { cluster } from "./cluster.ts";
 import { http } from "./http.ts";
 import { media } from "./media.ts";
@@ -9,4 +10,4 @@ import { turn } from "./turn.ts";
  * What a server is made of. Parts start in this order and stop in the reverse one. HTTP requests are offered to them in this order: the
  * last one answers what no other does.
  */
-export const parts: readonly Part[] = [cluster, turn, sip, media, http];
+export const parts: readonly Part[] = [cluster, turn, sip, media, api, http];

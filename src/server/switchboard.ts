@@ -160,7 +160,8 @@ export async function makeSwitchboard(
   });
   const requests = new RequestQueue(queue);
   const guard = { core, access, admission, queue, now, rates: new FlowRates(limits, bit) };
-  const withCore: CoreContext = { ...context, core, guard, metrics, health, requestDrain };
+  const streams = () => services.find((service) => service.streams)?.streams;
+  const withCore: CoreContext = { ...context, core, guard, metrics, health, streams, requestDrain };
   for (const part of list) await started(services, part.start?.(withCore));
   for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);
   const relayPeers = services.flatMap((service) => service.relayPeers?.() ?? []);

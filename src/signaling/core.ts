@@ -96,7 +96,7 @@ export class Core implements ConnectionHost {
   readonly #limits: Limits;
   readonly #deadlines: Deadlines;
   readonly #elsewhere: Elsewhere;
-  readonly #rooms: RoomService;
+  readonly rooms: RoomService;
   readonly #messages: Messages;
   /** Connections that have not said hello yet, and when they must have. In order of that. */
   readonly #silent = new Map<NativeConnection, number>();
@@ -141,7 +141,7 @@ export class Core implements ConnectionHost {
     this.#limits = limits;
     this.#deadlines = deadlines;
     this.#elsewhere = elsewhere;
-    this.#rooms = rooms;
+    this.rooms = rooms;
     this.#messages = new Messages({ limits, directory, rooms, elsewhere, deadlines });
     this.#swept = now;
     this.#sweptSlowly = now;
@@ -244,7 +244,7 @@ export class Core implements ConnectionHost {
       sessionsRinging: this.sessions.ringing,
       sessionsActive: this.sessions.active,
       signals: this.sessions.signals,
-      rooms: this.#rooms.size,
+      rooms: this.rooms.size,
       sessionsPublishing: this.streams.counts.publish,
       sessionsViewing: this.streams.counts.view,
       transportsOpen: this.#silent.size + this.links.live,
@@ -292,7 +292,7 @@ export class Core implements ConnectionHost {
       case "admit":
       case "refuse":
       case "policy":
-        return this.#rooms.perform(device, request, now);
+        return this.rooms.perform(device, request, now);
       case "refresh":
         this.#refresh(device, request, now);
         return undefined;
@@ -330,7 +330,7 @@ export class Core implements ConnectionHost {
         reply({ ok: { expires: result.value.expires - now } });
         this.presence.recheck(device);
         this.streams.recheck(device, now);
-        this.#rooms.recheck(device, now);
+        this.rooms.recheck(device, now);
       }
       this.settle(now);
     });

@@ -23,6 +23,11 @@ export class Directory {
     return this.#users.get(user)?.find((device) => device.id === id);
   }
 
+  /** Every device, of this node and those of others that it follows. */
+  *all(): Iterable<Device> {
+    for (const devices of this.#users.values()) yield* devices;
+  }
+
   add(device: Device): void {
     const devices = this.#users.get(device.user);
     if (devices === undefined) this.#users.set(device.user, [device]);

@@ -4,7 +4,7 @@ import type { RoomRequest } from "../../protocol/requests.ts";
 import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import type { Device, LinkEnd, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
-import type { SetRules } from "../../signaling/room/room.ts";
+import type { Room, SetRules } from "../../signaling/room/room.ts";
 import type { FormerSeat } from "../../signaling/room/room-member.ts";
 import type { RoomMessage, RoomService } from "../../signaling/room/room-service.ts";
 import { Rooms, type RoomsEvents, type RoomsOptions } from "../../signaling/room/rooms.ts";
@@ -65,6 +65,14 @@ export class ClusterRooms
   /** Rooms that this node owns. */
   get size(): number {
     return this.#rooms.size;
+  }
+
+  owned(): Iterable<readonly [string, Room]> {
+    return this.#rooms.owned();
+  }
+
+  get(room: string): Room | undefined {
+    return this.#rooms.get(room);
   }
 
   /** True when this node owns the room. */

@@ -1,9 +1,9 @@
 import { every } from "../../net/clock.ts";
+import { problemResponse } from "../../net/problem.ts";
+import { readBody } from "../../net/read-body.ts";
 import type { LayerReport } from "../control.ts";
 import type { MediaService, PeerEvent } from "../service.ts";
 import { type EventName, eventNames } from "./link-header.ts";
-import { problemResponse } from "./problem.ts";
-import { readBody } from "./read-body.ts";
 import type { HttpSession } from "./sessions.ts";
 
 /** Event streams of one session at a time. */

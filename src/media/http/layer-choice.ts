@@ -1,6 +1,7 @@
+import { problemResponse } from "../../net/problem.ts";
+import { readBody } from "../../net/read-body.ts";
 import type { MediaService } from "../service.ts";
-import { mediaProblem, problemResponse } from "./problem.ts";
-import { readBody } from "./read-body.ts";
+import { mediaProblem } from "./problem.ts";
 import type { HttpSession } from "./sessions.ts";
 
 type Wish = Parameters<MediaService["prefer"]>[1];

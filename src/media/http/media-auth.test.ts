@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import type { HttpProblem } from "../../net/problem.ts";
 import { wireError } from "../../protocol/error-codes.ts";
 import { fail, ok, type Result } from "../../shared/result.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import type { MediaIdentity } from "../service.ts";
 import { mediaAuth } from "./media-auth.ts";
-import type { HttpProblem } from "./problem.ts";
 import { isLinkToken, signLink, verifyLink } from "./signed-link.ts";
 
 const now = 1_800_000_000_000;

@@ -1,3 +1,4 @@
+import type { HttpProblem } from "../../net/problem.ts";
 import { covers } from "../../protocol/address-pattern.ts";
 import type { WireError } from "../../protocol/error-codes.ts";
 import { fail, ok, type Result } from "../../shared/result.ts";
@@ -5,7 +6,6 @@ import { permits } from "../../signaling/grants.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import type { MediaIdentity } from "../service.ts";
 import type { Authenticate } from "./media-http.ts";
-import type { HttpProblem } from "./problem.ts";
 import { isLinkToken, verifyLink } from "./signed-link.ts";
 
 /** How credentials of each kind are checked. */

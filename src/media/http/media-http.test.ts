@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import type { HttpProblem } from "../../net/problem.ts";
 import { fail, ok, type Result } from "../../shared/result.ts";
 import type { AgreedCodec, PublishedTrack, ViewedTrack } from "../negotiated.ts";
 import type {
@@ -12,7 +13,6 @@ import type {
 } from "../service.ts";
 import { mediaOrigins } from "./cross-origin.ts";
 import { MediaHttp } from "./media-http.ts";
-import type { HttpProblem } from "./problem.ts";
 
 const offer = (name: string): string =>
   readFileSync(new URL(`../../../test/support/media-offers/${name}.sdp`, import.meta.url), "utf8");

@@ -1,3 +1,5 @@
+import { type HttpProblem, problemResponse } from "../../net/problem.ts";
+import { readBody } from "../../net/read-body.ts";
 import { isId } from "../../protocol/address.ts";
 import type { IceServer } from "../../protocol/values.ts";
 import type { Result } from "../../shared/result.ts";
@@ -11,8 +13,7 @@ import { type AllowsOrigin, isPreflight, withCrossOrigin } from "./cross-origin.
 import { eventStream } from "./event-stream.ts";
 import { chooseLayer } from "./layer-choice.ts";
 import { extensionLinks, iceServerLinks } from "./link-header.ts";
-import { type HttpProblem, mediaProblem, problemResponse } from "./problem.ts";
-import { readBody } from "./read-body.ts";
+import { mediaProblem } from "./problem.ts";
 import { type HttpSession, HttpSessions } from "./sessions.ts";
 
 /** Says who sends a request, and that they may do this with the stream of that name. */

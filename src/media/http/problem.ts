@@ -1,35 +1,5 @@
+import type { HttpProblem } from "../../net/problem.ts";
 import type { MediaFailure } from "../service.ts";
-
-/** A refusal as HTTP tells it. */
-export interface HttpProblem {
-  readonly status: number;
-  /** What is wrong, and what to change. */
-  readonly detail: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-const titles: Readonly<Record<number, string>> = {
-  400: "Bad request",
-  401: "Unauthorized",
-  403: "Forbidden",
-  404: "Not found",
-  405: "Method not allowed",
-  406: "Not acceptable",
-  409: "Conflict",
-  412: "Precondition failed",
-  413: "Content too large",
-  415: "Unsupported media type",
-  422: "Unprocessable content",
-  503: "Service unavailable",
-};
-
-/** The response of a refusal: a problem document (RFC 9457). */
-export function problemResponse({ status, detail, headers = {} }: HttpProblem): Response {
-  return new Response(`${JSON.stringify({ title: titles[status] ?? "Error", status, detail })}\n`, {
-    status,
-    headers: { ...headers, "Content-Type": "application/problem+json" },
-  });
-}
 
 /** What the media server's refusal of a request to this stream or session means over HTTP. */
 export function mediaProblem(failure: MediaFailure): HttpProblem {

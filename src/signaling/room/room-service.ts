@@ -1,6 +1,7 @@
 import type { PushOf } from "../../protocol/pushes.ts";
 import type { RoomRequest } from "../../protocol/requests.ts";
 import type { Device, LinkEnd, Outcome } from "../device.ts";
+import type { Room } from "./room.ts";
 
 /** A message to a room, as its members hear it. */
 export type RoomMessage = Omit<PushOf<"message">, "seq">;
@@ -9,6 +10,10 @@ export type RoomMessage = Omit<PushOf<"message">, "seq">;
 export interface RoomService {
   /** Rooms of this node with somebody in them or in their lobby. */
   readonly size: number;
+  /** Those rooms, by their addresses. */
+  owned(): Iterable<readonly [room: string, Room]>;
+  /** The room of that name, where this node owns it and somebody is in it. */
+  get(room: string): Room | undefined;
   /** Performs what a device asks of a room. Without an outcome the reply comes later, through its link. */
   perform(device: Device, request: RoomRequest, now: number): Outcome | undefined;
   /** How many others are in the room, as far as is known here; undefined when the device is not. */

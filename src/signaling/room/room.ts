@@ -75,6 +75,11 @@ export class Room {
     return this.#rules;
   }
 
+  /** The rules in force: the configuration's, and what was set on top of them. */
+  get policy(): RoomPolicy {
+    return this.#policy;
+  }
+
   /** All members, and whether they are in or wait. */
   *members(): Iterable<{ readonly member: RoomMember; readonly joined: boolean }> {
     for (const member of this.#byAddress.values()) yield { member, joined: this.#isJoined(member) };
@@ -219,6 +224,12 @@ export class Room {
   /** Tells all members but this one. */
   tell(from: RoomMember, push: PushBody, now: number): void {
     this.#roster.tell(push, [from], now);
+  }
+
+  /** Tells all who have joined; answers how many. */
+  announce(push: PushBody, now: number): number {
+    this.#roster.tell(push, [], now);
+    return this.#roster.count;
   }
 
   isJoinedModerator(member: RoomMember): boolean {

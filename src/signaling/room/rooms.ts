@@ -75,6 +75,10 @@ export class Rooms implements RoomService {
     return this.#rooms.size;
   }
 
+  owned(): Iterable<readonly [string, Room]> {
+    return this.#rooms.entries();
+  }
+
   /** The room of that name, where somebody is in it. */
   get(name: string): Room | undefined {
     return this.#rooms.get(name);

@@ -1,7 +1,6 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import { wireError } from "../../protocol/error-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
-import type { RequestOf } from "../../protocol/requests.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
@@ -202,12 +201,15 @@ export class Move {
   }
 }
 
-/** A device moves its end of a call to another device of its user, or opens a new pair with itself. */
+/**
+ * One end of a call goes to another device of its user, or opens a new pair with itself. `reply`: who asked, and hears what comes of it;
+ * without a device nobody does.
+ */
 export function startMove(
   session: Session,
   host: SessionHost,
   leg: Leg,
-  request: RequestOf<"move">,
+  reply: PendingReply,
   target: Device | undefined,
   now: number,
 ): Outcome | undefined {
@@ -220,14 +222,15 @@ export function startMove(
   const refusal = target === device ? undefined : moveRefusal(session, target);
   if (refusal !== undefined) return failed("wrong_state", refusal);
   const { reply: before } = session.move ?? {};
-  if (before?.device === device && before.id === request.id) return undefined;
+  if (before?.device !== undefined && before.device === reply.device && before.id === reply.id)
+    return undefined;
   if (before !== undefined) return failed("wrong_state", "the call is already moving");
   const peer = leg === caller ? callee : caller;
   const to = target === device ? leg : session.addLeg(leg.side, target);
   // The end that stays offers, unless it is one that answers offers only; the one that comes does so then.
   const answersOnly = peer.device?.capabilities.needsOffer === true;
   const pair = answersOnly ? pairs.open(to, peer) : pairs.open(peer, to);
-  const plan = { from: leg, to, peer, pair, reply: { device, id: request.id } };
+  const plan = { from: leg, to, peer, pair, reply };
   session.move = new Move(session, host, plan, now);
   session.move.start(now);
   return undefined;

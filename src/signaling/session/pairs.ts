@@ -113,12 +113,39 @@ export class Pairs {
     if (request.generation === pair.generation - 1) return { ok: told(leg) };
     if (request.generation !== pair.generation)
       return failed("stale_generation", `the generation is ${pair.generation}`);
+    this.#nextGeneration(pair, offerer, ticket, now, () =>
+      leg.device?.link.reply(request.id, { ok: told(leg) }, now),
+    );
+    return undefined;
+  }
+
+  /** The current pair is in its next generation, though neither end has asked for it: both are told. */
+  renew(ticket: (leg: Leg) => string, now: number): Outcome {
+    const pair = this.current;
+    if (!pair.open) return failed("wrong_state", "nobody has answered yet");
+    this.#nextGeneration(pair, pair.restartOfferer(), ticket, now);
+    return done;
+  }
+
+  /** `reply` comes before either end is told. */
+  #nextGeneration(
+    pair: Pair,
+    offerer: Leg,
+    ticket: (leg: Leg) => string,
+    now: number,
+    reply: () => void = () => {},
+  ): void {
     pair.restart();
     this.generations += 1;
-    leg.device?.link.reply(request.id, { ok: told(leg) }, now);
-    for (const end of [leg, pair.other(leg)])
-      end?.deliver({ type: "restart", session: this.#session, ...told(end) }, now);
-    return undefined;
+    reply();
+    for (const end of [pair.offerer, pair.other(pair.offerer)])
+      end?.deliver(
+        {
+          ...{ type: "restart", session: this.#session, ...pair.position },
+          ...{ offer: end === offerer, ticket: ticket(end) },
+        },
+        now,
+      );
   }
 
   resync(leg: Leg, request: RequestOf<"resync">, now: number): Outcome {

@@ -63,6 +63,11 @@ export class SessionTable implements SessionHost {
     return this.#sessions.get(id);
   }
 
+  /** All sessions of this node. */
+  all(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
   /** The ids of the sessions that another node could go on with: all but those with this node's media server. */
   movable(): string[] {
     const sessions = [...this.#sessions.values()];

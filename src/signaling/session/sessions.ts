@@ -108,7 +108,15 @@ export class Sessions {
 
   #startMove(session: Session, leg: Leg, request: RequestOf<"move">, now: number): Outcome | undefined {
     const target = this.#options.directory.device(leg.user, request.to);
-    return startMove(session, this.table, leg, request, target, now);
+    return startMove(session, this.table, leg, { device: leg.device, id: request.id }, target, now);
+  }
+
+  /** Moves the user's end of a call to another device of that user; nobody waits for what comes of it. */
+  move(session: Session, user: string, to: string, now: number): Outcome {
+    const leg = [session.caller, session.callee].find((one) => one?.user === user);
+    if (leg === undefined) return failed("no_session", "the user has no part in the call");
+    const target = this.#options.directory.device(user, to);
+    return startMove(session, this.table, leg, { device: undefined, id: 0 }, target, now) ?? done;
   }
 
   /** Opens a session between two members of a room's mesh, active at once: by joining both agreed to it. */

@@ -1,4 +1,4 @@
-import { fail, ok, type Result } from "../../shared/result.ts";
+import { fail, ok, type Result } from "../shared/result.ts";
 import type { HttpProblem } from "./problem.ts";
 
 /** Bytes of a body. The largest offers of browsers have about 20 KB. */

@@ -3,7 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { now, until as settled } from "../net/clock.ts";
-import { addStreamKey, listStreamKeys, revokeStreamKeys, StreamKeys } from "./stream-keys.ts";
+import { addKey, KeyFile, listKeys, revokeKeys } from "./key-file.ts";
+import { type StreamKey, streamKeys } from "./stream-keys.ts";
+
+const addStreamKey = (inFolder: string, stream: string, at: number): string =>
+  addKey(streamKeys, inFolder, { stream }, at).key;
+const revokeStreamKeys = (inFolder: string, stream: string, id?: string): number =>
+  revokeKeys(streamKeys, inFolder, (key) => key.stream === stream && (id === undefined || key.id === id));
 
 async function until(condition: () => boolean): Promise<boolean> {
   await settled(condition, now() + 10_000, 20);
@@ -12,12 +18,12 @@ async function until(condition: () => boolean): Promise<boolean> {
 
 let folder: string;
 let failures: string[];
-let running: StreamKeys;
+let running: KeyFile<StreamKey>;
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "switchboard-keys-"));
   failures = [];
-  running = new StreamKeys(folder, (reason) => failures.push(reason));
+  running = new KeyFile(streamKeys, folder, (reason) => failures.push(reason));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -42,7 +48,7 @@ test("the file is the user's alone, and holds no key", () => {
   const path = join(folder, "stream-keys.json");
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(readFileSync(path, "utf8")).not.toContain(key.slice(3));
-  expect(listStreamKeys(folder)).toMatchObject([{ stream: "lobby" }]);
+  expect(listKeys(streamKeys, folder)).toMatchObject([{ stream: "lobby" }]);
   expect(key).toMatch(/^sk_[\w-]{32}$/);
 });
 

@@ -1,0 +1,113 @@
+import type { HttpProblem } from "../net/problem.ts";
+import type { WireError } from "../protocol/error-codes.ts";
+import type { Administration } from "../signaling/administration.ts";
+import type { CoreStats } from "../signaling/core.ts";
+import type { Outcome } from "../signaling/device.ts";
+import type { Grants } from "../signaling/grants.ts";
+import type { Scope } from "./scopes.ts";
+
+/** A key as the API shows it: never the key itself. */
+export interface ShownKey {
+  readonly id: string;
+  /** Unix ms. */
+  readonly created: number;
+}
+
+export interface ShownApiKey extends ShownKey {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly expires?: number;
+}
+
+export interface ShownStreamKey extends ShownKey {
+  readonly stream: string;
+}
+
+export interface ShownStream {
+  readonly stream: string;
+  readonly live: boolean;
+  readonly viewers: number;
+  readonly layers: readonly object[];
+  readonly codecs: object;
+}
+
+/** The streams of this node; undefined in {@link ApiContext} where there is no media server. */
+export interface ApiStreams {
+  list(): Iterable<ShownStream>;
+  get(name: string): ShownStream | undefined;
+  keys(name: string): ShownStreamKey[];
+  addKey(name: string): { readonly key: string; readonly id: string };
+  /** Answers how many there were. */
+  revokeKeys(name: string, id?: string): number;
+  /** A signed token for `?token=` of the stream's WHIP or WHEP URL. `expires`: Unix s. */
+  link(name: string, action: "publish" | "view", expires: number): string;
+}
+
+/** What the API works on. Throws of these are faults of ours, but for keys: those fail where the state folder can't be used. */
+export interface ApiContext {
+  readonly node: string;
+  readonly version: string;
+  readonly administration: Administration;
+  readonly streams: ApiStreams | undefined;
+  /** The core's time, Unix ms. */
+  now(): number;
+  /** Unix ms, by the system's clock. */
+  wall(): number;
+  stats(): CoreStats;
+  kick(user: string, device: string | undefined): number;
+  /** Begins the drain. */
+  drain(): void;
+  readonly draining: boolean;
+  /** Signs a token; undefined where the server has no shared secret. */
+  signToken(claims: {
+    readonly user: string;
+    readonly device?: string | undefined;
+    readonly guest?: boolean | undefined;
+    readonly grants: Grants;
+    readonly lifetime: number;
+  }): Promise<string> | undefined;
+  /** The secret of a device that is derived from `credentials.key`; undefined without that. */
+  deviceSecret(login: string): string | undefined;
+  readonly keys: {
+    list(): ShownApiKey[];
+    add(key: Omit<ShownApiKey, "id" | "created">): { readonly key: string; readonly id: string };
+    /** False: there is none of that id. */
+    revoke(id: string): boolean;
+  };
+}
+
+/** What a refusal of the core means over HTTP. */
+export function wireProblem({ code, message, retryAfter }: WireError): HttpProblem {
+  const status = statusOf(code);
+  const wait =
+    retryAfter === undefined ? {} : { "Retry-After": `${Math.max(1, Math.ceil(retryAfter / 1_000))}` };
+  return { status, code, detail: message, headers: wait };
+}
+
+/** The outcome of a request of the core, as an answer without a body of its own or a refusal. */
+export function wireOutcome(outcome: Outcome): { readonly status: 200; readonly body: object } | HttpProblem {
+  return "error" in outcome ? wireProblem(outcome.error) : { status: 200, body: outcome.ok };
+}
+
+function statusOf(code: string): number {
+  switch (code) {
+    case "bad_request":
+      return 400;
+    case "forbidden":
+      return 403;
+    case "no_session":
+    case "no_device":
+    case "no_room":
+      return 404;
+    case "too_large":
+      return 413;
+    case "rate_limited":
+    case "too_many_requests":
+      return 429;
+    case "temporary":
+    case "no_media_server":
+      return 503;
+    default:
+      return 409;
+  }
+}

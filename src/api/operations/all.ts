@@ -1,0 +1,19 @@
+import type { ApiContext } from "../context.ts";
+import type { Operation } from "../operation.ts";
+import { deviceOperations } from "./devices.ts";
+import { roomOperations } from "./rooms.ts";
+import { serverOperations, tokenOperations } from "./server.ts";
+import { sessionOperations } from "./sessions.ts";
+import { streamOperations } from "./streams.ts";
+
+/** All operations of the API, in the order of the document. */
+export function allOperations(context: ApiContext): Operation[] {
+  return [
+    tokenOperations,
+    deviceOperations,
+    sessionOperations,
+    streamOperations,
+    roomOperations,
+    serverOperations,
+  ].flatMap((those) => those(context));
+}

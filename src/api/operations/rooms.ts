@@ -1,0 +1,85 @@
+import { Type } from "typebox";
+import type { RoomAct } from "../../signaling/administration.ts";
+import { type ApiContext, wireProblem } from "../context.ts";
+import { type Answer, answer, notFound, type Operation, operation } from "../operation.ts";
+import { badCursor, page, pageOf, pageQuery } from "../pages.ts";
+import { closed, DeviceId, Node, RoomName, UserId } from "./schemas.ts";
+
+const Policy = Type.Object({
+  lobby: Type.Optional(Type.Boolean({ description: "Newcomers wait until somebody admits them." })),
+  size: Type.Optional(Type.Integer({ description: "Most members." })),
+  opens: Type.Optional(Type.Number({ description: "Unix ms." })),
+  closes: Type.Optional(Type.Number({ description: "Unix ms." })),
+});
+
+const Room = Type.Object({
+  room: Type.String({ description: "`room:NAME`." }),
+  node: Node,
+  policy: Policy,
+  members: Type.Array(
+    Type.Object({
+      member: Type.String({ description: "Its id in the room." }),
+      user: UserId,
+      device: DeviceId,
+      state: Type.Enum(["joined", "lobby"]),
+      moderator: Type.Boolean(),
+    }),
+  ),
+});
+
+const oneRoom = Type.Object({ room: RoomName });
+const oneMember = Type.Object({
+  room: RoomName,
+  member: Type.String({ minLength: 1, maxLength: 64, description: "A member's id in the room." }),
+});
+
+/** Rooms that somebody is in. */
+export function roomOperations({ administration, now }: ApiContext): Operation[] {
+  const act = (name: string, what: RoomAct, member: string): Answer | ReturnType<typeof notFound> => {
+    const done = administration.moderate(`room:${name}`, what, member, now());
+    if (done === undefined) return notFound("room");
+    return done.error === undefined ? { status: 204 } : wireProblem(done.error);
+  };
+  return [
+    operation({
+      ...{ id: "listRooms", method: "GET", path: "/rooms", tag: "Rooms", scope: "rooms:read" },
+      summary: "Rooms that somebody is in",
+      query: Type.Object(pageQuery, closed),
+      answers: { 200: { description: "A page of rooms.", schema: pageOf(Room) } },
+      perform: ({ query }) => {
+        const found = page(administration.rooms(), ({ room }) => room, query);
+        return found === undefined ? badCursor : answer(found);
+      },
+    }),
+    operation({
+      ...{ id: "getRoom", method: "GET", path: "/rooms/{room}", tag: "Rooms", scope: "rooms:read" },
+      ...{ summary: "A room, with its members and its lobby", refuses: [404], params: oneRoom },
+      answers: { 200: { description: "The room.", schema: Room } },
+      perform: ({ params }) => {
+        const found = administration.room(`room:${params.room}`);
+        return found === undefined ? notFound("room") : answer(found);
+      },
+    }),
+    operation({
+      ...{ id: "closeRoom", method: "POST", path: "/rooms/{room}/close", tag: "Rooms", scope: "rooms:write" },
+      ...{ summary: "Sends everybody out", refuses: [404], params: oneRoom },
+      answers: { 204: { description: "The room is over." } },
+      perform: ({ params }) => act(params.room, "close", ""),
+    }),
+    operation({
+      ...{ id: "admitMember", method: "POST", path: "/rooms/{room}/members/{member}/admit", tag: "Rooms" },
+      ...{ scope: "rooms:write", summary: "Lets somebody in who waits in the lobby", refuses: [404] },
+      params: oneMember,
+      answers: { 204: { description: "The member is in." } },
+      perform: ({ params }) => act(params.room, "admit", params.member),
+    }),
+    operation({
+      ...{ id: "removeMember", method: "POST", path: "/rooms/{room}/members/{member}/remove", tag: "Rooms" },
+      ...{ scope: "rooms:write", summary: "Turns somebody away who waits or is in", refuses: [404] },
+      description: "The user can't join again for a minute.",
+      params: oneMember,
+      answers: { 204: { description: "The member is out." } },
+      perform: ({ params }) => act(params.room, "refuse", params.member),
+    }),
+  ];
+}

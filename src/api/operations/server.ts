@@ -1,0 +1,176 @@
+import { Type } from "typebox";
+import { parseAddress } from "../../protocol/address.ts";
+import { isAddressPattern } from "../../protocol/address-pattern.ts";
+import { grantNames } from "../../signaling/grants.ts";
+import { type ApiContext, wireOutcome } from "../context.ts";
+import { type Answer, answer, notFound, type Operation, operation } from "../operation.ts";
+import { pageOf } from "../pages.ts";
+import { scopes } from "../scopes.ts";
+import { Address, closed, DeviceId, KeyId, Time, UserId } from "./schemas.ts";
+
+const day = 86_400;
+
+const Grants = Type.Object(
+  Object.fromEntries(
+    grantNames.map((name) => [
+      name,
+      Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 264 }), { maxItems: 1_000 })),
+    ]),
+  ),
+  { ...closed, description: 'Each grant with the address patterns that it covers: `{"call": ["bob"]}`.' },
+);
+
+const ApiKey = Type.Object({
+  id: KeyId,
+  name: Type.String(),
+  scopes: Type.Array(Type.Enum([...scopes])),
+  created: Time("When it was made."),
+  expires: Type.Optional(Time("When it ends.")),
+});
+
+/** Tokens and messages. */
+export function tokenOperations({ signToken, wall, administration, now }: ApiContext): Operation[] {
+  return [
+    operation({
+      ...{ id: "createToken", method: "POST", path: "/tokens", tag: "Tokens", scope: "tokens:write" },
+      ...{ summary: "Makes a token for a user", secret: true, refuses: [409] },
+      body: Type.Object(
+        {
+          user: UserId,
+          device: Type.Optional(DeviceId),
+          guest: Type.Optional(Type.Boolean({ description: "Anybody may get one: its relays are bounded." })),
+          grants: Type.Optional(Grants),
+          lifetime: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 30 * day, default: 3_600, description: "Seconds." }),
+          ),
+        },
+        closed,
+      ),
+      answers: {
+        201: {
+          description: "The token.",
+          schema: Type.Object({ token: Type.String(), expires: Time("When it ends.") }),
+        },
+      },
+      perform: async ({ body: { user, device, guest, grants = {}, lifetime = 3_600 } }) => {
+        const patterns = Object.entries(grants as Record<string, string[]>);
+        const wrong = patterns.find(([, those]) => !those.every(isAddressPattern));
+        if (wrong !== undefined) {
+          const field = `grants.${wrong[0]}`;
+          const detail = `${field}: holds something that is no address pattern.`;
+          return { status: 400, code: "bad_request", detail, more: { field } };
+        }
+        const expires = wall() + lifetime * 1_000;
+        const token = await signToken({ user, device, guest, grants, lifetime });
+        if (token !== undefined) return { status: 201, body: { token, expires } };
+        const detail = "The setting tokens.secret is empty: sign tokens where your private key is.";
+        return { status: 409, code: "not_configured", detail };
+      },
+    }),
+    operation({
+      ...{ id: "sendMessage", method: "POST", path: "/messages", tag: "Messages", scope: "messages:write" },
+      ...{ summary: "Sends a message to a user, a device or a room", refuses: [404, 409, 503] },
+      body: Type.Object(
+        {
+          to: Address,
+          from: Type.Optional(UserId),
+          body: Type.Unknown({ description: "Any JSON, at most `limits.bodyBytes`." }),
+        },
+        closed,
+      ),
+      answers: {
+        200: {
+          description: "It was taken.",
+          schema: Type.Object({
+            delivered: Type.Optional(Type.Integer({ description: "Devices that it reached." })),
+          }),
+        },
+      },
+      perform: ({ body: { to, from = "server", body } }) => {
+        const kind = parseAddress(to)?.kind;
+        if (kind === undefined || kind === "stream")
+          return { status: 400, code: "bad_request", detail: "to: must be a user, a device or a room." };
+        return new Promise<Answer | ReturnType<typeof wireOutcome>>((resolve) => {
+          administration.send(from, to, body, now(), (outcome) => resolve(wireOutcome(outcome)));
+        });
+      },
+    }),
+  ];
+}
+
+/** The server itself, and the keys of this API. */
+export function serverOperations(context: ApiContext): Operation[] {
+  const { keys, wall } = context;
+  return [
+    operation({
+      ...{ id: "getStatistics", method: "GET", path: "/statistics", tag: "Server", scope: "server:read" },
+      summary: "What goes on at this node",
+      answers: {
+        200: {
+          description: "Gauges.",
+          schema: Type.Object(
+            { node: Type.String(), version: Type.String(), draining: Type.Boolean() },
+            { additionalProperties: Type.Number() },
+          ),
+        },
+      },
+      perform: () => {
+        const { node, version, draining } = context;
+        const { logBytes: _, ...stats } = context.stats();
+        return answer({ node, version, draining, ...stats });
+      },
+    }),
+    operation({
+      ...{ id: "drain", method: "POST", path: "/drain", tag: "Server", scope: "server:write" },
+      summary: "Sends every device to another node, and ends the process",
+      description: "Calls go on: their media does not pass here.",
+      answers: { 202: { description: "The drain has begun." } },
+      perform: () => {
+        context.drain();
+        return { status: 202 };
+      },
+    }),
+    operation({
+      ...{ id: "listApiKeys", method: "GET", path: "/api-keys", tag: "Keys", scope: "keys:read" },
+      summary: "The keys of this API, without what is secret",
+      answers: { 200: { description: "The keys.", schema: pageOf(ApiKey) } },
+      perform: () => answer({ items: keys.list() }),
+    }),
+    operation({
+      ...{ id: "createApiKey", method: "POST", path: "/api-keys", tag: "Keys", scope: "keys:write" },
+      ...{ summary: "Makes a key. It is shown this once", secret: true },
+      description: "A key may give no scope that it lacks itself.",
+      body: Type.Object(
+        {
+          name: Type.String({ minLength: 1, maxLength: 64 }),
+          scopes: Type.Array(Type.Enum([...scopes]), { minItems: 1, uniqueItems: true }),
+          expires: Type.Optional(Time("When it ends.")),
+        },
+        closed,
+      ),
+      answers: {
+        201: { description: "The key.", schema: Type.Object({ id: KeyId, key: Type.String() }) },
+      },
+      perform: ({ body, caller }) => {
+        const more = body.scopes.find((scope) => !caller.scopes.includes(scope));
+        if (more !== undefined)
+          return { status: 403, code: "forbidden", detail: `Your key lacks the scope ${more} itself.` };
+        if (body.expires !== undefined && body.expires <= wall())
+          return {
+            status: 400,
+            code: "bad_request",
+            detail: "expires: must be ahead.",
+            more: { field: "expires" },
+          };
+        return { status: 201, body: keys.add(body) };
+      },
+    }),
+    operation({
+      ...{ id: "revokeApiKey", method: "DELETE", path: "/api-keys/{key}", tag: "Keys", scope: "keys:write" },
+      ...{ summary: "Revokes a key at once", refuses: [404] },
+      params: Type.Object({ key: KeyId }),
+      answers: { 204: { description: "It is void." } },
+      perform: ({ params }) => (keys.revoke(params.key) ? { status: 204 } : notFound("key")),
+    }),
+  ];
+}

@@ -1,0 +1,99 @@
+import { type TSchema, Type } from "typebox";
+
+/** Entries of a page that says nothing else, and most of any. */
+const [usualLimit, mostLimit] = [100, 1_000];
+
+/** The query of a list. */
+export const pageQuery = {
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: mostLimit,
+      default: usualLimit,
+      description: `Entries of the page, ${usualLimit} by default.`,
+    }),
+  ),
+  cursor: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 1_024,
+      description: "`next` of the page before: the page goes on after it.",
+    }),
+  ),
+} as const;
+
+/** A page of a list. */
+export const pageOf = <S extends TSchema>(entry: S) =>
+  Type.Object({
+    items: Type.Array(entry),
+    next: Type.Optional(Type.String({ description: "The `cursor` of the next page; absent at the end." })),
+    partial: Type.Optional(
+      Type.Array(Type.String(), {
+        description: "Nodes that did not answer within a second: what they hold is missing.",
+      }),
+    ),
+  });
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  readonly next?: string;
+}
+
+/**
+ * The page of entries after the cursor, in the order of their keys: an entry that comes or goes meanwhile moves no other to another
+ * page. Undefined for a cursor that is none of ours.
+ */
+export function page<T>(
+  entries: Iterable<T>,
+  keyOf: (entry: T) => string,
+  { limit = usualLimit, cursor }: { readonly limit?: number; readonly cursor?: string },
+): Page<T> | undefined {
+  const after = cursor === undefined ? undefined : readCursor(cursor);
+  if (cursor !== undefined && after === undefined) return undefined;
+  const keyed: [string, T][] = [];
+  for (const entry of entries) {
+    const key = keyOf(entry);
+    if (after === undefined || key > after) keyed.push([key, entry]);
+  }
+  keyed.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
+  const shown = keyed.slice(0, limit);
+  const last = shown.at(-1)?.[0];
+  const items = shown.map(([, entry]) => entry);
+  return keyed.length > shown.length && last !== undefined ? { items, next: writeCursor(last) } : { items };
+}
+
+export const badCursor = {
+  status: 400,
+  code: "bad_request",
+  detail: "cursor: must be `next` of a page of this list.",
+  more: { field: "cursor" },
+} as const;
+
+const prefix = "after:";
+
+function writeCursor(key: string): string {
+  return toBase64Url(`${prefix}${key}`);
+}
+
+function readCursor(cursor: string): string | undefined {
+  const text = fromBase64Url(cursor);
+  return text?.startsWith(prefix) ? text.slice(prefix.length) : undefined;
+}
+
+function toBase64Url(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
+}
+
+function fromBase64Url(text: string): string | undefined {
+  try {
+    const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+    const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
