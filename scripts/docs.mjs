@@ -11,6 +11,8 @@ if (process.versions.bun === undefined) {
 const { fillMarkers, referenceTables } = await import("../src/protocol/reference-tables.ts");
 const { schemaDocument } = await import("../src/protocol/schema-document.ts");
 const { exampleFile, limitsTable, settingsTable } = await import("../src/config/reference.ts");
+const { apiReference } = await import("../src/api/reference.ts");
+const { allOperations } = await import("../src/api/operations/all.ts");
 const at = (path) => new URL(`../${path}`, import.meta.url);
 
 write("docs/protocol.schema.json", `${JSON.stringify(schemaDocument(), null, 2)}\n`);
@@ -25,6 +27,10 @@ const settings = new Map([
   ["limits", limitsTable(limitsSource)],
 ]);
 write("docs/config.md", fillMarkers(readFileSync(at("docs/config.md"), "utf8"), settings));
+
+// What operations work on does not show in their reference.
+const api = apiReference(allOperations({}));
+write("docs/api.md", fillMarkers(readFileSync(at("docs/api.md"), "utf8"), api));
 
 function write(path, text) {
   let before = "";

@@ -34,6 +34,7 @@ const known = readJson(`${root}.cache/test-seconds.json`);
  */
 const traits = {
   check: { seconds: 20, cores: 1.6 },
+  api: { seconds: 12, cores: 0.5 },
   unit: { seconds: 17 },
   fuzz: { seconds: 15 },
   model: { seconds: 16 },

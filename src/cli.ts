@@ -1,3 +1,4 @@
+import { apiKey } from "./commands/api-key.ts";
 import { checkConfig } from "./commands/check-config.ts";
 import { printCoturnConfig } from "./commands/coturn-config.ts";
 import { printCredential } from "./commands/credential.ts";
@@ -35,6 +36,8 @@ async function main(args: readonly string[]): Promise<number> {
         const { doctor } = await import("./commands/doctor.ts");
         return await doctor(settings);
       });
+    case "api-key":
+      return apiKey(line.value);
     case "credential":
       return printCredential(line.value);
     case "stream-key":

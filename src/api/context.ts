@@ -7,19 +7,19 @@ import type { Grants } from "../signaling/grants.ts";
 import type { Scope } from "./scopes.ts";
 
 /** A key as the API shows it: never the key itself. */
-export interface ShownKey {
+interface ShownKey {
   readonly id: string;
   /** Unix ms. */
   readonly created: number;
 }
 
-export interface ShownApiKey extends ShownKey {
+interface ShownApiKey extends ShownKey {
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly expires?: number;
 }
 
-export interface ShownStreamKey extends ShownKey {
+interface ShownStreamKey extends ShownKey {
   readonly stream: string;
 }
 
@@ -58,7 +58,7 @@ export interface ApiContext {
   /** Begins the drain. */
   drain(): void;
   readonly draining: boolean;
-  /** Signs a token; undefined where the server has no shared secret. */
+  /** Signs a token; undefined where the server has no shared secret. Development mode without one has `dev:USER`, with all grants. */
   signToken(claims: {
     readonly user: string;
     readonly device?: string | undefined;

@@ -2,7 +2,7 @@ import type { HttpProblem } from "../net/problem.ts";
 import type { Answer } from "./operation.ts";
 
 /** What became of a request with an `Idempotency-Key`. */
-export type Kept =
+type Kept =
   | { readonly state: "running" }
   | { readonly state: "done"; readonly answer: Answer | HttpProblem }
   /** It showed a secret, which is not kept. */

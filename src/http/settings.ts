@@ -8,7 +8,7 @@ export const httpSettings = {
     {
       port: port(
         0,
-        "Port that answers `/health`, `/metrics`, `POST /admin/drain` and `POST /admin/kick`; the n-th worker has the n-th from it. 0: none.",
+        "Port that answers `/health`, `/metrics`, `POST /admin/drain`, `POST /admin/kick` and the HTTP API; the n-th worker has the n-th from it. 0: none.",
       ),
       host: text("127.0.0.1", "Address that it listens on."),
     },

@@ -25,7 +25,7 @@ export interface DeviceView {
 }
 
 /** One end of a session. */
-export interface LegView {
+interface LegView {
   readonly user: string;
   readonly device: string;
   readonly side: "caller" | "callee";

@@ -34,6 +34,7 @@ export function tokenOperations({ signToken, wall, administration, now }: ApiCon
     operation({
       ...{ id: "createToken", method: "POST", path: "/tokens", tag: "Tokens", scope: "tokens:write" },
       ...{ summary: "Makes a token for a user", secret: true, refuses: [409] },
+      description: "Development mode without `tokens.secret` answers `dev:USER`, which has all grants.",
       body: Type.Object(
         {
           user: UserId,
