@@ -1,0 +1,428 @@
+// Written by `npm run docs` from the operations of the HTTP API; do not edit.
+
+/** What each operation takes and answers. */
+export interface Operations {
+  /** Makes a token for a user. */
+  readonly createToken: {
+    readonly input: {
+      readonly user: string;
+      readonly device?: string;
+      readonly guest?: boolean;
+      readonly grants?: {
+        readonly call?: readonly string[];
+        readonly join?: readonly string[];
+        readonly moderate?: readonly string[];
+        readonly publish?: readonly string[];
+        readonly view?: readonly string[];
+        readonly send?: readonly string[];
+        readonly watch?: readonly string[];
+      };
+      readonly lifetime?: number;
+    };
+    readonly output: { readonly token: string; readonly expires: number };
+  };
+  /** Sends a message to a user, a device or a room. */
+  readonly sendMessage: {
+    readonly input: { readonly to: string; readonly from?: string; readonly body: unknown };
+    readonly output: { readonly delivered?: number };
+  };
+  /** Users who are signed in. */
+  readonly listUsers: {
+    readonly input: { readonly limit?: number; readonly cursor?: string };
+    readonly output: {
+      readonly items: readonly {
+        readonly user: string;
+        readonly online: boolean;
+        readonly devices: readonly {
+          readonly user: string;
+          readonly device: string;
+          readonly kind: string;
+          readonly name?: string;
+          readonly status?: string;
+          readonly online: boolean;
+          readonly protocol: string;
+          readonly node: string;
+          readonly guest: boolean;
+          readonly sessions: number;
+        }[];
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** A user, with the devices that are signed in. */
+  readonly getUser: {
+    readonly input: { readonly user: string };
+    readonly output: {
+      readonly user: string;
+      readonly online: boolean;
+      readonly devices: readonly {
+        readonly user: string;
+        readonly device: string;
+        readonly kind: string;
+        readonly name?: string;
+        readonly status?: string;
+        readonly online: boolean;
+        readonly protocol: string;
+        readonly node: string;
+        readonly guest: boolean;
+        readonly sessions: number;
+      }[];
+    };
+  };
+  /** Signs a user out everywhere. */
+  readonly kickUser: {
+    readonly input: { readonly user: string };
+    readonly output: { readonly links: number };
+  };
+  /** Devices that are signed in. */
+  readonly listDevices: {
+    readonly input: { readonly limit?: number; readonly cursor?: string; readonly user?: string };
+    readonly output: {
+      readonly items: readonly {
+        readonly user: string;
+        readonly device: string;
+        readonly kind: string;
+        readonly name?: string;
+        readonly status?: string;
+        readonly online: boolean;
+        readonly protocol: string;
+        readonly node: string;
+        readonly guest: boolean;
+        readonly sessions: number;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** A device that is signed in. */
+  readonly getDevice: {
+    readonly input: { readonly user: string; readonly device: string };
+    readonly output: {
+      readonly user: string;
+      readonly device: string;
+      readonly kind: string;
+      readonly name?: string;
+      readonly status?: string;
+      readonly online: boolean;
+      readonly protocol: string;
+      readonly node: string;
+      readonly guest: boolean;
+      readonly sessions: number;
+    };
+  };
+  /** Signs one device out. */
+  readonly kickDevice: {
+    readonly input: { readonly user: string; readonly device: string };
+    readonly output: { readonly links: number };
+  };
+  /** The secret of a device that carries no token. */
+  readonly getDeviceSecret: {
+    readonly input: { readonly user: string; readonly device: string };
+    readonly output: { readonly login: string; readonly secret: string };
+  };
+  /** Sessions that live. */
+  readonly listSessions: {
+    readonly input: {
+      readonly limit?: number;
+      readonly cursor?: string;
+      readonly user?: string;
+      readonly kind?: "call" | "mesh" | "publish" | "view";
+      readonly state?: "ringing" | "answering" | "active";
+    };
+    readonly output: {
+      readonly items: readonly {
+        readonly session: string;
+        readonly kind: "call" | "mesh" | "publish" | "view";
+        readonly state: "ringing" | "answering" | "active" | "ended";
+        readonly from: string;
+        readonly to: string;
+        readonly room?: string;
+        readonly node: string;
+        readonly age: number;
+        readonly connectedFor?: number;
+        readonly moving: boolean;
+        readonly generations: number;
+        readonly legs: readonly {
+          readonly user: string;
+          readonly device: string;
+          readonly side: "caller" | "callee";
+          readonly link: "live" | "suspended" | "detached";
+          readonly alerting: boolean;
+          readonly state?: string;
+        }[];
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** A session that lives. */
+  readonly getSession: {
+    readonly input: { readonly session: string };
+    readonly output: {
+      readonly session: string;
+      readonly kind: "call" | "mesh" | "publish" | "view";
+      readonly state: "ringing" | "answering" | "active" | "ended";
+      readonly from: string;
+      readonly to: string;
+      readonly room?: string;
+      readonly node: string;
+      readonly age: number;
+      readonly connectedFor?: number;
+      readonly moving: boolean;
+      readonly generations: number;
+      readonly legs: readonly {
+        readonly user: string;
+        readonly device: string;
+        readonly side: "caller" | "callee";
+        readonly link: "live" | "suspended" | "detached";
+        readonly alerting: boolean;
+        readonly state?: string;
+      }[];
+    };
+  };
+  /** Hangs up. */
+  readonly endSession: {
+    readonly input: { readonly session: string };
+    readonly output: undefined;
+  };
+  /** Moves a user's end of a call to another of the user's devices. */
+  readonly moveSession: {
+    readonly input: { readonly session: string; readonly user: string; readonly device: string };
+    readonly output: undefined;
+  };
+  /** Restarts ICE. */
+  readonly restartSession: {
+    readonly input: { readonly session: string };
+    readonly output: undefined;
+  };
+  /** Streams that are live, or whose publisher is waited for. */
+  readonly listStreams: {
+    readonly input: { readonly limit?: number; readonly cursor?: string };
+    readonly output: {
+      readonly items: readonly {
+        readonly stream: string;
+        readonly live: boolean;
+        readonly viewers: number;
+        readonly layers: readonly { readonly [name: string]: unknown }[];
+        readonly codecs: { readonly [name: string]: unknown };
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** A stream. */
+  readonly getStream: {
+    readonly input: { readonly stream: string };
+    readonly output: {
+      readonly stream: string;
+      readonly live: boolean;
+      readonly viewers: number;
+      readonly layers: readonly { readonly [name: string]: unknown }[];
+      readonly codecs: { readonly [name: string]: unknown };
+    };
+  };
+  /** Ends a stream. */
+  readonly endStream: {
+    readonly input: { readonly stream: string };
+    readonly output: undefined;
+  };
+  /** The keys that publish a stream. */
+  readonly listStreamKeys: {
+    readonly input: { readonly stream: string };
+    readonly output: {
+      readonly items: readonly { readonly id: string; readonly stream: string; readonly created: number }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** Makes a key that publishes a stream. */
+  readonly addStreamKey: {
+    readonly input: { readonly stream: string };
+    readonly output: { readonly id: string; readonly key: string };
+  };
+  /** Revokes a key; who publishes with it is cut. */
+  readonly revokeStreamKey: {
+    readonly input: { readonly stream: string; readonly key: string };
+    readonly output: undefined;
+  };
+  /** Signs a link that publishes or views a stream. */
+  readonly signStreamLink: {
+    readonly input: {
+      readonly stream: string;
+      readonly action: "publish" | "view";
+      readonly lifetime: number;
+    };
+    readonly output: { readonly path: string; readonly expires: number };
+  };
+  /** Rooms that somebody is in. */
+  readonly listRooms: {
+    readonly input: { readonly limit?: number; readonly cursor?: string };
+    readonly output: {
+      readonly items: readonly {
+        readonly room: string;
+        readonly node: string;
+        readonly policy: {
+          readonly lobby?: boolean;
+          readonly size?: number;
+          readonly opens?: number;
+          readonly closes?: number;
+        };
+        readonly members: readonly {
+          readonly member: string;
+          readonly user: string;
+          readonly device: string;
+          readonly state: "joined" | "lobby";
+          readonly moderator: boolean;
+        }[];
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** A room, with its members and its lobby. */
+  readonly getRoom: {
+    readonly input: { readonly room: string };
+    readonly output: {
+      readonly room: string;
+      readonly node: string;
+      readonly policy: {
+        readonly lobby?: boolean;
+        readonly size?: number;
+        readonly opens?: number;
+        readonly closes?: number;
+      };
+      readonly members: readonly {
+        readonly member: string;
+        readonly user: string;
+        readonly device: string;
+        readonly state: "joined" | "lobby";
+        readonly moderator: boolean;
+      }[];
+    };
+  };
+  /** Sends everybody out. */
+  readonly closeRoom: {
+    readonly input: { readonly room: string };
+    readonly output: undefined;
+  };
+  /** Lets somebody in who waits in the lobby. */
+  readonly admitMember: {
+    readonly input: { readonly room: string; readonly member: string };
+    readonly output: undefined;
+  };
+  /** Turns somebody away who waits or is in. */
+  readonly removeMember: {
+    readonly input: { readonly room: string; readonly member: string };
+    readonly output: undefined;
+  };
+  /** What goes on at this node. */
+  readonly getStatistics: {
+    readonly input: Record<string, never>;
+    readonly output: {
+      readonly node: string;
+      readonly version: string;
+      readonly draining: boolean;
+      readonly [name: string]: unknown;
+    };
+  };
+  /** Sends every device to another node, and ends the process. */
+  readonly drain: {
+    readonly input: Record<string, never>;
+    readonly output: undefined;
+  };
+  /** The keys of this API, without what is secret. */
+  readonly listApiKeys: {
+    readonly input: Record<string, never>;
+    readonly output: {
+      readonly items: readonly {
+        readonly id: string;
+        readonly name: string;
+        readonly scopes: readonly (
+          | "tokens:write"
+          | "devices:read"
+          | "devices:write"
+          | "sessions:read"
+          | "sessions:write"
+          | "streams:read"
+          | "streams:write"
+          | "rooms:read"
+          | "rooms:write"
+          | "messages:write"
+          | "server:read"
+          | "server:write"
+          | "keys:read"
+          | "keys:write"
+        )[];
+        readonly created: number;
+        readonly expires?: number;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** Makes a key. It is shown this once. */
+  readonly createApiKey: {
+    readonly input: {
+      readonly name: string;
+      readonly scopes: readonly (
+        | "tokens:write"
+        | "devices:read"
+        | "devices:write"
+        | "sessions:read"
+        | "sessions:write"
+        | "streams:read"
+        | "streams:write"
+        | "rooms:read"
+        | "rooms:write"
+        | "messages:write"
+        | "server:read"
+        | "server:write"
+        | "keys:read"
+        | "keys:write"
+      )[];
+      readonly expires?: number;
+    };
+    readonly output: { readonly id: string; readonly key: string };
+  };
+  /** Revokes a key at once. */
+  readonly revokeApiKey: {
+    readonly input: { readonly key: string };
+    readonly output: undefined;
+  };
+}
+
+/** The method and path of each operation, below `/api/v1`. */
+export const paths: Readonly<Record<keyof Operations, string>> = {
+  createToken: "POST /tokens",
+  sendMessage: "POST /messages",
+  listUsers: "GET /users",
+  getUser: "GET /users/{user}",
+  kickUser: "POST /users/{user}/kick",
+  listDevices: "GET /devices",
+  getDevice: "GET /devices/{user}/{device}",
+  kickDevice: "POST /devices/{user}/{device}/kick",
+  getDeviceSecret: "POST /devices/{user}/{device}/secret",
+  listSessions: "GET /sessions",
+  getSession: "GET /sessions/{session}",
+  endSession: "POST /sessions/{session}/end",
+  moveSession: "POST /sessions/{session}/move",
+  restartSession: "POST /sessions/{session}/restart",
+  listStreams: "GET /streams",
+  getStream: "GET /streams/{stream}",
+  endStream: "POST /streams/{stream}/end",
+  listStreamKeys: "GET /streams/{stream}/keys",
+  addStreamKey: "POST /streams/{stream}/keys",
+  revokeStreamKey: "DELETE /streams/{stream}/keys/{key}",
+  signStreamLink: "POST /streams/{stream}/links",
+  listRooms: "GET /rooms",
+  getRoom: "GET /rooms/{room}",
+  closeRoom: "POST /rooms/{room}/close",
+  admitMember: "POST /rooms/{room}/members/{member}/admit",
+  removeMember: "POST /rooms/{room}/members/{member}/remove",
+  getStatistics: "GET /statistics",
+  drain: "POST /drain",
+  listApiKeys: "GET /api-keys",
+  createApiKey: "POST /api-keys",
+  revokeApiKey: "DELETE /api-keys/{key}",
+};
