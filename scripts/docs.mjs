@@ -27,6 +27,16 @@ const settings = new Map([
   ["settings", settingsTable()],
   ["limits", limitsTable(limitsSource)],
 ]);
+const { causesTable } = await import("../src/records/diagnosis/reference.ts");
+write(
+  "docs/diagnosis.md",
+  fillMarkers(readFileSync(at("docs/diagnosis.md"), "utf8"), new Map([["causes", causesTable()]])),
+);
+const { eventsTable } = await import("../src/events/reference.ts");
+write(
+  "docs/events.md",
+  fillMarkers(readFileSync(at("docs/events.md"), "utf8"), new Map([["events", eventsTable()]])),
+);
 write("docs/config.md", fillMarkers(readFileSync(at("docs/config.md"), "utf8"), settings));
 
 // What operations work on does not show in their reference.

@@ -10,7 +10,7 @@ if (ensureTools()) {
   buildLibrary({
     project: "tsconfig.build.json",
     target: "lib",
-    code: ["main", "cli", "turn/shell/worker"],
+    code: ["main", "cli", "turn/shell/worker", "records/store/worker"],
     types: ["main"],
     instead: {
       "config/schema.d.ts": execFileSync(bun, [`${root}scripts/settings-types.mjs`], { encoding: "utf8" }),

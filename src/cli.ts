@@ -3,6 +3,7 @@ import { checkConfig } from "./commands/check-config.ts";
 import { printCoturnConfig } from "./commands/coturn-config.ts";
 import { printCredential } from "./commands/credential.ts";
 import { help } from "./commands/help.ts";
+import { printRecord } from "./commands/record.ts";
 import { streamKey } from "./commands/stream-key.ts";
 import { streamLink } from "./commands/stream-link.ts";
 import { printToken } from "./commands/token.ts";
@@ -40,6 +41,8 @@ async function main(args: readonly string[]): Promise<number> {
       return apiKey(line.value);
     case "credential":
       return printCredential(line.value);
+    case "record":
+      return await printRecord(line.value);
     case "stream-key":
       return streamKey(line.value);
     case "stream-link":

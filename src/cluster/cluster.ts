@@ -120,6 +120,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       deadlines,
       directory,
       now: ports.now,
+      ports,
       hash: ports.hash,
       local,
       events: this,

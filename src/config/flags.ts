@@ -10,7 +10,7 @@ export interface CommandLine {
 }
 
 const switches = new Set(["help", "version", ...switchOptions()]);
-const commandsWithName = new Set(["api-key", "stream-key", "stream-link"]);
+const commandsWithName = new Set(["api-key", "stream-key", "stream-link", "record"]);
 
 /** Reads `command NAME --flag value --flag=value --switch`. The error is one line. */
 export function parseCommandLine(args: readonly string[]): Result<CommandLine, string> {

@@ -5,11 +5,13 @@ import { sipSettings } from "../gateways/sip/settings.ts";
 import { httpSettings } from "../http/settings.ts";
 import { checkMedia, mediaSettings } from "../media/settings.ts";
 import { checkListen, listenSettings } from "../net/settings.ts";
+import { recordSettings } from "../records/settings.ts";
 import { milliseconds } from "../shared/setting.ts";
 import { checkCore, coreSettings, limitSettings } from "../signaling/settings.ts";
 import { logSettings } from "../telemetry/settings.ts";
 import { accessSettings, checkAccess } from "../transports/settings.ts";
 import { checkTurn, turnSettings } from "../turn/settings.ts";
+import { checkWebhooks, webhookSettings } from "../webhooks/settings.ts";
 
 /** Settings of the process, and of no part of it. */
 const processSettings = {
@@ -39,6 +41,8 @@ export const Settings = Type.Object({
   ...mediaSettings,
   ...natsSettings,
   ...httpSettings,
+  ...recordSettings,
+  ...webhookSettings,
   ...logSettings,
   ...limitSettings,
 });
@@ -55,6 +59,7 @@ export const checks: readonly ((settings: Settings) => string | undefined)[] = [
   checkAccess,
   checkCore,
   checkNats,
+  checkWebhooks,
 ];
 
 /** Settings as one writes them: what is absent has its default. */

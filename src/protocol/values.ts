@@ -228,6 +228,45 @@ export const RoomPolicy = Type.Object(
 );
 export type RoomPolicy = Static<typeof RoomPolicy>;
 
+const CandidateCounts = Type.Record(
+  Type.String({ pattern: "^[a-z]{1,8}/[a-z]{1,8}$" }),
+  Type.Integer({ minimum: 0, maximum: 10_000 }),
+  {
+    additionalProperties: false,
+    maxProperties: 16,
+    description:
+      "Candidates that this end gathered, by type and transport: `host/udp`, `relay/tcp`; a host with an mDNS name is `mdns`.",
+  },
+);
+
+const IceErrors = Type.Array(
+  Type.Object(
+    {
+      url: Type.String({ maxLength: 256, description: "The server's URL." }),
+      code: Type.Integer({ minimum: 0, maximum: 999, description: "STUN's, or 701: no answer." }),
+      text: Type.Optional(Type.String({ maxLength: 128 })),
+    },
+    closed,
+  ),
+  { maxItems: 8, description: "`icecandidateerror` events, each server and code once." },
+);
+
+const PacketCounts = Type.Object(
+  {
+    audio: Type.Optional(Type.Tuple([Type.Integer({ minimum: 0 }), Type.Integer({ minimum: 0 })])),
+    video: Type.Optional(Type.Tuple([Type.Integer({ minimum: 0 }), Type.Integer({ minimum: 0 })])),
+  },
+  { ...closed, description: "RTP packets of each kind so far, received and sent." },
+);
+
+const RefusedMedia = Type.Object(
+  {
+    audio: Type.Optional(Type.String({ maxLength: 64 })),
+    video: Type.Optional(Type.String({ maxLength: 64 })),
+  },
+  { ...closed, description: "Why `getUserMedia` gave no microphone or camera: the name of its error." },
+);
+
 export const Stats = Type.Object(
   {
     pair: Type.Optional(Pair),
@@ -254,6 +293,20 @@ export const Stats = Type.Object(
     remote: Type.Optional(
       Type.String({ maxLength: 64, description: "Candidate type of the selected pair's far end." }),
     ),
+    candidates: Type.Optional(CandidateCounts),
+    iceErrors: Type.Optional(IceErrors),
+    ice: Type.Optional(Type.String({ maxLength: 16, description: "State of the ICE transport." })),
+    dtls: Type.Optional(
+      Type.String({ maxLength: 16, description: "State of the DTLS transport, where there is one." }),
+    ),
+    dtlsError: Type.Optional(
+      Type.String({
+        maxLength: 64,
+        description: "`errorDetail` of the DTLS transport's error, such as `fingerprint-failure`.",
+      }),
+    ),
+    packets: Type.Optional(PacketCounts),
+    refusedMedia: Type.Optional(RefusedMedia),
   },
   { ...closed, description: "What a device sees of its media connection." },
 );

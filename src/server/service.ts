@@ -6,7 +6,10 @@ import type { CertificatePair } from "../net/certificate-files.ts";
 import type { CutReason } from "../net/connection-caps.ts";
 import type { Client, SocketRoute } from "../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../net/tcp.ts";
+import type { Records } from "../records/records.ts";
 import type { MetricsRegistry } from "../shared/metrics-registry.ts";
+import type { CoreEvent } from "../signaling/events.ts";
+import type { FrameObserver } from "../signaling/observer.ts";
 import type { HealthPart } from "../telemetry/health.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -31,6 +34,14 @@ export interface Service {
    * ends what they have here.
    */
   revoke?(name: string, ago: number): void;
+  /** Hears what happens in the core. */
+  heard?(event: CoreEvent): void;
+  /** Hears every frame of the core; one part at most. */
+  readonly observer?: FrameObserver;
+  /** The records of sessions; one part at most. */
+  readonly records?: Records;
+  /** The server begins to drain. */
+  draining?(): void;
   /** Takes another certificate of `tls`, for connections to come. */
   useCertificate?(pair: CertificatePair): void;
   /** ICE servers that the device is told of, beside those of the setting `iceServers`. */
@@ -85,6 +96,8 @@ export interface CoreContext extends PartContext {
   health(): readonly HealthPart[];
   /** The streams of this node, once their part has started; undefined without a media server. */
   streams(): ApiStreams | undefined;
+  /** The records of sessions; undefined where none are kept. */
+  records(): Records | undefined;
   /** An operator asks for the drain. */
   requestDrain(): void;
 }

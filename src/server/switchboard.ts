@@ -113,6 +113,7 @@ export async function makeSwitchboard(
     else if (event.type === "kick_learned") kicked(event.name, event.ago);
     metrics.observe(event);
     logEvent(log, event);
+    for (const service of services) service.heard?.(event);
   };
   const fault = (where: string, error: unknown): void => emit({ type: "fault", where, error });
   const keys = ticketKeys(settings, now(), log.warn.bind(log));
@@ -161,8 +162,10 @@ export async function makeSwitchboard(
   const requests = new RequestQueue(queue);
   const guard = { core, access, admission, queue, now, rates: new FlowRates(limits, bit) };
   const streams = () => services.find((service) => service.streams)?.streams;
-  const withCore: CoreContext = { ...context, core, guard, metrics, health, streams, requestDrain };
+  const records = () => services.find((service) => service.records)?.records;
+  const withCore: CoreContext = { ...context, core, guard, metrics, health, streams, records, requestDrain };
   for (const part of list) await started(services, part.start?.(withCore));
+  ports.observer = services.find((service) => service.observer)?.observer;
   for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);
   const relayPeers = services.flatMap((service) => service.relayPeers?.() ?? []);
   for (const service of services) service.useRelayPeers?.(relayPeers);
@@ -218,6 +221,7 @@ export async function makeSwitchboard(
       if (carrier.stunPort !== undefined) stunService?.stunPort?.(carrier.stunPort);
     },
     drain: () => {
+      for (const service of services) service.draining?.();
       core.drain(now(), settings.drain);
       const end = now() + settings.drain;
       const emptied = (): Promise<void> => until(() => core.empty, end, tickInterval);

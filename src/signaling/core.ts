@@ -264,6 +264,15 @@ export class Core implements ConnectionHost {
   }
 
   perform(device: Device, request: Request, now: number): Outcome | undefined {
+    const { observer } = this.ports;
+    if (observer === undefined) return this.#perform(device, request, now);
+    observer.request(device, request, now);
+    const outcome = this.#perform(device, request, now);
+    observer.outcome(device, request, outcome, now);
+    return outcome;
+  }
+
+  #perform(device: Device, request: Request, now: number): Outcome | undefined {
     if (request.type === "signal") return this.sessions.perform(device, request, now);
     this.ports.emit({ type: "request", request: request.type });
     switch (request.type) {

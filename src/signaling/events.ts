@@ -27,9 +27,33 @@ export type CoreEvent =
   | {
       readonly type: "session_started";
       readonly session: string;
+      readonly kind: SessionKind;
       readonly caller: string;
+      /** The caller's device. */
+      readonly device: string;
       readonly callee: string;
+      readonly room?: string;
     }
+  | {
+      readonly type: "session_moved";
+      readonly session: string;
+      readonly user: string;
+      readonly from: string;
+      readonly to: string;
+    }
+  /** This node goes on with a session of another node, or of an earlier run of its own. */
+  | {
+      readonly type: "session_adopted";
+      readonly session: string;
+      readonly epoch: number;
+      readonly kind: SessionKind;
+      readonly caller: string;
+      readonly device: string;
+      readonly callee: string;
+      readonly room?: string;
+    }
+  /** Another node goes on with the session. */
+  | { readonly type: "session_left"; readonly session: string }
   | {
       readonly type: "session_accepted";
       readonly session: string;

@@ -3,6 +3,7 @@ import type { IceServer } from "../protocol/values.ts";
 import type { Result } from "../shared/result.ts";
 import type { CoreEvent } from "./events.ts";
 import type { Grants } from "./grants.ts";
+import type { FrameObserver } from "./observer.ts";
 
 /** Who a token speaks for. */
 export interface Identity {
@@ -60,4 +61,6 @@ export interface Ports {
   unseal(sealed: string): string | undefined;
   /** Hears what happened, for records, metrics and logs. */
   emit(event: CoreEvent): void;
+  /** Hears every frame, where somebody listens. It may be set and removed at any time. */
+  observer?: FrameObserver | undefined;
 }

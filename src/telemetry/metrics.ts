@@ -153,6 +153,9 @@ export class Metrics implements MetricsRegistry {
         this.#faults.inc();
         break;
       case "report":
+      case "session_moved":
+      case "session_adopted":
+      case "session_left":
       case "kicked":
       case "kick_learned":
         break;

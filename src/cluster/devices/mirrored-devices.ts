@@ -1,6 +1,7 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
 import { Device, type LinkEnd } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
+import type { Ports } from "../../signaling/ports.ts";
 import type { DeviceList, DeviceNotice, NodeItem } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
 import type { Announcer } from "./announcer.ts";
@@ -29,6 +30,7 @@ export interface MirroredDevicesOptions {
   readonly deadlines: Deadlines;
   readonly directory: Directory;
   now(): number;
+  readonly ports: Pick<Ports, "observer">;
   local(user: string): readonly LocalDevice[];
   readonly events: MirrorEvents;
   readonly interest: Interest;
@@ -254,7 +256,23 @@ export class MirroredDevices {
     const { nodes, interest } = this.#options;
     const send = (to: string, item: NodeItem) => nodes.send(to, item);
     const used = ({ user }: RemoteLink, is: boolean) => (is ? interest.follow(user) : interest.release(user));
-    return new RemoteLink({ send, used }, of);
+    const { ports } = this.#options;
+    const deviceOf = ({ id }: RemoteLink) => this.#links.get(id);
+    return new RemoteLink(
+      {
+        send,
+        used,
+        pushed: (link, push, now) => {
+          const device = ports.observer && deviceOf(link);
+          if (device !== undefined) ports.observer?.push(device, push, now);
+        },
+        replied: (link, id, outcome, now) => {
+          const device = ports.observer && deviceOf(link);
+          if (device !== undefined) ports.observer?.reply(device, id, outcome, now);
+        },
+      },
+      of,
+    );
   }
 
   /** A device is gone for good; the caller takes it out of the list of its node. */

@@ -1,6 +1,7 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, LinkEnd } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
+import type { Ports } from "../../signaling/ports.ts";
 import type { Backplane } from "../backplane.ts";
 import type { Closed, DeviceList, DeviceNotice, NodeItem, SessionClaim } from "../items.ts";
 import type { Nodes } from "../nodes.ts";
@@ -24,6 +25,7 @@ export interface RemoteDevicesOptions {
   readonly deadlines: Deadlines;
   readonly directory: Directory;
   now(): number;
+  readonly ports: Pick<Ports, "observer">;
   hash(text: string): string;
   /** The local devices of a user. */
   local(user: string): readonly LocalDevice[];

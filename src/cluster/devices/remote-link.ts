@@ -8,6 +8,9 @@ export interface RemoteLinkHost {
   send(node: string, item: NodeItem): void;
   /** The device is in a first session of this node, or in none any more. While it is in one it must stay known here. */
   used(link: RemoteLink, used: boolean): void;
+  /** Something is said to the device: whoever observes this node hears of it. */
+  pushed?(link: RemoteLink, push: PushBody, now: number): void;
+  replied?(link: RemoteLink, id: number, outcome: Outcome, now: number): void;
 }
 
 /** The link of a device of another node: what is delivered to it travels to that node. */
@@ -42,11 +45,13 @@ export class RemoteLink implements DeviceLink {
     this.attempt = of.attempt;
   }
 
-  deliver(push: PushBody, _now: number): void {
+  deliver(push: PushBody, now: number): void {
+    this.#host.pushed?.(this, push, now);
     this.#send({ t: "push", links: [this.id], push });
   }
 
-  reply(id: number, outcome: Outcome, _now: number): void {
+  reply(id: number, outcome: Outcome, now: number): void {
+    this.#host.replied?.(this, id, outcome, now);
     this.#send({ t: "reply", link: this.id, id, outcome });
   }
 

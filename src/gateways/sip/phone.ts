@@ -101,6 +101,8 @@ export class Phone implements DeviceLink {
   // DeviceLink
 
   deliver(push: PushBody, now: number): void {
+    const { observer } = this.#agent.core.ports;
+    if (observer !== undefined && this.#device !== undefined) observer.push(this.#device, push, now);
     this.#later(now, (later) => this.#keeper.pushed(this, push, later));
   }
 

@@ -20,6 +20,7 @@ export interface LinksOptions {
 /** All native links of the node, and how they end. */
 export class Links implements LinkKeeper {
   readonly limits: Limits;
+  readonly ports: Ports;
   readonly budget = new ReplayBudget();
   readonly #options: LinksOptions;
   readonly #links = new Map<string, LinkEntry>();
@@ -30,6 +31,7 @@ export class Links implements LinkKeeper {
   constructor(options: LinksOptions) {
     this.#options = options;
     this.limits = options.limits;
+    this.ports = options.ports;
   }
 
   get size(): number {

@@ -3,7 +3,7 @@ import { overLimit } from "../../protocol/error-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { Device, DeviceLink, Outcome } from "../device.ts";
-import type { Transport } from "../ports.ts";
+import type { Ports, Transport } from "../ports.ts";
 import { FrameLog, senderOf } from "./frame-log.ts";
 import type { LinkSnapshot } from "./link-snapshot.ts";
 import type { ReplayBudget } from "./replay-budget.ts";
@@ -22,6 +22,8 @@ export interface LinkEntry {
 export interface LinkKeeper {
   readonly limits: Limits;
   readonly budget: ReplayBudget;
+  readonly ports: Pick<Ports, "observer">;
+  deviceOf(link: NativeLink): Device | undefined;
   /** The transport was lost or closed with this code; the link can be resumed. */
   suspended(link: NativeLink, code: number, now: number): void;
   /** The server's side ended the link for good. */
@@ -82,6 +84,11 @@ export class NativeLink implements DeviceLink {
 
   deliver(push: PushBody, now: number): void {
     if (this.state === "closed") return;
+    const { observer } = this.#keeper.ports;
+    if (observer !== undefined) {
+      const device = this.#keeper.deviceOf(this);
+      if (device !== undefined) observer.push(device, push, now);
+    }
     // Not with a reply: that may be the error of a request which the acknowledgement would call done.
     if (this.greeted && this.silent >= ackRides) this.acknowledge(now);
     this.#count(JSON.stringify(push), senderOf(push), now);
@@ -89,6 +96,11 @@ export class NativeLink implements DeviceLink {
 
   reply(id: number, outcome: Outcome, now: number): void {
     if (this.state === "closed") return;
+    const { observer } = this.#keeper.ports;
+    if (observer !== undefined) {
+      const device = this.#keeper.deviceOf(this);
+      if (device !== undefined) observer.reply(device, id, outcome, now);
+    }
     this.inFlight -= 1;
     const body =
       "ok" in outcome ? `"ok":${JSON.stringify(outcome.ok)}` : `"error":${JSON.stringify(outcome.error)}`;

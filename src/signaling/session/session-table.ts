@@ -124,16 +124,18 @@ export class SessionTable implements SessionHost {
   adopt(session: Session, now: number): void {
     this.#elsewhere.took(session.id);
     this.add(session, now);
+    this.ports.emit({ type: "session_adopted", ...startOf(session), epoch: session.epoch });
   }
 
   /** Says that a session of this node has begun. */
-  started({ id, caller, callRequest }: Session): void {
-    this.ports.emit({ type: "session_started", session: id, caller: caller.user, callee: callRequest.user });
+  started(session: Session): void {
+    this.ports.emit({ type: "session_started", ...startOf(session) });
   }
 
   /** Takes a session out that goes on elsewhere. Answers the devices that had part in it here. */
   retire(session: Session): Device[] {
     const devices = retireSession(session);
+    this.ports.emit({ type: "session_left", session: session.id });
     if (!this.#stopRinging(session)) this.active -= 1;
     this.#forget(session);
     return devices;
@@ -234,4 +236,16 @@ export class SessionTable implements SessionHost {
     if (rings.size === 0) this.#ringing.delete(user);
     return true;
   }
+}
+
+/** What is said of a session when it begins, or begins here. */
+function startOf({ id, kind, caller, callRequest, room }: Session) {
+  return {
+    session: id,
+    kind,
+    caller: caller.user,
+    device: caller.deviceId,
+    callee: callRequest.user,
+    ...(room === undefined ? {} : { room }),
+  };
 }

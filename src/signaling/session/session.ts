@@ -313,6 +313,8 @@ export class Session {
     this.move = undefined;
     this.pairs.commit();
     if (move.leg === move.from) return;
+    const { user, deviceId: from } = move.from;
+    this.#host.ports.emit({ type: "session_moved", session: this.id, user, from, to: move.leg.deviceId });
     const state = this.phase;
     if (state.name === "active" && state.callee === move.from) state.callee = move.leg;
     else this.caller = move.leg;

@@ -1,0 +1,117 @@
+import { type Static, type TProperties, Type } from "typebox";
+
+/** Events as applications hear of them: by webhook, and later by the API. The source of docs/events.md. */
+
+const Device = Type.Object({ user: Type.String(), device: Type.String() }, { description: "A device." });
+const Callee = Type.Object(
+  { user: Type.String(), device: Type.Optional(Type.String()) },
+  { description: "The callee; the device once one has answered." },
+);
+const session = {
+  session: Type.String({ description: "The session's id." }),
+  n: Type.Integer({
+    minimum: 1,
+    description: "Counts the events of this session: a number that is missing was an event.",
+  }),
+  kind: Type.Union([
+    Type.Literal("call"),
+    Type.Literal("mesh"),
+    Type.Literal("publish"),
+    Type.Literal("view"),
+  ]),
+  caller: Device,
+  callee: Callee,
+  room: Type.Optional(Type.String()),
+} satisfies TProperties;
+
+export const events = {
+  "device.online": event("A device came online. A resume is none.", {
+    user: Type.String(),
+    device: Type.String(),
+    node: Type.String(),
+  }),
+  "device.offline": event("A device went offline.", {
+    user: Type.String(),
+    device: Type.String(),
+    node: Type.String(),
+  }),
+  "user.online": event("The first device of a user came online at this node.", {
+    user: Type.String(),
+    node: Type.String(),
+  }),
+  "user.offline": event("The last device of a user went offline at this node.", {
+    user: Type.String(),
+    node: Type.String(),
+  }),
+  "session.started": event("A call rings, or another session has begun.", session),
+  "session.ringing": event("A device of the callee alerts its person.", {
+    ...session,
+    device: Type.String(),
+  }),
+  "session.accepted": event("A device answered, and the caller confirmed it.", {
+    ...session,
+    device: Type.String(),
+  }),
+  "session.connected": event("Media flows: the first end reports it.", session),
+  "session.restarted": event("ICE is restarted.", {
+    ...session,
+    by: Type.String({ description: "`user/device`." }),
+  }),
+  "session.moved": event("The session went over to another device of the same user.", {
+    ...session,
+    user: Type.String(),
+    from: Type.String(),
+    to: Type.String(),
+  }),
+  "session.ended": event("The session is over. Each session that was started has exactly one.", {
+    ...session,
+    reason: Type.String({ description: "docs/protocol.md lists the reasons." }),
+    by: Type.Optional(Device),
+    startedAt: Type.String({ description: "RFC 3339." }),
+    acceptedAt: Type.Optional(Type.String()),
+    connectedAt: Type.Optional(Type.String()),
+    endedAt: Type.String(),
+    cause: Type.Optional(
+      Type.String({ description: "The first finding of the diagnosis: docs/diagnosis.md." }),
+    ),
+  }),
+  "stream.started": event("A publisher is live.", {
+    stream: Type.String(),
+    session: Type.String(),
+    publisher: Device,
+  }),
+  "stream.ended": event("A publisher is no longer live.", {
+    stream: Type.String(),
+    session: Type.String(),
+    publisher: Device,
+    reason: Type.String(),
+  }),
+  "node.up": event("A server started.", { node: Type.String() }),
+  "node.draining": event("A server takes no more devices and sends those that it has elsewhere.", {
+    node: Type.String(),
+  }),
+  "node.down": event("A server stops. One that was killed sends none.", { node: Type.String() }),
+} as const;
+
+export type EventType = keyof typeof events;
+export const eventTypes = Object.keys(events) as EventType[];
+
+/** One event. `id`: the same for the same event, whoever tells it how often. */
+export interface ApplicationEvent<T extends EventType = EventType> {
+  readonly id: string;
+  readonly type: T;
+  /** Unix ms. */
+  readonly at: number;
+  /** Events of one lane are told in order. */
+  readonly lane: string;
+  readonly data: Static<(typeof events)[T]["data"]>;
+}
+
+function event<P extends TProperties>(description: string, fields: P) {
+  return { description, data: Type.Object(fields) };
+}
+
+/** The body of the webhook that tells the event. */
+export function eventBody({ type, at, data }: ApplicationEvent): string {
+  return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
+}

@@ -1,0 +1,163 @@
+import type { LiveRecord } from "../records/live-record.ts";
+import type { CallRecord } from "../records/record.ts";
+import type { SessionEventType } from "../records/session-events.ts";
+import type { OpenSession } from "../records/store.ts";
+import type { CoreEvent } from "../signaling/events.ts";
+import type { ApplicationEvent, EventType } from "./catalog.ts";
+
+export interface FeedOptions {
+  readonly node: string;
+  /** Tells this run of the node from others: ids of events without a session have it. */
+  readonly run: string;
+  /** True while the device has a link at this node. */
+  online(user: string, device: string): boolean;
+  /** `open`: how the session of the event stands after it; undefined once it is over. */
+  tell(event: ApplicationEvent, open?: OpenSession): void;
+}
+
+/** Users whose devices are followed at a time. */
+const mostUsers = 1_000_000;
+
+/** Makes the events that applications hear of, of what the core and the recorder say. Pure. */
+export class EventFeed {
+  readonly #options: FeedOptions;
+  readonly #online = new Map<string, Set<string>>();
+  readonly #closed = new Map<string, readonly [user: string, device: string]>();
+  #count = 0;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  /** A session has come further. */
+  session(
+    type: Exclude<SessionEventType, "session.ended">,
+    live: LiveRecord,
+    facts: object,
+    now: number,
+  ): void {
+    live.told += 1;
+    const { session, startedAt, told: n } = live;
+    const data = { ...live.facts, n, ...facts };
+    this.#tell(type, `${session}_${n}`, session, data, now, {
+      session,
+      told: n,
+      startedAt,
+      facts: JSON.stringify(live.facts),
+    });
+    const { kind, callee, caller } = live.facts;
+    if (type === "session.started" && kind === "publish")
+      this.#tell(
+        "stream.started",
+        `${session}_stream`,
+        session,
+        { stream: streamOf(callee.user), session, publisher: caller },
+        now,
+      );
+  }
+
+  ended(record: CallRecord, live: LiveRecord, cause: string | undefined, now: number): void {
+    live.told += 1;
+    const { session, told: n } = live;
+    const { reason = "closed", by, startedAt, acceptedAt, connectedAt, endedAt = now } = record;
+    const data = {
+      ...live.facts,
+      n,
+      reason,
+      ...(by !== undefined && { by }),
+      startedAt: iso(startedAt),
+      ...(acceptedAt !== undefined && { acceptedAt: iso(acceptedAt) }),
+      ...(connectedAt !== undefined && { connectedAt: iso(connectedAt) }),
+      endedAt: iso(endedAt),
+      ...(cause !== undefined && { cause }),
+    };
+    this.#tell("session.ended", `${session}_${n}`, session, data, now);
+    const { kind, callee, caller } = record;
+    if (kind === "publish")
+      this.#tell(
+        "stream.ended",
+        `${session}_stream_ended`,
+        session,
+        { stream: streamOf(callee.user), session, publisher: caller, reason },
+        now,
+      );
+  }
+
+  /** A session of an earlier run, which nobody has come back to, is over. */
+  lost({ session, told, facts, startedAt }: OpenSession, now: number): void {
+    const n = told + 1;
+    const data = {
+      session,
+      n,
+      ...JSON.parse(facts),
+      reason: "lost",
+      startedAt: iso(startedAt),
+      endedAt: iso(now),
+    };
+    this.#tell("session.ended", `${session}_${n}`, session, data, now);
+  }
+
+  heard(event: CoreEvent, now: number): void {
+    if (event.type === "link_opened") this.#opened(event.user, event.device, now);
+    else if (event.type === "link_closed")
+      this.#closed.set(`${event.user}/${event.device}`, [event.user, event.device]);
+  }
+
+  node(state: "up" | "draining" | "down", now: number): void {
+    this.#tell(`node.${state}`, this.#id(), "node", { node: this.#options.node }, now);
+  }
+
+  /** Looks which devices that closed a link are gone: one that has opened another is not. After each turn. */
+  settle(now: number): void {
+    if (this.#closed.size === 0) return;
+    const closed = [...this.#closed.values()];
+    this.#closed.clear();
+    for (const [user, device] of closed) {
+      const devices = this.#online.get(user);
+      if (devices === undefined || this.#options.online(user, device) || !devices.delete(device)) continue;
+      const { node } = this.#options;
+      this.#tell("device.offline", this.#id(), `user ${user}`, { user, device, node }, now);
+      if (devices.size > 0) continue;
+      this.#online.delete(user);
+      this.#tell("user.offline", this.#id(), `user ${user}`, { user, node }, now);
+    }
+  }
+
+  #opened(user: string, device: string, now: number): void {
+    let devices = this.#online.get(user);
+    const { node } = this.#options;
+    if (devices === undefined) {
+      if (this.#online.size >= mostUsers) return;
+      devices = new Set();
+      this.#online.set(user, devices);
+      this.#tell("user.online", this.#id(), `user ${user}`, { user, node }, now);
+    }
+    if (devices.has(device)) return;
+    devices.add(device);
+    this.#tell("device.online", this.#id(), `user ${user}`, { user, device, node }, now);
+  }
+
+  #id(): string {
+    this.#count += 1;
+    return `e_${this.#options.run}_${this.#count}`;
+  }
+
+  #tell(
+    type: EventType,
+    id: string,
+    lane: string | undefined,
+    data: object,
+    at: number,
+    open?: OpenSession,
+  ): void {
+    this.#options.tell({ id, type, at, lane: lane ?? id, data } as ApplicationEvent, open);
+  }
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}
+
+function streamOf(user: string): string {
+  return user.replace(/^stream:/, "");
+}

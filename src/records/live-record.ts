@@ -1,0 +1,209 @@
+import type { Stats } from "../protocol/values.ts";
+import type { Device } from "../signaling/device.ts";
+import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
+import { Ladder } from "./ladder.ts";
+import type { CallRecord, LadderRow, RecordLeg, WorstQuality } from "./record.ts";
+
+const [mostLegs, mostStates, mostMoves] = [64, 32, 32];
+
+/** How a session begins here. */
+export type SessionStart = Omit<Extract<CoreEvent, { type: "session_started" }>, "type">;
+
+/** The record of a session while it is made. */
+export class LiveRecord {
+  readonly session: string;
+  /** Events of the session that were told so far. */
+  told = 0;
+  /** The core has ended the session. */
+  over = false;
+  readonly #node: string;
+  readonly #start: SessionStart;
+  readonly #ladder = new Ladder();
+  readonly #legs: RecordLeg[] = [];
+  readonly #moves: { at: number; user: string; from: string; to: string }[] = [];
+  readonly #times: { ringingAt?: number; acceptedAt?: number; connectedAt?: number } = {};
+  readonly #restarts = new Set<string>();
+  readonly startedAt: number;
+  #end: Pick<CallRecord, "state" | "endedAt" | "reason" | "by" | "callee"> | undefined;
+
+  constructor(start: SessionStart, node: string, now: number) {
+    this.session = start.session;
+    this.startedAt = now;
+    this.#start = start;
+    this.#node = node;
+  }
+
+  /** ms since the session began. */
+  since(now: number): number {
+    return Math.max(0, now - this.startedAt);
+  }
+
+  /** True when the user has part in it. */
+  concerns(user: string): boolean {
+    return this.#start.caller === user || this.#start.callee === user;
+  }
+
+  get caller(): { readonly user: string; readonly device: string } {
+    return { user: this.#start.caller, device: this.#start.device };
+  }
+
+  get facts(): Pick<CallRecord, "session" | "kind" | "caller" | "callee" | "room"> {
+    const { session, kind, room } = this.#start;
+    return { session, kind, caller: this.caller, callee: this.#callee, ...(room !== undefined && { room }) };
+  }
+
+  add(row: LadderRow): void {
+    this.#ladder.add(row);
+  }
+
+  first(row: LadderRow): void {
+    this.#ladder.first(row);
+  }
+
+  // What devices do
+
+  joined(device: Device, side: "caller" | "callee"): void {
+    this.#leg(device, side);
+  }
+
+  rang(device: Device, now: number): void {
+    const leg = this.#leg(device, "callee");
+    if (leg !== undefined) leg.rungAt ??= now;
+  }
+
+  /** True when no device alerted before. */
+  alerting(device: Device, now: number): boolean {
+    const leg = this.#leg(device, "callee");
+    if (leg !== undefined) leg.alertingAt ??= now;
+    if (this.#times.ringingAt !== undefined) return false;
+    this.#times.ringingAt = now;
+    return true;
+  }
+
+  accepted(device: string, now: number): void {
+    this.#times.acceptedAt ??= now;
+    const leg = this.#legs.find((one) => one.side === "callee" && one.device === device);
+    if (leg !== undefined) leg.acceptedAt ??= now;
+  }
+
+  moved(user: string, from: string, to: string, now: number): void {
+    if (this.#moves.length < mostMoves) this.#moves.push({ at: now, user, from, to });
+  }
+
+  /** True when nobody asked for that generation before. */
+  restarted(pair: number, generation: number): boolean {
+    const name = `${pair} ${generation}`;
+    if (this.#restarts.has(name) || this.#restarts.size >= 1_000) return false;
+    this.#restarts.add(name);
+    return true;
+  }
+
+  legEnded(device: Device, reason: string, now: number, automatic = false): void {
+    const leg = this.#legOf(device);
+    if (leg === undefined || leg.endedAt !== undefined) return;
+    leg.endedAt = now;
+    leg.reason = reason.slice(0, 64);
+    if (automatic) leg.automatic = true;
+  }
+
+  /** Takes a report. `state`: it says another one than before; `connected`: the session is, for the first time. */
+  reported(
+    device: Device,
+    stats: Stats,
+    now: number,
+  ): { readonly state: boolean; readonly connected: boolean } {
+    const leg = this.#legOf(device) ?? this.#leg(device, this.#sideOf(device));
+    if (leg === undefined) return { state: false, connected: false };
+    leg.last = { ...leg.last, ...stats };
+    worsen(leg.worst, stats);
+    const state = leg.states.at(-1) !== stats.state;
+    if (state && leg.states.length < mostStates) leg.states.push(stats.state);
+    const isConnected = stats.state === "connected";
+    if (isConnected) leg.connectedAt ??= now;
+    const connected = isConnected && this.#times.connectedAt === undefined;
+    if (connected) this.#times.connectedAt = now;
+    return { state, connected };
+  }
+
+  // The end
+
+  end(record: SessionRecord): void {
+    this.over = true;
+    const { acceptedAt, connectedAt } = record;
+    if (acceptedAt !== undefined) this.#times.acceptedAt ??= acceptedAt;
+    if (connectedAt !== undefined) this.#times.connectedAt ??= connectedAt;
+    this.#end = {
+      state: "ended",
+      endedAt: record.endedAt,
+      reason: record.reason,
+      callee: record.callee,
+      ...(record.by !== undefined && { by: record.by }),
+    };
+  }
+
+  refuse(
+    code: string,
+    by: { readonly user: string; readonly device: string },
+    only: string | undefined,
+    now: number,
+  ): void {
+    this.over = true;
+    const callee = { user: this.#start.callee, ...(only !== undefined && { device: only }) };
+    this.#end = { state: "refused", endedAt: now, reason: code, callee, by };
+  }
+
+  record(): CallRecord {
+    return {
+      ...this.facts,
+      node: this.#node,
+      startedAt: this.startedAt,
+      ...this.#times,
+      state: this.#times.acceptedAt === undefined && this.#start.kind === "call" ? "ringing" : "active",
+      ...this.#end,
+      legs: this.#legs.map((leg) => ({ ...leg, states: [...leg.states], worst: { ...leg.worst } })),
+      moves: [...this.#moves],
+      restarts: this.#restarts.size,
+      ladder: [...this.#ladder.rows],
+      skippedRows: this.#ladder.skipped,
+    };
+  }
+
+  get #callee(): CallRecord["callee"] {
+    if (this.#end !== undefined) return this.#end.callee;
+    const leg = this.#legs.find((one) => one.side === "callee" && one.acceptedAt !== undefined);
+    return { user: this.#start.callee, ...(leg !== undefined && { device: leg.device }) };
+  }
+
+  #sideOf({ user, id }: Device): "caller" | "callee" {
+    return user === this.#start.caller && (user !== this.#start.callee || id === this.#start.device)
+      ? "caller"
+      : "callee";
+  }
+
+  #legOf({ user, id }: Device): RecordLeg | undefined {
+    return this.#legs.find((leg) => leg.user === user && leg.device === id);
+  }
+
+  #leg(device: Device, side: "caller" | "callee"): RecordLeg | undefined {
+    const known = this.#legOf(device);
+    if (known !== undefined || this.#legs.length >= mostLegs) return known;
+    const leg: RecordLeg = {
+      user: device.user,
+      device: device.id,
+      side,
+      protocol: device.gateway ?? "native",
+      ...(device.kind !== "" && { kind: device.kind }),
+      states: [],
+      worst: {},
+    };
+    this.#legs.push(leg);
+    return leg;
+  }
+}
+
+function worsen(worst: WorstQuality, stats: Stats): void {
+  for (const name of ["rtt", "jitter", "lossIn", "lossOut"] as const) {
+    const value = stats[name];
+    if (value !== undefined && value > (worst[name] ?? -1)) worst[name] = value;
+  }
+}

@@ -1,0 +1,370 @@
+import type { PushBody } from "../protocol/pushes.ts";
+import { type Request, silentRequests } from "../protocol/requests.ts";
+import type { Device, Outcome } from "../signaling/device.ts";
+import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
+import type { FrameObserver } from "../signaling/observer.ts";
+import { type Carried, carried, type KeptText } from "./carried.ts";
+import { LiveRecord, type SessionStart } from "./live-record.ts";
+import { type CallRecord, type LadderRow, serverParty } from "./record.ts";
+import type { SessionEventType } from "./session-events.ts";
+
+export interface RecorderOptions {
+  readonly node: string;
+  readonly kept: KeptText;
+  /** Sessions that have a record at a time. Further ones have none, and are counted. */
+  readonly sessions: number;
+  /** Names a record of a call that never became a session. */
+  newId(): string;
+  /** What an earlier run of this node has told of a session. */
+  before?(session: string): { readonly told: number; readonly startedAt: number } | undefined;
+  /** The record of a session is complete. */
+  finished(record: CallRecord, live: LiveRecord): void;
+  /** A live session has come further. */
+  happened?(type: SessionEventType, record: LiveRecord, facts: object, now: number): void;
+}
+
+/** Requests of a device that wait for their replies. Replies to further ones are not shown. */
+const mostPending = 64;
+
+/**
+ * Makes the records of this node's sessions of the frames and events of its core. A session's record is made where its owner is. Pure:
+ * call {@link settle} after each turn, which hands over what has ended.
+ */
+export class Recorder implements FrameObserver {
+  readonly #options: RecorderOptions;
+  readonly #live = new Map<string, LiveRecord>();
+  /** Rows whose outcome comes later, by device and request id. */
+  readonly #pending = new WeakMap<Device, Map<number, LadderRow>>();
+  /** Sessions that are asked for and are not there yet. */
+  readonly #opening = new WeakMap<Device, Map<number, Opening>>();
+  #ended: LiveRecord[] = [];
+  /** Sessions that had no record, for there were too many. */
+  missed = 0;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** The record of a session that lives, as it is now. */
+  get(session: string): CallRecord | undefined {
+    return this.#live.get(session)?.record();
+  }
+
+  /** Records of live sessions, the newest first. */
+  *list(): Generator<LiveRecord> {
+    yield* [...this.#live.values()].reverse();
+  }
+
+  /** Notes what a hook, a push or TURN did for a session that lives. False where there is none. */
+  note(
+    session: string,
+    row: Pick<LadderRow, "from" | "to" | "type"> & Partial<LadderRow>,
+    now: number,
+  ): boolean {
+    const live = this.#live.get(session);
+    live?.add({ ...row, at: live.since(now) });
+    return live !== undefined;
+  }
+
+  /** The same for every live session of a device: TURN knows the device alone. */
+  noteOfDevice(user: string, row: Pick<LadderRow, "type"> & Partial<LadderRow>, now: number): void {
+    for (const live of this.#live.values())
+      if (live.concerns(user)) live.add({ from: "turn", to: user, ...row, at: live.since(now) });
+  }
+
+  // FrameObserver
+
+  request(device: Device, request: Request, now: number): void {
+    if (isOpener(request)) {
+      const row = this.#row(undefined, partyOf(device), serverParty, request, now);
+      hold(this.#opening, device, request.id, { request, row, at: now });
+      return;
+    }
+    if (!("session" in request)) return;
+    const live = this.#live.get(request.session);
+    if (live === undefined) return;
+    if (request.type === "report") {
+      this.#report(live, device, request, now);
+      return;
+    }
+    const row = this.#row(live, partyOf(device), serverParty, request, now);
+    this.#note(live, device, request, row, now);
+    live.add(row);
+    hold(this.#pending, device, request.id, row);
+  }
+
+  outcome(device: Device, request: Request, outcome: Outcome | undefined, now: number): void {
+    if (outcome === undefined) return;
+    if (isOpener(request)) this.#opened(device, request.id, outcome, now);
+    else this.#settled(device, request.id, outcome, silentRequests.has(request.type));
+  }
+
+  reply(device: Device, id: number, outcome: Outcome, now: number): void {
+    if (this.#opening.get(device)?.has(id)) this.#opened(device, id, outcome, now);
+    else this.#settled(device, id, outcome, false);
+  }
+
+  push(device: Device, push: PushBody, now: number): void {
+    if (!("session" in push) || push.session === undefined) return;
+    const live = this.#live.get(push.session);
+    if (live === undefined) return;
+    if (push.type === "incoming") live.rang(device, now);
+    else if (push.type === "session") live.joined(device, push.direction === "out" ? "caller" : "callee");
+    else if (push.type === "ended") live.legEnded(device, push.reason, now);
+    live.add(this.#row(live, serverParty, partyOf(device), push, now));
+  }
+
+  // Events of the core
+
+  heard(event: CoreEvent, now: number): void {
+    switch (event.type) {
+      case "session_started":
+        this.#started(event, now);
+        break;
+      case "session_adopted":
+        this.#adopted(event, now);
+        break;
+      case "session_moved": {
+        const live = this.#live.get(event.session);
+        if (live === undefined) return;
+        live.moved(event.user, event.from, event.to, now);
+        this.#tell("session.moved", live, { user: event.user, from: event.from, to: event.to }, now);
+        break;
+      }
+      case "session_accepted": {
+        const live = this.#live.get(event.session);
+        if (live === undefined) return;
+        live.accepted(event.device, now);
+        this.#tell("session.accepted", live, { device: event.device }, now);
+        break;
+      }
+      case "session_ended":
+        this.#over(event.record);
+        break;
+      case "session_left":
+        this.#live.delete(event.session);
+        break;
+    }
+  }
+
+  /** Hands over the records of sessions that have ended. What came in the same turn as the end is in them. */
+  settle(): void {
+    if (this.#ended.length === 0) return;
+    const ended = this.#ended;
+    this.#ended = [];
+    for (const live of ended) {
+      this.#live.delete(live.session);
+      const record = live.record();
+      this.#options.finished(record, live);
+    }
+  }
+
+  #started(event: SessionStart, now: number): void {
+    const live = this.#begin(event, now);
+    if (live !== undefined) this.#tell("session.started", live, {}, now);
+  }
+
+  /** The session began elsewhere, or before this run of the server: its record goes on from here. */
+  #adopted(event: SessionStart & { readonly epoch: number }, now: number): void {
+    if (this.#live.has(event.session)) return;
+    const before = this.#options.before?.(event.session);
+    const live = this.#begin(event, before?.startedAt ?? now);
+    if (live === undefined) return;
+    // What an earlier owner has told is not known here: ids must not be used twice.
+    live.told = before?.told ?? (event.epoch - 1) * 1_000;
+    live.add({ at: live.since(now), from: serverParty, to: serverParty, type: "recovered" });
+  }
+
+  #begin(event: SessionStart, now: number): LiveRecord | undefined {
+    if (this.#live.size >= this.#options.sessions) {
+      this.missed += 1;
+      return undefined;
+    }
+    const live = new LiveRecord(event, this.#options.node, now);
+    this.#live.set(event.session, live);
+    return live;
+  }
+
+  #over(record: SessionRecord): void {
+    const live = this.#live.get(record.session);
+    if (live === undefined || live.over) return;
+    live.end(record);
+    this.#ended.push(live);
+  }
+
+  #opened(device: Device, id: number, outcome: Outcome, now: number): void {
+    const opening = take(this.#opening, device, id);
+    if (opening === undefined) return;
+    const { row, at } = opening;
+    if ("error" in outcome) {
+      row.outcome = outcome.error.code;
+      this.#refused(device, opening, outcome.error.code, now);
+      return;
+    }
+    row.outcome = "ok";
+    const { session } = outcome.ok as { session?: string };
+    const live = session === undefined ? undefined : this.#live.get(session);
+    if (live === undefined) return;
+    live.joined(device, "caller");
+    live.first({ ...row, at: live.since(at) });
+  }
+
+  /** A call that was refused leaves a record as well: somebody will ask why. */
+  #refused(device: Device, { request, row, at }: Opening, code: string, now: number): void {
+    const { to, type: kind } = request;
+    const [user = to, only] = to.split("/");
+    const start = { session: this.#options.newId(), kind, caller: device.user, device: device.id };
+    const live = new LiveRecord({ ...start, callee: user }, this.#options.node, at);
+    live.joined(device, "caller");
+    live.first(row);
+    live.refuse(code, { user: device.user, device: device.id }, only, now);
+    this.#options.finished(live.record(), live);
+  }
+
+  #report(
+    live: LiveRecord,
+    device: Device,
+    request: Extract<Request, { type: "report" }>,
+    now: number,
+  ): void {
+    const { stats } = request;
+    const change = live.reported(device, stats, now);
+    if (!change.state) return;
+    live.add({
+      at: live.since(now),
+      from: partyOf(device),
+      to: serverParty,
+      type: "report",
+      state: stats.state,
+      ...(stats.pair !== undefined && stats.pair > 1 && { pair: stats.pair }),
+      ...(stats.path !== undefined && { note: stats.path }),
+    });
+    if (change.connected) this.#tell("session.connected", live, {}, now);
+  }
+
+  /** What a request says of its session beside its row. */
+  #note(live: LiveRecord, device: Device, request: Request, row: LadderRow, now: number): void {
+    if (request.type === "ringing") {
+      if (live.alerting(device, now)) this.#tell("session.ringing", live, { device: device.id }, now);
+    } else if (request.type === "decline")
+      live.legEnded(device, request.reason ?? "declined", now, request.automatic === true);
+    else if (request.type === "restart") {
+      if (live.restarted(request.pair, request.generation))
+        this.#tell("session.restarted", live, { by: row.from }, now);
+    }
+  }
+
+  #row(
+    live: LiveRecord | undefined,
+    from: string,
+    to: string,
+    frame: Request | PushBody,
+    now: number,
+  ): LadderRow {
+    const note = noteOf(frame);
+    const carry: Carried | undefined =
+      "description" in frame || "candidates" in frame ? carried(frame, this.#options.kept) : undefined;
+    const bytes = (carry?.bytes ?? 0) + dataBytes(frame);
+    return {
+      at: live?.since(now) ?? 0,
+      from,
+      to,
+      type: frame.type,
+      ...(bytes > 0 && { bytes }),
+      ...("pair" in frame && (frame.pair ?? 1) > 1 && { pair: frame.pair }),
+      ...(carry?.description && { description: carry.description }),
+      ...(carry?.candidates && { candidates: carry.candidates }),
+      ...("endOfCandidates" in frame && frame.endOfCandidates === true && { lastCandidates: true as const }),
+      ...(carry?.text !== undefined && { text: carry.text }),
+      ...(note !== undefined && { note }),
+    };
+  }
+
+  #settled(device: Device, id: number, outcome: Outcome, silent: boolean): void {
+    const row = take(this.#pending, device, id);
+    if (row === undefined) return;
+    // Success of a silent request is not said to anybody.
+    if ("error" in outcome) row.outcome = outcome.error.code;
+    else if (!silent) row.outcome = "ok";
+  }
+
+  #tell(type: SessionEventType, live: LiveRecord, facts: object, now: number): void {
+    this.#options.happened?.(type, live, facts, now);
+  }
+}
+
+/** A request that makes a session. */
+type Opener = Extract<Request, { type: "call" | "publish" | "view" }>;
+
+interface Opening {
+  readonly request: Opener;
+  readonly row: LadderRow;
+  readonly at: number;
+}
+
+function isOpener(request: Request): request is Opener {
+  return request.type === "call" || request.type === "publish" || request.type === "view";
+}
+
+function hold<Held>(held: WeakMap<Device, Map<number, Held>>, device: Device, id: number, one: Held): void {
+  const of = held.get(device);
+  if (of === undefined) held.set(device, new Map([[id, one]]));
+  else if (of.size < mostPending) of.set(id, one);
+}
+
+function take<Held>(held: WeakMap<Device, Map<number, Held>>, device: Device, id: number): Held | undefined {
+  const of = held.get(device);
+  const one = of?.get(id);
+  of?.delete(id);
+  if (of?.size === 0) held.delete(device);
+  return one;
+}
+
+function partyOf(device: Device): string {
+  return `${device.user}/${device.id}`;
+}
+
+/** What a frame says in words. */
+function noteOf(frame: Request | PushBody): string | undefined {
+  switch (frame.type) {
+    case "call":
+    case "move":
+    case "publish":
+    case "view":
+      return frame.to;
+    case "confirm":
+    case "accepted":
+      return frame.device;
+    case "ringing":
+      return "device" in frame ? frame.device?.device : undefined;
+    case "decline":
+      return frame.automatic === true ? `${frame.reason ?? "declined"}, automatic` : frame.reason;
+    case "hangup":
+      return cut([frame.reason, frame.detail].filter((text) => text !== undefined).join(": ")) || undefined;
+    case "ended":
+      return cut([frame.reason, frame.detail].filter((text) => text !== undefined).join(": "));
+    case "peer":
+      return frame.link;
+    case "signal":
+      return frame.refused === undefined ? undefined : `refused: ${cut(frame.refused.reason)}`;
+    case "session":
+      return frame.recovered === true ? "recovered" : frame.state;
+    case "incoming":
+      return frame.movedFrom === undefined ? undefined : `moved from ${frame.movedFrom}`;
+    default:
+      return undefined;
+  }
+}
+
+function dataBytes(frame: Request | PushBody): number {
+  if (!("data" in frame) || frame.data === undefined) return 0;
+  return JSON.stringify(frame.data).length;
+}
+
+function cut(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
+}

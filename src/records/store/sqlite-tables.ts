@@ -1,0 +1,326 @@
+import { renameSync } from "node:fs";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import type { CallRecord } from "../record.ts";
+import {
+  type AuditEntry,
+  cursorOf,
+  limitOf,
+  type OpenSession,
+  type OutboxEntry,
+  type Questions,
+  type RecordPage,
+  type RecordQuery,
+  type RecordSummary,
+  readCursor,
+  summaryOf,
+  usersOf,
+  type Write,
+} from "../store.ts";
+
+type Value = string | number | null | Uint8Array;
+type Row = Record<string, Value>;
+
+const schema = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  PRAGMA auto_vacuum = INCREMENTAL;
+  PRAGMA journal_size_limit = 16777216;
+  CREATE TABLE IF NOT EXISTS records (
+    session TEXT PRIMARY KEY, started INTEGER NOT NULL, reason TEXT, cause TEXT, summary TEXT NOT NULL, body BLOB NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS records_started ON records (started, session);
+  CREATE INDEX IF NOT EXISTS records_cause ON records (cause, started, session);
+  CREATE INDEX IF NOT EXISTS records_reason ON records (reason, started, session);
+  CREATE TABLE IF NOT EXISTS parties (
+    user TEXT NOT NULL, started INTEGER NOT NULL, session TEXT NOT NULL, PRIMARY KEY (user, started, session)
+  ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS parties_session ON parties (session);
+  CREATE TABLE IF NOT EXISTS open_sessions (session TEXT PRIMARY KEY, told INTEGER NOT NULL, started INTEGER NOT NULL, facts TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, id TEXT NOT NULL, lane TEXT NOT NULL, type TEXT NOT NULL,
+    body TEXT NOT NULL, created INTEGER NOT NULL, attempts INTEGER NOT NULL, due INTEGER NOT NULL, dead INTEGER NOT NULL, failure TEXT,
+    UNIQUE (endpoint, id)
+  );
+  CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (endpoint, dead, seq);
+  CREATE TABLE IF NOT EXISTS audit (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT
+  );
+  CREATE INDEX IF NOT EXISTS audit_at ON audit (at);
+`;
+
+/** The tables of a store in a file. Methods throw what SQLite throws. It blocks: run it in a thread of its own. */
+export class SqliteTables implements Questions {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+    database.exec(schema);
+  }
+
+  /**
+   * Opens the file, and makes it where there is none. A file that is damaged is put aside, with `.damaged` and the time behind its name;
+   * `damaged` is told.
+   */
+  static async open(path: string, damaged: (reason: string) => void): Promise<SqliteTables> {
+    const { DatabaseSync } = await import("node:sqlite");
+    const attempt = (): SqliteTables => {
+      const database = new DatabaseSync(path);
+      try {
+        const tables = new SqliteTables(database);
+        const [check] = tables.#all("PRAGMA quick_check(1)");
+        if (check?.quick_check !== "ok")
+          throw new Error(`the file is malformed: ${String(check?.quick_check)}`);
+        return tables;
+      } catch (error) {
+        database.close();
+        throw error;
+      }
+    };
+    try {
+      return attempt();
+    } catch (error) {
+      const { message } = error as Error;
+      if (path === ":memory:" || !/not a database|malformed|corrupt/i.test(message)) throw error;
+      const aside = `${path}.damaged-${Date.now()}`;
+      renameSync(path, aside);
+      for (const more of ["-wal", "-shm"]) {
+        try {
+          renameSync(path + more, aside + more);
+        } catch {
+          // It has none.
+        }
+      }
+      damaged(`${message}; it is ${aside} now`);
+      return attempt();
+    }
+  }
+
+  /** All or nothing. */
+  apply(writes: readonly Write[]): void {
+    this.#database.exec("BEGIN IMMEDIATE");
+    try {
+      for (const write of writes) this.#apply(write);
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      try {
+        this.#database.exec("ROLLBACK");
+      } catch {
+        // SQLite has rolled back by itself.
+      }
+      throw error;
+    }
+  }
+
+  #apply(write: Write): void {
+    switch (write.write) {
+      case "record": {
+        const { record, cause } = write.stored;
+        const { session, startedAt, reason } = record;
+        const body = deflateRawSync(JSON.stringify(record), { level: 6 });
+        const summary = JSON.stringify(summaryOf(write.stored));
+        this.#run(
+          "INSERT OR REPLACE INTO records (session, started, reason, cause, summary, body) VALUES (?, ?, ?, ?, ?, ?)",
+          ...[session, startedAt, reason ?? null, cause ?? null, summary, body],
+        );
+        for (const user of usersOf(record))
+          this.#run(
+            "INSERT OR IGNORE INTO parties (user, started, session) VALUES (?, ?, ?)",
+            user,
+            startedAt,
+            session,
+          );
+        break;
+      }
+      case "open": {
+        const { session, told, startedAt, facts } = write.open;
+        this.#run(
+          "INSERT OR REPLACE INTO open_sessions VALUES (?, ?, ?, ?)",
+          session,
+          told,
+          startedAt,
+          facts,
+        );
+        break;
+      }
+      case "closed":
+        this.#run("DELETE FROM open_sessions WHERE session = ?", write.session);
+        break;
+      case "outbox": {
+        const { endpoint, id, lane, type, body, createdAt, attempts, dueAt, dead, failure } = write.entry;
+        this.#run(
+          `INSERT INTO outbox (endpoint, id, lane, type, body, created, attempts, due, dead, failure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (endpoint, id) DO UPDATE SET attempts = excluded.attempts, due = excluded.due, dead = excluded.dead, failure = excluded.failure`,
+          ...[
+            endpoint,
+            id,
+            lane,
+            type,
+            body,
+            createdAt,
+            attempts,
+            dueAt,
+            dead === true ? 1 : 0,
+            failure ?? null,
+          ],
+        );
+        break;
+      }
+      case "delivered":
+        this.#run("DELETE FROM outbox WHERE endpoint = ? AND id = ?", write.endpoint, write.id);
+        break;
+      case "audit": {
+        const { at, actor, act, subject, detail } = write.entry;
+        this.#run(
+          "INSERT INTO audit (at, actor, act, subject, detail) VALUES (?, ?, ?, ?, ?)",
+          at,
+          actor,
+          act,
+          subject,
+          detail ?? null,
+        );
+        break;
+      }
+    }
+  }
+
+  get(session: string): CallRecord | undefined {
+    const [row] = this.#all("SELECT body FROM records WHERE session = ?", session);
+    return row === undefined
+      ? undefined
+      : JSON.parse(inflateRawSync(row.body as Uint8Array).toString("utf8"));
+  }
+
+  search(query: RecordQuery): RecordPage {
+    const { user, from, to, reason, cause } = query;
+    const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
+    const limit = limitOf(query);
+    const table = user === undefined ? "r" : "p";
+    const where: string[] = [];
+    const values: Value[] = [];
+    const add = (condition: string, ...of: Value[]): void => {
+      where.push(condition);
+      values.push(...of);
+    };
+    if (user !== undefined) add("p.user = ?", user);
+    if (from !== undefined) add(`${table}.started >= ?`, from);
+    if (to !== undefined) add(`${table}.started < ?`, to);
+    if (reason !== undefined) add("r.reason = ?", reason);
+    if (cause !== undefined) add("r.cause = ?", cause);
+    if (after !== undefined)
+      add(`(${table}.started, ${table}.session) < (?, ?)`, after.startedAt, after.session);
+    const source =
+      user === undefined ? "records r" : "parties p CROSS JOIN records r ON r.session = p.session";
+    const condition = where.length === 0 ? "" : ` WHERE ${where.join(" AND ")}`;
+    const order = `ORDER BY ${table}.started DESC, ${table}.session DESC`;
+    const rows = this.#all(
+      `SELECT r.summary FROM ${source}${condition} ${order} LIMIT ?`,
+      ...values,
+      limit + 1,
+    );
+    const records = rows.slice(0, limit).map(({ summary }): RecordSummary => JSON.parse(String(summary)));
+    const last = records.at(-1);
+    return { records, ...(rows.length > limit && last !== undefined && { cursor: cursorOf(last) }) };
+  }
+
+  open(): readonly OpenSession[] {
+    return this.#all("SELECT * FROM open_sessions ORDER BY started").map((row) => ({
+      session: String(row.session),
+      told: Number(row.told),
+      startedAt: Number(row.started),
+      facts: String(row.facts),
+    }));
+  }
+
+  outbox({ endpoint, dead = false, limit }: Parameters<Questions["outbox"]>[0]): readonly OutboxEntry[] {
+    const rows = this.#all(
+      "SELECT * FROM outbox WHERE endpoint = ? AND dead = ? ORDER BY seq LIMIT ?",
+      ...[endpoint, dead ? 1 : 0, limit],
+    );
+    return rows.map((row) => ({
+      id: String(row.id),
+      endpoint: String(row.endpoint),
+      lane: String(row.lane),
+      type: String(row.type),
+      body: String(row.body),
+      createdAt: Number(row.created),
+      attempts: Number(row.attempts),
+      dueAt: Number(row.due),
+      ...(row.dead === 1 && { dead: true as const }),
+      ...(row.failure !== null && { failure: String(row.failure) }),
+    }));
+  }
+
+  audit({ before, limit }: Parameters<Questions["audit"]>[0]): readonly AuditEntry[] {
+    const rows = this.#all(
+      "SELECT * FROM audit WHERE at < ? ORDER BY seq DESC LIMIT ?",
+      ...[before ?? Number.MAX_SAFE_INTEGER, limit],
+    );
+    return rows.map((row) => ({
+      at: Number(row.at),
+      actor: String(row.actor),
+      act: String(row.act),
+      subject: String(row.subject),
+      ...(row.detail !== null && { detail: String(row.detail) }),
+    }));
+  }
+
+  erase(user: string): number {
+    return this.#remove("SELECT session FROM parties WHERE user = ?", user);
+  }
+
+  prune({ olderThan, bytes }: Parameters<Questions["prune"]>[0]): number {
+    let removed = this.#remove("SELECT session FROM records WHERE started < ? LIMIT 10000", olderThan);
+    this.#run("DELETE FROM audit WHERE at < ?", olderThan);
+    for (let round = 0; round < 100 && this.#size() > bytes; round++) {
+      const count = this.#remove("SELECT session FROM records ORDER BY started, session LIMIT 500");
+      removed += count;
+      if (count === 0) break;
+    }
+    if (removed > 0) this.#database.exec("PRAGMA incremental_vacuum");
+    return removed;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#database.close();
+  }
+
+  /** Bytes in use: pages that are free are used again. */
+  #size(): number {
+    const value = (name: string): number => Number(Object.values(this.#all(`PRAGMA ${name}`)[0] ?? {})[0]);
+    return (value("page_count") - value("freelist_count")) * value("page_size");
+  }
+
+  #remove(select: string, ...values: Value[]): number {
+    const sessions = this.#all(select, ...values).map(({ session }) => String(session));
+    if (sessions.length === 0) return 0;
+    this.#database.exec("BEGIN IMMEDIATE");
+    for (const session of sessions) {
+      this.#run("DELETE FROM records WHERE session = ?", session);
+      this.#run("DELETE FROM parties WHERE session = ?", session);
+      this.#run("DELETE FROM outbox WHERE lane = ? AND dead = 1", session);
+    }
+    this.#database.exec("COMMIT");
+    return sessions.length;
+  }
+
+  #run(sql: string, ...values: Value[]): void {
+    this.#prepare(sql).run(...values);
+  }
+
+  #all(sql: string, ...values: Value[]): Row[] {
+    return this.#prepare(sql).all(...values) as Row[];
+  }
+
+  #prepare(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    // A query has few forms; should it ever have many, they are made anew.
+    if (this.#statements.size >= 100) this.#statements.clear();
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}

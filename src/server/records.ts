@@ -1,0 +1,377 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { LoadedSettings } from "../config/load.ts";
+import { EventFeed } from "../events/feed.ts";
+import { after, nextTurn } from "../net/clock.ts";
+import { random } from "../net/crypto.ts";
+import { interfaceAddresses } from "../net/interfaces.ts";
+import { webhookKey } from "../net/standard-webhooks.ts";
+import { packageVersion } from "../package-info.ts";
+import { diagnose } from "../records/diagnosis/diagnose.ts";
+import type { CallRecord } from "../records/record.ts";
+import { Recorder } from "../records/recorder.ts";
+import type { Records } from "../records/records.ts";
+import { hasSqlite, memoryStore } from "../records/store/open-store.ts";
+import { startSqliteStore } from "../records/store/sqlite-store.ts";
+import type { OpenSession, Store } from "../records/store.ts";
+import { recordText } from "../records/text.ts";
+import { AddressBlock } from "../shared/address-block.ts";
+import { parseAddress, unmapped } from "../shared/ip-address.ts";
+import type { CoreEvent } from "../signaling/events.ts";
+import type { FrameObserver } from "../signaling/observer.ts";
+import { PeerPolicy } from "../turn/peer-policy.ts";
+import { WebhookSender } from "../webhooks/sender.ts";
+import { Webhooks } from "../webhooks/webhooks.ts";
+import type { CoreContext, Part, Service } from "./service.ts";
+import { stateFolder } from "./state-folder.ts";
+
+/** Sessions that have a record at a time. */
+const mostSessions = 200_000;
+/** How long after a start a session of the run before may be found again. ms */
+const lostAfter = 120_000;
+const [day, pruneEvery] = [86_400_000, 60_000];
+const connectionsPerEndpoint = 32;
+/** How long a server that stops waits for webhooks that are under way. ms */
+const lastWords = 1_000;
+
+/** Records of sessions, the events of the application, and their webhooks. */
+export const records: Part = {
+  start: async (context) => {
+    const { settings } = context;
+    return settings.records.enabled || settings.webhooks.length > 0 ? await start(context) : undefined;
+  },
+};
+
+async function start(context: CoreContext): Promise<Service> {
+  const { settings, node, log, now, core, fault } = context;
+  const store = await openStore(context);
+  const webhooks = makeWebhooks(context, store);
+  const before = new Map<string, OpenSession>();
+  const tells = settings.webhooks.length > 0;
+  if (tells) for (const open of await store.ask("open").catch(() => [])) before.set(open.session, open);
+  const isHere = (user: string, id: string): boolean => {
+    const device = core.core.directory.device(user, id);
+    return device !== undefined && device.node === undefined;
+  };
+  const feed = new EventFeed({
+    node,
+    run: random(6),
+    online: isHere,
+    tell: (event, open) =>
+      webhooks.tell(
+        event,
+        ...(open !== undefined ? [{ write: "open" as const, open }] : []),
+        ...(event.type === "session.ended" ? [{ write: "closed" as const, session: event.lane }] : []),
+      ),
+  });
+  let due = false;
+  const settle = (): void => {
+    due = false;
+    recorder.settle();
+    feed.settle(now());
+  };
+  const settleSoon = (): void => {
+    if (due) return;
+    due = true;
+    nextTurn(() => guarded(settle));
+  };
+  const guarded = (task: () => void): void => {
+    try {
+      task();
+    } catch (error) {
+      fault("records", error);
+    }
+  };
+  const recorder = new Recorder({
+    node,
+    kept: settings.records,
+    sessions: mostSessions,
+    newId: () => `r_${random(12)}`,
+    before: (session) => {
+      const open = before.get(session);
+      before.delete(session);
+      return open;
+    },
+    happened: (type, live, facts, at) => {
+      if (tells && type !== "session.ended") feed.session(type, live, facts, at);
+    },
+    finished: (record, live) => {
+      const cause = diagnose(record)[0]?.code;
+      if (tells && record.state === "ended") feed.ended(record, live, cause, now());
+      if (settings.records.enabled) void store.write({ write: "record", stored: { record, cause } });
+    },
+  });
+  const observer = new GuardedObserver(recorder, fault);
+  const heard = (event: CoreEvent): void => {
+    const { type } = event;
+    // One for each request: nobody here asks for them.
+    if (type === "request" || type === "request_failed" || type === "limit") return;
+    guarded(() => {
+      recorder.heard(event, now());
+      if (tells) feed.heard(event, now());
+      if (type === "session_left" && tells) void store.write({ write: "closed", session: event.session });
+      if (type === "session_ended" || type === "link_closed") settleSoon();
+    });
+  };
+  const stopLost = after(lostAfter, () => {
+    for (const open of before.values()) feed.lost(open, now());
+    before.clear();
+  });
+  const { days } = settings.records;
+  const prune = (): void => {
+    void store.ask("prune", { olderThan: now() - days * day, bytes: settings.store.bytes }).catch(() => {});
+  };
+  prune();
+  const pruner = setInterval(prune, pruneEvery);
+  pruner.unref();
+  const made = recordsOf(recorder, store, now);
+  if (tells) {
+    await webhooks.start();
+    feed.node("up", now());
+  }
+  return {
+    observer,
+    heard,
+    records: made,
+    fetchAdmin: (request) => answer(made, request),
+    draining: () => {
+      if (tells) feed.node("draining", now());
+    },
+    metrics: (registry) => {
+      registry.counter(
+        "store_lost_total",
+        "Writes that the store of records and webhooks has lost.",
+        [],
+        (set) => set(store.counts.lost),
+      );
+      registry.gauge("store_waiting", "Writes that wait for the store.", [], (set) =>
+        set(store.counts.waiting),
+      );
+      registry.counter(
+        "records_missed_total",
+        "Sessions without a record, for there were too many.",
+        [],
+        (set) => set(recorder.missed),
+      );
+      registry.gauge("webhooks_waiting", "Events in memory that wait for an endpoint.", [], (set) =>
+        set(webhooks.waiting),
+      );
+      registry.counter("webhooks_total", "Attempts to send events, by outcome.", ["outcome"], (set) => {
+        for (const [outcome, value] of Object.entries(webhooks.counts)) set(value, { outcome });
+      });
+    },
+    stop: async () => {
+      stopLost();
+      clearInterval(pruner);
+      guarded(settle);
+      if (tells) feed.node("down", now());
+      await store.write();
+      await webhooks.stop(lastWords);
+      await store.stop();
+      log.debug("records: stored");
+    },
+  };
+}
+
+/** A fault of a recorder costs a row, and no request. */
+class GuardedObserver implements FrameObserver {
+  readonly #observer: FrameObserver;
+  readonly #fault: (where: string, error: unknown) => void;
+
+  constructor(observer: FrameObserver, fault: (where: string, error: unknown) => void) {
+    this.#observer = observer;
+    this.#fault = fault;
+  }
+
+  request(...frame: Parameters<FrameObserver["request"]>): void {
+    try {
+      this.#observer.request(...frame);
+    } catch (error) {
+      this.#fault("records", error);
+    }
+  }
+
+  outcome(...frame: Parameters<FrameObserver["outcome"]>): void {
+    try {
+      this.#observer.outcome(...frame);
+    } catch (error) {
+      this.#fault("records", error);
+    }
+  }
+
+  reply(...frame: Parameters<FrameObserver["reply"]>): void {
+    try {
+      this.#observer.reply(...frame);
+    } catch (error) {
+      this.#fault("records", error);
+    }
+  }
+
+  push(...frame: Parameters<FrameObserver["push"]>): void {
+    try {
+      this.#observer.push(...frame);
+    } catch (error) {
+      this.#fault("records", error);
+    }
+  }
+}
+
+async function openStore({ settings, node, log }: CoreContext): Promise<Store> {
+  const { store, dev } = settings;
+  const path =
+    store.path || (dev ? ":memory:" : join(stateFolder(settings.stateFolder), `store-${node}.sqlite`));
+  if (path === ":memory:") return memoryStore();
+  if (!(await hasSqlite())) {
+    log.warn(
+      "this Node has no SQLite (22.13 has): records and webhooks are kept in memory, and end with the process",
+    );
+    return memoryStore();
+  }
+  let toldAt = 0;
+  const reports = {
+    lost: (reason: string, count: number) => {
+      if (Date.now() - toldAt < 10_000) return;
+      toldAt = Date.now();
+      log.error({ reason, count, path }, "records or webhooks are lost: the store can't take them");
+    },
+    damaged: (reason: string) => log.error({ reason, path }, "the store was damaged: a new one was begun"),
+  };
+  try {
+    if (store.path === "") mkdirSync(stateFolder(settings.stateFolder), { recursive: true, mode: 0o700 });
+    return await startSqliteStore(path, reports);
+  } catch (error) {
+    log.error({ err: error, path }, "the store can't be opened: records and webhooks are kept in memory");
+    return memoryStore();
+  }
+}
+
+function makeWebhooks({ settings, log }: CoreContext, store: Store): Webhooks {
+  const allowed = settings.webhookAllow.flatMap((text) => AddressBlock.parse(text) ?? []);
+  const own = interfaceAddresses().flatMap(({ address }) => parseAddress(address) ?? []);
+  const policy = new PeerPolicy({
+    allowPeers: settings.webhookAllow,
+    denyPeers: [],
+    hostAddresses: own,
+    relayAddresses: [],
+    unsafeLoopback: settings.dev,
+    hairpin: false,
+  });
+  const sender = new WebhookSender({
+    policy,
+    // In development mode the receiver is a program of this machine.
+    plainAllowed: (address) => {
+      const bytes = unmapped(parseAddress(address) ?? new Uint8Array(4));
+      if (settings.dev && (bytes[0] === 127 || address === "::1")) return true;
+      return allowed.some((block) => block.contains(bytes));
+    },
+    connections: connectionsPerEndpoint,
+    userAgent: `switchboard/${packageVersion}`,
+  });
+  return new Webhooks({
+    store,
+    sender,
+    connections: connectionsPerEndpoint,
+    jitter: Math.random,
+    endpoints: endpointsOf(settings),
+    told: (what, endpoint, failure) =>
+      what === "disabled"
+        ? log.error(
+            { endpoint },
+            "a webhook endpoint answered 410: nothing more is sent to it until the next start",
+          )
+        : log.warn({ endpoint, failure }, "a webhook was not taken for three days: it is a dead letter"),
+  });
+}
+
+function endpointsOf({ webhooks }: LoadedSettings) {
+  return webhooks.map(({ url, secret, events }) => ({
+    url,
+    keys: [secret].flat().flatMap((one) => webhookKey(one) ?? []),
+    events,
+  }));
+}
+
+function recordsOf(recorder: Recorder, store: Store, now: () => number): Records {
+  const diagnosed = (record: CallRecord) => ({ record, diagnosis: diagnose(record) });
+  return {
+    get: async (session) => {
+      const record = recorder.get(session) ?? (await store.ask("get", session));
+      return record && diagnosed(record);
+    },
+    search: (query) => store.ask("search", query),
+    live: (limit) => {
+      const found: CallRecord[] = [];
+      for (const live of recorder.list()) {
+        if (found.length >= limit) break;
+        found.push(live.record());
+      }
+      return found;
+    },
+    async *export(user) {
+      let cursor: string | undefined;
+      do {
+        const page = await store.ask("search", { user, limit: 100, ...(cursor !== undefined && { cursor }) });
+        for (const { session } of page.records) {
+          const record = await store.ask("get", session);
+          if (record !== undefined) yield record;
+        }
+        cursor = page.cursor;
+      } while (cursor !== undefined);
+    },
+    erase: async (user, actor) => {
+      const count = await store.ask("erase", user);
+      await store.write({
+        write: "audit",
+        entry: { at: now(), actor, act: "erase", subject: user, detail: `${count} records` },
+      });
+      return count;
+    },
+    audit: (entry) => void store.write({ write: "audit", entry }),
+    audited: (query) => store.ask("audit", query),
+    note: (session, row) => recorder.note(session, row, now()),
+  };
+}
+
+/** `GET /admin/records?user=…` and `GET /admin/records/SESSION`, as JSON, or as text where the request asks for that. */
+function answer(made: Records, request: Request): Promise<Response> | undefined {
+  const { pathname, searchParams } = new URL(request.url);
+  if (pathname !== "/admin/records" && !pathname.startsWith("/admin/records/")) return undefined;
+  return respond(made, request, pathname.slice("/admin/records/".length), searchParams).catch(
+    (error: Error) =>
+      Response.json({ error: { code: "temporary", message: error.message } }, { status: 503 }),
+  );
+}
+
+async function respond(
+  made: Records,
+  request: Request,
+  session: string,
+  params: URLSearchParams,
+): Promise<Response> {
+  if (request.headers.has("origin") || request.headers.has("sec-fetch-site"))
+    return Response.json({ error: "forbidden" }, { status: 403 });
+  if (request.method !== "GET")
+    return new Response("Only GET.\n", { status: 405, headers: { allow: "GET" } });
+  const headers = { "Cache-Control": "no-store" };
+  if (session !== "") {
+    const found = await made.get(decodeURIComponent(session));
+    if (found === undefined) return new Response("There is no such session.\n", { status: 404, headers });
+    const asText = request.headers.get("accept")?.includes("text/plain") === true;
+    return asText ? new Response(`${recordText(found)}\n`, { headers }) : Response.json(found, { headers });
+  }
+  const number = (name: string): number | undefined => {
+    const text = params.get(name);
+    return text === null || !/^\d{1,15}$/.test(text) ? undefined : Number(text);
+  };
+  const entries = {
+    user: params.get("user") ?? undefined,
+    reason: params.get("reason") ?? undefined,
+    cause: params.get("cause") ?? undefined,
+    cursor: params.get("cursor") ?? undefined,
+    from: number("from"),
+    to: number("to"),
+    limit: number("limit"),
+  };
+  const query = Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
+  return Response.json(await made.search(query), { headers });
+}

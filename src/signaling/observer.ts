@@ -1,0 +1,19 @@
+import type { PushBody } from "../protocol/pushes.ts";
+import type { Request } from "../protocol/requests.ts";
+import type { Device, Outcome } from "./device.ts";
+
+/**
+ * Hears every frame between devices and the core of this node, in order: the entrance of call records and of whoever follows a user.
+ * It gets what the core has anyway; nothing is built for it, and without an observer a frame costs one comparison. It must not change what
+ * it gets, must not throw, and must not call into the core before it returns.
+ */
+export interface FrameObserver {
+  /** A device asks for something; it has not been done yet. */
+  request(device: Device, request: Request, now: number): void;
+  /** What came of it; undefined where {@link reply} brings the outcome later. */
+  outcome(device: Device, request: Request, outcome: Outcome | undefined, now: number): void;
+  /** A late outcome. Called for other replies as well: ids of one device are unique. */
+  reply(device: Device, id: number, outcome: Outcome, now: number): void;
+  /** A device is told something. */
+  push(device: Device, push: PushBody, now: number): void;
+}

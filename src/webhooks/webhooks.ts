@@ -1,0 +1,245 @@
+import { type ApplicationEvent, eventBody } from "../events/catalog.ts";
+import { after, now, wallAhead } from "../net/clock.ts";
+import { signedHeaders } from "../net/standard-webhooks.ts";
+import type { OutboxEntry, Store, Write } from "../records/store.ts";
+import { type Attempt, type Delivery, DeliveryQueue } from "./delivery-queue.ts";
+import type { WebhookSender } from "./sender.ts";
+import { matchesEvent } from "./settings.ts";
+
+/** Where events are sent. */
+interface Endpoint {
+  readonly url: string;
+  /** All of them sign. */
+  readonly keys: readonly Uint8Array[];
+  /** Names and patterns; undefined for all. */
+  readonly events: readonly string[] | undefined;
+}
+
+export interface WebhookOptions {
+  readonly store: Store;
+  readonly sender: Pick<WebhookSender, "post">;
+  readonly endpoints: readonly Endpoint[];
+  /** Connections to one endpoint. */
+  readonly connections: number;
+  jitter(): number;
+  /** The endpoint answered 410, or a message is dead. */
+  told(what: "disabled" | "dead", endpoint: string, failure: string): void;
+}
+
+/** A body has at most 20 KB. */
+const mostBody = 20_480;
+/** Messages of an endpoint that are kept in memory; the others wait in the store. */
+const [mostInMemory, refillBelow] = [5_000, 1_000];
+
+/** Attempts by outcome, and messages that were given up. */
+interface Counts {
+  delivered: number;
+  failed: number;
+  dead: number;
+}
+
+/** Sends events to endpoints, at least once, by way of the store: what is there is sent, also by the next run of the server. */
+export class Webhooks {
+  readonly #options: WebhookOptions;
+  readonly #lines: readonly Line[];
+  readonly counts: Counts = { delivered: 0, failed: 0, dead: 0 };
+
+  constructor(options: WebhookOptions) {
+    this.#options = options;
+    this.#lines = options.endpoints.map((endpoint) => new Line(endpoint, options, this.counts));
+  }
+
+  get waiting(): number {
+    return this.#lines.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
+  /** Goes on with what an earlier run has left. */
+  async start(): Promise<void> {
+    await Promise.all(this.#lines.map((line) => line.refill()));
+  }
+
+  /** Queues the event, together with other writes that are to stand or fall with it. */
+  tell(event: ApplicationEvent, ...more: readonly Write[]): void {
+    const lines = this.#lines.filter(({ endpoint }) => wanted(endpoint, event.type));
+    if (lines.length === 0) {
+      if (more.length > 0) void this.#options.store.write(...more);
+      return;
+    }
+    const body = eventBody({ ...event, at: event.at + wallAhead() });
+    if (Buffer.byteLength(body) > mostBody) return;
+    const entries = lines.map(
+      ({ endpoint }): OutboxEntry => ({
+        id: event.id,
+        endpoint: endpoint.url,
+        lane: event.lane,
+        type: event.type,
+        body,
+        createdAt: event.at,
+        attempts: 0,
+        dueAt: event.at,
+      }),
+    );
+    const writes = entries.map((entry): Write => ({ write: "outbox", entry }));
+    void this.#options.store.write(...writes, ...more).then((kept) => {
+      // What could not be kept is sent all the same, as long as this run lasts.
+      lines.forEach((line, index) => {
+        const entry = entries[index];
+        if (entry !== undefined) line.add(entry, kept);
+      });
+    });
+  }
+
+  /** Waits for what is under way, for a moment. What is not taken by then is in the store. */
+  async stop(within: number): Promise<void> {
+    const end = now() + within;
+    while (this.waiting > 0 && this.#lines.some(({ busy }) => busy) && now() < end)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const line of this.#lines) line.stop();
+  }
+}
+
+/** The way to one endpoint. */
+class Line {
+  readonly endpoint: Endpoint;
+  readonly #options: WebhookOptions;
+  readonly #counts: Counts;
+  readonly #queue: DeliveryQueue;
+  readonly #url: URL;
+  /** Messages that wait in the store alone. */
+  #spilled = false;
+  #refilling = false;
+  #addedSince = 0;
+  #cancel: (() => void) | undefined;
+  #stopped = false;
+  #flying = 0;
+
+  constructor(endpoint: Endpoint, options: WebhookOptions, counts: Counts) {
+    this.endpoint = endpoint;
+    this.#options = options;
+    this.#counts = counts;
+    this.#url = new URL(endpoint.url);
+    const { jitter, connections } = options;
+    this.#queue = new DeliveryQueue({ jitter, connections });
+  }
+
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /** Something is being sent, or can be at once. */
+  get busy(): boolean {
+    const at = this.#queue.nextAt(now());
+    return this.#flying > 0 || (at !== undefined && at <= now());
+  }
+
+  add(entry: OutboxEntry, kept: boolean): void {
+    if (this.#spilled && kept) {
+      this.#addedSince += 1;
+      return;
+    }
+    if (this.#queue.size >= mostInMemory) {
+      this.#spilled = kept;
+      return;
+    }
+    this.#queue.add(deliveryOf(entry));
+    this.#pump();
+  }
+
+  /** Takes what waits in the store, the oldest first. */
+  async refill(): Promise<void> {
+    if (this.#refilling || this.#stopped) return;
+    this.#refilling = true;
+    try {
+      this.#addedSince = 0;
+      const query = { endpoint: this.endpoint.url, limit: mostInMemory };
+      const entries = await this.#options.store.ask("outbox", query);
+      this.#spilled = entries.length >= mostInMemory || this.#addedSince > 0;
+      for (const entry of entries) this.#queue.add(deliveryOf(entry));
+    } catch {
+      // The store says so itself; what is in memory is sent.
+    } finally {
+      this.#refilling = false;
+    }
+    this.#pump();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancel?.();
+  }
+
+  #pump(): void {
+    if (this.#stopped) return;
+    this.#cancel?.();
+    this.#cancel = undefined;
+    for (const delivery of this.#queue.take(now())) void this.#send(delivery);
+    if (this.#spilled && this.#queue.size < refillBelow && !this.#refilling) void this.refill();
+    const at = this.#queue.nextAt(now());
+    // With all connections busy, an answer pumps again.
+    if (at !== undefined && (this.#flying === 0 || at > now()))
+      this.#cancel = after(Math.min(Math.max(1, at - now()), 3_600_000), () => this.#pump());
+  }
+
+  async #send(delivery: Delivery): Promise<void> {
+    const { id, body } = delivery;
+    this.#flying += 1;
+    const seconds = Math.floor((now() + wallAhead()) / 1_000);
+    const headers = signedHeaders(this.endpoint.keys, { id, seconds, body });
+    const attempt = await this.#options.sender.post(this.#url, headers, body);
+    this.#flying -= 1;
+    this.#attempted(delivery, attempt);
+    this.#pump();
+  }
+
+  #attempted(delivery: Delivery, attempt: Attempt): void {
+    const { store, told } = this.#options;
+    const endpoint = this.endpoint.url;
+    const { id } = delivery;
+    const verdict = this.#queue.attempted(id, attempt, now());
+    if (verdict === "delivered") {
+      this.#counts.delivered += 1;
+      void store.write({ write: "delivered", endpoint, id });
+      return;
+    }
+    this.#counts.failed += 1;
+    const failure = delivery.failure ?? "";
+    if (verdict === "retry") void store.write({ write: "outbox", entry: entryOf(delivery, endpoint) });
+    else if (verdict === "dead") this.#bury([delivery], failure);
+    if (!this.#queue.disabled || attempt.ok || attempt.gone !== true) return;
+    told("disabled", endpoint, failure);
+    this.#bury(this.#queue.clear(), failure);
+  }
+
+  #bury(deliveries: readonly Delivery[], failure: string): void {
+    const endpoint = this.endpoint.url;
+    for (const delivery of deliveries) {
+      this.#counts.dead += 1;
+      const entry = { ...entryOf(delivery, endpoint), dead: true as const, failure };
+      void this.#options.store.write({ write: "outbox", entry });
+    }
+    if (deliveries.length > 0) this.#options.told("dead", endpoint, failure);
+  }
+}
+
+function wanted({ events }: Endpoint, type: string): boolean {
+  return events === undefined || events.some((pattern) => matchesEvent(pattern, type));
+}
+
+function deliveryOf({ id, lane, type, body, createdAt, attempts, dueAt, failure }: OutboxEntry): Delivery {
+  return { id, lane, type, body, createdAt, attempts, dueAt, ...(failure !== undefined && { failure }) };
+}
+
+function entryOf(delivery: Delivery, endpoint: string): OutboxEntry {
+  const { id, lane, type, body, createdAt, attempts, dueAt, failure } = delivery;
+  return {
+    id,
+    endpoint,
+    lane,
+    type,
+    body,
+    createdAt,
+    attempts,
+    dueAt: Math.round(dueAt),
+    ...(failure !== undefined && { failure }),
+  };
+}
