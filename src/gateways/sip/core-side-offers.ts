@@ -1,6 +1,6 @@
 import type { Deadline } from "../../shared/deadlines.ts";
 import { parseDescription } from "../../wire/sdp/description.ts";
-import { AnswerOnBehalf } from "./answer-on-behalf.ts";
+import { AnswerOnBehalf } from "../answer-on-behalf.ts";
 import type { Flow } from "./flow.ts";
 import { MediaCall } from "./media-call.ts";
 

@@ -4,7 +4,7 @@ import type { Deadline } from "../../shared/deadlines.ts";
 import type { Outcome } from "../../signaling/device.ts";
 import { formatDescription, parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import { type OfferChange, offerChange } from "../../wire/sdp/offer-change.ts";
-import { canAnswerOnBehalf, courseOf } from "./answer-on-behalf.ts";
+import { canAnswerOnBehalf, courseOf } from "../answer-on-behalf.ts";
 import { CoreSideOffers } from "./core-side-offers.ts";
 import { bodyText, type HeaderEntry } from "./message.ts";
 import { phoneDescription } from "./phone-description.ts";

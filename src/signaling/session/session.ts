@@ -344,10 +344,15 @@ export class Session {
       pair.connected.add(leg);
       this.times.connected ??= now;
       this.move?.progressed(now);
-    } else if (stats.state === "failed" && pair === this.pairs.current) {
+    } else if ((stats.state === "failed" || stats.state === "closed") && pair === this.pairs.current) {
       pair.connected.delete(leg);
+      const other = pair.other(leg);
+      // The end of its media is all that a device says which says no hang-up.
+      const silent = other?.device?.capabilities.hangup === false;
+      if (silent && stats.state === "closed") this.end("hangup", now, { by: other });
       // Media and signaling of the other end are both gone: nobody is left to wait for.
-      if (pair.other(leg)?.device === undefined) this.end("lost", now);
+      else if (silent || (other?.device === undefined && stats.state === "failed"))
+        this.end("lost", now, silent ? { by: other } : {});
     }
     return done;
   }
