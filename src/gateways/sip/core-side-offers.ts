@@ -74,7 +74,7 @@ export abstract class CoreSideOffers extends MediaCall {
         this.coreSideOffer = undefined;
         this.coreSide.agree();
         if (offer.again === true) this.coreSideOffered(later);
-        else this.tell({ type: "answer", sdp: answer }, later);
+        else this.tell({ type: "answer", sdp: this.fromPhone(answer) }, later);
       },
       refused: (status, later) => this.#refused(status, later),
     });

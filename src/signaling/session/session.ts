@@ -195,12 +195,13 @@ export class Session {
     const { description } = request;
     if (request.refused !== undefined) return this.#acceptRefused(leg, request, now);
     const pair = this.pairs.current;
-    pair.answerer = leg;
+    const offers = this.ring.calleeOffers(device);
+    if (description !== undefined && (description.type === "offer") !== offers)
+      return failed("wrong_state", offers ? "this device makes the offer" : "the caller makes the offer");
     const refusal = description === undefined ? undefined : pair.refusal(leg, description);
-    if (refusal !== undefined) {
-      pair.answerer = undefined;
-      return { error: refusal };
-    }
+    if (refusal !== undefined) return { error: refusal };
+    if (offers) this.pairs.invert(leg);
+    else pair.answerer = leg;
     if (description !== undefined) pair.described(leg, description);
     this.ring.remove(device);
     this.ring.pause();
@@ -229,10 +230,11 @@ export class Session {
     this.confirmEnd?.cancel();
     this.phase = { name: "active", callee: winner };
     this.tellWon(winner, state.reply, now);
-    this.ring.tellOffer(winner, now);
+    const inverted = this.pairs.current.offerer === winner;
+    if (!inverted) this.ring.tellOffer(winner, now);
     this.ring.stop("answered_elsewhere", { device: winner.deviceId }, now);
     this.pairs.current.opens(now);
-    if (this.offerLost)
+    if (this.offerLost && !inverted)
       leg.deliver({ type: "resync", session: this.id, ...this.pairs.current.position }, now);
     this.offerLost = false;
     const after = (this.times.accepted ?? now) - this.times.started;
@@ -295,7 +297,9 @@ export class Session {
     const { name } = this.phase;
     const { description } = request;
     const early =
-      leg === this.caller && this.ring.awaitsOffer && (name === "ringing" || name === "answering");
+      leg === this.pairs.current.offerer &&
+      this.ring.awaitsOffer &&
+      (name === "ringing" || name === "answering");
     if (description !== undefined && early) return this.pairs.earlyOffer(leg, request, this.ring, now);
     if (name === "ringing" && (leg.side === "callee" || description !== undefined))
       return failed("wrong_state", "a description is sent with the call, or after the accept");
@@ -446,7 +450,9 @@ export class Session {
       this.tellRecovered(winner, now);
       return;
     }
-    const ok = { session: this.id, ...this.pairs.current.position, ticket: this.ticket(winner, now) };
+    const { current } = this.pairs;
+    const offers = current.offerer === winner ? { offer: true } : {};
+    const ok = { session: this.id, ...current.position, ticket: this.ticket(winner, now), ...offers };
     pending.device.link.reply(pending.id, { ok }, now);
   }
 
