@@ -3,10 +3,26 @@ import type { Browser } from "playwright-core";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
 import type { RunningServer } from "../support/server.ts";
-import { bothEnd, converse, type End, openEnd, type Version, versions } from "./support/ends.ts";
+import {
+  bothEnd,
+  contentFlows,
+  converse,
+  type End,
+  openEnd,
+  type Version,
+  versions,
+} from "./support/ends.ts";
 import type { PageKind } from "./support/page-script.ts";
 
 setDefaultTimeout(120_000);
+
+interface PeerjsData {
+  connect(
+    to: string,
+    options: object,
+  ): { on(event: string, hear: (value: unknown) => void): void; send(data: unknown): void };
+  disconnect(): void;
+}
 
 describe.skipIf(chromiumPath === null)("PeerJS, unmodified, with our address and path alone", () => {
   let server: RunningServer;
@@ -22,8 +38,8 @@ describe.skipIf(chromiumPath === null)("PeerJS, unmodified, with our address and
     await server?.stop();
   });
 
-  const colors = { native: "green", jssip: "blue", peerjs: "red" } as const;
-  const tones = { native: 500, jssip: 800, peerjs: 1_200 } as const;
+  const colors = { native: "green", jssip: "blue", peerjs: "red", camera: "blue" } as const;
+  const tones = { native: 500, jssip: 800, peerjs: 1_200, camera: 2_000 } as const;
   function end(kind: PageKind, version: Version = "1.5.5", user = `${kind}-${version.replaceAll(".", "")}`) {
     const known = ends.get(user);
     if (known !== undefined) return known;
@@ -35,6 +51,12 @@ describe.skipIf(chromiumPath === null)("PeerJS, unmodified, with our address and
     );
     ends.set(user, made);
     return made;
+  }
+
+  /** Of PeerJS a connection is over when its peer says so; to the others its device says so. */
+  async function over(by: End, ...ends: End[]) {
+    await by.hangup();
+    await bothEnd(...ends);
   }
 
   for (const version of Object.keys(versions) as Version[])
@@ -49,4 +71,70 @@ describe.skipIf(chromiumPath === null)("PeerJS, unmodified, with our address and
       await bothEnd(native);
       expect((await peerjs.state()).errors).toEqual([]);
     });
+
+  test("JsSIP and PeerJS call each other", async () => {
+    const [peerjs, jssip] = [await end("peerjs"), await end("jssip")];
+    await converse(peerjs, jssip);
+    await over(jssip, peerjs, jssip);
+    await converse(jssip, peerjs);
+    await over(jssip, peerjs, jssip);
+  });
+
+  test("two clients of PeerJS: media and data pass, with metadata and label", async () => {
+    const [one, two] = [await end("peerjs", "1.5.5"), await end("peerjs", "1.3.2")];
+    await converse(one, two);
+    await converse(two, one);
+    const said = await two.page
+      .evaluate(
+        (to) =>
+          new Promise((resolve) => {
+            const { peerjs } = globalThis as unknown as { peerjs: PeerjsData };
+            const data = peerjs.connect(to, { label: "chat", metadata: { n: 7 }, reliable: true });
+            data.on("data", resolve);
+            data.on("open", () => data.send({ hello: ["world", 1] }));
+          }),
+        one.user,
+      )
+      .catch((error) => error);
+    expect(said).toEqual({ heard: { hello: ["world", 1] }, label: "chat", metadata: { n: 7 } });
+  });
+
+  test("a camera that only makes offers is called by the page, JsSIP and PeerJS", async () => {
+    const camera = await end("camera");
+    await converse(await end("native"), camera);
+    await over(await end("native"), camera);
+    await converse(await end("jssip"), camera).catch(async (error) => {
+      // JsSIP answers an offer of the other end without the tracks of its rejected one.
+      const { color, tone } = await (await end("jssip")).content();
+      expect([color, Math.abs(tone - 2_000) < 25, String(error)]).toEqual(["blue", true, expect.any(String)]);
+    });
+    await over(await end("jssip"), camera);
+    await converse(await end("peerjs"), camera, true);
+    await over(camera, await end("peerjs"));
+    expect((await camera.state()).errors).toEqual([]);
+  });
+
+  test("the page answers an offer without BUNDLE", async () => {
+    const options = {
+      kind: "camera",
+      user: "unbundled",
+      color: "blue",
+      tone: 2_000,
+      unbundled: true,
+    } as const;
+    const camera = await openEnd(browser, server.port, options);
+    await converse(await end("native"), camera);
+    await over(camera, await end("native"));
+    await camera.close();
+  });
+
+  test("disconnect() ends no call whose media flows", async () => {
+    const [peerjs, native] = [await end("peerjs", "1.4.7"), await end("native")];
+    await converse(peerjs, native);
+    await peerjs.page.evaluate(() => (globalThis as unknown as { peerjs: PeerjsData }).peerjs.disconnect());
+    await contentFlows(peerjs, native);
+    expect((await native.state()).ended).toBeUndefined();
+    await peerjs.hangup();
+    await bothEnd(native);
+  });
 });

@@ -115,8 +115,10 @@ export class Connection implements Named {
     });
   }
 
-  #accepted({ session, device, peer, description }: Omit<PushOf<"accepted">, "seq">, now: number): void {
+  #accepted(push: Omit<PushOf<"accepted">, "seq">, now: number): void {
+    const { session, device, peer, description } = push;
     this.#peer = peer;
+    this.#generation = push.generation;
     this.#client.ask("confirm", { session, device }, now, (outcome, later) => {
       if ("error" in outcome) return;
       this.#phase = "active";
@@ -135,6 +137,10 @@ export class Connection implements Named {
     this.#pair = pair;
     this.#generation = generation;
     this.#extra = extra;
+    if (incoming.offer) {
+      this.#unable(now);
+      return;
+    }
     const { offerTimeout } = this.#context.settings.limits;
     this.#offerTimer = this.#context.after(offerTimeout, now, (later) => this.#unable(later));
     if (description !== undefined) this.#offered(description, now);
@@ -146,7 +152,7 @@ export class Connection implements Named {
       });
   }
 
-  /** No offer came in time: the client can't ring. */
+  /** No offer comes: the client can't ring. */
   #unable(now: number): void {
     this.#client.ask("decline", { session: this.session, reason: "incompatible", automatic: true }, now);
     this.#end("incompatible", now);

@@ -81,12 +81,20 @@ export async function eventually(
   }
 }
 
-/** Calls, answers, and waits until each sees the colour and hears the tone of the other. */
-export async function converse(caller: End, callee: End): Promise<void> {
+/**
+ * Calls, answers, and waits until each sees the colour and hears the tone of the other. `again`: the caller is rung in its turn, by an offer
+ * in place of its own.
+ */
+export async function converse(caller: End, callee: End, again = false): Promise<void> {
   const { rings } = await callee.state();
   await caller.call(callee.user);
   await eventually(`${callee.user} to ring`, async () => (await callee.state()).rings > rings);
+  const before = (await caller.state()).rings;
   await callee.answer();
+  if (again) {
+    await eventually(`${caller.user} to be rung back`, async () => (await caller.state()).rings > before);
+    await caller.answer();
+  }
   await contentFlows(caller, callee);
 }
 

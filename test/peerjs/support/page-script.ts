@@ -1,8 +1,8 @@
-/** What runs in a page: one end of calls, native, JsSIP or PeerJS, which sends a colour and a tone and says which it gets. */
+/** What runs in a page: one end of calls, native, JsSIP, PeerJS or a camera that only makes offers, which sends a colour and a tone and says which it gets. */
 import JsSIP from "jssip";
 import type { Call, Client, IncomingCall } from "../../../src/client/index.ts";
 
-export type PageKind = "native" | "jssip" | "peerjs";
+export type PageKind = "native" | "jssip" | "peerjs" | "camera";
 
 export interface PageOptions {
   readonly kind: PageKind;
@@ -14,8 +14,8 @@ export interface PageOptions {
   readonly port: number;
   /** More options of PeerJS, such as a token. */
   readonly peerjs?: object;
-  /** What the device says it can, native only. */
-  readonly capabilities?: object;
+  /** Of a camera: each section has its own transport. */
+  readonly unbundled?: boolean;
 }
 
 /** What a test sees of the end. */
@@ -264,6 +264,10 @@ class PeerjsEnd extends Base implements Peer {
       this.fresh(1);
       this.#follow(call);
     });
+    peer.on("connection", (data) => {
+      const { label, metadata } = data;
+      data.on("data", (heard: unknown) => data.send({ heard, label, metadata }));
+    });
     peer.on("error", (error: { type: string }) => this.failed(error.type));
     await new Promise<void>((resolve, reject) => {
       peer.on("open", () => resolve());
@@ -292,6 +296,92 @@ class PeerjsEnd extends Base implements Peer {
   }
 }
 
+/** A device that makes offers and can't answer any, as cameras on libpeer are: the native protocol, with RTCPeerConnection alone. */
+class Camera extends Base implements Peer {
+  pc: RTCPeerConnection | undefined;
+  #socket: WebSocket | undefined;
+  #asked = 0;
+  #session = "";
+
+  async start() {
+    const { user, port } = this.options;
+    const socket = new WebSocket(`ws://localhost:${port}/ws`, "switchboard.v1");
+    this.#socket = socket;
+    await new Promise((resolve) => {
+      socket.onopen = resolve;
+    });
+    const capabilities = { sdpRole: "offer-only", renegotiation: "none", iceRestart: false };
+    const device = { id: "camera", kind: "camera", capabilities };
+    const hello = { type: "hello", token: `dev:${user}`, device, instance: "camera-1", attempt: 1 };
+    socket.send(JSON.stringify(hello));
+    await new Promise<void>((resolve) => {
+      socket.onmessage = ({ data }) => {
+        const frame = JSON.parse(data);
+        if (frame.type === "welcome") resolve();
+        else if (frame.type === "ping") socket.send(JSON.stringify({ type: "pong" }));
+        else void this.#heard(frame);
+      };
+    });
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: frames of every type
+  async #heard(frame: any) {
+    if (frame.type === "incoming") {
+      this.fresh(1);
+      this.#session = frame.session;
+      if (!frame.offer || frame.description) this.failed("the camera was not asked for its offer");
+      this.#ask("ringing", {});
+    } else if (frame.ok?.offer === true) this.#candidates(frame.ok.generation);
+    else if (frame.error) this.failed(frame.error.message);
+    else if (frame.type === "signal" && frame.description)
+      await this.pc!.setRemoteDescription(frame.description);
+    else if (frame.type === "ended") this.set({ ended: frame.reason });
+    if (frame.type === "signal")
+      for (const candidate of frame.candidates ?? [])
+        await this.pc!.addIceCandidate(candidate).catch(() => {});
+  }
+
+  #ask(type: string, fields: object) {
+    this.#asked += 1;
+    this.#socket!.send(JSON.stringify({ id: this.#asked, type, session: this.#session, ...fields }));
+  }
+
+  call() {
+    throw new Error("this camera calls nobody");
+  }
+
+  answer() {
+    void (async () => {
+      const pc = new RTCPeerConnection();
+      this.pc = pc;
+      for (const track of this.stream.getTracks()) pc.addTrack(track, this.stream);
+      const offer = await pc.createOffer();
+      const sdp =
+        this.options.unbundled === true ? offer.sdp!.replace(/a=group:BUNDLE.*\r\n/, "") : offer.sdp!;
+      this.#early = [];
+      pc.onicecandidate = ({ candidate }) => {
+        if (candidate !== null) this.#early.push(candidate);
+      };
+      await pc.setLocalDescription({ type: "offer", sdp });
+      this.#ask("accept", { description: { type: "offer", sdp } });
+    })();
+  }
+
+  #early: RTCIceCandidate[] = [];
+
+  #candidates(generation: number) {
+    const send = (candidates: RTCIceCandidate[]) => this.#ask("signal", { pair: 1, generation, candidates });
+    send(this.#early);
+    this.pc!.onicecandidate = ({ candidate }) => {
+      if (candidate !== null) send([candidate]);
+    };
+  }
+
+  hangup() {
+    this.#ask("hangup", {});
+  }
+}
+
 export interface EndWindow {
   end: Peer;
   content(): Content;
@@ -300,7 +390,7 @@ export interface EndWindow {
 
 const here = window as unknown as EndWindow;
 here.makeEnd = async (options) => {
-  const Made = { native: NativePeer, jssip: JsSipPeer, peerjs: PeerjsEnd }[options.kind];
+  const Made = { native: NativePeer, jssip: JsSipPeer, peerjs: PeerjsEnd, camera: Camera }[options.kind];
   here.end = new Made(options);
   await here.end.start();
 };
