@@ -1,7 +1,7 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import type { ReplyOf } from "../../protocol/replies.ts";
-import type { Candidate, Description } from "../../protocol/values.ts";
+import type { Candidate, Description, PeerInfo } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Outcome } from "../../signaling/device.ts";
 import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
@@ -65,7 +65,7 @@ export class Connection implements Named {
   #early: Candidate[] | undefined;
   #offerTimer: Deadline | undefined;
   /** Who the other end is, once that is known. */
-  #peer: { readonly user: string; readonly device?: string | undefined } | undefined;
+  #peer: PeerInfo | undefined;
   #extra: Extra = {};
   #onBehalf: AnswerOnBehalf | undefined;
 
@@ -84,11 +84,9 @@ export class Connection implements Named {
     return this.#phase === "active";
   }
 
-  /** True when no device can tell the server that the connection has ended: neither end reports. */
+  /** True when no device can tell the server that the connection has ended: the other end is a client of PeerJS too, at whatever node. */
   get unwatched(): boolean {
-    if (this.#phase !== "active" || this.#peer?.device === undefined) return false;
-    const known = this.#context.core.capabilities(this.#peer.user, this.#peer.device);
-    return known?.reports === false && known.hangup === false;
+    return this.#phase === "active" && this.#peer?.kind === clientKind;
   }
 
   // The client calls
@@ -97,7 +95,7 @@ export class Connection implements Named {
   call(to: string, sdp: string, extra: Extra, now: number): void {
     const offer = this.#stripped(sdp);
     if (offer === undefined) {
-      this.#end("incompatible", now);
+      this.#end("incompatible");
       return;
     }
     this.#own = offer.sdp;
@@ -106,7 +104,7 @@ export class Connection implements Named {
     const fields = { to, media: mediaOf(offer.sdp, this.type), description, data: extra };
     this.#client.ask("call", fields, now, (outcome, later) => {
       if ("error" in outcome) {
-        this.#end("unreachable", later);
+        this.#end("unreachable");
         return;
       }
       this.session = (outcome.ok as ReplyOf<"call">).session;
@@ -146,8 +144,8 @@ export class Connection implements Named {
     if (description !== undefined) this.#offered(description, now);
     else if (movedFrom !== undefined)
       // The other end makes its offer once the move is accepted.
-      this.#client.ask("accept", { session }, now, (outcome, later) => {
-        if ("error" in outcome) this.#end("failed", later);
+      this.#client.ask("accept", { session }, now, (outcome) => {
+        if ("error" in outcome) this.#end("failed");
         else this.#answersBySignal = true;
       });
   }
@@ -155,7 +153,7 @@ export class Connection implements Named {
   /** No offer comes: the client can't ring. */
   #unable(now: number): void {
     this.#client.ask("decline", { session: this.session, reason: "incompatible", automatic: true }, now);
-    this.#end("incompatible", now);
+    this.#end("incompatible");
   }
 
   /** The client gets the offer that it rings with. */
@@ -188,9 +186,9 @@ export class Connection implements Named {
     if (this.#answersBySignal) this.#signal({ description }, now);
     else {
       this.#phase = "answering";
-      this.#client.ask("accept", { session: this.session, description }, now, (outcome, later) => {
+      this.#client.ask("accept", { session: this.session, description }, now, (outcome) => {
         if (this.#phase === "over") return;
-        if ("error" in outcome) this.#end("cancelled", later);
+        if ("error" in outcome) this.#end("cancelled");
         else this.#phase = "active";
       });
     }
@@ -252,7 +250,7 @@ export class Connection implements Named {
         break;
       case "ended":
         if (push.detail === released) this.#finish();
-        else this.#end(push.reason, now);
+        else this.#end(push.reason);
         break;
       default:
     }
@@ -285,7 +283,7 @@ export class Connection implements Named {
     if (this.type === "media" && rejectsData(answer.sdp)) {
       // PeerJS closes a call as soon as its data channel is closed.
       this.#client.ask("hangup", { session: this.session, reason: "failed", detail: "no data channel" }, now);
-      this.#end("incompatible", now);
+      this.#end("incompatible");
       return;
     }
     const sdp = { type: "answer", sdp: answer.sdp };
@@ -323,24 +321,22 @@ export class Connection implements Named {
     now: number,
   ): void {
     if (this.session === "") return;
-    const done = fields.candidates === undefined ? this.#told(fields, now) : undefined;
+    const done = fields.refused === undefined ? undefined : this.#refused;
     const position = { session: this.session, pair: this.#pair, generation: this.#generation };
     this.#client.ask("signal", { ...position, ...fields }, now, done);
   }
 
   /** A refusal that the other end can't take ends the session. */
-  #told({ refused }: { refused?: object }, _now: number): (outcome: Outcome, now: number) => void {
-    return (outcome, now) => {
-      if (refused === undefined || !("error" in outcome) || outcome.error.code !== "incompatible") return;
-      this.#client.ask("hangup", { session: this.session, reason: "failed" }, now);
-      this.#end("failed", now);
-    };
-  }
+  readonly #refused = (outcome: Outcome, now: number): void => {
+    if (!("error" in outcome) || outcome.error.code !== "incompatible") return;
+    this.#client.ask("hangup", { session: this.session, reason: "failed" }, now);
+    this.#end("failed");
+  };
 
   // The end
 
   /** The session is over: tells the client. */
-  #end(reason: WireReason, _now: number): void {
+  #end(reason: WireReason): void {
     if (this.#phase === "over") return;
     const unanswered = this.#calls && this.#theirs === undefined;
     this.#finish();

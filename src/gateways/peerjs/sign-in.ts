@@ -85,7 +85,7 @@ export class SignIn {
       return;
     }
     if (jwt.test(token) || (this.#ports.dev && token.startsWith("dev:"))) {
-      this.#verify(token, id, now, done, refuse);
+      this.#verify(token, id, done, refuse);
       return;
     }
     const known = this.#known(credentials, now);
@@ -97,7 +97,6 @@ export class SignIn {
   #verify(
     token: string,
     id: string,
-    _now: number,
     done: (result: SignedIn, now: number) => void,
     refuse: (notice: Notice, now: number) => void,
   ): void {

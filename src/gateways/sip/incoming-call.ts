@@ -162,7 +162,11 @@ export class IncomingCall extends Call {
       const { session, device, description } = push;
       this.generation = push.generation;
       this.#coreSideFirst = push.offer === false;
-      if (this.#coreSideFirst) this.coreSideIsPolite = false;
+      if (this.#coreSideFirst) {
+        this.coreSideIsPolite = false;
+        // They were of an offer that is void.
+        this.phoneSideCandidates.restart();
+      }
       this.phone.ask("confirm", { session, device }, now, (outcome, later) => {
         if (!("error" in outcome)) this.tellCandidates(later);
       });
