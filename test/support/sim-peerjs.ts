@@ -6,12 +6,13 @@ import {
   type PeerjsSettings,
 } from "../../src/gateways/peerjs/settings.ts";
 import type { Limits } from "../../src/protocol/limits.ts";
+import type { SimCluster } from "./sim-cluster.ts";
 import type { AnyFrame } from "./sim-core.ts";
 import { SimCore } from "./sim-core.ts";
 
 const grants = { call: ["*"], send: ["*"], watch: ["*"] };
 
-/** A core with the PeerJS gateway's pure part, under one simulated clock. */
+/** A core, or a node of a cluster, with the PeerJS gateway's pure part, under one simulated clock. */
 export class SimPeerjs {
   readonly sim: SimCore;
   readonly agent: PeerjsAgent;
@@ -19,9 +20,9 @@ export class SimPeerjs {
   constructor(
     limits: Partial<PeerjsLimits> = {},
     settings: Partial<PeerjsSettings> & { readonly dev?: boolean } = {},
-    coreLimits: Partial<Limits> = {},
+    at: { readonly cluster: SimCluster; readonly node: string } | Partial<Limits> = {},
   ) {
-    this.sim = new SimCore(coreLimits);
+    this.sim = isNode(at) ? at.cluster.node(at.node) : new SimCore(at);
     const core = this.sim.core.gateway({ name: "peerjs", asksOffers: true });
     const { dev = true, ...others } = settings;
     this.agent = new PeerjsAgent(
@@ -62,6 +63,10 @@ export class SimPeerjs {
   client(id: string, more: { readonly token?: string; readonly key?: string } = {}): SimPeer {
     return new SimPeer(this, id, more);
   }
+}
+
+function isNode(at: object): at is { readonly cluster: SimCluster; readonly node: string } {
+  return "cluster" in at;
 }
 
 /** A client that says what a test wants, over a socket that keeps what was sent to it. */

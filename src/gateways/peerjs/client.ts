@@ -1,10 +1,9 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { Request, RequestOf, RequestType } from "../../protocol/requests.ts";
-import type { Capabilities } from "../../protocol/values.ts";
+import type { Candidate, Capabilities } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Device, DeviceLink, Outcome } from "../../signaling/device.ts";
-import type { Connection } from "./connection.ts";
 import { frameText } from "./frames.ts";
 import type { Flow, PeerjsContext } from "./peerjs-context.ts";
 
@@ -20,6 +19,27 @@ export const clientCapabilities: Capabilities = {
   hangup: false,
   refusals: true,
 };
+
+/** A connection of the client. */
+export interface ClientConnection {
+  /** How the client names the other end, in `dst` and `src`. */
+  readonly remote: string;
+  /** The `connectionId`. */
+  readonly id: string;
+  /** Empty before the core has taken the call. */
+  readonly session: string;
+  readonly active: boolean;
+  /** True when no device can tell the server that the connection has ended. */
+  readonly unwatched: boolean;
+  push(push: PushBody, now: number): void;
+  /** The client sent its answer, or a candidate. */
+  answer(sdp: string, now: number): void;
+  candidate(candidate: Candidate, now: number): void;
+  /** The client leaves its peer, or the server for good. */
+  hangUp(now: number): void;
+  /** Ends the session, and lets the connection itself go on: nobody is told to close it. */
+  release(now: number): void;
+}
 
 /** What a client tells the gateway. */
 export interface ClientKeeper {
@@ -46,11 +66,11 @@ export class PeerClient implements DeviceLink {
   silence: Deadline | undefined;
   grace: Deadline | undefined;
   /** By session, the oldest first. */
-  readonly sessions = new Map<string, Connection>();
+  readonly sessions = new Map<string, ClientConnection>();
   readonly #context: PeerjsContext;
   readonly #keeper: ClientKeeper;
   /** By the name of the other end and the id of the connection. */
-  readonly #connections = new Map<string, Connection>();
+  readonly #connections = new Map<string, ClientConnection>();
   #flow: Flow | undefined;
   #device: Device | undefined;
   #asked = 0;
@@ -109,7 +129,7 @@ export class PeerClient implements DeviceLink {
 
   // Connections
 
-  get connections(): Iterable<Connection> {
+  get connections(): Iterable<ClientConnection> {
     return this.#connections.values();
   }
 
@@ -117,16 +137,16 @@ export class PeerClient implements DeviceLink {
     return this.#connections.size;
   }
 
-  connection(remote: string, id: string): Connection | undefined {
+  connection(remote: string, id: string): ClientConnection | undefined {
     return this.#connections.get(keyOf(remote, id));
   }
 
-  add(connection: Connection): void {
+  add(connection: ClientConnection): void {
     this.#connections.set(keyOf(connection.remote, connection.id), connection);
   }
 
   /** The connection is over. False when it was so before. */
-  remove(connection: Connection): boolean {
+  remove(connection: ClientConnection): boolean {
     this.sessions.delete(connection.session);
     return this.#connections.delete(keyOf(connection.remote, connection.id));
   }

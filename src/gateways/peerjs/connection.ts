@@ -9,7 +9,7 @@ import { stripCandidates } from "../../wire/sdp/candidates.ts";
 import { formatDescription, parseDescription } from "../../wire/sdp/description.ts";
 import { offerChange } from "../../wire/sdp/offer-change.ts";
 import { AnswerOnBehalf } from "../answer-on-behalf.ts";
-import type { PeerClient } from "./client.ts";
+import type { ClientConnection, PeerClient } from "./client.ts";
 import type { ConnectionType, Extra } from "./frames.ts";
 import type { PeerjsContext } from "./peerjs-context.ts";
 
@@ -34,11 +34,8 @@ type Phase =
   | "active"
   | "over";
 
-export interface Named {
-  /** How the client names the other end, in `dst` and `src`. */
-  readonly remote: string;
-  /** The `connectionId`. */
-  readonly id: string;
+/** What a connection is called, and what it is for. */
+interface Named extends Pick<ClientConnection, "remote" | "id"> {
   readonly type: ConnectionType;
 }
 
@@ -46,7 +43,7 @@ export interface Named {
  * A connection of a client with one other end, media or data: the client's leg of a session. PeerJS knows one offer, one answer, and
  * candidates; whatever else the other end asks for is answered here.
  */
-export class Connection implements Named {
+export class Connection implements ClientConnection, Named {
   readonly remote: string;
   readonly id: string;
   readonly type: ConnectionType;

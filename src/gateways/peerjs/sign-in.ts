@@ -21,7 +21,7 @@ export interface SignedIn {
 }
 
 /** Whom a login of a device secret stands for. */
-export interface Account {
+interface Account {
   readonly identity: Identity;
   /** True when this is the secret. */
   matches(secret: string): boolean;

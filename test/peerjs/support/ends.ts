@@ -35,7 +35,7 @@ function pageBundle(): Promise<string> {
 export const versions = { "1.5.5": "peerjs", "1.4.7": "peerjs-1.4", "1.3.2": "peerjs-1.3" } as const;
 export type Version = keyof typeof versions;
 
-export function peerjsScript(version: Version): string {
+function peerjsScript(version: Version): string {
   return readFileSync(`${installPeers()}node_modules/${versions[version]}/dist/peerjs.min.js`, "utf8");
 }
 
@@ -68,7 +68,7 @@ export async function openEnd(
 }
 
 /** Waits until what is asked for holds. */
-export async function eventually(
+async function eventually(
   what: string | (() => string),
   holds: () => Promise<unknown>,
   patience = 60_000,
@@ -81,38 +81,42 @@ export async function eventually(
   }
 }
 
-/**
- * Calls, answers, and waits until each sees the colour and hears the tone of the other. `again`: the caller is rung in its turn, by an offer
- * in place of its own.
- */
-export async function converse(caller: End, callee: End, again = false): Promise<void> {
+/** Calls, answers, and waits until each sees the colour and hears the tone of the other. */
+export async function converse(caller: End, callee: End): Promise<void> {
+  await answered(caller, callee);
+  await contentFlows(caller, callee);
+}
+
+/** Calls, and answers when it rings. */
+export async function answered(caller: End, callee: End): Promise<void> {
   const { rings } = await callee.state();
   await caller.call(callee.user);
   await eventually(`${callee.user} to ring`, async () => (await callee.state()).rings > rings);
-  const before = (await caller.state()).rings;
   await callee.answer();
-  if (again) {
-    await eventually(`${caller.user} to be rung back`, async () => (await caller.state()).rings > before);
-    await caller.answer();
-  }
-  await contentFlows(caller, callee);
+}
+
+/** Answers the ring that comes back to a caller whose own offer was void. */
+export async function answersAgain(caller: End, rings: number): Promise<void> {
+  await eventually(`${caller.user} to be rung back`, async () => (await caller.state()).rings > rings);
+  await caller.answer();
 }
 
 /** Waits until each sees the colour and hears the tone of the other. */
 export async function contentFlows(one: End, other: End): Promise<void> {
-  for (const [hearing, sending] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    let last: Content | undefined;
-    await eventually(
-      () => `${hearing.user} to get ${JSON.stringify(sending.sends)}: it gets ${JSON.stringify(last)}`,
-      async () => {
-        last = await hearing.content();
-        return last.color === sending.sends.color && Math.abs(last.tone - sending.sends.tone) < 25;
-      },
-    );
-  }
+  await gets(one, other);
+  await gets(other, one);
+}
+
+/** Waits until one sees the colour and hears the tone of the other. */
+export async function gets(hearing: End, sending: End): Promise<void> {
+  let last: Content | undefined;
+  await eventually(
+    () => `${hearing.user} to get ${JSON.stringify(sending.sends)}: it gets ${JSON.stringify(last)}`,
+    async () => {
+      last = await hearing.content();
+      return last.color === sending.sends.color && Math.abs(last.tone - sending.sends.tone) < 25;
+    },
+  );
 }
 
 /** Waits until the call is over at both. */

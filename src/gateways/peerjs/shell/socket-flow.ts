@@ -22,7 +22,7 @@ export interface GatewayShell {
 const [normal, unsupported, policyViolation, internalError] = [1000, 1003, 1008, 1011];
 
 /** Where clients connect: those with the option `path: "/peerjs"`, and those without one. */
-export const socketPaths = ["/peerjs/peerjs", "/peerjs"] as const;
+const socketPaths = ["/peerjs/peerjs", "/peerjs"] as const;
 
 /** The routes of WebSocket clients: a message is a frame of text. */
 export function socketRoutes(gateway: GatewayShell, guard: EntryGuard): SocketRoute[] {
