@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
+import { clientPage } from "../browser/support/client-page.ts";
 import type { RunningServer } from "../support/server.ts";
 import {
   answered,
@@ -10,8 +13,10 @@ import {
   contentFlows,
   converse,
   type End,
+  eventually,
   gets,
   openEnd,
+  peerjsScript,
   type Version,
   versions,
 } from "./support/ends.ts";
@@ -132,6 +137,39 @@ describe.skipIf(chromiumPath === null)("PeerJS, unmodified, with our address and
     await converse(await end("native"), camera);
     await over(camera, await end("native"));
     await camera.close();
+  });
+
+  test("the client that docs/peerjs.md begins with has 15 lines at most, and calls", async () => {
+    const docs = readFileSync(fileURLToPath(new URL("../../docs/peerjs.md", import.meta.url)), "utf8");
+    const html = /```html\n([\s\S]*?)```/.exec(docs)?.[1] ?? "";
+    expect(html.trimEnd().split("\n").length).toBeLessThanOrEqual(15);
+    const script = /<script type="module">([\s\S]*?)<\/script>/.exec(html)?.[1] ?? "";
+    const here = script
+      .replace(
+        'host: "switchboard.example", port: 443, secure: true',
+        `host: "localhost", port: ${server.port}`,
+      )
+      .replaceAll("bob", "reader");
+    expect(here).not.toContain("switchboard.example");
+    const reader = await openEnd(browser, server.port, {
+      kind: "native",
+      user: "reader",
+      color: "green",
+      tone: 500,
+    });
+    const context = await browser.newContext({ bypassCSP: true });
+    const page = await clientPage(
+      context,
+      `http://localhost:${server.port}`,
+      "<video autoplay playsinline></video>",
+    );
+    await page.addScriptTag({ content: peerjsScript("1.5.5") });
+    await page.addScriptTag({ content: here, type: "module" });
+    await eventually("the reader to ring", async () => (await reader.state()).rings === 1);
+    await reader.answer();
+    await page.waitForFunction(() => (document.querySelector("video")?.videoWidth ?? 0) > 0);
+    await context.close();
+    await reader.close();
   });
 
   test("disconnect() ends no call whose media flows", async () => {

@@ -35,7 +35,7 @@ function pageBundle(): Promise<string> {
 export const versions = { "1.5.5": "peerjs", "1.4.7": "peerjs-1.4", "1.3.2": "peerjs-1.3" } as const;
 export type Version = keyof typeof versions;
 
-function peerjsScript(version: Version): string {
+export function peerjsScript(version: Version): string {
   return readFileSync(`${installPeers()}node_modules/${versions[version]}/dist/peerjs.min.js`, "utf8");
 }
 
@@ -68,7 +68,7 @@ export async function openEnd(
 }
 
 /** Waits until what is asked for holds. */
-async function eventually(
+export async function eventually(
   what: string | (() => string),
   holds: () => Promise<unknown>,
   patience = 60_000,
