@@ -52,6 +52,7 @@ export class SimPeerjs {
               grants,
               expires: now + 86_400_000,
               issuedAt: now,
+              undated: true,
             },
             matches: (secret) => secret === `secret-of-${login.replace("/", "-")}`,
           };

@@ -42,6 +42,23 @@ describe("signing in", () => {
     expect(told("guest-8", { token: "anything" }).type).toBe("ERROR");
   });
 
+  test("who is kicked is cut off, and does not come back: neither a guest nor a device with its secret", () => {
+    const world = new SimPeerjs({}, { dev: false });
+    const clients = [
+      ["guest-7", { token: "anything", key: "guests" }],
+      ["alice", { token: "secret-of-alice" }],
+    ] as const;
+    for (const [id, more] of clients) {
+      const client = world.client(id, more);
+      expect(client.heard).toEqual([{ type: "OPEN" }]);
+      world.sim.core.kick(id, undefined, world.sim.now);
+      world.sim.pass(10);
+      expect(client.open).toBe(false);
+      expect(world.client(id, more).heard[0].type).toBe("ERROR");
+    }
+    expect(world.agent.clients.size).toBe(0);
+  });
+
   test("guesses are slowed down", () => {
     const world = new SimPeerjs({ failuresBurst: 2, failuresPerMinute: 1 }, { dev: false });
     for (const _ of [1, 2]) world.client("alice", { token: "wrong" });

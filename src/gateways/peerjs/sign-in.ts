@@ -122,7 +122,8 @@ export class SignIn {
     if (account?.matches(secret ?? "") === true) return { identity: account.identity, owner: "user" };
     if (!settings.guestKeys.includes(key) || !id.startsWith(settings.guestPrefix)) return undefined;
     const { guestGrants: grants } = this.#ports;
-    const identity = { user: id, grants, guest: true, expires: now + lifetime, issuedAt: now };
+    // Kicked guests stay away: whatever they bring, nobody has given it to them anew.
+    const identity = { user: id, grants, guest: true, expires: now + lifetime, issuedAt: now, undated: true };
     return { identity, owner: core.ports.hash(token) };
   }
 }
