@@ -20,6 +20,9 @@ export const clientCapabilities: Capabilities = {
   refusals: true,
 };
 
+/** The device of a client whose credential names none. */
+export const onlyDevice = "peerjs";
+
 /** A connection of the client. */
 export interface ClientConnection {
   /** How the client names the other end, in `dst` and `src`. */

@@ -1,13 +1,10 @@
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { LinkEnd } from "../../signaling/device.ts";
-import { type ClientKeeper, clientCapabilities, PeerClient } from "./client.ts";
+import { type ClientKeeper, clientCapabilities, onlyDevice, PeerClient } from "./client.ts";
 import { clientKind } from "./connection.ts";
 import type { Notice } from "./frames.ts";
 import type { Flow, PeerjsContext } from "./peerjs-context.ts";
 import type { SignedIn } from "./sign-in.ts";
-
-/** The device of a client whose credential names none. */
-const onlyDevice = "peerjs";
 
 /** Which clients there are, and by which socket each is reached. */
 export class Clients {

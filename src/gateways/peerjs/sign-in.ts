@@ -2,6 +2,7 @@ import { isId } from "../../protocol/address.ts";
 import type { Grants } from "../../signaling/grants.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import type { GatewayTraffic } from "../gateway-traffic.ts";
+import { onlyDevice } from "./client.ts";
 import type { Notice } from "./frames.ts";
 import type { Flow, PeerjsContext } from "./peerjs-context.ts";
 
@@ -90,8 +91,12 @@ export class SignIn {
     }
     const known = this.#known(credentials, now);
     if (known === undefined) refuse(badToken, now);
-    else if (this.#context.core.stale(known.identity, now)) refuse(badToken, now);
+    else if (this.#isStale(known.identity, now)) refuse(badToken, now);
     else done(known, now);
+  }
+
+  #isStale(identity: Identity, now: number): boolean {
+    return this.#context.core.stale(identity, now, identity.device ?? onlyDevice);
   }
 
   #verify(
@@ -103,7 +108,7 @@ export class SignIn {
     const { core } = this.#context;
     core.ports.verify(token, (result, later) => {
       if (!result.ok) refuse(result.error.temporary ? { error: result.error.message } : badToken, later);
-      else if (core.stale(result.value, later)) refuse(badToken, later);
+      else if (this.#isStale(result.value, later)) refuse(badToken, later);
       else if (result.value.user !== id) refuse("ID-TAKEN", later);
       else done({ identity: result.value, owner: "user" }, later);
       core.settle(later);

@@ -296,10 +296,8 @@ export class Session {
   signal(leg: Leg, request: RequestOf<"signal">, now: number): Outcome {
     const { name } = this.phase;
     const { description } = request;
-    const early =
-      leg === this.pairs.current.offerer &&
-      this.ring.awaitsOffer &&
-      (name === "ringing" || name === "answering");
+    const rings = name === "ringing" || name === "answering";
+    const early = rings && this.ring.awaitsOffer && leg === this.caller && leg === this.pairs.current.offerer;
     if (description !== undefined && early) return this.pairs.earlyOffer(leg, request, this.ring, now);
     if (name === "ringing" && (leg.side === "callee" || description !== undefined))
       return failed("wrong_state", "a description is sent with the call, or after the accept");
