@@ -89,12 +89,16 @@ function received(pc: RTCPeerConnection): MediaStreamTrack[] {
     .map(({ receiver }) => receiver.track);
 }
 
-let listening: { tracks: string; video: HTMLVideoElement; analyser: AnalyserNode } | undefined;
+let listening:
+  | { tracks: string; video: HTMLVideoElement; context: AudioContext; analyser: AnalyserNode }
+  | undefined;
 
 function content(pc: RTCPeerConnection | undefined): Content {
   const tracks = pc === undefined ? [] : received(pc);
   const names = tracks.map(({ id }) => id).join(" ");
   if (listening?.tracks !== names) {
+    // A page may have few of these, and has one for each call.
+    void listening?.context.close();
     const stream = new MediaStream(tracks);
     const video = Object.assign(document.createElement("video"), { muted: true, srcObject: stream });
     void video.play();
@@ -102,7 +106,7 @@ function content(pc: RTCPeerConnection | undefined): Content {
     const analyser = new AnalyserNode(context, { fftSize: 8_192 });
     if (stream.getAudioTracks().length > 0) context.createMediaStreamSource(stream).connect(analyser);
     kept.push(context, video);
-    listening = { tracks: names, video, analyser };
+    listening = { tracks: names, video, context, analyser };
   }
   const { video, analyser } = listening;
   const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
