@@ -52,7 +52,7 @@ async function bundle(name, entry) {
 
 /** What Bun's minifier leaves; some 3 % after gzip. `names`: properties that may be renamed. */
 export async function smaller(script, names = []) {
-  const properties = names.length > 0 && { regex: new RegExp(`^(${names.join("|")})$`) };
+  const properties = names.length > 0 && { builtins: true, regex: new RegExp(`^(${names.join("|")})$`) };
   const { code } = await minify(script, {
     module: true,
     ecma: 2022,

@@ -69,7 +69,8 @@ export class CallPairs implements PairEvents {
     if (this.#early && !there) this.#current = this.#current?.close() as undefined;
     this.#early = early;
     if (!there) {
-      const pair = new Pair(number, generation, offer, this.#client.newPeerConnection(this.#call), this);
+      const pc = this.#client.newPeerConnection(this.#call, offer ? undefined : "balanced");
+      const pair = new Pair(number, generation, offer, pc, this);
       this.#call.opened(pair);
       if (this.#current) {
         this.#next?.close();

@@ -164,7 +164,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
         if (this.state !== "ringing") break;
         this.peer = push.peer;
         void this.#client.say("confirm", { session: push.session, device: push.device });
-        this.begin({ ...push, offer: true });
+        this.begin({ offer: true, ...push });
         this.#pairs.signaled(push);
         break;
       case "signal":
@@ -299,7 +299,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
 
   /** Gives the connections the current ICE servers. */
   configure(config: RTCConfiguration): void {
-    for (const { pc } of this.#pairs.all) pc.setConfiguration(config);
+    for (const { pc } of this.#pairs.all) pc.setConfiguration({ ...pc.getConfiguration(), ...config });
   }
 
   opened(pair: Pair): void {

@@ -28,7 +28,8 @@ export interface ClientInternals {
   /** A new stream. Throws `unsupported` on a platform without WebRTC. */
   newStream(): MediaStream;
   /** A new connection with the current ICE servers. */
-  newPeerConnection(call: Call): RTCPeerConnection;
+  /** `bundlePolicy`: `balanced` at the end that answers, for whoever offers without BUNDLE. Default `max-bundle`. */
+  newPeerConnection(call: Call, bundlePolicy?: RTCBundlePolicy): RTCPeerConnection;
   log(level: "debug" | "info" | "warn", text: string, data?: object): void;
 }
 

@@ -244,7 +244,7 @@ class SwitchboardClient
   }
 
   #config(): RTCConfiguration {
-    return { bundlePolicy: "max-bundle", iceServers: [...this.#iceServers], ...this.#options.rtc?.config };
+    return { iceServers: [...this.#iceServers], ...this.#options.rtc?.config };
   }
 
   stopped(code: number, reason: string): void {
@@ -290,8 +290,8 @@ class SwitchboardClient
     return new (this.#rtc("MediaStream"))();
   }
 
-  newPeerConnection(call: Call): RTCPeerConnection {
-    const pc = new (this.#rtc("RTCPeerConnection"))(this.#config());
+  newPeerConnection(call: Call, bundlePolicy: RTCBundlePolicy = "max-bundle"): RTCPeerConnection {
+    const pc = new (this.#rtc("RTCPeerConnection"))({ bundlePolicy, ...this.#config() });
     this.#options.rtc?.setup?.(pc, call);
     return pc;
   }

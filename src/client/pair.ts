@@ -142,8 +142,8 @@ export class Pair extends Negotiation<RTCPeerConnection> {
   /** Statistics since the last time. */
   async stats(): Promise<Summed> {
     // Loaded on demand: the first report comes when the call is connected, and nobody waits for it.
-    const { summarize } = await import("./stats.ts");
-    const summed = summarize(await this.pc.getStats(), this.#sample);
+    const { measure } = await import("./stats.ts");
+    const summed = await measure(this.pc, this.#sample, () => this.#events.onState(this));
     this.#sample = summed.sample;
     return summed;
   }

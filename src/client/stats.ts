@@ -21,6 +21,8 @@ interface Summary {
   /** Types of the candidates in use. */
   readonly local: string | undefined;
   readonly remote: string | undefined;
+  /** The other end has closed its connection: that counts in place of the connection's own state. */
+  readonly state?: "closed";
 }
 
 /** One sample of statistics: for the server, for the application, and for the next sample. */
@@ -31,6 +33,30 @@ export interface Summed {
 }
 
 type Entry = Readonly<Record<string, unknown>>;
+
+/** The DTLS transports whose end is awaited. */
+const watched = new WeakSet<RTCDtlsTransport>();
+
+/**
+ * Takes a sample of a connection. `closed` is called when the other end closes its connection: at once, where that one says so (DTLS
+ * close_notify), and long before ICE finds out.
+ */
+export async function measure(
+  pc: RTCPeerConnection,
+  before: Sample | undefined,
+  closed: () => void,
+): Promise<Summed> {
+  const transport = (pc.sctp ?? pc.getSenders?.()[0])?.transport;
+  if (transport && !watched.has(transport)) {
+    watched.add(transport);
+    transport.addEventListener?.("statechange", () => {
+      if (transport.state === "closed" && pc.signalingState !== "closed") closed();
+    });
+  }
+  const summed = summarize(await pc.getStats(), before);
+  if (transport?.state !== "closed") return summed;
+  return { ...summed, summary: { ...summed.summary, state: "closed" } };
+}
 
 /** Sums up `getStats`. Rates are over the time since `before`. Values that the implementation lacks are undefined or 0. */
 export function summarize(report: RTCStatsReport, before?: Sample): Summed {

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { authSettings, checkAuth } from "../auth/settings.ts";
 import { checkNats, natsSettings } from "../backplane/settings.ts";
+import { checkPeerjs, peerjsSettings } from "../gateways/peerjs/settings.ts";
 import { sipSettings } from "../gateways/sip/settings.ts";
 import { httpSettings } from "../http/settings.ts";
 import { checkMedia, mediaSettings } from "../media/settings.ts";
@@ -38,6 +39,7 @@ export const Settings = Type.Object({
   ...processSettings,
   ...turnSettings,
   ...sipSettings,
+  ...peerjsSettings,
   ...mediaSettings,
   ...natsSettings,
   ...httpSettings,
@@ -56,6 +58,7 @@ export const checks: readonly ((settings: Settings) => string | undefined)[] = [
   checkListen,
   checkTurn,
   checkMedia,
+  checkPeerjs,
   checkAccess,
   checkCore,
   checkNats,

@@ -177,7 +177,7 @@ export class BunServer implements HttpServer {
     if ("refusal" in choice) return refusalResponse(choice.refusal);
     const { route } = choice;
     const upgraded = server.upgrade(request, {
-      data: new BunSocket(route, client, this.#outbox),
+      data: new BunSocket(route, client, request.url, this.#outbox),
       ...(route.protocol === undefined ? {} : { headers: { "Sec-WebSocket-Protocol": route.protocol } }),
     });
     return upgraded ? undefined : refusalResponse({ status: 400, body: "This is no WebSocket handshake." });
@@ -251,6 +251,8 @@ class BunSocket implements Socket {
   readonly client: Client;
   readonly #route: SocketRoute;
   readonly #outbox: Outbox;
+  /** Until it has opened. */
+  #url: string | undefined;
   #ws: Bun.ServerWebSocket<BunSocket> | undefined;
   #handlers: SocketHandlers | undefined;
   /** The collected messages. A single message needs no list. */
@@ -259,9 +261,10 @@ class BunSocket implements Socket {
   /** The socket had unsent bytes after the last message. */
   #pressed = false;
 
-  constructor(route: SocketRoute, client: Client, outbox: Outbox) {
+  constructor(route: SocketRoute, client: Client, url: string, outbox: Outbox) {
     this.client = client;
     this.#route = route;
+    this.#url = url;
     this.#outbox = outbox;
   }
 
@@ -316,7 +319,8 @@ class BunSocket implements Socket {
 
   opened(ws: Bun.ServerWebSocket<BunSocket>): void {
     this.#ws = ws;
-    const handlers = this.#route.open(this);
+    const handlers = this.#route.open(this, this.#url ?? "");
+    this.#url = undefined;
     if (this.#ws !== undefined) this.#handlers = handlers;
   }
 

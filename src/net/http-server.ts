@@ -43,7 +43,8 @@ export interface SocketRoute {
   readonly protocol?: string;
   /** Why the client may not connect. Undefined if it may. */
   check(request: Request, client: Client): Refusal | undefined;
-  open(socket: Socket): SocketHandlers;
+  /** `url`: what the client asked for, whole. */
+  open(socket: Socket, url: string): SocketHandlers;
 }
 
 export interface ServerOptions {

@@ -139,18 +139,19 @@ export class NodeServer implements HttpServer {
   #upgrade(incoming: Incoming, raw: Duplex, head: Buffer): void {
     raw.on("error", () => raw.destroy());
     const client = this.#client(incoming);
-    const route = this.#route(incoming, client);
-    if (route instanceof Response) {
-      refuseUpgrade(raw, route);
+    const chosen = this.#route(incoming, client);
+    if (chosen instanceof Response) {
+      refuseUpgrade(raw, chosen);
       return;
     }
+    const { route, url } = chosen;
     if (route.protocol !== undefined) protocols.set(incoming, route.protocol);
     this.#sockets.handleUpgrade(incoming, raw, head, (ws) => {
-      new NodeSocket(ws, client, this.#options).serve(route);
+      new NodeSocket(ws, client, this.#options).serve(route, url);
     });
   }
 
-  #route(incoming: Incoming, client: Client): SocketRoute | Response {
+  #route(incoming: Incoming, client: Client): { route: SocketRoute; url: string } | Response {
     if (!isWebSocket(incoming))
       return refusalResponse({ status: 400, body: "Only WebSocket upgrades are taken." });
     const refusal = this.#options.refuse?.(client);
@@ -159,7 +160,7 @@ export class NodeServer implements HttpServer {
     if (request instanceof Response) return request;
     try {
       const choice = chooseRoute(this.#options.sockets, request, client);
-      return "route" in choice ? choice.route : refusalResponse(choice.refusal);
+      return "route" in choice ? { route: choice.route, url: request.url } : refusalResponse(choice.refusal);
     } catch (error) {
       this.#options.fault("upgrade", error);
       return refusalResponse(serverFailed);
@@ -206,12 +207,12 @@ class NodeSocket implements Socket {
     this.#ws.once("close", () => clearTimeout(cut));
   }
 
-  serve(route: SocketRoute): void {
+  serve(route: SocketRoute, url: string): void {
     // A `close` event follows each error.
     this.#ws.on("error", () => {});
     let handlers: SocketHandlers | undefined;
     this.#guard(() => {
-      handlers = route.open(this);
+      handlers = route.open(this, url);
     });
     this.#ws.on("message", (data: Buffer, binary) => {
       if (!this.#open || handlers === undefined) return;

@@ -88,8 +88,8 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 
 const tooDeep = `the frame: nested deeper than ${maxNesting} levels`;
 
-/** Few frames have brackets enough to nest that deep. Only those are read through. */
-function isTooDeep(text: string): boolean {
+/** True for JSON nested deeper than {@link maxNesting}. Few texts have brackets enough for that; only those are read through. */
+export function isTooDeep(text: string): boolean {
   return occurrences(text, "[") + occurrences(text, "{") > maxNesting && nestsDeeper(text, maxNesting);
 }
 

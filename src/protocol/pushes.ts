@@ -78,6 +78,12 @@ export const pushes = {
     pair: Pair,
     generation: Generation,
     description: Type.Optional(Description),
+    offer: Type.Optional(
+      Type.Boolean({
+        description:
+          "False: the device that answered makes the first offer, and the caller's own is void. `description` is that offer, or it follows by `signal`.",
+      }),
+    ),
   }),
   crossed: push(
     "crossed",

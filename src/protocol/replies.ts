@@ -24,7 +24,7 @@ const AcceptReply = Type.Object(
     ticket: Fresh,
     offer: Type.Optional(
       Type.Boolean({
-        description: "True: this end makes the first offer after all, for the other one can't (in a move).",
+        description: "True: this end makes the first offer after all, for the other one can't or doesn't.",
       }),
     ),
   },

@@ -48,6 +48,11 @@ export const requests = {
     ),
     media: Type.Optional(MediaWanted),
     description: Type.Optional(Description),
+    offer: Type.Optional(
+      Type.Boolean({
+        description: "False: this end makes no offer; the device that answers does. Default true.",
+      }),
+    ),
     timeout: Type.Optional(
       Type.Integer({ minimum: 1_000, maximum: 600_000, description: "How long it rings, in ms; capped." }),
     ),

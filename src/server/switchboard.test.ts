@@ -17,6 +17,7 @@ function make(options: SettingsInput = {}, list: readonly Part[] = parts) {
     page: false,
     turn: { embedded: false },
     sip: { enabled: false },
+    peerjs: { enabled: false },
     media: { enabled: false },
   };
   const settings = loadSettings({ object: { ...quiet, ...options } });

@@ -34,7 +34,7 @@ const limits = {
 };
 
 export interface BenchServer {
-  readonly name: "switchboard" | "peerjs" | "bare" | "sip";
+  readonly name: "switchboard" | "gateway" | "peerjs" | "bare" | "sip";
   readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;
@@ -91,6 +91,18 @@ export async function startCluster(count: number): Promise<BenchCluster> {
       await nats?.kill();
     },
   };
+}
+
+/** Starts ours for clients of PeerJS: any id and token, as at the PeerJS server. */
+export function startGateway(): Promise<BenchServer> {
+  const bounds = {
+    connections: 200_000,
+    requestsPerSecond: many,
+    requestsBurst: many,
+    aliveTimeout: 3_600_000,
+  };
+  const bytes = { bytesPerSecond: many * 100, bytesBurst: many * 100 };
+  return startOurs({ dev: true, turn: { embedded: false }, peerjs: { limits: { ...bounds, ...bytes } } });
 }
 
 /** Starts the PeerJS server as its users do: its own command, on Node. */

@@ -6,7 +6,8 @@ import { benchSecret, SwitchboardDevice } from "./switchboard-device.ts";
 
 /** What one run of the generator is to do; its only argument, as JSON. */
 export interface Job {
-  readonly server: "switchboard" | "peerjs" | "bare" | "sip";
+  /** `gateway`: ours, for clients of PeerJS. */
+  readonly server: "switchboard" | "gateway" | "peerjs" | "bare" | "sip";
   /** Of the nodes; devices are spread over them so that they deal with each other across nodes. */
   readonly ports: readonly number[];
   readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume" | "sip-invite";
@@ -60,6 +61,7 @@ async function relay(): Promise<void> {
     const devices = await connectAll(job.devices, (n) => PeerjsDevice.connect(port(0), `peer${n}`));
     for (let n = 0; n < devices.length; n += 2) {
       const [one, two] = [devices[n]!, devices[n + 1]!];
+      if (job.server !== "bare") await one.call(two);
       one.talksTo(two);
       two.talksTo(one);
       pairs.push([one, two]);

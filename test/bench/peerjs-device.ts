@@ -2,6 +2,7 @@ import { clientFrame, LoadSocket } from "./load-socket.ts";
 import { candidate } from "./payload.ts";
 import type { RelayDevice } from "./relay-load.ts";
 
+const connectionId = "mc_p8v3x1q0c2s";
 const decoder = new TextDecoder();
 
 /** A PeerJS client for load: signed in as the PeerJS library does it, with the messages that it sends. */
@@ -28,8 +29,31 @@ export class PeerjsDevice implements RelayDevice {
     return new PeerjsDevice(id, socket);
   }
 
+  /** Calls the other one, which answers, as PeerJS does before it sends candidates. */
+  async call(other: PeerjsDevice): Promise<void> {
+    const payload = { type: "media", connectionId };
+    const rang = other.#next("OFFER");
+    this.#say("OFFER", { dst: other.id, payload: { ...payload, sdp: { type: "offer", sdp: "v=0\r\n" } } });
+    await rang;
+    const answered = this.#next("ANSWER");
+    other.#say("ANSWER", { dst: this.id, payload: { ...payload, sdp: { type: "answer", sdp: "v=0\r\n" } } });
+    await answered;
+  }
+
+  #say(type: string, fields: object): void {
+    this.socket.write(clientFrame(JSON.stringify({ type, ...fields })).slice());
+  }
+
+  #next(type: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.socket.onFrame = (bytes, start, end) => {
+        if (JSON.parse(decoder.decode(bytes.subarray(start, end))).type === type) resolve();
+      };
+    });
+  }
+
   talksTo(other: PeerjsDevice): void {
-    const payload = { candidate, type: "media", connectionId: "mc_p8v3x1q0c2s" };
+    const payload = { candidate, type: "media", connectionId };
     this.#message = clientFrame(JSON.stringify({ type: "CANDIDATE", payload, dst: other.id }));
   }
 

@@ -19,7 +19,8 @@ import {
 } from "./table.ts";
 
 /** What was to be reached (docs/benchmarks.md says why). */
-const goals = { relay: 2.5, bytesPerLink: 4_096, setupP99: 10 };
+const goals = { peerjsRelay: 2, peerjsMemory: 0.7, relay: 2.5, bytesPerLink: 4_096, setupP99: 10 };
+const peerjsServers = ["Switchboard, by its gateway", "PeerJS server"] as const;
 const servers = ["Switchboard", "PeerJS server", "`Bun.serve` alone"] as const;
 
 /** The figures as Markdown: medians of the runs, and the least and most in brackets. */
@@ -39,6 +40,10 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
   }
   const memory = results.memory;
   if (memory !== undefined) lines.push("### Memory per idle link", "", ...memoryTable(memory, how.links), "");
+  const { "peerjs-relay": peerjsRelay, "peerjs-memory": peerjsMemory } = results;
+  if (peerjsRelay !== undefined || peerjsMemory !== undefined) lines.push("### PeerJS clients", "");
+  if (peerjsRelay !== undefined) lines.push(...relayTable(peerjsRelay, peerjsServers), "");
+  if (peerjsMemory !== undefined) lines.push(...memoryTable(peerjsMemory, how.links, peerjsServers), "");
   const timings = [
     ["setup", "`call` → `accepted` at 200 set-ups/s"],
     ["fanout", "`call` → the last of 8 devices rings, 50/s"],
@@ -55,9 +60,12 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
   return lines.join("\n");
 }
 
-function relayTable(both: readonly (readonly Figures[])[]): string[] {
+function relayTable(
+  both: readonly (readonly Figures[])[],
+  names: readonly string[] = [...servers, "`Bun.serve` alone"],
+): string[] {
   const all = both.map((runs) => runs.map((run) => ({ ...run, perCpuSecond: perCpuSecond(run) })));
-  return table([...servers, "`Bun.serve` alone"], all, [
+  return table(names, all, [
     ["relayed/s", "messagesPerSecond", count],
     ["p50", "p50", ms],
     ["p99", "p99", ms],
@@ -67,8 +75,12 @@ function relayTable(both: readonly (readonly Figures[])[]): string[] {
   ]);
 }
 
-function memoryTable(both: readonly (readonly Figures[])[], links: number): string[] {
-  return table(servers, both, [
+function memoryTable(
+  both: readonly (readonly Figures[])[],
+  links: number,
+  names: readonly string[] = servers,
+): string[] {
+  return table(names, both, [
     ["per link", "bytesPerLink", bytes],
     ["RSS before", "before", megabytes],
     [`with ${links} links`, "after", megabytes],
@@ -117,6 +129,22 @@ function verdicts(results: Results): string[] {
   if (memory !== undefined) {
     const size = median(memory, "bytesPerLink");
     judge(`≤ 4 KB per idle authenticated link: ${bytes(size)}`, size <= goals.bytesPerLink);
+  }
+  const [relayed, relayedThere] = results["peerjs-relay"] ?? [];
+  if (relayed !== undefined && relayedThere !== undefined) {
+    const ratio = median(relayed, "messagesPerSecond") / median(relayedThere, "messagesPerSecond");
+    judge(
+      `PeerJS clients: relayed ≥ ${goals.peerjsRelay} × PeerJS server: ${ratio.toFixed(2)} ×`,
+      ratio >= goals.peerjsRelay,
+    );
+  }
+  const [held, heldThere] = results["peerjs-memory"] ?? [];
+  if (held !== undefined && heldThere !== undefined) {
+    const ratio = median(held, "bytesPerLink") / median(heldThere, "bytesPerLink");
+    judge(
+      `PeerJS clients: memory ≤ ${goals.peerjsMemory} × PeerJS server: ${ratio.toFixed(2)} ×`,
+      ratio <= goals.peerjsMemory,
+    );
   }
   const [setups] = results.setup ?? [];
   if (setups !== undefined) {

@@ -6,7 +6,17 @@ import { failover } from "./failover.ts";
 import { benchMedia } from "./media.ts";
 import { mediaReport } from "./media-report.ts";
 import { report } from "./report.ts";
-import { across, type Figures, fanout, idle, relay, relayServers, resume, setup } from "./scenarios.ts";
+import {
+  across,
+  type Figures,
+  fanout,
+  idle,
+  peerjsServers,
+  relay,
+  relayServers,
+  resume,
+  setup,
+} from "./scenarios.ts";
 import { sipInvite, sipServers } from "./sip-invite.ts";
 import { sipParse, sipParsers } from "./sip-parse.ts";
 import { benchTurn } from "./turn.ts";
@@ -25,7 +35,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, sip-invite, turn, media, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, memory, peerjs-relay, peerjs-memory, setup, fanout, resume, sip-parse, sip-invite, turn, media, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
@@ -48,6 +58,8 @@ const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   "relay-a": relayServers.map((name) => () => relay(name, 1_000, 1, times)),
   "relay-b": relayServers.map((name) => () => relay(name, 200, 8, times)),
   memory: [() => idle("switchboard", times), () => idle("peerjs", times)],
+  "peerjs-relay": peerjsServers.map((name) => () => relay(name, 200, 8, times)),
+  "peerjs-memory": peerjsServers.map((name) => () => idle(name, times)),
   setup: [() => setup(times)],
   fanout: [() => fanout(times)],
   resume: [() => resume(times)],
@@ -133,5 +145,6 @@ function acrossNodes(): string[] {
 function subjects(name: string): readonly string[] {
   if (name === "sip-parse") return sipParsers;
   if (name === "sip-invite") return sipServers;
+  if (name.startsWith("peerjs-")) return peerjsServers;
   return acrossNodes().includes(name) ? ["one node", "several"] : relayServers;
 }

@@ -5,6 +5,7 @@ import {
   residentBytes,
   startBare,
   startCluster,
+  startGateway,
   startGenerator,
   startOurs,
   startPeerjs,
@@ -23,10 +24,13 @@ export interface BenchTimes {
   readonly settle: number;
 }
 
-const start = { switchboard: () => startOurs(), peerjs: startPeerjs, bare: startBare };
+const start = { switchboard: () => startOurs(), gateway: startGateway, peerjs: startPeerjs, bare: startBare };
 
 /** Whose relaying is measured, in turns. */
 export const relayServers = ["switchboard", "peerjs", "bare"] as const;
+
+/** Whose clients of PeerJS are measured. */
+export const peerjsServers = ["gateway", "peerjs"] as const;
 
 /** Relay with so many devices and messages in flight: rate, latency, and what both processes cost. */
 export function relay(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { answerFor, canAnswerOnBehalf } from "../../src/gateways/sip/answer-on-behalf.ts";
+import { answerFor, canAnswerOnBehalf } from "../../src/gateways/answer-on-behalf.ts";
 import { direction } from "../../src/wire/sdp/attributes.ts";
 import { addCandidates, stripCandidates, withDefaultCandidates } from "../../src/wire/sdp/candidates.ts";
 import { formatDescription, parseDescription } from "../../src/wire/sdp/description.ts";

@@ -260,8 +260,8 @@ export class SimPhone implements Flow {
     this.ask("INVITE", { uri: `sip:${to}@sim.test`, body: offer(), ...extra });
   }
 
-  /** Takes the dialog of the newest response to its INVITE, and acknowledges a 2xx. */
-  acknowledge(): void {
+  /** Takes the dialog of the newest response to its INVITE, and acknowledges a 2xx; `body`: with this answer. */
+  acknowledge(body = ""): void {
     const response = this.last("INVITE");
     if (response === undefined) throw new Error("nothing to acknowledge");
     this.dialog = {
@@ -272,7 +272,7 @@ export class SimPhone implements Flow {
         this.dialog?.target ??
         "sip:gone@gateway.invalid",
     };
-    this.ask("ACK", { sequence: response.cseq.sequence });
+    this.ask("ACK", { sequence: response.cseq.sequence, body });
   }
 
   get sdp(): string {

@@ -12,8 +12,8 @@ import type { ServerTransaction } from "./server-transaction.ts";
 import { minSe, tooSmall } from "./session-timer.ts";
 import { abilities, allow, ownContact, recvInfo, type SipContext } from "./sip-context.ts";
 
-/** The gateway can't make an offer in a 200 itself, and native devices that are called only answer offers. */
-export const delayedOffer: HeaderEntry = ["Warning", '399 switchboard "an INVITE must bring its offer"'];
+/** In mid-call nobody at the core side is asked for an offer. */
+const delayedOffer: HeaderEntry = ["Warning", '399 switchboard "a re-INVITE must bring its offer"'];
 
 /** Whom a phone talks to. */
 export interface OtherEnd {

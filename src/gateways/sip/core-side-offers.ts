@@ -1,6 +1,6 @@
 import type { Deadline } from "../../shared/deadlines.ts";
 import { parseDescription } from "../../wire/sdp/description.ts";
-import { AnswerOnBehalf } from "./answer-on-behalf.ts";
+import { AnswerOnBehalf } from "../answer-on-behalf.ts";
 import type { Flow } from "./flow.ts";
 import { MediaCall } from "./media-call.ts";
 
@@ -74,7 +74,7 @@ export abstract class CoreSideOffers extends MediaCall {
         this.coreSideOffer = undefined;
         this.coreSide.agree();
         if (offer.again === true) this.coreSideOffered(later);
-        else this.tell({ type: "answer", sdp: answer }, later);
+        else this.tell({ type: "answer", sdp: this.fromPhone(answer) }, later);
       },
       refused: (status, later) => this.#refused(status, later),
     });

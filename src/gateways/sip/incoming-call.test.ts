@@ -281,7 +281,7 @@ describe("a phone calls", () => {
     expect(alice.sdp).not.toContain("198.51.100.7");
   });
 
-  test("an INVITE that leaves the offer to us is 488 with a Warning, in a call as well, which goes on", () => {
+  test("a re-INVITE that leaves the offer to us is 488 with a Warning, and the call goes on", () => {
     const { world, alice, bob } = phoneCalls();
     const warning = () => alice.last("INVITE")?.headers.get("Warning");
     alice.acknowledge();
@@ -291,11 +291,67 @@ describe("a phone calls", () => {
     alice.ask("INVITE", { body: offer("near", "sendonly") });
     world.pass(0);
     expect(signals(bob).at(-1).description.sdp).toContain("a=sendonly");
-    const carol = world.phone("carol");
-    carol.register();
-    expect(carol.ask("INVITE", { uri: "sip:bob@sim.test" })?.status).toBe(488);
-    expect(carol.last("INVITE")?.headers.get("Warning")).toContain("must bring its offer");
-    expect(bob.pushes("incoming")).toHaveLength(1);
+  });
+
+  test("an INVITE without an offer gets the callee's in the 200, and answers in the ACK; without an answer there the call ends", () => {
+    for (const body of [answer(), ""]) {
+      const world = new SimSip();
+      const bob = world.sim.client("bob", "web").connect();
+      const carol = world.phone("carol");
+      carol.register();
+      carol.ask("INVITE", { uri: "sip:bob@sim.test" });
+      const { session, offer: offers, description } = bob.last("incoming");
+      expect([offers, description]).toEqual([true, undefined]);
+      const id = bob.lastId + 1;
+      bob.ask("accept", { session });
+      world.pass(0);
+      expect(bob.replyTo(id).ok).toMatchObject({ offer: true, generation: 2 });
+      const sdp = bare(offer("far"));
+      const at = { session, pair: 1, generation: 2 };
+      bob.ask("signal", {
+        ...at,
+        description: { type: "offer", sdp },
+        candidates: [candidate],
+        endOfCandidates: true,
+      });
+      world.pass(0);
+      expect(carol.statuses("INVITE")).toEqual([100, 200]);
+      expect(carol.sdp).toContain("a=setup:actpass");
+      expect(carol.sdp).toContain("198.51.100.7");
+      carol.acknowledge(body);
+      world.pass(0);
+      if (body === "") expect(bob.last("ended")).toMatchObject({ reason: "failed" });
+      else expect(signals(bob).at(-2).description).toMatchObject({ type: "answer" });
+    }
+  });
+
+  test("a device that only makes offers: the phone's sections are rejected, then a re-INVITE brings the offer under other names", () => {
+    const world = new SimSip();
+    const camera = world.sim.client("cam", "eye", { capabilities: { sdpRole: "offer-only" } }).connect();
+    const alice = world.phone("alice");
+    alice.register();
+    const second = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n";
+    alice.call("cam", { body: offer() + second });
+    const { session } = camera.last("incoming");
+    camera.ask("accept", { session, description: { type: "offer", sdp: bare(offer("far")) } });
+    const at = { session, pair: 1, generation: 2 };
+    camera.ask("signal", { ...at, candidates: [candidate], endOfCandidates: true });
+    world.pass(0);
+    expect(alice.statuses("INVITE")).toEqual([100, 200]);
+    expect(alice.sdp.match(/^m=\w+ 0 /gm)).toHaveLength(2);
+    expect(alice.request("INVITE")).toBeUndefined();
+    alice.acknowledge();
+    world.pass(0);
+    const reinvite = bodyText(alice.request("INVITE")!) ?? "";
+    expect(reinvite.match(/^m=\w+ \d+/gm)).toEqual(["m=audio 6000", "m=video 0"]);
+    expect(reinvite).toContain("a=mid:r0");
+    const own = answer("near").replace("a=mid:0", "a=mid:r0");
+    alice.respond(alice.request("INVITE"), 200, { body: own + second.replace("video 9", "video 0") });
+    world.pass(0);
+    const told = signals(camera).at(-1).description;
+    expect(told.type).toBe("answer");
+    expect(told.sdp).toContain("a=mid:0");
+    expect(told.sdp).not.toContain("m=video");
   });
 
   test("an offer that is never answered is refused after a while, and the next one is taken", () => {

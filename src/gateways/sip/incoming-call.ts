@@ -1,11 +1,12 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { ReplyOf } from "../../protocol/replies.ts";
+import type { RequestOf } from "../../protocol/requests.ts";
 import type { Capabilities, Description, MediaWanted } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
 import type { SessionDescription } from "../../wire/sdp/description.ts";
-import { Call, type CallKeeper, capabilitiesOf, delayedOffer, type OtherEnd } from "./call.ts";
+import { Call, type CallKeeper, capabilitiesOf, type OtherEnd } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
 import { Dialog } from "./dialog.ts";
 import type { Flow } from "./flow.ts";
@@ -13,6 +14,7 @@ import { type HeaderEntry, headerNumber, makeResponse, type SipRequest } from ".
 import { sessionDescription } from "./multipart.ts";
 import type { Phone } from "./phone.ts";
 import { type Refusal, refusalOf, refusalOfError } from "./reasons.ts";
+import { RejectedOffer } from "./rejected-offer.ts";
 import { acceptObjection, contentObjection } from "./sanity.ts";
 import type { ServerTransaction } from "./server-transaction.ts";
 import { minSe, tooSmall } from "./session-timer.ts";
@@ -31,9 +33,15 @@ export class IncomingCall extends Call {
   readonly #to: string;
   #peer: OtherEnd | undefined;
   #reliable: Reliable | undefined;
+  /** What the 200 says: the core side's answer, or its offer to a phone that has made none. */
   #coreSideAnswer: Description | undefined;
-  /** The answer is ready, but waits for a PRACK. */
-  #answerWaits = false;
+  /** The INVITE had no offer: the 200 has the core side's, and the ACK the phone's answer (RFC 3261 §13.2.1). */
+  #delayed = false;
+  #coreSideFirst = false;
+  /** The phone's offer, where the core side makes one of its own in its place. */
+  #rejected: RejectedOffer | undefined;
+  /** The description of the 200, which waits for a PRACK. */
+  #answerWaits: string | undefined;
   #rang: Deadline | undefined;
 
   constructor(
@@ -53,6 +61,18 @@ export class IncomingCall extends Call {
     return false;
   }
 
+  protected override get coreSideFirst(): boolean {
+    return this.#coreSideFirst;
+  }
+
+  protected override toPhone(sdp: string): string {
+    return this.#rejected?.toPhone(sdp) ?? sdp;
+  }
+
+  protected override fromPhone(sdp: string): string {
+    return this.#rejected?.fromPhone(sdp, this.coreSide.plain) ?? sdp;
+  }
+
   protected override get coreSideCapabilities(): Capabilities {
     return capabilitiesOf(this.agent, this.#peer);
   }
@@ -69,7 +89,7 @@ export class IncomingCall extends Call {
       contentObjection(request, [sdpType, "multipart/mixed"]) ?? acceptObjection(request, sdpType);
     if (tooSmall(request)) this.#refuseWith({ status: 422 }, now, [["Min-SE", String(minSe)]]);
     else if (wrong !== undefined) this.#refuseWith(wrong, now, wrong.headers);
-    else if (request.body.length === 0) this.#refuseWith({ status: 488 }, now, [delayedOffer]);
+    else if (request.body.length === 0) this.#startWithoutOffer(now);
     else {
       const text = sessionDescription(request);
       const offer = text === undefined ? undefined : this.stripped(text);
@@ -80,24 +100,41 @@ export class IncomingCall extends Call {
         this.phoneSide = offer.description;
         this.noteAbilities(request);
         this.phoneSideCandidates.add(offer.candidates, !this.trickles);
-        this.keeper.dialogOpened(this, this.dialog);
-        const seconds = headerNumber(request, "Expires");
-        const timeout = seconds === undefined ? undefined : Math.min(Math.max(seconds, 1), 600) * 1_000;
-        const fields = {
-          to: this.#to,
-          media: mediaOf(offer.description),
-          description: { type: "offer", sdp: offer.sdp },
-          ...(timeout === undefined ? {} : { timeout }),
-        } as const;
-        this.phone.ask("call", fields, now, (outcome, later) => {
-          if ("error" in outcome) this.#refuseWith(refusalOfError(outcome.error), later);
-          else {
-            this.session = (outcome.ok as ReplyOf<"call">).session;
-            this.phone.calls.set(this.session, this);
-          }
-        });
+        const media = mediaOf(offer.description);
+        this.#ring({ media, description: { type: "offer", sdp: offer.sdp } }, this.dialog, now);
       }
     }
+  }
+
+  #startWithoutOffer(now: number): void {
+    const { request } = this.#transaction;
+    this.dialog = Dialog.ofServer(request, this.tag);
+    if (this.dialog === undefined) {
+      this.#refuseWith({ status: 400 }, now);
+      return;
+    }
+    this.noteAbilities(request);
+    this.#delayed = true;
+    // What the phone has is not known: the callee offers what it likes.
+    this.#ring({ media: { audio: true }, offer: false }, this.dialog, now);
+  }
+
+  #ring(
+    offered: Pick<RequestOf<"call">, "media" | "description" | "offer">,
+    dialog: Dialog,
+    now: number,
+  ): void {
+    this.keeper.dialogOpened(this, dialog);
+    const seconds = headerNumber(this.#transaction.request, "Expires");
+    const timeout = seconds === undefined ? undefined : Math.min(Math.max(seconds, 1), 600) * 1_000;
+    const fields = { to: this.#to, ...offered, ...(timeout === undefined ? {} : { timeout }) };
+    this.phone.ask("call", fields, now, (outcome, later) => {
+      if ("error" in outcome) this.#refuseWith(refusalOfError(outcome.error), later);
+      else {
+        this.session = (outcome.ok as ReplyOf<"call">).session;
+        this.phone.calls.set(this.session, this);
+      }
+    });
   }
 
   /** The phone gave up (RFC 3261 §9.2). */
@@ -118,21 +155,28 @@ export class IncomingCall extends Call {
   }
 
   protected override pushed(push: PushBody, now: number): void {
-    if (push.type === "ringing") this.#ring(now);
+    if (push.type === "ringing") this.#alert(now);
     else if (push.type === "moved") this.#peer = push.peer;
     else if (push.type === "accepted") {
       this.#peer = push.peer;
       const { session, device, description } = push;
+      this.generation = push.generation;
+      this.#coreSideFirst = push.offer === false;
+      if (this.#coreSideFirst) {
+        this.coreSideIsPolite = false;
+        // They were of an offer that is void.
+        this.phoneSideCandidates.restart();
+      }
       this.phone.ask("confirm", { session, device }, now, (outcome, later) => {
         if (!("error" in outcome)) this.tellCandidates(later);
       });
       if (description === undefined) return;
       this.coreSide.describe(description);
-      this.firstDescribed("answer", now);
+      this.firstDescribed(description.type, now);
     }
   }
 
-  #ring(now: number): void {
+  #alert(now: number): void {
     if (this.#rang !== undefined || this.ended) return;
     const { request } = this.#transaction;
     if (request.headers.includes("Require", "100rel")) this.#ringReliably(now);
@@ -176,26 +220,65 @@ export class IncomingCall extends Call {
     waits.timer.cancel();
     this.#reliable = undefined;
     // After the 200 of the PRACK.
-    if (this.#answerWaits) this.agent.clock.after(0, now, (later) => this.#answer(later));
+    const sdp = this.#answerWaits;
+    if (sdp !== undefined)
+      this.agent.clock.after(0, now, (later) => {
+        this.#accept(sdp, later);
+        if (this.#rejected !== undefined && this.active) this.coreSideOffered(later);
+      });
     return true;
   }
 
-  /** The core side answered. The answer is sent when its candidates are there. */
+  /** The core side answered, or makes the offer. That is sent when its candidates are there. */
   protected override firstDescribed(type: "offer" | "answer", now: number): void {
-    if (type !== "answer") return;
+    const expected = this.#coreSideFirst ? "offer" : "answer";
+    if (type !== expected) return;
+    if (this.#coreSideFirst && !this.#delayed) {
+      this.#answerWithOffer(now);
+      return;
+    }
     this.#coreSideAnswer = this.coreSide.description;
     this.whenTellable(now, (later) => this.#answer(later));
   }
 
+  /** The core side's offer takes the place of the phone's, which is rejected first. */
+  #answerWithOffer(now: number): void {
+    if (this.phoneSide === undefined || this.#rejected !== undefined) return;
+    this.#rejected = new RejectedOffer(this.phoneSide);
+    this.#accept(this.#rejected.answer, now);
+    if (this.active) this.coreSideOffered(now);
+  }
+
   #answer(now: number): void {
     const sdp = this.coreSideDescription(this.#coreSideAnswer);
-    if (this.active || this.ended || sdp === undefined) return;
+    if (sdp !== undefined) this.#accept(sdp, now);
+  }
+
+  #accept(sdp: string, now: number): void {
+    if (this.active || this.ended) return;
     // RFC 3262 §3: no 2xx while a reliable provisional response is unacknowledged.
-    this.#answerWaits = this.#reliable !== undefined;
-    if (this.#answerWaits) return;
+    this.#answerWaits = this.#reliable === undefined ? undefined : sdp;
+    if (this.#answerWaits !== undefined) return;
     this.#rang?.cancel();
     this.active = true;
     this.accept(this.#transaction, sdp, now);
+  }
+
+  override acknowledged(request: SipRequest, now: number): void {
+    const awaited = this.#delayed && request.cseq.sequence === this.unacknowledged?.sequence;
+    super.acknowledged(request, now);
+    if (!awaited || this.ended) return;
+    this.#delayed = false;
+    const text = sessionDescription(request);
+    const answer = text === undefined ? undefined : this.stripped(text, { offer: this.coreSide.plain });
+    if (answer === undefined) {
+      this.hangUp("failed", "no answer in the ACK", now);
+      return;
+    }
+    this.coreSide.agree();
+    this.phoneSide = answer.description;
+    this.phoneSideCandidates.add(answer.candidates, !this.trickles);
+    this.tell({ type: "answer", sdp: answer.sdp }, now);
   }
 
   protected override refuse(reason: WireReason, now: number): void {

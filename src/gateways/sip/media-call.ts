@@ -99,7 +99,18 @@ export abstract class MediaCall extends CallDialog {
   /** A description of the core side for the phone, by default its last one, with the candidates so far. */
   protected coreSideDescription(description = this.coreSide.description): string | undefined {
     if (this.trickles) this.#info.described();
-    return this.coreSide.whole(description, !this.trickles || this.coreSide.complete);
+    const sdp = this.coreSide.whole(description, !this.trickles || this.coreSide.complete);
+    return sdp === undefined ? undefined : this.toPhone(sdp);
+  }
+
+  /** A description of the core side as the phone is told it. */
+  protected toPhone(sdp: string): string {
+    return sdp;
+  }
+
+  /** The phone's answer to the core side's offer, as the core side is told it. */
+  protected fromPhone(sdp: string): string {
+    return sdp;
   }
 
   /** Sends a phone with trickle ICE new candidates, once it is known to be in the dialog (RFC 8840 §4.3.1). */

@@ -4,7 +4,7 @@ import type { Deadline } from "../../shared/deadlines.ts";
 import type { Outcome } from "../../signaling/device.ts";
 import { formatDescription, parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import { type OfferChange, offerChange } from "../../wire/sdp/offer-change.ts";
-import { canAnswerOnBehalf, courseOf } from "./answer-on-behalf.ts";
+import { canAnswerOnBehalf, courseOf } from "../answer-on-behalf.ts";
 import { CoreSideOffers } from "./core-side-offers.ts";
 import { bodyText, type HeaderEntry } from "./message.ts";
 import { phoneDescription } from "./phone-description.ts";
@@ -45,6 +45,8 @@ export abstract class NegotiatedCall extends CoreSideOffers {
 
   /** The core side's first description came: the answer to the phone's offer, or the offer to ring the phone with. */
   protected abstract firstDescribed(type: "offer" | "answer", now: number): void;
+  /** True where the core side makes the first offer, to a phone that calls. */
+  protected abstract get coreSideFirst(): boolean;
   /** The capabilities of the core side, as far as this node knows them. */
   protected abstract get coreSideCapabilities(): Capabilities;
 
@@ -71,7 +73,7 @@ export abstract class NegotiatedCall extends CoreSideOffers {
       this.coreSide.describe(description);
       if (description.type === "answer") this.#coreSideAnswered(now);
       else if (this.active) this.coreSideOffered(now);
-      else if (this.ownsCallId) this.firstDescribed("offer", now);
+      else if (this.ownsCallId || this.coreSideFirst) this.firstDescribed("offer", now);
       // It has answered, and offers again before the phone has the answer.
       else this.coreSideOffer = { phase: "waiting" };
     }
@@ -162,7 +164,8 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     change: OfferChange,
     now: number,
   ): boolean {
-    const text = this.coreSide.whole();
+    const whole = this.coreSide.whole();
+    const text = whole === undefined ? undefined : this.toPhone(whole);
     const last = text === undefined ? undefined : parseDescription(text);
     // The core side does not know the sections that were rejected on its behalf.
     const known = last?.media.length === offer.media.length;

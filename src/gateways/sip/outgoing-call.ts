@@ -54,6 +54,11 @@ export class OutgoingCall extends Call {
     const { agent, phone } = this;
     const incoming = this.#incoming;
     const { offerTimeout } = agent.settings.limits;
+    if (incoming.offer) {
+      // The caller makes no offer either.
+      this.#unable(now);
+      return;
+    }
     this.#offerTimer = agent.clock.after(offerTimeout, now, (later) => this.#unable(later));
     if (incoming.description !== undefined) {
       this.coreSide.describe(incoming.description);
@@ -68,6 +73,10 @@ export class OutgoingCall extends Call {
 
   protected override get ownsCallId(): boolean {
     return true;
+  }
+
+  protected override get coreSideFirst(): boolean {
+    return false;
   }
 
   protected override get coreSideCapabilities(): Capabilities {

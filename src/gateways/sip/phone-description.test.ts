@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { formatDescription } from "../../wire/sdp/description.ts";
-import { answerFor } from "./answer-on-behalf.ts";
+import { answerFor } from "../answer-on-behalf.ts";
 import { phoneDescription } from "./phone-description.ts";
 
 const session = ["v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "t=0 0"];

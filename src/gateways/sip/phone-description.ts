@@ -1,6 +1,7 @@
 import { attribute, bundle, isRejected, mid } from "../../wire/sdp/attributes.ts";
 import { parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import { withRole } from "../../wire/sdp/local-answer.ts";
+import { roleAfter } from "../answer-on-behalf.ts";
 
 /** The offer that an answer of a phone is for, and the phone's description before that. */
 interface Answered {
@@ -40,15 +41,4 @@ function decided({ session, media }: SessionDescription, before?: SessionDescrip
   const settled = (lines: readonly string[]) =>
     attribute(lines, "setup") === "actpass" ? withRole({ lines }, role).lines : lines;
   return { session: settled(session), media: media.map(({ lines }) => ({ lines: settled(lines) })) };
-}
-
-/**
- * The DTLS role of a phone that answers: active, unless it was passive before, as the first offerer to a browser is (RFC 5763
- * §5).
- */
-export function roleAfter(before: SessionDescription | undefined): "active" | "passive" {
-  const said = [before?.session ?? [], ...(before?.media ?? []).map(({ lines }) => lines)]
-    .map((lines) => attribute(lines, "setup"))
-    .find((value) => value !== undefined);
-  return said === "actpass" || said === "passive" ? "passive" : "active";
 }

@@ -395,3 +395,37 @@ describe("links that come and go", () => {
     expect(alice.last("ended").reason).toBe("hangup");
   });
 });
+
+test("a device that only makes offers sends its own by signal, although a caller that was asked has sent none", () => {
+  const sim = new SimCore();
+  sim.core.gateway({ name: "phones", asksOffers: true });
+  const camera = sim.client("cam", "eye", { capabilities: { sdpRole: "offer-only" } }).connect();
+  const alice = sim.client("alice", "web", { token: 'alice?{"call":["*"]}' }).connect();
+  const { session } = alice.ask("call", { to: "cam" }).ok;
+  sim.pass(0);
+  // It may not watch, and is asked whatever there is.
+  expect(alice.last("offer_wanted")).toBeDefined();
+  camera.ask("accept", { session });
+  const at = { session, pair: 1, generation: 2 };
+  camera.ask("signal", { ...at, description: { type: "offer", sdp: "v=0" } });
+  expect(alice.last("accepted")).toMatchObject({ offer: false, generation: 2 });
+  expect(alice.last("signal")).toMatchObject({ generation: 2, description: { type: "offer" } });
+  // The one that it was asked for comes too late.
+  const late = alice.ask("signal", {
+    session,
+    pair: 1,
+    generation: 1,
+    description: { type: "offer", sdp: "v=0" },
+  });
+  expect(late.error.code).toBe("stale_generation");
+  alice.ask("confirm", { session, device: "eye" });
+  alice.ask("signal", { ...at, description: { type: "answer", sdp: "v=0" } });
+  expect(camera.last("signal")).toMatchObject({ generation: 2, description: { type: "answer" } });
+});
+
+test("call with offer: false goes without a description", () => {
+  const sim = new SimCore();
+  const alice = sim.client("alice", "web").connect();
+  const description = { type: "offer", sdp: "v=0" };
+  expect(alice.ask("call", { to: "bob", offer: false, description }).error.code).toBe("bad_request");
+});

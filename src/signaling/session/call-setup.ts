@@ -43,6 +43,8 @@ export class CallSetup {
     const only = address.kind === "device" ? address.device : undefined;
     if (address.user === device.user && only === device.id)
       return failed("bad_request", "to: a device can't call itself");
+    if (request.offer === false && request.description !== undefined)
+      return failed("bad_request", "offer: false goes without a description");
     const refusal = this.#gate.malformed(request);
     if (refusal !== undefined) return refusal;
     const { key } = request;
@@ -82,6 +84,7 @@ export class CallSetup {
       media: request.media,
       description: request.description,
       data: request.data,
+      ...(request.offer === false || device.capabilities.sdpRole === "answer-only" ? { offers: false } : {}),
       ...(crowded === undefined ? {} : { muted: true }),
     };
     const session = new Session(this.#sessions, this.#sessions.newId(), device, callRequest, now);

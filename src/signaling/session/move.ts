@@ -227,9 +227,10 @@ export function startMove(
   if (before !== undefined) return failed("wrong_state", "the call is already moving");
   const peer = leg === caller ? callee : caller;
   const to = target === device ? leg : session.addLeg(leg.side, target);
-  // The end that stays offers, unless it is one that answers offers only; the one that comes does so then.
+  // The end that stays offers, unless it is one that answers offers only or the other one can't answer; the one that comes does so then.
   const answersOnly = peer.device?.capabilities.needsOffer === true;
-  const pair = answersOnly ? pairs.open(to, peer) : pairs.open(peer, to);
+  const offersOnly = target.capabilities.sdpRole === "offer-only";
+  const pair = answersOnly || offersOnly ? pairs.open(to, peer) : pairs.open(peer, to);
   const plan = { from: leg, to, peer, pair, reply };
   session.move = new Move(session, host, plan, now);
   session.move.start(now);

@@ -35,15 +35,15 @@ export class Pair {
   readonly number: number;
   readonly session: string;
   readonly #limits: Limits;
-  readonly offerer: Leg;
+  offerer: Leg;
   answerer: Leg | undefined;
   generation = 1;
   open = false;
   /** An offer was answered: there is something to go back to when a later one is refused. */
   established = false;
   readonly connected = new Set<Leg>();
-  readonly #fromOfferer = untouched();
-  readonly #fromAnswerer = untouched();
+  #fromOfferer = untouched();
+  #fromAnswerer = untouched();
 
   constructor(number: number, session: string, offerer: Leg, answerer: Leg | undefined, limits: Limits) {
     this.number = number;
@@ -191,6 +191,15 @@ export class Pair {
       flow.heldEnd = false;
       flow.offered = false;
     }
+  }
+
+  /** That end, which has answered, makes the first offer. What the other one has sent so far is void: it was of the last generation. */
+  invert(offerer: Leg): void {
+    this.answerer = this.offerer;
+    this.offerer = offerer;
+    this.generation += 1;
+    this.#fromOfferer = untouched();
+    this.#fromAnswerer = untouched();
   }
 
   snapshot(): PairSnapshot {

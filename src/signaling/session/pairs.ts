@@ -24,6 +24,12 @@ export class Pairs {
     this.current = new Pair(1, session, caller, undefined, limits);
   }
 
+  /** The callee makes the first offer of the first pair. */
+  invert(callee: Leg): void {
+    this.current.invert(callee);
+    this.generations += 1;
+  }
+
   /** Opens the next pair, between the end that stays, which offers, and the one that comes. */
   open(offerer: Leg, answerer: Leg): Pair {
     this.count += 1;

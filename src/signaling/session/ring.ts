@@ -16,6 +16,8 @@ export interface CallRequest {
   readonly media: MediaWanted | undefined;
   readonly description: RequestOf<"call">["description"];
   readonly data: unknown;
+  /** False: the caller makes no offer; the device that answers does. */
+  readonly offers?: boolean;
   /** Rings nobody: the callee has as many rings as it may, and the caller may not know that. */
   readonly muted?: boolean;
 }
@@ -106,9 +108,14 @@ export class Ring {
     this.#unreachable = undefined;
     if (this.rung.length < maxRung) this.rung.push(device.id);
     if (!rings) leg.deliver(this.#incoming(leg, now), now);
-    if (device.capabilities.needsOffer !== true) return;
+    if (device.capabilities.needsOffer !== true || this.calleeOffers(device)) return;
     if (this.#offer === undefined) this.wantOffer(now);
     else this.tellOffer(leg, now);
+  }
+
+  /** True where that device makes the first offer: the caller makes none, or the device can't answer one. */
+  calleeOffers(device: Device): boolean {
+    return this.callRequest.offers === false || device.capabilities.sdpRole === "offer-only";
   }
 
   /** The caller was asked for its offer, and has not sent it. */
@@ -118,7 +125,7 @@ export class Ring {
 
   /** Asks the caller for the offer, once, unless it came with the call. */
   wantOffer(now: number): void {
-    if (this.#offer !== undefined || this.#asked) return;
+    if (this.#offer !== undefined || this.#asked || this.callRequest.offers === false) return;
     this.#asked = true;
     this.tellWanted(now);
   }
@@ -135,7 +142,7 @@ export class Ring {
     this.#offer = offer;
     this.#notes = media;
     for (const [device, leg] of this.#legs)
-      if (device.capabilities.needsOffer === true) this.tellOffer(leg, now);
+      if (device.capabilities.needsOffer === true && !this.calleeOffers(device)) this.tellOffer(leg, now);
   }
 
   tellOffer(leg: Leg, now: number): void {
@@ -236,6 +243,7 @@ export class Ring {
 
   #incoming(leg: Leg, now: number): PushBody {
     const { to, media, data } = this.callRequest;
+    const offer = leg.device !== undefined && this.calleeOffers(leg.device);
     const push: PushBody = {
       type: "incoming",
       session: this.#host.session,
@@ -246,10 +254,10 @@ export class Ring {
       expires: Math.max(0, (this.#end?.at ?? now) - now),
       pair: 1,
       generation: 1,
-      offer: false,
+      offer,
     };
     if (media !== undefined) push.media = media;
-    if (this.callRequest.description !== undefined && this.#offer !== undefined) {
+    if (this.callRequest.description !== undefined && this.#offer !== undefined && !offer) {
       push.description = this.#offer;
       leg.offered = true;
     }

@@ -5,16 +5,18 @@ import type { Session } from "./session.ts";
 
 /** What the caller hears of the device that answered. */
 export function acceptedPush(session: Session, leg: Leg, description?: Description): PushBody {
-  const { number: pair, generation } = session.pairs.current;
-  const push = {
+  const { number: pair, generation, offerer } = session.pairs.current;
+  const push: PushBody = {
     type: "accepted",
     session: session.id,
     device: leg.deviceId,
     peer: leg.info,
     pair,
     generation,
-  } as const;
-  return description === undefined ? push : { ...push, description };
+  };
+  if (description !== undefined) push.description = description;
+  if (offerer === leg) push.offer = false;
+  return push;
 }
 
 /** How a session has ended beside its reason: who ended it, which end knows already, and what is said of it. */

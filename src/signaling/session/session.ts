@@ -195,12 +195,13 @@ export class Session {
     const { description } = request;
     if (request.refused !== undefined) return this.#acceptRefused(leg, request, now);
     const pair = this.pairs.current;
-    pair.answerer = leg;
+    const offers = this.ring.calleeOffers(device);
+    if (description !== undefined && (description.type === "offer") !== offers)
+      return failed("wrong_state", offers ? "this device makes the offer" : "the caller makes the offer");
     const refusal = description === undefined ? undefined : pair.refusal(leg, description);
-    if (refusal !== undefined) {
-      pair.answerer = undefined;
-      return { error: refusal };
-    }
+    if (refusal !== undefined) return { error: refusal };
+    if (offers) this.pairs.invert(leg);
+    else pair.answerer = leg;
     if (description !== undefined) pair.described(leg, description);
     this.ring.remove(device);
     this.ring.pause();
@@ -229,10 +230,11 @@ export class Session {
     this.confirmEnd?.cancel();
     this.phase = { name: "active", callee: winner };
     this.tellWon(winner, state.reply, now);
-    this.ring.tellOffer(winner, now);
+    const inverted = this.pairs.current.offerer === winner;
+    if (!inverted) this.ring.tellOffer(winner, now);
     this.ring.stop("answered_elsewhere", { device: winner.deviceId }, now);
     this.pairs.current.opens(now);
-    if (this.offerLost)
+    if (this.offerLost && !inverted)
       leg.deliver({ type: "resync", session: this.id, ...this.pairs.current.position }, now);
     this.offerLost = false;
     const after = (this.times.accepted ?? now) - this.times.started;
@@ -294,8 +296,8 @@ export class Session {
   signal(leg: Leg, request: RequestOf<"signal">, now: number): Outcome {
     const { name } = this.phase;
     const { description } = request;
-    const early =
-      leg === this.caller && this.ring.awaitsOffer && (name === "ringing" || name === "answering");
+    const rings = name === "ringing" || name === "answering";
+    const early = rings && this.ring.awaitsOffer && leg === this.caller && leg === this.pairs.current.offerer;
     if (description !== undefined && early) return this.pairs.earlyOffer(leg, request, this.ring, now);
     if (name === "ringing" && (leg.side === "callee" || description !== undefined))
       return failed("wrong_state", "a description is sent with the call, or after the accept");
@@ -346,10 +348,15 @@ export class Session {
       pair.connected.add(leg);
       this.times.connected ??= now;
       this.move?.progressed(now);
-    } else if (stats.state === "failed" && pair === this.pairs.current) {
+    } else if ((stats.state === "failed" || stats.state === "closed") && pair === this.pairs.current) {
       pair.connected.delete(leg);
+      const other = pair.other(leg);
+      // The end of its media is all that a device says which says no hang-up.
+      const silent = other?.device?.capabilities.hangup === false;
+      if (silent && stats.state === "closed") this.end("hangup", now, { by: other });
       // Media and signaling of the other end are both gone: nobody is left to wait for.
-      if (pair.other(leg)?.device === undefined) this.end("lost", now);
+      else if (silent || (other?.device === undefined && stats.state === "failed"))
+        this.end("lost", now, silent ? { by: other } : {});
     }
     return done;
   }
@@ -443,7 +450,9 @@ export class Session {
       this.tellRecovered(winner, now);
       return;
     }
-    const ok = { session: this.id, ...this.pairs.current.position, ticket: this.ticket(winner, now) };
+    const { current } = this.pairs;
+    const offers = current.offerer === winner ? { offer: true } : {};
+    const ok = { session: this.id, ...current.position, ticket: this.ticket(winner, now), ...offers };
     pending.device.link.reply(pending.id, { ok }, now);
   }
 

@@ -91,6 +91,38 @@ export const callChecks: readonly Check[] = [
     },
   },
   {
+    rule: "S27",
+    title:
+      "a device that only makes offers is asked for one, and so is any callee of a caller that makes none",
+    async run(t) {
+      for (const [capabilities, more] of [
+        [{ sdpRole: "offer-only" }, { description: { type: "offer", sdp: sdp("void") } }],
+        [{}, { offer: false }],
+      ] as const) {
+        const bob = t.user("bob");
+        const callee = await t.connect(bob, "camera", { capabilities });
+        const caller = await t.connect(t.user("alice"), "web");
+        const { session } = await caller.ok("call", { to: bob, ...more });
+        const incoming = await callee.push("incoming", { session });
+        assert.deepEqual([incoming.offer, incoming.description], [true, undefined]);
+        const description = { type: "offer", sdp: sdp("offer") };
+        const accept = callee.fire("accept", { session, description });
+        const accepted = await caller.push("accepted", { session });
+        assert.deepEqual(
+          [accepted.offer, accepted.generation, accepted.description],
+          [false, 2, description],
+        );
+        await caller.ok("confirm", { session, device: "camera" });
+        const { ok } = await callee.reply(accept);
+        assert.deepEqual([ok?.offer, ok?.generation], [true, 2]);
+        const answered = { type: "answer", sdp: sdp("answer") };
+        caller.fire("signal", { session, pair: 1, generation: 2, description: answered });
+        assert.deepEqual((await callee.push("signal", { session })).description, answered);
+        await caller.ok("hangup", { session });
+      }
+    },
+  },
+  {
     rule: "S4",
     title: "a device that comes online while its user is ringing is rung, with the ring's age",
     async run(t) {

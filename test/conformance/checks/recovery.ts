@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Check } from "../check.ts";
 import { resumeOf } from "../check.ts";
-import { establish, ring, sdp } from "./call-setup.ts";
+import { answer, establish, ring, sdp } from "./call-setup.ts";
 
 const description = { type: "offer", sdp: sdp("recovered") };
 
@@ -62,6 +62,26 @@ export const recoveryChecks: readonly Check[] = [
       await callee.drop();
       const within = t.limits.resumeWindow + t.limits.detachedTimeout + 5_000;
       await caller.push("ended", { session, reason: "lost" }, within);
+    },
+  },
+  {
+    rule: "S28",
+    title: "a device that says no hang-up ends the session with its media",
+    async run(t) {
+      for (const [state, reason] of [
+        ["closed", "hangup"],
+        ["failed", "lost"],
+      ] as const) {
+        const bob = t.user("bob");
+        const callee = await t.connect(bob, "silent", { capabilities: { hangup: false } });
+        const caller = await t.connect(t.user("alice"), "web");
+        const { session } = await caller.ok("call", { to: bob });
+        await callee.push("incoming", { session });
+        await answer(caller, callee, session, "silent");
+        caller.fire("report", { session, stats: { pair: 1, state } });
+        await caller.push("ended", { session, reason });
+        await callee.push("ended", { session, reason });
+      }
     },
   },
   {

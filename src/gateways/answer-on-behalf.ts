@@ -1,9 +1,8 @@
-import type { Capabilities } from "../../protocol/values.ts";
-import { isRejected, mediaLine, mid } from "../../wire/sdp/attributes.ts";
-import { formatDescription, type SessionDescription } from "../../wire/sdp/description.ts";
-import { holdAnswer, turnedDown } from "../../wire/sdp/local-answer.ts";
-import type { OfferChange } from "../../wire/sdp/offer-change.ts";
-import { roleAfter } from "./phone-description.ts";
+import type { Capabilities } from "../protocol/values.ts";
+import { attribute, isRejected, mediaLine, mid } from "../wire/sdp/attributes.ts";
+import { formatDescription, type SessionDescription } from "../wire/sdp/description.ts";
+import { holdAnswer, turnedDown } from "../wire/sdp/local-answer.ts";
+import type { OfferChange } from "../wire/sdp/offer-change.ts";
 
 /** What to do with an offer to the core side: ask it; answer on its behalf; or refuse the offer (488), with the call unchanged. */
 export type Course = "ask" | "answer" | "refuse";
@@ -80,4 +79,15 @@ function versionOf({ session }: SessionDescription): number {
   const origin = session.find((line) => line.startsWith("o="));
   const version = Number(origin?.split(" ")[2]);
   return Number.isSafeInteger(version) ? version : 1;
+}
+
+/**
+ * The DTLS role of an end that answers: active, unless it was passive before, as the first offerer to a browser is (RFC 5763
+ * §5).
+ */
+export function roleAfter(before: SessionDescription | undefined): "active" | "passive" {
+  const said = [before?.session ?? [], ...(before?.media ?? []).map(({ lines }) => lines)]
+    .map((lines) => attribute(lines, "setup"))
+    .find((value) => value !== undefined);
+  return said === "actpass" || said === "passive" ? "passive" : "active";
 }

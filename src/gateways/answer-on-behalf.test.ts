@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import type { SimClient } from "../../../test/support/sim-core.ts";
-import { answer, bare, offer, SimSip } from "../../../test/support/sim-phone.ts";
-import type { Capabilities } from "../../protocol/values.ts";
-import { parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
+import type { SimClient } from "../../test/support/sim-core.ts";
+import { answer, bare, offer, SimSip } from "../../test/support/sim-phone.ts";
+import type { Capabilities } from "../protocol/values.ts";
+import { parseDescription, type SessionDescription } from "../wire/sdp/description.ts";
 import { answerFor, canAnswerOnBehalf, courseOf } from "./answer-on-behalf.ts";
 
 const parsed = (text: string): SessionDescription => parseDescription(text)!;

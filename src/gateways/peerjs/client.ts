@@ -1,0 +1,229 @@
+import type { CloseName } from "../../protocol/close-codes.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
+import type { Request, RequestOf, RequestType } from "../../protocol/requests.ts";
+import type { Candidate, Capabilities } from "../../protocol/values.ts";
+import type { Deadline } from "../../shared/deadlines.ts";
+import type { Device, DeviceLink, Outcome } from "../../signaling/device.ts";
+import { frameText } from "./frames.ts";
+import type { Flow, PeerjsContext } from "./peerjs-context.ts";
+
+/**
+ * What may be asked of a PeerJS client: it rings with an offer, and never takes a second one. It says nothing when it closes a
+ * connection, for that it tells its peer alone.
+ */
+export const clientCapabilities: Capabilities = {
+  needsOffer: true,
+  renegotiation: "none",
+  iceRestart: false,
+  reports: false,
+  hangup: false,
+  refusals: true,
+};
+
+/** The device of a client whose credential names none. */
+export const onlyDevice = "peerjs";
+
+/** A connection of the client. */
+export interface ClientConnection {
+  /** How the client names the other end, in `dst` and `src`. */
+  readonly remote: string;
+  /** The `connectionId`. */
+  readonly id: string;
+  /** Empty before the core has taken the call. */
+  readonly session: string;
+  readonly active: boolean;
+  /** True when no device can tell the server that the connection has ended. */
+  readonly unwatched: boolean;
+  push(push: PushBody, now: number): void;
+  /** The client sent its answer, or a candidate. */
+  answer(sdp: string, now: number): void;
+  candidate(candidate: Candidate, now: number): void;
+  /** The client leaves its peer, or the server for good. */
+  hangUp(now: number): void;
+  /** Ends the session, and lets the connection itself go on: nobody is told to close it. */
+  release(now: number): void;
+}
+
+/** What a client tells the gateway. */
+export interface ClientKeeper {
+  /** The core pushed something of a session. */
+  pushed(client: PeerClient, push: PushBody, now: number): void;
+  /** The server ended the client's link. */
+  shut(client: PeerClient, now: number): void;
+}
+
+type Asked<T extends RequestType> = Omit<RequestOf<T>, "id" | "type">;
+
+/** A client that is signed in: the core's link to it. It outlives its sockets: while it has none, its connections go on. */
+export class PeerClient implements DeviceLink {
+  readonly id: string;
+  /** The id of the client in PeerJS too. */
+  readonly user: string;
+  /** Who may take its place. */
+  readonly owner: string;
+  state: "live" | "suspended" | "closed" = "live";
+  /** When it was heard last. Unix ms */
+  heardAt: number;
+  /** When its token ends, how long it may be silent, how long it may be away. */
+  expiry: Deadline | undefined;
+  silence: Deadline | undefined;
+  grace: Deadline | undefined;
+  /** By session, the oldest first. */
+  readonly sessions = new Map<string, ClientConnection>();
+  readonly #context: PeerjsContext;
+  readonly #keeper: ClientKeeper;
+  /** By the name of the other end and the id of the connection. */
+  readonly #connections = new Map<string, ClientConnection>();
+  #flow: Flow | undefined;
+  #device: Device | undefined;
+  #asked = 0;
+  #waiting: Map<number, (outcome: Outcome, now: number) => void> | undefined;
+  /** Work for after the core's turn. */
+  #later: ((now: number) => void)[] | undefined;
+  /** What could not be sent, while there is no socket. */
+  #kept: string[] | undefined;
+
+  constructor(
+    context: PeerjsContext,
+    keeper: ClientKeeper,
+    { user, owner }: { readonly user: string; readonly owner: string },
+    now: number,
+  ) {
+    this.id = `pj_${context.core.ports.random(9)}`;
+    this.user = user;
+    this.owner = owner;
+    this.heardAt = now;
+    this.#context = context;
+    this.#keeper = keeper;
+  }
+
+  /** The core's device; undefined before it is attached. */
+  get device(): Device | undefined {
+    return this.#device;
+  }
+
+  attached(device: Device): void {
+    this.#device = device;
+  }
+
+  get flow(): Flow | undefined {
+    return this.#flow;
+  }
+
+  /** The client has this socket from now on, or none. What waited is sent. */
+  use(flow: Flow | undefined): void {
+    this.#flow = flow;
+    if (flow === undefined) return;
+    const kept = this.#kept ?? [];
+    this.#kept = undefined;
+    for (const text of kept) flow.send(text);
+  }
+
+  /** Sends a message of the peer `src`; without a socket it is kept for a while. */
+  send(type: Parameters<typeof frameText>[0], src: string, payload?: object): void {
+    const text = frameText(type, src, this.user, payload);
+    if (this.#flow !== undefined) {
+      this.#flow.send(text);
+      return;
+    }
+    this.#kept ??= [];
+    if (this.#kept.length < this.#context.settings.limits.keptMessages) this.#kept.push(text);
+  }
+
+  // Connections
+
+  get connections(): Iterable<ClientConnection> {
+    return this.#connections.values();
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  connection(remote: string, id: string): ClientConnection | undefined {
+    return this.#connections.get(keyOf(remote, id));
+  }
+
+  add(connection: ClientConnection): void {
+    this.#connections.set(keyOf(connection.remote, connection.id), connection);
+  }
+
+  /** The connection is over. False when it was so before. */
+  remove(connection: ClientConnection): boolean {
+    this.sessions.delete(connection.session);
+    return this.#connections.delete(keyOf(connection.remote, connection.id));
+  }
+
+  /** True when the client has a connection with that peer. */
+  knows(remote: string): boolean {
+    for (const one of this.#connections.values()) if (one.remote === remote) return true;
+    return false;
+  }
+
+  // The core
+
+  /** Asks the core. `done` gets the outcome, now or later. */
+  ask<T extends RequestType>(
+    type: T,
+    fields: Asked<T>,
+    now: number,
+    done?: (outcome: Outcome, now: number) => void,
+  ): void {
+    if (this.#device === undefined || this.state === "closed") return;
+    this.#asked += 1;
+    const id = this.#asked;
+    if (done !== undefined) {
+      this.#waiting ??= new Map();
+      this.#waiting.set(id, done);
+    }
+    const request = { ...fields, id, type } as unknown as Request;
+    const outcome = this.#context.core.perform(this.#device, request, now);
+    if (outcome === undefined || done === undefined) return;
+    this.#waiting?.delete(id);
+    done(outcome, now);
+  }
+
+  deliver(push: PushBody, now: number): void {
+    // Candidates are nearly all there is, and nothing is asked of the core because of them.
+    const plain = push.type === "signal" && push.description === undefined && this.#later === undefined;
+    if (plain) this.#keeper.pushed(this, push, now);
+    else this.#afterwards(now, (later) => this.#keeper.pushed(this, push, later));
+  }
+
+  reply(id: number, outcome: Outcome, now: number): void {
+    this.#afterwards(now, (later) => {
+      const done = this.#waiting?.get(id);
+      this.#waiting?.delete(id);
+      done?.(outcome, later);
+    });
+  }
+
+  close(_why: CloseName, now: number): void {
+    if (this.state === "closed") return;
+    this.state = "closed";
+    this.#context.after(0, now, (later) => this.#keeper.shut(this, later));
+  }
+
+  /** Does something after the core's current work, in the middle of which it delivers. All is done in its order. */
+  #afterwards(now: number, what: (now: number) => void): void {
+    if (this.state === "closed") return;
+    if (this.#later !== undefined) {
+      this.#later.push(what);
+      return;
+    }
+    const work = [what];
+    this.#later = work;
+    this.#context.after(0, now, (later) => {
+      try {
+        // What is delivered meanwhile waits for its turn behind these.
+        for (const one of work) one(later);
+      } finally {
+        this.#later = undefined;
+      }
+    });
+  }
+}
+
+function keyOf(remote: string, id: string): string {
+  return `${remote} ${id}`;
+}

@@ -1,0 +1,116 @@
+import type { SocketRoute } from "../../net/http-server.ts";
+import type { GatewayPort } from "../../signaling/gateway-port.ts";
+import { FlowRates } from "../../transports/flow-meter.ts";
+import type { EntryGuard } from "../../transports/transport-guard.ts";
+import type { GatewayNumbers } from "../gateway-metrics.ts";
+import { PeerjsAgent } from "./agent.ts";
+import type { Flow, PeerjsContext } from "./peerjs-context.ts";
+import type { PeerjsSettings } from "./settings.ts";
+import { answerHttp, type HttpShell } from "./shell/http.ts";
+import { type GatewayShell, socketRoutes } from "./shell/socket-flow.ts";
+import type { Credentials, SignInPorts } from "./sign-in.ts";
+
+export interface PeerjsGatewayOptions extends SignInPorts {
+  readonly core: GatewayPort;
+  readonly settings: PeerjsSettings;
+  /** Unix time in ms. */
+  now(): number;
+  /** A new random UUID. */
+  uuid(): string;
+}
+
+/**
+ * The PeerJS gateway: it joins sockets and HTTP requests to the pure agent, and that to the core. A fault of ours in the handling of one
+ * message costs that message and nobody else.
+ */
+export class PeerjsGateway implements GatewayShell, HttpShell {
+  /** The bounds of each connection. */
+  readonly rates: FlowRates;
+  readonly #options: PeerjsGatewayOptions;
+  readonly #agent: PeerjsAgent;
+
+  constructor(options: PeerjsGatewayOptions) {
+    const { core, settings } = options;
+    this.#options = options;
+    this.rates = new FlowRates(settings.limits, () => this.#agent.traffic.count("limited"));
+    const context: PeerjsContext = {
+      core,
+      settings,
+      after: (ms, from, due) =>
+        core.deadlines.add(from + ms, (later) => this.#guarded("timer", () => due(later))),
+    };
+    this.#agent = new PeerjsAgent(context, options);
+  }
+
+  get numbers(): GatewayNumbers {
+    const { clients, connections, traffic } = this.#agent;
+    return {
+      devices: clients.size,
+      calls: connections,
+      connections: traffic.size,
+      messages: traffic.messages,
+    };
+  }
+
+  /** Where WebSocket clients connect. */
+  routes(guard: EntryGuard): SocketRoute[] {
+    return socketRoutes(this, guard);
+  }
+
+  /** Answers the HTTP requests of clients; undefined for every other one. */
+  fetch(guard: EntryGuard, request: Request): Response | undefined {
+    return answerHttp(this, guard, request);
+  }
+
+  /** Ends every connection. */
+  stop(): void {
+    for (const flow of [...this.#agent.traffic.connections]) flow.close("shutdown");
+  }
+
+  // For the shells
+
+  get full(): boolean {
+    return this.#agent.traffic.full;
+  }
+
+  newId(key: string): string {
+    const { settings, uuid } = this.#options;
+    return settings.guestKeys.includes(key) ? settings.guestPrefix + uuid() : uuid();
+  }
+
+  get ids(): readonly string[] | undefined {
+    if (!this.#options.settings.discovery) return undefined;
+    return [...new Set(Array.from(this.#agent.clients.all, ({ user }) => user))];
+  }
+
+  opened(flow: Flow, credentials: Credentials): void {
+    const now = this.#options.now();
+    this.#guarded("open", () => this.#agent.opened(flow, credentials, now));
+    this.#options.core.settle(now);
+  }
+
+  closed(flow: Flow): void {
+    if (!this.#agent.traffic.has(flow)) return;
+    const now = this.#options.now();
+    this.#guarded("close", () => this.#agent.closed(flow, now));
+    this.#options.core.settle(now);
+  }
+
+  sent(): void {
+    this.#agent.traffic.count("sent");
+  }
+
+  received(text: string, flow: Flow): void {
+    const now = this.#options.now();
+    this.#guarded("message", () => this.#agent.received(text, flow, now));
+    this.#options.core.settle(now);
+  }
+
+  #guarded(where: string, what: () => void): void {
+    try {
+      what();
+    } catch (error) {
+      this.#options.core.ports.emit({ type: "fault", where: `peerjs ${where}`, error });
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import type { Deadline } from "../../shared/deadlines.ts";
+import type { GatewayPort } from "../../signaling/gateway-port.ts";
+import type { PeerjsSettings } from "./settings.ts";
+
+/** A socket of a client, for the pure parts. */
+export interface Flow {
+  /** The client's address. */
+  readonly address: string;
+  readonly open: boolean;
+  /** Sends one message. Does nothing once the flow is closed. */
+  send(text: string): void;
+  close(reason: string): void;
+}
+
+/** What every part of the gateway needs. */
+export interface PeerjsContext {
+  readonly core: GatewayPort;
+  readonly settings: PeerjsSettings;
+  /** Calls `due` once, this many ms after `now`. */
+  after(ms: number, now: number, due: (now: number) => void): Deadline;
+}
