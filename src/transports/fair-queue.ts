@@ -19,8 +19,11 @@ interface Most {
 
 /** What stands behind a {@link Backlog}: a connection. */
 export interface Worker<Message> {
-  /** `came`: when the message came, in the time of {@link Backlog.take}; rates are of that, and not of when it is acted on. */
-  perform(message: Message, came: number): void;
+  /**
+   * `came`: when the message came, in the time of {@link Backlog.take}; rates are of that, and not of when it is acted on. `waited`: that was
+   * in an earlier turn.
+   */
+  perform(message: Message, came: number, waited: boolean): void;
   /** More waits than may: close it. */
   flooded(): void;
   /** `perform` threw: close it. */
@@ -135,7 +138,7 @@ export class Backlog<Message> {
       const after = this.#queue.rate.take(this.#fullAt, now, cost);
       if (after !== undefined) {
         this.#fullAt = after;
-        this.#worker.perform(message, now);
+        this.#worker.perform(message, now, false);
         return;
       }
       this.#waiting = [];
@@ -162,7 +165,7 @@ export class Backlog<Message> {
     if (this.#waiting?.length === 0) this.#waiting = undefined;
     this.#bytes -= next.cost;
     this.#queue.changed(this, -next.cost);
-    this.#worker.perform(next.message, next.came);
+    this.#worker.perform(next.message, next.came, true);
   }
 
   flooded(): void {
