@@ -135,9 +135,9 @@ export class Backlog<Message> {
     return this.#bytes;
   }
 
-  /** Performs the message of that size now, or when its turn comes. */
-  take(message: Message, size: number, now: number): void {
-    const cost = size + messageCost;
+  /** Performs the message of that size now, or when its turn comes. `beside`: what it costs beside its bytes, in bytes. */
+  take(message: Message, size: number, now: number, beside: number = messageCost): void {
+    const cost = size + beside;
     if (this.#waiting === undefined) {
       const { turn } = this.#queue;
       const before = this.#turn === turn ? this.#direct : 0;
