@@ -4,7 +4,7 @@ const messageCost = 1_024;
  * What a connection may have done as it comes, in bytes. The rest waits for the next turn of the event loop, which allows as much again. Time
  * allows nothing: messages that take long would earn it while they are acted on.
  */
-const mostDirect = 8_192;
+const mostDirect = 12_288;
 /** How long each turn of the event loop works on what waits. ms */
 const slice = 1;
 /**

@@ -6,7 +6,7 @@ import { Backlog, type FairQueue } from "./fair-queue.ts";
 /** Addresses whose requests are remembered. */
 const rememberedAddresses = 10_000;
 /**
- * What a request costs in the queue: so little that a client on Bun may send 32 without waiting for an answer. Bun closes a connection that
+ * What a request costs in the queue: so little that a client on Bun may send 48 without waiting for an answer. Bun closes a connection that
  * sends one more while another waits.
  */
 const requestCost = 256;
