@@ -67,14 +67,14 @@ export class NameGuard {
 
   #yieldsTo(message: Msg): boolean {
     const { boot } = this.#options;
-    let other: Partial<Answer>;
+    let other: Partial<Answer> | null;
     try {
-      other = message.json<Partial<Answer>>();
+      other = message.json<Partial<Answer> | null>();
     } catch {
       return false;
     }
     // A former connection of this process may still answer.
-    if (typeof other.boot !== "string" || other.boot === boot) return false;
+    if (typeof other?.boot !== "string" || other.boot === boot) return false;
     return other.held === this.#held ? other.boot < boot : other.held === true;
   }
 }

@@ -23,6 +23,7 @@ class World {
       now: () => this.now,
       events: {
         item: (from, item) => heard.push(`${from} ${word(item)}`),
+        malformed: () => heard.push("malformed"),
         goneOn: () => [],
         sentOn: () => {},
         broadcast: () => {},

@@ -1,6 +1,7 @@
 import type { Deadline, Deadlines } from "../shared/deadlines.ts";
 import type { Backplane, BackplaneAnswer } from "./backplane.ts";
 import type { NodeItem } from "./items.ts";
+import { parseItem } from "./message-schemas.ts";
 
 /** A batch of items on its way to another node. */
 export interface Batch {
@@ -39,6 +40,8 @@ export interface ChannelOptions {
   now(): number;
   /** Hears an item that the peer has sent. */
   item(item: NodeItem): void;
+  /** The peer has sent what is no item, or none that this node knows. */
+  malformed(): void;
   /** Which of these items' links have left this node, and where to: this node sends the items on. */
   goneOn(items: readonly NodeItem[]): readonly GoneOn[];
   /** The peer has sent on items for these links, which have left it. */
@@ -162,15 +165,20 @@ export class Channel {
 
   /** Takes a batch of the peer: answers it, and passes its items on. A batch that was taken before is only answered. */
   receive({ epoch, n, items: texts }: Batch, answer: (said: BatchAnswer) => void): void {
-    const { boot, item, goneOn, renew } = this.#options;
-    // The peer has given up what both sides had said: so does this one.
-    if (epoch > this.#epoch) renew(epoch);
+    const { boot, item, goneOn, renew, malformed } = this.#options;
+    // The peer has given up what both sides had said: so does this one. An epoch begins with its first batch.
+    if (epoch > this.#epoch && n === 1) renew(epoch);
     const next = n === this.#received + 1;
-    if (epoch < this.#epoch || (!next && n !== this.#received)) {
+    if (epoch !== this.#epoch || (!next && n !== this.#received)) {
       answer({ boot, reset: this.#epoch });
       return;
     }
-    const items = texts.map((text) => JSON.parse(text) as NodeItem);
+    const items: NodeItem[] = [];
+    for (const text of texts) {
+      const one = parseItem(text);
+      if (one !== undefined) items.push(one);
+      else if (next) malformed();
+    }
     const moved = goneOn(items);
     answer({ boot, ok: n, ...(moved.length === 0 ? {} : { moved }) });
     if (!next) return;

@@ -10,6 +10,7 @@ import type { RoomsOptions } from "../signaling/room/rooms.ts";
 import type { KeySnapshot } from "../signaling/session/call-keys.ts";
 import type { Backplane } from "./backplane.ts";
 import type { GoneOn, Lost } from "./channel.ts";
+import { CheckedBackplane } from "./checked-backplane.ts";
 import { Deliveries } from "./devices/deliveries.ts";
 import { localDevices } from "./devices/device-notice.ts";
 import { RemoteDevices, type RemoteDevicesEvents } from "./devices/remote-devices.ts";
@@ -82,6 +83,8 @@ export interface ClusterStats {
   readonly sessions: number;
   /** What waits to reach other nodes. */
   readonly backlog: number;
+  /** Messages and items since the start that had the wrong shape, and were dropped. */
+  readonly malformed: number;
 }
 
 /** How many kicks one item tells. */
@@ -106,11 +109,13 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   readonly #inbox: OwnerInbox;
   readonly #legInbox: LegInbox;
   readonly #options: ClusterOptions;
+  #malformed = 0;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     const { node, boot, limits, ports, deadlines, directory, host } = options;
-    const backplane = new SettlingBackplane(options.backplane, deadlines, ports.now);
+    const checked = new CheckedBackplane(options.backplane, () => this.malformed());
+    const backplane = new SettlingBackplane(checked, deadlines, ports.now);
     const silence = limits.nodeSilence;
     this.nodes = new Nodes({ node, boot, backplane, deadlines, silence, now: ports.now, events: this });
     const local = (user: string) => localDevices(directory, user);
@@ -213,6 +218,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
       users: this.devices.followed,
       sessions: this.legs.size,
       backlog: this.nodes.backlog,
+      malformed: this.#malformed,
     };
   }
 
@@ -260,7 +266,20 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   // NodesEvents
 
+  malformed(): void {
+    this.#malformed += 1;
+  }
+
+  /** A fault of ours costs this item, and not those behind it. */
   item(from: string, item: NodeItem, now: number): void {
+    try {
+      this.#item(from, item, now);
+    } catch (error) {
+      this.#options.ports.emit({ type: "fault", where: `item ${item.t}`, error });
+    }
+  }
+
+  #item(from: string, item: NodeItem, now: number): void {
     switch (item.t) {
       case "devices":
         this.devices.listed(from, item, now);
@@ -290,7 +309,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         this.rooms.item(from, item, now);
         break;
       case "forward":
-        this.item(item.from, item.item, now);
+        this.#item(item.from, item.item, now);
         break;
       case "moved":
         this.devices.relocated(item.link, item.to, now);

@@ -1,7 +1,7 @@
 import type { MetricsRegistry } from "../shared/metrics-registry.ts";
 import type { ClusterStats } from "./cluster.ts";
 
-const nothing: ClusterStats = { peers: 0, devices: 0, users: 0, sessions: 0, backlog: 0 };
+const nothing: ClusterStats = { peers: 0, devices: 0, users: 0, sessions: 0, backlog: 0, malformed: 0 };
 
 /** Registers the metrics of what this node has to do with others. */
 export function registerClusterMetrics(
@@ -17,4 +17,10 @@ export function registerClusterMetrics(
     set(sessions, { what: "sessions" });
   });
   registry.gauge("cluster_backlog", "What waits to reach other nodes.", [], (set) => set(stats().backlog));
+  registry.counter(
+    "cluster_malformed_total",
+    "Messages and items of other nodes that had the wrong shape, and were dropped.",
+    [],
+    (set) => set(stats().malformed),
+  );
 }

@@ -8,6 +8,8 @@ import { type Beat, Membership } from "./membership.ts";
 export type Broadcast = { readonly op: "kick"; readonly user: string; readonly device?: string };
 
 export interface NodesEvents {
+  /** A peer has sent what is no item, or none that this node knows. It was dropped. */
+  malformed(): void;
   /** Hears an item of a peer. The items of a peer come in order, each once. */
   item(from: string, item: NodeItem, now: number): void;
   /** Which of these items' links have left this node, and where to: this node will send the items on. */
@@ -212,6 +214,7 @@ export class Nodes {
       deadlines,
       now,
       item: (item) => events.item(peer, item, now()),
+      malformed: events.malformed.bind(events),
       goneOn: events.goneOn.bind(events),
       sentOn: (links) => {
         for (const one of links) events.sentOn(peer, one, now());

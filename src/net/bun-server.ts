@@ -174,7 +174,7 @@ export class BunServer implements HttpServer {
       return required === undefined ? this.#answer(request, client, peer) : refusalResponse(required);
     }
     const choice = chooseRoute(sockets, request, client);
-    if ("refusal" in choice) return refusalResponse(choice.refusal);
+    if ("refusal" in choice) return lastResponse(choice.refusal);
     const { route } = choice;
     const upgraded = server.upgrade(request, {
       data: new BunSocket(route, client, request.url, this.#outbox),

@@ -68,7 +68,7 @@ const counts = {
   requests: { reply: 5, no_responders: 6, timeout: 7, down: 8, too_large: 9 },
 };
 
-const cluster = { peers: 2, devices: 5, users: 4, sessions: 1, backlog: 0 };
+const cluster = { peers: 2, devices: 5, users: 4, sessions: 1, backlog: 0, malformed: 3 };
 
 async function text(): Promise<string> {
   const metrics = new Metrics(() => stats);

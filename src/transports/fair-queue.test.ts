@@ -59,13 +59,27 @@ function start({ cost = 1, most = {} }: { cost?: number; most?: { each?: number;
 }
 
 describe("what a connection sends", () => {
-  test("is acted on as it comes, within a modest rate", () => {
+  test("is acted on as it comes, a few messages of a turn", () => {
     const { loop, done, connect } = start();
     const alice = connect("a");
-    for (let now = 0; now < 10_000; now += 10) alice(1, 500, now);
-    alice(20, 500, 10_000);
-    expect(done).toHaveLength(1_020);
-    expect(loop.turn()).toBe(false);
+    for (let turn = 0; turn < 100; turn++) {
+      alice(6, 500);
+      while (loop.turn());
+    }
+    expect(done).toHaveLength(600);
+    alice(6, 500);
+    expect(done).toHaveLength(606);
+  });
+
+  test("is acted on a few messages at once, however long each takes, and again a few in the next turn", () => {
+    const { loop, done, connect } = start({ cost: 5 });
+    const alice = connect("a");
+    for (let n = 0; n < 20; n++) alice(1, 0, loop.time);
+    expect(done.length).toBeLessThan(15);
+    while (loop.turn());
+    expect(done).toHaveLength(20);
+    for (let n = 0; n < 3; n++) alice(1, 0, loop.time);
+    expect(done).toHaveLength(23);
   });
 
   test("waits beyond that, and each turn does some of it, in order", () => {
@@ -87,7 +101,7 @@ describe("what a connection sends", () => {
     expect(done.length - direct).toBe(10);
   });
 
-  test("keeps its order when the rate allows more again", () => {
+  test("keeps its order when more comes later", () => {
     const { loop, done, connect } = start();
     const mallory = connect("m");
     mallory(3);

@@ -1,9 +1,10 @@
-import { Rate } from "../shared/token-bucket.ts";
-
 /** What a message costs beside its bytes, in bytes. */
 const messageCost = 1_024;
-/** What a connection may have done as it comes, in bytes a second and at once. The rest waits for the next turn of the event loop. */
-const [directPerSecond, directBurst] = [4_194_304, 32_768];
+/**
+ * What a connection may have done as it comes, in bytes. The rest waits for the next turn of the event loop, which allows as much again. Time
+ * allows nothing: messages that take long would earn it while they are acted on.
+ */
+const mostDirect = 12_288;
 /** How long each turn of the event loop works on what waits. ms */
 const slice = 1;
 /**
@@ -19,8 +20,11 @@ interface Most {
 
 /** What stands behind a {@link Backlog}: a connection. */
 export interface Worker<Message> {
-  /** `came`: when the message came, in the time of {@link Backlog.take}; rates are of that, and not of when it is acted on. */
-  perform(message: Message, came: number): void;
+  /**
+   * `came`: when the message came, in the time of {@link Backlog.take}; rates are of that, and not of when it is acted on. `waited`: that was
+   * in an earlier turn.
+   */
+  perform(message: Message, came: number, waited: boolean): void;
   /** More waits than may: close it. */
   flooded(): void;
   /** `perform` threw: close it. */
@@ -40,13 +44,14 @@ export interface EventLoop {
 }
 
 /**
- * Shares the event loop among connections. What a connection sends within a modest rate is acted on as it comes. The rest waits, and each
+ * Shares the event loop among connections. A little of what a connection sends is acted on as it comes. The rest waits, and each
  * turn works on it for about a millisecond, one message of each connection after the other. So a connection that brings much at
  * once delays its own messages, and those of others hardly. It is closed where too much of it waits, and so is whoever has most waiting
  * where all together have too much.
  */
 export class FairQueue {
-  readonly rate = new Rate(directPerSecond, directBurst);
+  /** Counts the turns that have worked on what waits. */
+  turn = 0;
   readonly #loop: EventLoop;
   readonly #most: Most;
   /** Those with something waiting, the next one first. */
@@ -85,6 +90,7 @@ export class FairQueue {
   }
 
   #work(): void {
+    this.turn += 1;
     const end = this.#loop.clock() + slice;
     for (const backlog of this.#backlogs) {
       // What goes on waiting goes behind the others.
@@ -113,8 +119,9 @@ export class FairQueue {
 export class Backlog<Message> {
   readonly #queue: FairQueue;
   readonly #worker: Worker<Message>;
-  /** When the connection will again be allowed a whole burst. */
-  #fullAt = 0;
+  /** What was done as it came, in that turn of the queue. */
+  #direct = 0;
+  #turn = 0;
   #waiting: { readonly message: Message; readonly cost: number; readonly came: number }[] | undefined;
   #bytes = 0;
 
@@ -128,14 +135,16 @@ export class Backlog<Message> {
     return this.#bytes;
   }
 
-  /** Performs the message of that size now, or when its turn comes. */
-  take(message: Message, size: number, now: number): void {
-    const cost = size + messageCost;
+  /** Performs the message of that size now, or when its turn comes. `beside`: what it costs beside its bytes, in bytes. */
+  take(message: Message, size: number, now: number, beside: number = messageCost): void {
+    const cost = size + beside;
     if (this.#waiting === undefined) {
-      const after = this.#queue.rate.take(this.#fullAt, now, cost);
-      if (after !== undefined) {
-        this.#fullAt = after;
-        this.#worker.perform(message, now);
+      const { turn } = this.#queue;
+      const before = this.#turn === turn ? this.#direct : 0;
+      if (before === 0 || before + cost <= mostDirect) {
+        this.#turn = turn;
+        this.#direct = before + cost;
+        this.#worker.perform(message, now, false);
         return;
       }
       this.#waiting = [];
@@ -162,7 +171,7 @@ export class Backlog<Message> {
     if (this.#waiting?.length === 0) this.#waiting = undefined;
     this.#bytes -= next.cost;
     this.#queue.changed(this, -next.cost);
-    this.#worker.perform(next.message, next.came);
+    this.#worker.perform(next.message, next.came, true);
   }
 
   flooded(): void {

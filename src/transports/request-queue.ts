@@ -5,6 +5,11 @@ import { Backlog, type FairQueue } from "./fair-queue.ts";
 
 /** Addresses whose requests are remembered. */
 const rememberedAddresses = 10_000;
+/**
+ * What a request costs in the queue: so little that a client on Bun may send 48 without waiting for an answer. Bun closes a connection that
+ * sends one more while another waits.
+ */
+const requestCost = 256;
 
 type Turn = (refusal: Refusal | undefined) => void;
 
@@ -33,7 +38,7 @@ export class RequestQueue {
       resolve(refusal);
     };
     waiting.add(turn);
-    backlog.take(turn, 0, now);
+    backlog.take(turn, 0, now, requestCost);
     if (come) return undefined;
     return new Promise((done) => {
       resolve = done;

@@ -75,8 +75,8 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
 
   // Worker
 
-  perform(input: Input, came: number): void {
-    const now = this.#guard.now();
+  perform(input: Input, came: number, waited: boolean): void {
+    const now = waited ? this.#guard.now() : came;
     if (input === tooMany) this.flooded();
     else if (typeof input === "string") this.#connection.receive(input, now, came);
     else if (typeof input === "number") this.#connection.closed(input, now);

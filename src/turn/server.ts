@@ -13,6 +13,7 @@ import { encodeText } from "../wire/stun/text.ts";
 import type { TurnEvent } from "./events.ts";
 import { defaultTurnLimits, limitsWithin } from "./limits.ts";
 import { type TurnGauges, TurnMachine } from "./machine.ts";
+import { DatagramTurns } from "./shell/datagram-turns.ts";
 import { FleetPorts } from "./shell/fleet-ports.ts";
 import {
   defaultCredentialLife,
@@ -91,7 +92,9 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   const told = Object.values(addresses).map(({ advertised }) => advertised);
   if (told.length === 0) throw new RangeError("there is no address to relay from");
 
+  const turns = new DatagramTurns();
   const relays = new RelaySockets({
+    turns,
     addresses,
     ports: [firstPort, lastPort],
     dontFragment: await canSetDontFragment(),
@@ -129,7 +132,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   });
   const streams = new StreamListener(machine, now);
   const listen = options.listen ?? wildcards(interfaces);
-  const opened = await openListeners(listen, options, machine, streams, caps);
+  const opened = await openListeners(listen, options, machine, { turns, streams, caps });
   const stopSweeping = every(sweepInterval, () => {
     machine.sweep(now());
     streams.sweep(now());
@@ -164,6 +167,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     stop: async () => {
       stopSweeping();
       stopLooking();
+      turns.clear();
       machine.stop();
       for (const socket of udp) socket.close();
       await Promise.all([...tcp, ...tls].map((listener) => listener.stop()));
@@ -186,6 +190,13 @@ function takeOver(socket: StreamSocket, streams: StreamListener, caps: Connectio
   return { data: (bytes: Uint8Array) => handlers.data(bytes), closed };
 }
 
+/** What all listeners of a server share. */
+interface Shells {
+  readonly turns: DatagramTurns;
+  readonly streams: StreamListener;
+  readonly caps: ConnectionCaps;
+}
+
 interface Listeners {
   readonly udp: UdpSocket[];
   readonly udpListeners: UdpListener[];
@@ -198,8 +209,7 @@ async function openListeners(
   addresses: readonly string[],
   options: TurnOptions,
   machine: TurnMachine,
-  streams: StreamListener,
-  caps: ConnectionCaps,
+  { turns, streams, caps }: Shells,
 ): Promise<Listeners> {
   const { udpPort = defaultUdpPort, tcpPort = defaultUdpPort } = options;
   const opened: Listeners = { udp: [], udpListeners: [], tcp: [], tls: [] };
@@ -207,7 +217,7 @@ async function openListeners(
     for (const address of addresses) {
       // The port that the first address got is used for all addresses.
       if (udpPort !== "off") {
-        const { socket, listener } = await openUdp(machine, address, opened.udp[0]?.port ?? udpPort);
+        const { socket, listener } = await openUdp(machine, turns, address, opened.udp[0]?.port ?? udpPort);
         opened.udp.push(socket);
         opened.udpListeners.push(listener);
       }
@@ -230,15 +240,15 @@ async function openListeners(
   return opened;
 }
 
-async function openUdp(machine: TurnMachine, address: string, port: number) {
+async function openUdp(machine: TurnMachine, turns: DatagramTurns, address: string, port: number) {
   let listener: UdpListener | undefined;
   const socket = await bindUdp({
     address,
     port,
     receiveBuffer,
-    receive: (bytes, fromPort, fromAddress) => {
+    receive: turns.bounded((bytes, fromPort, fromAddress) => {
       if (listener !== undefined) machine.datagram(listener, bytes, fromPort, fromAddress, now);
-    },
+    }),
   });
   listener = new UdpListener(socket);
   return { socket, listener };

@@ -51,15 +51,22 @@ class UdpClient implements Client {
   readonly source: TransportAddress;
   readonly #listener: UdpListener;
   readonly #socket: DatagramSocket;
-  readonly #target: DatagramTarget;
+  readonly #address: string;
+  /** Made for the first answer: most datagrams of a flood get none, and it owns memory of the platform's. */
+  #to: DatagramTarget | undefined;
   #allocation: Allocation | undefined;
   #pending: Uint8Array | undefined;
 
   constructor(listener: UdpListener, socket: DatagramSocket, address: string, source: TransportAddress) {
     this.#listener = listener;
     this.#socket = socket;
-    this.#target = socket.target(source.port, address);
+    this.#address = address;
     this.source = source;
+  }
+
+  get #target(): DatagramTarget {
+    this.#to ??= this.#socket.target(this.source.port, this.#address);
+    return this.#to;
   }
 
   get allocation(): Allocation | undefined {
@@ -76,7 +83,7 @@ class UdpClient implements Client {
 
   set pending(transactionId: Uint8Array | undefined) {
     this.#pending = transactionId;
-    if (transactionId !== undefined) this.#listener.keep(this.#target.address, this.source.port, this);
+    if (transactionId !== undefined) this.#listener.keep(this.#address, this.source.port, this);
   }
 
   send(message: Uint8Array): void {
@@ -88,6 +95,6 @@ class UdpClient implements Client {
   }
 
   released(): void {
-    this.#listener.forget(this.#target.address, this.source.port);
+    this.#listener.forget(this.#address, this.source.port);
   }
 }

@@ -2,8 +2,11 @@
  * Attacks a server for a while, over one entrance: a program of its own, so that it takes no time of whoever measures. Its
  * connections never wait, never read where that hurts, and start over when they are closed. Started by attacks.ts.
  */
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
+import { createSocket } from "node:dgram";
 import { connect, type Socket } from "node:net";
+import { TurnClient } from "../../src/turn/shell/turn-client.ts";
+import { encodeChannelData } from "../../src/wire/stun/channel-data.ts";
 import { clientFrame } from "./load-socket.ts";
 import { tokenOf } from "./switchboard-device.ts";
 
@@ -11,6 +14,7 @@ export interface Attack {
   readonly kind: AttackKind;
   readonly port: number;
   readonly sipPort: number;
+  readonly turnPort: number;
   /** Where it comes from: the loopback has many addresses, and what one may do must not be at the innocent's cost. */
   readonly address: string;
   readonly seconds: number;
@@ -48,8 +52,29 @@ const floods = {
   "HTTP: hellos": http(link('{"type":"hello"}')),
 } as const;
 
-export type AttackKind = keyof typeof floods | "busy loop";
-export const attackKinds = Object.keys(floods) as (keyof typeof floods)[];
+/** A user of the TURN server that is attacked. */
+export const turnUser = { name: "mallory", password: "a-password-of-the-benchmark" };
+/** Datagrams a second. */
+const datagrams = 30_000;
+const channel = 0x4000;
+const stun = (type: number, attributes: Uint8Array): Uint8Array =>
+  Buffer.concat([
+    Buffer.from([type >> 8, type & 255, 0, attributes.length, 0x21, 0x12, 0xa4, 0x42]),
+    randomBytes(12),
+    attributes,
+  ]);
+
+/** The datagram that each kind repeats. */
+const turnFloods = {
+  "TURN: garbage": Buffer.concat([Buffer.of(0x80), randomBytes(99)]),
+  "TURN: Binding": stun(1, Buffer.alloc(0)),
+  "TURN: Allocate": stun(3, Buffer.of(0, 0x19, 0, 4, 17, 0, 0, 0)),
+  "TURN: ChannelData to a relay of one's own": encodeChannelData(channel, Buffer.alloc(20), true),
+} as const;
+type TurnKind = keyof typeof turnFloods;
+
+export type AttackKind = keyof typeof floods | TurnKind | "busy loop";
+export const attackKinds = [...Object.keys(floods), ...Object.keys(turnFloods)] as AttackKind[];
 
 interface Flood {
   readonly sip: boolean;
@@ -135,12 +160,34 @@ function attack({ sip, deaf, open, repeated }: Flood, job: Attack, end: number):
   });
 }
 
+/** Datagrams from one socket, with an allocation where that is what they are for. */
+async function floodTurn(kind: TurnKind, { turnPort, address }: Attack, end: number): Promise<void> {
+  const socket = createSocket("udp4");
+  await new Promise<void>((resolve) => socket.bind(0, address, resolve));
+  const send = (bytes: Uint8Array): void => socket.send(bytes, turnPort, "127.0.0.1");
+  if (kind === "TURN: ChannelData to a relay of one's own") {
+    const client = new TurnClient(send, turnUser.name, turnUser.password);
+    socket.on("message", (bytes) => client.receive(bytes));
+    const { relayed } = await client.allocate();
+    await client.bind(channel, relayed);
+  }
+  const began = Date.now();
+  let sent = 0;
+  const flood = (): void => {
+    const due = ((Date.now() - began) * datagrams) / 1_000;
+    for (; sent < due; sent++) send(turnFloods[kind]);
+    if (Date.now() < end) setImmediate(flood);
+  };
+  flood();
+}
+
 if (import.meta.main) {
   const job = JSON.parse(process.argv[2] ?? "{}") as Attack;
   const end = Date.now() + job.seconds * 1_000;
   if (job.kind === "busy loop") while (Date.now() < end);
+  else if (job.kind in turnFloods) await floodTurn(job.kind as TurnKind, job, end);
   else {
-    const flood = floods[job.kind];
+    const flood = floods[job.kind as keyof typeof floods];
     for (let n = 0; n < 2; n++) attack(flood, job, end);
   }
   setTimeout(() => process.exit(0), Math.max(0, end - Date.now()));

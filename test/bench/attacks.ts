@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../support/free-port.ts";
-import { type AttackKind, attackKinds } from "./attack-load.ts";
+import { type AttackKind, attackKinds, turnUser } from "./attack-load.ts";
 import { residentBytes, startOurs } from "./bench-process.ts";
 import { Histogram } from "./histogram.ts";
 import { machine } from "./report.ts";
@@ -33,11 +33,12 @@ const program = fileURLToPath(new URL("attack-load.ts", import.meta.url));
 
 /**
  * Messages between two devices that do nothing wrong, timed beside nothing, beside a loop that takes one processor, and beside each
- * attack. Every attack has a server of its own, with the default limits.
+ * attack whose name contains the chosen text. Every attack has a server of its own, with the default limits.
  */
-export async function attacks(seconds: number): Promise<AttackFigures[]> {
+export async function attacks(seconds: number, chosen: string): Promise<AttackFigures[]> {
   const figures: AttackFigures[] = [];
-  for (const attack of ["nothing", "busy loop", ...attackKinds] as const)
+  const kinds = attackKinds.filter((kind) => kind.includes(chosen));
+  for (const attack of ["nothing", "busy loop", ...kinds] as const)
     figures.push(await beside(attack, seconds));
   return figures;
 }
@@ -45,12 +46,14 @@ export async function attacks(seconds: number): Promise<AttackFigures[]> {
 async function beside(attack: AttackFigures["attack"], seconds: number): Promise<AttackFigures> {
   const sipPort = await freePort();
   const sip = { tcp: { enabled: true, host: "127.0.0.1", port: sipPort } };
-  const server = await startOurs({ limits: {}, sip, turn: { embedded: false } });
+  const turnPort = await freePort();
+  const turn = { udpPort: turnPort, tcpPort: turnPort, users: [turnUser] };
+  const server = await startOurs({ limits: {}, sip, turn });
   const { port } = server;
   const alice = await SwitchboardDevice.connect(port, "alice");
   const bob = await SwitchboardDevice.connect(port, "bob");
   const start = (address: string, seconds: number): ChildProcess | undefined => {
-    const job = JSON.stringify({ kind: attack, port, sipPort, address, seconds });
+    const job = JSON.stringify({ kind: attack, port, sipPort, turnPort, address, seconds });
     return attack === "nothing" ? undefined : spawn(process.execPath, [program, job], { stdio: "ignore" });
   };
   const before = start(first, warmUp);
@@ -110,7 +113,7 @@ export function attackReport(figures: readonly AttackFigures[], seconds: number)
   const attacked = figures.filter(({ attack }) => attack !== "nothing" && attack !== "busy loop");
   const worst = Math.max(...attacked.map(({ p99 }) => p99 / busy));
   return [
-    `${new Date().toISOString().slice(0, 10)}, ${machine()}. Each line ${seconds} s, on a server of its own; every attack from one address, by two connections that start over when they are closed; for ${warmUp} s before, the same from another address.`,
+    `${new Date().toISOString().slice(0, 10)}, ${machine()}. Each line ${seconds} s, on a server of its own; every attack from one address, by two connections that start over when they are closed, or at TURN's UDP port by one socket with 30,000 datagrams a second; for ${warmUp} s before, the same from another address.`,
     "",
     "| beside | p50 | p99 | p99, in the busy loop's | lost | memory of the server |",
     "|---|---|---|---|---|---|",

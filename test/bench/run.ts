@@ -27,6 +27,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "3" },
     quick: { type: "boolean", default: false },
     only: { type: "string", default: "" },
+    beside: { type: "string", default: "" },
     record: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -37,6 +38,7 @@ if (values.help) {
   --runs N      interleaved runs of which the medians count (default 3)
   --only A,B    relay-a, relay-b, memory, peerjs-relay, peerjs-memory, setup, fanout, resume, sip-parse, sip-invite, turn, media, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
+  --beside A    of the attacks, those whose names contain this text
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
   process.exit(0);
@@ -131,7 +133,7 @@ if (values.only === "" || only.includes("media")) {
 
 if (values.only === "" || only.includes("attacks")) {
   const seconds = values.quick ? 1 : 10;
-  show("attacks", attackReport(await attacks(seconds), seconds));
+  show("attacks", attackReport(await attacks(seconds, values.beside), seconds));
 }
 
 // A server that was stopped may have left a timer or a pipe that would keep this process.

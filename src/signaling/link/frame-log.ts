@@ -1,6 +1,6 @@
 import type { Limits } from "../../protocol/limits.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
-import type { ReplayBudget } from "./replay-budget.ts";
+import type { ReplayBudget, Share } from "./replay-budget.ts";
 
 /** A log as it goes over to another node. A dropped frame is an empty text. */
 export interface LogSnapshot {
@@ -42,6 +42,8 @@ export function senderOf(push: PushBody): string | undefined {
  */
 export class FrameLog {
   readonly #user: string;
+  /** In the node's budget; undefined while nothing is charged. */
+  #share: Share | undefined;
   #frames = none;
   /** Undefined until there is a frame that may be dropped: most links are idle. */
   #senders: Map<string, SenderShare> | undefined;
@@ -240,6 +242,11 @@ export class FrameLog {
     this.#bytes += bytes;
     this.#dropped += dropped;
     const delta = bytes + dropped * droppedBytes;
-    if (delta !== 0) budget.changed(this.#user, this, delta, this.#frames === none);
+    if (delta === 0) return;
+    this.#share ??= budget.began(this.#user, this);
+    budget.changed(this.#share, delta);
+    if (this.#frames !== none) return;
+    budget.emptied(this.#share, this);
+    this.#share = undefined;
   }
 }

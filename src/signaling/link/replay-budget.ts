@@ -5,9 +5,14 @@ interface BudgetedLog {
   clear(budget: ReplayBudget): void;
 }
 
-interface Share {
+/** What the logs of one user hold. A log that holds something keeps its user's, so that a change finds it without a look-up. */
+export interface Share {
+  readonly user: string;
   bytes: number;
-  readonly logs: Set<BudgetedLog>;
+  /** Those that hold something. */
+  readonly logs: BudgetedLog[];
+  /** See {@link classOf}. */
+  number: number;
 }
 
 /**
@@ -17,43 +22,63 @@ interface Share {
 export class ReplayBudget {
   bytes = 0;
   readonly #shares = new Map<string, Share>();
-  /** Users by the number of bits of their share. */
-  readonly #classes: Set<string>[] = [];
+  /** Shares by their class. */
+  readonly #classes: Set<Share>[] = [];
 
-  /** The log of one of the user's links has grown by so many bytes, or shrunk; `empty`: it holds nothing now. */
-  changed(user: string, log: BudgetedLog, delta: number, empty: boolean): void {
-    this.bytes += delta;
+  /** The log of one of the user's links holds something from now on: what it holds is told by {@link changed}. */
+  began(user: string, log: BudgetedLog): Share {
     let share = this.#shares.get(user);
     if (share === undefined) {
-      if (empty) return;
-      share = { bytes: 0, logs: new Set() };
+      share = { user, bytes: 0, logs: [], number: leastClass };
       this.#shares.set(user, share);
+      this.#classAt(leastClass).add(share);
     }
-    const before = classOf(share.bytes);
-    share.bytes += delta;
-    if (empty) share.logs.delete(log);
-    else share.logs.add(log);
-    const after = share.logs.size === 0 ? 0 : classOf(share.bytes);
-    if (before !== after) {
-      if (before > 0) this.#classes[before]?.delete(user);
-      if (after > 0) this.#classAt(after).add(user);
-    }
-    if (share.logs.size === 0) this.#shares.delete(user);
+    share.logs.push(log);
+    return share;
   }
 
-  /** The largest log of a user whose share is at least half of the largest one. Undefined where no log holds anything. */
+  /** A log of that share has grown by so many bytes, or shrunk. */
+  changed(share: Share, delta: number): void {
+    this.bytes += delta;
+    share.bytes += delta;
+    const number = classOf(share.bytes);
+    if (number === share.number) return;
+    this.#classes[share.number]?.delete(share);
+    this.#classAt(number).add(share);
+    share.number = number;
+  }
+
+  /** The log holds nothing any more. */
+  emptied(share: Share, log: BudgetedLog): void {
+    const { logs } = share;
+    logs.splice(logs.indexOf(log), 1);
+    if (logs.length > 0) return;
+    this.#shares.delete(share.user);
+    this.#classes[share.number]?.delete(share);
+  }
+
+  /**
+   * The largest log of a user whose share is at least half of the largest one, or who has as little as everybody. Undefined where no log
+   * holds anything.
+   */
   get largest(): BudgetedLog | undefined {
-    const [user] = this.#classes.findLast((users) => users.size > 0) ?? [];
+    const [share] = this.#classes.findLast((shares) => shares.size > 0) ?? [];
     let largest: BudgetedLog | undefined;
-    for (const log of this.#shares.get(user ?? "")?.logs ?? [])
+    for (const log of share?.logs ?? [])
       if (largest === undefined || log.bytes > largest.bytes) largest = log;
     return largest;
   }
 
-  #classAt(number: number): Set<string> {
+  #classAt(number: number): Set<Share> {
     while (this.#classes.length <= number) this.#classes.push(new Set());
-    return this.#classes[number] as Set<string>;
+    return this.#classes[number] as Set<Share>;
   }
 }
 
-const classOf = (bytes: number): number => (bytes <= 0 ? 0 : 32 - Math.clz32(Math.min(bytes, 0x7fffffff)));
+/** Shares below 8 KiB are of one class: those of most users, which grow and shrink all the time. */
+const leastClass = 13;
+
+/** The number of bits of a share. */
+function classOf(bytes: number): number {
+  return Math.max(leastClass, 32 - Math.clz32(Math.min(Math.max(bytes, 0), 0x7fffffff)));
+}

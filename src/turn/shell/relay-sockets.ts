@@ -4,6 +4,7 @@ import type { UdpSocket, UdpTarget } from "../../net/udp-socket.ts";
 import { formatAddress, parseAddress } from "../../shared/ip-address.ts";
 import { type Family, family as families, familyOf } from "../../wire/stun/transport-address.ts";
 import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../relay.ts";
+import type { DatagramTurns } from "./datagram-turns.ts";
 import type { FleetPorts } from "./fleet-ports.ts";
 import { type RelayAddress, reachableAddress } from "./public-address.ts";
 
@@ -14,6 +15,7 @@ export interface RelaySocketOptions {
   readonly dontFragment: boolean;
   /** The relay ports of all workers of a server. */
   readonly fleet?: FleetPorts;
+  readonly turns: DatagramTurns;
   random(bytes: number): Uint8Array;
 }
 
@@ -114,13 +116,13 @@ export class RelaySockets implements RelayPorts {
     address: RelayAddress,
     port: number,
   ): Promise<RelaySocket | "exhausted" | undefined> {
-    const { fleet } = this.#options;
+    const { fleet, turns } = this.#options;
     const socket = new BoundRelay(() => {
       this.#open--;
       fleet?.closed(family, port);
     });
     try {
-      await socket.bind(address.bind, port, { fleet, family, address, local: this.#local[family] });
+      await socket.bind(address.bind, port, { fleet, turns, family, address, local: this.#local[family] });
     } catch (error) {
       return isExhausted(error) ? "exhausted" : undefined;
     }
@@ -133,6 +135,7 @@ export class RelaySockets implements RelayPorts {
 /** What a relay needs to reach relays of other workers, and local peers. */
 interface Siblings {
   readonly fleet: FleetPorts | undefined;
+  readonly turns: DatagramTurns;
   readonly family: Family;
   readonly address: RelayAddress;
   readonly local: ReadonlyMap<number, string>;
@@ -179,7 +182,7 @@ class BoundRelay implements RelaySocket {
    * Exchanges data with relays of other workers and with local peers: on this machine by their ports, under the address that clients
    * know. That address itself may belong to a NAT that sends nothing back to where it came from.
    */
-  #receiveAmong({ fleet, family, address, local }: Siblings) {
+  #receiveAmong({ fleet, turns, family, address, local }: Siblings) {
     const here = reachableAddress(address.bind);
     const known = formatAddress(address.advertised);
     const at = (port: number): string | undefined =>
@@ -188,8 +191,9 @@ class BoundRelay implements RelaySocket {
       const to = at(port);
       return to !== undefined && this.sendPart(bytes, length, this.target(port, to));
     };
-    return (bytes: Uint8Array, fromPort: number, from: string): void => {
-      this.receiver?.fromPeer(bytes, fromPort, at(fromPort) === from ? known : from);
-    };
+    return turns.bounded((bytes, fromPort, from) => {
+      if (this.#socket !== undefined)
+        this.receiver?.fromPeer(bytes, fromPort, at(fromPort) === from ? known : from);
+    });
   }
 }

@@ -321,6 +321,22 @@ describe("upgrades", () => {
     assert.equal(refused.headers["retry-after"], "7");
   });
 
+  test("that are refused are answered, and their connection is closed", async () => {
+    const { server } = await start();
+    for (const path of ["/refused", "/nowhere"]) {
+      const raw = await RawSocket.open(server.port);
+      const closed = once(raw.socket, "close");
+      raw.socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+      );
+      await raw.until("HTTP/1.1 4");
+      raw.socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+      await closed;
+      assert.equal(raw.received.toString().split("HTTP/1.1").length, 2);
+    }
+  });
+
   test("a plain request to a socket's path: 426", async () => {
     const { url } = await start();
     assert.equal((await fetch(`${url}/echo`)).status, 426);
