@@ -72,7 +72,7 @@ export class MediaHttp {
   /** Answers requests to its paths; undefined for all others. */
   fetch(request: Request, address = ""): Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
-    return /^\/wh[ie]p(\/|$)/.test(pathname) ? this.#answer(request, pathname, address) : undefined;
+    return isMediaPath(pathname) ? this.#answer(request, pathname, address) : undefined;
   }
 
   async #answer(request: Request, pathname: string, address: string): Promise<Response> {
@@ -237,6 +237,11 @@ export class MediaHttp {
       headers: { "Content-Type": fragmentType, ETag: session.etag },
     });
   }
+}
+
+/** True for the paths of WHIP and WHEP. */
+export function isMediaPath(pathname: string): boolean {
+  return /^\/wh[ie]p(\/|$)/.test(pathname);
 }
 
 type Opened = Result<{ readonly peer: OpenedPeer; readonly answer: string }, HttpProblem>;

@@ -5,9 +5,9 @@ import type { StreamRole } from "../../signaling/stream/stream-part.ts";
 import type { StreamSession } from "../../signaling/stream/stream-session.ts";
 import type { StreamServer } from "../../signaling/stream/streams.ts";
 import type { MediaFailure, MediaIdentity, StreamInfo } from "../service.ts";
-import type { MediaPeer } from "./media-peer.ts";
-import type { MediaStreams, StreamObserver } from "./media-streams.ts";
+import type { StreamObserver } from "./media-streams.ts";
 import { NativeEnd, type NativeEndHost } from "./native-end.ts";
+import type { SessionMedia, SessionPeer } from "./session-media.ts";
 import type { StreamOffers } from "./stream-offers.ts";
 
 export interface CoreSessionsOptions {
@@ -24,7 +24,7 @@ export interface StreamCore {
 /**
  * Joins the streams of the media server to the core: every publisher and viewer has a session there. Native clients open theirs
  * by `publish` and `view`; for a client of WHIP or WHEP it is made, with a device that no directory lists. What ends one side ends
- * the other. Give it to {@link MediaStreams} as observer, then {@link join} both.
+ * the other. Give it to the media server as observer, then {@link join} both.
  */
 export class CoreSessions implements StreamHost, StreamObserver {
   readonly #options: CoreSessionsOptions;
@@ -33,7 +33,7 @@ export class CoreSessions implements StreamHost, StreamObserver {
   /** Native sessions whose peer is about to open, by the identity that it is opened with. */
   readonly #opening = new Map<MediaIdentity, NativeEnd>();
   #joined:
-    | { readonly media: MediaStreams; readonly server: StreamServer; readonly host: NativeEndHost }
+    | { readonly media: SessionMedia; readonly server: StreamServer; readonly host: NativeEndHost }
     | undefined;
 
   constructor(options: CoreSessionsOptions) {
@@ -41,7 +41,7 @@ export class CoreSessions implements StreamHost, StreamObserver {
   }
 
   /** Starts. Throws where the core has a media server already. */
-  join(media: MediaStreams, core: StreamCore): StreamServer {
+  join(media: SessionMedia, core: StreamCore): StreamServer {
     const server = core.streamServer(this);
     const host: NativeEndHost = {
       ...{ media, server, offers: this.#options.offers },
@@ -82,7 +82,7 @@ export class CoreSessions implements StreamHost, StreamObserver {
     this.#joined?.server.changed(name, this.#now);
   }
 
-  opened(peer: MediaPeer): void {
+  opened(peer: SessionPeer): void {
     const { identity, id } = peer;
     const native = this.#opening.get(identity);
     const session = native?.session ?? this.#attach(peer);
@@ -95,7 +95,7 @@ export class CoreSessions implements StreamHost, StreamObserver {
     });
   }
 
-  ended(peer: MediaPeer, reason: string): void {
+  ended(peer: SessionPeer, reason: string): void {
     const session = this.#sessions.get(peer.id);
     this.#sessions.delete(peer.id);
     if (session === undefined || session.over) return;
@@ -104,7 +104,7 @@ export class CoreSessions implements StreamHost, StreamObserver {
   }
 
   /** Makes the device and the session of a client of WHIP or WHEP. */
-  #attach(peer: MediaPeer): StreamSession | undefined {
+  #attach(peer: SessionPeer): StreamSession | undefined {
     const { identity, role, stream } = peer;
     const { user, device, name, grants, guest = false } = identity;
     const server = this.#joined?.server;
@@ -123,7 +123,7 @@ export class CoreSessions implements StreamHost, StreamObserver {
   }
 
   /** The core has ended the session: its peer ends. */
-  #close({ id, role }: Pick<MediaPeer, "id" | "role">, reason: WireReason): void {
+  #close({ id, role }: Pick<SessionPeer, "id" | "role">, reason: WireReason): void {
     this.#sessions.delete(id);
     const media = this.#joined?.media;
     // Only one that has gone by mistake is waited for.
