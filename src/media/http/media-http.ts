@@ -204,8 +204,16 @@ export class MediaHttp {
     }
   }
 
+  /** A credential that comes along may be a newer one than that of the beginning. The URL does without any. */
+  async #renew(request: Request, { id, stream, endpoint }: HttpSession): Promise<void> {
+    if (!request.headers.has("authorization")) return;
+    const identity = await this.#ports.authenticate(request, stream, actionOf(endpoint));
+    if (identity.ok) this.#ports.service.renew(id, identity.value);
+  }
+
   /** Candidates of the client, which an ICE-lite server has no use for, or an ICE restart (RFC 9725 §4.3). */
   async #patch(request: Request, session: HttpSession): Promise<Response> {
+    await this.#renew(request, session);
     const body = await readBody(request, fragmentType);
     if (!body.ok) return problemResponse(body.error);
     const match = request.headers.get("if-match");

@@ -413,6 +413,30 @@ describe("a client of WHIP or WHEP", () => {
   });
 });
 
+describe("a credential that expires", () => {
+  test("ends its session, and the stream where it was the publisher's", async () => {
+    const world = new World();
+    await world.http("publish", "bob");
+    const [alice, carol] = [await world.http("view", "alice"), await world.http("view", "carol")];
+    world.sim.pass(30_000);
+    world.media.renew(alice.id, { user: "mallory", grants: {}, expires: world.sim.now + 900_000 });
+    world.media.renew(carol.id, { user: "carol", grants: {}, expires: world.sim.now + 900_000 });
+    const [publisher] = [...world.media.peers];
+    world.media.renew(publisher?.id ?? "", { user: "bob", grants: {}, expires: world.sim.now + 100_000 });
+    expect([...world.media.peers]).toHaveLength(3);
+    world.sim.pass(31_000);
+    expect([...world.media.peers].map(({ identity }) => identity.user)).toEqual(["bob", "carol"]);
+    expect(world.records).toMatchObject([{ kind: "view", reason: "forbidden" }]);
+    world.sim.pass(71_000);
+    expect([...world.media.peers]).toEqual([]);
+    expect(world.media.stream("lobby")).toBeUndefined();
+    expect(world.records.slice(1)).toMatchObject([
+      { kind: "publish", reason: "forbidden" },
+      { kind: "view", reason: "stream_over" },
+    ]);
+  });
+});
+
 test("a worker that dies ends the sessions of its peers, which may come back", async () => {
   const world = new World();
   const [alice, victor] = [world.client("alice"), world.client("victor")];

@@ -148,6 +148,7 @@ const deliberate: ReadonlySet<WireReason> = new Set<WireReason>([
 const endReasons: Readonly<Record<string, WireReason>> = {
   replaced: "replaced",
   kicked: "forbidden",
+  expired: "forbidden",
   ended: "stream_over",
   "publisher lost": "stream_over",
 };

@@ -14,6 +14,8 @@ export class MediaPeer {
   readonly role: "publisher" | "viewer";
   readonly stream: LiveStream;
   readonly identity: MediaIdentity;
+  /** When its credential expires. Unix ms. */
+  expires: number;
   /** Our ICE credentials, of the newest restart. */
   ufrag: string;
   pwd: string;
@@ -32,6 +34,7 @@ export class MediaPeer {
     this.role = facts.role;
     this.stream = facts.stream;
     this.identity = facts.identity;
+    this.expires = facts.identity.expires;
     this.ufrag = facts.ufrag;
     this.pwd = facts.pwd;
   }
