@@ -211,6 +211,45 @@ describe("a native publisher", () => {
     expect(world.media.stream("lobby")).toMatchObject({ live: true });
   });
 
+  test("with another codec ends the viewers who can't take it, and no others", async () => {
+    const world = new World();
+    world.takesOver = true;
+    const only = (sdp: string, name: string): string => {
+      const sections = sdp.split(/(?=^m=)/m);
+      return sections
+        .map((section) => {
+          if (!section.startsWith("m=video")) return section;
+          const types = [...section.matchAll(/a=rtpmap:(\d+) (\w+)\//g)];
+          const kept = types.filter(([, , codec]) => codec === name).map(([, type]) => type);
+          return section
+            .replace(/^(m=video \S+ \S+) .*?(\r?)$/m, `$1 ${kept.join(" ")}$2`)
+            .replace(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+) .*\r?\n/gm, (line, type) =>
+              kept.includes(type) ? line : "",
+            );
+        })
+        .join("");
+    };
+    const publisher = async (user: string, codec: string) => {
+      const client = world.client(user);
+      const { session } = client.ask("publish", { to: "stream:lobby" }).ok;
+      world.offer(client, session, only(publishSdp, codec));
+      await world.settle();
+      world.say({ type: "connected", peer: world.of("publish").at(-1)?.peer ?? 0 });
+    };
+    await publisher("alice", "VP8");
+    const [victor, walter] = [world.client("victor"), world.client("walter")];
+    await world.begin(victor, "view");
+    const { session } = walter.ask("view", { to: "stream:lobby" }).ok;
+    world.offer(walter, session, only(viewSdp, "VP8"));
+    await world.settle();
+    await publisher("bob", "H264");
+    expect(victor.pushes("ended")).toEqual([]);
+    expect(walter.last("ended")).toMatchObject({ session, reason: "failed", detail: "codec" });
+    await publisher("alice", "VP8");
+    await publisher("alice", "VP9");
+    expect(victor.pushes("ended")).toEqual([]);
+  });
+
   test("whose offer is of no use is told why", async () => {
     const world = new World();
     const alice = world.client("alice");

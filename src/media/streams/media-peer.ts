@@ -1,3 +1,4 @@
+import type { CodecName } from "../negotiated.ts";
 import type { MediaIdentity, PeerEvent } from "../service.ts";
 import type { LiveStream } from "./live-stream.ts";
 
@@ -20,6 +21,8 @@ export class MediaPeer {
   ufrag: string;
   pwd: string;
   state: "opening" | "connecting" | "connected" | "lost" | "ended" = "opening";
+  /** The codecs that a viewer takes, of both kinds. */
+  takes: ReadonlySet<CodecName> = new Set();
   /** The simulcast layer that a viewer gets. */
   rid: string | undefined;
   readonly #listeners = new Set<(event: PeerEvent) => void>();

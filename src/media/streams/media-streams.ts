@@ -127,6 +127,7 @@ export class MediaStreams implements MediaService {
     if (stream?.publisher === undefined) return fail(notLive);
     if (this.#shares.full(identity)) return full();
     const peer = this.#peer("viewer", stream, this.#workerFor(stream), identity);
+    peer.takes = new Set(tracks.flatMap(({ codecs }) => codecs.map(({ name }) => name)));
     stream.viewers.add(peer);
     this.#follow(peer);
     const opened = await this.#open(peer, transport, (parameters) => ({
@@ -422,6 +423,8 @@ export class MediaStreams implements MediaService {
       stream.newcomer = undefined;
       stream.publisher = peer;
       if (former !== undefined) this.#end(former, "replaced");
+      // They come back with another offer, if they can.
+      for (const viewer of [...stream.viewers]) if (stream.isBeyond(viewer)) this.#end(viewer, "codec");
     }
     if (stream.publisher !== peer) return;
     stream.stopWaiting?.();
