@@ -25,8 +25,8 @@ export interface PublishOptions {
   readonly port?: number;
   /** Only relays of these servers are used. */
   readonly relays?: readonly RTCIceServer[];
-  /** `colors`: red, green and blue in turn, for {@link colors}. Default: the fake camera. */
-  readonly picture?: "camera" | "colors";
+  /** `colors`: red, green and blue in turn, for {@link colors}. `given`: what the page has as `colors` already. Default: the fake camera. */
+  readonly picture?: "camera" | "colors" | "given";
 }
 
 /** A page without anything of ours: what it does is the browser's own WebRTC, with `fetch`. */
@@ -44,7 +44,7 @@ export async function publish(page: Page, url: string, options: PublishOptions =
       const { codec, setup = "actpass", simulcast = false, audio = true, video = true, relays } = options;
       const token = options.token ?? "dev:alice";
       const stream = new MediaStream();
-      if (video && options.picture === "colors") {
+      if (video && (options.picture === "colors" || options.picture === "given")) {
         const { colors } = globalThis as unknown as { colors: MediaStream };
         for (const track of colors.getVideoTracks()) stream.addTrack(track);
       } else if (video) {
