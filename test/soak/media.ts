@@ -95,16 +95,18 @@ async function joins(count: number): Promise<void> {
   console.log(
     `${done} joins and leaves in ${Math.round(seconds)} s, ${refused} refused; join to first picture p50 ${share(0.5)} ms, p99 ${share(0.99)} ms`,
   );
-  console.log("process    MB after 10 %  at the end  slope of the last half, MB per 1,000 joins");
+  console.log(
+    "process    MB at each tenth of the run                  slope of the last half, MB per 1,000 joins",
+  );
   for (const { name, samples } of processes) {
-    const steady = samples.slice(Math.floor(samples.length / 2));
-    const rise = slope(steady);
+    const rise = slope(samples.slice(Math.floor(samples.length / 2)));
     // Flat: ten thousand more would not take another ten megabytes.
     if (count >= 10_000 && rise > 1) failed = true;
-    const at = (n: number) => `${Math.round(samples.at(n)?.[1] ?? 0)}`;
-    console.log(
-      `${name.padEnd(11)}${at(Math.floor(samples.length / 10)).padEnd(15)}${at(-1).padEnd(12)}${rise.toFixed(2)}`,
-    );
+    const tenths = Array.from({ length: 10 }, (_, n) => {
+      const [, megabytes = 0] = samples[Math.floor(((n + 1) * samples.length) / 10) - 1] ?? [];
+      return `${Math.round(megabytes)}`.padEnd(4);
+    });
+    console.log(`${name.padEnd(11)}${tenths.join(" ").padEnd(50)}${rise.toFixed(2)}`);
   }
 }
 

@@ -21,6 +21,8 @@ export class MediaPeer {
   ufrag: string;
   pwd: string;
   state: "opening" | "connecting" | "connected" | "lost" | "ended" = "opening";
+  /** Ends the wait for its connection. */
+  stopWaiting: (() => void) | undefined;
   /** The codecs that a viewer takes, of both kinds. */
   takes: ReadonlySet<CodecName> = new Set();
   /** The simulcast layer that a viewer gets. */

@@ -342,9 +342,7 @@ export class MediaStreams implements MediaService {
       return full();
     }
     peer.state = "connecting";
-    this.#ports.after(connectPatience, () => {
-      if (peer.state === "connecting") this.#end(peer, "never connected");
-    });
+    peer.stopWaiting = this.#ports.after(connectPatience, () => this.#end(peer, "never connected"));
     this.#observer.opened?.(peer);
     return ok({ id: peer.id, transport: local });
   }
@@ -416,6 +414,7 @@ export class MediaStreams implements MediaService {
   #connected(peer: MediaPeer): void {
     const { stream } = peer;
     peer.state = "connected";
+    peer.stopWaiting?.();
     peer.tell({ type: "connected" });
     if (peer.role === "viewer") return;
     if (stream.newcomer === peer) {
@@ -448,6 +447,7 @@ export class MediaStreams implements MediaService {
     const { stream } = peer;
     const wasOpening = peer.state === "opening";
     peer.state = "ended";
+    peer.stopWaiting?.();
     this.#peers.delete(peer.id);
     this.#shares.left(peer.identity);
     this.#numbers[peer.worker]?.delete(peer.number);
