@@ -59,6 +59,9 @@ export function parseOffer(text: string): Result<MediaOffer, OfferProblem> {
   const description = parseDescription(text);
   if (description === undefined)
     return problem(400, "The body is not a session description (RFC 8866): send the SDP offer as it is.");
+  // What the answer says of a section is what the offer said: such a byte would end a line of it (RFC 8866 §9).
+  if (description.media.some(({ lines }) => /[\0\r]/.test(lines[0] ?? "")))
+    return problem(400, "An m= line has a byte that no line of SDP may have.");
   if (description.media.length === 0)
     return problem(400, "The offer has no m= section. Offer one audio or one video section, or both.");
   if (attribute(description.session, "ice-lite") !== undefined)

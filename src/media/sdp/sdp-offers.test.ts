@@ -362,6 +362,7 @@ describe("refusals", () => {
       /more than one video/,
     ],
     ["the same mid twice", good.replace("a=mid:1", "a=mid:0"), 400, /same a=mid/],
+    ["a NUL in an m= line", `${good}m=audi\0 0 UDP/TLS/RTP/SAVPF 97\r\n`, 400, /byte/],
     ["no mid", good.replace("a=mid:1\r\n", ""), 400, /a=mid/],
     ["no rtcp-mux", good.replace("a=rtcp-mux\r\n", ""), 422, /a=rtcp-mux/],
     ["no BUNDLE", good.replace("a=group:BUNDLE 0 1\r\n", ""), 422, /BUNDLE/],
