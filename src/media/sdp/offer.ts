@@ -36,6 +36,8 @@ export interface OfferedMedia {
   readonly sources: OfferedSources;
   /** RTCP of reduced size may be sent (RFC 5506). */
   readonly reducedSize: boolean;
+  /** Header extensions of more than 16 bytes are understood (RFC 8285 §6). */
+  readonly mixedHeaders: boolean;
   readonly section: MediaSection;
 }
 
@@ -90,6 +92,9 @@ function readSection(description: SessionDescription, section: MediaSection): Of
     extensions: isMedia ? offeredExtensions(section) : [],
     sources: offeredSources(section),
     reducedSize: attribute(section.lines, "rtcp-rsize") !== undefined,
+    mixedHeaders: [section.lines, description.session].some(
+      (lines) => attribute(lines, "extmap-allow-mixed") !== undefined,
+    ),
     section,
   };
 }

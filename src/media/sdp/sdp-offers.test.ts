@@ -439,3 +439,21 @@ test("candidates: UDP before TCP, the first before the second (RFC 8445 §5.1.2,
     "candidate:3 1 tcp 1520434687 203.0.113.7 5000 typ host tcptype passive",
   ]);
 });
+
+test("the dependency descriptor is for viewers who take long header extensions, and both ends are told that they may be sent", () => {
+  const uri = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+  const asked = text("chromium-view").replace(/(a=mid:1\r\n)/, `$1a=extmap:12 ${uri}\r\n`);
+  const answerTo = (sdp: string): string => {
+    const offer = parseOffer(sdp);
+    if (!offer.ok) throw new Error(offer.error.detail);
+    const tracks = viewedTracks(offer.value, streamOf("chromium-publish"), () => 1);
+    if (!tracks.ok) throw new Error(tracks.error.detail);
+    return answerViewer(offer.value, tracks.value, local);
+  };
+  const answer = answerTo(asked);
+  expect(answer).toContain(`a=extmap:12 ${uri}`);
+  expect(answer).toContain("a=extmap-allow-mixed\r\n");
+  const short = answerTo(asked.replace("a=extmap-allow-mixed\r\n", ""));
+  expect(short).not.toContain(uri);
+  expect(short).not.toContain("extmap-allow-mixed");
+});

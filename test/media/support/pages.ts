@@ -16,6 +16,8 @@ export interface PublishOptions {
   /** `a=setup` of the offer: `active` makes the server passive, `passive` makes it active. */
   readonly setup?: "actpass" | "active" | "passive";
   readonly simulcast?: boolean;
+  /** Layers within one SSRC, such as `L3T3_KEY`. */
+  readonly scalabilityMode?: string;
   readonly audio?: boolean;
   readonly video?: boolean;
   readonly token?: string;
@@ -69,8 +71,11 @@ export async function publish(page: Page, url: string, options: PublishOptions =
           { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
           { rid: "f", maxBitrate: 1_500_000 },
         ];
+        const { scalabilityMode } = options;
+        const scalable = scalabilityMode !== undefined && track.kind === "video";
         const transceiver = connection.addTransceiver(track, {
           direction: "sendonly",
+          ...(scalable && { sendEncodings: [{ scalabilityMode } as RTCRtpEncodingParameters] }),
           ...(simulcast && track.kind === "video" && { sendEncodings: encodings }),
         });
         if (codec !== undefined && track.kind === "video") {
@@ -132,7 +137,10 @@ export function makeColors(page: Page): Promise<void> {
 export function view(
   page: Page,
   url: string,
-  options: Pick<PublishOptions, "audio" | "video" | "token" | "without" | "setup" | "relays" | "port"> = {},
+  options: Pick<PublishOptions, "audio" | "video" | "token" | "without" | "setup" | "relays" | "port"> & {
+    /** Asks for the dependency descriptor. */
+    readonly descriptor?: boolean;
+  } = {},
 ): Promise<number> {
   return page.evaluate(
     async ({ url, options }) => {
@@ -142,7 +150,19 @@ export function view(
         ...(relays !== undefined && { iceTransportPolicy: "relay", iceServers: [...relays] }),
       });
       if (audio) connection.addTransceiver("audio", { direction: "recvonly" });
-      if (video) connection.addTransceiver("video", { direction: "recvonly" });
+      if (video) {
+        const transceiver = connection.addTransceiver("video", {
+          direction: "recvonly",
+        }) as RTCRtpTransceiver & {
+          getHeaderExtensionsToNegotiate(): { uri: string; direction: string }[];
+          setHeaderExtensionsToNegotiate(all: object[]): void;
+        };
+        if (options.descriptor === true) {
+          const all = transceiver.getHeaderExtensionsToNegotiate();
+          for (const one of all) if (/dependency-descriptor/.test(one.uri)) one.direction = "sendrecv";
+          transceiver.setHeaderExtensionsToNegotiate(all);
+        }
+      }
       const element = document.querySelector("video");
       connection.ontrack = ({ streams: [stream] }) => {
         if (element !== null && stream !== undefined) element.srcObject = stream;
