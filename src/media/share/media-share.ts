@@ -114,6 +114,9 @@ class Guest {
         if (message.reason === undefined) streams.close(message.id);
         else streams.lose(message.id, message.reason);
         break;
+      case "late":
+        streams.endLate(message.stream, message.id);
+        break;
       case "request":
         void this.#serve(message);
         break;

@@ -39,6 +39,8 @@ export type ToOwner =
   | { readonly t: "prefer"; readonly id: string; readonly wish: SharedWish }
   /** A peer ends: with a reason, its client is gone without a word. */
   | { readonly t: "close"; readonly id: string; readonly reason?: string }
+  /** A publisher whose connection was closed already has meant to end its stream. */
+  | { readonly t: "late"; readonly stream: string; readonly id: string }
   /** A request to WHIP or WHEP, whoever took it. */
   | {
       readonly t: "request";

@@ -112,8 +112,14 @@ export class SharedStreams implements SessionMedia {
   }
 
   close(id: string): Result<undefined, MediaFailure> {
+    if (!this.#peers.has(id)) return fail({ kind: "unknown" });
     this.#say({ t: "close", id });
     return ok(undefined);
+  }
+
+  endLate(stream: string, id: string): boolean {
+    this.#say({ t: "late", stream, id });
+    return true;
   }
 
   lose(id: string, reason: string): void {

@@ -197,6 +197,25 @@ describe("a native publisher", () => {
     expect(again.last("ended")).toMatchObject({ reason: "failed", detail: "consent lost" });
   });
 
+  test("that closes its connection is waited for, unless its link is closed as well", async () => {
+    for (const closes of [true, false]) {
+      const world = new World();
+      const [alice, victor] = [world.client("alice"), world.client("victor")];
+      const { peer } = await world.begin(alice, "publish");
+      await world.begin(victor, "view");
+      world.say({ type: "closed", peer, reason: "closed by the peer" });
+      world.sim.pass(300);
+      if (closes) alice.drop(1000);
+      world.sim.pass(1_000);
+      expect(victor.pushes("ended")).toHaveLength(closes ? 1 : 0);
+      expect(world.records.map(({ reason }) => reason)).toEqual(
+        closes ? ["closed", "stream_over"] : ["failed"],
+      );
+      world.sim.pass(10_000);
+      expect(victor.last("ended")).toMatchObject({ reason: "stream_over" });
+    }
+  });
+
   test("is taken over, or keeps a newcomer out", async () => {
     const world = new World();
     const [alice, bob] = [world.client("alice"), world.client("bob")];

@@ -99,8 +99,14 @@ export class CoreSessions implements StreamHost, StreamObserver {
     const session = this.#sessions.get(peer.id);
     this.#sessions.delete(peer.id);
     if (session === undefined || session.over) return;
-    if (reason === "closed") session.left(this.#now);
-    else session.end(endReasons[reason] ?? "failed", this.#now, reason.slice(0, 128));
+    const over = (now: number): void => {
+      if (reason === "closed") session.left(now);
+      else if (!session.over) session.end(endReasons[reason] ?? "failed", now, reason.slice(0, 128));
+    };
+    // A client that closes says so at its link as well, on another way: whether it meant to end the stream is known then.
+    const says = reason === peerClosed && session.role === "publish" && session.client.gateway === undefined;
+    if (says) this.#joined?.server.deadlines.add(this.#now + lastWords, over);
+    else over(this.#now);
   }
 
   /** Makes the device and the session of a client of WHIP or WHEP. */
@@ -123,18 +129,21 @@ export class CoreSessions implements StreamHost, StreamObserver {
   }
 
   /** The core has ended the session: its peer ends. */
-  #close({ id, role }: Pick<SessionPeer, "id" | "role">, reason: WireReason): void {
+  #close({ id, role, stream }: Omit<SessionPeer, "identity">, reason: WireReason): void {
     this.#sessions.delete(id);
     const media = this.#joined?.media;
     // Only one that has gone by mistake is waited for.
     if (role === "publisher" && !deliberate.has(reason)) media?.lose(id, reason);
-    else media?.close(id);
+    else if (media?.close(id).ok === false) media.endLate(stream.name, id);
   }
 
   get #now(): number {
     return this.#joined?.server.ports.now() ?? 0;
   }
 }
+
+/** The reason of a peer whose connection the client has closed, and how long its link may take to say why, in ms. */
+const [peerClosed, lastWords] = ["closed by the peer", 1_000] as const;
 
 /** Reasons after which no publisher is expected back. */
 const deliberate: ReadonlySet<WireReason> = new Set<WireReason>([

@@ -20,7 +20,7 @@ export interface NativeEndHost {
   /** A peer of that identity is about to open for this end. Answers how to say that it has, or has not. */
   opening(identity: MediaIdentity, end: NativeEnd): () => void;
   /** The client is gone for that reason: ends its peer. */
-  close(peer: Pick<SessionPeer, "id" | "role">, reason: WireReason): void;
+  close(peer: Omit<SessionPeer, "identity">, reason: WireReason): void;
 }
 
 /** An offer that waits for its answer. */
@@ -196,9 +196,11 @@ export class NativeEnd implements StreamEnd {
   }
 
   #close(reason: WireReason): void {
-    const { role } = this.session;
-    if (this.#agreed !== undefined)
-      this.#host.close({ id: this.#agreed.id, role: role === "publish" ? "publisher" : "viewer" }, reason);
+    const { role, stream } = this.session;
+    if (this.#agreed === undefined) return;
+    const { id } = this.#agreed;
+    const peer = { id, role: role === "publish" ? "publisher" : "viewer", stream: { name: stream } } as const;
+    this.#host.close(peer, reason);
   }
 
   get #now(): number {

@@ -4,7 +4,7 @@ import type { MediaStreams } from "./media-streams.ts";
 /** The media server as sessions use it: that of this process, or of another one of this machine. */
 export type SessionMedia = Pick<
   MediaStreams,
-  "refusal" | "stream" | "publish" | "view" | "restart" | "prefer" | "close" | "lose" | "listen"
+  "refusal" | "stream" | "publish" | "view" | "restart" | "prefer" | "close" | "lose" | "endLate" | "listen"
 >;
 
 /** A peer as its session sees it. */
