@@ -38,7 +38,10 @@ test("a line without an end is given up", () => {
 });
 
 test("frames between workers: any bytes in any pieces never throw, and whole frames arrive whole", () => {
-  const packet = fc.record({ packet: fc.uint8Array({ minLength: 12, maxLength: 60 }), index: fc.nat(2 ** 31) });
+  const packet = fc.record({
+    packet: fc.uint8Array({ minLength: 12, maxLength: 60 }),
+    index: fc.nat(2 ** 31),
+  });
   fc.assert(
     fc.property(
       fc.array(packet, { maxLength: 8 }),

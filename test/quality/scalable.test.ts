@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
-import { type RunningServer, startServer } from "../support/server.ts";
 import { agreed, blankTab, end, eventually, figure, publish, view } from "../media/support/pages.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
 
 describe.skipIf(chromiumPath === null)("layers within one SSRC (SVC), from Chromium to Chromium", () => {
   let server: RunningServer;

@@ -13,7 +13,8 @@ import { SenderClock } from "./sender-clock.ts";
 import type { PictureSize, StoredPacket } from "./stored-packet.ts";
 
 /** Temporal and spatial layers of one SSRC that are told apart. */
-export const [mostTemporal, mostSpatial] = [4, 4];
+export const mostTemporal = 4;
+const mostSpatial = 4;
 /** How long a video packet waits for those that are missing ahead of it, in ms, and how many wait at most. */
 const [holdTime, mostHeld] = [150, 512];
 /** A packet so far ahead belongs to no gap. */
