@@ -437,7 +437,7 @@ class ViewedStream extends StreamEnd implements Viewing {
       this.changed();
     });
     if (audio) pc.addTransceiver("audio", { direction: "recvonly" });
-    if (video) pc.addTransceiver("video", { direction: "recvonly" });
+    if (video) takeDescriptor(pc.addTransceiver("video", { direction: "recvonly" }));
     pc.addEventListener("connectionstatechange", () => {
       if (pc.connectionState === "connected" && Object.keys(this.#wish).length > 0)
         void this.prefer(this.#wish);
@@ -477,6 +477,23 @@ function layersFor(track: MediaStreamTrack): RTCRtpEncodingParameters[] {
   const { width = 1_280, height = 720 } = track.getSettings?.() ?? {};
   const count = 1 + pixelsForLayers.filter((pixels) => width * height >= pixels).length;
   return simulcastLayers.slice(-count);
+}
+
+/** Asks for the header extension that tells the layers of AV1 apart, which Chromium doesn't ask for by itself. */
+function takeDescriptor(transceiver: RTCRtpTransceiver): void {
+  const { getHeaderExtensionsToNegotiate: get, setHeaderExtensionsToNegotiate: set } =
+    transceiver as Extensible;
+  const all = get?.call(transceiver) ?? [];
+  const wanted = all.find(({ uri }) => uri.endsWith("#dependency-descriptor-rtp-header-extension"));
+  if (!wanted) return;
+  wanted.direction = "sendrecv";
+  set?.call(transceiver, all);
+}
+
+/** Of a browser's transceiver (W3C WebRTC Extensions §5.3). */
+interface Extensible extends RTCRtpTransceiver {
+  getHeaderExtensionsToNegotiate?(): { uri: string; direction: string }[];
+  setHeaderExtensionsToNegotiate?(extensions: readonly { uri: string; direction: string }[]): void;
 }
 
 /** Puts these codecs first; the others follow. */

@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Settings } from "../config/schema.ts";
 import { now } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
@@ -30,9 +33,12 @@ export async function runWorkers(settings: Settings): Promise<number> {
     return 2;
   }
   const log = createLog(settings.log);
+  // For the Unix socket of the media server: only this user may enter.
+  const folder = mkdtempSync(join(tmpdir(), "switchboard-workers-"));
   const secrets = {
     ...ticketKeyFor(settings, log),
     SWITCHBOARD_TURN_SECRET: settings.turn.secret || random(32),
+    SWITCHBOARD_MEDIA_SHARE: join(folder, "media.sock"),
   };
   const numbers = Array.from({ length: settings.workers }, (_, index) => index + 1);
   const workers = numbers.map((number) => new Worker(number, settings, log));
@@ -52,6 +58,7 @@ export async function runWorkers(settings: Settings): Promise<number> {
     void worker.run(Object.assign({ ...secrets }, ...shared));
   }
   const codes = await Promise.all(workers.map((worker) => worker.over));
+  rmSync(folder, { recursive: true, force: true });
   return Math.max(...codes);
 }
 

@@ -104,6 +104,8 @@ export interface MediaService {
       readonly temporal?: number;
     },
   ): Result<undefined, MediaFailure>;
+  /** The client has shown another credential: its session goes on until that one expires. Does nothing where that is another user's. */
+  renew(id: string, identity: MediaIdentity): void;
   close(id: string): Result<undefined, MediaFailure>;
   /**
    * The publisher with this session, whose connection is gone already, says that it meant to end the stream. False where nobody waits for

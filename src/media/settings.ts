@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import { parseOriginRule } from "../net/origin-rule.ts";
 import { isAddressPattern } from "../protocol/address-pattern.ts";
 import { parseAddress } from "../shared/ip-address.ts";
-import { flag, limitsGroup, milliseconds, port, type SettingsOf, texts } from "../shared/setting.ts";
+import { flag, limitsGroup, milliseconds, port, type SettingsOf, text, texts } from "../shared/setting.ts";
 import type { WorkerLimits } from "./control.ts";
 import { codecNames } from "./negotiated.ts";
 import type { ShareLimits } from "./streams/peer-shares.ts";
@@ -67,6 +67,14 @@ export const mediaSettings = {
       takeover: texts(
         [],
         "Names of streams whose publisher is replaced by a second one, such as `studio-*`. Elsewhere the second is refused.",
+      ),
+      share: text(
+        "",
+        "Unix socket at which other processes of this machine find the media server. `--workers` sets it for its first process.",
+      ),
+      join: text(
+        "",
+        "Unix socket of the process whose media server this one shares, in place of its own. `--workers` sets it for all processes but the first.",
       ),
       portable: flag(false, "Uses neither the system's libcrypto nor sendmmsg, but what every platform has."),
       limits: limitsGroup<Record<keyof MediaLimits, number>>(

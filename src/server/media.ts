@@ -1,14 +1,14 @@
 import { availableParallelism } from "node:os";
-import type { ShownStream } from "../api/context.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import type { WorkerOptions } from "../media/control.ts";
 import { MediaFleet } from "../media/fleet/fleet.ts";
 import { mediaOrigins } from "../media/http/cross-origin.ts";
 import { keyHolder, mediaAuth } from "../media/http/media-auth.ts";
-import { MediaHttp } from "../media/http/media-http.ts";
-import { signLink } from "../media/http/signed-link.ts";
+import { isMediaPath, MediaHttp } from "../media/http/media-http.ts";
 import { registerMediaMetrics } from "../media/metrics.ts";
-import type { LocalCandidate, StreamInfo } from "../media/service.ts";
+import type { LocalCandidate } from "../media/service.ts";
+import { MediaShare } from "../media/share/media-share.ts";
+import { SharedStreams } from "../media/share/shared-streams.ts";
 import { CoreSessions } from "../media/streams/core-sessions.ts";
 import { MediaStreams } from "../media/streams/media-streams.ts";
 import { streamOffers } from "../media/streams/stream-offers.ts";
@@ -21,8 +21,9 @@ import { covers } from "../protocol/address-pattern.ts";
 import { wireError } from "../protocol/error-codes.ts";
 import { fail } from "../shared/result.ts";
 import type { HealthPart } from "../telemetry/health.ts";
+import { apiStreams } from "./api-streams.ts";
 import { credentialsOf } from "./device-credentials.ts";
-import { addKey, KeyFile, listKeys, revokeKeys } from "./key-file.ts";
+import { KeyFile } from "./key-file.ts";
 import { openPorts } from "./ports.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
@@ -37,6 +38,7 @@ export const media: Part = {
   start: async (context) => {
     const { media } = context.settings;
     if (!media.enabled) return undefined;
+    if (media.join !== "") return joinMedia(context);
     const bun = bundledBun();
     if (bun === undefined) {
       context.log.warn("the media server is off: its workers need Bun, which the package `bun` brings");
@@ -50,7 +52,6 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const { settings, log, now, core } = context;
   const { media } = settings;
   const folder = stateFolder(settings.stateFolder);
-  const [linkKey = new Uint8Array()] = linkKeys(context.ticketKeys);
   const keys = new KeyFile(streamKeys, folder, (reason) =>
     log.error({ reason }, "stream keys can't be read: none is valid"),
   );
@@ -77,12 +78,9 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     });
   });
   const addresses = announced(settings, listen);
-  const publicNames = patternsOf(settings.dev ? ["*"] : media.public);
   const answers = { codecs: media.codecs, publisherBitrate: media.limits.publisherBitrate };
-  const sessions = new CoreSessions({
-    offers: streamOffers({ ...answers, ssrc: randomSsrc }),
-    isPublic: (name) => covers(publicNames, { kind: "stream", name }),
-  });
+  const sessions = coreSessions(context);
+  const share: { current?: MediaShare } = {};
   const made = new MediaStreams(
     {
       now,
@@ -99,13 +97,25 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     {
       linger: media.linger,
       shares: media.limits,
-      takesOver: (name) => covers(patternsOf(media.takeover), { kind: "stream", name }),
+      takesOver: takesOver(media.takeover),
       candidates: ({ udpPort, tcpPort }) => [
         ...addresses.map((address): LocalCandidate => ({ protocol: "udp", address, port: udpPort })),
         ...addresses.map((address): LocalCandidate => ({ protocol: "tcp", address, port: tcpPort })),
       ],
     },
-    sessions,
+    {
+      changed: (stream) => {
+        sessions.changed(stream);
+        share.current?.changed(stream);
+      },
+      opened: (peer) => {
+        if (share.current?.has(peer) !== true) sessions.opened(peer);
+      },
+      ended: (peer, reason) => {
+        sessions.ended(peer, reason);
+        share.current?.ended(peer, reason);
+      },
+    },
   );
   streams.current = made;
   const server = sessions.join(made, core);
@@ -122,10 +132,11 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
             ),
           account: (login) => credentials.find(login, now()),
           streamKey: (key) => keys.find(key),
-          now: () => now() + wallAhead(),
+          now,
+          ahead: wallAhead,
           random,
         },
-        { public: settings.dev ? ["*"] : media.public, linkKeys: linkKeys(context.ticketKeys) },
+        { public: publicNames(settings), linkKeys: linkKeys(context.ticketKeys) },
       ),
       iceServers: ({ user, device = "media", guest = false }) =>
         server.ports.iceServers({ user, id: device, guest }, now()).servers,
@@ -134,6 +145,16 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     },
     answers,
   );
+  if (media.share !== "") {
+    share.current = new MediaShare({
+      streams: made,
+      fetch: (request, address) => http.fetch(request, address),
+    });
+    await share.current.listen(media.share).catch(async (error: Error) => {
+      await fleet.stop();
+      throw new Error(`setting media.share: ${error.message}`);
+    });
+  }
   const stopWatch = keys.watch(({ id }) => made.revoke(keyHolder(id), undefined));
   for (const { udpPort, crypto, sending } of fleet.started)
     log.info({ port: udpPort, addresses, crypto, sending }, "media worker");
@@ -142,23 +163,9 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     // A worker that is started again takes the same port.
     relayPeers: () =>
       fleet.started.flatMap(({ udpPort }) => listen.map((address) => ({ address, port: udpPort }))),
-    streams: {
-      list: () => [...made.streams].map(({ info }) => shownStream(info)),
-      get: (name) => {
-        const info = made.stream(name);
-        return info && shownStream(info);
-      },
-      keys: (name) => listKeys(streamKeys, folder).filter(({ stream }) => stream === name),
-      addKey: (stream) => {
-        const { key, kept } = addKey(streamKeys, folder, { stream }, now() + wallAhead());
-        return { key, id: kept.id };
-      },
-      revokeKeys: (name, id) =>
-        revokeKeys(streamKeys, folder, (key) => key.stream === name && (id === undefined || key.id === id)),
-      link: (stream, action, expires) => signLink(linkKey, { stream, action, expires }),
-    },
-    // There is one set of ports on a machine.
-    workerSettings: [{ SWITCHBOARD_MEDIA_ENABLED: "false" }],
+    streams: apiStreams(context, () => [...made.streams].map(({ info }) => info)),
+    // There is one set of ports on a machine: the other processes share this media server.
+    ...(media.share !== "" && { workerSettings: [{ SWITCHBOARD_MEDIA_JOIN: media.share }] }),
     health: () => shown(fleet),
     metrics: (registry) =>
       registerMediaMetrics(registry, () => ({
@@ -170,13 +177,53 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
       })),
     stop: async () => {
       stopWatch();
+      share.current?.stop();
       await fleet.stop();
     },
   };
 }
 
-function shownStream({ name, live, viewers, layers, codecs }: StreamInfo): ShownStream {
-  return { stream: name, live, viewers, layers, codecs };
+/** The media server of another process of this machine, for this one's clients. */
+function joinMedia(context: CoreContext): Service {
+  const { media } = context.settings;
+  const sessions = coreSessions(context);
+  const streams = new SharedStreams({
+    path: media.join,
+    takesOver: takesOver(media.takeover),
+    observer: sessions,
+  });
+  sessions.join(streams, context.core);
+  return {
+    fetch: (request, client) =>
+      isMediaPath(new URL(request.url).pathname)
+        ? streams.forward(request, addressGroup(client.address))
+        : undefined,
+    streams: apiStreams(context, () => streams.streams),
+    health: () => ({
+      name: "media",
+      state: { shared: streams.reachable ? "up" : "down" },
+      ok: streams.reachable,
+    }),
+    stop: async () => streams.stop(),
+  };
+}
+
+function coreSessions({ settings }: CoreContext): CoreSessions {
+  const { codecs, limits } = settings.media;
+  const names = patternsOf(publicNames(settings));
+  return new CoreSessions({
+    offers: streamOffers({ codecs, publisherBitrate: limits.publisherBitrate, ssrc: randomSsrc }),
+    isPublic: (name) => covers(names, { kind: "stream", name }),
+  });
+}
+
+function publicNames({ dev, media }: LoadedSettings): readonly string[] {
+  return dev ? ["*"] : media.public;
+}
+
+function takesOver(names: readonly string[]): (stream: string) => boolean {
+  const patterns = patternsOf(names);
+  return (name) => covers(patterns, { kind: "stream", name });
 }
 
 function shown(fleet: MediaFleet): HealthPart {

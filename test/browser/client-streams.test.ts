@@ -28,7 +28,8 @@ describe.skipIf(chromiumPath === null)("client.publish and client.view", () => {
   let wire: Cutter;
   beforeAll(async () => {
     buildPage();
-    server = await startServer({ config: { media: { port: 0, workers: 1 } } });
+    // Longer than any test waits: where a stream ends, its publisher has said so.
+    server = await startServer({ config: { media: { port: 0, workers: 1, linger: 600_000 } } });
     wire = await openCutter(server.port);
     browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
   }, 90_000);
@@ -204,5 +205,20 @@ describe.skipIf(chromiumPath === null)("client.publish and client.view", () => {
     expect(reason).toBe("closed");
     await stateIs(victor, "viewing", "waiting");
     for (const page of [alice, victor]) await page.context().close();
+  }, 100_000);
+
+  test("who leaves the page ends its streams, and who closes the tab", async () => {
+    const victor = await signIn("victor");
+    for (const leave of [(page: Page) => page.goto("about:blank"), (page: Page) => page.close()]) {
+      const alice = await signIn("alice");
+      await publish(alice, "page");
+      await view(victor, "page");
+      await seesFrames(victor);
+      await leave(alice);
+      await stateIs(victor, "viewing", "waiting");
+      await victor.evaluate(() => (window as unknown as KeptWindow).viewing.stop());
+      await alice.context().close();
+    }
+    await victor.context().close();
   }, 100_000);
 });

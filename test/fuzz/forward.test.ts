@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Stream } from "../../src/media/forward/stream.ts";
 import type { Viewer } from "../../src/media/forward/viewer.ts";
 import type { CodecName } from "../../src/media/negotiated.ts";
-import { parseDependencyStructure, temporalLayerOf } from "../../src/wire/rtp/dependency-structure.ts";
+import { layersOf, parseDependencyStructure } from "../../src/wire/rtp/dependency-structure.ts";
 import { codec, SimulatedViewer } from "../support/simulated-media.ts";
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 3_000);
@@ -170,7 +170,7 @@ test("a structure of a dependency descriptor is read without throwing, and has 6
       const structure = parseDependencyStructure(bytes);
       if (structure === undefined) return;
       expect(structure.temporalLayers.length).toBeLessThanOrEqual(64);
-      expect(temporalLayerOf(structure, template)).toBeGreaterThanOrEqual(0);
+      expect(layersOf(structure, template).temporal).toBeGreaterThanOrEqual(0);
     }),
     { numRuns },
   );

@@ -4,6 +4,7 @@ import { srtpCrypto } from "../../src/net/srtp-crypto.ts";
 import { isAv1Key, parseDependencyDescriptor } from "../../src/wire/rtp/av1.ts";
 import { findExtension, findTextExtension } from "../../src/wire/rtp/extensions.ts";
 import { isH264Key } from "../../src/wire/rtp/h264.ts";
+import { h264Size } from "../../src/wire/rtp/h264-size.ts";
 import { parseRtp } from "../../src/wire/rtp/packet.ts";
 import { parseRtcp } from "../../src/wire/rtp/rtcp.ts";
 import { parseVp8 } from "../../src/wire/rtp/vp8.ts";
@@ -62,8 +63,16 @@ describe("RTP", () => {
       fc.property(fc.uint8Array({ maxLength: 40 }), (payload) => {
         const vp8 = parseVp8(payload);
         if (vp8 !== undefined) expect(vp8.length).toBeLessThan(payload.length);
-        parseVp9(payload);
+        const vp9 = parseVp9(payload);
+        for (const at of [vp9?.pictureIdAt ?? -1, vp9?.tl0At ?? -1]) expect(at).toBeLessThan(payload.length);
+        expect(vp9?.sizes.length ?? 0).toBeLessThanOrEqual(8);
         isH264Key(payload);
+        if (payload.length > 0) payload[0] = 0x67;
+        const { width = 1, height = 1 } = h264Size(payload) ?? {};
+        for (const length of [width, height]) {
+          expect(length).toBeGreaterThan(0);
+          expect(length).toBeLessThanOrEqual(16_384);
+        }
         isAv1Key(payload);
         parseDependencyDescriptor(payload);
       }),

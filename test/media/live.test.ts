@@ -2,7 +2,17 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { blankTab, end, eventually, figure, publish, remotePort, tone, view } from "./support/pages.ts";
+import {
+  agreed,
+  blankTab,
+  end,
+  eventually,
+  figure,
+  publish,
+  remotePort,
+  tone,
+  view,
+} from "./support/pages.ts";
 import { portable } from "./support/portable.ts";
 
 const withSound = ["--autoplay-policy=no-user-gesture-required"];
@@ -76,7 +86,9 @@ describe.skipIf(chromiumPath === null)("one publishes by WHIP, others view by WH
     expect(await publish(third.page, `${server.url}/whip/studio`)).toBe(201);
     const viewer = await views("studio");
     await decodes(viewer);
-    expect(await publish(second.page, `${server.url}/whip/studio`)).toBe(201);
+    // With another codec, too: the viewer has agreed on all that it takes.
+    expect(await publish(second.page, `${server.url}/whip/studio`, { codec: "video/H264" })).toBe(201);
+    await eventually(async () => (await agreed(viewer.page)).codec === "video/H264", 30_000);
     await decodes(viewer);
     // Gone without a word: nothing closes the session.
     await second.page.close();

@@ -152,6 +152,91 @@ describe("dependency descriptors", () => {
   });
 });
 
+describe("spatial layers of one SSRC", () => {
+  /** A picture of two layers, each in one packet: with a picture id of 15 bits, and sizes in keyframes. */
+  const picture = (id: number, key: boolean, temporal: number): Uint8Array[] =>
+    [0, 1].map((spatial) => {
+      const sizes = key && spatial === 0 ? [0x30, 1, 64, 0, 240, 2, 128, 1, 224] : [];
+      const first = 0xac | (key ? 0 : 0x40) | (sizes.length > 0 ? 2 : 0);
+      // The upper layer goes back to no picture where the lower one doesn't.
+      return Uint8Array.of(
+        first,
+        0x80 | (id >> 8),
+        id & 0xff,
+        (temporal << 5) | (spatial << 1),
+        7,
+        ...sizes,
+        99,
+      );
+    });
+  const shown = (raw: RawStream) =>
+    [...raw.viewer.video.values()].map((packet) => {
+      const at = parseRtp(packet)?.length ?? 0;
+      const spatial = ((packet[at + 3] ?? 0) >> 1) & 7;
+      return {
+        picture: ((packet[at + 1] ?? 0) & 0x7f) * 256 + (packet[at + 2] ?? 0),
+        spatial,
+        marker: (packet[1] ?? 0) >> 7,
+      };
+    });
+
+  test("of VP9: a viewer of the lower one gets whole pictures, and the upper one from a keyframe on", () => {
+    const raw = new RawStream(codec("vp9", 96), codec("vp9", 120));
+    const leg = raw.join();
+    let id = 0x1ffd;
+    const run = (count: number, keyAt = -1): void => {
+      for (let n = 0; n < count; n++) raw.frame(picture(id++ & 0x7fff, n === keyAt, 0));
+    };
+    run(20, 0);
+    expect(raw.stream.layers()).toMatchObject([{ width: 640, height: 480 }]);
+    expect(new Set(shown(raw).map(({ spatial }) => spatial))).toEqual(new Set([0, 1]));
+    raw.stream.prefer(leg, { height: 240 }, raw.now);
+    const before = raw.viewer.video.size;
+    run(10);
+    const lower = shown(raw).slice(before);
+    expect(lower).toEqual(
+      Array.from({ length: 10 }, (_, n) => ({ picture: 0x1ffd + 20 + n, spatial: 0, marker: 1 })),
+    );
+    raw.stream.prefer(leg, {}, raw.now);
+    // Longer than a viewer must have it good before it gets more.
+    run(200);
+    expect(
+      shown(raw)
+        .slice(before)
+        .every(({ spatial }) => spatial === 0),
+    ).toBe(true);
+    run(4, 0);
+    expect(
+      shown(raw)
+        .slice(-8)
+        .map(({ spatial, marker }) => [spatial, marker]),
+    ).toEqual(Array.from({ length: 8 }, (_, n) => [n % 2, n % 2]));
+    expect(raw.viewer.missing()).toEqual([]);
+  });
+
+  test("of AV1: one who takes no dependency descriptor gets the lowest", () => {
+    const structure = Uint8Array.fromHex(
+      "c00001800514853aaaa8018004004002a02a0060010015d34514174d144c700874321651118543276809f8077813f80ef8",
+    );
+    const raw = new RawStream(codec("av1", 96), codec("av1", 120));
+    const plain = new SimulatedViewer({ codecs: [codec("av1", 120)] });
+    const [video] = plain.tracks.filter(({ kind }) => kind === "video");
+    if (video === undefined) throw new Error("there is no video");
+    raw.join();
+    raw.stream.addViewer([{ ...video, extensions: {} }], plain.sender, raw.now);
+    for (let n = 0; n < 30; n++) {
+      raw.frame([Uint8Array.of(0x10, 0x32, 0)], n === 0 ? structure : Uint8Array.of(0xc1, 0, 2 * n));
+      raw.now -= 33;
+      raw.frame([Uint8Array.of(0x10, 0x32, 1)], Uint8Array.of(0xc6, 0, 2 * n + 1));
+    }
+    expect(raw.stream.layers()).toMatchObject([{ width: 640, height: 480 }]);
+    const layers = (viewer: SimulatedViewer) => [...viewer.video.values()].map((packet) => packet.at(-1));
+    expect(new Set(layers(raw.viewer))).toEqual(new Set([0, 1]));
+    expect(new Set(layers(plain))).toEqual(new Set([0]));
+    expect([...plain.video.values()].every((packet) => (packet[1] ?? 0) >> 7 === 1)).toBe(true);
+  });
+});
+
 describe("header extensions", () => {
   test("mid and playout delay in the first packets, until the viewer reports; abs-send-time in all", () => {
     const world = new SimulatedStream({ layers: oneLayer });

@@ -1,10 +1,15 @@
 import { type Layer, mostTemporal } from "./layer.ts";
 import type { LayerWish } from "./ports.ts";
 
-/** Something that a viewer can be sent: a layer up to a temporal layer. */
+/** Something that a viewer can be sent: a layer up to a spatial and a temporal layer. */
 export interface Step {
   readonly layer: Layer;
   readonly temporal: number;
+  readonly spatial: number;
+  /** True where the layer has no spatial layer above. */
+  readonly whole: boolean;
+  /** Of the picture, where that is known. */
+  readonly height: number | undefined;
   /** In bit/s. */
   readonly rate: number;
 }
@@ -32,7 +37,7 @@ const mostEstimate = 1e9;
 
 /**
  * All that can be sent of a track's layers, from the least to the most: of the smallest each temporal layer, and ahead of each larger one that one
- * without its top temporal layer. Layers that the publisher has switched off are left out, unless all are.
+ * without its top temporal layer. The spatial layers of one SSRC are steps as well. Layers that the publisher has switched off are left out, unless all are.
  */
 export function ladder(all: readonly Layer[], now: number): Step[] {
   const active = all.filter((layer) => layer.active(now));
@@ -44,8 +49,14 @@ export function ladder(all: readonly Layer[], now: number): Step[] {
     .sort((one, other) => size(one) - size(other))
     .forEach((layer, n) => {
       const top = Math.min(layer.highestTemporal, mostTemporal - 1);
-      for (let temporal = n === 0 ? 0 : Math.max(0, top - 1); temporal <= top; temporal++)
-        steps.push({ layer, temporal, rate: temporal === top ? layer.bitrate : layer.bitrateUpTo(temporal) });
+      const highest = layer.highestSpatial(now);
+      for (let spatial = 0; spatial <= highest; spatial++)
+        for (let temporal = n + spatial === 0 ? 0 : Math.max(0, top - 1); temporal <= top; temporal++) {
+          const whole = spatial === highest;
+          const rate = whole && temporal === top ? layer.bitrate : layer.bitrateUpTo(temporal, spatial);
+          const height = whole ? layer.height : layer.sizes[spatial]?.height;
+          steps.push({ layer, temporal, spatial, whole, height, rate });
+        }
     });
   return steps;
 }
@@ -54,8 +65,8 @@ export function ladder(all: readonly Layer[], now: number): Step[] {
 export function highestWished(steps: readonly Step[], wish: LayerWish): number {
   const ridAt = wish.rid === undefined ? -1 : steps.findLastIndex(({ layer }) => layer.rid === wish.rid);
   let highest = ridAt < 0 ? steps.length - 1 : ridAt;
-  const fits = ({ layer, temporal, rate }: Step): boolean =>
-    (wish.height === undefined || layer.height === undefined || layer.height <= wish.height) &&
+  const fits = ({ height, temporal, rate }: Step): boolean =>
+    (wish.height === undefined || height === undefined || height <= wish.height) &&
     (wish.bitrate === undefined || rate <= wish.bitrate) &&
     (wish.temporal === undefined || temporal <= wish.temporal);
   while (highest > 0) {

@@ -1,8 +1,8 @@
 import { parseDependencyDescriptor } from "../../wire/rtp/av1.ts";
 import {
   type DependencyStructure,
+  layersOf,
   parseDependencyStructure,
-  temporalLayerOf,
 } from "../../wire/rtp/dependency-structure.ts";
 import { LossDetector } from "../../wire/rtp/loss-detector.ts";
 import { Reception } from "../../wire/rtp/reception.ts";
@@ -10,10 +10,11 @@ import type { LayerReport } from "../control.ts";
 import { PacketStore } from "./packet-store.ts";
 import { RateMeter } from "./rate-meter.ts";
 import { SenderClock } from "./sender-clock.ts";
-import type { StoredPacket } from "./stored-packet.ts";
+import type { PictureSize, StoredPacket } from "./stored-packet.ts";
 
-/** Temporal layers that are told apart. */
+/** Temporal and spatial layers of one SSRC that are told apart. */
 export const mostTemporal = 4;
+const mostSpatial = 4;
 /** How long a video packet waits for those that are missing ahead of it, in ms, and how many wait at most. */
 const [holdTime, mostHeld] = [150, 512];
 /** A packet so far ahead belongs to no gap. */
@@ -60,7 +61,10 @@ export class Layer {
   /** What turns the publisher's index into our number: each change, oldest first. */
   #offsets: { from: number; offset: number }[] = [{ from: 0, offset: 0 }];
   readonly #rate = new RateMeter();
-  readonly #temporalRates = Array.from({ length: mostTemporal }, () => new RateMeter());
+  /** Of each spatial layer that there has been, by temporal layer. */
+  readonly #rates: RateMeter[][] = [];
+  /** When the newest packet of each spatial layer came. */
+  readonly #spatialAt: number[] = [];
   #frame = 0;
   #timestamp = -1;
   #keyTimestamp = -1;
@@ -75,6 +79,8 @@ export class Layer {
   width: number | undefined;
   height: number | undefined;
   highestTemporal = 0;
+  /** The pictures of the spatial layers, where keyframes say their sizes. */
+  sizes: readonly PictureSize[] = [];
 
   constructor(publisher: object, kind: "audio" | "video", rid: string, ssrc: number, clockRate: number) {
     this.publisher = publisher;
@@ -120,11 +126,20 @@ export class Layer {
     return !this.#stopped && this.#head !== undefined && now - this.#lastAt < silence;
   }
 
-  /** The rate up to a temporal layer, in bit/s. */
-  bitrateUpTo(temporal: number): number {
+  /** The rate up to a temporal and a spatial layer, in bit/s. */
+  bitrateUpTo(temporal: number, spatial = mostSpatial): number {
     let sum = 0;
-    for (let n = 0; n <= temporal && n < mostTemporal; n++) sum += this.#temporalRates[n]?.rate ?? 0;
+    for (const rates of this.#rates.slice(0, spatial + 1))
+      for (let n = 0; n <= temporal && n < mostTemporal; n++) sum += rates[n]?.rate ?? 0;
     return sum;
+  }
+
+  /** The highest spatial layer that comes; 0 without several. */
+  highestSpatial(now: number): number {
+    return Math.max(
+      0,
+      this.#spatialAt.findLastIndex((at) => now - at < silence),
+    );
   }
 
   /** True where the packet of this index has not come yet. */
@@ -169,7 +184,7 @@ export class Layer {
 
   tick(now: number): void {
     this.#rate.tick(now);
-    for (const rate of this.#temporalRates) rate.tick(now);
+    for (const rates of this.#rates) for (const rate of rates) rate.tick(now);
     if (this.#held.size > 0 && now - this.#heldSince >= holdTime) this.#skip(now);
     if (this.losses.takeLoss()) this.wantKeyframe();
   }
@@ -276,7 +291,7 @@ export class Layer {
     return this.#offsets[0]?.offset ?? 0;
   }
 
-  /** The dependency descriptor says what the payload doesn't: temporal layers of AV1 and H.264 (AV1 RTP §A). */
+  /** The dependency descriptor says what the payload doesn't: layers of AV1 and H.264, and sizes of AV1 (AV1 RTP §A). */
   #describe(packet: StoredPacket, value: Uint8Array): void {
     const descriptor = parseDependencyDescriptor(value);
     if (descriptor === undefined) return;
@@ -285,7 +300,8 @@ export class Layer {
       if (packet.codec.name === "av1") packet.key = true;
     }
     if (this.#structure === undefined || packet.codec.name === "vp8" || packet.codec.name === "vp9") return;
-    packet.temporal = temporalLayerOf(this.#structure, descriptor.template);
+    const { temporal, spatial } = layersOf(this.#structure, descriptor.template);
+    packet.describe(temporal, spatial, descriptor.end, packet.key ? this.#structure.sizes : []);
   }
 
   #release(packet: StoredPacket, index: number, now: number): void {
@@ -301,19 +317,26 @@ export class Layer {
     packet.frame = this.#frame;
     if (this.#ordered) {
       if (packet.dependency !== undefined) this.#describe(packet, packet.dependency);
-      this.#temporalRates[Math.min(packet.temporal, mostTemporal - 1)]?.add(packet.length);
+      const spatial = Math.min(packet.spatial, mostSpatial - 1);
+      while (this.#rates.length <= spatial) {
+        this.#rates.push(Array.from({ length: mostTemporal }, () => new RateMeter()));
+        this.#spatialAt.push(Number.NEGATIVE_INFINITY);
+      }
+      this.#rates[spatial]?.[Math.min(packet.temporal, mostTemporal - 1)]?.add(packet.length);
+      this.#spatialAt[spatial] = now;
       if (packet.temporal > this.highestTemporal && packet.temporal < mostTemporal)
         this.highestTemporal = packet.temporal;
       packet.keyframe = packet.key && packet.timestamp !== this.#keyTimestamp;
+      if (packet.height > 0) {
+        this.width = packet.width;
+        this.height = packet.height;
+        this.sizes = packet.sizes;
+      }
     }
     this.store.put(packet);
     if (this.#head === undefined || packet.number > this.#head.number) this.#head = packet;
     if (packet.keyframe) {
       this.#keyTimestamp = packet.timestamp;
-      if (packet.height > 0) {
-        this.width = packet.width;
-        this.height = packet.height;
-      }
       this.#wanted = false;
       const waiting = this.#waiting;
       this.#waiting = [];

@@ -1,6 +1,6 @@
 import { writeU16 } from "../../wire/bytes.ts";
 import { extendSequence } from "../../wire/rtp/sequence.ts";
-import { rewriteVp8 } from "../../wire/rtp/vp8.ts";
+import { rewritePictureId } from "../../wire/rtp/vp8.ts";
 import type { SealedPayload } from "../../wire/srtp/sender.ts";
 import type { AgreedCodec, ViewedTrack } from "../negotiated.ts";
 import { matchCodec } from "./codec-match.ts";
@@ -49,6 +49,8 @@ export class OutgoingSource {
   #kept: KeptHeaders | undefined;
   #of: AgreedCodec | undefined;
   #codec: AgreedCodec | undefined;
+  /** The highest spatial layer that is sent, whose last packet ends the picture. */
+  topSpatial = Number.POSITIVE_INFINITY;
   #introduced = 0;
   #packets = 0;
   #bytes = 0;
@@ -187,13 +189,26 @@ export class OutgoingSource {
     const introduce = this.#introduced < introduction;
     if (introduce) this.#introduced++;
     const timestamp = (packet.timestamp + shift) >>> 0;
-    const length = this.#header.write(packet, payloadType, packet.marker, index, timestamp, introduce, now);
+    const length = this.#header.write(
+      packet,
+      payloadType,
+      this.#marker(packet),
+      index,
+      timestamp,
+      introduce,
+      now,
+    );
     const sealed = picture === 0 && tl0 === 0 ? payload : rewrite(packet, 0, picture, tl0);
     this.#keep(index, length, sealed.id);
     this.#packets++;
     this.#bytes += sealed.length;
     if (this.#sender.rtp(header, length, sealed, index)) this.#counters.forwarded++;
     else this.#counters.refused++;
+  }
+
+  /** True for the last packet of a picture, as the viewer gets it. */
+  #marker({ marker, end, spatial }: StoredPacket): boolean {
+    return marker || (end && spatial === this.topSpatial);
   }
 
   #repeatOne(index: number, slot: number, packet: StoredPacket, payload: SealedPayload, now: number): void {
@@ -206,7 +221,7 @@ export class OutgoingSource {
       const writer = this.#repairHeader;
       const at = this.#repairIndex;
       this.#repairIndex++;
-      const length = writer.write(packet, repair, packet.marker, at, timestamp, introduce, now);
+      const length = writer.write(packet, repair, this.#marker(packet), at, timestamp, introduce, now);
       // A packet of redundant audio has another payload than what is stored.
       if (payload === packet) rewrite(packet, 2, picture, tl0);
       else copy(payload, 2);
@@ -273,6 +288,6 @@ function copy({ bytes, at, length }: SealedPayload, to: number): void {
 function rewrite(packet: StoredPacket, to: number, picture: number, tl0: number): SealedPayload {
   copy(packet, to);
   if (packet.pictureIdAt >= 0 || packet.tl0At >= 0)
-    rewriteVp8(rewritten.bytes, to, packet, packet.pictureId + picture, packet.tl0 + tl0);
+    rewritePictureId(rewritten.bytes, to, packet, packet.pictureId + picture, packet.tl0 + tl0);
   return rewritten;
 }

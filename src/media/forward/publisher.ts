@@ -42,8 +42,9 @@ interface IncomingTrack {
   readonly track: PublishedTrack;
   /** In the order in which they appeared. */
   readonly layers: Layer[];
-  /** What a viewer can be sent of it, from the least to the most. */
+  /** What a viewer can be sent of it, from the least to the most; and one who takes no dependency descriptor. */
   steps: readonly Step[];
+  plainSteps: readonly Step[];
 }
 
 /** What a publisher sends, as viewers take it. */
@@ -86,7 +87,7 @@ export class Publisher implements Incoming {
     layersChanged: (now: number) => void,
     now: number,
   ) {
-    this.#tracks = tracks.map((track) => ({ track, layers: [], steps: [] }));
+    this.#tracks = tracks.map((track) => ({ track, layers: [], steps: [], plainSteps: [] }));
     this.audio = this.#tracks.filter(({ track }) => track.kind === "audio");
     this.video = this.#tracks.filter(({ track }) => track.kind === "video");
     this.#sender = sender;
@@ -207,7 +208,12 @@ export class Publisher implements Incoming {
 
   #step(now: number): void {
     this.#stepsAt = now;
-    for (const track of this.video) track.steps = ladder(track.layers, now);
+    for (const track of this.video) {
+      track.steps = ladder(track.layers, now);
+      track.plainSteps = track.steps.some(isUpper)
+        ? track.steps.filter((step) => !isUpper(step))
+        : track.steps;
+    }
   }
 
   #reports(now: number): ReportBlock[] {
@@ -324,6 +330,11 @@ export class Publisher implements Incoming {
     this.#layersChanged(now);
     return state;
   }
+}
+
+/** A spatial layer above the lowest one that only the dependency descriptor tells from the others. */
+function isUpper({ spatial, layer }: Step): boolean {
+  return spatial > 0 && layer.head?.codec.name !== "vp9";
 }
 
 function extensionOf(packet: Uint8Array, header: RtpHeader, id: number | undefined): Uint8Array | undefined {

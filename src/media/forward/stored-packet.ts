@@ -1,9 +1,15 @@
 import { isAv1Key } from "../../wire/rtp/av1.ts";
 import { isH264Key } from "../../wire/rtp/h264.ts";
+import { h264Size } from "../../wire/rtp/h264-size.ts";
 import { parseVp8 } from "../../wire/rtp/vp8.ts";
 import { parseVp9 } from "../../wire/rtp/vp9.ts";
 import type { SealedPayload } from "../../wire/srtp/sender.ts";
 import type { AgreedCodec } from "../negotiated.ts";
+
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
 
 let lastId = 0;
 
@@ -49,16 +55,20 @@ export class StoredPacket implements SealedPayload {
   /** True for a payload that says that its frame is a keyframe. */
   key = false;
   temporal = 0;
-  /** True where a viewer of lower temporal layers may go up to this one. */
+  /** The layer of its frame among those of one picture that are sent under one SSRC, and true for the last packet of that frame. */
+  spatial = 0;
+  end = false;
+  /** True where a viewer of lower temporal layers may go up: to this one (VP8), or to the next one behind it (VP9). */
   sync = false;
   pictureIdAt = -1;
   longPictureId = false;
   pictureId = 0;
   tl0At = -1;
   tl0 = 0;
-  /** The size of the picture, where a keyframe says it. */
+  /** The size of the picture, where a keyframe says it; and of each of its spatial layers. */
   width = 0;
   height = 0;
+  sizes: readonly PictureSize[] = [];
 
   /** `bytes`: the payload; the packet owns it from now on. */
   constructor(bytes: Uint8Array, facts: PacketFacts) {
@@ -96,15 +106,43 @@ export class StoredPacket implements SealedPayload {
         if (descriptor === undefined) return;
         this.key = descriptor.key;
         this.temporal = descriptor.temporalLayer;
+        this.spatial = descriptor.spatialLayer;
+        this.end = descriptor.end;
         this.sync = descriptor.switchUp;
+        this.pictureIdAt = descriptor.pictureIdAt;
+        this.longPictureId = descriptor.longPictureId;
+        this.pictureId = descriptor.pictureId;
+        this.tl0At = descriptor.tl0At;
+        this.tl0 = descriptor.tl0;
+        this.#sized(descriptor.sizes);
         return;
       }
-      case "h264":
+      case "h264": {
         this.key = isH264Key(this.bytes);
+        const size = this.key ? h264Size(this.bytes) : undefined;
+        if (size !== undefined) this.#sized([size]);
         return;
+      }
       case "av1":
         this.key = isAv1Key(this.bytes);
     }
+  }
+
+  /** Sizes of the spatial layers, the largest last. */
+  #sized(sizes: readonly PictureSize[]): void {
+    const largest = sizes.at(-1);
+    if (largest === undefined) return;
+    this.width = largest.width;
+    this.height = largest.height;
+    this.sizes = sizes;
+  }
+
+  /** What the dependency descriptor says, for codecs whose payload doesn't say it. */
+  describe(temporal: number, spatial: number, end: boolean, sizes: readonly PictureSize[]): void {
+    this.temporal = temporal;
+    this.spatial = spatial;
+    this.end = end;
+    this.#sized(sizes);
   }
 
   /** The frame header of a key frame: a tag of three bytes, a start code, width and height of 14 bits (RFC 6386 §9.1). */

@@ -23,8 +23,8 @@ type Mode =
   | "stalled";
 
 /**
- * Video of a viewer: one layer of the publisher's at a time, without its upper temporal layers where so decided. Sequence numbers,
- * timestamps and VP8 picture ids go on over every change.
+ * Video of a viewer: one layer of the publisher's at a time, without its upper temporal and spatial layers where so decided. Sequence numbers,
+ * timestamps and the picture ids of VP8 and VP9 go on over every change.
  */
 export class VideoTrack implements LayerViewer {
   readonly source: OutgoingSource;
@@ -41,6 +41,9 @@ export class VideoTrack implements LayerViewer {
   #resume: Layer | undefined;
   #temporal = 0;
   #targetTemporal = Number.POSITIVE_INFINITY;
+  #targetSpatial = Number.POSITIVE_INFINITY;
+  /** The pictures behind the last one may be of one temporal layer more. */
+  #mayRise = false;
   /** The number of the packet that the next index belongs to. */
   #expected = -1;
   #frame = -1;
@@ -86,6 +89,11 @@ export class VideoTrack implements LayerViewer {
     return this.#targetTemporal;
   }
 
+  /** The highest spatial layer that is to be sent. */
+  get targetSpatial(): number {
+    return this.#targetSpatial;
+  }
+
   /** The highest temporal layer that is sent. */
   get temporal(): number {
     return this.#temporal;
@@ -106,13 +114,16 @@ export class VideoTrack implements LayerViewer {
   }
 
   /**
-   * Changes to a layer, at its next keyframe; or at once from stored pictures where nothing is sent. Undefined stops the video. `temporal`: the
-   * highest temporal layer to send.
+   * Changes to a layer, at its next keyframe; or at once from stored pictures where nothing is sent. Undefined stops the video. `temporal` and
+   * `spatial`: the highest layers of it to send.
    */
-  choose(layer: Layer | undefined, temporal: number, now: number): void {
-    if (temporal > this.#targetTemporal && layer === this.#layer && layer?.head?.dependency !== undefined)
-      layer.wantKeyframe();
+  choose(layer: Layer | undefined, temporal: number, spatial: number, now: number): void {
+    const rises =
+      spatial > this.#targetSpatial ||
+      (temporal > this.#targetTemporal && layer?.head?.dependency !== undefined);
+    if (rises && layer === this.#layer) layer?.wantKeyframe();
     this.#targetTemporal = temporal;
+    this.#targetSpatial = spatial;
     if (layer === undefined) {
       this.leave();
       return;
@@ -200,6 +211,7 @@ export class VideoTrack implements LayerViewer {
     this.#frame = -1;
     this.#dropping = false;
     this.#temporal = this.#targetTemporal;
+    this.source.topSpatial = this.#targetSpatial;
     if (this.#begun) {
       this.#picture = (this.#lastPicture + 1 - packet.pictureId) & 0x7fff;
       this.#tl0 = (this.#lastTl0 + 1 - packet.tl0) & 0xff;
@@ -256,10 +268,11 @@ export class VideoTrack implements LayerViewer {
       }
       this.#frame = packet.frame;
       this.#dropping = !this.#admits(packet);
-      if (this.#dropping) this.#picture = (this.#picture - 1) & 0x7fff;
-      else this.#beginFrame(packet, layer, now);
+      // VP9 refers to pictures by how far their ids are away, VP8 counts those that there are.
+      if (!this.#dropping) this.#beginFrame(packet, layer, now);
+      else if (packet.codec.name === "vp8") this.#picture = (this.#picture - 1) & 0x7fff;
     }
-    if (this.#dropping) return;
+    if (this.#dropping || packet.spatial > this.source.topSpatial) return;
     this.source.send(
       packet,
       packet,
@@ -287,11 +300,16 @@ export class VideoTrack implements LayerViewer {
     this.#lastTl0 = packet.tl0 + this.#tl0;
   }
 
-  /** Whether a frame is sent, as its temporal layer has it. Going up is possible only where the upper layer can be decoded. */
-  #admits({ temporal, key, sync }: StoredPacket): boolean {
+  /** Whether a picture is sent, as its temporal layer has it. Going up is possible only where the upper layer can be decoded. */
+  #admits({ temporal, key, sync, codec }: StoredPacket): boolean {
     const wanted = this.#targetTemporal;
+    // Lower spatial layers never depend on upper ones; those can be decoded from a keyframe on.
+    if (key || this.#targetSpatial < this.source.topSpatial) this.source.topSpatial = this.#targetSpatial;
+    const rises = temporal === this.#temporal + 1 && temporal <= wanted;
     if (key || wanted < this.#temporal) this.#temporal = wanted;
-    else if (sync && temporal === this.#temporal + 1 && temporal <= wanted) this.#temporal = temporal;
-    return temporal <= this.#temporal;
+    else if (rises && (codec.name === "vp9" ? this.#mayRise : sync)) this.#temporal = temporal;
+    if (temporal > this.#temporal) return false;
+    this.#mayRise = sync;
+    return true;
   }
 }

@@ -208,10 +208,12 @@ export class Viewer {
     const choice = this.#choices[n];
     if (track === undefined || choice === undefined) return;
     if (this.#shed === "no video") {
-      track.choose(undefined, 0, now);
+      track.choose(undefined, 0, 0, now);
       return;
     }
-    const steps = incoming.video[n]?.steps ?? [];
+    // Without the descriptor a decoder takes the spatial layers of one picture for pictures.
+    const described = track.source.track.extensions.dependencyDescriptor !== undefined;
+    const steps = (described ? incoming.video[n]?.steps : incoming.video[n]?.plainSteps) ?? [];
     if (steps.length === 0) return;
     const highest = this.#shed === "lowest layer" ? 0 : highestWished(steps, this.#wish);
     const measured = steps.every(({ rate }) => rate > 0);
@@ -222,7 +224,12 @@ export class Viewer {
       this.#settled[n] = measured;
     } else step = choice.next(steps, current, highest, now);
     const chosen = steps[step];
-    if (chosen !== undefined) track.choose(chosen.layer, topOf(chosen), now);
+    if (chosen !== undefined) {
+      const { whole, spatial: upTo, layer } = chosen;
+      const all = whole && (described || layer.head?.codec.name === "vp9");
+      const spatial = all ? Number.POSITIVE_INFINITY : upTo;
+      track.choose(chosen.layer, topOf(chosen), spatial, now);
+    }
   }
 
   #reported(report: ReportBlock, now: number): void {
@@ -309,8 +316,10 @@ function emptyReport(ssrc: number): Uint8Array {
 /** Where a track stands: at what it sends, or is to send. */
 function stepOf(steps: readonly Step[], track: VideoTrack): number {
   const layer = track.target ?? track.layer;
-  const temporal = track.targetTemporal;
-  return steps.findLastIndex((step) => step.layer === layer && step.temporal <= temporal);
+  const { targetTemporal, targetSpatial } = track;
+  return steps.findLastIndex(
+    (step) => step.layer === layer && step.spatial <= targetSpatial && step.temporal <= targetTemporal,
+  );
 }
 
 /** Every temporal layer, also those that are still to come, where the step has all of its layer. */

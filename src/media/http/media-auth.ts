@@ -16,8 +16,9 @@ export interface MediaAuthPorts {
   account(login: string): { readonly identity: Identity; matches(secret: string): boolean } | undefined;
   /** The stream that a stream key is for; undefined for one that is unknown or revoked. */
   streamKey(key: string): { readonly id: string; readonly stream: string } | undefined;
-  /** Unix time in ms, as tokens have it. */
+  /** Unix time in ms, of a clock that never goes back, and how far the system's clock, by which links are dated, is ahead of it. */
   now(): number;
+  ahead(): number;
   /** An unguessable text of this many random bytes, base64url. */
   random(bytes: number): string;
 }
@@ -36,9 +37,9 @@ export function keyHolder(id: string): string {
 
 /** How every stream key begins. */
 export const streamKeyPrefix = "sk_";
-/** How long somebody without a token of an expiry is who they are, ms. */
-const lifetime = 7 * 86_400_000;
 const longestCredential = 8_192;
+/** Of what is revoked, and doesn't expire. */
+const never = Number.POSITIVE_INFINITY;
 
 /**
  * Authenticates publishers and viewers: by a token or a device secret whose grants cover the stream, by a stream key, by a signed link,
@@ -77,7 +78,7 @@ export function mediaAuth(ports: MediaAuthPorts, rules: MediaAuthRules): Authent
     const account = text === undefined || colon < 0 ? undefined : ports.account(text.slice(0, colon));
     if (text === undefined || account === undefined || !account.matches(text.slice(colon + 1)))
       return unauthorized("The login or the device secret is wrong.");
-    return permitted(account.identity, stream, action);
+    return permitted({ ...account.identity, expires: never }, stream, action);
   }
 
   function byStreamKey(key: string, stream: string, action: Action): Authenticated {
@@ -91,7 +92,7 @@ export function mediaAuth(ports: MediaAuthPorts, rules: MediaAuthRules): Authent
   function byLink(token: string, stream: string, action: Action): Authenticated {
     const rights = verifyLink(rules.linkKeys, token, stream);
     if (rights === undefined) return unauthorized("The link is not signed for this stream by this server.");
-    const expires = rights.expires * 1_000;
+    const expires = rights.expires * 1_000 - ports.ahead();
     if (expires <= ports.now()) return unauthorized("The link has expired.");
     if (rights.action !== action)
       return forbidden(`The link is not for ${action === "view" ? "viewing" : "publishing"}.`);
@@ -100,7 +101,7 @@ export function mediaAuth(ports: MediaAuthPorts, rules: MediaAuthRules): Authent
 
   /** Somebody who is known by nothing but what they may do. */
   function guest(user: string, stream: string, action: Action): MediaIdentity {
-    return { user, grants: { [action]: [`stream:${stream}`] }, guest: true, expires: ports.now() + lifetime };
+    return { user, grants: { [action]: [`stream:${stream}`] }, guest: true, expires: never };
   }
 }
 

@@ -6,6 +6,7 @@ import type { AgreedCodec, PublishedTrack, ViewedTrack } from "../negotiated.ts"
 import type {
   LocalTransport,
   MediaFailure,
+  MediaIdentity,
   MediaService,
   OpenedPeer,
   PeerEvent,
@@ -78,6 +79,10 @@ class FakeMedia implements MediaService {
 
   endLate(stream: string, id: string): boolean {
     return `${stream} ${id}` === this.late;
+  }
+
+  renew(id: string, { user }: MediaIdentity): void {
+    this.calls.push(["renew", id, user]);
   }
 
   close(id: string): Result<undefined, MediaFailure> {
@@ -347,6 +352,16 @@ describe("sessions", () => {
     const stale = await patch(at, fragment("neww"), { "If-Match": '"old"' });
     expect((await problem(stale)).status).toBe(412);
     expect(media.calls).toEqual([]);
+  });
+
+  test("a credential that comes with PATCH renews the session; without one, or with a bad one, nothing changes", async () => {
+    const trickle = (headers = {}) => patch(at, "a=end-of-candidates\r\n", headers);
+    expect((await trickle()).status).toBe(204);
+    expect((await trickle({ Authorization: "Bearer new" })).status).toBe(204);
+    expect(media.calls).toEqual([["renew", "unguessable-1", "alice"]]);
+    refusal = { status: 401, detail: "expired" };
+    expect((await trickle({ Authorization: "Bearer old" })).status).toBe(204);
+    expect(media.calls).toHaveLength(1);
   });
 
   test("fragments that are none, or half of a restart: 400; another type: 415", async () => {

@@ -72,7 +72,7 @@ export class MediaHttp {
   /** Answers requests to its paths; undefined for all others. */
   fetch(request: Request, address = ""): Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
-    return /^\/wh[ie]p(\/|$)/.test(pathname) ? this.#answer(request, pathname, address) : undefined;
+    return isMediaPath(pathname) ? this.#answer(request, pathname, address) : undefined;
   }
 
   async #answer(request: Request, pathname: string, address: string): Promise<Response> {
@@ -204,8 +204,16 @@ export class MediaHttp {
     }
   }
 
+  /** A credential that comes along may be a newer one than that of the beginning. The URL does without any. */
+  async #renew(request: Request, { id, stream, endpoint }: HttpSession): Promise<void> {
+    if (!request.headers.has("authorization")) return;
+    const identity = await this.#ports.authenticate(request, stream, actionOf(endpoint));
+    if (identity.ok) this.#ports.service.renew(id, identity.value);
+  }
+
   /** Candidates of the client, which an ICE-lite server has no use for, or an ICE restart (RFC 9725 §4.3). */
   async #patch(request: Request, session: HttpSession): Promise<Response> {
+    await this.#renew(request, session);
     const body = await readBody(request, fragmentType);
     if (!body.ok) return problemResponse(body.error);
     const match = request.headers.get("if-match");
@@ -237,6 +245,11 @@ export class MediaHttp {
       headers: { "Content-Type": fragmentType, ETag: session.etag },
     });
   }
+}
+
+/** True for the paths of WHIP and WHEP. */
+export function isMediaPath(pathname: string): boolean {
+  return /^\/wh[ie]p(\/|$)/.test(pathname);
 }
 
 type Opened = Result<{ readonly peer: OpenedPeer; readonly answer: string }, HttpProblem>;

@@ -108,6 +108,7 @@ function sectionLines(
     `a=setup:${setup}`,
     `a=mid:${media.mid}`,
     ...extensionLines(media.extensions, extensions),
+    ...(media.mixedHeaders ? ["a=extmap-allow-mixed"] : []),
     `a=${direction}`,
     "a=rtcp-mux",
     ...(media.reducedSize ? ["a=rtcp-rsize"] : []),

@@ -36,6 +36,8 @@ export interface OfferedMedia {
   readonly sources: OfferedSources;
   /** RTCP of reduced size may be sent (RFC 5506). */
   readonly reducedSize: boolean;
+  /** Header extensions of more than 16 bytes are understood (RFC 8285 §6). */
+  readonly mixedHeaders: boolean;
   readonly section: MediaSection;
 }
 
@@ -59,6 +61,9 @@ export function parseOffer(text: string): Result<MediaOffer, OfferProblem> {
   const description = parseDescription(text);
   if (description === undefined)
     return problem(400, "The body is not a session description (RFC 8866): send the SDP offer as it is.");
+  // What the answer says of a section is what the offer said: such a byte would end a line of it (RFC 8866 §9).
+  if (description.media.some(({ lines }) => /[\0\r]/.test(lines[0] ?? "")))
+    return problem(400, "An m= line has a byte that no line of SDP may have.");
   if (description.media.length === 0)
     return problem(400, "The offer has no m= section. Offer one audio or one video section, or both.");
   if (attribute(description.session, "ice-lite") !== undefined)
@@ -87,6 +92,9 @@ function readSection(description: SessionDescription, section: MediaSection): Of
     extensions: isMedia ? offeredExtensions(section) : [],
     sources: offeredSources(section),
     reducedSize: attribute(section.lines, "rtcp-rsize") !== undefined,
+    mixedHeaders: [section.lines, description.session].some(
+      (lines) => attribute(lines, "extmap-allow-mixed") !== undefined,
+    ),
     section,
   };
 }

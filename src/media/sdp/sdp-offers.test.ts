@@ -362,6 +362,7 @@ describe("refusals", () => {
       /more than one video/,
     ],
     ["the same mid twice", good.replace("a=mid:1", "a=mid:0"), 400, /same a=mid/],
+    ["a NUL in an m= line", `${good}m=audi\0 0 UDP/TLS/RTP/SAVPF 97\r\n`, 400, /byte/],
     ["no mid", good.replace("a=mid:1\r\n", ""), 400, /a=mid/],
     ["no rtcp-mux", good.replace("a=rtcp-mux\r\n", ""), 422, /a=rtcp-mux/],
     ["no BUNDLE", good.replace("a=group:BUNDLE 0 1\r\n", ""), 422, /BUNDLE/],
@@ -437,4 +438,22 @@ test("candidates: UDP before TCP, the first before the second (RFC 8445 §5.1.2,
     "candidate:2 1 udp 2130706175 2001:db8::7 5000 typ host",
     "candidate:3 1 tcp 1520434687 203.0.113.7 5000 typ host tcptype passive",
   ]);
+});
+
+test("the dependency descriptor is for viewers who take long header extensions, and both ends are told that they may be sent", () => {
+  const uri = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+  const asked = text("chromium-view").replace(/(a=mid:1\r\n)/, `$1a=extmap:12 ${uri}\r\n`);
+  const answerTo = (sdp: string): string => {
+    const offer = parseOffer(sdp);
+    if (!offer.ok) throw new Error(offer.error.detail);
+    const tracks = viewedTracks(offer.value, streamOf("chromium-publish"), () => 1);
+    if (!tracks.ok) throw new Error(tracks.error.detail);
+    return answerViewer(offer.value, tracks.value, local);
+  };
+  const answer = answerTo(asked);
+  expect(answer).toContain(`a=extmap:12 ${uri}`);
+  expect(answer).toContain("a=extmap-allow-mixed\r\n");
+  const short = answerTo(asked.replace("a=extmap-allow-mixed\r\n", ""));
+  expect(short).not.toContain(uri);
+  expect(short).not.toContain("extmap-allow-mixed");
 });

@@ -56,7 +56,14 @@ export function viewedTracks(
         406,
         `The stream sends ${sent.name} ${kind}, which the offer doesn't have. ${codecHint(sent.name)}`,
       );
-    const extensions = agreedExtensions(media.extensions, viewerExtensions, "recvonly");
+    const { dependencyDescriptor, ...others } = agreedExtensions(
+      media.extensions,
+      viewerExtensions,
+      "recvonly",
+    );
+    // Its first one in a keyframe has more than 16 bytes.
+    const extensions =
+      media.mixedHeaders && dependencyDescriptor ? { ...others, dependencyDescriptor } : others;
     tracks.push({ kind, mid, codecs, ssrc: nextSsrc(), repairSsrc: nextSsrc(), extensions });
   }
   if (tracks.length > 0) return ok(tracks);

@@ -197,6 +197,25 @@ describe("a native publisher", () => {
     expect(again.last("ended")).toMatchObject({ reason: "failed", detail: "consent lost" });
   });
 
+  test("that closes its connection is waited for, unless its link is closed as well", async () => {
+    for (const closes of [true, false]) {
+      const world = new World();
+      const [alice, victor] = [world.client("alice"), world.client("victor")];
+      const { peer } = await world.begin(alice, "publish");
+      await world.begin(victor, "view");
+      world.say({ type: "closed", peer, reason: "closed by the peer" });
+      world.sim.pass(300);
+      if (closes) alice.drop(1000);
+      world.sim.pass(1_000);
+      expect(victor.pushes("ended")).toHaveLength(closes ? 1 : 0);
+      expect(world.records.map(({ reason }) => reason)).toEqual(
+        closes ? ["closed", "stream_over"] : ["failed"],
+      );
+      world.sim.pass(10_000);
+      expect(victor.last("ended")).toMatchObject({ reason: "stream_over" });
+    }
+  });
+
   test("is taken over, or keeps a newcomer out", async () => {
     const world = new World();
     const [alice, bob] = [world.client("alice"), world.client("bob")];
@@ -209,6 +228,45 @@ describe("a native publisher", () => {
     expect(alice.last("ended")).toMatchObject({ reason: "replaced" });
     expect(bob.pushes("ended")).toEqual([]);
     expect(world.media.stream("lobby")).toMatchObject({ live: true });
+  });
+
+  test("with another codec ends the viewers who can't take it, and no others", async () => {
+    const world = new World();
+    world.takesOver = true;
+    const only = (sdp: string, name: string): string => {
+      const sections = sdp.split(/(?=^m=)/m);
+      return sections
+        .map((section) => {
+          if (!section.startsWith("m=video")) return section;
+          const types = [...section.matchAll(/a=rtpmap:(\d+) (\w+)\//g)];
+          const kept = types.filter(([, , codec]) => codec === name).map(([, type]) => type);
+          return section
+            .replace(/^(m=video \S+ \S+) .*?(\r?)$/m, `$1 ${kept.join(" ")}$2`)
+            .replace(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+) .*\r?\n/gm, (line, type) =>
+              kept.includes(type) ? line : "",
+            );
+        })
+        .join("");
+    };
+    const publisher = async (user: string, codec: string) => {
+      const client = world.client(user);
+      const { session } = client.ask("publish", { to: "stream:lobby" }).ok;
+      world.offer(client, session, only(publishSdp, codec));
+      await world.settle();
+      world.say({ type: "connected", peer: world.of("publish").at(-1)?.peer ?? 0 });
+    };
+    await publisher("alice", "VP8");
+    const [victor, walter] = [world.client("victor"), world.client("walter")];
+    await world.begin(victor, "view");
+    const { session } = walter.ask("view", { to: "stream:lobby" }).ok;
+    world.offer(walter, session, only(viewSdp, "VP8"));
+    await world.settle();
+    await publisher("bob", "H264");
+    expect(victor.pushes("ended")).toEqual([]);
+    expect(walter.last("ended")).toMatchObject({ session, reason: "failed", detail: "codec" });
+    await publisher("alice", "VP8");
+    await publisher("alice", "VP9");
+    expect(victor.pushes("ended")).toEqual([]);
   });
 
   test("whose offer is of no use is told why", async () => {
@@ -410,6 +468,30 @@ describe("a client of WHIP or WHEP", () => {
     world.sim.core.kick("alice", undefined, world.sim.now);
     expect(world.of("close").map((one) => one.peer)).toEqual([peer]);
     expect(world.records).toHaveLength(1);
+  });
+});
+
+describe("a credential that expires", () => {
+  test("ends its session, and the stream where it was the publisher's", async () => {
+    const world = new World();
+    await world.http("publish", "bob");
+    const [alice, carol] = [await world.http("view", "alice"), await world.http("view", "carol")];
+    world.sim.pass(30_000);
+    world.media.renew(alice.id, { user: "mallory", grants: {}, expires: world.sim.now + 900_000 });
+    world.media.renew(carol.id, { user: "carol", grants: {}, expires: world.sim.now + 900_000 });
+    const [publisher] = [...world.media.peers];
+    world.media.renew(publisher?.id ?? "", { user: "bob", grants: {}, expires: world.sim.now + 100_000 });
+    expect([...world.media.peers]).toHaveLength(3);
+    world.sim.pass(31_000);
+    expect([...world.media.peers].map(({ identity }) => identity.user)).toEqual(["bob", "carol"]);
+    expect(world.records).toMatchObject([{ kind: "view", reason: "forbidden" }]);
+    world.sim.pass(71_000);
+    expect([...world.media.peers]).toEqual([]);
+    expect(world.media.stream("lobby")).toBeUndefined();
+    expect(world.records.slice(1)).toMatchObject([
+      { kind: "publish", reason: "forbidden" },
+      { kind: "view", reason: "stream_over" },
+    ]);
   });
 });
 

@@ -5,9 +5,9 @@ import type { StreamRole } from "../../signaling/stream/stream-part.ts";
 import type { StreamSession } from "../../signaling/stream/stream-session.ts";
 import type { StreamServer } from "../../signaling/stream/streams.ts";
 import type { MediaFailure, MediaIdentity, StreamInfo } from "../service.ts";
-import type { MediaPeer } from "./media-peer.ts";
-import type { MediaStreams, StreamObserver } from "./media-streams.ts";
+import type { StreamObserver } from "./media-streams.ts";
 import { NativeEnd, type NativeEndHost } from "./native-end.ts";
+import type { SessionMedia, SessionPeer } from "./session-media.ts";
 import type { StreamOffers } from "./stream-offers.ts";
 
 export interface CoreSessionsOptions {
@@ -24,7 +24,7 @@ export interface StreamCore {
 /**
  * Joins the streams of the media server to the core: every publisher and viewer has a session there. Native clients open theirs
  * by `publish` and `view`; for a client of WHIP or WHEP it is made, with a device that no directory lists. What ends one side ends
- * the other. Give it to {@link MediaStreams} as observer, then {@link join} both.
+ * the other. Give it to the media server as observer, then {@link join} both.
  */
 export class CoreSessions implements StreamHost, StreamObserver {
   readonly #options: CoreSessionsOptions;
@@ -33,7 +33,7 @@ export class CoreSessions implements StreamHost, StreamObserver {
   /** Native sessions whose peer is about to open, by the identity that it is opened with. */
   readonly #opening = new Map<MediaIdentity, NativeEnd>();
   #joined:
-    | { readonly media: MediaStreams; readonly server: StreamServer; readonly host: NativeEndHost }
+    | { readonly media: SessionMedia; readonly server: StreamServer; readonly host: NativeEndHost }
     | undefined;
 
   constructor(options: CoreSessionsOptions) {
@@ -41,7 +41,7 @@ export class CoreSessions implements StreamHost, StreamObserver {
   }
 
   /** Starts. Throws where the core has a media server already. */
-  join(media: MediaStreams, core: StreamCore): StreamServer {
+  join(media: SessionMedia, core: StreamCore): StreamServer {
     const server = core.streamServer(this);
     const host: NativeEndHost = {
       ...{ media, server, offers: this.#options.offers },
@@ -82,7 +82,7 @@ export class CoreSessions implements StreamHost, StreamObserver {
     this.#joined?.server.changed(name, this.#now);
   }
 
-  opened(peer: MediaPeer): void {
+  opened(peer: SessionPeer): void {
     const { identity, id } = peer;
     const native = this.#opening.get(identity);
     const session = native?.session ?? this.#attach(peer);
@@ -95,16 +95,22 @@ export class CoreSessions implements StreamHost, StreamObserver {
     });
   }
 
-  ended(peer: MediaPeer, reason: string): void {
+  ended(peer: SessionPeer, reason: string): void {
     const session = this.#sessions.get(peer.id);
     this.#sessions.delete(peer.id);
     if (session === undefined || session.over) return;
-    if (reason === "closed") session.left(this.#now);
-    else session.end(endReasons[reason] ?? "failed", this.#now, reason.slice(0, 128));
+    const over = (now: number): void => {
+      if (reason === "closed") session.left(now);
+      else if (!session.over) session.end(endReasons[reason] ?? "failed", now, reason.slice(0, 128));
+    };
+    // A client that closes says so at its link as well, on another way: whether it meant to end the stream is known then.
+    const says = reason === peerClosed && session.role === "publish" && session.client.gateway === undefined;
+    if (says) this.#joined?.server.deadlines.add(this.#now + lastWords, over);
+    else over(this.#now);
   }
 
   /** Makes the device and the session of a client of WHIP or WHEP. */
-  #attach(peer: MediaPeer): StreamSession | undefined {
+  #attach(peer: SessionPeer): StreamSession | undefined {
     const { identity, role, stream } = peer;
     const { user, device, name, grants, guest = false } = identity;
     const server = this.#joined?.server;
@@ -123,18 +129,21 @@ export class CoreSessions implements StreamHost, StreamObserver {
   }
 
   /** The core has ended the session: its peer ends. */
-  #close({ id, role }: Pick<MediaPeer, "id" | "role">, reason: WireReason): void {
+  #close({ id, role, stream }: Omit<SessionPeer, "identity">, reason: WireReason): void {
     this.#sessions.delete(id);
     const media = this.#joined?.media;
     // Only one that has gone by mistake is waited for.
     if (role === "publisher" && !deliberate.has(reason)) media?.lose(id, reason);
-    else media?.close(id);
+    else if (media?.close(id).ok === false) media.endLate(stream.name, id);
   }
 
   get #now(): number {
     return this.#joined?.server.ports.now() ?? 0;
   }
 }
+
+/** The reason of a peer whose connection the client has closed, and how long its link may take to say why, in ms. */
+const [peerClosed, lastWords] = ["closed by the peer", 1_000] as const;
 
 /** Reasons after which no publisher is expected back. */
 const deliberate: ReadonlySet<WireReason> = new Set<WireReason>([
@@ -148,6 +157,7 @@ const deliberate: ReadonlySet<WireReason> = new Set<WireReason>([
 const endReasons: Readonly<Record<string, WireReason>> = {
   replaced: "replaced",
   kicked: "forbidden",
+  expired: "forbidden",
   ended: "stream_over",
   "publisher lost": "stream_over",
 };

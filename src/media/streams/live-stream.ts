@@ -18,6 +18,8 @@ export class LiveStream {
   /** Other workers that get it, and how many viewers each has. */
   readonly followers = new Map<number, number>();
   codecs: StreamInfo["codecs"] = {};
+  /** What the publisher before sent. */
+  #formerCodecs: StreamInfo["codecs"] = {};
   layers: readonly LayerReport[] = [];
   /** The session of the publisher that is waited for: it may still say that it has ended the stream. */
   formerPublisher: string | undefined;
@@ -42,7 +44,21 @@ export class LiveStream {
     const first = (kind: "audio" | "video"): AgreedCodec | undefined =>
       tracks.find((track) => track.kind === kind)?.codecs[0];
     const [audio, video] = [first("audio"), first("video")];
+    this.#formerCodecs = this.codecs;
     this.codecs = { ...(audio && { audio }), ...(video && { video }) };
+  }
+
+  /**
+   * True where the viewer, who came to another publisher, can't have all that this one sends: its codec, or sound or video that there was
+   * not before.
+   */
+  isBeyond({ takes }: MediaPeer): boolean {
+    return (["audio", "video"] as const).some((kind) => {
+      const codec = this.codecs[kind];
+      if (codec === undefined || takes.has(codec.name)) return false;
+      const former = this.#formerCodecs[kind];
+      return former === undefined || takes.has(former.name);
+    });
   }
 
   get info(): StreamInfo {

@@ -1,3 +1,4 @@
+import type { CodecName } from "../negotiated.ts";
 import type { MediaIdentity, PeerEvent } from "../service.ts";
 import type { LiveStream } from "./live-stream.ts";
 
@@ -14,10 +15,16 @@ export class MediaPeer {
   readonly role: "publisher" | "viewer";
   readonly stream: LiveStream;
   readonly identity: MediaIdentity;
+  /** When its credential expires. Unix ms. */
+  expires: number;
   /** Our ICE credentials, of the newest restart. */
   ufrag: string;
   pwd: string;
   state: "opening" | "connecting" | "connected" | "lost" | "ended" = "opening";
+  /** Ends the wait for its connection. */
+  stopWaiting: (() => void) | undefined;
+  /** The codecs that a viewer takes, of both kinds. */
+  takes: ReadonlySet<CodecName> = new Set();
   /** The simulcast layer that a viewer gets. */
   rid: string | undefined;
   readonly #listeners = new Set<(event: PeerEvent) => void>();
@@ -32,6 +39,7 @@ export class MediaPeer {
     this.role = facts.role;
     this.stream = facts.stream;
     this.identity = facts.identity;
+    this.expires = facts.identity.expires;
     this.ufrag = facts.ufrag;
     this.pwd = facts.pwd;
   }

@@ -20,6 +20,8 @@ import type { StreamPorts } from "./ports.ts";
 const [retryWhenNotLive, retryWhenTaken, retryWhenFull] = [2, 5, 5];
 /** How long a peer that was opened may take to connect. ms */
 const connectPatience = 30_000;
+/** How often it is looked whose credential has expired. ms */
+const expiryInterval = 1_000;
 /** How long a change of the number of viewers waits for others. ms */
 const countPause = 250;
 /** Random bytes of a session's id, an ICE user name fragment and an ICE password (RFC 8445 §5.3 asks for 3 and 16). */
@@ -55,6 +57,7 @@ export class MediaStreams implements MediaService {
   /** The peers of each worker, by their numbers there. */
   readonly #numbers: Map<number, MediaPeer>[] = [];
   #lastNumber = 0;
+  #watching = false;
 
   constructor(ports: StreamPorts, rules: StreamRules, observer: StreamObserver = {}) {
     this.#ports = ports;
@@ -124,6 +127,7 @@ export class MediaStreams implements MediaService {
     if (stream?.publisher === undefined) return fail(notLive);
     if (this.#shares.full(identity)) return full();
     const peer = this.#peer("viewer", stream, this.#workerFor(stream), identity);
+    peer.takes = new Set(tracks.flatMap(({ codecs }) => codecs.map(({ name }) => name)));
     stream.viewers.add(peer);
     this.#follow(peer);
     const opened = await this.#open(peer, transport, (parameters) => ({
@@ -174,6 +178,11 @@ export class MediaStreams implements MediaService {
     return ok(undefined);
   }
 
+  renew(id: string, { user, expires }: MediaIdentity): void {
+    const peer = this.#peers.get(id);
+    if (peer !== undefined && peer.identity.user === user) peer.expires = Math.max(peer.expires, expires);
+  }
+
   close(id: string): Result<undefined, MediaFailure> {
     const peer = this.#peers.get(id);
     if (peer === undefined) return fail({ kind: "unknown" });
@@ -213,9 +222,26 @@ export class MediaStreams implements MediaService {
     for (const peer of [...this.#peers.values()]) {
       const { identity } = peer;
       if (identity.user !== user || (device !== undefined && identity.device !== device)) continue;
-      this.#end(peer, "kicked");
-      if (peer.role === "publisher" && peer.stream.publisher === undefined) this.#over(peer.stream, "ended");
+      this.#expel(peer, "kicked");
     }
+  }
+
+  /** Ends a peer that may not go on: a publisher isn't waited for. */
+  #expel(peer: MediaPeer, reason: string): void {
+    this.#end(peer, reason);
+    if (peer.role === "publisher" && peer.stream.publisher === undefined) this.#over(peer.stream, "ended");
+  }
+
+  /** Looks after expiries for as long as there are peers. */
+  #watchExpiries(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    this.#ports.after(expiryInterval, () => {
+      this.#watching = false;
+      const now = this.#ports.now();
+      for (const peer of [...this.#peers.values()]) if (peer.expires <= now) this.#expel(peer, "expired");
+      if (this.#peers.size > 0) this.#watchExpiries();
+    });
   }
 
   /** A worker said something. */
@@ -285,6 +311,7 @@ export class MediaStreams implements MediaService {
     });
     this.#peers.set(peer.id, peer);
     this.#shares.entered(identity);
+    this.#watchExpiries();
     this.#numbers[worker]?.set(peer.number, peer);
     return peer;
   }
@@ -315,9 +342,7 @@ export class MediaStreams implements MediaService {
       return full();
     }
     peer.state = "connecting";
-    this.#ports.after(connectPatience, () => {
-      if (peer.state === "connecting") this.#end(peer, "never connected");
-    });
+    peer.stopWaiting = this.#ports.after(connectPatience, () => this.#end(peer, "never connected"));
     this.#observer.opened?.(peer);
     return ok({ id: peer.id, transport: local });
   }
@@ -389,6 +414,7 @@ export class MediaStreams implements MediaService {
   #connected(peer: MediaPeer): void {
     const { stream } = peer;
     peer.state = "connected";
+    peer.stopWaiting?.();
     peer.tell({ type: "connected" });
     if (peer.role === "viewer") return;
     if (stream.newcomer === peer) {
@@ -396,6 +422,8 @@ export class MediaStreams implements MediaService {
       stream.newcomer = undefined;
       stream.publisher = peer;
       if (former !== undefined) this.#end(former, "replaced");
+      // They come back with another offer, if they can.
+      for (const viewer of [...stream.viewers]) if (stream.isBeyond(viewer)) this.#end(viewer, "codec");
     }
     if (stream.publisher !== peer) return;
     stream.stopWaiting?.();
@@ -419,6 +447,7 @@ export class MediaStreams implements MediaService {
     const { stream } = peer;
     const wasOpening = peer.state === "opening";
     peer.state = "ended";
+    peer.stopWaiting?.();
     this.#peers.delete(peer.id);
     this.#shares.left(peer.identity);
     this.#numbers[peer.worker]?.delete(peer.number);

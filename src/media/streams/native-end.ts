@@ -6,8 +6,7 @@ import type { StreamSession } from "../../signaling/stream/stream-session.ts";
 import type { StreamServer } from "../../signaling/stream/streams.ts";
 import type { PublishedTrack, ViewedTrack } from "../negotiated.ts";
 import type { LocalTransport, MediaFailure, MediaIdentity, OpenedPeer, RemoteTransport } from "../service.ts";
-import type { MediaPeer } from "./media-peer.ts";
-import type { MediaStreams } from "./media-streams.ts";
+import type { SessionMedia, SessionPeer } from "./session-media.ts";
 import type { ReadOffer, StreamOffers } from "./stream-offers.ts";
 
 /** How long a session may be without an offer. ms */
@@ -15,13 +14,13 @@ const offerPatience = 30_000;
 
 /** What the end of a native session needs. */
 export interface NativeEndHost {
-  readonly media: MediaStreams;
+  readonly media: SessionMedia;
   readonly server: StreamServer;
   readonly offers: StreamOffers;
   /** A peer of that identity is about to open for this end. Answers how to say that it has, or has not. */
   opening(identity: MediaIdentity, end: NativeEnd): () => void;
   /** The client is gone for that reason: ends its peer. */
-  close(peer: Pick<MediaPeer, "id" | "role">, reason: WireReason): void;
+  close(peer: Omit<SessionPeer, "identity">, reason: WireReason): void;
 }
 
 /** An offer that waits for its answer. */
@@ -197,9 +196,11 @@ export class NativeEnd implements StreamEnd {
   }
 
   #close(reason: WireReason): void {
-    const { role } = this.session;
-    if (this.#agreed !== undefined)
-      this.#host.close({ id: this.#agreed.id, role: role === "publish" ? "publisher" : "viewer" }, reason);
+    const { role, stream } = this.session;
+    if (this.#agreed === undefined) return;
+    const { id } = this.#agreed;
+    const peer = { id, role: role === "publish" ? "publisher" : "viewer", stream: { name: stream } } as const;
+    this.#host.close(peer, reason);
   }
 
   get #now(): number {

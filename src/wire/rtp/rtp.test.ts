@@ -2,9 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { isAv1Key, parseDependencyDescriptor } from "./av1.ts";
 import { findExtension, findTextExtension, transportSequence, writeExtensions } from "./extensions.ts";
 import { isH264Key } from "./h264.ts";
+import { h264Size } from "./h264-size.ts";
 import { fixedHeaderBytes, isRtcp, parseRtp, writeFixedHeader } from "./packet.ts";
 import { extendSequence, sequenceDistance, timestampDistance } from "./sequence.ts";
-import { parseVp8, rewriteVp8 } from "./vp8.ts";
+import { parseVp8, rewritePictureId } from "./vp8.ts";
 import { parseVp9 } from "./vp9.ts";
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
@@ -96,7 +97,7 @@ describe("what begins a picture", () => {
       layerSync: true,
     });
     expect([descriptor.begin, descriptor.key]).toEqual([true, true]);
-    rewriteVp8(payload, 0, descriptor, 0x7ffe, 255);
+    rewritePictureId(payload, 0, descriptor, 0x7ffe, 255);
     expect(parseVp8(payload)).toMatchObject({ pictureId: 0x7ffe, tl0: 255, length: 6 });
     expect(parseVp8(bytes(0x10, 0x01))?.key).toBe(false);
     expect(parseVp8(bytes(0x00, 0x00))?.key).toBe(false);
@@ -126,6 +127,35 @@ describe("what begins a picture", () => {
     expect(parseVp9(bytes(0x08, 1))).toMatchObject({ key: true, begin: true });
     expect(parseVp9(bytes(0x48, 1))?.key).toBe(false);
     expect(parseVp9(bytes(0xa0, 0x80))).toBeUndefined();
+    // Of Chromium, in flexible mode with two spatial layers; and in the other mode, with a short picture id and TL0PICIDX.
+    const ofKey = Uint8Array.fromHex("ba9c971030014000f0028001e083498342");
+    expect(parseVp9(ofKey)).toMatchObject({
+      ...{ pictureIdAt: 1, longPictureId: true, pictureId: 0x1c97, tl0At: -1, key: true, end: false },
+      sizes: [
+        { width: 320, height: 240 },
+        { width: 640, height: 480 },
+      ],
+    });
+    const other = bytes(0xa0, 0x05, 0x20, 9, 1);
+    expect(parseVp9(other)).toMatchObject({ pictureId: 5, longPictureId: false, tl0At: 3, tl0: 9 });
+    rewritePictureId(
+      other,
+      0,
+      parseVp9(other) ?? { pictureIdAt: -1, longPictureId: false, tl0At: -1 },
+      6,
+      10,
+    );
+    expect(other).toEqual(bytes(0xa0, 0x06, 0x20, 10, 1));
+  });
+
+  test("H.264: the size of a sequence parameter set, alone and aggregated", () => {
+    // Of Chromium, and of x264 (ffmpeg): 1920 × 1088, of which 1080 rows are shown.
+    const aggregated = Uint8Array.fromHex("7800126742c0158c8d40a0f9350606060784423500000468ce3c80");
+    expect(h264Size(aggregated)).toEqual({ width: 320, height: 240 });
+    const high = Uint8Array.fromHex("67640028acd940780227e5c05a808080a0000003002000000781e30632c0");
+    expect(h264Size(high)).toEqual({ width: 1920, height: 1080 });
+    expect(h264Size(aggregated.subarray(0, 7))).toBeUndefined();
+    expect(h264Size(bytes(0x65, 1, 2))).toBeUndefined();
   });
 
   test("AV1: the N bit, a sequence header, and the dependency descriptor", () => {

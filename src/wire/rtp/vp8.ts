@@ -71,8 +71,8 @@ export function parseVp8(payload: Uint8Array): Vp8Descriptor | undefined {
   };
 }
 
-/** Writes another picture id and TL0PICIDX over those of a descriptor that stands at `at`; lengths stay as they are. */
-export function rewriteVp8(
+/** Writes another picture id and TL0PICIDX over those of a VP8 or VP9 descriptor that stands at `at`; lengths stay as they are. */
+export function rewritePictureId(
   target: Uint8Array,
   at: number,
   descriptor: Pick<Vp8Descriptor, "pictureIdAt" | "longPictureId" | "tl0At">,

@@ -16,6 +16,8 @@ export interface PublishOptions {
   /** `a=setup` of the offer: `active` makes the server passive, `passive` makes it active. */
   readonly setup?: "actpass" | "active" | "passive";
   readonly simulcast?: boolean;
+  /** Layers within one SSRC, such as `L3T3_KEY`. */
+  readonly scalabilityMode?: string;
   readonly audio?: boolean;
   readonly video?: boolean;
   readonly token?: string;
@@ -25,8 +27,8 @@ export interface PublishOptions {
   readonly port?: number;
   /** Only relays of these servers are used. */
   readonly relays?: readonly RTCIceServer[];
-  /** `colors`: red, green and blue in turn, for {@link colors}. Default: the fake camera. */
-  readonly picture?: "camera" | "colors";
+  /** `colors`: red, green and blue in turn, for {@link colors}. `given`: what the page has as `colors` already. Default: the fake camera. */
+  readonly picture?: "camera" | "colors" | "given";
 }
 
 /** A page without anything of ours: what it does is the browser's own WebRTC, with `fetch`. */
@@ -44,7 +46,7 @@ export async function publish(page: Page, url: string, options: PublishOptions =
       const { codec, setup = "actpass", simulcast = false, audio = true, video = true, relays } = options;
       const token = options.token ?? "dev:alice";
       const stream = new MediaStream();
-      if (video && options.picture === "colors") {
+      if (video && (options.picture === "colors" || options.picture === "given")) {
         const { colors } = globalThis as unknown as { colors: MediaStream };
         for (const track of colors.getVideoTracks()) stream.addTrack(track);
       } else if (video) {
@@ -69,8 +71,11 @@ export async function publish(page: Page, url: string, options: PublishOptions =
           { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
           { rid: "f", maxBitrate: 1_500_000 },
         ];
+        const { scalabilityMode } = options;
+        const scalable = scalabilityMode !== undefined && track.kind === "video";
         const transceiver = connection.addTransceiver(track, {
           direction: "sendonly",
+          ...(scalable && { sendEncodings: [{ scalabilityMode } as RTCRtpEncodingParameters] }),
           ...(simulcast && track.kind === "video" && { sendEncodings: encodings }),
         });
         if (codec !== undefined && track.kind === "video") {
@@ -132,7 +137,10 @@ export function makeColors(page: Page): Promise<void> {
 export function view(
   page: Page,
   url: string,
-  options: Pick<PublishOptions, "audio" | "video" | "token" | "without" | "setup" | "relays" | "port"> = {},
+  options: Pick<PublishOptions, "audio" | "video" | "token" | "without" | "setup" | "relays" | "port"> & {
+    /** Asks for the dependency descriptor. */
+    readonly descriptor?: boolean;
+  } = {},
 ): Promise<number> {
   return page.evaluate(
     async ({ url, options }) => {
@@ -142,7 +150,19 @@ export function view(
         ...(relays !== undefined && { iceTransportPolicy: "relay", iceServers: [...relays] }),
       });
       if (audio) connection.addTransceiver("audio", { direction: "recvonly" });
-      if (video) connection.addTransceiver("video", { direction: "recvonly" });
+      if (video) {
+        const transceiver = connection.addTransceiver("video", {
+          direction: "recvonly",
+        }) as RTCRtpTransceiver & {
+          getHeaderExtensionsToNegotiate(): { uri: string; direction: string }[];
+          setHeaderExtensionsToNegotiate(all: object[]): void;
+        };
+        if (options.descriptor === true) {
+          const all = transceiver.getHeaderExtensionsToNegotiate();
+          for (const one of all) if (/dependency-descriptor/.test(one.uri)) one.direction = "sendrecv";
+          transceiver.setHeaderExtensionsToNegotiate(all);
+        }
+      }
       const element = document.querySelector("video");
       connection.ontrack = ({ streams: [stream] }) => {
         if (element !== null && stream !== undefined) element.srcObject = stream;

@@ -1,0 +1,37 @@
+import type { ApiStreams, ShownStream } from "../api/context.ts";
+import { signLink } from "../media/http/signed-link.ts";
+import type { StreamInfo } from "../media/service.ts";
+import { wallAhead } from "../net/clock.ts";
+import { addKey, listKeys, revokeKeys } from "./key-file.ts";
+import type { CoreContext } from "./service.ts";
+import { stateFolder } from "./state-folder.ts";
+import { streamKeys } from "./stream-keys.ts";
+import { linkKeys } from "./ticket-keys.ts";
+
+/** Streams as the HTTP API has them: `streams` are those that there are, and who may publish and view stands in the state folder. */
+export function apiStreams(
+  { settings, ticketKeys, now }: CoreContext,
+  streams: () => readonly StreamInfo[],
+): ApiStreams {
+  const folder = stateFolder(settings.stateFolder);
+  const [linkKey = new Uint8Array()] = linkKeys(ticketKeys);
+  return {
+    list: () => streams().map(shown),
+    get: (name) => {
+      const info = streams().find((stream) => stream.name === name);
+      return info && shown(info);
+    },
+    keys: (name) => listKeys(streamKeys, folder).filter(({ stream }) => stream === name),
+    addKey: (stream) => {
+      const { key, kept } = addKey(streamKeys, folder, { stream }, now() + wallAhead());
+      return { key, id: kept.id };
+    },
+    revokeKeys: (name, id) =>
+      revokeKeys(streamKeys, folder, (key) => key.stream === name && (id === undefined || key.id === id)),
+    link: (stream, action, expires) => signLink(linkKey, { stream, action, expires }),
+  };
+}
+
+function shown({ name, live, viewers, layers, codecs }: StreamInfo): ShownStream {
+  return { stream: name, live, viewers, layers, codecs };
+}
