@@ -8,6 +8,7 @@ import { LossDetector } from "../../wire/rtp/loss-detector.ts";
 import { Reception } from "../../wire/rtp/reception.ts";
 import type { LayerReport } from "../control.ts";
 import { PacketStore } from "./packet-store.ts";
+import type { ForwardOptions, GatheredPackets } from "./ports.ts";
 import { RateMeter } from "./rate-meter.ts";
 import { SenderClock } from "./sender-clock.ts";
 import type { StoredPacket } from "./stored-packet.ts";
@@ -38,7 +39,7 @@ let lastSerial = 0;
  * One SSRC of a publisher: a simulcast layer, or a track without simulcast. Video is put in order before it goes on, so that viewers ask for
  * nothing that hasn't come to us, and packets are numbered without the ones that are padding alone.
  */
-export class Layer {
+export class Layer implements GatheredPackets {
   /** Tells layers of one process apart, up to 2^16 of them. */
   readonly serial: number;
   /** The same for layers whose sender reports tell the same clock. */
@@ -52,6 +53,9 @@ export class Layer {
   readonly viewers: LayerViewer[] = [];
   readonly #ordered: boolean;
   #waiting: LayerViewer[] = [];
+  readonly #gather: ForwardOptions["gather"];
+  /** What viewers haven't been given yet. */
+  #gathered: StoredPacket[] = [];
   readonly #held = new Map<number, StoredPacket | null>();
   #heldSince = 0;
   #next = -1;
@@ -76,7 +80,15 @@ export class Layer {
   height: number | undefined;
   highestTemporal = 0;
 
-  constructor(publisher: object, kind: "audio" | "video", rid: string, ssrc: number, clockRate: number) {
+  constructor(
+    publisher: object,
+    kind: "audio" | "video",
+    rid: string,
+    ssrc: number,
+    clockRate: number,
+    gather?: ForwardOptions["gather"],
+  ) {
+    this.#gather = gather;
     this.publisher = publisher;
     lastSerial = (lastSerial + 1) & 0xffff;
     this.serial = lastSerial;
@@ -177,6 +189,18 @@ export class Layer {
   /** Asks for a keyframe: the publisher is told when it may be. */
   wantKeyframe(): void {
     this.#wanted = true;
+  }
+
+  /** Gives viewers what was gathered. */
+  flush(now: number): void {
+    const { viewers } = this;
+    const packets = this.#gathered;
+    if (packets.length === 0) return;
+    this.#gathered = [];
+    for (let n = 0; n < viewers.length; n++) {
+      const viewer = viewers[n];
+      if (viewer !== undefined) for (let at = 0; at < packets.length; at++) give(viewer, packets[at], now);
+    }
   }
 
   /** Sends a viewer's track every packet from now on. */
@@ -319,7 +343,12 @@ export class Layer {
       this.#waiting = [];
       for (const viewer of waiting) viewer.begin(this, packet, now);
     }
-    const { viewers } = this;
-    for (let n = 0; n < viewers.length; n++) viewers[n]?.forward(packet, now);
+    this.#gathered.push(packet);
+    if (this.#gather === undefined) this.flush(now);
+    else if (this.#gathered.length === 1) this.#gather(this, packet.length);
   }
+}
+
+function give(viewer: LayerViewer, packet: StoredPacket | undefined, now: number): void {
+  if (packet !== undefined) viewer.forward(packet, now);
 }

@@ -62,6 +62,10 @@ export class OutgoingSource {
     this.#repairHeader = new HeaderWriter(header, repairSsrc, mid, extensions, options.playoutDelay);
     this.#sent = new SentPackets(firstIndex(ssrc, sender), rememberedPackets[track.kind]);
     this.#repairIndex = firstIndex(repairSsrc, sender);
+    // Video is in order when it comes here, and RTX repeats it under other indexes.
+    const rises = track.kind === "video" && track.codecs.every(({ repair }) => repair !== undefined);
+    sender.expect?.(ssrc, rises ? 0 : rememberedPackets[track.kind]);
+    sender.expect?.(repairSsrc, 0);
   }
 
   /** Packets and bytes of payload that left, repeats not counted. */

@@ -310,7 +310,7 @@ export class Publisher implements Incoming {
     codec: AgreedCodec,
     now: number,
   ): LayerState {
-    const layer = new Layer(this, incoming.track.kind, rid, ssrc, codec.clockRate);
+    const layer = new Layer(this, incoming.track.kind, rid, ssrc, codec.clockRate, this.#options.gather);
     const state = { layer, codec, requestedAt: Number.NEGATIVE_INFINITY, requests: 0 };
     this.#states.set(ssrc, state);
     const at = incoming.layers.findIndex((one) => one.rid === rid);
