@@ -5,8 +5,9 @@ import { fileURLToPath } from "node:url";
 import { MediaWorker } from "../../src/media/fleet/media-worker.ts";
 import { owned, residentBytes } from "./bench-process.ts";
 import { publishedTracks } from "./media-source.ts";
-import { type BenchViewer, openViewers } from "./media-viewers.ts";
+import { type BenchViewer, type Network, openViewers } from "./media-viewers.ts";
 import type { Figures } from "./scenarios.ts";
+import { median } from "./table.ts";
 
 /** How packets are sealed and sent. */
 export const ways = ["portable", "sendmmsg", "gso"] as const;
@@ -81,7 +82,12 @@ export async function live(way: Way, viewers: number, seconds: number): Promise<
   const subject = await startWorker(way);
   const { worker, pid, viewers: opened } = subject;
   const stopPublisher = await startPublisher(subject);
-  const all = await openViewers(worker, opened, viewers, 10, 8);
+  // The first have warmed the worker up, and are not counted in its memory.
+  const warmUp = Math.min(100, Math.floor(viewers / 2));
+  const all = await openViewers(worker, opened, warmUp, 10, 8);
+  await sleep(2);
+  const memoryBefore = residentBytes(pid);
+  all.push(...(await openViewers(worker, opened, viewers - warmUp, 10 + warmUp, 8)));
   let next = 0;
   // Each once a second, spread over it.
   const feedback = setInterval(() => {
@@ -105,7 +111,12 @@ export async function live(way: Way, viewers: number, seconds: number): Promise<
     // What a core carries at 75 %, if the cost of a packet stays the same.
     viewers: (viewers * 0.75) / share,
     packetsPerViewer: packets / passed / viewers,
-    lag: Math.max(...lag),
+    lag: median(
+      lag.map((value) => ({ value })),
+      "value",
+    ),
+    worstLag: Math.max(...lag),
+    memory: (residentBytes(pid) - memoryBefore) / (viewers - warmUp),
     opened: all.reduce((sum, { peer }) => sum + peer.rtp.length, 0),
   };
   await end(worker, all, stopPublisher);
@@ -118,24 +129,34 @@ export async function joins(way: Way, count: number): Promise<Figures> {
   const { worker, pid, viewers: opened } = await startWorker(way);
   const warmUp = await openViewers(worker, opened, 100, 10, 8);
   await sleep(1);
-  const before = { cpu: cpu(pid), memory: residentBytes(pid), at: performance.now() };
-  const viewers = await openViewers(worker, opened, count, 1_000, 8);
+  let before = { cpu: 0, own: 0, memory: 0, at: 0 };
+  const viewers = await openViewers(worker, opened, count, 1_000, 8, {
+    opened: () => {
+      before = {
+        cpu: cpu(pid),
+        own: cpu(process.pid),
+        memory: residentBytes(pid),
+        at: performance.now(),
+      };
+    },
+  });
   const seconds = (performance.now() - before.at) / 1_000;
+  const generator = (cpu(process.pid) - before.own) / count;
   const used = cpu(pid) - before.cpu;
   await sleep(1);
   const memory = (residentBytes(pid) - before.memory) / count;
   await end(worker, [...warmUp, ...viewers], () => {});
-  return { joins: count / seconds, cpu: used / count, memory };
+  return { joins: count / seconds, cpu: used / count, generator, memory };
 }
 
 /** From the first step of a viewer to its first packet of a picture, one after the other. ms */
-export async function firstFrame(way: Way, count: number): Promise<Figures> {
+export async function firstFrame(way: Way, count: number, network: Network = "udp"): Promise<Figures> {
   const subject = await startWorker(way);
   const { worker, viewers: opened } = subject;
   const stopPublisher = await startPublisher(subject);
-  await openViewers(worker, opened, 20, 10, 1);
+  await openViewers(worker, opened, 20, 10, 1, { network });
   await sleep(1);
-  const viewers = await openViewers(worker, opened, count, 1_000, 1);
+  const viewers = await openViewers(worker, opened, count, 1_000, 1, { network });
   const deadline = performance.now() + 5_000;
   while (viewers.some(({ firstVideoAt }) => firstVideoAt === undefined) && performance.now() < deadline)
     await sleep(0.01);

@@ -6,7 +6,17 @@ import { failover } from "./failover.ts";
 import { benchMedia } from "./media.ts";
 import { mediaReport } from "./media-report.ts";
 import { report } from "./report.ts";
-import { across, type Figures, fanout, idle, relay, relayServers, resume, setup } from "./scenarios.ts";
+import {
+  across,
+  type Figures,
+  fanout,
+  idle,
+  relay,
+  relayBesideMedia,
+  relayServers,
+  resume,
+  setup,
+} from "./scenarios.ts";
 import { sipInvite, sipServers } from "./sip-invite.ts";
 import { sipParse, sipParsers } from "./sip-parse.ts";
 import { benchTurn } from "./turn.ts";
@@ -25,7 +35,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, memory, setup, fanout, resume, sip-parse, sip-invite, turn, media, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, relay-media, memory, setup, fanout, resume, sip-parse, sip-invite, turn, media, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
@@ -47,6 +57,7 @@ const resumeAcross = { scenario: "resume", devices: 200, rate: 50, warmUp, measu
 const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   "relay-a": relayServers.map((name) => () => relay(name, 1_000, 1, times)),
   "relay-b": relayServers.map((name) => () => relay(name, 200, 8, times)),
+  "relay-media": [false, true].map((media) => () => relayBesideMedia(media, times)),
   memory: [() => idle("switchboard", times), () => idle("peerjs", times)],
   setup: [() => setup(times)],
   fanout: [() => fanout(times)],
@@ -66,7 +77,9 @@ for (const [name, servers] of Object.entries(plan)) {
   if (values.only !== "" && !only.includes(name)) continue;
   const all: Figures[][] = servers.map(() => []);
   results[name] = all;
-  for (let run = 0; run < runs; run++)
+  // A difference of some hundredths shows in many runs only.
+  const rounds = name === "relay-media" && !values.quick ? Math.max(7, runs) : runs;
+  for (let run = 0; run < rounds; run++)
     for (const [index, measure] of servers.entries()) {
       const figures = await measure();
       all[index]?.push(figures);
@@ -104,7 +117,10 @@ if (values.only === "" || only.includes("turn")) {
 
 if (values.only === "" || only.includes("media")) {
   const size = values.quick
-    ? { runs: 1, flatOut: 1, viewers: 50, paced: 2, many: 100, joins: 100, firstFrames: 20 }
+    ? {
+        ...{ runs: 1, flatOut: 1, viewers: 50, paced: 2, many: 100, joins: 100 },
+        ...{ firstFrames: 20, firstFramesTcp: 20, janus: 30 },
+      }
     : {
         runs: Math.max(3, runs),
         flatOut: 3,
@@ -113,6 +129,8 @@ if (values.only === "" || only.includes("media")) {
         many: 1_000,
         joins: 1_000,
         firstFrames: 200,
+        firstFramesTcp: 60,
+        janus: 100,
       };
   show("media", mediaReport(await benchMedia(size), size));
 }
@@ -133,5 +151,6 @@ function acrossNodes(): string[] {
 function subjects(name: string): readonly string[] {
   if (name === "sip-parse") return sipParsers;
   if (name === "sip-invite") return sipServers;
+  if (name === "relay-media") return ["without the media server", "with an idle one"];
   return acrossNodes().includes(name) ? ["one node", "several"] : relayServers;
 }
