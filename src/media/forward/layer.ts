@@ -20,7 +20,7 @@ const [holdTime, mostHeld] = [150, 512];
 /** A packet so far ahead belongs to no gap. */
 const farAhead = 1_024;
 /** Retransmission is asked for quickly: a viewer's picture stands still meanwhile. */
-const lossRules = { reorder: 15, again: 50, tries: 8, patience: 500, mostMissing: 256 };
+const lossRules = { reorder: 15, again: 50, tries: 16, patience: 500, mostMissing: 256 };
 /** Without a packet for so long a layer counts as switched off by its publisher. ms */
 const silence = 1_500;
 
@@ -31,6 +31,8 @@ export interface LayerViewer {
   forward(packet: StoredPacket, now: number): void;
   /** A keyframe that it waits for begins with this packet. It attaches itself, or doesn't. */
   begin(layer: Layer, packet: StoredPacket, now: number): void;
+  /** A packet has come behind those that follow it, which went on without it. */
+  late(packet: StoredPacket, now: number): void;
 }
 
 let lastSerial = 0;
@@ -156,7 +158,7 @@ export class Layer implements GatheredPackets {
       return;
     }
     if (index < this.#next) {
-      this.#late(packet, index);
+      this.#late(packet, index, now);
       return;
     }
     if (index > this.#next + farAhead) {
@@ -282,7 +284,7 @@ export class Layer implements GatheredPackets {
     }
   }
 
-  #late(packet: StoredPacket | null, index: number): void {
+  #late(packet: StoredPacket | null, index: number, now: number): void {
     if (packet === null || index < (this.#offsets[0]?.from ?? 0)) return;
     packet.number = index + this.#offsetAt(index);
     if (this.store.get(packet.number) !== undefined) return;
@@ -290,6 +292,10 @@ export class Layer implements GatheredPackets {
     this.#received++;
     packet.frame = this.#frame;
     this.store.put(packet);
+    if (this.store.get(packet.number) === undefined) return;
+    // Viewers may not have been given those that follow it yet.
+    this.flush(now);
+    for (const viewer of this.viewers) viewer.late(packet, now);
   }
 
   #offsetAt(index: number): number {

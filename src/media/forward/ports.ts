@@ -11,6 +11,8 @@ export interface MediaSender {
   rtcp(compound: Uint8Array): void;
   /** Bytes that wait to be sent: what a TCP connection has not taken yet. */
   readonly buffered: number;
+  /** How long an answer of the peer takes, in ms; undefined as long as nobody knows. */
+  readonly roundTrip?: number | undefined;
   /** The highest index that left under an SSRC, and −1 for none, where the peer may have been a viewer before: a new one goes on behind it. */
   highest?(ssrc: number): number;
   /** How many packets behind the newest of an SSRC may leave late or again: a power of two, or 0 where its indexes only rise. Said before its first packet. */

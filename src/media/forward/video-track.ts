@@ -170,6 +170,12 @@ export class VideoTrack implements LayerViewer {
     if (this.#mode === "live") this.#send(packet, now);
   }
 
+  /** The viewer waits for it: it leaves at once, rather than when it is asked for. */
+  late(packet: StoredPacket, now: number): void {
+    if (this.#mode === "live" && this.#layer !== undefined && packet.number < this.#expected)
+      this.source.sendReserved(this.#layer.serial, packet, now);
+  }
+
   tick(now: number): void {
     if (this.#mode === "catching up") this.#catchUp(now);
     else if (this.#resume !== undefined && this.#sender.buffered <= drained) {

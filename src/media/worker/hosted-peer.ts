@@ -69,6 +69,10 @@ export class HostedPeer implements MediaSender {
     return this.transport.buffered;
   }
 
+  get roundTrip(): number | undefined {
+    return this.transport.rtt;
+  }
+
   rtp(header: Uint8Array, headerBytes: number, payload: SealedPayload, index: number): boolean {
     return this.transport.sendRtp(header, headerBytes, payload, index);
   }
