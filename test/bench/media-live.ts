@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { WorkerReport } from "../../src/media/control.ts";
 import { MediaWorker } from "../../src/media/fleet/media-worker.ts";
 import { owned, residentBytes } from "./bench-process.ts";
 import { publishedTracks } from "./media-source.ts";
@@ -32,6 +33,8 @@ interface Subject {
   readonly viewers: Map<number, BenchViewer>;
   /** Resolves once the publisher is connected. */
   readonly published: Promise<void>;
+  /** Takes the worker's reports. */
+  report: (report: WorkerReport) => void;
 }
 
 /** The publisher's number at the worker; those of viewers are higher. */
@@ -40,6 +43,7 @@ const publisherNumber = 1;
 async function startWorker(way: Way): Promise<Subject> {
   const viewers = new Map<number, BenchViewer>();
   const { promise: published, resolve } = Promise.withResolvers<void>();
+  const heard: Pick<Subject, "report"> = { report: () => {} };
   const limits = { publishers: 10, viewers: 10_000, packetsPerSecond: 1e9, publisherBitrate: 20_000_000 };
   const worker = await MediaWorker.start(
     { bun: process.execPath, module: at("../../src/media/worker/main.ts") },
@@ -49,13 +53,15 @@ async function startWorker(way: Way): Promise<Subject> {
     },
     (message) => {
       if (message.type === "refused") viewers.get(message.peer)?.refused();
+      else if (message.type === "opened") viewers.get(message.peer)?.opened();
+      else if (message.type === "report") heard.report(message.report);
       if (message.type === "connected" && message.peer === publisherNumber) resolve();
     },
     (reason) => {
       throw new Error(reason);
     },
   );
-  return { worker, pid: worker.pid ?? 0, viewers, published };
+  return Object.assign(heard, { worker, pid: worker.pid ?? 0, viewers, published });
 }
 
 /** Starts a publisher; ends it. */
@@ -95,27 +101,31 @@ export async function live(way: Way, viewers: number, seconds: number): Promise<
   }, 10);
   // Until each has found its layer.
   await sleep(5);
-  const lag: number[] = [];
-  const reading = setInterval(() => lag.push(worker.report.lag), 500);
-  const before = { cpu: cpu(pid), packets: packetsOf(all), at: performance.now() };
-  await sleep(seconds);
-  const passed = (performance.now() - before.at) / 1_000;
-  const packets = packetsOf(all) - before.packets;
-  const used = cpu(pid) - before.cpu;
+  // By what the worker says at two moments of its own: the viewers of one process, which read everything, may be slower than it is.
+  const received = { packets: packetsOf(all), at: performance.now() };
+  const reports = await reportsOf(subject, seconds);
   clearInterval(feedback);
-  clearInterval(reading);
+  const [before, after] = [reports[0], reports.at(-1)];
+  const grown = (of: (report: WorkerReport) => number | undefined) =>
+    ((after && of(after)) ?? Number.NaN) - ((before && of(before)) ?? Number.NaN);
+  const passed = grown(({ at }) => at) / 1_000;
+  const used = grown(({ cpu }) => cpu);
+  const packets = grown(({ counters }) => counters.udp_sent);
+  const messages = grown(({ counters }) => counters.udp_messages);
   const share = used / 1e6 / passed;
+  const lag = reports.map(({ lag: value }) => ({ value }));
+  const receivedPerSecond =
+    (packetsOf(all) - received.packets) / ((performance.now() - received.at) / 1_000) / viewers;
   const figures = {
     cpu: used / packets,
     share,
     // What a core carries at 75 %, if the cost of a packet stays the same.
     viewers: (viewers * 0.75) / share,
     packetsPerViewer: packets / passed / viewers,
-    lag: median(
-      lag.map((value) => ({ value })),
-      "value",
-    ),
-    worstLag: Math.max(...lag),
+    receivedPerViewer: receivedPerSecond,
+    perMessage: packets / messages,
+    lag: median(lag, "value"),
+    worstLag: Math.max(...lag.map(({ value }) => value)),
     memory: (residentBytes(pid) - memoryBefore) / (viewers - warmUp),
     opened: all.reduce((sum, { peer }) => sum + peer.rtp.length, 0),
   };
@@ -166,6 +176,19 @@ export async function firstFrame(way: Way, count: number, network: Network = "ud
     p50: sorted[Math.floor(count / 2)] ?? Number.NaN,
     p99: sorted[Math.floor(count * 0.99)] ?? Number.NaN,
   };
+}
+
+/** All that the worker reports in so many seconds. */
+async function reportsOf(subject: Subject, seconds: number): Promise<WorkerReport[]> {
+  const reports: WorkerReport[] = [];
+  await new Promise<void>((done) => {
+    subject.report = (report) => {
+      reports.push(report);
+      if ((report.at ?? 0) - (reports[0]?.at ?? 0) >= 1_000 * seconds) done();
+    };
+  });
+  subject.report = () => {};
+  return reports;
 }
 
 function packetsOf(viewers: readonly BenchViewer[]): number {

@@ -60,7 +60,9 @@ export function mediaReport(figures: MediaFigures, size: MediaBenchSize): string
     ...ways.map((way) =>
       row(`flat out, ${titles[way]}`, flatOut[way], [median(flatOut[way], "perMessage").toFixed(1)]),
     ),
-    ...ways.map((way) => row(`paced, ${titles[way]}`, paced[way], [""])),
+    ...ways.map((way) =>
+      row(`paced, ${titles[way]}`, paced[way], [median(paced[way], "perMessage").toFixed(1)]),
+    ),
     "",
     "### Viewers of one core",
     "",

@@ -96,7 +96,6 @@ export class BenchViewer {
   join(patience: number): Promise<void> {
     this.#began = now();
     this.#view();
-    this.#handshake();
     return this.#keys(patience);
   }
 
@@ -116,6 +115,11 @@ export class BenchViewer {
       };
       if (this.connectedAt !== undefined) this.#connected();
     });
+  }
+
+  /** The worker knows it by now, as it does when a client gets its answer: checks may come. */
+  opened(): void {
+    this.#handshake();
   }
 
   /** The worker has too much to do: asks again, as a client does after `Retry-After`. */

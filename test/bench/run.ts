@@ -122,7 +122,7 @@ if (values.only === "" || only.includes("media")) {
         ...{ firstFrames: 20, firstFramesTcp: 20, janus: 30 },
       }
     : {
-        runs: Math.max(3, runs),
+        runs,
         flatOut: 3,
         viewers: 500,
         paced: 8,

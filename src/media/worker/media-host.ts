@@ -297,6 +297,8 @@ export class MediaHost {
         viewers: this.#peers.size - this.#publishers,
         packetsPerSecond: this.#packetsPerSecond,
         lag: this.#recentLag,
+        at: performance.now(),
+        cpu: cpuTime(),
         crypto: this.#sending.sealing(),
         counters: this.#counters(),
       },
