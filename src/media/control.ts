@@ -118,6 +118,9 @@ export interface WorkerReport {
   readonly packetsPerSecond: number;
   /** How late the worker's timers are, at the 99th percentile of the last half second. ms */
   readonly lag: number;
+  /** When it was made, in ms of the worker's clock, and the µs of CPU time that the worker had used by then. */
+  readonly at?: number;
+  readonly cpu?: number;
   /** What seals packets by now: `node:crypto` from the first time on that libcrypto computed something else. */
   readonly crypto?: string;
   readonly counters: Readonly<Record<string, number>>;

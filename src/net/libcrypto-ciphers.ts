@@ -73,6 +73,13 @@ export class NativeHandles {
     return this.#library.HMAC_Init_ex(context, ptr(key), key.length, sha1, null) === 1 ? context : undefined;
   }
 
+  /** What `use` makes of the keys, which it must not keep. Throws an Error after {@link release}. */
+  withKeys<T>(use: (key: Uint8Array, authenticationKey: Uint8Array | undefined) => T): T {
+    const [key, authenticationKey] = this.#keys;
+    if (this.#released || key === undefined) throw new Error("the cipher is closed");
+    return use(key, authenticationKey);
+  }
+
   /** Frees the contexts, which wipes what they hold, and wipes the keys. May be called again. */
   release(): void {
     if (this.#released) return;

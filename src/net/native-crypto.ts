@@ -60,15 +60,14 @@ export class NativeSrtpCrypto {
   /** Throws a RangeError for a key that has neither 16 nor 32 bytes. */
   gcm(key: Uint8Array): AuditedCipher {
     checkKey(key, 16, 32);
-    return new AuditedCipher(new NativeGcm(this.#library, key), srtpCrypto.gcm(key), this.#audit);
+    return new AuditedCipher(new NativeGcm(this.#library, key), this.#audit);
   }
 
   /** Throws a RangeError for a key that hasn't 16 bytes, or an authentication key that hasn't 20. */
   counterMode(key: Uint8Array, authenticationKey: Uint8Array): AuditedCipher {
     checkKey(key, 16);
     checkKey(authenticationKey, 20);
-    const native = new NativeCounterMode(this.#library, key, authenticationKey);
-    return new AuditedCipher(native, srtpCrypto.counterMode(key, authenticationKey), this.#audit);
+    return new AuditedCipher(new NativeCounterMode(this.#library, key, authenticationKey), this.#audit);
   }
 }
 
@@ -107,14 +106,14 @@ const forgotten = new FinalizationRegistry<NativeCipher["handles"]>((handles) =>
 class AuditedCipher {
   readonly tagBytes: number;
   readonly #native: NativeCipher;
-  readonly #portable: PortableCipher;
   readonly #audit: Audit;
+  /** Made when it is first needed: few packets are checked, and a viewer has four ciphers. */
+  #ownPortable: PortableCipher | undefined;
   #closed = false;
 
-  constructor(native: NativeCipher, portable: PortableCipher, audit: Audit) {
+  constructor(native: NativeCipher, audit: Audit) {
     this.tagBytes = native.tagBytes;
     this.#native = native;
-    this.#portable = portable;
     this.#audit = audit;
     forgotten.register(this, native.handles, native.handles);
   }
@@ -171,6 +170,13 @@ class AuditedCipher {
     this.#closed = true;
     forgotten.unregister(this.#native.handles);
     this.#native.handles.release();
+  }
+
+  get #portable(): PortableCipher {
+    this.#ownPortable ??= this.#native.handles.withKeys((key, authenticationKey) =>
+      authenticationKey === undefined ? srtpCrypto.gcm(key) : srtpCrypto.counterMode(key, authenticationKey),
+    );
+    return this.#ownPortable;
   }
 
   #check(iv: Uint8Array): void {

@@ -2,11 +2,13 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { WorkerReport } from "../../src/media/control.ts";
 import { MediaWorker } from "../../src/media/fleet/media-worker.ts";
 import { owned, residentBytes } from "./bench-process.ts";
 import { publishedTracks } from "./media-source.ts";
-import { type BenchViewer, openViewers } from "./media-viewers.ts";
+import { type BenchViewer, type Network, openViewers } from "./media-viewers.ts";
 import type { Figures } from "./scenarios.ts";
+import { median } from "./table.ts";
 
 /** How packets are sealed and sent. */
 export const ways = ["portable", "sendmmsg", "gso"] as const;
@@ -31,6 +33,8 @@ interface Subject {
   readonly viewers: Map<number, BenchViewer>;
   /** Resolves once the publisher is connected. */
   readonly published: Promise<void>;
+  /** Takes the worker's reports. */
+  report: (report: WorkerReport) => void;
 }
 
 /** The publisher's number at the worker; those of viewers are higher. */
@@ -39,6 +43,7 @@ const publisherNumber = 1;
 async function startWorker(way: Way): Promise<Subject> {
   const viewers = new Map<number, BenchViewer>();
   const { promise: published, resolve } = Promise.withResolvers<void>();
+  const heard: Pick<Subject, "report"> = { report: () => {} };
   const limits = { publishers: 10, viewers: 10_000, packetsPerSecond: 1e9, publisherBitrate: 20_000_000 };
   const worker = await MediaWorker.start(
     { bun: process.execPath, module: at("../../src/media/worker/main.ts") },
@@ -48,13 +53,15 @@ async function startWorker(way: Way): Promise<Subject> {
     },
     (message) => {
       if (message.type === "refused") viewers.get(message.peer)?.refused();
+      else if (message.type === "opened") viewers.get(message.peer)?.opened();
+      else if (message.type === "report") heard.report(message.report);
       if (message.type === "connected" && message.peer === publisherNumber) resolve();
     },
     (reason) => {
       throw new Error(reason);
     },
   );
-  return { worker, pid: worker.pid ?? 0, viewers, published };
+  return Object.assign(heard, { worker, pid: worker.pid ?? 0, viewers, published });
 }
 
 /** Starts a publisher; ends it. */
@@ -81,7 +88,12 @@ export async function live(way: Way, viewers: number, seconds: number): Promise<
   const subject = await startWorker(way);
   const { worker, pid, viewers: opened } = subject;
   const stopPublisher = await startPublisher(subject);
-  const all = await openViewers(worker, opened, viewers, 10, 8);
+  // The first have warmed the worker up, and are not counted in its memory.
+  const warmUp = Math.min(100, Math.floor(viewers / 2));
+  const all = await openViewers(worker, opened, warmUp, 10, 8);
+  await sleep(2);
+  const memoryBefore = residentBytes(pid);
+  all.push(...(await openViewers(worker, opened, viewers - warmUp, 10 + warmUp, 8)));
   let next = 0;
   // Each once a second, spread over it.
   const feedback = setInterval(() => {
@@ -89,23 +101,32 @@ export async function live(way: Way, viewers: number, seconds: number): Promise<
   }, 10);
   // Until each has found its layer.
   await sleep(5);
-  const lag: number[] = [];
-  const reading = setInterval(() => lag.push(worker.report.lag), 500);
-  const before = { cpu: cpu(pid), packets: packetsOf(all), at: performance.now() };
-  await sleep(seconds);
-  const passed = (performance.now() - before.at) / 1_000;
-  const packets = packetsOf(all) - before.packets;
-  const used = cpu(pid) - before.cpu;
+  // By what the worker says at two moments of its own: the viewers of one process, which read everything, may be slower than it is.
+  const received = { packets: packetsOf(all), at: performance.now() };
+  const reports = await reportsOf(subject, seconds);
   clearInterval(feedback);
-  clearInterval(reading);
+  const [before, after] = [reports[0], reports.at(-1)];
+  const grown = (of: (report: WorkerReport) => number | undefined) =>
+    ((after && of(after)) ?? Number.NaN) - ((before && of(before)) ?? Number.NaN);
+  const passed = grown(({ at }) => at) / 1_000;
+  const used = grown(({ cpu }) => cpu);
+  const packets = grown(({ counters }) => counters.udp_sent);
+  const messages = grown(({ counters }) => counters.udp_messages);
   const share = used / 1e6 / passed;
+  const lag = reports.map(({ lag: value }) => ({ value }));
+  const receivedPerSecond =
+    (packetsOf(all) - received.packets) / ((performance.now() - received.at) / 1_000) / viewers;
   const figures = {
     cpu: used / packets,
     share,
     // What a core carries at 75 %, if the cost of a packet stays the same.
     viewers: (viewers * 0.75) / share,
     packetsPerViewer: packets / passed / viewers,
-    lag: Math.max(...lag),
+    receivedPerViewer: receivedPerSecond,
+    perMessage: packets / messages,
+    lag: median(lag, "value"),
+    worstLag: Math.max(...lag.map(({ value }) => value)),
+    memory: (residentBytes(pid) - memoryBefore) / (viewers - warmUp),
     opened: all.reduce((sum, { peer }) => sum + peer.rtp.length, 0),
   };
   await end(worker, all, stopPublisher);
@@ -118,24 +139,34 @@ export async function joins(way: Way, count: number): Promise<Figures> {
   const { worker, pid, viewers: opened } = await startWorker(way);
   const warmUp = await openViewers(worker, opened, 100, 10, 8);
   await sleep(1);
-  const before = { cpu: cpu(pid), memory: residentBytes(pid), at: performance.now() };
-  const viewers = await openViewers(worker, opened, count, 1_000, 8);
+  let before = { cpu: 0, own: 0, memory: 0, at: 0 };
+  const viewers = await openViewers(worker, opened, count, 1_000, 8, {
+    opened: () => {
+      before = {
+        cpu: cpu(pid),
+        own: cpu(process.pid),
+        memory: residentBytes(pid),
+        at: performance.now(),
+      };
+    },
+  });
   const seconds = (performance.now() - before.at) / 1_000;
+  const generator = (cpu(process.pid) - before.own) / count;
   const used = cpu(pid) - before.cpu;
   await sleep(1);
   const memory = (residentBytes(pid) - before.memory) / count;
   await end(worker, [...warmUp, ...viewers], () => {});
-  return { joins: count / seconds, cpu: used / count, memory };
+  return { joins: count / seconds, cpu: used / count, generator, memory };
 }
 
 /** From the first step of a viewer to its first packet of a picture, one after the other. ms */
-export async function firstFrame(way: Way, count: number): Promise<Figures> {
+export async function firstFrame(way: Way, count: number, network: Network = "udp"): Promise<Figures> {
   const subject = await startWorker(way);
   const { worker, viewers: opened } = subject;
   const stopPublisher = await startPublisher(subject);
-  await openViewers(worker, opened, 20, 10, 1);
+  await openViewers(worker, opened, 20, 10, 1, { network });
   await sleep(1);
-  const viewers = await openViewers(worker, opened, count, 1_000, 1);
+  const viewers = await openViewers(worker, opened, count, 1_000, 1, { network });
   const deadline = performance.now() + 5_000;
   while (viewers.some(({ firstVideoAt }) => firstVideoAt === undefined) && performance.now() < deadline)
     await sleep(0.01);
@@ -145,6 +176,19 @@ export async function firstFrame(way: Way, count: number): Promise<Figures> {
     p50: sorted[Math.floor(count / 2)] ?? Number.NaN,
     p99: sorted[Math.floor(count * 0.99)] ?? Number.NaN,
   };
+}
+
+/** All that the worker reports in so many seconds. */
+async function reportsOf(subject: Subject, seconds: number): Promise<WorkerReport[]> {
+  const reports: WorkerReport[] = [];
+  await new Promise<void>((done) => {
+    subject.report = (report) => {
+      reports.push(report);
+      if ((report.at ?? 0) - (reports[0]?.at ?? 0) >= 1_000 * seconds) done();
+    };
+  });
+  subject.report = () => {};
+  return reports;
 }
 
 function packetsOf(viewers: readonly BenchViewer[]): number {

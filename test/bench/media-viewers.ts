@@ -1,6 +1,7 @@
+import { connect } from "node:net";
 import type { MediaWorker } from "../../src/media/fleet/media-worker.ts";
+import { FrameReader, frame } from "../../src/media/transport/ice-tcp.ts";
 import { bindUdp } from "../../src/net/udp.ts";
-import type { UdpSocket } from "../../src/net/udp-socket.ts";
 import { readU16 } from "../../src/wire/bytes.ts";
 import { compound, genericNack, maximumBitrate, receiverReport } from "../../src/wire/rtp/rtcp-writer.ts";
 import { TestPeer } from "../media/support/test-peer.ts";
@@ -9,10 +10,49 @@ import { viewedTracks } from "./media-source.ts";
 const now = () => performance.now();
 const [sound, video] = [viewedTracks[0], viewedTracks[1]];
 
+/** A socket of a viewer's to the worker. */
+interface Wire {
+  send(bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** How a viewer reaches the worker. */
+export type Network = "udp" | "tcp";
+
+const wires: Record<Network, (port: number, receive: (bytes: Uint8Array) => void) => Promise<Wire>> = {
+  udp: async (port, receive) => {
+    const socket = await bindUdp({ address: "127.0.0.1", port: 0, receive });
+    const target = socket.target(port, "127.0.0.1");
+    return {
+      send: (bytes) => void socket.sendPart(bytes, bytes.length, target),
+      close: () => socket.close(),
+    };
+  },
+  tcp: (port, receive) =>
+    new Promise((resolve, reject) => {
+      const reader = new FrameReader();
+      const socket = connect(port, "127.0.0.1");
+      socket.setNoDelay(true);
+      socket.on("error", reject);
+      socket.on("data", (chunk) => {
+        reader.push(chunk as Buffer, (bytes) => {
+          receive(bytes);
+          return true;
+        });
+      });
+      socket.once("connect", () =>
+        resolve({
+          send: (bytes) => void socket.write(frame(bytes, bytes.length)),
+          close: () => socket.destroy(),
+        }),
+      );
+    }),
+};
+
 /** A viewer on a socket of its own. Only those that are checked open what comes: opening everything would cost more than what is measured. */
 export class BenchViewer {
   readonly peer: TestPeer;
-  readonly socket: UdpSocket;
+  readonly #wire: Wire;
   readonly #checked: boolean;
   readonly #view: () => void;
   packets = 0;
@@ -20,35 +60,43 @@ export class BenchViewer {
   /** When its first packet of video came. */
   firstVideoAt: number | undefined;
   connectedAt: number | undefined;
-  readonly #began = now();
+  #began = 0;
   #connected: () => void = () => {};
   #highest = 0;
   #closed = false;
 
-  static async open(number: number, worker: MediaWorker, checked: boolean): Promise<BenchViewer> {
+  /** Opens its socket. */
+  static async open(
+    number: number,
+    worker: MediaWorker,
+    checked: boolean,
+    network: Network = "udp",
+  ): Promise<BenchViewer> {
     let viewer: BenchViewer | undefined;
-    const socket = await bindUdp({
-      address: "127.0.0.1",
-      port: 0,
-      receive: (bytes) => viewer?.receive(bytes),
-    });
-    viewer = new BenchViewer(number, worker, checked, socket);
+    const { udpPort, tcpPort } = worker.started;
+    const wire = await wires[network](network === "udp" ? udpPort : tcpPort, (bytes) =>
+      viewer?.receive(bytes),
+    );
+    viewer = new BenchViewer(number, worker, checked, wire);
     return viewer;
   }
 
-  private constructor(number: number, worker: MediaWorker, checked: boolean, socket: UdpSocket) {
-    const { udpPort, fingerprint } = worker.started;
-    this.socket = socket;
+  private constructor(number: number, worker: MediaWorker, checked: boolean, wire: Wire) {
+    this.#wire = wire;
     this.#checked = checked;
-    const target = socket.target(udpPort, "127.0.0.1");
-    const send = (bytes: Uint8Array) => void socket.sendPart(bytes, bytes.length, target);
-    this.peer = new TestPeer(number, "server", send, { fingerprint });
+    const send = (bytes: Uint8Array) => wire.send(bytes);
+    this.peer = new TestPeer(number, "server", send, { fingerprint: worker.started.fingerprint });
     this.#view = () => {
       const transport = this.peer.parameters();
       worker.post({ type: "view", peer: number, stream: "bench", transport, tracks: viewedTracks });
     };
+  }
+
+  /** Joins; resolves when there are keys, and rejects where that takes more than so many ms. */
+  join(patience: number): Promise<void> {
+    this.#began = now();
     this.#view();
-    this.#handshake();
+    return this.#keys(patience);
   }
 
   /** ms from the first step to the keys, and to the first packet of video. */
@@ -57,8 +105,7 @@ export class BenchViewer {
     return { connected: since(this.connectedAt), firstVideo: since(this.firstVideoAt) };
   }
 
-  /** Resolves when there are keys; rejects after so many ms without. */
-  connected(patience: number): Promise<void> {
+  #keys(patience: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const failed = () => reject(new Error(`a viewer isn't connected: ${this.peer.closed ?? "no answer"}`));
       const timer = setTimeout(failed, patience);
@@ -68,6 +115,11 @@ export class BenchViewer {
       };
       if (this.connectedAt !== undefined) this.#connected();
     });
+  }
+
+  /** The worker knows it by now, as it does when a client gets its answer: checks may come. */
+  opened(): void {
+    this.#handshake();
   }
 
   /** The worker has too much to do: asks again, as a client does after `Retry-After`. */
@@ -111,7 +163,7 @@ export class BenchViewer {
 
   close(): void {
     this.#closed = true;
-    this.socket.close();
+    this.#wire.close();
   }
 
   #handshake(): void {
@@ -123,24 +175,28 @@ export class BenchViewer {
   }
 }
 
-/** Opens so many viewers, some at a time, and waits until each is connected. Throws where one isn't after ten seconds. */
+/**
+ * Lets so many viewers join, some at a time, and waits until each is connected. Throws where one isn't after ten seconds. `opened` is called between the
+ * opening of their sockets, which costs the worker nothing, and the first join.
+ */
 export async function openViewers(
   worker: MediaWorker,
   byNumber: Map<number, BenchViewer>,
   count: number,
   first: number,
   atATime: number,
+  { network = "udp", opened = () => {} }: { network?: Network; opened?: () => void } = {},
 ): Promise<BenchViewer[]> {
   const viewers: BenchViewer[] = [];
+  for (let n = 0; n < count; n++) {
+    const viewer = await BenchViewer.open(first + n, worker, n % 100 === 0, network);
+    viewers.push(viewer);
+    byNumber.set(first + n, viewer);
+  }
+  opened();
   let next = 0;
   const lane = async () => {
-    while (next < count) {
-      const number = first + next++;
-      const viewer = await BenchViewer.open(number, worker, (number - first) % 100 === 0);
-      viewers.push(viewer);
-      byNumber.set(number, viewer);
-      await viewer.connected(10_000);
-    }
+    while (next < count) await viewers[next++]?.join(10_000);
   };
   await Promise.all(Array.from({ length: atATime }, lane));
   return viewers;

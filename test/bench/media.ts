@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,6 +27,10 @@ export interface MediaBenchSize {
   readonly many: number;
   readonly joins: number;
   readonly firstFrames: number;
+  /** The same by ICE-TCP: a worker takes 100 connections of an address. */
+  readonly firstFramesTcp: number;
+  /** Viewers of Janus. */
+  readonly janus: number;
 }
 
 /** The runs of each subject. Without a C compiler there is no `limit`. */
@@ -39,6 +43,9 @@ export interface MediaFigures {
   /** The same at node-datachannel. */
   readonly datachannel: readonly Figures[];
   readonly firstFrame: readonly Figures[];
+  readonly firstFrameTcp: readonly Figures[];
+  /** Empty where Janus is missing. */
+  readonly janus: readonly Figures[];
 }
 
 /** Measures the media path: flat out beside what the kernel allows, then a worker at a real pace. In turns, so that all meet what else goes on. */
@@ -56,6 +63,8 @@ export async function benchMedia(size: MediaBenchSize): Promise<MediaFigures> {
       joins: byWay(),
       datachannel: [] as Figures[],
       firstFrame: [] as Figures[],
+      firstFrameTcp: [] as Figures[],
+      janus: [] as Figures[],
     },
   };
   const note = (name: string, into: Figures[] | undefined, run: Figures): void => {
@@ -81,6 +90,12 @@ export async function benchMedia(size: MediaBenchSize): Promise<MediaFigures> {
         note(`joins ${way}`, figures.joins[way], await joins(way, size.joins));
       note("joins node-datachannel", figures.datachannel, await datachannelJoins(size.joins));
       note("first frame", figures.firstFrame, await firstFrame("gso", size.firstFrames));
+      const byTcp = await firstFrame("gso", size.firstFramesTcp, "tcp");
+      note("first frame by ICE-TCP", figures.firstFrameTcp, byTcp);
+      const theirs = await janus(size.janus, size.paced);
+      if (theirs !== undefined) note("Janus", figures.janus, theirs);
+      else if (run === 0)
+        console.log("media: not beside Janus: Debian's package janus or ip netns is missing");
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -123,4 +138,32 @@ async function fan(way: Way, port: number, seconds: number): Promise<Figures> {
   if (value === undefined) throw new Error("the fan-out ended without a result");
   const { cpu, user, packets, perMessage, lost } = JSON.parse(value);
   return { cpu, user, packets, perMessage, lost };
+}
+
+/** Janus at the same shape; undefined where it is missing, or no network namespace can be made: it takes no loopback address. */
+async function janus(viewers: number, seconds: number): Promise<Figures | undefined> {
+  if (spawnSync("janus", ["--version"], { stdio: "ignore" }).status !== 0) return undefined;
+  const [space, address] = [`sbbench${process.pid}`, "10.77.0.1"];
+  const ip = (words: string) => execFileSync("ip", words.split(" "), { stdio: "pipe" });
+  try {
+    ip(`netns add ${space}`);
+    ip(`-n ${space} link set lo up`);
+    ip(`-n ${space} link add v0 type veth peer name v1`);
+    ip(`-n ${space} addr add ${address}/24 dev v0`);
+    ip(`-n ${space} link set v0 up`);
+    ip(`-n ${space} link set v1 up`);
+  } catch {
+    spawnSync("ip", ["netns", "del", space], { stdio: "ignore" });
+    return undefined;
+  }
+  try {
+    const program = [process.execPath, at("media-janus.ts"), JSON.stringify({ viewers, seconds, address })];
+    const child = spawn("ip", ["netns", "exec", space, ...program], { stdio: ["ignore", "pipe", "inherit"] });
+    owned(child);
+    const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+    if (value === undefined) throw new Error("the run of Janus ended without a result");
+    return JSON.parse(value);
+  } finally {
+    ip(`netns del ${space}`);
+  }
 }

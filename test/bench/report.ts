@@ -38,6 +38,9 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
     if (both === undefined) continue;
     lines.push(`### Relay ${title}`, "", ...relayTable(both), "");
   }
+  const beside = results["relay-media"];
+  if (beside !== undefined)
+    lines.push("### Relay A beside an idle media server", "", ...besideTable(beside), "");
   const memory = results.memory;
   if (memory !== undefined) lines.push("### Memory per idle link", "", ...memoryTable(memory, how.links), "");
   const { "peerjs-relay": peerjsRelay, "peerjs-memory": peerjsMemory } = results;
@@ -72,6 +75,16 @@ function relayTable(
     ["relayed per CPU second of the server", "perCpuSecond", count],
     ["server CPU", "serverCpu", share],
     ["generator CPU", "generatorCpu", share],
+  ]);
+}
+
+function besideTable(both: readonly (readonly Figures[])[]): string[] {
+  const all = both.map((runs) => runs.map((run) => ({ ...run, perCpuSecond: perCpuSecond(run) })));
+  return table(["without", "with"], all, [
+    ["relayed/s", "messagesPerSecond", count],
+    ["p50", "p50", ms],
+    ["p99", "p99", ms],
+    ["relayed per CPU second of the server", "perCpuSecond", count],
   ]);
 }
 
@@ -124,6 +137,11 @@ function verdicts(results: Results): string[] {
       `relay ${letter} ≥ ${goals.relay} × PeerJS: ${ratio.toFixed(2)} × (\`Bun.serve\` alone: ${most.toFixed(2)} ×)`,
       ratio >= goals.relay,
     );
+  }
+  const [without, beside] = results["relay-media"] ?? [];
+  if (without !== undefined && beside !== undefined) {
+    const ratio = median(beside, "messagesPerSecond") / median(without, "messagesPerSecond");
+    judge(`relay A beside an idle media server ≥ 0.95 × without: ${ratio.toFixed(3)} ×`, ratio >= 0.95);
   }
   const [memory] = results.memory ?? [];
   if (memory !== undefined) {

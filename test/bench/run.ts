@@ -13,6 +13,7 @@ import {
   idle,
   peerjsServers,
   relay,
+  relayBesideMedia,
   relayServers,
   resume,
   setup,
@@ -36,7 +37,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, memory, peerjs-relay, peerjs-memory, setup, fanout, resume, sip-parse, sip-invite, turn, media, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, relay-media, memory, peerjs-relay, peerjs-memory, setup, fanout, resume, sip-parse, sip-invite, turn, media, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --beside A    of the attacks, those whose names contain this text
   --quick       short, to see that it works: the figures mean little
@@ -59,6 +60,7 @@ const resumeAcross = { scenario: "resume", devices: 200, rate: 50, warmUp, measu
 const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   "relay-a": relayServers.map((name) => () => relay(name, 1_000, 1, times)),
   "relay-b": relayServers.map((name) => () => relay(name, 200, 8, times)),
+  "relay-media": [false, true].map((media) => () => relayBesideMedia(media, times)),
   memory: [() => idle("switchboard", times), () => idle("peerjs", times)],
   "peerjs-relay": peerjsServers.map((name) => () => relay(name, 200, 8, times)),
   "peerjs-memory": peerjsServers.map((name) => () => idle(name, times)),
@@ -80,7 +82,9 @@ for (const [name, servers] of Object.entries(plan)) {
   if (values.only !== "" && !only.includes(name)) continue;
   const all: Figures[][] = servers.map(() => []);
   results[name] = all;
-  for (let run = 0; run < runs; run++)
+  // A difference of some hundredths shows in many runs only.
+  const rounds = name === "relay-media" && !values.quick ? Math.max(7, runs) : runs;
+  for (let run = 0; run < rounds; run++)
     for (const [index, measure] of servers.entries()) {
       const figures = await measure();
       all[index]?.push(figures);
@@ -118,15 +122,20 @@ if (values.only === "" || only.includes("turn")) {
 
 if (values.only === "" || only.includes("media")) {
   const size = values.quick
-    ? { runs: 1, flatOut: 1, viewers: 50, paced: 2, many: 100, joins: 100, firstFrames: 20 }
+    ? {
+        ...{ runs: 1, flatOut: 1, viewers: 50, paced: 2, many: 100, joins: 100 },
+        ...{ firstFrames: 20, firstFramesTcp: 20, janus: 30 },
+      }
     : {
-        runs: Math.max(3, runs),
+        runs,
         flatOut: 3,
         viewers: 500,
         paced: 8,
         many: 1_000,
         joins: 1_000,
         firstFrames: 200,
+        firstFramesTcp: 60,
+        janus: 100,
       };
   show("media", mediaReport(await benchMedia(size), size));
 }
@@ -148,5 +157,6 @@ function subjects(name: string): readonly string[] {
   if (name === "sip-parse") return sipParsers;
   if (name === "sip-invite") return sipServers;
   if (name.startsWith("peerjs-")) return peerjsServers;
+  if (name === "relay-media") return ["without the media server", "with an idle one"];
   return acrossNodes().includes(name) ? ["one node", "several"] : relayServers;
 }

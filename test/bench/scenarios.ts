@@ -42,6 +42,17 @@ export function relay(
   return timed({ server, scenario: "relay", devices, inFlight, ...times });
 }
 
+/** Relay A at our server, with an idle media server or without one. */
+export async function relayBesideMedia(media: boolean, times: BenchTimes): Promise<Figures> {
+  const server = await startOurs({ media: media ? { enabled: true, port: 0 } : { enabled: false } });
+  const job = { server: "switchboard", scenario: "relay", devices: 1_000, inFlight: 1 } as const;
+  try {
+    return await measured({ ...job, ...times, ports: [server.port] }, [server]);
+  } finally {
+    await server.stop();
+  }
+}
+
 export function setup(times: BenchTimes): Promise<Figures> {
   return timed({ server: "switchboard", scenario: "setup", devices: 400, rate: 200, ...times });
 }

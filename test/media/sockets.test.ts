@@ -193,7 +193,7 @@ test.each([false, true])(
   async (portable) => {
     const batch = await openUdpBatch({ portable });
     opened({ stop: () => batch.close() });
-    const worker = opened(await liveWorker({}, { sink: new BatchSink(batch, () => 0) }));
+    const worker = opened(await liveWorker({}, { sink: new BatchSink(batch) }));
     const { port } = worker.sockets;
     const udp = opened(await udpPeer(1, "server", "127.0.0.1", port));
     const tcp = opened(await tcpPeer(2, "server", "127.0.0.1", port));

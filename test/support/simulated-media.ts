@@ -354,6 +354,7 @@ export class SimulatedViewer {
         this.rtcp.push(...(parseRtcp(compound) ?? []));
       },
       highest: (ssrc) => Math.max(this.srtp.highest(ssrc), (firstIndex ?? 0) - 1),
+      expect: (ssrc, packets) => this.srtp.expect(ssrc, packets),
     };
   }
 

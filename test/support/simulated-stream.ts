@@ -1,4 +1,4 @@
-import type { ForwardOptions } from "../../src/media/forward/ports.ts";
+import type { ForwardOptions, GatheredPackets } from "../../src/media/forward/ports.ts";
 import { Stream } from "../../src/media/forward/stream.ts";
 import type { OpenedRtp } from "../../src/wire/srtp/receiver.ts";
 import {
@@ -18,10 +18,13 @@ export class SimulatedStream {
   /** What the network does with a packet of the publisher: undefined loses it, otherwise its delay in ms. */
   network: (packet: OpenedRtp) => number | undefined = () => 0;
   readonly #underway: { at: number; packet: OpenedRtp }[] = [];
+  /** What waits to be given to viewers, where the stream gathers: until the end of each 10 ms. */
+  readonly #gathered: GatheredPackets[] = [];
   now = 0;
 
-  constructor(publisher: PublisherOptions = {}, options: Partial<ForwardOptions> = {}) {
-    this.stream = new Stream(options);
+  constructor(publisher: PublisherOptions = {}, options: Partial<ForwardOptions> = {}, gathers = false) {
+    const gather = (packets: GatheredPackets) => void this.#gathered.push(packets);
+    this.stream = new Stream(gathers ? { ...options, gather } : options);
     this.publisher = new SimulatedPublisher(publisher);
     this.publish(this.publisher);
   }
@@ -48,6 +51,7 @@ export class SimulatedStream {
       if (this.now % 20 === 0) this.publisher.audio(this.now);
       each?.();
       this.#arrive();
+      for (const packets of this.#gathered.splice(0)) packets.flush(this.now);
       this.stream.tick(this.now);
     }
   }

@@ -87,4 +87,6 @@ export class AudioTrack implements LayerViewer {
   }
 
   begin(): void {}
+
+  late(): void {}
 }

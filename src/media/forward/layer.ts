@@ -8,6 +8,7 @@ import { LossDetector } from "../../wire/rtp/loss-detector.ts";
 import { Reception } from "../../wire/rtp/reception.ts";
 import type { LayerReport } from "../control.ts";
 import { PacketStore } from "./packet-store.ts";
+import type { ForwardOptions, GatheredPackets } from "./ports.ts";
 import { RateMeter } from "./rate-meter.ts";
 import { SenderClock } from "./sender-clock.ts";
 import type { PictureSize, StoredPacket } from "./stored-packet.ts";
@@ -20,7 +21,7 @@ const [holdTime, mostHeld] = [150, 512];
 /** A packet so far ahead belongs to no gap. */
 const farAhead = 1_024;
 /** Retransmission is asked for quickly: a viewer's picture stands still meanwhile. */
-const lossRules = { reorder: 15, again: 50, tries: 8, patience: 500, mostMissing: 256 };
+const lossRules = { reorder: 15, again: 50, tries: 16, patience: 500, mostMissing: 256 };
 /** Without a packet for so long a layer counts as switched off by its publisher. ms */
 const silence = 1_500;
 
@@ -31,6 +32,8 @@ export interface LayerViewer {
   forward(packet: StoredPacket, now: number): void;
   /** A keyframe that it waits for begins with this packet. It attaches itself, or doesn't. */
   begin(layer: Layer, packet: StoredPacket, now: number): void;
+  /** A packet has come behind those that follow it, which went on without it. */
+  late(packet: StoredPacket, now: number): void;
 }
 
 let lastSerial = 0;
@@ -39,7 +42,7 @@ let lastSerial = 0;
  * One SSRC of a publisher: a simulcast layer, or a track without simulcast. Video is put in order before it goes on, so that viewers ask for
  * nothing that hasn't come to us, and packets are numbered without the ones that are padding alone.
  */
-export class Layer {
+export class Layer implements GatheredPackets {
   /** Tells layers of one process apart, up to 2^16 of them. */
   readonly serial: number;
   /** The same for layers whose sender reports tell the same clock. */
@@ -53,6 +56,9 @@ export class Layer {
   readonly viewers: LayerViewer[] = [];
   readonly #ordered: boolean;
   #waiting: LayerViewer[] = [];
+  readonly #gather: ForwardOptions["gather"];
+  /** What viewers haven't been given yet. */
+  #gathered: StoredPacket[] = [];
   readonly #held = new Map<number, StoredPacket | null>();
   #heldSince = 0;
   #next = -1;
@@ -82,7 +88,15 @@ export class Layer {
   /** The pictures of the spatial layers, where keyframes say their sizes. */
   sizes: readonly PictureSize[] = [];
 
-  constructor(publisher: object, kind: "audio" | "video", rid: string, ssrc: number, clockRate: number) {
+  constructor(
+    publisher: object,
+    kind: "audio" | "video",
+    rid: string,
+    ssrc: number,
+    clockRate: number,
+    gather?: ForwardOptions["gather"],
+  ) {
+    this.#gather = gather;
     this.publisher = publisher;
     lastSerial = (lastSerial + 1) & 0xffff;
     this.serial = lastSerial;
@@ -159,7 +173,7 @@ export class Layer {
       return;
     }
     if (index < this.#next) {
-      this.#late(packet, index);
+      this.#late(packet, index, now);
       return;
     }
     if (index > this.#next + farAhead) {
@@ -192,6 +206,18 @@ export class Layer {
   /** Asks for a keyframe: the publisher is told when it may be. */
   wantKeyframe(): void {
     this.#wanted = true;
+  }
+
+  /** Gives viewers what was gathered. */
+  flush(now: number): void {
+    const { viewers } = this;
+    const packets = this.#gathered;
+    if (packets.length === 0) return;
+    this.#gathered = [];
+    for (let n = 0; n < viewers.length; n++) {
+      const viewer = viewers[n];
+      if (viewer !== undefined) for (let at = 0; at < packets.length; at++) give(viewer, packets[at], now);
+    }
   }
 
   /** Sends a viewer's track every packet from now on. */
@@ -273,7 +299,7 @@ export class Layer {
     }
   }
 
-  #late(packet: StoredPacket | null, index: number): void {
+  #late(packet: StoredPacket | null, index: number, now: number): void {
     if (packet === null || index < (this.#offsets[0]?.from ?? 0)) return;
     packet.number = index + this.#offsetAt(index);
     if (this.store.get(packet.number) !== undefined) return;
@@ -281,6 +307,10 @@ export class Layer {
     this.#received++;
     packet.frame = this.#frame;
     this.store.put(packet);
+    if (this.store.get(packet.number) === undefined) return;
+    // Viewers may not have been given those that follow it yet.
+    this.flush(now);
+    for (const viewer of this.viewers) viewer.late(packet, now);
   }
 
   #offsetAt(index: number): number {
@@ -342,7 +372,12 @@ export class Layer {
       this.#waiting = [];
       for (const viewer of waiting) viewer.begin(this, packet, now);
     }
-    const { viewers } = this;
-    for (let n = 0; n < viewers.length; n++) viewers[n]?.forward(packet, now);
+    this.#gathered.push(packet);
+    if (this.#gather === undefined) this.flush(now);
+    else if (this.#gathered.length === 1) this.#gather(this, packet.length);
   }
+}
+
+function give(viewer: LayerViewer, packet: StoredPacket | undefined, now: number): void {
+  if (packet !== undefined) viewer.forward(packet, now);
 }

@@ -58,6 +58,64 @@ describe("from the publisher to us", () => {
   });
 });
 
+describe("a packet that comes when those behind it have gone on", () => {
+  for (const gathers of [false, true])
+    for (const repair of [true, false])
+      test(`leaves at once, without being asked for; with RTX: ${repair}, gathered: ${gathers}`, () => {
+        const { repair: _, ...plain } = codec("vp8", 120);
+        const world = new SimulatedStream({ layers: oneLayer }, {}, gathers);
+        const codecs = [repair ? codec("vp8", 120) : plain];
+        const { viewer } = world.join(new SimulatedViewer({ codecs }));
+        world.run(1_000);
+        const before = world.publisher.keyframes.get(102) ?? 0;
+        let lost = 0;
+        // The packet and its first repeats are lost; the last one comes.
+        world.network = ({ ssrc }) =>
+          (ssrc === 102 && lost++ < 1) || (ssrc === 1_102 && world.now < 1_260) ? undefined : 0;
+        world.run(240);
+        expect(viewer.missing().length).toBe(1);
+        world.run(200);
+        expect(viewer.missing()).toEqual([]);
+        expect(viewer.repairs).toBe(repair ? 1 : 0);
+        expect(viewer.refused).toBe(0);
+        expect(world.publisher.keyframes.get(102)).toBe(before);
+        expect(faults(viewer.frames())).toEqual([]);
+      });
+
+  test("is not waited for with a keyframe, as long as it may come", () => {
+    const world = new SimulatedStream({ layers: oneLayer });
+    const { viewer, leg } = world.join();
+    world.run(1_000);
+    const before = world.publisher.keyframes.get(102) ?? 0;
+    let lost = 0;
+    world.network = ({ ssrc }) => ((ssrc === 102 && lost++ < 1) || ssrc === 1_102 ? undefined : 0);
+    world.run(300, () => askAgain(world, viewer, leg));
+    expect(viewer.missing().length).toBe(1);
+    expect(world.publisher.keyframes.get(102)).toBe(before);
+    world.run(700, () => askAgain(world, viewer, leg));
+    expect(world.publisher.keyframes.get(102)).toBe(before + 1);
+  });
+});
+
+test("what is lost on the way to us is asked for again after a round trip and a half", () => {
+  for (const [roundTrip, least, most] of [
+    [10, 13, 16],
+    [100, 3, 4],
+    [undefined, 8, 10],
+  ] as const) {
+    const world = new SimulatedStream({ layers: oneLayer });
+    Object.assign(world.publisher.sender, { roundTrip });
+    world.run(1_000);
+    let lost = 0;
+    world.network = ({ ssrc }) => ((ssrc === 102 && lost++ < 1) || ssrc === 1_102 ? undefined : 0);
+    const before = world.publisher.received.length;
+    world.run(490);
+    const asked = world.publisher.received.slice(before).filter(({ type }) => type === "nack").length;
+    expect(asked).toBeGreaterThanOrEqual(least);
+    expect(asked).toBeLessThanOrEqual(most);
+  }
+});
+
 describe("from us to the viewer", () => {
   test("lost packets are repeated by RTX, and every frame is whole", () => {
     const random = new Random(2);

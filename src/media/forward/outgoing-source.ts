@@ -64,6 +64,10 @@ export class OutgoingSource {
     this.#repairHeader = new HeaderWriter(header, repairSsrc, mid, extensions, options.playoutDelay);
     this.#sent = new SentPackets(firstIndex(ssrc, sender), rememberedPackets[track.kind]);
     this.#repairIndex = firstIndex(repairSsrc, sender);
+    // Video is in order when it comes here, and RTX repeats it under other indexes.
+    const rises = track.kind === "video" && track.codecs.every(({ repair }) => repair !== undefined);
+    sender.expect?.(ssrc, rises ? 0 : rememberedPackets[track.kind]);
+    sender.expect?.(repairSsrc, 0);
   }
 
   /** Packets and bytes of payload that left, repeats not counted. */
@@ -135,6 +139,19 @@ export class OutgoingSource {
       this.#sendAt(index, packet, payload, payloadType, shift, 0, 0, now);
   }
 
+  /** Sends a packet for which an index was reserved, as a repeat: what follows it has left already. */
+  sendReserved(layer: number, packet: StoredPacket, now: number): void {
+    for (let index = this.#sent.next - 1; ; index--) {
+      const slot = this.#sent.find(index);
+      if (slot < 0) return;
+      if (this.#sent.layer(slot) !== layer || this.#sent.number(slot, packet.number) !== packet.number)
+        continue;
+      // From now on it counts as repeated: who asks for it meanwhile need not get it twice.
+      if (this.#sent.repeat(slot, 1, now)) this.#repeatOne(index, slot, packet, packet, now);
+      return;
+    }
+  }
+
   /**
    * Repeats packets, by RTX where that was agreed on (RFC 4588). `pause`: ms between repeats of one packet at least. Answers how many are
    * no longer kept.
@@ -157,9 +174,11 @@ export class OutgoingSource {
         continue;
       }
       const store = storeOf(this.#sent.layer(slot));
-      const packet = store?.get(this.#sent.number(slot, store.newest));
+      const number = store === undefined ? -1 : this.#sent.number(slot, store.newest);
+      const packet = store?.get(number);
       if (packet === undefined) {
-        missing++;
+        // One that hasn't come to us is asked for already, and leaves when it comes.
+        if (store === undefined || number < store.oldest) missing++;
         continue;
       }
       if (!this.#sent.repeat(slot, pause, now)) {

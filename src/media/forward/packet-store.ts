@@ -17,6 +17,11 @@ export class PacketStore {
     return this.#newest;
   }
 
+  /** The oldest number that may be kept. */
+  get oldest(): number {
+    return this.#oldest;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }

@@ -11,8 +11,12 @@ export interface MediaSender {
   rtcp(compound: Uint8Array): void;
   /** Bytes that wait to be sent: what a TCP connection has not taken yet. */
   readonly buffered: number;
+  /** How long an answer of the peer takes, in ms; undefined as long as nobody knows. */
+  readonly roundTrip?: number | undefined;
   /** The highest index that left under an SSRC, and −1 for none, where the peer may have been a viewer before: a new one goes on behind it. */
   highest?(ssrc: number): number;
+  /** How many packets behind the newest of an SSRC may leave late or again: a power of two, or 0 where its indexes only rise. Said before its first packet. */
+  expect?(ssrc: number, packets: number): void;
 }
 
 /** What a viewer asks for, at most. Without a field there is no limit of that kind. */
@@ -26,6 +30,12 @@ export interface LayerWish {
   readonly temporal?: number | undefined;
 }
 
+/** Packets of one layer that its viewers have not been given yet. */
+export interface GatheredPackets {
+  /** Gives them to the viewers, one viewer after the other. */
+  flush(now: number): void;
+}
+
 /** What can be set about forwarding. Times in ms, rates in bit/s. */
 export interface ForwardOptions {
   /** The CNAME of what we send and report (RFC 3550 §6.5.1): ASCII. */
@@ -36,6 +46,11 @@ export interface ForwardOptions {
   readonly startBitrate: number;
   /** The playout delay that viewers are asked to keep within. */
   readonly playoutDelay: { readonly min: number; readonly max: number };
+  /**
+   * Packets begin to wait; `bytes`: the payload of the first. Whoever gets this calls `flush` soon: a viewer that is given a frame at once costs less
+   * than one that is given it packet by packet. Without it, packets go on as they come.
+   */
+  readonly gather?: (packets: GatheredPackets, bytes: number) => void;
   /** Tells that a viewer gets another layer. */
   readonly layerChanged?: (viewer: number, rid: string) => void;
 }

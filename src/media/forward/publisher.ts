@@ -25,6 +25,8 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** Ms between reports, between messages of transport-wide feedback, and between keyframe requests for a layer at least. */
 const [reportInterval, feedbackInterval, keyframeInterval] = [1_000, 75, 500];
+/** A packet is asked for again after this much of a round trip, within these bounds in ms. */
+const [jitterFactor, leastAgain, longestAgain] = [1.5, 30, 200];
 /** Keyframe requests that go unanswered before FIR takes the place of PLI. */
 const unanswered = 2;
 /** The SSRC that our reports come from: we send the publisher no media. */
@@ -160,11 +162,16 @@ export class Publisher implements Incoming {
 
   tick(now: number): void {
     const messages: Uint8Array[] = [];
+    const { roundTrip } = this.#sender;
+    const again =
+      roundTrip === undefined
+        ? undefined
+        : Math.min(longestAgain, Math.max(leastAgain, jitterFactor * roundTrip));
     for (const state of this.#states.values()) {
       const { layer, codec } = state;
       layer.tick(now);
       if (layer.stopped) continue;
-      const lost = codec.nack ? layer.losses.due(now).map((sequence) => sequence & 0xffff) : [];
+      const lost = codec.nack ? layer.losses.due(now, again).map((sequence) => sequence & 0xffff) : [];
       if (lost.length > 0) messages.push(genericNack(ourSsrc, layer.ssrc, lost));
       if (layer.wantsKeyframe && now - state.requestedAt >= keyframeInterval) {
         const request = this.#keyframeRequest(state, now);
@@ -316,7 +323,7 @@ export class Publisher implements Incoming {
     codec: AgreedCodec,
     now: number,
   ): LayerState {
-    const layer = new Layer(this, incoming.track.kind, rid, ssrc, codec.clockRate);
+    const layer = new Layer(this, incoming.track.kind, rid, ssrc, codec.clockRate, this.#options.gather);
     const state = { layer, codec, requestedAt: Number.NEGATIVE_INFINITY, requests: 0 };
     this.#states.set(ssrc, state);
     const at = incoming.layers.findIndex((one) => one.rid === rid);

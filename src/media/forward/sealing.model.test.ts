@@ -80,9 +80,10 @@ const step = fc.oneof(
 function live(
   steps: readonly (typeof step extends fc.Arbitrary<infer T> ? T : never)[],
   network: (random: Random) => number | undefined,
+  gathers: boolean,
 ) {
   const random = new Random(7);
-  const world = new SimulatedStream({ temporalLayers: 3, firstIndex: 65_300 });
+  const world = new SimulatedStream({ temporalLayers: 3, firstIndex: 65_300 }, {}, gathers);
   world.network = () => network(random);
   const ledger = new Ledger();
   const legs: { viewer: SimulatedViewer; leg: Viewer; in: boolean; again: boolean }[] = [];
@@ -157,9 +158,9 @@ function live(
 
 test("whatever happens, no SSRC and index is given to a transport with two contents, and what viewers get is whole", () => {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
+    fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), fc.boolean(), (steps, gathers) => {
       // Packets come out of order by up to 90 ms, but they come.
-      const { legs, ledger } = live(steps, (random) => random.int(0, 3) * 30);
+      const { legs, ledger } = live(steps, (random) => random.int(0, 3) * 30, gathers);
       expect(ledger.broken).toEqual([]);
       for (const { viewer, again } of legs) {
         expect(viewer.refused).toBe(0);
@@ -174,10 +175,9 @@ test("whatever happens, no SSRC and index is given to a transport with two conte
 
 test("the same where packets of the publisher are lost: what is repeated late is repeated right", () => {
   fc.assert(
-    fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) => {
-      const { legs, ledger } = live(steps, (random) =>
-        random.chance(0.15) ? undefined : random.int(0, 12) * 20,
-      );
+    fc.property(fc.array(step, { minLength: 5, maxLength: 40 }), fc.boolean(), (steps, gathers) => {
+      const network = (random: Random) => (random.chance(0.15) ? undefined : random.int(0, 12) * 20);
+      const { legs, ledger } = live(steps, network, gathers);
       expect(ledger.broken).toEqual([]);
       for (const { viewer } of legs) expect(viewer.refused).toBe(0);
     }),

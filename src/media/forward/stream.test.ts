@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { faults, SimulatedPublisher, SimulatedViewer } from "../../../test/support/simulated-media.ts";
 import { oneLayer, SimulatedStream } from "../../../test/support/simulated-stream.ts";
+import type { GatheredPackets } from "./ports.ts";
 
 describe("the main path", () => {
   test("a single layer: every frame and all sound reach a viewer who was there first", () => {
@@ -173,4 +174,71 @@ describe("the main path", () => {
     const elapsed = ((frame?.timestamp ?? 0) - (video?.timestamp ?? 0)) / 90;
     expect(Math.abs(elapsed - ((frame?.at ?? 0) - 3_000))).toBeLessThan(2);
   });
+});
+
+describe("gathered", () => {
+  test("packets reach viewers when they are flushed, each viewer's together", () => {
+    const gathered: GatheredPackets[] = [];
+    const gather = (packets: GatheredPackets) => void gathered.push(packets);
+    const world = new SimulatedStream({ layers: oneLayer }, { gather });
+    const order: number[] = [];
+    for (const number of [0, 1]) {
+      const viewer = new SimulatedViewer();
+      const { rtp } = viewer.sender;
+      viewer.sender.rtp = (...packet) => {
+        order.push(number);
+        return rtp(...packet);
+      };
+      world.join(viewer);
+    }
+    // The first frame is the keyframe that both begin with.
+    world.run(20);
+    expect(order).toEqual([]);
+    const waiting = gathered.splice(0);
+    for (const packets of waiting) packets.flush(world.now);
+    expect(order.join("")).toMatch(/^(0+1+){1,2}$/);
+    const sent = order.length;
+    for (const packets of waiting) packets.flush(world.now);
+    expect(order.length).toBe(sent);
+    for (const viewer of world.viewers) expect(viewer.frames().length).toBe(1);
+  });
+
+  test("a viewer who changes layers gets the same as without, up to the last packet of the layer before", () => {
+    const [together, apart] = [true, false].map((gathers) => {
+      const world = new SimulatedStream({}, {}, gathers);
+      const { viewer, leg } = world.join();
+      world.run(2_000);
+      for (const [rid, ms] of [
+        ["m", 800],
+        ["l", 800],
+        ["h", 14_000],
+        ["l", 800],
+      ] as const) {
+        world.stream.prefer(leg, { rid }, world.now);
+        world.run(ms);
+      }
+      return viewer;
+    });
+    expect(together?.refused).toBe(0);
+    expect(together?.missing()).toEqual([]);
+    expect(faults(together?.frames() ?? [])).toEqual([]);
+    expect(new Set(together?.frames().map(({ height }) => height))).toEqual(new Set([180, 360, 720]));
+    expect(together?.frames()).toEqual(apart?.frames() ?? []);
+  });
+});
+
+test("a viewer is only ticked when it has something to do, and in time for what waits", () => {
+  const world = new SimulatedStream({ layers: oneLayer });
+  const { leg } = world.join();
+  world.run(500);
+  let due = 0;
+  world.run(1_000, () => {
+    if (leg.dueAt <= world.now) due++;
+  });
+  // Four decisions and a report.
+  expect(due).toBeLessThan(15);
+  const { viewer } = world.join();
+  world.run(300);
+  // The stored picture is sent in parts, one each 10 ms.
+  expect(viewer.frames().length).toBeGreaterThan(30);
 });

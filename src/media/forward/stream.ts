@@ -99,7 +99,10 @@ export class Stream {
   tick(now: number): void {
     this.#publisher?.tick(now);
     const incoming = this.#incoming;
-    for (let n = 0; n < this.#viewers.length; n++) this.#viewers[n]?.tick(incoming, now);
+    for (let n = 0; n < this.#viewers.length; n++) {
+      const viewer = this.#viewers[n];
+      if (viewer !== undefined && viewer.dueAt <= now) viewer.tick(incoming, now);
+    }
   }
 
   /**

@@ -13,6 +13,14 @@ const [mostBuffered, drained] = [131_072, 16_384];
 /** A jump of timestamps beyond this, in s, isn't believed. */
 const mostJump = 10;
 
+/** What a video track tells whoever ticks it. */
+export interface TrackOwner {
+  /** Another layer is sent from now on. */
+  layerChanged(layer: Layer): void;
+  /** Something waits to be sent: `tick` must be called soon, and goes on asking for as long as it does. */
+  needsTick(): void;
+}
+
 type Mode =
   /** Nothing is sent: no layer, or it waits for the first keyframe. */
   | "idle"
@@ -31,7 +39,7 @@ export class VideoTrack implements LayerViewer {
   slot = -1;
   readonly #sender: MediaSender;
   readonly #counters: ForwardCounters;
-  readonly #changed: (layer: Layer) => void;
+  readonly #owner: TrackOwner;
   #mode: Mode = "idle";
   #layer: Layer | undefined;
   #previous: Layer | undefined;
@@ -63,16 +71,11 @@ export class VideoTrack implements LayerViewer {
   #allowance = 0;
   #allowanceAt = 0;
 
-  constructor(
-    source: OutgoingSource,
-    sender: MediaSender,
-    counters: ForwardCounters,
-    changed: (layer: Layer) => void,
-  ) {
+  constructor(source: OutgoingSource, sender: MediaSender, counters: ForwardCounters, owner: TrackOwner) {
     this.source = source;
     this.#sender = sender;
     this.#counters = counters;
-    this.#changed = changed;
+    this.#owner = owner;
   }
 
   /** The layer that is sent, and the one that is to be. */
@@ -147,6 +150,7 @@ export class VideoTrack implements LayerViewer {
     this.#allowance = burstBytes;
     this.#allowanceAt = now;
     this.#catchUp(now);
+    this.#owner.needsTick();
   }
 
   /** The viewer lost its picture. */
@@ -177,6 +181,12 @@ export class VideoTrack implements LayerViewer {
     if (this.#mode === "live") this.#send(packet, now);
   }
 
+  /** The viewer waits for it: it leaves at once, rather than when it is asked for. */
+  late(packet: StoredPacket, now: number): void {
+    if (this.#mode === "live" && this.#layer !== undefined && packet.number < this.#expected)
+      this.source.sendReserved(this.#layer.serial, packet, now);
+  }
+
   tick(now: number): void {
     if (this.#mode === "catching up") this.#catchUp(now);
     else if (this.#resume !== undefined && this.#sender.buffered <= drained) {
@@ -185,6 +195,7 @@ export class VideoTrack implements LayerViewer {
       this.#target = layer;
       layer.await(this);
     }
+    if (this.#mode === "catching up" || this.#resume !== undefined) this.#owner.needsTick();
   }
 
   /** Stops until what waits has been sent. A keyframe is asked for then, not before: it would be lost, and cost everybody. */
@@ -193,12 +204,17 @@ export class VideoTrack implements LayerViewer {
     this.#target = undefined;
     this.#mode = "stalled";
     this.#resume = layer;
+    this.#owner.needsTick();
   }
 
   /** Takes packets from a layer from now on, beginning with a keyframe's. */
   #enter(layer: Layer, packet: StoredPacket, now: number): void {
     const before = this.#layer;
-    if (before !== layer) before?.detach(this);
+    if (before !== layer && before !== undefined) {
+      // What it was to get of the layer before comes first.
+      before.flush(now);
+      before.detach(this);
+    }
     layer.attach(this);
     if (before !== layer) {
       this.#previous = before;
@@ -217,7 +233,7 @@ export class VideoTrack implements LayerViewer {
       this.#tl0 = (this.#lastTl0 + 1 - packet.tl0) & 0xff;
     }
     this.#begun = true;
-    if (before !== layer) this.#changed(layer);
+    if (before !== layer) this.#owner.layerChanged(layer);
   }
 
   /** What to add to timestamps so that `packet` follows what was sent: by the layers' sender reports, or else by when it came. */

@@ -12,10 +12,12 @@ import type { Incoming } from "./publisher.ts";
 import { RateMeter } from "./rate-meter.ts";
 import type { StoredPacket } from "./stored-packet.ts";
 import { TokenBucket } from "./token-bucket.ts";
-import { VideoTrack } from "./video-track.ts";
+import { type TrackOwner, VideoTrack } from "./video-track.ts";
 
 /** Ms between sender reports, and between decisions about layers. */
 const [reportInterval, decisionInterval] = [1_000, 250];
+/** How soon a sender report is tried again that has nothing to tell yet. ms */
+const reportRetry = 50;
 /** How long sender reports wait for the publisher's, in ms; then arrival stands for its clock. */
 const clockPatience = 3_000;
 /** RTCP of one viewer: compounds, packets asked for again, and keyframes asked for, a second and at once. */
@@ -35,7 +37,7 @@ const epoch = 3_786_825_600_000;
 export type Shed = "none" | "lowest layer" | "no video";
 
 /** What is sent to one viewer, and what it says about that. */
-export class Viewer {
+export class Viewer implements TrackOwner {
   readonly number: number;
   readonly #sender: MediaSender;
   readonly #options: ForwardOptions;
@@ -57,6 +59,7 @@ export class Viewer {
   #roundTrip = firstRoundTrip;
   #reportAt: number;
   #decideAt: number;
+  #dueAt: number;
   readonly #since: number;
 
   constructor(
@@ -78,12 +81,12 @@ export class Viewer {
     this.#since = now;
     this.#reportAt = now;
     this.#decideAt = now + decisionInterval;
-    const changed = (layer: Layer): void => options.layerChanged?.(number, layer.rid);
+    this.#dueAt = now;
     for (const track of tracks) {
       const source = new OutgoingSource(track, sender, options, counters);
       if (track.kind === "audio") this.#audio.push(new AudioTrack(source));
       else {
-        this.#video.push(new VideoTrack(source, sender, counters, changed));
+        this.#video.push(new VideoTrack(source, sender, counters, this));
         this.#choices.push(new LayerChoice());
         this.#settled.push(false);
       }
@@ -167,14 +170,33 @@ export class Viewer {
       }
   }
 
+  /** When `tick` has something to do. A stream of many viewers asks before it calls. */
+  get dueAt(): number {
+    return this.#dueAt;
+  }
+
+  layerChanged(layer: Layer): void {
+    this.#options.layerChanged?.(this.number, layer.rid);
+  }
+
+  needsTick(): void {
+    this.#dueAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Sends what waits, decides and reports, where it is time. Before `dueAt` it does nothing. */
   tick(incoming: Incoming, now: number): void {
+    if (now < this.#dueAt) return;
+    this.#dueAt = Number.POSITIVE_INFINITY;
     for (const track of this.#video) track.tick(now);
     if (now >= this.#decideAt) {
       this.#decideAt = now + decisionInterval;
       this.#measure(now);
       this.#decideAll(incoming, now);
     }
-    if (now >= this.#reportAt) this.#report(incoming.clocksKnown, now);
+    if (now >= this.#reportAt) {
+      this.#reportAt = now + (this.#report(incoming.clocksKnown, now) ? reportInterval : reportRetry);
+    }
+    this.#dueAt = Math.min(this.#dueAt, this.#decideAt, this.#reportAt);
   }
 
   /** Says goodbye for all that was sent, and takes no more. */
@@ -271,11 +293,11 @@ export class Viewer {
     audio?.source.repeat(lost, storeOf, audio.payloadOf, this.#repeats, pause, now);
   }
 
-  /** Sender reports of all tracks on one clock: the publisher's, so that sound and picture stay together. */
-  #report(clocksKnown: boolean, now: number): void {
+  /** Sender reports of all tracks on one clock: the publisher's, so that sound and picture stay together. False where there is nothing to tell. */
+  #report(clocksKnown: boolean, now: number): boolean {
     const reports: Uint8Array[] = [];
     const descriptions: Uint8Array[] = [];
-    if (!clocksKnown && now - this.#since < clockPatience) return;
+    if (!clocksKnown && now - this.#since < clockPatience) return false;
     for (const track of [...this.#audio, ...this.#video]) {
       const { layer, source } = track;
       const head = layer?.head;
@@ -299,10 +321,10 @@ export class Viewer {
       const middle = (((ntpSeconds & 0xffff) << 16) | (ntpFraction >>> 16)) >>> 0;
       this.#reports.push({ middle, at: now });
     }
-    if (reports.length === 0) return;
+    if (reports.length === 0) return false;
     while (this.#reports.length > rememberedReports) this.#reports.shift();
-    this.#reportAt = now + reportInterval;
     this.#sender.rtcp(compound([...reports, ...descriptions]));
+    return true;
   }
 }
 

@@ -1,5 +1,5 @@
 /** From this share of a core on packets are gathered, and from that share on for the longest time. */
-const [gatherFrom, longestAt] = [0.5, 0.75];
+const [gatherFrom, longestAt] = [0.25, 0.5];
 /** ms */
 const longestGather = 5;
 

@@ -47,7 +47,7 @@ export interface TransportLimits {
   readonly paths: number;
 }
 
-const transportLimits: TransportLimits = {
+export const transportLimits: TransportLimits = {
   connect: 30_000,
   consent: 30_000,
   lost: 30_000,
@@ -66,7 +66,7 @@ export interface TransportShared {
   readonly gates: HandshakeGates;
   /** Takes the packets of media that are sent. */
   readonly sink: PacketSink;
-  readonly limits?: Partial<TransportLimits>;
+  readonly limits: TransportLimits;
 }
 
 /** What a transport asks of the table that it is in. */
@@ -125,7 +125,7 @@ export class PeerTransport implements PathOwner {
     now: number,
   ) {
     this.#shared = shared;
-    this.#limits = { ...transportLimits, ...shared.limits };
+    this.#limits = shared.limits;
     this.#parameters = parameters;
     this.#ports = ports;
     this.#host = host;
@@ -189,6 +189,11 @@ export class PeerTransport implements PathOwner {
     for (let n = 0; n < headerBytes; n++) target[at + n] = header[n] ?? 0;
     const length = sender.protect(target, at, headerBytes, payload, index);
     return length !== undefined && sink.commit(length, path);
+  }
+
+  /** How many packets behind the newest of an SSRC may be sent late or again; as `SrtpSender` says. Does nothing without keys. */
+  expect(ssrc: number, packets: number): void {
+    this.#sender?.expect(ssrc, packets);
   }
 
   /** Seals a compound packet of RTCP and sends it. False as for {@link sendRtp}. */

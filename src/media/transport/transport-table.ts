@@ -5,7 +5,18 @@ import type { TransportParameters } from "../negotiated.ts";
 import { Drops } from "./drops.ts";
 import { receiverUfrag } from "./ice-message.ts";
 import type { MediaPath } from "./path.ts";
-import { type PeerPorts, PeerTransport, type TransportShared } from "./peer-transport.ts";
+import {
+  type PeerPorts,
+  PeerTransport,
+  type TransportLimits,
+  type TransportShared,
+  transportLimits,
+} from "./peer-transport.ts";
+
+/** What all transports of a worker share. Limits that are left out are the usual ones. */
+export type TransportTableOptions = Omit<TransportShared, "limits"> & {
+  readonly limits?: Partial<TransportLimits>;
+};
 
 /**
  * All peers of one worker: gives each datagram to the peer that it is for (RFC 7983), and keeps their deadlines. A check finds its peer by
@@ -27,8 +38,8 @@ export class TransportTable {
   readonly #byUfrag = new Map<string, PeerTransport>();
   readonly #deadlines = new Deadlines();
 
-  constructor(shared: TransportShared) {
-    this.#shared = shared;
+  constructor(shared: TransportTableOptions) {
+    this.#shared = { ...shared, limits: { ...transportLimits, ...shared.limits } };
   }
 
   /** Peers that aren't closed. */

@@ -4,11 +4,16 @@ import type { ToWorker } from "../control.ts";
 import type { LayerWish, MediaSender } from "../forward/ports.ts";
 import type { Stream } from "../forward/stream.ts";
 import type { Viewer } from "../forward/viewer.ts";
+import type { PublishedTrack, ViewedTrack } from "../negotiated.ts";
 import type { PeerTransport } from "../transport/peer-transport.ts";
+
+type JoinMessage = Extract<ToWorker, { type: "publish" | "view" }>;
 
 /** A publisher or viewer of this worker: its transport, and once that is connected its place in a stream. */
 export class HostedPeer implements MediaSender {
-  readonly message: Extract<ToWorker, { type: "publish" | "view" }>;
+  readonly number: number;
+  readonly name: string;
+  readonly role: "publisher" | "viewer";
   transport!: PeerTransport;
   stream: Stream | undefined;
   viewer: Viewer | undefined;
@@ -16,26 +21,29 @@ export class HostedPeer implements MediaSender {
   heardAt = 0;
   /** It was said to be lost, since nothing comes from it. */
   vanished = false;
+  /** Of the message; not there any more once it is in a stream. */
+  #tracks: JoinMessage["tracks"] | undefined;
 
-  constructor(message: HostedPeer["message"]) {
-    this.message = message;
-  }
-
-  get number(): number {
-    return this.message.peer;
-  }
-
-  get name(): string {
-    return this.message.stream;
-  }
-
-  get role(): "publisher" | "viewer" {
-    return this.message.type === "publish" ? "publisher" : "viewer";
+  constructor(message: JoinMessage) {
+    this.number = message.peer;
+    this.name = message.stream;
+    this.role = message.type === "publish" ? "publisher" : "viewer";
+    this.#tracks = message.tracks;
   }
 
   /** It is the publisher whose packets viewers get. */
   get sends(): boolean {
-    return this.stream !== undefined && this.message.type === "publish";
+    return this.stream !== undefined && this.role === "publisher";
+  }
+
+  /** Puts it into the stream, once it is connected. Does nothing where it is in one. */
+  join(stream: Stream, now: number): void {
+    const tracks = this.#tracks;
+    if (tracks === undefined) return;
+    this.#tracks = undefined;
+    this.stream = stream;
+    if (this.role === "publisher") stream.setPublisher(tracks as readonly PublishedTrack[], this, now);
+    else this.viewer = stream.addViewer(tracks as readonly ViewedTrack[], this, now, this.number);
   }
 
   /** A packet of RTP came from it. */
@@ -61,8 +69,16 @@ export class HostedPeer implements MediaSender {
     return this.transport.buffered;
   }
 
+  get roundTrip(): number | undefined {
+    return this.transport.rtt;
+  }
+
   rtp(header: Uint8Array, headerBytes: number, payload: SealedPayload, index: number): boolean {
     return this.transport.sendRtp(header, headerBytes, payload, index);
+  }
+
+  expect(ssrc: number, packets: number): void {
+    this.transport.expect(ssrc, packets);
   }
 
   rtcp(compound: Uint8Array): void {

@@ -10,6 +10,7 @@ import type { FromWorker, ToWorker, WorkerOptions } from "../control.ts";
 import { Stream } from "../forward/stream.ts";
 import { BatchSink } from "../shell/batch-sink.ts";
 import { BusyMeter } from "../shell/busy-meter.ts";
+import { Gatherer } from "../shell/gatherer.ts";
 import { type MediaSockets, openMediaSockets } from "../shell/media-sockets.ts";
 import type { PeerTransport } from "../transport/peer-transport.ts";
 import { TransportTable } from "../transport/transport-table.ts";
@@ -34,6 +35,8 @@ interface Sending {
   busy(): number;
   sealing(): string;
   counters(): Record<string, number>;
+  /** Sends what was sealed, now. */
+  flush(): void;
 }
 
 /** One media worker: its sockets, its peers, and the streams between them. */
@@ -42,6 +45,7 @@ export class MediaHost {
   readonly #tell: (message: FromWorker) => void;
   readonly #table: TransportTable;
   readonly #sending: Sending;
+  readonly #gatherer: Gatherer;
   readonly #streams = new Map<string, Stream>();
   readonly #peers = new Map<number, HostedPeer>();
   readonly #lag = new LagMeter(tickInterval);
@@ -66,19 +70,21 @@ export class MediaHost {
     const srtpCrypto = await openSrtpCrypto(portable);
     const batch = await openUdpBatch({ portable, segments });
     const busy = new BusyMeter(() => performance.now(), cpuTime);
+    const sink = new BatchSink(batch);
     const table = new TransportTable({
       certificate,
       dtlsCrypto,
       srtpCrypto,
       iceCrypto: stunCrypto,
       gates: new HandshakeGates(),
-      sink: new BatchSink(batch, () => busy.read()),
+      sink,
     });
     const host = new MediaHost(options, tell, table, {
       busy: () => busy.read(),
       sealing: () => srtpCrypto.name,
       counters: () =>
         Object.fromEntries(Object.entries(batch.counters).map(([name, value]) => [`udp_${name}`, value])),
+      flush: () => sink.flush(),
     });
     const sockets = await openMediaSockets({ table, now, addresses: options.listen, port: options.port });
     host.#sockets = sockets;
@@ -101,6 +107,7 @@ export class MediaHost {
     sending: Sending,
   ) {
     this.#sending = sending;
+    this.#gatherer = new Gatherer(sending.busy, now, sending.flush);
     this.#options = options;
     this.#tell = tell;
     this.#table = table;
@@ -199,17 +206,13 @@ export class MediaHost {
     peer.vanished = false;
     if (peer.stream !== undefined) return;
     const stream = this.#stream(peer.name);
-    peer.stream = stream;
-    if (peer.message.type === "view") {
-      peer.viewer = stream.addViewer(peer.message.tracks, peer, at, peer.number);
-      return;
-    }
-    for (const other of this.#peers.values())
-      if (other !== peer && other.role === "publisher" && other.stream === stream) {
-        other.stream = undefined;
-        other.transport.close("replaced");
-      }
-    stream.setPublisher(peer.message.tracks, peer, at);
+    if (peer.role === "publisher")
+      for (const other of this.#peers.values())
+        if (other !== peer && other.role === "publisher" && other.stream === stream) {
+          other.stream = undefined;
+          other.transport.close("replaced");
+        }
+    peer.join(stream, at);
   }
 
   #closed(peer: HostedPeer, reason: string): void {
@@ -246,7 +249,11 @@ export class MediaHost {
     let stream = this.#streams.get(name);
     if (stream === undefined) {
       const layerChanged = (peer: number, rid: string): void => this.#tell({ type: "layer", peer, rid });
-      stream = new Stream({ publisherBitrate: this.#options.limits.publisherBitrate, layerChanged });
+      stream = new Stream({
+        publisherBitrate: this.#options.limits.publisherBitrate,
+        gather: (packets, bytes) => this.#gatherer.add(packets, bytes),
+        layerChanged,
+      });
       stream.shed(this.#shed, now());
       this.#streams.set(name, stream);
     }
@@ -290,6 +297,8 @@ export class MediaHost {
         viewers: this.#peers.size - this.#publishers,
         packetsPerSecond: this.#packetsPerSecond,
         lag: this.#recentLag,
+        at: performance.now(),
+        cpu: cpuTime(),
         crypto: this.#sending.sealing(),
         counters: this.#counters(),
       },

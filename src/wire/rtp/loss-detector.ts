@@ -64,9 +64,9 @@ export class LossDetector {
     this.#highest = sequence;
   }
 
-  /** The packets to ask for now, in rising order. */
-  due(now: number): number[] {
-    const { reorder, again, tries, patience } = this.#rules;
+  /** The packets to ask for now, in rising order. `again`: as in the rules, where it is known better. */
+  due(now: number, again = this.#rules.again): number[] {
+    const { reorder, tries, patience } = this.#rules;
     const asked: number[] = [];
     for (const [sequence, one] of this.#missing) {
       if (now - one.since >= patience || one.tries >= tries) {

@@ -6,16 +6,21 @@ import { mostIndexes } from "../rtp/sequence.ts";
  */
 export class SealedIndexes {
   readonly #span: number;
-  /** The index that a slot holds; −1 for none. */
-  readonly #indexes: Float64Array;
-  readonly #contents: Uint32Array;
+  /** Two words of each slot: the lower half of the index that it holds, and its content. */
+  readonly #slots: Uint32Array;
   #highest = -1;
 
-  /** `span`: how many packets behind the newest may still be sealed, for reordering and repeats. */
+  /**
+   * `span`: how many packets behind the newest may still be sealed, for reordering and repeats: a power of two, or 0 where indexes only rise. Throws
+   * a RangeError for another one.
+   */
   constructor(span: number) {
+    if (span !== 0 && !(span >= 2 && span <= 0x10000 && (span & (span - 1)) === 0))
+      throw new RangeError(`a span is 0 or a power of two from 2 to 65,536, not ${span}`);
     this.#span = span;
-    this.#indexes = new Float64Array(span).fill(-1);
-    this.#contents = new Uint32Array(span);
+    this.#slots = new Uint32Array(2 * span);
+    // An index whose place is another slot: none that is looked for here.
+    for (let slot = 0; slot < span; slot++) this.#slots[2 * slot] = slot ^ 1;
   }
 
   /** The highest index that was sealed; −1 before the first. */
@@ -29,12 +34,19 @@ export class SealedIndexes {
    */
   admit(index: number, content: number): boolean {
     if (!Number.isInteger(index) || index < 0 || index >= mostIndexes) return false;
-    if (index <= this.#highest - this.#span) return false;
-    const slot = index % this.#span;
-    if (this.#indexes[slot] === index) return this.#contents[slot] === content >>> 0;
-    this.#indexes[slot] = index;
-    this.#contents[slot] = content;
-    if (index > this.#highest) this.#highest = index;
+    const rises = index > this.#highest;
+    if (!rises && index <= this.#highest - this.#span) return false;
+    if (this.#span > 0) {
+      const at = 2 * (index % this.#span);
+      // One that lies 2^32 packets behind is taken for this one, and refused: that is safe.
+      if (this.#slots[at] === index >>> 0) {
+        if (this.#slots[at + 1] !== content >>> 0) return false;
+      } else {
+        this.#slots[at] = index;
+        this.#slots[at + 1] = content;
+      }
+    }
+    if (rises) this.#highest = index;
     return true;
   }
 }

@@ -63,6 +63,15 @@ export class SrtpSender {
   }
 
   /**
+   * How many packets behind the newest of the SSRC may still be sealed, where that differs from what the session has by default: see
+   * {@link SealedIndexes}. It counts for an SSRC of which nothing was sealed; another one keeps what it has.
+   */
+  expect(ssrc: number, span: number): void {
+    if (!this.#sources.has(ssrc) && this.#sources.size < mostSources)
+      this.#sources.set(ssrc, new SealedIndexes(span));
+  }
+
+  /**
    * Seals a packet whose header stands at `at` in `target`, and answers the bytes of the whole packet. Undefined where the SSRC and index were
    * used with other bytes, the index is too old, the key has too many SSRCs, or the session is closed.
    */
@@ -114,6 +123,7 @@ export class SrtpSender {
     this.#rtp.cipher.close?.();
     this.#rtcp.cipher.close?.();
   }
+
   /** The packets of an SSRC; undefined where the key has too many. */
   #source(ssrc: number): SealedIndexes | undefined {
     if (ssrc === this.#lastSsrc && this.#lastSource !== undefined) return this.#lastSource;

@@ -6,6 +6,7 @@ import { noBytes, type SrtpCrypto } from "./crypto.ts";
 import { IvMaker } from "./iv.ts";
 import { type SrtpProfile, srtpKeySize, srtpProfile } from "./profile.ts";
 import { SrtpReceiver } from "./receiver.ts";
+import { SealedIndexes } from "./sealed-indexes.ts";
 import { type SealedPayload, SrtpSender } from "./sender.ts";
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(/\s/g, ""), "hex"));
@@ -185,6 +186,39 @@ describe("rules 1 and 27: nothing is sealed twice with different bytes", () => {
     expect(seal(s, 90, payload("late", 2))).toBeDefined();
     expect(seal(s, 90, payload("other", 3))).toBeUndefined();
     expect(seal(s, 100 - 64, payload("old", 4))).toBeUndefined();
+  });
+
+  test("an SSRC whose indexes only rise seals each once, also after a jump, and keeps nothing of them", () => {
+    const s = sender();
+    s.expect(0x1234, 0);
+    const sealed = (index: number, id: number) => seal(s, index, payload("x", id), 0x1234);
+    for (const index of [5, 6, 9, 70_000, 2 ** 33]) expect(sealed(index, index)).toBeDefined();
+    for (const index of [5, 7, 8, 2 ** 33, 2 ** 33 - 1]) expect(sealed(index, index)).toBeUndefined();
+    // What was sealed already is not forgotten by a wider span.
+    s.expect(0x1234, 512);
+    expect(sealed(2 ** 33 - 1, 1)).toBeUndefined();
+    expect(sealed(2 ** 33 + 1, 1)).toBeDefined();
+  });
+
+  test("each SSRC has a span of its own; one that is no power of two is refused", () => {
+    const s = sender();
+    s.expect(1, 2);
+    const sealed = (index: number, ssrc: number) => seal(s, index, payload("x", 1), ssrc);
+    for (const ssrc of [1, 2]) sealed(200, ssrc);
+    expect(sealed(199, 1)).toBeDefined();
+    expect(sealed(198, 1)).toBeUndefined();
+    expect(sealed(137, 2)).toBeDefined();
+    for (const span of [1, 3, 600, -2, 0.5, 2 ** 17, Number.NaN])
+      expect(() => new SealedIndexes(span)).toThrow(RangeError);
+  });
+
+  test("an index 2^32 packets on is never taken for one that was sealed with other bytes", () => {
+    const indexes = new SealedIndexes(64);
+    expect(indexes.admit(7, 1)).toBe(true);
+    expect(indexes.admit(2 ** 32 + 7, 2)).toBe(false);
+    expect(indexes.admit(2 ** 32 + 8, 2)).toBe(true);
+    expect(indexes.admit(2 ** 32 + 8, 3)).toBe(false);
+    expect(indexes.admit(2 ** 32 + 8, 2)).toBe(true);
   });
 
   test("an index of 2^48, a fraction and a negative one are refused", () => {

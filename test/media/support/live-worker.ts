@@ -6,8 +6,8 @@ import {
   openMediaSockets,
 } from "../../../src/media/shell/media-sockets.ts";
 import { FrameReader, frame } from "../../../src/media/transport/ice-tcp.ts";
-import type { PeerTransport, TransportShared } from "../../../src/media/transport/peer-transport.ts";
-import { TransportTable } from "../../../src/media/transport/transport-table.ts";
+import type { PeerTransport } from "../../../src/media/transport/peer-transport.ts";
+import { TransportTable, type TransportTableOptions } from "../../../src/media/transport/transport-table.ts";
 import { every } from "../../../src/net/clock.ts";
 import { dtlsCrypto } from "../../../src/net/dtls-crypto.ts";
 import { openSrtpCrypto } from "../../../src/net/open-srtp-crypto.ts";
@@ -40,7 +40,7 @@ export interface LiveWorker {
 
 export async function liveWorker(
   options: Partial<MediaSocketOptions> = {},
-  shared: Partial<TransportShared> = {},
+  shared: Partial<TransportTableOptions> = {},
 ): Promise<LiveWorker> {
   const srtpCrypto = await openSrtpCrypto(portable);
   const batch = await openUdpBatch({ portable });
@@ -50,7 +50,7 @@ export async function liveWorker(
     srtpCrypto,
     iceCrypto: stunCrypto,
     gates: new HandshakeGates(),
-    sink: new BatchSink(batch, () => 0),
+    sink: new BatchSink(batch),
     ...shared,
   });
   const sockets = await openMediaSockets({ table, now, addresses: ["127.0.0.1"], port: 0, ...options });

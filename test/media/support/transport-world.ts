@@ -1,11 +1,7 @@
 import { DirectSink } from "../../../src/media/transport/packet-sink.ts";
 import type { MediaPath, PathOwner } from "../../../src/media/transport/path.ts";
-import type {
-  PeerTransport,
-  TransportLimits,
-  TransportShared,
-} from "../../../src/media/transport/peer-transport.ts";
-import { TransportTable } from "../../../src/media/transport/transport-table.ts";
+import type { PeerTransport, TransportLimits } from "../../../src/media/transport/peer-transport.ts";
+import { TransportTable, type TransportTableOptions } from "../../../src/media/transport/transport-table.ts";
 import { dtlsCrypto } from "../../../src/net/dtls-crypto.ts";
 import { srtpCrypto } from "../../../src/net/srtp-crypto.ts";
 import { stunCrypto } from "../../../src/net/stun-crypto.ts";
@@ -59,7 +55,7 @@ export class TransportWorld {
   now = 1_000;
   #ports = 5_000;
 
-  constructor(limits: Partial<TransportLimits> = {}, shared: Partial<TransportShared> = {}) {
+  constructor(limits: Partial<TransportLimits> = {}, shared: Partial<TransportTableOptions> = {}) {
     this.table = new TransportTable({
       certificate: workerCertificate,
       dtlsCrypto,
