@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { authSettings, checkAuth } from "../auth/settings.ts";
 import { checkNats, natsSettings } from "../backplane/settings.ts";
+import { checkMqtt, mqttSettings } from "../gateways/mqtt/settings.ts";
 import { sipSettings } from "../gateways/sip/settings.ts";
 import { httpSettings } from "../http/settings.ts";
 import { checkMedia, mediaSettings } from "../media/settings.ts";
@@ -36,6 +37,7 @@ export const Settings = Type.Object({
   ...processSettings,
   ...turnSettings,
   ...sipSettings,
+  ...mqttSettings,
   ...mediaSettings,
   ...natsSettings,
   ...httpSettings,
@@ -52,6 +54,7 @@ export const checks: readonly ((settings: Settings) => string | undefined)[] = [
   checkListen,
   checkTurn,
   checkMedia,
+  checkMqtt,
   checkAccess,
   checkCore,
   checkNats,

@@ -1,6 +1,7 @@
 import { cluster } from "./cluster.ts";
 import { http } from "./http.ts";
 import { media } from "./media.ts";
+import { mqtt } from "./mqtt.ts";
 import type { Part } from "./service.ts";
 import { sip } from "./sip.ts";
 import { turn } from "./turn.ts";
@@ -9,4 +10,4 @@ import { turn } from "./turn.ts";
  * What a server is made of. Parts start in this order and stop in the reverse one. HTTP requests are offered to them in this order: the
  * last one answers what no other does.
  */
-export const parts: readonly Part[] = [cluster, turn, sip, media, http];
+export const parts: readonly Part[] = [cluster, turn, sip, mqtt, media, http];
