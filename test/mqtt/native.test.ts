@@ -1,4 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import wrtc from "@roamhq/wrtc";
 import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { type Client, connect } from "../../src/client/index.ts";
@@ -151,4 +155,43 @@ test("a hello that comes again after the one that followed it changes nothing", 
     ok: { delivered: 1 },
   });
   expect(alice.frames.filter(({ close }) => close !== undefined)).toEqual([]);
+});
+
+test("the client at the beginning of docs/mqtt.md is called, and is 15 lines at most", async () => {
+  const docs = readFileSync(new URL("../../docs/mqtt.md", import.meta.url), "utf8");
+  const code = /```js\n([\s\S]*?)```/.exec(docs)?.[1] ?? "";
+  expect(code.trim().split("\n").length).toBeLessThanOrEqual(15);
+  const source = (path: string) => new URL(`../../src/client/${path}`, import.meta.url).href;
+  const placed = code
+    .replace('"@switchboard/client/mqtt"', `"${source("mqtt.ts")}"`)
+    .replace('"@switchboard/client"', `"${source("index.ts")}"`)
+    .replace(/from "(mqtt|@roamhq\/wrtc)"/g, (_, name) => `from "${import.meta.resolve(name)}"`)
+    .replace("ws://localhost:8080/mqtt", url);
+  const folder = mkdtempSync(join(tmpdir(), "switchboard-test-"));
+  writeFileSync(join(folder, "device.mjs"), placed);
+  const child = Bun.spawn([process.execPath, join(folder, "device.mjs")], { stderr: "inherit" });
+  open.push(async () => {
+    child.kill();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const page = device(server.url, "bob", "page");
+  await page.ready;
+  let call = page.call("alice/cam", { media: await camera() });
+  // The device may not be there yet.
+  while (
+    (await Promise.race([call.connected.then(() => "connected"), call.ended.then(() => "ended")])) === "ended"
+  )
+    call = page.call("alice/cam", { media: await camera() });
+  expect(call.state).toBe("connected");
+});
+
+test("@switchboard/client/mqtt is 2 KB at most, minified and gzipped", async () => {
+  const entry = new URL("../../src/client/mqtt.ts", import.meta.url).pathname;
+  const { outputs } = await Bun.build({
+    entrypoints: [entry],
+    target: "browser",
+    format: "esm",
+    minify: true,
+  });
+  expect(gzipSync((await outputs[0]?.text()) ?? "").length).toBeLessThanOrEqual(2_048);
 });

@@ -86,13 +86,14 @@ function malformed(text: string, reason?: number): Result<never, PacketFault> {
   });
 }
 
+/** The parser gives 0 or -1 for a packet identifier that is not there. */
 function fromWire(packet: mqtt.Packet, bytes: Uint8Array): Result<ClientPacket, PacketFault> {
   switch (packet.cmd) {
     case "connect":
       return connectOf(packet);
     case "publish": {
       const { messageId = 0, topic, payload, qos, retain, dup, properties } = packet;
-      if (qos > 0 && messageId === 0) return malformed("a packet identifier is missing");
+      if (qos > 0 && messageId < 1) return malformed("a packet identifier is missing");
       if (qos === 0 && dup) return malformed("DUP with QoS 0");
       if (properties?.subscriptionIdentifier !== undefined)
         return malformed("a client sends no subscription identifier", reasons.protocolError);
@@ -109,12 +110,12 @@ function fromWire(packet: mqtt.Packet, bytes: Uint8Array): Result<ClientPacket, 
     case "pubrel":
     case "pubcomp": {
       const { messageId = 0, reasonCode = 0 } = packet;
-      if (messageId === 0) return malformed("a packet identifier is missing");
+      if (messageId < 1) return malformed("a packet identifier is missing");
       return ok({ type: packet.cmd, id: messageId, reason: reasonCode });
     }
     case "subscribe": {
       const { messageId = 0, subscriptions, properties } = packet;
-      if (messageId === 0 || subscriptions.length === 0)
+      if (messageId < 1 || subscriptions.length === 0)
         return malformed("SUBSCRIBE without filters", reasons.protocolError);
       const id = properties?.subscriptionIdentifier;
       if (id === 0) return malformed("subscription identifier 0", reasons.protocolError);
@@ -137,7 +138,7 @@ function fromWire(packet: mqtt.Packet, bytes: Uint8Array): Result<ClientPacket, 
     }
     case "unsubscribe": {
       const { messageId = 0, unsubscriptions } = packet;
-      if (messageId === 0 || unsubscriptions.length === 0)
+      if (messageId < 1 || unsubscriptions.length === 0)
         return malformed("UNSUBSCRIBE without filters", reasons.protocolError);
       return ok({ type: "unsubscribe", id: messageId, filters: unsubscriptions });
     }
