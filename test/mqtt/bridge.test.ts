@@ -118,7 +118,7 @@ test.skipIf(!hasMosquitto || !hasNats)(
     open.push(() => nats.stop());
     const nodes = [];
     for (const node of ["a", "b"])
-      nodes.push(await joined(mosquitto.url, { node, nats: { url: [nats.url] } }));
+      nodes.push(await joined(mosquitto.url, { node, nats: { url: [nats.url] }, ticketKey: "t".repeat(32) }));
     const devices = [];
     for (let n = 0; n < 4; n++) devices.push((await atBroker(mosquitto.url, `user${n}/cam`)).client);
     await Promise.all(devices.map((one) => one.ready));

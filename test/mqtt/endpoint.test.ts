@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import mqtt, { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
+import { makeCertificate, temporaryFolder } from "../support/certificates.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
+import { connected } from "./support/connected.ts";
 import { RawDevice } from "./support/raw-device.ts";
 
 let server: RunningServer;
@@ -11,7 +14,15 @@ let port: number;
 beforeAll(async () => {
   server = await startServer({
     config: {
-      mqtt: { tcp: { enabled: true, port: 0 }, limits: { sendBuffer: 200_000, failuresBurst: 500 } },
+      mqtt: {
+        tcp: { enabled: true, port: 0 },
+        limits: {
+          sendBuffer: 200_000,
+          failuresBurst: 500,
+          bytesPerSecond: 100_000_000,
+          bytesBurst: 100_000_000,
+        },
+      },
     },
   });
   const line = server.logs.find((one) => one.includes("MQTT over TCP")) ?? "";
@@ -33,15 +44,17 @@ interface Heard {
 
 async function client(name: string, options: IClientOptions = {}) {
   const [user = ""] = name.split("/");
-  const one: MqttClient = await connectAsync(url, {
+  const one: MqttClient = mqtt.connect(url, {
     ...{ username: name, password: `dev:${user}`, protocolVersion: 5, reconnectPeriod: 0 },
     ...options,
   });
   open.push(one);
   const heard: Heard[] = [];
+  // What waits for a session may come with CONNACK.
   one.on("message", (topic, payload, { retain, properties }) =>
     heard.push({ topic, text: String(payload), retain, properties: properties as Heard["properties"] }),
   );
+  await connected(one);
   return { mqtt: one, heard };
 }
 
@@ -192,7 +205,7 @@ function sent(...packets: Uint8Array[]): Promise<{ readonly bytes: Buffer; reado
   return new Promise((resolve) => {
     const socket = createConnection(port, "127.0.0.1");
     const chunks: Buffer[] = [];
-    socket.on("data", (chunk) => chunks.push(chunk));
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
     socket.on("error", () => {}).on("close", () => resolve({ bytes: Buffer.concat(chunks), socket }));
     for (const packet of packets) socket.write(packet);
   });
@@ -300,4 +313,42 @@ test("a client that doesn't read is closed, and others hear as before", async ()
   await until(() => two.heard.length === count, 20_000);
   slow.resume();
   await until(() => closed, 20_000);
+}, 60_000);
+
+test("over TLS a client certificate signs its device in, and no other", async () => {
+  const folder = temporaryFolder();
+  const pair = makeCertificate(folder, "localhost");
+  const alice = makeCertificate(folder, "alice_cam");
+  // A self-signed certificate is its own authority.
+  const secure = await startServer({
+    config: {
+      tls: { cert: pair.cert, key: pair.key },
+      mqtt: { tls: { enabled: true, port: 0, clientCa: alice.cert } },
+    },
+  });
+  try {
+    const line = secure.logs.find((one) => one.includes("MQTT over TLS")) ?? "";
+    const options: IClientOptions = {
+      ...{ rejectUnauthorized: false, protocolVersion: 5, reconnectPeriod: 0, clientId: "cam" },
+      ...{ port: Number(/"port":(\d+)/.exec(line)?.[1]), host: "127.0.0.1", protocol: "mqtts" },
+    };
+    const proven = await connectAsync({
+      ...options,
+      cert: readFileSync(alice.cert),
+      key: readFileSync(alice.key),
+    });
+    const codes: number[] = [];
+    proven.on(
+      "packetreceive",
+      (packet) => packet.cmd === "suback" && codes.push(...(packet.granted as number[])),
+    );
+    await proven.subscribeAsync(["sb/1/d/alice_cam/cam/in", "sb/1/d/alice/cam/in"]).catch(() => {});
+    expect(codes).toEqual([0, 0x87]);
+    await proven.endAsync();
+    await expect(connectAsync(options)).rejects.toThrow();
+    const password = await connectAsync({ ...options, username: "bob/cam", password: "dev:bob" });
+    await password.endAsync();
+  } finally {
+    await secure.stop();
+  }
 }, 60_000);

@@ -33,6 +33,10 @@ export class Mosquitto {
     return `mqtt://127.0.0.1:${this.port}`;
   }
 
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   /** Starts it again after {@link kill}. */
   async start(): Promise<void> {
     const child = spawn("mosquitto", ["-c", join(this.#folder, "mosquitto.conf")], {

@@ -49,6 +49,9 @@ export function acceptStream(
   return new TcpStream(gateway, guard, stream, client);
 }
 
+/** The first byte of CONNECT. */
+const connectByte = 0x10;
+
 /** A packet, or what is to be done after those before. */
 type Input = Uint8Array | (() => void);
 
@@ -64,6 +67,8 @@ abstract class ClientStream implements Wire, Worker<Input> {
   readonly #framing = new Framing();
   readonly #connection: ClientConnection;
   #open = true;
+  /** Nothing has come yet. */
+  #fresh = true;
 
   constructor(gateway: GatewayShell, guard: EntryGuard, client: Client, certificate?: string) {
     this.address = client.address;
@@ -106,6 +111,14 @@ abstract class ClientStream implements Wire, Worker<Input> {
       this.flooded();
       return;
     }
+    if (this.#fresh && bytes.length > 0) {
+      this.#fresh = false;
+      // Whoever speaks another protocol is not waited for.
+      if (bytes[0] !== connectByte) {
+        this.#unreadable(reasons.protocolError, "the first packet is not CONNECT");
+        return;
+      }
+    }
     const fault = this.#framing.push(bytes, this.#gateway.endpoint.limits.packetBytes, (packet) => {
       if (!this.#meter.framed(this.#guard.now())) this.flooded();
       else this.#wait(packet);
@@ -113,9 +126,7 @@ abstract class ClientStream implements Wire, Worker<Input> {
     });
     if (fault === undefined) return;
     const reason = fault === "too large" ? reasons.packetTooLarge : reasons.malformedPacket;
-    this.#wait(() =>
-      this.#gateway.act((now) => this.#connection.unreadable(reason, `the packet is ${fault}`, now)),
-    );
+    this.#unreadable(reason, `the packet is ${fault}`);
   }
 
   /** The stream has closed. */
@@ -154,6 +165,10 @@ abstract class ClientStream implements Wire, Worker<Input> {
 
   failed(): void {
     this.#gateway.act((now) => this.#connection.disconnect(reasons.unspecified, now, "internal error"));
+  }
+
+  #unreadable(reason: number, text: string): void {
+    this.#wait(() => this.#gateway.act((now) => this.#connection.unreadable(reason, text, now)));
   }
 
   #wait(input: Input): void {
