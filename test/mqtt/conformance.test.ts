@@ -153,7 +153,10 @@ const steps: Readonly<Record<string, Step>> = {
   },
   "takeover tells why": async (port) => {
     const one = await client(port, "same");
-    const why = new Promise((resolve) => one.mqtt.on("disconnect", ({ reasonCode }) => resolve(reasonCode)));
+    const why = new Promise((resolve) => {
+      one.mqtt.on("disconnect", ({ reasonCode }) => resolve(reasonCode));
+      one.mqtt.on("close", () => resolve("closed"));
+    });
     const two = await client(port, "same");
     const reason = await why;
     await two.mqtt.endAsync();
@@ -246,6 +249,7 @@ const differences: Readonly<Record<string, unknown>> = {
   "SUBACK of a foreign topic": [0x87],
   "SUBACK of a foreign topic, 3.1.1": [0x80],
   "SUBACK of a shared subscription": [0x9e],
+  "takeover tells why": 0x8e,
 };
 
 const all = { ...steps, ...(hasMosquittoClients ? tools : {}), ...(hasPaho ? paho : {}) };

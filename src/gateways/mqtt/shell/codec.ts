@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import * as mqtt from "mqtt-packet";
 import { fail, ok, type Result } from "../../../shared/result.ts";
 import type {
