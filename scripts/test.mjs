@@ -46,6 +46,7 @@ const traits = {
   integration: { seconds: 65, cores: 1.1, lanes: 4 },
   node: { seconds: 28, cores: 0.6 },
   sip: { seconds: 50, cores: 0.8, lanes: 2 },
+  mqtt: { seconds: 25, cores: 0.5 },
   turn: { seconds: 30, cores: 0.8, lanes: 3 },
   media: { seconds: 40, cores: 0.8, lanes: 2, calm: true },
   "media-portable": { seconds: 20, cores: 0.8, calm: true },

@@ -22,7 +22,7 @@ export const natsSettings = {
         },
         { description: "TLS to NATS; any of these asks for it." },
       ),
-      prefix: text("sb", "First token of every subject: two clusters on one NATS need two."),
+      prefix: text("sbnode", "First token of every subject: two clusters on one NATS need two."),
     },
     { description: "What joins the nodes of a cluster: docs/cluster.md." },
   ),

@@ -166,6 +166,22 @@ export interface Frame {
   readonly frame: Readonly<Record<string, unknown>>;
 }
 
+/** Opens what carries frames to the server (`url`) and back. It may fail by `closed` at any time, and is then opened anew. */
+export type OpenTransport = (url: string, events: TransportEvents) => Transport;
+
+/** Carries frames: JSON objects, each as one message. */
+export interface Transport {
+  send(frame: object): void;
+  close(code: number): void;
+}
+
+export interface TransportEvents {
+  opened(): void;
+  frame(frame: Readonly<Record<string, unknown>>): void;
+  /** Called once. The code is 1006 when the server did not close. */
+  closed(code: number, reason: string): void;
+}
+
 export interface ConnectOptions extends Cancel {
   /** A token, or a function that fetches one: called before each connect, and again at 80 % of the token's life. */
   readonly token: string | (() => string | Promise<string>);
@@ -181,6 +197,8 @@ export interface ConnectOptions extends Cancel {
     readonly name?: string | undefined;
     readonly capabilities?: Capabilities | undefined;
   };
+  /** Carries frames in place of a WebSocket: `@switchboard/client/mqtt` makes one. */
+  readonly transport?: OpenTransport | undefined;
   /** A WebRTC implementation, where the platform has none, and settings for it. */
   readonly rtc?: Partial<Rtc> | undefined;
   /** What happens to calls when the page goes: `hangup` ends them; `keep` offers them after a reload, as rings with `resumed`. */

@@ -91,7 +91,7 @@ class SwitchboardClient
   constructor(options: ConnectOptions) {
     super();
     this.#options = options;
-    const { token, device, pageHide, signal } = options;
+    const { device, pageHide, signal } = options;
     const server = options.url ?? globalThis.location?.origin;
     if (!server) throw new SwitchboardError("unsupported", "no url");
     this.#device = new PageDevice(device?.id, pageHide === "keep");
@@ -102,12 +102,7 @@ class SwitchboardClient
     });
     this.calls = this.sessions.calls;
     this.rings = this.sessions.rings;
-    this.#connection = new Connection(
-      randomId(),
-      server.replace(/^ws/, "http").replace(/\/?$/, "/"),
-      token,
-      this,
-    );
+    this.#connection = new Connection(randomId(), server.replace(/\/?$/, "/"), options, this);
     this.#unfollow = followPage({
       wake: () => this.retry(),
       network: () => {

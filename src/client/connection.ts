@@ -1,12 +1,11 @@
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { RequestType } from "../protocol/requests.ts";
-import type { ConnectOptions } from "./api.ts";
+import type { ConnectOptions, Transport } from "./api.ts";
 import type { AskOptions, Fields } from "./client-internals.ts";
 import { abortable, onAbort, SwitchboardError } from "./error.ts";
 import { Link } from "./link.ts";
 import type { Introduction, Json, LinkEvents, LinkShell, Outgoing } from "./link-shell.ts";
 import { openHttp, openSocket } from "./socket.ts";
-import type { Transport } from "./transport.ts";
 
 /** What the connection tells and asks the client, beside the events of the link. */
 export interface ConnectionEvents extends LinkEvents {
@@ -24,17 +23,17 @@ export class Connection implements LinkShell {
   readonly #link: Link;
   readonly #events: ConnectionEvents;
   readonly #server: string;
-  readonly #token: ConnectOptions["token"];
+  readonly #options: ConnectOptions;
   #transport: Transport | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hello: Introduction | undefined;
   #inputs: ((link: Link, now: number) => void)[] = [];
   #busy = false;
 
-  constructor(instance: string, server: string, token: ConnectOptions["token"], events: ConnectionEvents) {
-    this.#link = new Link(this, events, instance, typeof token === "function", Math.random);
+  constructor(instance: string, server: string, options: ConnectOptions, events: ConnectionEvents) {
+    this.#link = new Link(this, events, instance, typeof options.token === "function", Math.random);
     this.#server = server;
-    this.#token = token;
+    this.#options = options;
     this.#events = events;
   }
 
@@ -83,7 +82,7 @@ export class Connection implements LinkShell {
   open(attempt: number, http: boolean, url = this.#server): void {
     const hello = this.#hello as Introduction;
     this.#events.log("debug", "dial", { attempt, http });
-    this.#transport = (http ? openHttp : openSocket)(url, {
+    this.#transport = (this.#options.transport ?? (http ? openHttp : openSocket))(url, {
       opened: () => this.tell((link, now) => link.opened(attempt, hello, now)),
       frame: (frame) => {
         this.#events.frame(false, frame);
@@ -131,7 +130,8 @@ export class Connection implements LinkShell {
 
   async #fetch(): Promise<string> {
     try {
-      return typeof this.#token === "string" ? this.#token : await this.#token();
+      const { token } = this.#options;
+      return typeof token === "string" ? token : await token();
     } catch (error) {
       this.#events.log("warn", "no token", { error });
       throw error;

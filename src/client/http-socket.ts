@@ -1,5 +1,6 @@
+import type { Transport, TransportEvents } from "./api.ts";
 import type { Json } from "./link-shell.ts";
-import { parse, type Transport, type TransportEvents } from "./transport.ts";
+import { parse } from "./transport.ts";
 
 /** Most characters in one POST. The rest waits for the next one. */
 const most = 48_000;
@@ -17,8 +18,9 @@ export class HttpTransport implements Transport {
   readonly #url: URL;
   readonly #events: TransportEvents;
 
-  constructor(url: URL, events: TransportEvents) {
-    this.#url = url;
+  /** `server`: its address, http(s) or ws(s). */
+  constructor(server: string, events: TransportEvents) {
+    this.#url = new URL("link", server.replace(/^ws/, "http"));
     this.#events = events;
   }
 

@@ -1,4 +1,5 @@
-import { parse, type Transport, type TransportEvents } from "./transport.ts";
+import type { Transport, TransportEvents } from "./api.ts";
+import { parse } from "./transport.ts";
 
 /** Opens a WebSocket to the server's address (http(s) or ws(s)). */
 export function openSocket(server: string, events: TransportEvents): Transport {
@@ -27,7 +28,7 @@ export function openHttp(server: string, events: TransportEvents): Transport {
   import("./http-socket.ts").then(
     ({ HttpTransport }) => {
       if (closed) return;
-      transport = new HttpTransport(new URL("link", server), events);
+      transport = new HttpTransport(server, events);
       events.opened();
     },
     () => closed || events.closed(1006, ""),

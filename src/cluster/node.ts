@@ -12,7 +12,7 @@ import { Directory } from "../signaling/directory.ts";
 import type { KeyedCallElsewhere } from "../signaling/elsewhere.ts";
 import type { GatewayOptions, GatewayPort } from "../signaling/gateway-port.ts";
 import type { Kick } from "../signaling/link/kicked-users.ts";
-import type { Remote, Transport } from "../signaling/ports.ts";
+import type { KnownDevice, Remote, Transport } from "../signaling/ports.ts";
 import type { KeySnapshot } from "../signaling/session/call-keys.ts";
 import type { FindDevice, SessionSnapshot } from "../signaling/session/session-snapshot.ts";
 import type { StreamHost } from "../signaling/stream/stream-host.ts";
@@ -67,9 +67,9 @@ export class SignalingNode {
     this.#swept = now;
   }
 
-  /** Speaks the native protocol over a new transport. */
-  open(transport: Transport, remote: Remote, now: number): Connection {
-    return this.core.open(transport, remote, now);
+  /** Speaks the native protocol over a new transport. `known`: the only device that it is for. */
+  open(transport: Transport, remote: Remote, now: number, known?: KnownDevice): Connection {
+    return this.core.open(transport, remote, now, known);
   }
 
   /** The entrance for devices of another protocol. Throws where another gateway has the name. */

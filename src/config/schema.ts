@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { authSettings, checkAuth } from "../auth/settings.ts";
 import { checkNats, natsSettings } from "../backplane/settings.ts";
+import { checkMqtt, mqttSettings } from "../gateways/mqtt/settings.ts";
 import { checkPeerjs, peerjsSettings } from "../gateways/peerjs/settings.ts";
 import { sipSettings } from "../gateways/sip/settings.ts";
 import { httpSettings } from "../http/settings.ts";
@@ -40,6 +41,7 @@ export const Settings = Type.Object({
   ...turnSettings,
   ...sipSettings,
   ...peerjsSettings,
+  ...mqttSettings,
   ...mediaSettings,
   ...natsSettings,
   ...httpSettings,
@@ -59,6 +61,7 @@ export const checks: readonly ((settings: Settings) => string | undefined)[] = [
   checkTurn,
   checkMedia,
   checkPeerjs,
+  checkMqtt,
   checkAccess,
   checkCore,
   checkNats,

@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
+import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from "node:tls";
 import type { CertificatePair } from "./certificate-files.ts";
 import type { ConnectionCaps } from "./connection-caps.ts";
 import { limitHandshakes } from "./tls-handshakes.ts";
@@ -8,10 +8,14 @@ import { limitHandshakes } from "./tls-handshakes.ts";
 export interface StreamSocket {
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** The common name of the client's certificate, where {@link TcpOptions.clientAuthority} has signed it. */
+  readonly certificateName?: string | undefined;
   /** Bytes that were not sent yet. */
   readonly buffered: number;
   /** Writes. The bytes must not change afterwards. */
   write(bytes: Uint8Array): void;
+  /** Closes the connection after what was written. */
+  end(): void;
   /** Closes the connection at once. */
   destroy(): void;
 }
@@ -29,6 +33,8 @@ export interface TcpOptions {
   readonly port: number;
   /** Without one: plain TCP. */
   readonly tls?: CertificatePair;
+  /** With TLS: asks clients for certificates of these authorities (PEM). A client without one is let in, without a name. */
+  readonly clientAuthority?: string;
   /** How many connections there may be. Listeners can share them. */
   readonly caps: ConnectionCaps;
   /** Takes a connection. Undefined closes it. */
@@ -58,7 +64,9 @@ export function listenTcp(options: TcpOptions): Promise<TcpListener> {
   let server: Server;
   if (tls === undefined) server = createServer({ noDelay: true }, accept);
   else {
-    secure = createTlsServer({ ...tls, noDelay: true }, accept);
+    const { clientAuthority: ca } = options;
+    const asking = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false };
+    secure = createTlsServer({ ...tls, ...asking, noDelay: true }, accept);
     limitHandshakes(secure);
     server = secure;
   }
@@ -87,6 +95,16 @@ export function listenTcp(options: TcpOptions): Promise<TcpListener> {
   });
 }
 
+/** How long a closed connection may take for what was written before, ms. */
+const lastWords = 2_000;
+
+/** The common name in a certificate that one of our authorities has signed. */
+function nameOf(socket: Socket): string | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const name: unknown = socket.getPeerCertificate().subject?.CN;
+  return typeof name === "string" ? name : undefined;
+}
+
 /** Connects a socket of the platform with handlers. `head`: bytes that were read before. */
 export function serveStream(
   socket: Socket,
@@ -100,14 +118,21 @@ export function serveStream(
     socket.destroy();
     return;
   }
+  const certificateName = nameOf(socket);
   const handlers = accept({
     remoteAddress,
     remotePort,
+    ...(certificateName !== undefined && { certificateName }),
     get buffered() {
       return socket.writableLength;
     },
     write: (bytes) => {
       if (socket.writable) socket.write(bytes);
+    },
+    end: () => {
+      socket.end();
+      // Whoever does not read is not waited for.
+      setTimeout(() => socket.destroy(), lastWords).unref();
     },
     destroy: () => socket.destroy(),
   });

@@ -191,7 +191,6 @@ describe("decodeHello", () => {
 
   test.each([
     ["another frame", { type: "ping" }],
-    ["no token", { ...hello, token: undefined }],
     ["an empty token", { ...hello, token: "" }],
     ["a short instance", { ...hello, instance: "1234567" }],
     ["attempt 0", { ...hello, attempt: 0 }],

@@ -7,11 +7,14 @@ const open = { additionalProperties: true } as const;
 export const Hello = Type.Object(
   {
     type: Type.Literal("hello"),
-    token: Type.String({
-      minLength: 1,
-      maxLength: 8_192,
-      description: "JWT, or `dev:USER` in development mode.",
-    }),
+    token: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 8_192,
+        description:
+          "JWT, or `dev:USER` in development mode. Required, unless the transport has signed the device in already.",
+      }),
+    ),
     device: Type.Optional(
       Type.Object(
         {

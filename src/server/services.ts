@@ -2,6 +2,7 @@ import { api } from "./api.ts";
 import { cluster } from "./cluster.ts";
 import { http } from "./http.ts";
 import { media } from "./media.ts";
+import { mqtt } from "./mqtt.ts";
 import { peerjs } from "./peerjs.ts";
 import { records } from "./records.ts";
 import type { Part } from "./service.ts";
@@ -12,4 +13,4 @@ import { turn } from "./turn.ts";
  * What a server is made of. Parts start in this order and stop in the reverse one. HTTP requests are offered to them in this order: the
  * last one answers what no other does.
  */
-export const parts: readonly Part[] = [cluster, records, turn, sip, peerjs, media, api, http];
+export const parts: readonly Part[] = [cluster, records, turn, sip, peerjs, mqtt, media, api, http];

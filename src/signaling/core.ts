@@ -14,7 +14,7 @@ import { Links } from "./link/links.ts";
 import { SignIn } from "./link/sign-in.ts";
 import { Messages } from "./messages.ts";
 import { failed } from "./outcome.ts";
-import type { Ports, Remote, Transport } from "./ports.ts";
+import type { KnownDevice, Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room/room-policy.ts";
 import type { RoomService } from "./room/room-service.ts";
@@ -172,9 +172,9 @@ export class Core implements ConnectionHost {
     return this.streams.serve(host);
   }
 
-  /** Speaks the native protocol over a new transport. */
-  open(transport: Transport, _remote: Remote, now: number): Connection {
-    const connection = new NativeConnection(this, transport);
+  /** Speaks the native protocol over a new transport. `known`: the only device that it is for. */
+  open(transport: Transport, _remote: Remote, now: number, known?: KnownDevice): Connection {
+    const connection = new NativeConnection(this, transport, known);
     if (this.#silent.size >= this.#limits.openTransports) {
       this.ports.emit({ type: "limit", limit: "openTransports" });
       connection.refuse("overloaded");

@@ -30,6 +30,14 @@ export interface Transport {
   readonly buffered: number;
 }
 
+/** The device that a transport is for, where the transport itself can tell. A hello of any other device is refused. */
+export interface KnownDevice {
+  readonly user: string;
+  readonly device: string;
+  /** Proved by the transport: a hello then needs no token. */
+  readonly identity?: Identity | undefined;
+}
+
 /** Where a transport came from. */
 export interface Remote {
   /** The client's address, canonical; of the proxy's header only where that proxy is trusted. */

@@ -5,7 +5,7 @@ import type { Hello } from "../../protocol/handshake.ts";
 import { type Request, silentRequests } from "../../protocol/requests.ts";
 import { longerThan } from "../../shared/utf8.ts";
 import type { Device, Outcome } from "../device.ts";
-import type { Identity, Ports, Transport } from "../ports.ts";
+import type { Identity, KnownDevice, Ports, Transport } from "../ports.ts";
 import type { Links } from "./links.ts";
 import type { NativeLink } from "./native-link.ts";
 import type { SignIn } from "./sign-in.ts";
@@ -32,15 +32,17 @@ export interface ConnectionHost {
 export class NativeConnection {
   readonly #host: ConnectionHost;
   readonly #transport: Transport;
+  readonly #known: KnownDevice | undefined;
   #link: NativeLink | undefined;
   #device: Device | undefined;
   /** When the frame in hand came. */
   #came = 0;
   #phase: "silent" | "verifying" | "speaking" | "closed" = "silent";
 
-  constructor(host: ConnectionHost, transport: Transport) {
+  constructor(host: ConnectionHost, transport: Transport, known?: KnownDevice) {
     this.#host = host;
     this.#transport = transport;
+    this.#known = known;
   }
 
   /** One text frame. */
@@ -51,7 +53,7 @@ export class NativeConnection {
         this.#frame(text, now);
         break;
       case "silent":
-        this.#hello(text);
+        this.#hello(text, now);
         break;
       case "verifying":
         this.refuse("badHello", "wait for welcome");
@@ -97,7 +99,7 @@ export class NativeConnection {
     this.#host.settled(this);
   }
 
-  #hello(text: string): void {
+  #hello(text: string, now: number): void {
     if (this.#host.draining) {
       this.#transport.send('{"type":"goodbye","action":"resume","after":1000,"reason":"drain"}');
       this.refuse("drain");
@@ -113,8 +115,15 @@ export class NativeConnection {
       this.refuse("badHello", `hello: ${hello.error}`.slice(0, 120));
       return;
     }
+    const { token } = hello.value;
     this.#phase = "verifying";
-    this.#host.ports.verify(hello.value.token, (result, later) => {
+    if (token === undefined) {
+      const identity = this.#known?.identity;
+      if (identity === undefined) this.refuse("badHello", "hello: token is missing");
+      else this.#admit(hello.value, identity, now);
+      return;
+    }
+    this.#host.ports.verify(token, (result, later) => {
       if (this.#phase !== "verifying") return;
       if (result.ok) this.#admit(hello.value, result.value, later);
       // Where the keys can't be had just now, another attempt may well succeed.
@@ -126,8 +135,13 @@ export class NativeConnection {
     });
   }
 
-  #admit(hello: Hello, identity: Identity, now: number): void {
+  #admit(hello: Hello, claimed: Identity, now: number): void {
     const waits = () => this.#phase === "verifying";
+    const identity = this.#known === undefined ? claimed : narrowed(claimed, this.#known);
+    if (identity === undefined) {
+      this.refuse("forbidden", "this transport is for another device");
+      return;
+    }
     this.#host.signIn.admit(
       { transport: this.#transport, hello, identity, waits },
       now,
@@ -271,4 +285,10 @@ export class NativeConnection {
     link.lost(closeCodes.protocolError.code, now);
     this.#end();
   }
+}
+
+/** The identity for this device alone; undefined when it is another's. */
+function narrowed(identity: Identity, { user, device }: KnownDevice): Identity | undefined {
+  if (identity.user !== user || (identity.device ?? device) !== device) return undefined;
+  return { ...identity, device };
 }
