@@ -175,7 +175,8 @@ test("nothing that clients send makes the endpoint throw, or grow", () => {
       throw new Error(`${error.message}: ${Buffer.from(bytes).toString("hex")} ${version}`);
     });
     const left = parser.parse(Buffer.from(bytes));
-    if (left > 0 || read !== 1) throw new Error(`unreadable: ${Buffer.from(bytes).toString("hex")} ${version}`);
+    if (left > 0 || read !== 1)
+      throw new Error(`unreadable: ${Buffer.from(bytes).toString("hex")} ${version}`);
   };
   for (let run = 0; run < numRuns; ) {
     const version = random.pick([4, 5, 5] as const);

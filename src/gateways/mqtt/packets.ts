@@ -1,6 +1,6 @@
 // The packets of MQTT 3.1.1 and 5.0 as this gateway sees them, whatever reads and writes their bytes.
 
-export type Qos = 0 | 1 | 2;
+type Qos = 0 | 1 | 2;
 
 /** 3: MQTT 3.1, 4: 3.1.1, 5: 5.0. */
 export type Version = 3 | 4 | 5;
@@ -85,7 +85,7 @@ export type ClientPacket =
   | { readonly type: "disconnect"; readonly reason: number; readonly sessionExpiry: number | undefined }
   | { readonly type: "auth" };
 
-export interface Connack {
+interface Connack {
   readonly type: "connack";
   readonly sessionPresent: boolean;
   /** Of 5.0; {@link legacyReturnCode} gives what 3.1.1 says. */

@@ -4,7 +4,7 @@ import { reasons } from "./reason-codes.ts";
 import type { TopicDevice } from "./topics.ts";
 
 /** A login whose secret is known to the server. */
-export interface SecretAccount {
+interface SecretAccount {
   readonly identity: Identity;
   matches(secret: string): boolean;
 }
@@ -33,7 +33,7 @@ export type SignedIn =
  * The device that a client claims to be: that of its certificate, else of its user name, else of its client id. Where one of them
  * names the user alone, the client id is the device.
  */
-export function claimedDevice({ certificate, username, clientId }: Claim): TopicDevice | undefined {
+function claimedDevice({ certificate, username, clientId }: Claim): TopicDevice | undefined {
   const address = parseAddress(certificate ?? username ?? clientId);
   if (address?.kind === "device") return { user: address.user, device: address.device };
   if (address?.kind !== "user" || (certificate ?? username) === undefined) return undefined;

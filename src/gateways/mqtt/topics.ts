@@ -7,7 +7,7 @@ export const root = "sb/1/d";
 const longest = 512;
 
 /** The topics that the server itself has part in, below a device's tree. */
-export type Leaf = "in" | "out" | "state";
+type Leaf = "in" | "out" | "state";
 
 /** A device, as the user and the device of its topics. */
 export interface TopicDevice {
