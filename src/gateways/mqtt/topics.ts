@@ -6,9 +6,6 @@ export const root = "sb/1/d";
 /** Longest topic and topic filter, in characters. */
 const longest = 512;
 
-/** The topics that the server itself has part in, below a device's tree. */
-type Leaf = "in" | "out" | "state";
-
 /** A device, as the user and the device of its topics. */
 export interface TopicDevice {
   readonly user: string;
