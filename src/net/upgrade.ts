@@ -19,9 +19,9 @@ export function chooseRoute(
   return refusal === undefined ? { route } : { refusal };
 }
 
-/** The response to a plain request for a WebSocket path. */
+/** The response to a plain request for a WebSocket path. The root has a page beside the sockets of clients whose URL has no path. */
 export function upgradeRequired(routes: readonly SocketRoute[], pathname: string): Refusal | undefined {
-  if (!routes.some((route) => route.path === pathname)) return undefined;
+  if (pathname === "/" || !routes.some((route) => route.path === pathname)) return undefined;
   return { status: 426, body: `${pathname} speaks WebSocket.`, headers: { Upgrade: "websocket" } };
 }
 
