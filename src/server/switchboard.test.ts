@@ -45,7 +45,9 @@ test("without a listener it answers requests, and a device can sign in by them",
   expect(await welcome.json()).toMatchObject({ type: "welcome", user: "alice" });
   const metrics = await switchboard.fetch(request("/metrics"), client);
   expect(await metrics.text()).toContain('switchboard_links{state="live"} 1');
-  expect(switchboard.routes.map(({ path }) => path)).toEqual([paths.websocket]);
+  expect(new Set(switchboard.routes.map(({ path }) => path))).toEqual(
+    new Set(["/mqtt", "/", paths.websocket]),
+  );
   expect(switchboard.stun).toBeUndefined();
   await switchboard.stop();
 });
