@@ -1,11 +1,10 @@
 import { isScope, type Role, roles, type Scope, scopes } from "../api/scopes.ts";
 import type { CommandLine } from "../config/flags.ts";
-import { loadSettings } from "../config/load.ts";
 import { now } from "../net/clock.ts";
 import { apiKeys } from "../server/api-keys.ts";
 import { addKey, listKeys, revokeKeys } from "../server/key-file.ts";
-import { stateFolder } from "../server/state-folder.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
+import { type Environment, inStateFolder, type Managed, printManaged } from "./command-settings.ts";
 import { duration } from "./duration.ts";
 
 const ownFlags = ["role", "scope", "for", "revoke", "list"] as const;
@@ -15,56 +14,38 @@ const ownFlags = ["role", "scope", "for", "revoke", "list"] as const;
  * code 2 for a wrong command line or setting, 1 where the state folder can't be used or nothing was revoked.
  */
 export function apiKey(line: CommandLine): number {
-  const done = manageApiKeys(line, process.env);
-  if (!done.ok) {
-    console.error(`switchboard: ${done.error.reason}`);
-    return done.error.code;
-  }
-  console.log(done.value.output);
-  if (done.value.note !== undefined) console.error(done.value.note);
-  return 0;
+  return printManaged(manageApiKeys(line, process.env));
 }
 
 /** What is printed, or why nothing was done. */
-function manageApiKeys(
-  { flags, words }: CommandLine,
-  env: Readonly<Record<string, string | undefined>>,
-): Result<
-  { readonly output: string; readonly note?: string },
-  { readonly reason: string; readonly code: number }
-> {
+function manageApiKeys(line: CommandLine, env: Environment): Managed {
+  return inStateFolder(line, ownFlags, env, (folder) => manage(line, folder));
+}
+
+function manage({ flags, words }: CommandLine, folder: string): Managed {
   const wrong = (reason: string) => fail({ reason, code: 2 });
-  const rest = new Map([...flags].map(([name, values]) => [name, values.at(-1) ?? true] as const));
-  for (const name of ownFlags) rest.delete(name);
-  const settings = loadSettings({ flags: rest, env });
-  if (!settings.ok) return wrong(settings.error);
-  const folder = stateFolder(settings.value.stateFolder, env);
   const revoked = flags.get("revoke")?.at(-1);
-  try {
-    if (flags.has("list")) return ok({ output: listed(folder) });
-    if (revoked !== undefined) {
-      if (revoked === true) return wrong("--revoke needs the id of a key, as --list shows it");
-      return revokeKeys(apiKeys, folder, ({ id }) => id === revoked) === 0
-        ? fail({ reason: `there is no API key ${revoked}`, code: 1 })
-        : ok({ output: `Revoked API key ${revoked}.` });
-    }
-    const [name] = words;
-    if (name === undefined || name.length > 64)
-      return wrong("api-key needs a name of at most 64 characters, such as `switchboard api-key my-server`");
-    const wanted = scopesOf(flags);
-    if (!wanted.ok) return wrong(wanted.error);
-    const after = flags.get("for")?.at(-1);
-    const seconds = after === undefined ? undefined : duration(after);
-    if (after !== undefined && seconds === undefined) return wrong("--for needs a time such as 12h or 30d");
-    const expires = seconds === undefined ? {} : { expires: now() + seconds * 1_000 };
-    const { key } = addKey(apiKeys, folder, { name, scopes: wanted.value, ...expires }, now());
-    return ok({
-      output: key,
-      note: `Goes into Authorization: Bearer … at /api/v1. It is shown this once. Scopes: ${wanted.value.join(", ")}.`,
-    });
-  } catch (error) {
-    return fail({ reason: `the state folder ${folder} can't be used: ${(error as Error).message}`, code: 1 });
+  if (flags.has("list")) return ok({ output: listed(folder) });
+  if (revoked !== undefined) {
+    if (revoked === true) return wrong("--revoke needs the id of a key, as --list shows it");
+    return revokeKeys(apiKeys, folder, ({ id }) => id === revoked) === 0
+      ? fail({ reason: `there is no API key ${revoked}`, code: 1 })
+      : ok({ output: `Revoked API key ${revoked}.` });
   }
+  const [name] = words;
+  if (name === undefined || name.length > 64)
+    return wrong("api-key needs a name of at most 64 characters, such as `switchboard api-key my-server`");
+  const wanted = scopesOf(flags);
+  if (!wanted.ok) return wrong(wanted.error);
+  const after = flags.get("for")?.at(-1);
+  const seconds = after === undefined ? undefined : duration(after);
+  if (after !== undefined && seconds === undefined) return wrong("--for needs a time such as 12h or 30d");
+  const expires = seconds === undefined ? {} : { expires: now() + seconds * 1_000 };
+  const { key } = addKey(apiKeys, folder, { name, scopes: wanted.value, ...expires }, now());
+  return ok({
+    output: key,
+    note: `Goes into Authorization: Bearer … at /api/v1. It is shown this once. Scopes: ${wanted.value.join(", ")}.`,
+  });
 }
 
 function listed(folder: string): string {

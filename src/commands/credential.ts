@@ -1,10 +1,10 @@
 import { deriveSecret, verifiersOf } from "../auth/credential-verifiers.ts";
 import { parseGrants } from "../auth/grant-claims.ts";
 import type { CommandLine } from "../config/flags.ts";
-import { loadSettings } from "../config/load.ts";
 import { random } from "../net/crypto.ts";
 import { formatAddress, isId } from "../protocol/address.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
+import { commandSettings } from "./command-settings.ts";
 
 const ownFlags = ["user", "device", "grant", "secret-version", "store"] as const;
 /** Bytes of a secret that is not derived, and of the salt of its verifiers. */
@@ -40,9 +40,7 @@ export function makeCredential(
   { flags }: CommandLine,
   env: Readonly<Record<string, string | undefined>>,
 ): Result<Printed, string> {
-  const rest = new Map([...flags].map(([name, values]) => [name, values.at(-1) ?? true] as const));
-  for (const name of ownFlags) rest.delete(name);
-  const settings = loadSettings({ flags: rest, env });
+  const settings = commandSettings({ flags }, ownFlags, env);
   if (!settings.ok) return settings;
   const { key, realm, versions } = settings.value.credentials;
 

@@ -1,11 +1,10 @@
 import type { CommandLine } from "../config/flags.ts";
-import { loadSettings } from "../config/load.ts";
 import { now } from "../net/clock.ts";
 import { isId } from "../protocol/address.ts";
 import { addKey, listKeys, revokeKeys } from "../server/key-file.ts";
-import { stateFolder } from "../server/state-folder.ts";
 import { streamKeys } from "../server/stream-keys.ts";
-import { fail, ok, type Result } from "../shared/result.ts";
+import { fail, ok } from "../shared/result.ts";
+import { type Environment, inStateFolder, type Managed, printManaged } from "./command-settings.ts";
 
 const ownFlags = ["revoke", "id", "list"] as const;
 
@@ -14,58 +13,38 @@ const ownFlags = ["revoke", "id", "list"] as const;
  * for a wrong command line or setting, 1 where the state folder can't be used or nothing was revoked.
  */
 export function streamKey(line: CommandLine): number {
-  const done = manageStreamKeys(line, process.env);
-  if (!done.ok) {
-    console.error(`switchboard: ${done.error.reason}`);
-    return done.error.code;
-  }
-  console.log(done.value.output);
-  if (done.value.note !== undefined) console.error(done.value.note);
-  return 0;
+  return printManaged(manageStreamKeys(line, process.env));
 }
 
 /** What is printed, or why nothing was done. */
-export function manageStreamKeys(
-  { flags, words }: CommandLine,
-  env: Readonly<Record<string, string | undefined>>,
-): Result<
-  { readonly output: string; readonly note?: string },
-  { readonly reason: string; readonly code: number }
-> {
+export function manageStreamKeys(line: CommandLine, env: Environment): Managed {
+  return inStateFolder(line, ownFlags, env, (folder) => manage(line, folder));
+}
+
+function manage({ flags, words }: CommandLine, folder: string): Managed {
   const wrong = (reason: string) => fail({ reason, code: 2 });
-  const rest = new Map([...flags].map(([name, values]) => [name, values.at(-1) ?? true] as const));
-  for (const name of ownFlags) rest.delete(name);
-  const settings = loadSettings({ flags: rest, env });
-  if (!settings.ok) return wrong(settings.error);
-  const folder = stateFolder(settings.value.stateFolder, env);
   const revoked = flags.get("revoke")?.at(-1);
   const stream = words[0] ?? (typeof revoked === "string" ? revoked : undefined);
   const id = flags.get("id")?.at(-1);
-  try {
-    if (flags.has("list")) {
-      const keys = listKeys(streamKeys, folder).filter(
-        (key) => stream === undefined || key.stream === stream,
-      );
-      const lines = keys.map((key) => `${key.id}  ${new Date(key.created).toISOString()}  ${key.stream}`);
-      return ok({ output: lines.length === 0 ? "There are no stream keys." : lines.join("\n") });
-    }
-    if (stream === undefined || !isId(stream))
-      return wrong("stream-key needs the name of a stream, such as `switchboard stream-key lobby`");
-    if (revoked === undefined)
-      return ok({
-        output: addKey(streamKeys, folder, { stream }, now()).key,
-        note: `Publishes ${stream} only, as a Bearer token at /whip/${encodeURIComponent(stream)}. The key is shown this once.`,
-      });
-    if (id === true) return wrong("--id needs the id of a key, as --list shows it");
-    const count = revokeKeys(
-      streamKeys,
-      folder,
-      (key) => key.stream === stream && (id === undefined || key.id === id),
-    );
-    return count === 0
-      ? fail({ reason: `there is no such key of ${stream}`, code: 1 })
-      : ok({ output: `Revoked ${count === 1 ? "1 key" : `${count} keys`} of ${stream}.` });
-  } catch (error) {
-    return fail({ reason: `the state folder ${folder} can't be used: ${(error as Error).message}`, code: 1 });
+  if (flags.has("list")) {
+    const keys = listKeys(streamKeys, folder).filter((key) => stream === undefined || key.stream === stream);
+    const lines = keys.map((key) => `${key.id}  ${new Date(key.created).toISOString()}  ${key.stream}`);
+    return ok({ output: lines.length === 0 ? "There are no stream keys." : lines.join("\n") });
   }
+  if (stream === undefined || !isId(stream))
+    return wrong("stream-key needs the name of a stream, such as `switchboard stream-key lobby`");
+  if (revoked === undefined)
+    return ok({
+      output: addKey(streamKeys, folder, { stream }, now()).key,
+      note: `Publishes ${stream} only, as a Bearer token at /whip/${encodeURIComponent(stream)}. The key is shown this once.`,
+    });
+  if (id === true) return wrong("--id needs the id of a key, as --list shows it");
+  const count = revokeKeys(
+    streamKeys,
+    folder,
+    (key) => key.stream === stream && (id === undefined || key.id === id),
+  );
+  return count === 0
+    ? fail({ reason: `there is no such key of ${stream}`, code: 1 })
+    : ok({ output: `Revoked ${count === 1 ? "1 key" : `${count} keys`} of ${stream}.` });
 }

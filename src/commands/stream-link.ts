@@ -1,10 +1,10 @@
 import type { CommandLine } from "../config/flags.ts";
-import { loadSettings } from "../config/load.ts";
 import { signLink } from "../media/http/signed-link.ts";
 import { now } from "../net/clock.ts";
 import { isId } from "../protocol/address.ts";
 import { linkKeys, ticketKeys } from "../server/ticket-keys.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
+import { commandSettings } from "./command-settings.ts";
 import { duration } from "./duration.ts";
 
 const ownFlags = ["view", "publish", "for", "url"] as const;
@@ -22,9 +22,7 @@ export function makeStreamLink(
   { flags, words }: CommandLine,
   env: Readonly<Record<string, string | undefined>>,
 ): Result<string, string> {
-  const rest = new Map([...flags].map(([name, values]) => [name, values.at(-1) ?? true] as const));
-  for (const name of ownFlags) rest.delete(name);
-  const settings = loadSettings({ flags: rest, env });
+  const settings = commandSettings({ flags }, ownFlags, env);
   if (!settings.ok) return settings;
   if (flags.has("view") === flags.has("publish"))
     return fail("stream-link needs one of --view and --publish");

@@ -1,10 +1,10 @@
 import { allGrants, parseGrants } from "../auth/grant-claims.ts";
 import { signToken, type TokenClaims } from "../auth/sign-token.ts";
 import type { CommandLine } from "../config/flags.ts";
-import { loadSettings } from "../config/load.ts";
 import { now } from "../net/clock.ts";
 import { isId } from "../protocol/address.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
+import { commandSettings } from "./command-settings.ts";
 import { duration } from "./duration.ts";
 
 const ownFlags = ["user", "device", "guest", "grant", "grants", "expires"] as const;
@@ -18,9 +18,7 @@ export async function printToken(line: CommandLine): Promise<number> {
 }
 
 async function makeToken({ flags }: CommandLine): Promise<Result<string, string>> {
-  const rest = new Map([...flags].map(([name, values]) => [name, values.at(-1) ?? true] as const));
-  for (const name of ownFlags) rest.delete(name);
-  const settings = loadSettings({ flags: rest, env: process.env });
+  const settings = commandSettings({ flags }, ownFlags, process.env);
   if (!settings.ok) return settings;
   const { secret, issuer, audience } = settings.value.tokens;
   if (secret === "")

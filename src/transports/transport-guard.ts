@@ -35,3 +35,9 @@ export function refuseEntry(guard: EntryGuard, request: Request, client: Client)
 export function refuseConnection(guard: EntryGuard, client: Client): Refusal | undefined {
   return guard.access.refusePeer(client) ?? guard.admission.refuse(client, guard.now());
 }
+
+/** Why nobody may open a connection while a gateway has as many as it may have, or undefined. */
+export function refuseWhenFull({ full }: { readonly full: boolean }): Refusal | undefined {
+  if (!full) return undefined;
+  return { status: 503, body: "Too many connections.", headers: { "Retry-After": "5" } };
+}

@@ -3,7 +3,12 @@ import type { Client, Socket, SocketHandlers, SocketRoute } from "../../../net/h
 import type { StreamHandlers, StreamSocket } from "../../../net/tcp.ts";
 import { Backlog, type Worker } from "../../../transports/fair-queue.ts";
 import { FlowMeter, type FlowRates } from "../../../transports/flow-meter.ts";
-import { type EntryGuard, refuseConnection, refuseEntry } from "../../../transports/transport-guard.ts";
+import {
+  type EntryGuard,
+  refuseConnection,
+  refuseEntry,
+  refuseWhenFull,
+} from "../../../transports/transport-guard.ts";
 import type { ClientConnection, Wire } from "../connection.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { Framing } from "../framing.ts";
@@ -28,10 +33,7 @@ export function socketRoutes(gateway: GatewayShell, guard: EntryGuard): SocketRo
       path,
       protocol,
       check: (request: Request, client: Client) =>
-        refuseEntry(guard, request, client) ??
-        (gateway.endpoint.traffic.full
-          ? { status: 503, body: "Too many connections.", headers: { "Retry-After": "5" } }
-          : undefined),
+        refuseEntry(guard, request, client) ?? refuseWhenFull(gateway.endpoint.traffic),
       open: (socket: Socket) => new SocketStream(gateway, guard, socket),
     })),
   );

@@ -1,7 +1,7 @@
-import type { Refusal, Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
+import type { Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
 import { Backlog, type Worker } from "../../../transports/fair-queue.ts";
 import { FlowMeter, type FlowRates } from "../../../transports/flow-meter.ts";
-import { type EntryGuard, refuseEntry } from "../../../transports/transport-guard.ts";
+import { type EntryGuard, refuseEntry, refuseWhenFull } from "../../../transports/transport-guard.ts";
 import { noticeText } from "../frames.ts";
 import type { Flow } from "../peerjs-context.ts";
 import type { Credentials } from "../sign-in.ts";
@@ -28,14 +28,9 @@ const socketPaths = ["/peerjs/peerjs", "/peerjs"] as const;
 export function socketRoutes(gateway: GatewayShell, guard: EntryGuard): SocketRoute[] {
   return socketPaths.map((path) => ({
     path,
-    check: (request, client) => refuseEntry(guard, request, client) ?? full(gateway),
+    check: (request, client) => refuseEntry(guard, request, client) ?? refuseWhenFull(gateway),
     open: (socket, url) => new SocketFlow(gateway, guard, socket, url),
   }));
-}
-
-function full(gateway: GatewayShell): Refusal | undefined {
-  if (!gateway.full) return undefined;
-  return { status: 503, body: "Too many connections.", headers: { "Retry-After": "5" } };
 }
 
 /** A message, or what is to be done after those before. */

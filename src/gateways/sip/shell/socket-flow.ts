@@ -1,7 +1,7 @@
-import type { Refusal, Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
+import type { Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
 import { Backlog, type Worker } from "../../../transports/fair-queue.ts";
 import { FlowMeter, type FlowRates } from "../../../transports/flow-meter.ts";
-import { type EntryGuard, refuseEntry } from "../../../transports/transport-guard.ts";
+import { type EntryGuard, refuseEntry, refuseWhenFull } from "../../../transports/transport-guard.ts";
 import type { Flow, FlowOwner } from "../flow.ts";
 import { keepAlive, pong } from "../keep-alive.ts";
 import type { SipMessage } from "../message.ts";
@@ -21,14 +21,9 @@ export function socketRoute(gateway: GatewayShell, guard: EntryGuard): SocketRou
   return {
     path: "/sip",
     protocol: "sip",
-    check: (request, client) => refuseEntry(guard, request, client) ?? full(gateway),
+    check: (request, client) => refuseEntry(guard, request, client) ?? refuseWhenFull(gateway),
     open: (socket) => new SocketFlow(gateway, guard, socket),
   };
-}
-
-function full(gateway: GatewayShell): Refusal | undefined {
-  if (!gateway.full) return undefined;
-  return { status: 503, body: "Too many connections.", headers: { "Retry-After": "5" } };
 }
 
 /** A message, or what is to be done after those before. */
