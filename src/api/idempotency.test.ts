@@ -41,6 +41,15 @@ test("after a restart an answer is still there, and a request that was cut short
   expect(after.begin("old", "b", 1)).toBeUndefined();
 });
 
+test("a request that was refused for now may come again, also after a restart", () => {
+  const before = kept();
+  before.idempotency.begin("k", "a", 0);
+  before.idempotency.forget("k");
+  const after = kept().idempotency;
+  after.restore(before.lines, 1);
+  for (const one of [before.idempotency, after]) expect(one.begin("k", "a", 1)).toBeUndefined();
+});
+
 test("what is kept is bounded: the oldest go first", () => {
   const { idempotency } = kept();
   for (let i = 0; i < 12_000; i++) {

@@ -22,7 +22,8 @@ const [mostEntries, mostCharacters] = [10_000, 20_000];
 /** One line that outlives the process: which request began, and what came of it. */
 export type IdempotencyLine =
   | readonly ["began", key: string, fingerprint: string, expires: number]
-  | readonly ["done", key: string, kept: Kept];
+  | readonly ["done", key: string, kept: Kept]
+  | readonly ["forgot", key: string];
 
 /**
  * Requests by their `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a repeat gets the first answer, and is never executed
@@ -47,7 +48,8 @@ export class Idempotency {
       if (line[0] === "began") {
         const [, key, fingerprint, expires] = line;
         if (expires > wall) this.#entries.set(key, { fingerprint, expires, kept: { state: "running" } });
-      } else {
+      } else if (line[0] === "forgot") this.#entries.delete(line[1]);
+      else {
         const entry = this.#entries.get(line[1]);
         if (entry !== undefined) entry.kept = line[2];
       }
@@ -72,8 +74,9 @@ export class Idempotency {
     this.#entries.delete(key);
     this.#makeRoom(wall);
     const expires = wall + keptFor;
-    this.#keep(["began", key, fingerprint, expires]);
+    // First: where the line makes the file too long, it is written anew from the entries.
     this.#entries.set(key, { fingerprint, expires, kept: { state: "running" } });
+    this.#keep(["began", key, fingerprint, expires]);
     return undefined;
   }
 
@@ -88,7 +91,7 @@ export class Idempotency {
 
   /** The request was not executed: another one may come under the key. */
   forget(key: string): void {
-    this.#entries.delete(key);
+    if (this.#entries.delete(key)) this.#keep(["forgot", key]);
   }
 
   /** The oldest are the first in the map. */

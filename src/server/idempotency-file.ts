@@ -29,6 +29,7 @@ function parse(value: unknown): IdempotencyLine | undefined {
   if (typeof key !== "string") return undefined;
   if (kind === "began" && typeof third === "string" && typeof expires === "number")
     return ["began", key, third, expires];
+  if (kind === "forgot") return ["forgot", key];
   return kind === "done" && typeof third === "object" && third !== null && "state" in third
     ? (value as unknown as IdempotencyLine)
     : undefined;
