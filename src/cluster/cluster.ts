@@ -8,6 +8,7 @@ import type { Ports } from "../signaling/ports.ts";
 import type { RoomRule } from "../signaling/room/room-policy.ts";
 import type { RoomsOptions } from "../signaling/room/rooms.ts";
 import type { KeySnapshot } from "../signaling/session/call-keys.ts";
+import { Survey } from "../signaling/survey.ts";
 import type { Backplane } from "./backplane.ts";
 import type { GoneOn, Lost } from "./channel.ts";
 import { CheckedBackplane } from "./checked-backplane.ts";
@@ -27,6 +28,7 @@ import { SessionClaims, type SessionClaimsHost } from "./sessions/session-claims
 import { SessionFinder } from "./sessions/session-finder.ts";
 import { type HandoverHost, SessionHandover } from "./sessions/session-handover.ts";
 import { SettlingBackplane } from "./settling-backplane.ts";
+import { answerSurveys, surveyPeers } from "./survey-peers.ts";
 
 /** What the cluster makes happen in the core of this node. */
 export interface ClusterHost
@@ -105,6 +107,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
   readonly handover: SessionHandover;
   readonly claims: SessionClaims;
   readonly deliveries: Deliveries;
+  readonly survey: Survey;
   readonly #fences: LinkFences;
   readonly #inbox: OwnerInbox;
   readonly #legInbox: LegInbox;
@@ -119,6 +122,12 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
     const silence = limits.nodeSilence;
     this.nodes = new Nodes({ node, boot, backplane, deadlines, silence, now: ports.now, events: this });
     const local = (user: string) => localDevices(directory, user);
+    this.survey = new Survey({
+      node,
+      peers: surveyPeers(this.nodes, backplane),
+      fault: (where, error) => ports.emit({ type: "fault", where, error }),
+    });
+    answerSurveys(this.survey, node, backplane);
     this.devices = new RemoteDevices({
       nodes: this.nodes,
       backplane,

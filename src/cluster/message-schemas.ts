@@ -290,6 +290,8 @@ const messages: Readonly<Record<string, TSchema>> = {
     Type.Object({ user: Text, key: Text }),
   ]),
   s: Count,
+  // The argument is checked against the schema of the question.
+  a: Type.Object({ question: Text, argument: Type.Unknown() }),
   u: OfUser,
   w: OfUser,
   r: OfRoom,
@@ -317,6 +319,7 @@ const replies: Readonly<Record<string, TSchema>> = {
     Type.Object({}, { additionalProperties: false }),
   ]),
   s: Type.Object({ node: Type.Optional(Node) }),
+  a: Type.Union([Type.Object({ answer: Type.Unknown() }), Type.Object({ failed: Type.Literal(true) })]),
   u: Type.Object({ holders: Type.Array(Node) }),
   r: Owner,
   m: Type.Object({}),

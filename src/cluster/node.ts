@@ -17,6 +17,7 @@ import type { KeySnapshot } from "../signaling/session/call-keys.ts";
 import type { FindDevice, SessionSnapshot } from "../signaling/session/session-snapshot.ts";
 import type { StreamHost } from "../signaling/stream/stream-host.ts";
 import type { StreamServer } from "../signaling/stream/streams.ts";
+import { Survey } from "../signaling/survey.ts";
 import type { Backplane } from "./backplane.ts";
 import { Cluster, type ClusterHost, type ClusterStats } from "./cluster.ts";
 import { ClusterElsewhere } from "./elsewhere.ts";
@@ -35,7 +36,11 @@ const sweepEvery = 1_000;
 /** Makes a node: a core, joined to the others where there is a backplane. */
 export function createNode(options: NodeOptions, now: number): SignalingNode {
   const { backplane, node, ports } = options;
-  if (backplane === undefined) return new SignalingNode(new Core(options, now), undefined, now);
+  if (backplane === undefined) {
+    const fault = (where: string, error: unknown): void => ports.emit({ type: "fault", where, error });
+    const survey = new Survey({ node, peers: undefined, fault });
+    return new SignalingNode(new Core(options, now), undefined, survey, now);
+  }
   const directory = new Directory();
   const deadlines = new Deadlines();
   const boot = ports.random(9);
@@ -52,17 +57,20 @@ export function createNode(options: NodeOptions, now: number): SignalingNode {
   const sessions = new SessionMigration(node, core.sessions.table);
   const links = new LinkMigration({ node, core, cluster, sessions });
   const parts: NodeParts = { core, sessions, links };
-  return new SignalingNode(core, cluster, now);
+  return new SignalingNode(core, cluster, cluster.survey, now);
 }
 
 /** A node of the signaling service, as listeners and operators see it: alone, or one of a cluster. */
 export class SignalingNode {
   readonly core: Core;
+  /** Asks this node and all others. */
+  readonly survey: Survey;
   readonly #cluster: Cluster | undefined;
   #swept: number;
 
-  constructor(core: Core, cluster: Cluster | undefined, now: number) {
+  constructor(core: Core, cluster: Cluster | undefined, survey: Survey, now: number) {
     this.core = core;
+    this.survey = survey;
     this.#cluster = cluster;
     this.#swept = now;
   }
