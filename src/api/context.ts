@@ -54,7 +54,10 @@ export interface ApiContext {
   /** Unix ms, by the system's clock. */
   wall(): number;
   stats(): CoreStats;
+  /** Ends links at this node alone; answers how many. */
   kick(user: string, device: string | undefined): number;
+  /** Has the other nodes do so, without an answer. */
+  tellKick(user: string, device: string | undefined): void;
   /** Begins the drain. */
   drain(): void;
   readonly draining: boolean;

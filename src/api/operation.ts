@@ -33,6 +33,24 @@ export interface AnswerKind {
 type Empty = Record<never, never>;
 type Checked<S> = S extends TSchema ? Static<S> : Empty;
 
+/** Which nodes of a cluster an operation is performed at; at the one that was asked where an operation says nothing. */
+export type Over<P = never, Q = never, B = never> =
+  /** All, and their pages are one: entries by key, and what an entry is that two nodes have. */
+  | {
+      readonly kind: "list";
+      keyOf(entry: never): string;
+      merge?(one: never, other: never): never;
+    }
+  /** All, and their answers become one. `silent`: nodes that gave none. */
+  | {
+      readonly kind: "all";
+      gather(bodies: readonly never[], silent: readonly string[], call: Call<P, Q, B>): object;
+    }
+  /** The one that has what it is about: others answer 404. `when` says whether this may be another node at all. */
+  | { readonly kind: "owner"; when?(call: Call<P, Q, B>): boolean }
+  /** The one that the request names. */
+  | { readonly kind: "node"; of(call: Call<P, Q, B>): string };
+
 /** One operation of the API: what its request is checked against, what the document says of it, and what it does. */
 export interface Operation {
   /** In the document, and of the client's method. */
@@ -51,6 +69,7 @@ export interface Operation {
   readonly answers: Readonly<Partial<Record<Answer["status"], AnswerKind>>>;
   /** Status codes of refusals beside those that every operation has. */
   readonly refuses?: readonly (404 | 409 | 422 | 503)[];
+  readonly over?: Over;
   /** Its answer shows a secret: it is not kept for a repeat under the same Idempotency-Key. */
   readonly secret?: boolean;
   perform(call: Call<never, never, never>): Answer | HttpProblem | Promise<Answer | HttpProblem>;
@@ -62,10 +81,11 @@ export function operation<
   Q extends TObject | undefined = undefined,
   B extends TSchema | undefined = undefined,
 >(
-  definition: Omit<Operation, "params" | "query" | "body" | "perform"> & {
+  definition: Omit<Operation, "params" | "query" | "body" | "perform" | "over"> & {
     readonly params?: P;
     readonly query?: Q;
     readonly body?: B;
+    readonly over?: Over<Checked<P>, Checked<Q>, Checked<B>>;
     perform(
       call: Call<Checked<P>, Checked<Q>, Checked<B>>,
     ): Answer | HttpProblem | Promise<Answer | HttpProblem>;

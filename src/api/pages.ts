@@ -62,6 +62,46 @@ export function page<T>(
   return keyed.length > shown.length && last !== undefined ? { items, next: writeCursor(last) } : { items };
 }
 
+/**
+ * The pages of several nodes after the same cursor, as one. An entry that two of them have is merged, by default the first is taken. A
+ * node whose page goes on hides what the others have behind its last entry: that comes with the next page.
+ */
+export function mergePages<T>(
+  pages: readonly Page<T>[],
+  keyOf: (entry: T) => string,
+  limit: number = usualLimit,
+  merge: (one: T, other: T) => T = (one) => one,
+): Page<T> {
+  const [only] = pages;
+  if (pages.length === 1 && only !== undefined) return only;
+  const byKey = new Map<string, T>();
+  for (const { items } of pages)
+    for (const item of items) {
+      const key = keyOf(item);
+      const known = byKey.get(key);
+      byKey.set(key, known === undefined ? item : merge(known, item));
+    }
+  const ends = pages.flatMap(({ items, next }) => {
+    const last = items.at(-1);
+    return next === undefined || last === undefined ? [] : [keyOf(last)];
+  });
+  const end = ends.sort()[0];
+  const keys = [...byKey.keys()].filter((key) => end === undefined || key <= end).sort();
+  const shown = keys.slice(0, limit);
+  const items = shown.flatMap((key) => byKey.get(key) ?? []);
+  const last = shown.at(-1);
+  return shown.length < byKey.size || end !== undefined
+    ? { items, ...(last === undefined ? {} : { next: writeCursor(last) }) }
+    : { items };
+}
+
+/** The page cut to half its entries; the rest comes with the next one. */
+export function firstHalf<T>({ items }: Page<T>, keyOf: (entry: T) => string): Page<T> {
+  const kept = items.slice(0, Math.ceil(items.length / 2));
+  const last = kept.at(-1);
+  return last === undefined ? { items: kept } : { items: kept, next: writeCursor(keyOf(last)) };
+}
+
 export const badCursor = {
   status: 400,
   code: "bad_request",

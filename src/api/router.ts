@@ -2,11 +2,15 @@ import type { HttpProblem } from "../net/problem.ts";
 import { problemResponse } from "../net/problem.ts";
 import { readBody } from "../net/read-body.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
+import type { Survey } from "../signaling/survey.ts";
 import { type Checkers, check, checkersOf, readQuery } from "./check.ts";
 import type { Idempotency } from "./idempotency.ts";
 import { type Answer, type Call, type Caller, isProblem, type Operation } from "./operation.ts";
+import { Spread } from "./spread.ts";
 
 export interface ApiPorts {
+  /** How the other nodes are asked. */
+  readonly survey: Survey;
   /** Who sends the request: the holder of its key, or why it is refused. */
   authenticate(request: Request): Result<Caller, HttpProblem>;
   readonly idempotency: Idempotency;
@@ -40,6 +44,7 @@ export class ApiRouter {
   readonly operations: readonly Operation[];
   readonly #routes: readonly Route[];
   readonly #ports: ApiPorts;
+  readonly #spread: Spread;
 
   constructor(operations: readonly Operation[], ports: ApiPorts) {
     this.operations = operations;
@@ -52,6 +57,7 @@ export class ApiRouter {
         .map((part) => (part.startsWith("{") ? { name: part.slice(1, -1) } : part)),
       checkers: checkersOf(operation),
     }));
+    this.#spread = new Spread(ports.survey, this.#routes, this.#performHere.bind(this));
   }
 
   /** The answer to a request of that path. Always one: whatever is below the path is the API's. */
@@ -92,7 +98,7 @@ export class ApiRouter {
   /** Performs it, unless it was performed before under its `Idempotency-Key`. */
   async #once(request: Request, { operation }: Route, call: ReadCall): Promise<Answer | HttpProblem> {
     const given = request.headers.get("idempotency-key");
-    if (operation.method !== "POST" || given === null) return await this.#perform(operation, call);
+    if (operation.method !== "POST" || given === null) return await this.#spread.perform(operation, call);
     if (!/^[\x21-\x7e]{1,255}$/.test(given))
       return {
         status: 400,
@@ -103,15 +109,18 @@ export class ApiRouter {
     const key = hash(`${call.caller.key}\n${given}`);
     const known = idempotency.begin(key, hash(`${operation.id}\n${call.path}\n${call.text}`), wall());
     if (known !== undefined) return known;
-    const result = await this.#perform(operation, call);
+    const result = await this.#spread.perform(operation, call);
     if (result.status === 429 || result.status >= 500) idempotency.forget(key);
     else idempotency.finish(key, result, operation.secret === true);
     return result;
   }
 
-  async #perform(operation: Operation, call: ReadCall): Promise<Answer | HttpProblem> {
+  async #performHere(
+    operation: Operation,
+    call: Call<unknown, unknown, unknown>,
+  ): Promise<Answer | HttpProblem> {
     try {
-      return await operation.perform(call as unknown as Call<never, never, never>);
+      return await operation.perform(call as Call<never, never, never>);
     } catch (error) {
       this.#ports.fault(`api ${operation.id}`, error);
       return { status: 500, code: "internal", detail: "The server failed. The fault is in its log." };

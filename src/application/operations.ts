@@ -68,12 +68,13 @@ export interface Operations {
         readonly guest: boolean;
         readonly sessions: number;
       }[];
+      readonly partial?: readonly string[];
     };
   };
   /** Signs a user out everywhere. */
   readonly kickUser: {
     readonly input: { readonly user: string };
-    readonly output: { readonly links: number };
+    readonly output: { readonly links: number; readonly partial?: readonly string[] };
   };
   /** Devices that are signed in. */
   readonly listDevices: {
@@ -114,7 +115,7 @@ export interface Operations {
   /** Signs one device out. */
   readonly kickDevice: {
     readonly input: { readonly user: string; readonly device: string };
-    readonly output: { readonly links: number };
+    readonly output: { readonly links: number; readonly partial?: readonly string[] };
   };
   /** The secret of a device that carries no token. */
   readonly getDeviceSecret: {
@@ -316,19 +317,32 @@ export interface Operations {
     readonly input: { readonly room: string; readonly member: string };
     readonly output: undefined;
   };
-  /** What goes on at this node. */
+  /** What goes on in the whole cluster: the sums of all nodes. */
   readonly getStatistics: {
     readonly input: Record<string, never>;
     readonly output: {
-      readonly node: string;
-      readonly version: string;
-      readonly draining: boolean;
+      readonly nodes: number;
+      readonly partial?: readonly string[];
       readonly [name: string]: unknown;
     };
   };
+  /** The nodes of the cluster, each with what goes on there. */
+  readonly listNodes: {
+    readonly input: { readonly limit?: number; readonly cursor?: string };
+    readonly output: {
+      readonly items: readonly {
+        readonly node: string;
+        readonly version: string;
+        readonly draining: boolean;
+        readonly [name: string]: unknown;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
   /** Sends every device to another node, and ends the process. */
-  readonly drain: {
-    readonly input: Record<string, never>;
+  readonly drainNode: {
+    readonly input: { readonly node: string };
     readonly output: undefined;
   };
   /** The keys of this API, without what is secret. */
@@ -421,7 +435,8 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   admitMember: "POST /rooms/{room}/members/{member}/admit",
   removeMember: "POST /rooms/{room}/members/{member}/remove",
   getStatistics: "GET /statistics",
-  drain: "POST /drain",
+  listNodes: "GET /nodes",
+  drainNode: "POST /nodes/{node}/drain",
   listApiKeys: "GET /api-keys",
   createApiKey: "POST /api-keys",
   revokeApiKey: "DELETE /api-keys/{key}",

@@ -141,8 +141,13 @@ export class SignalingNode {
    * many links of this node it has ended.
    */
   kick(user: string, device: string | undefined, now: number): number {
-    this.#cluster?.nodes.broadcast({ op: "kick", user, ...(device === undefined ? {} : { device }) });
+    this.tellKick(user, device);
     return this.core.kick(user, device, now);
+  }
+
+  /** Has the other nodes end the links of a user, or of one device. */
+  tellKick(user: string, device: string | undefined): void {
+    this.#cluster?.nodes.broadcast({ op: "kick", user, ...(device === undefined ? {} : { device }) });
   }
 
   /** Takes over the kicks that an earlier run of this node has kept. */

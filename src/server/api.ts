@@ -34,6 +34,7 @@ export const api: Part = {
     );
     const wall = (): number => now() + wallAhead();
     const router = new ApiRouter(allOperations(apiContext(context, folder, wall)), {
+      survey: context.core.survey,
       authenticate: (request) => authenticate(request, keys, settings.dev, wall()),
       idempotency: keptIdempotency(folder, wall, (error) =>
         log.error({ err: error }, "requests of the API can't be kept in the state folder"),
@@ -68,7 +69,8 @@ function apiContext(context: CoreContext, folder: string, wall: () => number): A
     administration: new Administration(core.core, node),
     streams: context.streams(),
     stats: () => core.stats(),
-    kick: (user, device) => core.kick(user, device, now()),
+    kick: (user, device) => core.core.kick(user, device, now()),
+    tellKick: (user, device) => core.tellKick(user, device),
     drain: requestDrain,
     get draining() {
       return core.draining;

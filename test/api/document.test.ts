@@ -31,7 +31,7 @@ interface Called extends Documented {
 /** Inputs for each operation; more of them by the environment. */
 const inputs = Number(process.env.API_INPUTS ?? 60);
 /** Would end the server, or give the next request nothing to ask with. */
-const ends = new Set(["drain"]);
+const ends = new Set(["drainNode"]);
 
 let server: RunningServer;
 let operations: Called[] = [];

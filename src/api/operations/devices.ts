@@ -24,16 +24,37 @@ const User = Type.Object({
   devices: Type.Array(Device),
 });
 
-const Kicked = Type.Object({ links: Type.Integer({ description: "Links of this node that were ended." }) });
+const partial = Type.Optional(
+  Type.Array(Type.String(), { description: "Nodes that did not answer within a second." }),
+);
+const userKey = ({ user }: { readonly user: string }): string => user;
+const deviceKey = ({ user, device }: { readonly user: string; readonly device: string }): string =>
+  `${user}/${device}`;
+
+const Kicked = Type.Object({ links: Type.Integer({ description: "Links that were ended." }), partial });
 
 /** Users, their devices, and how they are sent away. */
-export function deviceOperations({ administration, kick, deviceSecret }: ApiContext): Operation[] {
+export function deviceOperations(context: ApiContext): Operation[] {
+  const { administration, kick, tellKick, deviceSecret } = context;
+  const kicks = {
+    kind: "all",
+    gather: (
+      those: readonly { readonly links: number }[],
+      silent: readonly string[],
+      { params }: { readonly params: { readonly user: string; readonly device?: string } },
+    ) => {
+      // They may hear this, though their answer is late.
+      if (silent.length > 0) tellKick(params.user, params.device);
+      return { links: those.reduce((sum, { links }) => sum + links, 0) };
+    },
+  } as const;
   return [
     operation({
       ...{ id: "listUsers", method: "GET", path: "/users", tag: "Users", scope: "devices:read" },
       summary: "Users who are signed in",
       query: Type.Object(pageQuery, closed),
       answers: { 200: { description: "A page of users.", schema: pageOf(User) } },
+      over: { kind: "list", keyOf: userKey, merge: bothOf as never },
       perform: ({ query }) => {
         const users = new Map<string, DeviceView[]>();
         for (const device of administration.devices()) {
@@ -41,9 +62,9 @@ export function deviceOperations({ administration, kick, deviceSecret }: ApiCont
           if (devices === undefined) users.set(device.user, [device]);
           else devices.push(device);
         }
-        const found = page(users, ([user]) => user, query);
-        if (found === undefined) return badCursor;
-        return answer({ ...found, items: found.items.map(([user, devices]) => userOf(user, devices)) });
+        const views = [...users].map(([user, devices]) => userOf(user, devices));
+        const found = page(views, userKey, query);
+        return found === undefined ? badCursor : answer(found);
       },
     }),
     operation({
@@ -51,7 +72,10 @@ export function deviceOperations({ administration, kick, deviceSecret }: ApiCont
       summary: "A user, with the devices that are signed in",
       description: "A user without devices is `online: false`: Switchboard keeps no list of users.",
       params: Type.Object({ user: UserId }),
-      answers: { 200: { description: "The user.", schema: User } },
+      answers: {
+        200: { description: "The user.", schema: Type.Object({ ...User.properties, partial }) },
+      },
+      over: { kind: "all", gather: (users: readonly UserView[]) => users.reduce(bothOf) },
       perform: ({ params: { user } }) => answer(userOf(user, [...administration.devices(user)])),
     }),
     operation({
@@ -61,6 +85,7 @@ export function deviceOperations({ administration, kick, deviceSecret }: ApiCont
         "Ends the user's links and relays at all nodes, and refuses tokens that were issued before now.",
       params: Type.Object({ user: UserId }),
       answers: { 200: { description: "Done.", schema: Kicked } },
+      over: kicks,
       perform: ({ params: { user } }) => answer({ links: kick(user, undefined) }),
     }),
     operation({
@@ -68,17 +93,19 @@ export function deviceOperations({ administration, kick, deviceSecret }: ApiCont
       summary: "Devices that are signed in",
       query: Type.Object({ ...pageQuery, user: Type.Optional(UserId) }, closed),
       answers: { 200: { description: "A page of devices.", schema: pageOf(Device) } },
+      over: { kind: "list", keyOf: deviceKey, merge: newer as never },
       perform: ({ query }) => {
         const devices = administration.devices(query.user);
-        const found = page(devices, ({ user, device }) => `${user}/${device}`, query);
+        const found = page(devices, deviceKey, query);
         return found === undefined ? badCursor : answer(found);
       },
     }),
     operation({
       ...{ id: "getDevice", method: "GET", path: "/devices/{user}/{device}", tag: "Devices" },
-      ...{ scope: "devices:read", summary: "A device that is signed in", refuses: [404] },
+      ...{ scope: "devices:read", summary: "A device that is signed in", refuses: [404, 503] },
       params: Type.Object({ user: UserId, device: DeviceId }),
       answers: { 200: { description: "The device.", schema: Device } },
+      over: { kind: "owner" },
       perform: ({ params: { user, device } }) => {
         const found = administration.device(user, device);
         return found === undefined ? notFound("device") : answer(found);
@@ -89,6 +116,7 @@ export function deviceOperations({ administration, kick, deviceSecret }: ApiCont
       ...{ scope: "devices:write", summary: "Signs one device out" },
       params: Type.Object({ user: UserId, device: DeviceId }),
       answers: { 200: { description: "Done.", schema: Kicked } },
+      over: kicks,
       perform: ({ params: { user, device } }) => answer({ links: kick(user, device) }),
     }),
     operation({
@@ -115,6 +143,27 @@ export function deviceOperations({ administration, kick, deviceSecret }: ApiCont
   ];
 }
 
-function userOf(user: string, devices: readonly { readonly online: boolean }[]): object {
+interface UserView {
+  readonly user: string;
+  readonly online: boolean;
+  readonly devices: readonly DeviceView[];
+}
+
+function userOf(user: string, devices: readonly DeviceView[]): UserView {
   return { user, online: devices.some(({ online }) => online), devices };
+}
+
+/** A device that is on its way from one node to another may be at both. */
+function newer(one: DeviceView, other: DeviceView): DeviceView {
+  return one.online ? one : other;
+}
+
+/** What two nodes know of a user. */
+function bothOf(one: UserView, other: UserView): UserView {
+  const devices = new Map<string, DeviceView>();
+  for (const view of [...one.devices, ...other.devices]) {
+    const known = devices.get(view.device);
+    devices.set(view.device, known === undefined ? view : newer(known, view));
+  }
+  return userOf(one.user, [...devices.values()]);
 }

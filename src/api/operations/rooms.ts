@@ -27,6 +27,7 @@ const Room = Type.Object({
   ),
 });
 
+const roomKey = ({ room }: { readonly room: string }): string => room;
 const oneRoom = Type.Object({ room: RoomName });
 const oneMember = Type.Object({
   room: RoomName,
@@ -46,15 +47,17 @@ export function roomOperations({ administration, now }: ApiContext): Operation[]
       summary: "Rooms that somebody is in",
       query: Type.Object(pageQuery, closed),
       answers: { 200: { description: "A page of rooms.", schema: pageOf(Room) } },
+      over: { kind: "list", keyOf: roomKey },
       perform: ({ query }) => {
-        const found = page(administration.rooms(), ({ room }) => room, query);
+        const found = page(administration.rooms(), roomKey, query);
         return found === undefined ? badCursor : answer(found);
       },
     }),
     operation({
       ...{ id: "getRoom", method: "GET", path: "/rooms/{room}", tag: "Rooms", scope: "rooms:read" },
-      ...{ summary: "A room, with its members and its lobby", refuses: [404], params: oneRoom },
+      ...{ summary: "A room, with its members and its lobby", refuses: [404, 503], params: oneRoom },
       answers: { 200: { description: "The room.", schema: Room } },
+      over: { kind: "owner" },
       perform: ({ params }) => {
         const found = administration.room(`room:${params.room}`);
         return found === undefined ? notFound("room") : answer(found);
@@ -62,23 +65,26 @@ export function roomOperations({ administration, now }: ApiContext): Operation[]
     }),
     operation({
       ...{ id: "closeRoom", method: "POST", path: "/rooms/{room}/close", tag: "Rooms", scope: "rooms:write" },
-      ...{ summary: "Sends everybody out", refuses: [404], params: oneRoom },
+      ...{ summary: "Sends everybody out", refuses: [404, 503], params: oneRoom },
       answers: { 204: { description: "The room is over." } },
+      over: { kind: "owner" },
       perform: ({ params }) => act(params.room, "close", ""),
     }),
     operation({
       ...{ id: "admitMember", method: "POST", path: "/rooms/{room}/members/{member}/admit", tag: "Rooms" },
-      ...{ scope: "rooms:write", summary: "Lets somebody in who waits in the lobby", refuses: [404] },
+      ...{ scope: "rooms:write", summary: "Lets somebody in who waits in the lobby", refuses: [404, 503] },
       params: oneMember,
       answers: { 204: { description: "The member is in." } },
+      over: { kind: "owner" },
       perform: ({ params }) => act(params.room, "admit", params.member),
     }),
     operation({
       ...{ id: "removeMember", method: "POST", path: "/rooms/{room}/members/{member}/remove", tag: "Rooms" },
-      ...{ scope: "rooms:write", summary: "Turns somebody away who waits or is in", refuses: [404] },
+      ...{ scope: "rooms:write", summary: "Turns somebody away who waits or is in", refuses: [404, 503] },
       description: "The user can't join again for a minute.",
       params: oneMember,
       answers: { 204: { description: "The member is out." } },
+      over: { kind: "owner" },
       perform: ({ params }) => act(params.room, "refuse", params.member),
     }),
   ];

@@ -1,10 +1,11 @@
 import { Type } from "typebox";
 import { parseAddress } from "../../protocol/address.ts";
 import { isAddressPattern } from "../../protocol/address-pattern.ts";
+import type { CoreStats } from "../../signaling/core.ts";
 import { grantNames } from "../../signaling/grants.ts";
 import { type ApiContext, wireOutcome } from "../context.ts";
 import { type Answer, answer, notFound, type Operation, operation } from "../operation.ts";
-import { pageOf } from "../pages.ts";
+import { badCursor, page, pageOf, pageQuery } from "../pages.ts";
 import { scopes } from "../scopes.ts";
 import { Address, closed, DeviceId, KeyId, Time, UserId } from "./schemas.ts";
 
@@ -27,6 +28,13 @@ const ApiKey = Type.Object({
   created: Time("When it was made."),
   expires: Type.Optional(Time("When it ends.")),
 });
+
+const NodeName = Type.String({ minLength: 1, maxLength: 256, description: "A node's name." });
+const NodeView = Type.Object(
+  { node: NodeName, version: Type.String(), draining: Type.Boolean() },
+  { additionalProperties: Type.Number() },
+);
+const nodeKey = ({ node }: { readonly node: string }): string => node;
 
 /** Tokens and messages. */
 export function tokenOperations({ signToken, wall, administration, now }: ApiContext): Operation[] {
@@ -87,6 +95,8 @@ export function tokenOperations({ signToken, wall, administration, now }: ApiCon
           }),
         },
       },
+      // A room is held by one node; users are found by any.
+      over: { kind: "owner", when: ({ body }) => body.to.startsWith("room:") },
       perform: ({ body: { to, from = "server", body } }) => {
         const kind = parseAddress(to)?.kind;
         if (kind === undefined || kind === "stream")
@@ -102,30 +112,59 @@ export function tokenOperations({ signToken, wall, administration, now }: ApiCon
 /** The server itself, and the keys of this API. */
 export function serverOperations(context: ApiContext): Operation[] {
   const { keys, wall } = context;
+  const statistics = (): Omit<CoreStats, "logBytes"> => {
+    const { logBytes: _, ...stats } = context.stats();
+    return stats;
+  };
   return [
     operation({
       ...{ id: "getStatistics", method: "GET", path: "/statistics", tag: "Server", scope: "server:read" },
-      summary: "What goes on at this node",
+      summary: "What goes on in the whole cluster: the sums of all nodes",
       answers: {
         200: {
-          description: "Gauges.",
+          description: "Gauges. `signals` counts since the start.",
           schema: Type.Object(
-            { node: Type.String(), version: Type.String(), draining: Type.Boolean() },
+            {
+              nodes: Type.Integer({ description: "Nodes that have answered." }),
+              partial: Type.Optional(
+                Type.Array(Type.String(), { description: "Nodes that did not answer within a second." }),
+              ),
+            },
             { additionalProperties: Type.Number() },
           ),
         },
       },
-      perform: () => {
+      over: {
+        kind: "all",
+        gather: (those: readonly Readonly<Record<string, number>>[]) => {
+          const sums: Record<string, number> = {};
+          for (const one of those)
+            for (const [name, value] of Object.entries(one)) sums[name] = (sums[name] ?? 0) + value;
+          return sums;
+        },
+      },
+      perform: () => answer({ nodes: 1, ...statistics() }),
+    }),
+    operation({
+      ...{ id: "listNodes", method: "GET", path: "/nodes", tag: "Server", scope: "server:read" },
+      summary: "The nodes of the cluster, each with what goes on there",
+      query: Type.Object(pageQuery, closed),
+      answers: { 200: { description: "A page of nodes.", schema: pageOf(NodeView) } },
+      over: { kind: "list", keyOf: nodeKey },
+      perform: ({ query }) => {
         const { node, version, draining } = context;
-        const { logBytes: _, ...stats } = context.stats();
-        return answer({ node, version, draining, ...stats });
+        const found = page([{ node, version, draining, ...statistics() }], nodeKey, query);
+        return found === undefined ? badCursor : answer(found);
       },
     }),
     operation({
-      ...{ id: "drain", method: "POST", path: "/drain", tag: "Server", scope: "server:write" },
-      summary: "Sends every device to another node, and ends the process",
+      ...{ id: "drainNode", method: "POST", path: "/nodes/{node}/drain", tag: "Server" },
+      ...{ scope: "server:write", summary: "Sends every device to another node, and ends the process" },
+      refuses: [404, 503],
       description: "Calls go on: their media does not pass here.",
+      params: Type.Object({ node: NodeName }),
       answers: { 202: { description: "The drain has begun." } },
+      over: { kind: "node", of: ({ params }) => params.node },
       perform: () => {
         context.drain();
         return { status: 202 };

@@ -31,6 +31,7 @@ const Session = Type.Object({
   legs: Type.Array(Leg),
 });
 
+const sessionKey = ({ session }: { readonly session: string }): string => session;
 const oneSession = Type.Object({ session: SessionId });
 
 /** Calls, sessions of rooms and streams, while they live. */
@@ -49,16 +50,18 @@ export function sessionOperations({ administration, now }: ApiContext): Operatio
         closed,
       ),
       answers: { 200: { description: "A page of sessions.", schema: pageOf(Session) } },
+      over: { kind: "list", keyOf: sessionKey },
       perform: ({ query }) => {
-        const found = page(administration.sessions(query, now()), ({ session }) => session, query);
+        const found = page(administration.sessions(query, now()), sessionKey, query);
         return found === undefined ? badCursor : answer(found);
       },
     }),
     operation({
       ...{ id: "getSession", method: "GET", path: "/sessions/{session}", tag: "Sessions" },
-      ...{ scope: "sessions:read", summary: "A session that lives", refuses: [404] },
+      ...{ scope: "sessions:read", summary: "A session that lives", refuses: [404, 503] },
       params: oneSession,
       answers: { 200: { description: "The session.", schema: Session } },
+      over: { kind: "owner" },
       perform: ({ params }) => {
         const found = administration.session(params.session, now());
         return found === undefined ? notFound("session") : answer(found);
@@ -66,10 +69,11 @@ export function sessionOperations({ administration, now }: ApiContext): Operatio
     }),
     operation({
       ...{ id: "endSession", method: "POST", path: "/sessions/{session}/end", tag: "Sessions" },
-      ...{ scope: "sessions:write", summary: "Hangs up", refuses: [404] },
+      ...{ scope: "sessions:write", summary: "Hangs up", refuses: [404, 503] },
       description: "Both ends hear the reason `shutdown`.",
       params: oneSession,
       answers: { 204: { description: "It is over." } },
+      over: { kind: "owner" },
       perform: ({ params }) =>
         administration.end(params.session, now()) ? { status: 204 } : notFound("session"),
     }),
@@ -79,12 +83,13 @@ export function sessionOperations({ administration, now }: ApiContext): Operatio
         scope: "sessions:write",
         summary: "Moves a user's end of a call to another of the user's devices",
       },
-      refuses: [404],
+      refuses: [404, 503],
       description:
         "The other device rings, and takes the call over when it accepts. `session.moved` tells that it has.",
       params: oneSession,
       body: Type.Object({ user: UserId, device: DeviceId }, closed),
       answers: { 202: { description: "The device rings." } },
+      over: { kind: "owner" },
       perform: ({ params, body }) => {
         const outcome = administration.move(params.session, body.user, body.device, now());
         if (outcome === undefined) return notFound("session");
@@ -93,10 +98,11 @@ export function sessionOperations({ administration, now }: ApiContext): Operatio
     }),
     operation({
       ...{ id: "restartSession", method: "POST", path: "/sessions/{session}/restart", tag: "Sessions" },
-      ...{ scope: "sessions:write", summary: "Restarts ICE", refuses: [404] },
+      ...{ scope: "sessions:write", summary: "Restarts ICE", refuses: [404, 503] },
       description: "Both ends gather candidates anew; media goes on meanwhile.",
       params: oneSession,
       answers: { 202: { description: "Both ends were told." } },
+      over: { kind: "owner" },
       perform: ({ params }) => {
         const outcome = administration.restart(params.session, now());
         if (outcome === undefined) return notFound("session");

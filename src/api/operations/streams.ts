@@ -13,6 +13,7 @@ const Stream = Type.Object({
   codecs: Type.Object({}, { additionalProperties: true }),
 });
 const StreamKey = Type.Object({ id: KeyId, stream: StreamName, created: Time("When it was made.") });
+const streamKey = ({ stream }: { readonly stream: string }): string => stream;
 const oneStream = Type.Object({ stream: StreamName });
 const longestLink = 30 * 86_400;
 
@@ -31,9 +32,10 @@ export function streamOperations({ administration, streams, now, wall }: ApiCont
       ...{ summary: "Streams that are live, or whose publisher is waited for", refuses: [503] },
       query: Type.Object(pageQuery, closed),
       answers: { 200: { description: "A page of streams.", schema: pageOf(Stream) } },
+      over: { kind: "list", keyOf: streamKey },
       perform: ({ query }) =>
         served((those) => {
-          const found = page(those.list(), ({ stream }) => stream, query);
+          const found = page(those.list(), streamKey, query);
           return found === undefined ? badCursor : answer(found);
         }),
     }),
@@ -42,6 +44,7 @@ export function streamOperations({ administration, streams, now, wall }: ApiCont
       ...{ summary: "A stream", refuses: [404, 503], params: oneStream },
       description: "Who publishes and views it: `GET /sessions` with `kind` `publish` and `view`.",
       answers: { 200: { description: "The stream.", schema: Stream } },
+      over: { kind: "owner" },
       perform: ({ params: { stream } }) =>
         served((those) => {
           const found = those.get(stream);
@@ -53,6 +56,7 @@ export function streamOperations({ administration, streams, now, wall }: ApiCont
       ...{ scope: "streams:write", summary: "Ends a stream", refuses: [404, 503], params: oneStream },
       description: "The publisher's session ends; viewers are told that the stream is over.",
       answers: { 204: { description: "It is over." } },
+      over: { kind: "owner" },
       perform: ({ params: { stream } }) =>
         served(() => {
           const to = `stream:${stream}`;

@@ -1,0 +1,65 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { firstHalf, mergePages, type Page, page } from "./pages.ts";
+
+const keyOf = (entry: string): string => entry;
+
+/** Walks the list of nodes page by page. `cut` says which nodes give less than they were asked for. */
+function walk(
+  nodes: readonly (readonly string[])[],
+  limit: number,
+  cut: (node: number) => boolean,
+): string[][] {
+  const pages: string[][] = [];
+  for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+    const those = nodes.map((entries, at) => {
+      const one = page(entries, keyOf, {
+        limit,
+        ...(cursor === undefined ? {} : { cursor }),
+      }) as Page<string>;
+      return cut(at) && one.items.length > 1 ? firstHalf(one, keyOf) : one;
+    });
+    const merged = mergePages(those, keyOf, limit);
+    pages.push([...merged.items]);
+    cursor = merged.next;
+  }
+  return pages;
+}
+
+test("pages over nodes hold each entry once and in order, however they lie and whatever a node cuts", () => {
+  const entries = fc.array(fc.string({ minLength: 1, maxLength: 3 }), { maxLength: 30 });
+  fc.assert(
+    fc.property(
+      fc.array(entries, { minLength: 1, maxLength: 4 }),
+      fc.integer({ min: 1, max: 7 }),
+      fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+      (nodes, limit, cuts) => {
+        const pages = walk(
+          nodes.map((those) => [...new Set(those)]),
+          limit,
+          (node) => cuts[node] === true,
+        );
+        expect(pages.flat()).toEqual([...new Set(nodes.flat())].sort());
+        for (const one of pages) expect(one.length).toBeLessThanOrEqual(limit);
+        // Only the end may be empty, and only of an empty list.
+        if (pages.length > 1) for (const one of pages) expect(one.length).toBeGreaterThan(0);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("an entry that two nodes have is merged", () => {
+  const one = { items: ["a", "b"] };
+  const other = { items: ["b", "c"] };
+  expect(
+    mergePages(
+      [one, other],
+      (entry) => entry[0] as string,
+      10,
+      (left, right) => `${left}${right}`,
+    ),
+  ).toEqual({
+    items: ["a", "bb", "c"],
+  });
+});

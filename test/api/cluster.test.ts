@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { hasNats, NatsServer } from "../support/nats-server.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
+import { signIn } from "../support/sign-in.ts";
+import { type Ask, api } from "./support.ts";
+
+/** Asks again until it is true. The test's own timeout bounds it. */
+async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** The API of a cluster of three nodes, each a process of its own, joined by a real NATS server. */
+describe.skipIf(!hasNats)("the API of a cluster", () => {
+  const names = ["n1", "n2", "n3"];
+  let nats: NatsServer;
+  let servers: RunningServer[] = [];
+  let asks: Ask[] = [];
+
+  beforeAll(async () => {
+    nats = await NatsServer.start();
+    const ticketKey = Buffer.alloc(32, 7).toString("base64");
+    const limits = { nodeSilence: 30_000 };
+    const start = (node: string) =>
+      startServer({ config: { node, nats: { url: [nats.url] }, limits, ticketKey } });
+    servers = await Promise.all(names.map(start));
+    asks = servers.map((server) => api(server));
+    for (const ask of asks)
+      await eventually(async () => (await ask("GET", "/nodes")).body.items.length === 3);
+  }, 120_000);
+  afterAll(async () => {
+    await Promise.all(servers.map((server) => server.kill()));
+    await nats?.stop();
+  });
+
+  const at = (node: number): RunningServer => servers[node] as RunningServer;
+  const ask = (node: number): Ask => asks[node] as Ask;
+
+  test("users, devices and nodes of all nodes are seen at each, in pages that hold each once", async () => {
+    const users = ["ann", "ben", "cat", "dan", "eve", "fay", "gus"];
+    for (const [n, user] of users.entries()) await signIn(at(n % 3), `dev:${user}`);
+    // One user at two nodes is one entry.
+    await signIn(at(1), "dev:ann", "tablet");
+    for (const one of asks) {
+      const seen: { user: string; devices: { device: string; node: string }[] }[] = [];
+      let cursor: string | undefined;
+      do {
+        const { body } = await one("GET", `/users?limit=2${cursor === undefined ? "" : `&cursor=${cursor}`}`);
+        expect(body.partial).toBeUndefined();
+        expect(body.items.length).toBeLessThanOrEqual(2);
+        seen.push(...body.items);
+        cursor = body.next;
+      } while (cursor !== undefined);
+      expect(seen.map(({ user }) => user)).toEqual(users);
+      const devices = new Map(seen[0]?.devices.map(({ device, node }) => [device, node]));
+      expect(devices).toEqual(
+        new Map([
+          ["phone", "n1"],
+          ["tablet", "n2"],
+        ]),
+      );
+      expect((await one("GET", "/users/ann")).body.devices).toHaveLength(2);
+      expect((await one("GET", "/devices/cat/phone")).body.node).toBe("n3");
+      expect((await one("GET", "/devices/cat/none")).status).toBe(404);
+      expect((await one("GET", "/devices?user=ann")).body.items).toHaveLength(2);
+      const { body } = await one("GET", "/statistics");
+      expect([body.nodes, body.devices, body.partial]).toEqual([3, 8, undefined]);
+    }
+    expect((await ask(0)("GET", "/users?cursor=nonsense")).status).toBe(400);
+  }, 60_000);
+
+  test("a call is shown, restarted and hung up from a node that holds no part of it", async () => {
+    const caller = await signIn(at(0), "dev:cara");
+    const callee = await signIn(at(1), "dev:carl");
+    const { session } = await caller.ok("call", { to: "carl" });
+    await callee.push("incoming");
+    const accepted = callee.ok("accept", { session });
+    await caller.push("accepted");
+    await caller.ok("confirm", { session, device: "phone" });
+    await accepted;
+    const third = ask(2);
+    expect((await third("GET", `/sessions/${session}`)).body).toMatchObject({ node: "n1", state: "active" });
+    const listed = await third("GET", "/sessions?user=carl");
+    expect(listed.body.items.map((one: { session: string }) => one.session)).toEqual([session]);
+    expect((await third("POST", `/sessions/${session}/restart`)).status).toBe(202);
+    expect((await callee.push("restart")).generation).toBe(2);
+    // Several hang up at once: one does, and the others are told that it is over.
+    const ends = await Promise.all(asks.map((one) => one("POST", `/sessions/${session}/end`)));
+    expect(ends.map(({ status }) => status).sort()).toEqual([204, 404, 404]);
+    for (const one of [caller, callee]) expect((await one.push("ended")).reason).toBe("shutdown");
+    expect((await third("GET", "/sessions/none")).status).toBe(404);
+  }, 60_000);
+
+  test("a room and its members are reached from every node", async () => {
+    const [doctor, patient] = [await signIn(at(0), "dev:doctor"), await signIn(at(1), "dev:patient")];
+    await doctor.ok("join", { room: "room:visit" });
+    await patient.ok("join", { room: "room:visit" });
+    for (const one of asks) expect((await one("GET", "/rooms")).body.items).toHaveLength(1);
+    const { body } = await ask(2)("GET", "/rooms/visit");
+    const { member } = body.members.find(({ user }: { user: string }) => user === "patient");
+    expect((await ask(2)("POST", "/messages", { to: "room:visit", body: 7 })).body).toEqual({ delivered: 2 });
+    expect((await ask(1)("POST", "/messages", { to: "room:none", body: 7 })).status).toBe(404);
+    expect((await ask(2)("POST", `/rooms/visit/members/${member}/remove`)).status).toBe(204);
+    expect(await patient.push("room_ended")).toMatchObject({ reason: "refused" });
+    expect((await ask(1)("POST", "/rooms/visit/close")).status).toBe(204);
+    expect(await doctor.push("room_ended")).toMatchObject({ reason: "closed" });
+  }, 60_000);
+
+  test("who is kicked is gone at all nodes, and all links are counted", async () => {
+    const links = [await signIn(at(0), "dev:kim", "one"), await signIn(at(1), "dev:kim", "two")];
+    expect((await ask(2)("POST", "/users/kim/kick")).body).toEqual({ links: 2 });
+    for (const link of links) expect(await link.closed()).toBe(4305);
+  }, 60_000);
+
+  test("a node that stands still for a second is named, and what it may hold is not said to be missing", async () => {
+    const ida = await signIn(at(1), "dev:ida");
+    const joe = await signIn(at(2), "dev:joe");
+    const { session } = await ida.ok("call", { to: "joe" });
+    await joe.push("incoming");
+    process.kill(at(1).pid, "SIGSTOP");
+    try {
+      const { body } = await ask(0)("GET", "/users?limit=1000");
+      expect(body.partial).toEqual(["n2"]);
+      const users = body.items.map(({ user }: { user: string }) => user);
+      expect(users).toContain("joe");
+      expect(users).not.toContain("ida");
+      for (const method of ["GET /sessions/", "POST /sessions/"]) {
+        const [verb = "", path] = method.split(" ");
+        const refused = await ask(0)(verb, `${path}${session}${verb === "POST" ? "/end" : ""}`);
+        expect(refused.body).toMatchObject({ status: 503, code: "temporary", partial: ["n2"] });
+      }
+      expect((await ask(0)("GET", "/statistics")).body).toMatchObject({ nodes: 2, partial: ["n2"] });
+    } finally {
+      process.kill(at(1).pid, "SIGCONT");
+    }
+    await eventually(async () => (await ask(0)("GET", "/users/ida")).body.online === true);
+  }, 60_000);
+
+  test("a node is drained from another one", async () => {
+    expect((await ask(0)("POST", "/nodes/n9/drain")).status).toBe(404);
+    expect((await ask(0)("POST", "/nodes/n3/drain")).status).toBe(202);
+    await eventually(async () => (await ask(0)("GET", "/nodes")).body.items.length === 2);
+  }, 60_000);
+});
