@@ -1,3 +1,4 @@
+import { parseAddress } from "../protocol/address.ts";
 import { wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Request, RequestOf, SessionRequest } from "../protocol/requests.ts";
@@ -14,6 +15,8 @@ import { Links } from "./link/links.ts";
 import { SignIn } from "./link/sign-in.ts";
 import { Messages } from "./messages.ts";
 import { failed } from "./outcome.ts";
+import type { Permission } from "./policy.ts";
+import { lacksGrant, PolicyGate } from "./policy-gate.ts";
 import type { KnownDevice, Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room/room-policy.ts";
@@ -98,6 +101,8 @@ export class Core implements ConnectionHost {
   readonly #elsewhere: Elsewhere;
   readonly rooms: RoomService;
   readonly #messages: Messages;
+  /** Undefined: there is no policy, and nothing is asked. */
+  readonly #gate: PolicyGate | undefined;
   /** Connections that have not said hello yet, and when they must have. In order of that. */
   readonly #silent = new Map<NativeConnection, number>();
   #swept: number;
@@ -127,6 +132,10 @@ export class Core implements ConnectionHost {
       load: sessions.load.bind(sessions),
       stale: (identity, device, at) => this.links.stale(identity, device, at),
       draining: () => this.draining,
+      ask: (question, at, done) => {
+        if (this.#gate === undefined || !this.#gate.asks(question.request)) done({ allow: true }, at);
+        else this.#gate.ask(question, at, done);
+      },
     });
     const lifecycle = new DeviceLifecycle({ sessions, presence, rooms, streams, elsewhere });
     this.ports = ports;
@@ -143,6 +152,15 @@ export class Core implements ConnectionHost {
     this.#elsewhere = elsewhere;
     this.rooms = rooms;
     this.#messages = new Messages({ limits, directory, rooms, elsewhere, deadlines });
+    const { policy } = ports;
+    this.#gate =
+      policy &&
+      new PolicyGate({
+        ...{ policy, limits, ports, deadlines, directory, elsewhere },
+        settled: (device, request, at) => this.#isSettled(device, request, at),
+        perform: this.#perform.bind(this),
+        settle: this.settle.bind(this),
+      });
     this.#swept = now;
     this.#sweptSlowly = now;
   }
@@ -265,21 +283,26 @@ export class Core implements ConnectionHost {
 
   perform(device: Device, request: Request, now: number): Outcome | undefined {
     const { observer } = this.ports;
-    if (observer === undefined) return this.#perform(device, request, now);
+    if (observer === undefined) return this.#decide(device, request, now);
     observer.request(device, request, now);
-    const outcome = this.#perform(device, request, now);
+    const outcome = this.#decide(device, request, now);
     observer.outcome(device, request, outcome, now);
     return outcome;
   }
 
-  #perform(device: Device, request: Request, now: number): Outcome | undefined {
+  #decide(device: Device, request: Request, now: number): Outcome | undefined {
     if (request.type === "signal") return this.sessions.perform(device, request, now);
+    if (this.#gate !== undefined) return this.#gate.perform(device, request, now);
+    return this.#perform(device, request, now);
+  }
+
+  #perform(device: Device, request: Request, now: number, permission?: Permission): Outcome | undefined {
     this.ports.emit({ type: "request", request: request.type });
     switch (request.type) {
       case "call":
         return this.draining
           ? { error: wireError("temporary") }
-          : this.sessions.setup.call(device, request, now);
+          : this.sessions.setup.call(device, request, now, permission);
       case "watch":
         return this.#watch(device, request, now);
       case "unwatch":
@@ -297,6 +320,11 @@ export class Core implements ConnectionHost {
       case "send":
         return this.#messages.send(device, request, now);
       case "join":
+        return this.rooms.perform(
+          device,
+          permission?.data === undefined ? request : { ...request, data: permission.data },
+          now,
+        );
       case "leave":
       case "admit":
       case "refuse":
@@ -308,6 +336,16 @@ export class Core implements ConnectionHost {
       default:
         return this.sessions.perform(device, request satisfies SessionRequest, now);
     }
+  }
+
+  /** True where there is nothing to decide: no grant covers the request, or its key names a call that was decided before. */
+  #isSettled(device: Device, request: Request, now: number): boolean {
+    if (request.type === "call" && request.key !== undefined) {
+      if (this.sessions.table.keys.get(device.user, request.key, now) !== undefined) return true;
+    }
+    if (request.type !== "publish" && request.type !== "view") return lacksGrant(device, request);
+    const address = parseAddress(request.to);
+    return address?.kind !== "stream" || !this.streams.permits(device, request.type, address.name);
   }
 
   /** All or none, of users and streams together. */

@@ -3,6 +3,7 @@ import type { WireCode } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { RequestType } from "../protocol/requests.ts";
 import type { Stats } from "../protocol/values.ts";
+import type { AskedRequest } from "./policy.ts";
 
 /** What happened, for records, metrics and logs. No event holds a token, a secret or an SDP. */
 export type CoreEvent =
@@ -23,6 +24,28 @@ export type CoreEvent =
   | { readonly type: "transport_refused"; readonly code: number; readonly reason: string }
   | { readonly type: "request"; readonly request: RequestType }
   | { readonly type: "request_failed"; readonly request: string; readonly code: WireCode }
+  /**
+   * The policy was asked about a request. `failed`: it had no answer; `late`: none in time. `after`: ms. `session`: of a call that
+   * was placed.
+   */
+  | {
+      readonly type: "decided";
+      readonly request: AskedRequest;
+      readonly user: string;
+      readonly device?: string;
+      readonly to?: string;
+      readonly outcome: "allowed" | "refused" | "failed" | "late";
+      readonly after: number;
+      readonly session?: string;
+    }
+  /** A call found no device of its target online, and the policy was asked to wake one. `waits`: one may come. */
+  | {
+      readonly type: "wake";
+      readonly session: string;
+      readonly user: string;
+      readonly waits: boolean;
+      readonly after: number;
+    }
   | { readonly type: "limit"; readonly limit: keyof Limits }
   | {
       readonly type: "session_started";

@@ -4,6 +4,7 @@ import type { Result } from "../shared/result.ts";
 import type { CoreEvent } from "./events.ts";
 import type { Grants } from "./grants.ts";
 import type { FrameObserver } from "./observer.ts";
+import type { Policy } from "./policy.ts";
 
 /** Who a token speaks for. */
 export interface Identity {
@@ -71,4 +72,6 @@ export interface Ports {
   emit(event: CoreEvent): void;
   /** Hears every frame, where somebody listens. It may be set and removed at any time. */
   observer?: FrameObserver | undefined;
+  /** What the application decides. Undefined: grants alone decide. */
+  readonly policy?: Policy | undefined;
 }

@@ -21,6 +21,8 @@ const levels = {
   limit: "debug",
   request: "trace",
   request_failed: "trace",
+  decided: "debug",
+  wake: "debug",
   fault: "error",
 } as const satisfies Record<CoreEvent["type"], string>;
 

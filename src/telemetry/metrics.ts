@@ -47,6 +47,16 @@ export class Metrics implements MetricsRegistry {
     "Sessions that began: rang, or were active at once.",
   );
   readonly #ended = this.#counter("sessions_ended_total", "Sessions that ended.", ["kind", "reason"]);
+  readonly #decisions = this.#counter("decisions_total", "Requests that a hook was asked about.", [
+    "request",
+    "outcome",
+  ]);
+  readonly #wakes = this.#counter(
+    "wakes_total",
+    "Calls that found nobody online, and asked a hook to wake.",
+    ["waits"],
+  );
+  readonly #decided = this.#histogram("decision_seconds", "From a request to its decision.", secondsOfSetup);
   readonly #faults = this.#counter("faults_total", "Faults of the server; the log has each.");
   readonly #accepted = this.#histogram("accept_seconds", "From call to accept.", secondsOfSetup);
   readonly #connected = this.#histogram("connect_seconds", "From accept to connected media.", secondsOfSetup);
@@ -117,6 +127,13 @@ export class Metrics implements MetricsRegistry {
         break;
       case "request_failed":
         this.#errors.inc({ code: event.code });
+        break;
+      case "decided":
+        this.#decisions.inc({ request: event.request, outcome: event.outcome });
+        this.#decided.observe(event.after / 1_000);
+        break;
+      case "wake":
+        this.#wakes.inc({ waits: String(event.waits) });
         break;
       case "limit":
         this.#limits.inc({ limit: event.limit });

@@ -131,8 +131,14 @@ export class IncomingCall extends Call {
     this.phone.ask("call", fields, now, (outcome, later) => {
       if ("error" in outcome) this.#refuseWith(refusalOfError(outcome.error), later);
       else {
-        this.session = (outcome.ok as ReplyOf<"call">).session;
-        this.phone.calls.set(this.session, this);
+        const { session } = outcome.ok as ReplyOf<"call">;
+        // The phone gave up while the call was being decided.
+        if (this.ended) {
+          this.phone.ask("cancel", { session }, later);
+          return;
+        }
+        this.session = session;
+        this.phone.calls.set(session, this);
       }
     });
   }

@@ -6,10 +6,12 @@ import type { Directory } from "../directory.ts";
 import type { Elsewhere, KeyedCallElsewhere } from "../elsewhere.ts";
 import { failed } from "../outcome.ts";
 import { may } from "../permissions.ts";
+import type { Permission } from "../policy.ts";
 import type { KeySnapshot } from "./call-keys.ts";
 import { CallGate } from "./call-limits.ts";
 import type { Glare } from "./glare.ts";
 import type { CallRequest } from "./ring.ts";
+import { planLength, planUsers } from "./ring-plan.ts";
 import { Session } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -32,10 +34,16 @@ export class CallSetup {
     this.#options = options;
     this.#sessions = options.sessions;
     this.#gate = new CallGate(options.sessions.limits);
+    this.#sessions.turned = (session, now) => this.#ring(session, now);
   }
 
-  /** A device calls a user or a device. Undefined: the outcome comes later, as a reply. */
-  call(device: Device, request: RequestOf<"call">, now: number): Outcome | undefined {
+  /** A device calls a user or a device. Undefined: the outcome comes later, as a reply. `permission`: what a policy decided of it. */
+  call(
+    device: Device,
+    request: RequestOf<"call">,
+    now: number,
+    permission?: Permission,
+  ): Outcome | undefined {
     const address = parseAddress(request.to);
     if (address === undefined || (address.kind !== "user" && address.kind !== "device"))
       return failed("bad_request", "to: a call rings a user or a device");
@@ -48,18 +56,21 @@ export class CallSetup {
     const refusal = this.#gate.malformed(request);
     if (refusal !== undefined) return refusal;
     const { key } = request;
-    if (key === undefined) return this.#place(device, request, address, now);
+    const target = permission?.to === undefined ? address : parseAddress(permission.to);
+    if (target?.kind !== "user" && target?.kind !== "device") return failed("internal");
+    const place = (later: number) => this.#place(device, request, target, later, permission);
+    if (key === undefined) return place(now);
     const known = this.#again(device, key, now);
     if (known !== undefined) return known;
     const asked = this.#options.elsewhere.findKey(device, key, (found, later) => {
       const outcome =
         found === undefined
           ? // It may have been asked a second time meanwhile.
-            (this.#again(device, key, later) ?? this.#place(device, request, address, later))
+            (this.#again(device, key, later) ?? place(later))
           : this.#takenElsewhere(device, found.call, found.node, later);
       device.link.reply(request.id, outcome, later);
     });
-    return asked ? undefined : this.#place(device, request, address, now);
+    return asked ? undefined : place(now);
   }
 
   /** Rings. */
@@ -68,49 +79,130 @@ export class CallSetup {
     request: RequestOf<"call">,
     address: Extract<Address, { kind: "user" | "device" }>,
     now: number,
+    permission: Permission | undefined,
   ): Outcome {
     const only = address.kind === "device" ? address.device : undefined;
-    const rings = this.#sessions.ringing(address.user);
+    const plan = permission?.plan;
+    const called = plan === undefined ? [address.user] : planUsers(plan);
+    const rings = this.#ringing(called);
     const full = this.#gate.full(device, rings, this.#sessions, now);
     if (full !== undefined) return full;
-    const crowded = this.#gate.crowded(rings);
+    // Whom a plan rings is looked at when their turn comes.
+    const crowded = plan === undefined ? this.#gate.crowded(rings) : undefined;
     // How many others call her now is for those to know who may watch her. To others the call rings, and nobody answers.
     if (crowded !== undefined && this.#sessions.maySee(device, address.user)) return crowded;
-    if (this.#unreachable(device, address.user)) return failed("temporary");
+    if (plan === undefined && this.#unreachable(device, address.user)) return failed("temporary");
     const callRequest: CallRequest = {
       to: request.to,
       user: address.user,
       device: only,
       media: request.media,
       description: request.description,
-      data: request.data,
+      data: permission?.data ?? request.data,
       ...(request.offer === false || device.capabilities.sdpRole === "answer-only" ? { offers: false } : {}),
       ...(crowded === undefined ? {} : { muted: true }),
+      ...(plan === undefined ? {} : { plan }),
     };
     const session = new Session(this.#sessions, this.#sessions.newId(), device, callRequest, now);
     session.key = request.key;
     this.#sessions.add(session, now);
     this.#sessions.started(session);
     const { ringTimeout, ringTimeoutMax } = this.#sessions.limits;
-    session.ring.start(Math.min(request.timeout ?? ringTimeout, ringTimeoutMax), now);
+    const usual = plan === undefined ? ringTimeout : planLength(plan);
+    const timeout =
+      plan === undefined ? (request.timeout ?? usual) : Math.min(request.timeout ?? usual, usual);
+    session.ring.start(Math.min(timeout, ringTimeoutMax), now);
     // The caller hears its reply before anything that the ring brings about.
-    this.#sessions.deadlines.add(now, (later) => this.#ring(session, later));
+    this.#sessions.deadlines.add(now, (later) => this.#begin(session, later));
     return { ok: { session: session.id, ticket: this.#sessions.ticket(session, session.caller, now) } };
   }
 
+  /** A plan begins once the devices are known that it may ring: the least busy are chosen of them. */
+  #begin(session: Session, now: number): void {
+    const { plan } = session.callRequest;
+    if (plan === undefined) this.#ring(session, now);
+    else
+      this.#know(planUsers(plan), now, (later) => {
+        if (session.state === "ringing") session.ring.nextTurn(later);
+      });
+  }
+
   #ring(session: Session, now: number): void {
-    const { elsewhere, directory } = this.#options;
+    const { directory } = this.#options;
     if (session.state !== "ringing") return;
-    const { user } = session.callRequest;
-    for (const device of directory.devices(user)) session.ringDevice(device, now);
+    const { users } = session.ring;
+    for (const user of users) {
+      if (session.callRequest.plan !== undefined && this.#isCrowded(session, user)) continue;
+      for (const device of directory.devices(user)) session.ringDevice(device, now);
+    }
     // A caller that may not know which devices there are must not learn it by being asked.
-    if (this.asksOffers && !may(session.caller.device ?? noDevice, "watch", user))
-      session.ring.wantOffer(now);
+    const caller = session.caller.device ?? noDevice;
+    if (this.asksOffers && users.some((user) => !may(caller, "watch", user))) session.ring.wantOffer(now);
     this.#options.glare.look(session, now);
     // Those that are not known yet arrive, and are rung then. Only when all are known may the ring be given up.
-    elsewhere.know(user, (_complete, later) => {
-      if (session.state === "ringing") session.ring.settle(later);
+    this.#know(users, now, (later) => {
+      if (session.state === "ringing" && session.ring.users === users) this.#rung(session, users, later);
     });
+  }
+
+  /** All devices that are there ring. Where none of them is online, somebody may wake one. */
+  #rung(session: Session, users: readonly string[], now: number): void {
+    const { ports } = this.#sessions;
+    const { ring } = session;
+    const wake = ports.policy?.wake;
+    if (wake === undefined || ring.isHeard || ring.callRequest.muted === true) {
+      ring.settle(now);
+      return;
+    }
+    let answers = users.length;
+    let waits = false;
+    const settle = (later: number): void => {
+      answers -= 1;
+      if (answers > 0 || session.state !== "ringing" || ring.users !== users) return;
+      if (!waits) ring.settle(later);
+    };
+    for (const user of users) {
+      let over = false;
+      const done = (one: boolean, later: number): void => {
+        if (over) return;
+        over = true;
+        waits ||= one;
+        end.cancel();
+        ports.emit({ type: "wake", session: session.id, user, waits: one, after: later - now });
+        settle(later);
+      };
+      const end = this.#sessions.deadlines.add(now + (ports.policy?.within ?? 0), (later) =>
+        done(false, later),
+      );
+      const expires = Math.max(0, (ring.endsAt ?? now) - now);
+      const { device } = ring.targets.find((target) => target.user === user) ?? {};
+      const from = session.caller.identity;
+      wake.call(ports.policy, { session: session.id, user, device, from, expires }, done);
+    }
+  }
+
+  /** Calls back once all devices of these users are in the directory that can be. */
+  #know(users: readonly string[], now: number, ready: (now: number) => void): void {
+    let left = users.length;
+    if (left === 0) ready(now);
+    for (const user of users)
+      this.#options.elsewhere.know(user, (_complete, later) => {
+        left -= 1;
+        if (left === 0) ready(later);
+      });
+  }
+
+  /** The calls that ring any of these users. */
+  #ringing(users: readonly string[]): ReadonlySet<Session> {
+    const [only] = users;
+    if (users.length === 1 && only !== undefined) return this.#sessions.ringing(only);
+    return new Set(users.flatMap((user) => [...this.#sessions.ringing(user)]));
+  }
+
+  /** True when so many other calls ring the user that a plan must go on without. */
+  #isCrowded(session: Session, user: string): boolean {
+    const others = [...this.#sessions.ringing(user)].filter((one) => one !== session);
+    return this.#gate.crowded(new Set(others)) !== undefined;
   }
 
   /** True when the user can have devices only at nodes that can't be reached, and the caller may know that. */

@@ -30,10 +30,11 @@ export class Glare {
       for (const device of [from, back]) device.link.deliver(crossed, now);
       return;
     }
-    for (const rung of this.#directory.devices(session.callRequest.user)) {
-      const remote = this.#elsewhere.rungBy(from, rung);
-      if (remote !== undefined && session.legOf(rung) !== undefined) this.#crossed(session, remote, now);
-    }
+    for (const user of session.ring.users)
+      for (const rung of this.#directory.devices(user)) {
+        const remote = this.#elsewhere.rungBy(from, rung);
+        if (remote !== undefined && session.legOf(rung) !== undefined) this.#crossed(session, remote, now);
+      }
   }
 
   /** A call of another node rings a device here: if that device is ringing the caller's itself, the two cross. */

@@ -5,6 +5,7 @@ import type { MediaNotes, MediaWanted } from "../../protocol/values.ts";
 import { type Deadline, dueIn } from "../../shared/deadlines.ts";
 import type { Device } from "../device.ts";
 import type { Leg } from "./leg.ts";
+import { RingPlan, type RingStep, type RingTarget } from "./ring-plan.ts";
 import type { RingSnapshot } from "./session-snapshot.ts";
 
 /** What a caller asked for. */
@@ -20,6 +21,8 @@ export interface CallRequest {
   readonly offers?: boolean;
   /** Rings nobody: the callee has as many rings as it may, and the caller may not know that. */
   readonly muted?: boolean;
+  /** Whom it rings, one after the other; `user` is then whom the caller has called. */
+  readonly plan?: readonly RingStep[];
 }
 
 /** What a ring needs of its session. */
@@ -37,6 +40,10 @@ export interface RingHost {
   /** The caller as the callees see it, and whether it may know if anybody is there. */
   caller(): Leg;
   callerMayKnow(): boolean;
+  /** How many sessions the target's devices have; infinite where none is online. */
+  busy(target: RingTarget): number;
+  /** Others ring from now on than these. */
+  turned(former: readonly string[], now: number): void;
   /** The ring is over without an answer. */
   over(reason: WireReason, now: number): void;
 }
@@ -65,11 +72,78 @@ export class Ring {
   #automaticRefusal: WireReason | undefined;
   #end: Deadline | undefined;
   #unreachable: Deadline | undefined;
+  /** Undefined: the call rings one target, for all of its time. */
+  readonly #plan: RingPlan | undefined;
+  #turnEnd: Deadline | undefined;
+  #targets: readonly RingTarget[];
+  #users: readonly string[];
 
   constructor(callRequest: CallRequest, host: RingHost) {
+    const { plan, user, device, description } = callRequest;
     this.callRequest = callRequest;
-    this.#offer = callRequest.description;
+    this.#offer = description;
     this.#host = host;
+    this.#plan = plan && new RingPlan(plan);
+    this.#targets = plan === undefined ? [{ user, device }] : [];
+    this.#users = plan === undefined ? [user] : [];
+  }
+
+  /** Whom the call rings now. */
+  get targets(): readonly RingTarget[] {
+    return this.#targets;
+  }
+
+  /** The same, by users, each once. Another list with every turn of a plan. */
+  get users(): readonly string[] {
+    return this.#users;
+  }
+
+  /** True when a device rings that hears of it now, and not only when it comes back. */
+  get isHeard(): boolean {
+    for (const { device } of this.#legs.values())
+      if (device?.online === true && device.link.state === "live") return true;
+    return false;
+  }
+
+  /** Goes on to the next turn of the plan. False: there is none. */
+  nextTurn(now: number): boolean {
+    const ms = this.#plan?.next((target) => this.#host.busy(target));
+    if (this.#plan === undefined || ms === undefined) return false;
+    const former = this.#users;
+    this.#turnEnd?.cancel();
+    this.#unreachable?.cancel();
+    this.#unreachable = undefined;
+    // The outcome of the last turn is that of the call.
+    this.#refusal = undefined;
+    this.#automaticRefusal = undefined;
+    this.#endLegs(() => true, "no_answer", {}, now);
+    this.#take(this.#plan.turn.targets);
+    this.#turnEnd = this.#host.after(ms, now, (later) => this.#turnOver(later));
+    this.#host.turned(former, now);
+    return true;
+  }
+
+  /** Ends the rings of one user, who has declined on one of the devices. */
+  stopUser(user: string, device: string, now: number): void {
+    this.#endLegs((leg) => leg.user === user, "declined_elsewhere", { device }, now);
+  }
+
+  #take(targets: readonly RingTarget[]): void {
+    this.#targets = targets;
+    this.#users = [...new Set(targets.map(({ user }) => user))];
+  }
+
+  #turnOver(now: number): void {
+    if (!this.nextTurn(now)) this.#host.over(this.#refusal ?? "no_answer", now);
+  }
+
+  #endLegs(which: (leg: Leg) => boolean, reason: WireReason, extra: object, now: number): void {
+    for (const [device, leg] of [...this.#legs]) {
+      if (!which(leg)) continue;
+      this.#legs.delete(device);
+      leg.deliver({ type: "ended", session: this.#host.session, reason, ...extra }, now);
+      this.#host.release(leg);
+    }
   }
 
   /** Starts the clock: after this many milliseconds nobody has answered. */
@@ -91,13 +165,17 @@ export class Ring {
    * session, and hears nothing of this one.
    */
   device(device: Device, now: number, rings = false): void {
-    const { user, device: only, muted } = this.callRequest;
-    if (muted === true) return;
+    if (this.callRequest.muted === true) return;
     if (this.#legs.has(device) || this.#refusing.has(device.link.id)) return;
     const caller = this.#host.caller();
     // Detached it may come back as the caller.
     if (device.user === caller.user && device.id === caller.deviceId) return;
-    if (device.user !== user || (only !== undefined && only !== device.id)) return;
+    if (
+      !this.#targets.some(
+        ({ user, device: only }) => user === device.user && (only ?? device.id) === device.id,
+      )
+    )
+      return;
     if (this.#host.full(device)) {
       this.refused(device, "busy", true);
       return;
@@ -175,10 +253,16 @@ export class Ring {
   settle(now: number): void {
     if (this.#legs.size > 0 || this.#unreachable !== undefined) return;
     const mayKnow = this.#host.callerMayKnow();
-    const refusal = mayKnow ? plainer(this.#refusal, this.#automaticRefusal) : this.#refusal;
+    const anyRefusal = plainer(this.#refusal, this.#automaticRefusal);
+    const refusal = mayKnow ? anyRefusal : this.#refusal;
+    if (this.#plan !== undefined) {
+      // Nobody of this turn is left. Where nobody was there, somebody may yet come.
+      if (anyRefusal === undefined) this.#expectNobody(this.#host.unreachableAfter, now);
+      else if (this.nextTurn(now)) return;
+    }
     if (refusal !== undefined) this.#host.over(refusal, now);
     // To a caller who may not see presence the call rings on, and ends no_answer.
-    else if (mayKnow) this.#expectNobody(this.#host.unreachableAfter, now);
+    else if (mayKnow && this.#plan === undefined) this.#expectNobody(this.#host.unreachableAfter, now);
   }
 
   /** Stops ringing; every device that still rings is told why, and what else there is to say. */
@@ -186,19 +270,17 @@ export class Ring {
     this.pause();
     this.#offer = undefined;
     this.#refusing.clear();
-    for (const leg of this.#legs.values()) {
-      leg.deliver({ type: "ended", session: this.#host.session, reason, ...extra }, now);
-      this.#host.release(leg);
-    }
-    this.#legs.clear();
+    this.#endLegs(() => true, reason, extra, now);
   }
 
   /** Somebody is answering: the clock of the ring stands still. */
   pause(): void {
     this.#end?.cancel();
     this.#unreachable?.cancel();
+    this.#turnEnd?.cancel();
     this.#end = undefined;
     this.#unreachable = undefined;
+    this.#turnEnd = undefined;
   }
 
   get legs(): IterableIterator<Leg> {
@@ -215,18 +297,24 @@ export class Ring {
       offer: this.#offer !== undefined,
       endIn: dueIn(this.#end, now),
       unreachableIn: dueIn(this.#unreachable, now),
+      ...(this.#plan && { turn: this.#plan.turn, turnIn: dueIn(this.#turnEnd, now) }),
     };
   }
 
   /** Goes on with a ring of another node; `legs` are those whose devices are here. */
   restore(snapshot: RingSnapshot, legs: readonly Leg[], now: number): void {
-    const { rung, refusing, refusal, automaticRefusal, offer, endIn, unreachableIn } = snapshot;
+    const { rung, refusing, refusal, automaticRefusal, offer, endIn, unreachableIn, turn, turnIn } = snapshot;
     for (const leg of legs) if (leg.device !== undefined) this.#legs.set(leg.device, leg);
     this.rung.push(...rung);
     for (const link of refusing) this.#refusing.add(link);
     this.#refusal = refusal;
     this.#automaticRefusal = automaticRefusal;
     if (!offer) this.#offer = undefined;
+    if (this.#plan !== undefined && turn !== undefined) {
+      this.#plan.turn = turn;
+      this.#take(turn.targets);
+    }
+    if (turnIn !== undefined) this.#turnEnd = this.#host.after(turnIn, now, (later) => this.#turnOver(later));
     if (endIn !== undefined) this.start(endIn, now);
     if (unreachableIn !== undefined) this.#expectNobody(unreachableIn, now);
   }
@@ -238,7 +326,11 @@ export class Ring {
   }
 
   #expectNobody(ms: number, now: number): void {
-    this.#unreachable = this.#host.after(ms, now, (later) => this.#host.over("unreachable", later));
+    this.#unreachable = this.#host.after(ms, now, (later) => {
+      this.#unreachable = undefined;
+      if (this.nextTurn(later)) return;
+      if (this.#plan === undefined || this.#host.callerMayKnow()) this.#host.over("unreachable", later);
+    });
   }
 
   #incoming(leg: Leg, now: number): PushBody {

@@ -4,6 +4,7 @@ import type { Device } from "../device.ts";
 import type { SessionRecord } from "../events.ts";
 import type { Ports } from "../ports.ts";
 import type { Leg } from "./leg.ts";
+import type { RingTarget } from "./ring-plan.ts";
 import type { Session } from "./session.ts";
 
 /** What a session needs of who keeps it. */
@@ -19,6 +20,10 @@ export interface SessionHost {
   bound(device: Device, session: Session, leg: number): void;
   /** `goesOn`: at another node, which tells the device's own. */
   unbound(device: Device, session: Session, goesOn?: boolean): void;
+  /** How many sessions the target's devices have; infinite where none is online. */
+  busy(target: RingTarget): number;
+  /** The ring goes on with others than these users. */
+  turnedTo(session: Session, former: readonly string[], now: number): void;
   activated(session: Session, now: number): void;
   ended(session: Session, record: SessionRecord): void;
 }

@@ -3,6 +3,7 @@ import type { Candidate, PeerInfo, Stats } from "../../protocol/values.ts";
 import type { Device } from "../device.ts";
 import { Leg, type PendingReply, type Side } from "./leg.ts";
 import type { CallRequest } from "./ring.ts";
+import type { RingTurn } from "./ring-plan.ts";
 
 /**
  * A whole session as plain JSON: another node goes on with it exactly. Times are relative, for the clocks of two
@@ -73,6 +74,9 @@ export interface RingSnapshot {
   readonly offer: boolean;
   readonly endIn?: number | undefined;
   readonly unreachableIn?: number | undefined;
+  /** Where its plan stands, and when this turn ends. */
+  readonly turn?: RingTurn | undefined;
+  readonly turnIn?: number | undefined;
 }
 
 export interface PairsSnapshot {

@@ -2,6 +2,7 @@ import type { Limits } from "../../protocol/limits.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import { keepNewest } from "../../shared/keep-newest.ts";
 import type { Device } from "../device.ts";
+import type { Directory } from "../directory.ts";
 import type { Elsewhere } from "../elsewhere.ts";
 import type { SessionRecord } from "../events.ts";
 import { may } from "../permissions.ts";
@@ -9,6 +10,8 @@ import type { Ports } from "../ports.ts";
 import { MeshIndex } from "../room/mesh-index.ts";
 import { CallKeys } from "./call-keys.ts";
 import type { Leg } from "./leg.ts";
+import type { CallRequest } from "./ring.ts";
+import { planUsers, type RingTarget } from "./ring-plan.ts";
 import type { Session } from "./session.ts";
 import type { SessionHost } from "./session-host.ts";
 import { retireSession, ticketState } from "./session-restore.ts";
@@ -20,6 +23,7 @@ export interface SessionTableOptions {
   readonly ports: Ports;
   readonly deadlines: Deadlines;
   readonly elsewhere: Elsewhere;
+  readonly directory: Pick<Directory, "devices">;
 }
 
 /** Ended sessions whose hang-up is still answered with ok. */
@@ -35,6 +39,7 @@ export class SessionTable implements SessionHost {
   readonly keys: CallKeys;
   readonly #node: string;
   readonly #elsewhere: Elsewhere;
+  readonly #directory: Pick<Directory, "devices">;
   readonly #sessions = new Map<string, Session>();
   readonly #byDevice = new Map<Device, Set<Session>>();
   /** Callee → calls that ring there. */
@@ -43,16 +48,19 @@ export class SessionTable implements SessionHost {
   /** Session → the users that had part in it, for hang-ups that cross its end. */
   readonly #recentlyEnded = new Map<string, readonly string[]>();
   active = 0;
+  /** Rings whom the call rings from now on. */
+  turned: (session: Session, now: number) => void = () => {};
   /** Sessions that count against `limits.sessions`: all but those of devices that only the media server bounds. */
   bounded = 0;
 
-  constructor({ node, limits, ports, deadlines, elsewhere }: SessionTableOptions) {
+  constructor({ node, limits, ports, deadlines, elsewhere, directory }: SessionTableOptions) {
     this.limits = limits;
     this.ports = ports;
     this.deadlines = deadlines;
     this.keys = new CallKeys(limits);
     this.#node = node;
     this.#elsewhere = elsewhere;
+    this.#directory = directory;
   }
 
   get size(): number {
@@ -113,10 +121,10 @@ export class SessionTable implements SessionHost {
     const { id, key, kind, room, members, caller, callRequest } = session;
     this.#sessions.set(id, session);
     if (session.stream?.unlisted !== true) this.bounded += 1;
-    if (kind === "call") this.#elsewhere.follow(callRequest.user);
+    if (kind === "call") for (const user of usersOf(callRequest)) this.#elsewhere.follow(user);
     if (key !== undefined) this.keys.set(caller.user, key, id, caller.deviceId, now);
     if (kind !== "call" || session.state === "active") this.active += 1;
-    else this.#rings(session);
+    else this.#rings(session, session.ring.users);
     if (room !== undefined && members !== undefined) this.#mesh.add(session, room, members);
   }
 
@@ -157,7 +165,8 @@ export class SessionTable implements SessionHost {
   }
 
   ticket(session: Session, leg: Leg, now: number): string {
-    const peer = leg === session.caller ? session.callRequest.user : session.caller.user;
+    const callee = session.answered?.user ?? session.ring.users[0] ?? session.callRequest.user;
+    const peer = leg === session.caller ? callee : session.caller.user;
     return sealTicket(this.ports, {
       session: session.id,
       leg: leg.id,
@@ -182,6 +191,19 @@ export class SessionTable implements SessionHost {
     const sessions = this.#byDevice.get(device);
     if (sessions?.delete(session) && sessions.size === 0) this.#byDevice.delete(device);
     device.link.unbound?.(session.id, goesOn);
+  }
+
+  busy({ user, device: only }: RingTarget): number {
+    const devices = this.#directory.devices(user).filter((one) => one.online && (only ?? one.id) === one.id);
+    return devices.length === 0
+      ? Number.POSITIVE_INFINITY
+      : devices.reduce((sum, device) => sum + this.load(device), 0);
+  }
+
+  turnedTo(session: Session, former: readonly string[], now: number): void {
+    this.#ringsNoMore(session, former);
+    this.#rings(session, session.ring.users);
+    this.turned(session, now);
   }
 
   activated(session: Session, now: number): void {
@@ -218,24 +240,38 @@ export class SessionTable implements SessionHost {
     if (session.stream?.unlisted !== true) this.bounded -= 1;
     this.#mesh.remove(session);
     this.#elsewhere.ended(session.id);
-    if (session.kind === "call") this.#elsewhere.release(session.callRequest.user);
+    if (session.kind === "call")
+      for (const user of usersOf(session.callRequest)) this.#elsewhere.release(user);
   }
 
-  #rings(session: Session): void {
-    const { user } = session.callRequest;
-    const rings = this.#ringing.get(user);
-    if (rings === undefined) this.#ringing.set(user, new Set([session]));
-    else rings.add(session);
+  #rings(session: Session, users: readonly string[]): void {
+    session.counted = "ringing";
+    for (const user of users) {
+      const rings = this.#ringing.get(user);
+      if (rings === undefined) this.#ringing.set(user, new Set([session]));
+      else rings.add(session);
+    }
   }
 
   /** True when it was ringing until now. */
   #stopRinging(session: Session): boolean {
-    const { user } = session.callRequest;
-    const rings = this.#ringing.get(user);
-    if (rings?.delete(session) !== true) return false;
-    if (rings.size === 0) this.#ringing.delete(user);
+    if (session.counted !== "ringing") return false;
+    session.counted = "active";
+    this.#ringsNoMore(session, session.ring.users);
     return true;
   }
+
+  #ringsNoMore(session: Session, users: readonly string[]): void {
+    for (const user of users) {
+      const rings = this.#ringing.get(user);
+      if (rings?.delete(session) === true && rings.size === 0) this.#ringing.delete(user);
+    }
+  }
+}
+
+/** Whom a call is for: one user, or all of its plan. */
+function usersOf({ user, plan }: CallRequest): readonly string[] {
+  return plan === undefined ? [user] : [...new Set([user, ...planUsers(plan)])];
 }
 
 /** What is said of a session when it begins, or begins here. */

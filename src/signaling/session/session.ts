@@ -56,6 +56,8 @@ export class Session {
   revived = false;
   /** The caller's offer was lost with an earlier owner: it is asked for it again once the call is answered. */
   offerLost = false;
+  /** Among which sessions its node counts it. */
+  counted: "ringing" | "active" = "active";
   /** Legs that the session has had. */
   legCount = 0;
   /** When an answer must be confirmed. */
@@ -92,6 +94,8 @@ export class Session {
       full: (device) => host.load(device) >= (device.capabilities.maxSessions ?? Number.POSITIVE_INFINITY),
       caller: () => this.caller,
       callerMayKnow: () => this.#callerMaySee(),
+      busy: (target) => host.busy(target),
+      turned: (former, at) => host.turnedTo(this, former, at),
       over: (reason, at) => this.end(reason, at),
     });
   }
@@ -267,6 +271,12 @@ export class Session {
     if (this.phase.name !== "ringing") return done;
     // Once somebody has answered, everywhere is here: the answer is not this device's to take back.
     if (request.everywhere === true && (!automatic || this.#callerMaySee())) {
+      if (this.callRequest.plan !== undefined) {
+        // Everywhere is where this user is rung; who else is, may still answer.
+        this.ring.stopUser(leg.user, leg.deviceId, now);
+        this.ring.settle(now);
+        return done;
+      }
       this.ring.stop("declined_elsewhere", { device: leg.deviceId }, now);
       this.end("declined", now, { by: leg });
     } else this.ring.settle(now);
@@ -462,7 +472,7 @@ export class Session {
 
   #callerMaySee(): boolean {
     const { device } = this.caller;
-    return device !== undefined && this.#host.maySee(device, this.callRequest.user);
+    return device !== undefined && this.ring.users.every((user) => this.#host.maySee(device, user));
   }
 
   // The end

@@ -6,6 +6,7 @@ import type { Deadlines } from "../../shared/deadlines.ts";
 import { Device, type LinkEnd, type Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
 import { may } from "../permissions.ts";
+import type { PolicyDecision, PolicyQuestion } from "../policy.ts";
 import type { Identity, Ports } from "../ports.ts";
 import type { CallRequest } from "../session/ring.ts";
 import { Session } from "../session/session.ts";
@@ -26,6 +27,12 @@ export interface StreamsOptions {
   /** True for an identity that a kick has made void, or that has expired. */
   readonly stale: (identity: Identity, device: string | undefined, now: number) => boolean;
   readonly draining: () => boolean;
+  /** Asks the policy, where there is one that decides such requests; otherwise `done` is called at once. */
+  readonly ask: (
+    question: PolicyQuestion,
+    now: number,
+    done: (decision: PolicyDecision, now: number) => void,
+  ) => void;
 }
 
 /** A publisher or viewer that speaks another protocol, such as WHIP or WHEP. */
@@ -296,6 +303,11 @@ export class StreamServer {
   /** True when who asks may do that: the same answer as a native device gets. */
   permits(who: Asking, role: StreamRole, stream: string): boolean {
     return this.#streams.permits(who, role, stream);
+  }
+
+  /** Asks the policy about a client of another protocol, before it is let in. Without a policy `done` is called at once. */
+  ask(question: PolicyQuestion, now: number, done: (decision: PolicyDecision, now: number) => void): void {
+    this.#options.ask(question, now, done);
   }
 
   /** A publisher or viewer of another protocol is there: it is seen by operators and kicked, and its session is active at once. */
