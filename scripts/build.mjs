@@ -32,7 +32,7 @@ const streamsApart = {
   name: "streams apart",
   setup: (build) =>
     build.onResolve({ filter: /\/streams\.ts$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "/client-streams.js", external: true } : undefined,
+      kind === "dynamic-import" ? { path: "./client-streams.js", external: true } : undefined,
     ),
 };
 
@@ -69,7 +69,7 @@ async function bundle() {
     await one({
       entrypoints: [`${page}/${name}.html`],
       naming: hashed,
-      publicPath: "/",
+      publicPath: "./",
       plugins: [streamsApart],
     });
   await one({ entrypoints: [`${page}/live/live.ts`], naming: "[name].[ext]", format: "iife" });
@@ -78,6 +78,12 @@ async function bundle() {
   for (const name of readdirSync(scratch).filter((file) => file.endsWith(".js"))) {
     const path = join(scratch, name);
     writeFileSync(path, await smaller(readFileSync(path, "utf8")));
+  }
+  // Scripts and styles find each other by relative addresses, below whatever path they are served. A page may have an address of its own
+  // that is deeper (`/live/NAME`): the server puts its path before these.
+  for (const name of readdirSync(scratch).filter((file) => file.endsWith(".html"))) {
+    const path = join(scratch, name);
+    writeFileSync(path, readFileSync(path, "utf8").replaceAll(/(src|href)="\.\//g, '$1="/'));
   }
   for (const [name, text] of await bundleSdk()) writeFileSync(join(scratch, name), text);
 

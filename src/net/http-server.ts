@@ -47,23 +47,10 @@ export interface SocketRoute {
   open(socket: Socket, url: string): SocketHandlers;
 }
 
-export interface ServerOptions {
-  readonly host: string;
-  /** 0 takes any free port. */
-  readonly port: number;
-  /** Lets several processes listen on the same port. The kernel distributes connections over them. */
-  readonly reusePort?: boolean;
-  /** Without one: plain HTTP. */
-  readonly tls: CertificatePair | undefined;
-  /** With TLS: takes connections that speak STUN instead of HTTP, so that the port serves TURN too. Undefined closes one. */
-  readonly stun?: (stream: StreamSocket) => StreamHandlers | undefined;
+/** How requests and sockets are served, whoever listens. */
+export interface HandlerOptions {
   /** Addresses and CIDR ranges whose `X-Forwarded-For` is trusted. */
   readonly trustedProxies?: readonly string[];
-  /**
-   * How many connections there may be; those of a trusted proxy are not counted by its address. Bun's own server tells of no
-   * connection before its request, and so counts requests under way.
-   */
-  readonly connections?: ConnectionLimits;
   /** Largest WebSocket message; a larger one ends its socket with 1009. */
   readonly messageBytes: number;
   /** Most bytes that may wait in one socket before {@link Socket.send} answers false. */
@@ -79,6 +66,23 @@ export interface ServerOptions {
   fetch(request: Request, client: Client): Response | Promise<Response>;
   /** Called with what a handler throws. The client gets a 500, a socket a 1011. */
   fault(where: string, error: unknown): void;
+}
+
+export interface ServerOptions extends HandlerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Lets several processes listen on the same port. The kernel distributes connections over them. */
+  readonly reusePort?: boolean;
+  /** Without one: plain HTTP. */
+  readonly tls: CertificatePair | undefined;
+  /** With TLS: takes connections that speak STUN instead of HTTP, so that the port serves TURN too. Undefined closes one. */
+  readonly stun?: (stream: StreamSocket) => StreamHandlers | undefined;
+  /**
+   * How many connections there may be; those of a trusted proxy are not counted by its address. Bun's own server tells of no
+   * connection before its request, and so counts requests under way.
+   */
+  readonly connections?: ConnectionLimits;
 }
 
 /** A listening server. One port serves HTTP and all WebSocket routes. */

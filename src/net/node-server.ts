@@ -2,35 +2,21 @@ import { createServer, type Server } from "node:http";
 import { createServer as createSecureServer, Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
 import type { CertificatePair } from "./certificate-files.ts";
 import { ConnectionCaps } from "./connection-caps.ts";
-import type {
-  Client,
-  HttpServer,
-  ServerOptions,
-  Socket,
-  SocketHandlers,
-  SocketRoute,
-} from "./http-server.ts";
-import { answer, refuseUpgrade, webRequest } from "./node-web.ts";
+import type { HttpServer, ServerOptions } from "./http-server.ts";
+import { isWebSocket, NodeHandler } from "./node-handler.ts";
 import { RequestDeadlines } from "./request-deadlines.ts";
 import { SharedTlsPort } from "./shared-tls-port.ts";
 import { limitHandshakes } from "./tls-handshakes.ts";
-import { TrustedProxies } from "./trusted-proxies.ts";
-import { chooseRoute, lastResponse, refusalResponse, serverFailed, upgradeRequired } from "./upgrade.ts";
-
-type Incoming = import("node:http").IncomingMessage;
-type Outgoing = import("node:http").ServerResponse;
 
 /** {@link HttpServer} on `node:http` and the `ws` package. */
 export class NodeServer implements HttpServer {
   readonly #options: ServerOptions;
-  readonly #proxies: TrustedProxies;
   readonly #server: Server;
   readonly #caps: ConnectionCaps;
   readonly #deadlines: RequestDeadlines;
-  readonly #sockets: WebSocketServer;
+  readonly #handler: NodeHandler;
   /** Listens instead of the server if the port serves TURN too. */
   #shared: SharedTlsPort | undefined;
   port = 0;
@@ -44,7 +30,7 @@ export class NodeServer implements HttpServer {
 
   private constructor(options: ServerOptions) {
     this.#options = options;
-    this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
+    this.#handler = new NodeHandler(options);
     // Any other upgrade (such as h2c) is a plain request. Node before 22.21 reports it as an upgrade, which is refused.
     const shared = { shouldUpgradeCallback: isWebSocket };
     this.#server =
@@ -53,20 +39,16 @@ export class NodeServer implements HttpServer {
         : createSecureServer({ ...shared, ...options.tls });
     this.#caps = new ConnectionCaps({
       ...options.connections,
-      speaksForMany: (address) => this.#proxies.trusts(address),
+      speaksForMany: (address) => this.#handler.proxies.trusts(address),
     });
     this.#deadlines = new RequestDeadlines(this.#server);
     if (this.#server instanceof SecureServer) limitHandshakes(this.#server);
-    this.#server.on("request", (incoming, outgoing) => void this.#request(incoming, outgoing));
-    this.#server.on("upgrade", (incoming, raw, head) => this.#upgrade(incoming, raw, head));
-    this.#sockets = new WebSocketServer({
-      noServer: true,
-      clientTracking: true,
-      perMessageDeflate: false,
-      maxPayload: options.messageBytes,
-      // The route was chosen before, with its protocol.
-      handleProtocols: (_offered, request) => protocols.get(request) ?? false,
-    });
+    const answering = this.#deadlines.answering.bind(this.#deadlines);
+    this.#server.on(
+      "request",
+      (incoming, outgoing) => void this.#handler.request(incoming, outgoing, answering),
+    );
+    this.#server.on("upgrade", (incoming, raw, head) => this.#handler.upgrade(incoming, raw, head));
   }
 
   useCertificate(pair: CertificatePair): void {
@@ -81,7 +63,7 @@ export class NodeServer implements HttpServer {
   async stop(): Promise<void> {
     const stopped =
       this.#shared?.stop() ?? new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets.clients) socket.terminate();
+    this.#handler.stop();
     this.#server.closeAllConnections();
     await stopped;
   }
@@ -105,143 +87,5 @@ export class NodeServer implements HttpServer {
         resolve();
       });
     });
-  }
-
-  #client(incoming: Incoming): Client {
-    const forwarded = incoming.headers["x-forwarded-for"];
-    const list = Array.isArray(forwarded) ? forwarded.join(",") : forwarded;
-    return this.#proxies.client(incoming.socket.remoteAddress ?? "", list ?? null);
-  }
-
-  async #request(incoming: Incoming, outgoing: Outgoing): Promise<void> {
-    let response: Response;
-    try {
-      const client = this.#client(incoming);
-      const refusal = this.#options.refuse?.(client) ?? (await this.#options.turn?.(client));
-      const request =
-        refusal === undefined
-          ? webRequest(incoming, outgoing, this.#options.bodyBytes)
-          : lastResponse(refusal);
-      if (request instanceof Response) response = request;
-      else {
-        const required = upgradeRequired(this.#options.sockets, new URL(request.url).pathname);
-        response =
-          required === undefined ? await this.#options.fetch(request, client) : refusalResponse(required);
-      }
-    } catch (error) {
-      this.#options.fault("request", error);
-      response = refusalResponse(serverFailed);
-    }
-    this.#deadlines.answering(incoming);
-    await answer(response, outgoing, incoming.method === "HEAD").catch(() => outgoing.destroy());
-  }
-
-  #upgrade(incoming: Incoming, raw: Duplex, head: Buffer): void {
-    raw.on("error", () => raw.destroy());
-    const client = this.#client(incoming);
-    const chosen = this.#route(incoming, client);
-    if (chosen instanceof Response) {
-      refuseUpgrade(raw, chosen);
-      return;
-    }
-    const { route, url } = chosen;
-    if (route.protocol !== undefined) protocols.set(incoming, route.protocol);
-    this.#sockets.handleUpgrade(incoming, raw, head, (ws) => {
-      new NodeSocket(ws, client, this.#options).serve(route, url);
-    });
-  }
-
-  #route(incoming: Incoming, client: Client): { route: SocketRoute; url: string } | Response {
-    if (!isWebSocket(incoming))
-      return refusalResponse({ status: 400, body: "Only WebSocket upgrades are taken." });
-    const refusal = this.#options.refuse?.(client);
-    if (refusal !== undefined) return lastResponse(refusal);
-    const request = webRequest(incoming, undefined, 0);
-    if (request instanceof Response) return request;
-    try {
-      const choice = chooseRoute(this.#options.sockets, request, client);
-      return "route" in choice ? { route: choice.route, url: request.url } : refusalResponse(choice.refusal);
-    } catch (error) {
-      this.#options.fault("upgrade", error);
-      return refusalResponse(serverFailed);
-    }
-  }
-}
-
-function isWebSocket(incoming: Incoming): boolean {
-  return incoming.headers.upgrade?.toLowerCase() === "websocket";
-}
-
-const protocols = new WeakMap<Incoming, string>();
-
-/** How long a client may take to answer a close before its socket is destroyed. ms */
-const closeTimeout = 5_000;
-
-class NodeSocket implements Socket {
-  readonly client: Client;
-  readonly #ws: WebSocket;
-  readonly #options: ServerOptions;
-  #open = true;
-
-  constructor(ws: WebSocket, client: Client, options: ServerOptions) {
-    this.#ws = ws;
-    this.client = client;
-    this.#options = options;
-  }
-
-  get buffered(): number {
-    return this.#ws.bufferedAmount;
-  }
-
-  send(message: string | Uint8Array<ArrayBuffer>): boolean {
-    if (!this.#open || this.#ws.bufferedAmount > this.#options.bufferedBytes) return false;
-    this.#ws.send(message);
-    return true;
-  }
-
-  close(code: number, reason: string): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#ws.close(code, reason);
-    const cut = setTimeout(() => this.#ws.terminate(), closeTimeout).unref();
-    this.#ws.once("close", () => clearTimeout(cut));
-  }
-
-  serve(route: SocketRoute, url: string): void {
-    // A `close` event follows each error.
-    this.#ws.on("error", () => {});
-    let handlers: SocketHandlers | undefined;
-    this.#guard(() => {
-      handlers = route.open(this, url);
-    });
-    this.#ws.on("message", (data: Buffer, binary) => {
-      if (!this.#open || handlers === undefined) return;
-      try {
-        if (binary) handlers.binary(data);
-        else handlers.text(data.toString());
-      } catch (error) {
-        this.#failed(error);
-        this.#guard(() => handlers?.closed(1011));
-      }
-    });
-    this.#ws.on("close", (code) => {
-      if (!this.#open) return;
-      this.#open = false;
-      this.#guard(() => handlers?.closed(code));
-    });
-  }
-
-  /** Runs a handler. If it throws, its socket is closed, and the process goes on. */
-  #guard(task: () => void): void {
-    try {
-      task();
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
-  #failed(error: unknown): void {
-    this.#options.fault("socket", error);
-    this.close(1011, "internal error");
   }
 }

@@ -6,6 +6,11 @@ import { TrustedProxies } from "./trusted-proxies.ts";
 export const listenSettings = {
   port: port(8080, "Port; 0 takes a free one."),
   host: text("", "Address to listen on. Empty: every IPv4 address; in development mode 127.0.0.1."),
+  path: Type.String({
+    default: "",
+    pattern: "^(/[A-Za-z0-9._~-]+)*$",
+    description: "Path that everything is served below, such as `/rtc`. Empty: none.",
+  }),
   tls: Type.Object(
     {
       cert: text("", "Path of the certificate chain (PEM). Both files are read again when they change."),

@@ -110,7 +110,7 @@ function MoveMenu({ page, act }: { page: Page; act: Actions }) {
         </MenuItem>
       ))}
       {mine.length === 0 && <p class="small muted">You have no other device online.</p>}
-      <a class="menu-item" href={`/?as=${encodeURIComponent(me)}`} target="_blank" rel="noopener">
+      <a class="menu-item" href={`?as=${encodeURIComponent(me)}`} target="_blank" rel="noopener">
         Open another tab as {me}
       </a>
     </div>

@@ -243,7 +243,7 @@ const samples: Record<string, Sample> = {
 };
 
 function picture(name: string): MediaStream {
-  return startTestPicture(name, "./test-picture-worker.js").stream;
+  return startTestPicture(name).stream;
 }
 
 const nothing = new Proxy({} as Actions, { get: () => () => undefined });

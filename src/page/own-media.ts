@@ -3,9 +3,6 @@ import { type Page, silent } from "./page.ts";
 import type { CameraTrouble } from "./state.ts";
 import { type Pips, startPips, startTestPicture, type TestPicture } from "./test-picture.ts";
 
-/** The built worker that times the test picture. */
-const worker = "/test-picture-worker.js";
-
 /** What this end sends: camera and microphone, the test picture, beeps, a screen. There is one such source at most. */
 export class OwnMedia {
   readonly #page: Page;
@@ -100,7 +97,7 @@ export class OwnMedia {
   }
 
   async #useTest(media: LocalMedia): Promise<void> {
-    this.#test ??= startTestPicture(this.#page.me.peek()?.user ?? "?", worker);
+    this.#test ??= startTestPicture(this.#page.me.peek()?.user ?? "?");
     const [track] = this.#test.stream.getVideoTracks();
     await media.use("video", track ?? null);
     this.#source = "test";

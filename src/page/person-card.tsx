@@ -57,7 +57,7 @@ function Nobody({ page }: { page: Page }) {
       text="A second tab can be the other end. Put the two windows side by side."
       choices={[]}
     >
-      <a class="button primary" href={`/?as=${other}`} target="_blank" rel="noopener">
+      <a class="button primary" href={`?as=${other}`} target="_blank" rel="noopener">
         Open a second tab as {other}
       </a>
     </Card>

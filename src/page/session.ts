@@ -58,6 +58,7 @@ export class Session implements Actions {
     const agent = navigator.userAgent;
     const label = deviceName(agent);
     const client = connect({
+      url: location.origin + location.pathname,
       token: how === "name" ? `dev:${text}` : text,
       device: { kind: deviceKind(agent), name: label },
     });
@@ -269,7 +270,7 @@ export class Session implements Actions {
 
 /** Keeps the name for a reload, and in the address, so that a second tab of the same user is one click away. */
 function remember(name: string): void {
-  history.replaceState(null, "", `/?as=${encodeURIComponent(name)}`);
+  history.replaceState(null, "", `?as=${encodeURIComponent(name)}`);
   try {
     localStorage.setItem("switchboard.name", name);
   } catch {

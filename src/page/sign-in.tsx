@@ -84,8 +84,8 @@ export function SignIn({
         </button>
       </form>
       <nav class="elsewhere" aria-label="Live streams">
-        <a href="/broadcast">Broadcast live</a>
-        <a href="/live">Watch a stream</a>
+        <a href="broadcast">Broadcast live</a>
+        <a href="live">Watch a stream</a>
       </nav>
     </main>
   );

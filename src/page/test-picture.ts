@@ -10,8 +10,8 @@ export interface TestPicture {
   stop(): void;
 }
 
-/** Starts one. `worker` is the address of the built `test-picture-worker.ts`. */
-export function startTestPicture(name: string, worker: string): TestPicture {
+/** Starts one. Its timer is the built `test-picture-worker.ts`, which lies beside the page. */
+export function startTestPicture(name: string): TestPicture {
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
@@ -22,7 +22,7 @@ export function startTestPicture(name: string, worker: string): TestPicture {
   };
   draw();
   const stream = canvas.captureStream(framesPerSecond);
-  const ticker = new Worker(worker, { type: "module" });
+  const ticker = new Worker("test-picture-worker.js", { type: "module" });
   ticker.addEventListener("message", draw);
   ticker.postMessage(1000 / framesPerSecond);
   return {

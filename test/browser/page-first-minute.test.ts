@@ -27,7 +27,7 @@ describe.skipIf(chromiumPath === null)("a stranger's first minute", () => {
 
     const link = alice.page.getByRole("link", { name: "Open a second tab as bob" });
     expect(await link.getAttribute("rel")).toBe("noopener");
-    const bob = await openTab(context, pageUrl(server) + (await link.getAttribute("href")));
+    const bob = await openTab(context, await link.evaluate((a: HTMLAnchorElement) => a.href));
     await bob.page.getByRole("img", { name: "online" }).waitFor();
     const device = (tab: typeof bob) => tab.page.evaluate(() => sessionStorage.getItem("switchboard.device"));
     expect(await device(alice)).not.toBe(await device(bob));

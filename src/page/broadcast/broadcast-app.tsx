@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks";
+import { base } from "../base.ts";
 import { Card } from "../card.tsx";
 import { Head } from "../head.tsx";
 import { Icon } from "../icon.tsx";
@@ -19,7 +20,7 @@ export function BroadcastApp({ studio }: { studio: Studio }) {
       {at === "form" ? (
         <>
           <Head>
-            <a class="button small quiet" href="/live">
+            <a class="button small quiet" href={`${base}/live`}>
               Watch
             </a>
           </Head>

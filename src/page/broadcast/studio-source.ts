@@ -5,8 +5,6 @@ export type Source = "camera" | "screen" | "test";
 
 /** Large enough for three layers. */
 const picture = { width: { ideal: 1_280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } } as const;
-/** The built worker that times the test picture. */
-const worker = "/test-picture-worker.js";
 
 /** What a broadcast sends: one source of the picture at a time, and the microphone where there is one. */
 export class StudioSource {
@@ -44,7 +42,7 @@ export class StudioSource {
     const [test, screen] = [this.#test, this.#screen];
     if (source === "camera") await media.use("video", picture);
     else if (source === "test") {
-      this.#test = test ?? startTestPicture("▶", worker);
+      this.#test = test ?? startTestPicture("▶");
       await media.use("video", this.#test.stream.getVideoTracks()[0] ?? null);
     } else {
       const shared = await navigator.mediaDevices.getDisplayMedia({ video: true });

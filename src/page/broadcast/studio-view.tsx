@@ -1,4 +1,5 @@
 import { BarButton } from "../bar.tsx";
+import { base } from "../base.ts";
 import { Clock } from "../countdown.tsx";
 import { bitrateText, delayText, Figures, shareText, viewersText } from "../figures.tsx";
 import { NoteView } from "../note.tsx";
@@ -93,7 +94,7 @@ function Controls({ studio }: { studio: Studio }) {
 
 /** Where the others watch. */
 function Share({ studio, name }: { studio: Studio; name: string }) {
-  const link = `${location.origin}/live/${encodeURIComponent(name)}`;
+  const link = `${base}/live/${encodeURIComponent(name)}`;
   return (
     <section class="part" aria-label="Link to share">
       <h2 class="label">Link to share</h2>

@@ -7,6 +7,7 @@ import {
   type Ended,
   SwitchboardError,
 } from "../../client/index.ts";
+import { base } from "../base.ts";
 import { deviceKind, deviceName } from "../device-name.ts";
 import { nameProblem, signInProblem } from "../endings.ts";
 import { troubleOf } from "../own-media.ts";
@@ -65,6 +66,7 @@ export class Studio {
     }
     const agent = navigator.userAgent;
     const client = connect({
+      url: base,
       token: how === "name" ? `dev:${text}` : text,
       device: { kind: deviceKind(agent), name: `${deviceName(agent)}, broadcasting` },
     });

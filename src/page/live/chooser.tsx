@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { base } from "../base.ts";
 import { Head } from "../head.tsx";
 import { Parties } from "../user-badge.tsx";
 
@@ -8,7 +9,7 @@ export function Chooser() {
   return (
     <>
       <Head>
-        <a class="button small quiet" href="/broadcast">
+        <a class="button small quiet" href={`${base}/broadcast`}>
           Broadcast
         </a>
       </Head>
@@ -20,7 +21,7 @@ export function Chooser() {
           class="sign-in-form"
           onSubmit={(event) => {
             event.preventDefault();
-            location.assign(`/live/${encodeURIComponent(name.value.trim())}`);
+            location.assign(`${base}/live/${encodeURIComponent(name.value.trim())}`);
           }}
         >
           <label class="field">

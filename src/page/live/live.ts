@@ -10,7 +10,7 @@ import { layerName, WhepViewer } from "./whep-viewer.ts";
 const script =
   (document.currentScript as HTMLScriptElement | null) ??
   document.querySelector<HTMLScriptElement>('script[src$="/live.js"]');
-const home = script === null ? location.origin : new URL(script.src).origin;
+const home = script === null ? location.origin : new URL(".", script.src).href;
 
 const css = `
 :host { display: block; aspect-ratio: 16 / 9; }
@@ -88,7 +88,7 @@ class SwitchboardLive extends HTMLElement {
     this.#viewer = undefined;
     const stream = this.getAttribute("stream");
     if (stream) {
-      const server = new URL(this.getAttribute("server") ?? home, location.href).origin;
+      const server = new URL(this.getAttribute("server") ?? home, location.href).href.replace(/\/$/, "");
       const viewer = new WhepViewer({
         endpoint: `${server}/whep/${encodeURIComponent(stream)}`,
         token: this.getAttribute("token") ?? undefined,

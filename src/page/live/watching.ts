@@ -1,4 +1,5 @@
 import { type Signal, signal } from "@preact/signals";
+import { base } from "../base.ts";
 import type { ViewerStats } from "./viewer-stats.ts";
 import { type ViewerState, WhepViewer } from "./whep-viewer.ts";
 
@@ -23,7 +24,7 @@ export function watch(stream: string, token: string | undefined): Watching {
   const stats = signal<ViewerStats>({});
   const create = (token: string | undefined) =>
     new WhepViewer({
-      endpoint: `${location.origin}/whep/${encodeURIComponent(stream)}`,
+      endpoint: `${base}/whep/${encodeURIComponent(stream)}`,
       token,
       changed: () => {
         revision.value += 1;
