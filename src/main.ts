@@ -1,2 +1,19 @@
 export type { SettingsInput } from "./config/schema.ts";
-export { createSwitchboard, type SwitchboardServer } from "./server/listen.ts";
+export type {
+  AuthenticateAnswer,
+  AuthenticateIdentity,
+  AuthenticateQuestion,
+  AuthorizeAnswer,
+  AuthorizeQuestion,
+  Hooks,
+  PlanStep,
+  WakeAnswer,
+  WakeQuestion,
+} from "./hooks/hooks.ts";
+export type { TokenRequest } from "./server/create-token.ts";
+export {
+  createSwitchboard,
+  type EmbeddedSwitchboard,
+  type SwitchboardOptions,
+  type SwitchboardServer,
+} from "./server/listen.ts";

@@ -8,7 +8,8 @@ import { endSignals, runWorkers, type WorkerReady } from "./workers.ts";
 
 /** Runs the server until a signal ends it. Resolves with the exit code; a wrong setting is one line on stderr. */
 export async function serve(settings: LoadedSettings): Promise<number> {
-  const useless = refuseWithoutKeys(settings);
+  const { url, ask } = settings.hooks;
+  const useless = url !== "" && ask.includes("authenticate") ? undefined : refuseWithoutKeys(settings);
   if (useless !== undefined) {
     console.error(`switchboard: ${useless}`);
     return 2;

@@ -4,6 +4,7 @@ import { checkNats, natsSettings } from "../backplane/settings.ts";
 import { checkMqtt, mqttSettings } from "../gateways/mqtt/settings.ts";
 import { checkPeerjs, peerjsSettings } from "../gateways/peerjs/settings.ts";
 import { sipSettings } from "../gateways/sip/settings.ts";
+import { checkHooks, hooksSettings } from "../hooks/settings.ts";
 import { httpSettings } from "../http/settings.ts";
 import { checkMedia, mediaSettings } from "../media/settings.ts";
 import { checkListen, listenSettings } from "../net/settings.ts";
@@ -37,6 +38,7 @@ export const Settings = Type.Object({
   ...coreSettings,
   ...authSettings,
   ...accessSettings,
+  ...hooksSettings,
   ...processSettings,
   ...turnSettings,
   ...sipSettings,
@@ -63,6 +65,7 @@ export const checks: readonly ((settings: Settings) => string | undefined)[] = [
   checkPeerjs,
   checkMqtt,
   checkAccess,
+  checkHooks,
   checkCore,
   checkNats,
   checkWebhooks,

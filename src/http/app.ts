@@ -20,6 +20,8 @@ export interface AppParts {
   readonly metricsToken: string;
   /** Where the built page is; undefined where none is to be served. */
   readonly pageFolder: string | undefined;
+  /** The path that the page is below; empty for none. */
+  readonly base?: string;
   /** Begins the drain; only where operators ask. */
   readonly beginDrain?: () => void;
   /** Kicks a user or one device; only where operators ask. Answers how many links of this node it has ended. */
@@ -66,7 +68,7 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
       return context.json({ links: kick(wanted.user, wanted.device) });
     });
   if (parts.pageFolder !== undefined) {
-    const files = new StaticFiles(parts.pageFolder);
+    const files = new StaticFiles(parts.pageFolder, parts.base);
     app.get("*", (context) => files.answer(context.req.raw));
   }
   app.notFound((context) => context.text("There is nothing at this address.\n", 404));

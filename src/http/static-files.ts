@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join, relative } from "node:path";
+import { gzipSync } from "node:zlib";
 import { sha256 } from "../net/crypto.ts";
 
 interface StaticFile {
@@ -35,14 +36,15 @@ const built: ReadonlySet<string> = new Set(["/", "/broadcast", "/live", "/client
 export class StaticFiles {
   readonly #files = new Map<string, StaticFile>();
 
-  constructor(folder: string) {
+  /** `base`: the path that all addresses are below; empty for none. */
+  constructor(folder: string, base = "") {
     if (!existsSync(folder)) return;
     const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && extname(entry.name) !== ".gz")
       .map((entry) => join(entry.parentPath, entry.name));
     for (const path of paths) {
       const address = `/${relative(folder, path).replaceAll("\\", "/")}`;
-      this.#files.set(address === "/index.html" ? "/" : address.replace(/\.html$/, ""), load(path));
+      this.#files.set(address === "/index.html" ? "/" : address.replace(/\.html$/, ""), load(path, base));
     }
   }
 
@@ -65,12 +67,16 @@ export class StaticFiles {
   }
 }
 
-function load(path: string): StaticFile {
-  const body = new Uint8Array(readFileSync(path));
+function load(path: string, base: string): StaticFile {
   const gzip = `${path}.gz`;
+  const asBuilt = base === "" || extname(path) !== ".html";
+  const body = new Uint8Array(
+    asBuilt ? readFileSync(path) : Buffer.from(moved(readFileSync(path, "utf8"), base)),
+  );
+  const gzipped = !asBuilt ? gzipSync(body, { level: 9 }) : existsSync(gzip) ? readFileSync(gzip) : undefined;
   return {
     body,
-    gzipped: existsSync(gzip) ? new Uint8Array(readFileSync(gzip)) : undefined,
+    gzipped: gzipped && new Uint8Array(gzipped),
     headers: {
       "Content-Type": contentTypes[extname(path)] ?? "application/octet-stream",
       "Cache-Control": hashedName.test(path) ? forever : "no-cache",
@@ -80,6 +86,11 @@ function load(path: string): StaticFile {
       "Access-Control-Allow-Origin": "*",
     },
   };
+}
+
+/** A page whose scripts and styles are below that path. */
+function moved(html: string, base: string): string {
+  return html.replaceAll(/(src|href)="\//g, `$1="${base}/`);
 }
 
 function acceptsGzip(request: Request): boolean {

@@ -2,7 +2,8 @@ import { developmentIdentity, isDevelopmentToken } from "../auth/development-tok
 import { type TokenRules, TokenVerifier } from "../auth/token-verifier.ts";
 import { wallAhead } from "../net/clock.ts";
 import { random, Sealer, sha256 } from "../net/crypto.ts";
-import { ok } from "../shared/result.ts";
+import type { WireError } from "../protocol/error-codes.ts";
+import { ok, type Result } from "../shared/result.ts";
 import type { Identity, Ports } from "../signaling/ports.ts";
 
 export interface PortRules {
@@ -14,6 +15,11 @@ export interface PortRules {
   readonly iceServers: Ports["iceServers"];
   readonly now: Ports["now"];
   readonly emit: Ports["emit"];
+  /** Asked first who a token speaks for; `done` is called with undefined for one that the keys of `tokens` are to verify. */
+  readonly authenticate?:
+    | ((token: string, done: (result: Result<Identity | undefined, WireError>) => void) => void)
+    | undefined;
+  readonly policy: Ports["policy"];
 }
 
 /** The world, as the core sees it. Throws an Error where the public key of tokens is unusable. */
@@ -29,14 +35,22 @@ export function corePorts(rules: PortRules): Ports {
         done(developmentIdentity(token, now()), now());
         return;
       }
-      tokens
-        .verify(token)
-        .then((result) => {
-          if (!result.ok && result.error.temporary)
-            emit({ type: "fault", where: "tokens.jwksUrl", error: new Error(result.error.message) });
-          done(result.ok ? ok(inOwnTime(result.value)) : result, now());
-        })
-        .catch((error: unknown) => emit({ type: "fault", where: "verify", error }));
+      const byKeys = () =>
+        tokens
+          .verify(token)
+          .then((result) => {
+            if (!result.ok && result.error.temporary)
+              emit({ type: "fault", where: "tokens.jwksUrl", error: new Error(result.error.message) });
+            done(result.ok ? ok(inOwnTime(result.value)) : result, now());
+          })
+          .catch((error: unknown) => emit({ type: "fault", where: "verify", error }));
+      if (rules.authenticate === undefined) void byKeys();
+      else
+        rules.authenticate(token, (result) => {
+          if (!result.ok) done(result, now());
+          else if (result.value !== undefined) done(ok(result.value), now());
+          else void byKeys();
+        });
     },
     iceServers: rules.iceServers,
     random,
@@ -45,6 +59,7 @@ export function corePorts(rules: PortRules): Ports {
     seal: (text) => sealer.seal(text),
     unseal: (sealed) => sealer.unseal(sealed),
     emit,
+    policy: rules.policy,
   };
 }
 

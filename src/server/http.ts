@@ -11,7 +11,7 @@ export const http: Part = {
     const shown = { version: packageVersion, core, metrics, metricsToken: settings.metricsToken, health };
     const page = settings.page ? pageFolder : undefined;
     // Development mode serves nobody else than whoever started it.
-    const app = createApp({ ...shown, forOperators: settings.dev, pageFolder: page });
+    const app = createApp({ ...shown, forOperators: settings.dev, pageFolder: page, base: settings.path });
     const admin = createApp({
       ...shown,
       forOperators: true,

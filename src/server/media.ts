@@ -4,7 +4,7 @@ import type { WorkerOptions } from "../media/control.ts";
 import { MediaFleet } from "../media/fleet/fleet.ts";
 import { mediaOrigins } from "../media/http/cross-origin.ts";
 import { keyHolder, mediaAuth } from "../media/http/media-auth.ts";
-import { isMediaPath, MediaHttp } from "../media/http/media-http.ts";
+import { isMediaPath, MediaHttp, type MediaHttpPorts } from "../media/http/media-http.ts";
 import { registerMediaMetrics } from "../media/metrics.ts";
 import type { LocalCandidate } from "../media/service.ts";
 import { MediaShare } from "../media/share/media-share.ts";
@@ -20,6 +20,7 @@ import { bundledBun, mediaWorkerModule } from "../package-info.ts";
 import { covers } from "../protocol/address-pattern.ts";
 import { wireError } from "../protocol/error-codes.ts";
 import { fail } from "../shared/result.ts";
+import type { StreamServer } from "../signaling/stream/streams.ts";
 import type { HealthPart } from "../telemetry/health.ts";
 import { apiStreams } from "./api-streams.ts";
 import { credentialsOf } from "./device-credentials.ts";
@@ -138,12 +139,13 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
         },
         { public: publicNames(settings), linkKeys: linkKeys(context.ticketKeys) },
       ),
+      decide: decideBy(server, now),
       iceServers: ({ user, device = "media", guest = false }) =>
         server.ports.iceServers({ user, id: device, guest }, now()).servers,
       allowsOrigin: mediaOrigins(settings.dev, media.origins),
       ssrc: randomSsrc,
     },
-    answers,
+    { ...answers, base: settings.path },
   );
   if (media.share !== "") {
     share.current = new MediaShare({
@@ -224,6 +226,28 @@ function publicNames({ dev, media }: LoadedSettings): readonly string[] {
 function takesOver(names: readonly string[]): (stream: string) => boolean {
   const patterns = patternsOf(names);
   return (name) => covers(patterns, { kind: "stream", name });
+}
+
+/** Asks the application about a client of WHIP or WHEP. What let it in before may count no more by the time of the answer. */
+function decideBy(server: StreamServer, now: () => number): NonNullable<MediaHttpPorts["decide"]> {
+  return ({ user, device, guest = false, grants, expires }, stream, endpoint) =>
+    new Promise((done) => {
+      const request = endpoint === "whip" ? "publish" : "view";
+      const who = { user, ...(device !== undefined && { device }), guest, gateway: endpoint };
+      const asked = now();
+      server.ask({ request, ...who, to: `stream:${stream}` }, asked, (decision, at) => {
+        const identity = { user, grants, expires, issuedAt: asked };
+        if (!decision.allow) {
+          const { temporary, message, retryAfter = 2_000 } = decision.error;
+          const later = { "Retry-After": String(Math.ceil(retryAfter / 1_000)) };
+          done(
+            temporary ? { status: 503, detail: message, headers: later } : { status: 403, detail: message },
+          );
+        } else if (server.stale(identity, at, device))
+          done({ status: 401, detail: "The token has expired, or its user was signed out." });
+        else done(undefined);
+      });
+    });
 }
 
 function shown(fleet: MediaFleet): HealthPart {

@@ -22,7 +22,7 @@ function make(options: SettingsInput = {}, list: readonly Part[] = parts) {
   };
   const settings = loadSettings({ object: { ...quiet, ...options } });
   if (!settings.ok) throw new Error(settings.error);
-  return makeSwitchboard(settings.value, log, list);
+  return makeSwitchboard(settings.value, log, {}, list);
 }
 
 function request(path: string, init: RequestInit = {}): Request {

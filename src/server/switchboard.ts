@@ -3,6 +3,7 @@ import { refuseWithoutKeys } from "../auth/settings.ts";
 import { registerClusterMetrics } from "../cluster/metrics.ts";
 import { createNode, type SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
+import type { Hooks } from "../hooks/hooks.ts";
 import { type CertificatePair, readCertificate, watchCertificate } from "../net/certificate-files.ts";
 import { every, nextTurn, now, until, wallAhead } from "../net/clock.ts";
 import type { CutReason } from "../net/connection-caps.ts";
@@ -23,6 +24,8 @@ import { Admission } from "../transports/admission.ts";
 import { FairQueue } from "../transports/fair-queue.ts";
 import { FlowRates } from "../transports/flow-meter.ts";
 import { RequestQueue } from "../transports/request-queue.ts";
+import { joinApplication } from "./application.ts";
+import { requestBelow, routeBelow } from "./base-path.ts";
 import { corePorts } from "./core-ports.ts";
 import { joinIceServers } from "./ice-servers.ts";
 import { KickFile } from "./kick-file.ts";
@@ -89,9 +92,11 @@ export interface Switchboard {
 export async function makeSwitchboard(
   settings: LoadedSettings,
   log: Logger,
+  hooks: Hooks = {},
   list: readonly Part[] = parts,
 ): Promise<Switchboard> {
-  const useless = refuseWithoutKeys(settings);
+  const application = joinApplication(settings, hooks, (where, error) => fault(where, error));
+  const useless = application?.authenticates === true ? undefined : refuseWithoutKeys(settings);
   if (useless !== undefined) throw new Error(useless);
   const { limits, tls, dev: development } = settings;
   const certificate = tls.cert === "" ? undefined : readCertificate(tls.cert, tls.key);
@@ -127,6 +132,8 @@ export async function makeSwitchboard(
     },
     now,
     emit,
+    authenticate: application?.application.authenticate,
+    policy: application?.application.policy,
   });
 
   const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
@@ -171,6 +178,7 @@ export async function makeSwitchboard(
   for (const service of services) service.useRelayPeers?.(relayPeers);
 
   if (backplane !== undefined) registerClusterMetrics(metrics, () => core.clusterStats());
+  application?.metrics(metrics);
   cutConnections.register(metrics);
   for (const service of all()) service.metrics?.(metrics);
   const tick = (): void => {
@@ -205,10 +213,14 @@ export async function makeSwitchboard(
     log,
     host,
     certificate,
-    routes: services.flatMap((service) => service.routes ?? []),
+    routes: services.flatMap(({ routes = [] }) => routes.map((route) => routeBelow(settings.path, route))),
     refuse: (client) => admission.refuseRequest(client, now()),
     turn: (client) => requests.turn(client, now()),
-    fetch: (request, client) => answer(request, client, (service) => service.fetch?.(request, client)),
+    fetch: (request, client) => {
+      const below = requestBelow(settings.path, request);
+      if (below instanceof Response) return below;
+      return answer(below, client, (service) => service.fetch?.(below, client));
+    },
     fetchAdmin: (request, client) =>
       answer(request, client, (service) => service.fetchAdmin?.(request, client)),
     stun: stunService && ((stream) => stunService.stun?.(stream)),

@@ -26,6 +26,12 @@ export type Authenticate = (
 export interface MediaHttpPorts {
   readonly service: MediaService;
   readonly authenticate: Authenticate;
+  /** Asked before somebody who may publish or view does: undefined lets in. */
+  readonly decide?: (
+    identity: MediaIdentity,
+    stream: string,
+    endpoint: "whip" | "whep",
+  ) => Promise<HttpProblem | undefined>;
   /** What a client is told of in `Link`. */
   iceServers(identity: MediaIdentity): readonly IceServer[];
   readonly allowsOrigin: AllowsOrigin;
@@ -38,6 +44,8 @@ export interface MediaHttpOptions {
   readonly codecs?: readonly CodecName[];
   /** What publishers are asked to keep their video to, bits per second. */
   readonly publisherBitrate?: number;
+  /** The path that everything is below, for URLs in answers; empty for none. */
+  readonly base?: string;
 }
 
 const sdpType = "application/sdp";
@@ -122,6 +130,8 @@ export class MediaHttp {
   async #open(request: Request, { endpoint, stream }: Target, address: string): Promise<Response> {
     const known = await this.#ports.authenticate(request, stream, actionOf(endpoint));
     if (!known.ok) return problemResponse(known.error);
+    const refusal = await this.#ports.decide?.(known.value, stream, endpoint);
+    if (refusal !== undefined) return problemResponse(refusal);
     const identity = { ...known, value: { ...known.value, ...(address !== "" && { address }) } };
     const body = await readBody(request, sdpType);
     if (!body.ok) return problemResponse(body.error);
@@ -136,7 +146,7 @@ export class MediaHttp {
       this.#ports.service.close(peer.id);
       return problemResponse({ status: 400, detail: "The client has gone." });
     }
-    const path = `/${endpoint}/${encodeURIComponent(stream)}/${peer.id}`;
+    const path = `${this.#options.base ?? ""}/${endpoint}/${encodeURIComponent(stream)}/${peer.id}`;
     const used = offer.value.media.filter(({ rejected, kind }) => !rejected && kind !== "other");
     const etag = etagOf(peer.transport);
     this.#sessions.add({

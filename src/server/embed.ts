@@ -1,0 +1,147 @@
+import type { HandlerOptions } from "../net/http-server.ts";
+import { runtime } from "../net/listen.ts";
+import { attachToNode, type Claims, type NodeHost, pathOf } from "../net/node-attachment.ts";
+import type { NodeHandler } from "../net/node-handler.ts";
+import type { Switchboard } from "./switchboard.ts";
+
+/** A `Bun.serve`, or what a handler of it gets as its second argument. */
+export interface BunHost {
+  stop(closeActiveConnections?: boolean): Promise<void>;
+  requestIP(request: Request): { readonly address: string } | null;
+}
+
+/** A Fastify instance. */
+export interface FastifyHost {
+  readonly server: NodeHost;
+  // biome-ignore lint/suspicious/noExplicitAny: Fastify's types are Fastify's
+  addHook(name: "onRequest", hook: (request: any, reply: any, done: () => void) => void): unknown;
+}
+
+/** Handlers of the WebSockets of a `Bun.serve`: each server has one set of them. */
+export interface BunSocketHandlers {
+  // biome-ignore lint/suspicious/noExplicitAny: what an application keeps in `data` is its own business
+  message(ws: any, message: any): void | Promise<void>;
+  // biome-ignore lint/suspicious/noExplicitAny: the handlers and options of Bun
+  [name: string]: any;
+}
+
+/** The names at the root of a server that are ours, where no path sets us apart. Pages are not served there. */
+const rootNames = /^\/(link|whip|whep|health|metrics|client(-[a-z-]+)?\.js|live\.js)(\/|$)/;
+
+/** Takes part in servers that the application has. */
+export class Embedding {
+  readonly #switchboard: Switchboard;
+  readonly #options: HandlerOptions;
+  readonly #claims: Claims;
+  readonly #detach: (() => void)[] = [];
+  readonly #node: NodeHandler | undefined;
+  readonly #bun: import("../net/bun-handler.ts").BunHandler | undefined;
+  readonly #patched = new WeakSet<BunHost>();
+  #closing = false;
+
+  static async make(switchboard: Switchboard, options: HandlerOptions): Promise<Embedding> {
+    // Bun serves Node's servers as well as its own.
+    const { NodeHandler } = await import("../net/node-handler.ts");
+    const bun = runtime === "bun" ? await import("../net/bun-handler.ts") : undefined;
+    return new Embedding(switchboard, options, new NodeHandler(options), bun && new bun.BunHandler(options));
+  }
+
+  private constructor(
+    switchboard: Switchboard,
+    options: HandlerOptions,
+    node: NodeHandler,
+    bun: import("../net/bun-handler.ts").BunHandler | undefined,
+  ) {
+    const { path } = switchboard.settings;
+    this.#switchboard = switchboard;
+    this.#options = options;
+    this.#node = node;
+    this.#bun = bun;
+    this.#claims = {
+      request: (pathname) =>
+        path === ""
+          ? rootNames.test(pathname) || options.sockets.some((route) => route.path === pathname)
+          : pathname === path || pathname.startsWith(`${path}/`),
+      upgrade: (pathname) => options.sockets.some((route) => route.path === pathname),
+    };
+    switchboard.carriedBy({
+      stop: async () => {
+        for (const detach of this.#detach) detach();
+        this.#node?.stop();
+        this.#bun?.flush();
+      },
+    });
+  }
+
+  attach(host: NodeHost | FastifyHost | BunHost): void {
+    if ("addHook" in host) this.#attachToFastify(host);
+    else if ("on" in host) this.#attachToNode(host);
+    else this.#watch(host);
+  }
+
+  /** Answers a request of a `Bun.serve`, or a WebSocket handshake; undefined where it is not ours. */
+  fetch(request: Request, server: BunHost): Response | Promise<Response> | undefined {
+    const bun = this.#bun;
+    if (bun === undefined) throw new Error("fetch: only Bun.serve needs it; attach takes a server of Node");
+    const { pathname } = new URL(request.url);
+    const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
+    if (!(upgrade ? this.#claims.upgrade(pathname) : this.#claims.request(pathname))) return undefined;
+    this.#watch(server);
+    // After an upgrade Bun looks at no response; who tells by it that the request is answered needs one.
+    return bun.fetch(request, server as never) ?? new Response(null);
+  }
+
+  websocket(own: object): BunSocketHandlers {
+    const bun = this.#bun;
+    if (bun === undefined)
+      throw new Error("websocket: only Bun.serve needs it; attach takes a server of Node");
+    return bun.joined(own);
+  }
+
+  #attachToNode(server: NodeHost): void {
+    if (this.#node === undefined) return;
+    this.#detach.push(attachToNode(server, this.#node, this.#claims, () => this.#close()));
+  }
+
+  /** Where Fastify listens on several addresses, only one of its servers is known to others. */
+  #attachToFastify(host: FastifyHost): void {
+    this.#attachToNode(host.server);
+    type Raw = Parameters<NodeHandler["request"]>;
+    type Reply = { readonly raw: Raw[1]; hijack(): void };
+    host.addHook("onRequest", ({ raw }: { readonly raw: Raw[0] }, reply: Reply, done) => {
+      if (this.#closing || !this.#claims.request(pathOf(raw))) {
+        done();
+        return;
+      }
+      reply.hijack();
+      void this.#node?.request(raw, reply.raw);
+    });
+  }
+
+  /** Notes when a `Bun.serve` stops. */
+  #watch(server: BunHost): void {
+    if (this.#patched.has(server)) return;
+    this.#patched.add(server);
+    const stop = server.stop.bind(server);
+    server.stop = async (closeActiveConnections) => {
+      if (closeActiveConnections === true) {
+        void this.#close();
+        await stop(true);
+        return;
+      }
+      const stopped = stop(false);
+      await this.#close();
+      await stopped;
+    };
+  }
+
+  /** The host closes: every device goes elsewhere, and then nothing of us is left. */
+  #close(): Promise<void> {
+    this.#closed ??= this.#switchboard.drain().then(() => this.#switchboard.stop());
+    this.#closing = true;
+    this.#closed.catch((error: unknown) => this.#options.fault("close", error));
+    return this.#closed;
+  }
+
+  #closed: Promise<void> | undefined;
+}
