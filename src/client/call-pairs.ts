@@ -3,11 +3,13 @@ import type { Stats } from "../protocol/values.ts";
 import type { Call } from "./api.ts";
 import type { ClientInternals } from "./client-internals.ts";
 import { SwitchboardError, toError } from "./error.ts";
+import type { SourceMedia } from "./local-media.ts";
 import { Pair, type PairEvents, type PairSignal, type SentSignal } from "./pair.ts";
 import { Recovery } from "./recovery.ts";
 
 /** The call that pairs belong to, and what it is told of them. */
 export interface PairsOwner extends Call {
+  readonly media: SourceMedia | undefined;
   /** Labels of its data channels. */
   readonly channels: ReadonlyMap<string, unknown>;
   /** A pair was made: the call attaches its media. */
@@ -149,7 +151,8 @@ export class CallPairs implements PairEvents {
     const session = this.#call.id;
     if (!pair || pair.state === "new" || !session) return;
     const { state, number } = pair;
-    const stats = { pair: number, state, ...(await pair.stats().catch(() => undefined))?.summary };
+    const own = { ...this.#call.media?.stats, pair: number, state };
+    const stats = { ...own, ...(await pair.stats().catch(() => undefined))?.summary };
     if (session === this.#call.id) void this.#client.say("report", { session, stats: stats as Stats });
   }
 

@@ -53,6 +53,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     this.#accepting ??= quiet(
       this.#accept(options).catch((error) => {
         this.#accepting = undefined;
+        if (error.stats) void this.#client.say("report", { session: this.id, stats: error.stats });
         throw error;
       }),
     );

@@ -17,7 +17,7 @@ export function openMedia(
 async function open(what: MediaStreamConstraints | MediaStream | undefined): Promise<SourceMedia> {
   if (what && "getTracks" in what) return new SourceMedia(what, {});
   const how = what ?? (await existing());
-  const stream = how.audio || how.video ? await ask((from) => from.getUserMedia(how)) : new MediaStream();
+  const stream = how.audio || how.video ? await openDevices(how) : new MediaStream();
   return new SourceMedia(stream, how);
 }
 
@@ -36,6 +36,36 @@ const errorCodes: Readonly<Record<string, ErrorCode>> = {
   AbortError: "media_busy",
 };
 
+/** What a report says of devices that were refused. */
+interface Refusal {
+  readonly state: "new";
+  readonly refusedMedia: { readonly [K in Kind]?: string };
+}
+
+/** By kind, why the newest attempt to open it failed: the name of the browser's error. */
+let refused: { readonly [K in Kind]?: string } = {};
+
+function refusal(): Refusal | undefined {
+  return refused.audio || refused.video ? { state: "new", refusedMedia: refused } : undefined;
+}
+
+/** Opens camera and microphone, and keeps why they were refused: reports of calls tell it. */
+async function openDevices(how: MediaStreamConstraints): Promise<MediaStream> {
+  const kinds = (["audio", "video"] as const).filter((kind) => how[kind]);
+  const note = (name?: string) => {
+    refused = { ...refused, ...Object.fromEntries(kinds.map((kind) => [kind, name])) };
+  };
+  try {
+    const stream = await ask((from) => from.getUserMedia(how));
+    note();
+    return stream;
+  } catch (error) {
+    const { name } = ((error as Error).cause as Error) ?? {};
+    if (name) note(name);
+    throw Object.assign(error as Error, { stats: refusal() });
+  }
+}
+
 async function ask<T>(question: (from: MediaDevices) => Promise<T>): Promise<T> {
   const from = globalThis.navigator?.mediaDevices;
   if (!from)
@@ -43,7 +73,9 @@ async function ask<T>(question: (from: MediaDevices) => Promise<T>): Promise<T> 
   try {
     return await question(from);
   } catch (error) {
-    throw toError(error, errorCodes[(error as Error).name] ?? "unsupported");
+    const known = toError(error, errorCodes[(error as Error).name] ?? "unsupported");
+    known.cause ??= error;
+    throw known;
   }
 }
 
@@ -71,6 +103,11 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
   /** The track of a slot. */
   track(slot: Slot): MediaStreamTrack | undefined {
     return (isScreen(slot) ? this.screen : this.stream)?.getTracks().find(({ kind }) => slot.endsWith(kind));
+  }
+
+  /** What reports of a call tell of devices that were refused. */
+  get stats(): Refusal | undefined {
+    return refusal();
   }
 
   /** The kinds that can be sent, including a camera that is muted now. */
@@ -154,7 +191,7 @@ export class SourceMedia extends Emitter<object> implements LocalMedia {
 
   async #open(kind: Kind): Promise<void> {
     const { stream } = this;
-    const opened = await ask((from) => from.getUserMedia({ [kind]: this.#how[kind] }));
+    const opened = await openDevices({ [kind]: this.#how[kind] });
     for (const track of opened.getTracks()) {
       this.#adopt(track);
       stream.addTrack(track);

@@ -48,6 +48,8 @@ export class Pair extends Negotiation<RTCPeerConnection> {
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
   #batchDelay = 20;
   #sample: Sample | undefined;
+  /** Servers that gave no candidate. */
+  readonly #iceErrors: RTCPeerConnectionIceErrorEvent[] = [];
   readonly #offers: boolean;
   readonly #events: PairEvents;
 
@@ -65,6 +67,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     this.#events = events;
     pc.onnegotiationneeded = () => this.needed();
     pc.onicecandidate = ({ candidate }) => this.#candidate(candidate);
+    pc.onicecandidateerror = (error) => this.#iceErrors.push(error);
     pc.ontrack = () => this.applied();
     pc.ondatachannel = ({ channel }) => events.onChannel(this, channel);
     pc.onconnectionstatechange = () => {
@@ -143,7 +146,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
   async stats(): Promise<Summed> {
     // Loaded on demand: the first report comes when the call is connected, and nobody waits for it.
     const { measure } = await import("./stats.ts");
-    const summed = await measure(this.pc, this.#sample, () => this.#events.onState(this));
+    const summed = await measure(this.pc, this.#sample, this.#iceErrors, () => this.#events.onState(this));
     this.#sample = summed.sample;
     return summed;
   }

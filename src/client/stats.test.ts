@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { summarize } from "./stats.ts";
+import { gathered, summarize } from "./stats.ts";
 
 function report(at: number, bytes: number, packets: number, lost: number, more: object = {}): RTCStatsReport {
   const entries = [
@@ -58,5 +58,28 @@ test("an implementation that says little gives little, and no NaN", () => {
     bitrateOut: 0,
     local: undefined,
     remote: undefined,
+    packets: { audio: [0, 0], video: [0, 0] },
   });
+});
+
+test("candidates are counted by type and transport, relays by the way to the relay", () => {
+  const line = (rest: string) => `a=candidate:1 1 ${rest}\r\n`;
+  const sdp = [
+    "v=0\r\n",
+    line("udp 2113937151 192.0.2.1 50000 typ host generation 0"),
+    line("udp 2113937151 0b1f.local 50001 typ host generation 0"),
+    line("TCP 1518280447 192.0.2.1 9 typ host tcptype active"),
+    line("udp 1677729535 203.0.113.7 50000 typ srflx raddr 0.0.0.0 rport 0"),
+    line("udp 33562367 198.51.100.9 61000 typ relay raddr 203.0.113.7 rport 50000"),
+  ].join("");
+  const relay = { id: "c", type: "local-candidate", candidateType: "relay", relayProtocol: "tls" };
+  const stats = new Map([[relay.id, relay]]) as unknown as RTCStatsReport;
+  expect(gathered(sdp, stats)).toEqual({
+    "host/udp": 1,
+    "mdns/udp": 1,
+    "host/tcp": 1,
+    "srflx/udp": 1,
+    "relay/tls": 1,
+  });
+  expect(gathered("", stats)).toBeUndefined();
 });

@@ -21,6 +21,16 @@ interface Summary {
   /** Types of the candidates in use. */
   readonly local: string | undefined;
   readonly remote: string | undefined;
+  /** Candidates that this end gathered, by type and transport. */
+  readonly candidates?: Readonly<Record<string, number>> | undefined;
+  readonly iceErrors?:
+    | readonly { readonly url: string; readonly code: number; readonly text: string }[]
+    | undefined;
+  readonly ice?: string;
+  readonly dtls?: string;
+  readonly dtlsError?: string;
+  /** RTP packets so far, received and sent. */
+  readonly packets?: { readonly [kind: string]: readonly [received: number, sent: number] };
   /** The other end has closed its connection: that counts in place of the connection's own state. */
   readonly state?: "closed";
 }
@@ -34,28 +44,73 @@ export interface Summed {
 
 type Entry = Readonly<Record<string, unknown>>;
 
-/** The DTLS transports whose end is awaited. */
-const watched = new WeakSet<RTCDtlsTransport>();
+/** The DTLS transports whose end is awaited, with the detail of the error of each. */
+const watched = new WeakMap<RTCDtlsTransport, { dtlsError?: string }>();
+/** Errors that a report names. */
+const mostErrors = 8;
 
 /**
- * Takes a sample of a connection. `closed` is called when the other end closes its connection: at once, where that one says so (DTLS
- * close_notify), and long before ICE finds out.
+ * Takes a sample of a connection. `errors`: its `icecandidateerror` events. `closed` is called when the other end closes its connection:
+ * at once, where that one says so (DTLS close_notify), and long before ICE finds out.
  */
 export async function measure(
   pc: RTCPeerConnection,
   before: Sample | undefined,
+  errors: RTCPeerConnectionIceErrorEvent[],
   closed: () => void,
 ): Promise<Summed> {
   const transport = (pc.sctp ?? pc.getSenders?.()[0])?.transport;
   if (transport && !watched.has(transport)) {
-    watched.add(transport);
+    const seen: { dtlsError?: string } = {};
+    watched.set(transport, seen);
     transport.addEventListener?.("statechange", () => {
       if (transport.state === "closed" && pc.signalingState !== "closed") closed();
     });
+    transport.addEventListener?.("error", (event) => {
+      seen.dtlsError = (event as RTCErrorEvent).error?.errorDetail;
+    });
   }
-  const summed = summarize(await pc.getStats(), before);
-  if (transport?.state !== "closed") return summed;
-  return { ...summed, summary: { ...summed.summary, state: "closed" } };
+  const report = await pc.getStats();
+  const { summary, ...rest } = summarize(report, before);
+  return {
+    ...rest,
+    summary: {
+      ...summary,
+      candidates: gathered(pc.localDescription?.sdp ?? "", report),
+      iceErrors: distinct(errors),
+      ice: pc.iceConnectionState,
+      ...(transport && { dtls: transport.state, ...watched.get(transport) }),
+      ...(transport?.state === "closed" && { state: "closed" }),
+    },
+  };
+}
+
+/** The candidates of a description by type and transport. What lies between this end and a relay stands in the statistics alone. */
+export function gathered(sdp: string, report: RTCStatsReport): Record<string, number> | undefined {
+  const counts: Record<string, number> = {};
+  const relays = [...(report as unknown as Map<string, Entry>).values()].filter(
+    (entry) => entry.type === "local-candidate" && entry.candidateType === "relay",
+  );
+  for (const [, transport = "", address, type = ""] of sdp.matchAll(
+    /^a=candidate:\S+ \d+ (\S+) \d+ (\S+) \d+ typ (\w+)/gm,
+  )) {
+    const over = type === "relay" ? (relays.shift()?.relayProtocol ?? transport) : transport;
+    const name = `${address?.endsWith(".local") ? "mdns" : type}/${over}`.toLowerCase();
+    counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return sdp ? counts : undefined;
+}
+
+/** Each server and code once. */
+function distinct(errors: RTCPeerConnectionIceErrorEvent[]): Summary["iceErrors"] {
+  errors.splice(0, errors.length - 64);
+  const found = new Map(
+    errors.map(({ url, errorCode: code, errorText }) => [
+      url + code,
+      { url: url.slice(0, 256), code, text: errorText.slice(0, 128) },
+    ]),
+  );
+  return found.size > 0 ? [...found.values()].slice(0, mostErrors) : undefined;
 }
 
 /** Sums up `getStats`. Rates are over the time since `before`. Values that the implementation lacks are undefined or 0. */
@@ -92,6 +147,12 @@ export function summarize(report: RTCStatsReport, before?: Sample): Summed {
     bitrateOut: rate(since("bytesOut")),
     local,
     remote,
+    packets: Object.fromEntries(
+      ["audio", "video"].map((kind) => {
+        const its = (type: string) => of(type).filter((entry) => entry.kind === kind);
+        return [kind, [sum(its("inbound-rtp"), "packetsReceived"), sum(its("outbound-rtp"), "packetsSent")]];
+      }),
+    ),
   };
   const { path, jitter, lossIn, lossOut, bitrateIn, bitrateOut } = summary;
   const loss = [lossIn, lossOut] as const;

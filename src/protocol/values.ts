@@ -272,13 +272,14 @@ export const Stats = Type.Object(
     pair: Type.Optional(Pair),
     state: Type.Union(
       [
+        Type.Literal("new"),
         Type.Literal("connecting"),
         Type.Literal("connected"),
         Type.Literal("disconnected"),
         Type.Literal("failed"),
         Type.Literal("closed"),
       ],
-      { description: "State of the RTCPeerConnection." },
+      { description: "State of the RTCPeerConnection; `new` where there is none yet." },
     ),
     path: Type.Optional(Type.Union([Type.Literal("direct"), Type.Literal("relay")])),
     rtt: Type.Optional(Type.Number({ minimum: 0, description: "ms" })),

@@ -38,9 +38,15 @@ export class LiveRecord {
     return Math.max(0, now - this.startedAt);
   }
 
-  /** True when the user has part in it. */
-  concerns(user: string): boolean {
-    return this.#start.caller === user || this.#start.callee === user;
+  /** The users of both ends. */
+  get users(): readonly string[] {
+    return [this.#start.caller, this.#start.callee];
+  }
+
+  /** True when the device calls or is rung. */
+  hasDevice(user: string, device: string): boolean {
+    const isCaller = this.#start.caller === user && this.#start.device === device;
+    return isCaller || this.#legs.some((leg) => leg.user === user && leg.device === device);
   }
 
   get caller(): { readonly user: string; readonly device: string } {

@@ -4,6 +4,8 @@ import type { SessionKind } from "../signaling/events.ts";
 
 /** The server's lifeline in a ladder. Devices have `user/device`. */
 export const serverParty = "server";
+/** That of the embedded TURN server. */
+export const turnParty = "turn";
 
 /** One media section of a description. */
 export interface MediaLine {

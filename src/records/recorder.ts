@@ -1,11 +1,12 @@
 import type { PushBody } from "../protocol/pushes.ts";
 import { type Request, silentRequests } from "../protocol/requests.ts";
+import type { Stats } from "../protocol/values.ts";
 import type { Device, Outcome } from "../signaling/device.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import type { FrameObserver } from "../signaling/observer.ts";
 import { type Carried, carried, type KeptText } from "./carried.ts";
 import { LiveRecord, type SessionStart } from "./live-record.ts";
-import { type CallRecord, type LadderRow, serverParty } from "./record.ts";
+import { type CallRecord, type LadderRow, serverParty, turnParty } from "./record.ts";
 import type { SessionEventType } from "./session-events.ts";
 
 export interface RecorderOptions {
@@ -33,6 +34,8 @@ const mostPending = 64;
 export class Recorder implements FrameObserver {
   readonly #options: RecorderOptions;
   readonly #live = new Map<string, LiveRecord>();
+  /** The same, by the users of both ends. */
+  readonly #byUser = new Map<string, Set<LiveRecord>>();
   /** Rows whose outcome comes later, by device and request id. */
   readonly #pending = new WeakMap<Device, Map<number, LadderRow>>();
   /** Sessions that are asked for and are not there yet. */
@@ -70,10 +73,15 @@ export class Recorder implements FrameObserver {
     return live !== undefined;
   }
 
-  /** The same for every live session of a device: TURN knows the device alone. */
-  noteOfDevice(user: string, row: Pick<LadderRow, "type"> & Partial<LadderRow>, now: number): void {
-    for (const live of this.#live.values())
-      if (live.concerns(user)) live.add({ from: "turn", to: user, ...row, at: live.since(now) });
+  /** Notes what TURN did in every live session of a device: it knows of no session. */
+  noteOfDevice(
+    { user, device }: { readonly user: string; readonly device: string },
+    row: Pick<LadderRow, "type"> & Partial<LadderRow>,
+    now: number,
+  ): void {
+    for (const live of this.#byUser.get(user) ?? [])
+      if (live.hasDevice(user, device))
+        live.add({ from: turnParty, to: `${user}/${device}`, ...row, at: live.since(now) });
   }
 
   // FrameObserver
@@ -146,7 +154,7 @@ export class Recorder implements FrameObserver {
         this.#over(event.record);
         break;
       case "session_left":
-        this.#live.delete(event.session);
+        this.#forget(this.#live.get(event.session));
         break;
     }
   }
@@ -157,7 +165,7 @@ export class Recorder implements FrameObserver {
     const ended = this.#ended;
     this.#ended = [];
     for (const live of ended) {
-      this.#live.delete(live.session);
+      this.#forget(live);
       const record = live.record();
       this.#options.finished(record, live);
     }
@@ -186,7 +194,22 @@ export class Recorder implements FrameObserver {
     }
     const live = new LiveRecord(event, this.#options.node, now);
     this.#live.set(event.session, live);
+    for (const user of live.users) {
+      const its = this.#byUser.get(user);
+      if (its === undefined) this.#byUser.set(user, new Set([live]));
+      else its.add(live);
+    }
     return live;
+  }
+
+  #forget(live: LiveRecord | undefined): void {
+    if (live === undefined) return;
+    this.#live.delete(live.session);
+    for (const user of live.users) {
+      const its = this.#byUser.get(user);
+      its?.delete(live);
+      if (its?.size === 0) this.#byUser.delete(user);
+    }
   }
 
   #over(record: SessionRecord): void {
@@ -241,7 +264,7 @@ export class Recorder implements FrameObserver {
       type: "report",
       state: stats.state,
       ...(stats.pair !== undefined && stats.pair > 1 && { pair: stats.pair }),
-      ...(stats.path !== undefined && { note: stats.path }),
+      ...reportNote(stats),
     });
     if (change.connected) this.#tell("session.connected", live, {}, now);
   }
@@ -358,6 +381,21 @@ function noteOf(frame: Request | PushBody): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** What a report says beside the state: the path, devices that were refused, ICE servers that gave nothing. */
+function reportNote({ path, refusedMedia = {}, iceErrors = [], dtlsError }: Stats): {
+  readonly note?: string;
+} {
+  const { audio, video } = refusedMedia;
+  const words = [
+    path,
+    audio && `microphone: ${audio}`,
+    video && `camera: ${video}`,
+    dtlsError && `DTLS: ${dtlsError}`,
+    ...iceErrors.map(({ url, code }) => `${code} ${url}`),
+  ].filter((word) => word !== undefined && word !== "");
+  return words.length === 0 ? {} : { note: cut(words.join(", ")) };
 }
 
 function dataBytes(frame: Request | PushBody): number {

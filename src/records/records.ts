@@ -28,4 +28,9 @@ export interface Records {
   audited(query: { readonly before?: number; readonly limit: number }): Promise<readonly AuditEntry[]>;
   /** Adds a row of a hook, a push or TURN to a live session. False where there is none. */
   note(session: string, row: Pick<LadderRow, "from" | "to" | "type"> & Partial<LadderRow>): boolean;
+  /** Adds a row of TURN to every live session of the device. */
+  noteOfDevice(
+    device: { readonly user: string; readonly device: string },
+    row: Pick<LadderRow, "type"> & Partial<LadderRow>,
+  ): void;
 }

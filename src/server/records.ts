@@ -329,6 +329,7 @@ function recordsOf(recorder: Recorder, store: Store, now: () => number): Records
     audit: (entry) => void store.write({ write: "audit", entry }),
     audited: (query) => store.ask("audit", query),
     note: (session, row) => recorder.note(session, row, now()),
+    noteOfDevice: (device, row) => recorder.noteOfDevice(device, row, now()),
   };
 }
 

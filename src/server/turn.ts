@@ -3,6 +3,7 @@ import { readCertificate } from "../net/certificate-files.ts";
 import { wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { formatHost } from "../package-info.ts";
+import type { Records } from "../records/records.ts";
 import type { HealthPart } from "../telemetry/health.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { coturnConfig } from "../turn/coturn-config.ts";
@@ -14,7 +15,7 @@ import type { TurnOptions } from "../turn/shell/options.ts";
 import { discoverAddresses, type SeenAddress } from "../turn/shell/stun-discovery.ts";
 import { turnServerFor } from "./ice-servers.ts";
 import { openPorts } from "./ports.ts";
-import type { Part, PartContext, Service } from "./service.ts";
+import type { CoreContext, Part, PartContext, Service } from "./service.ts";
 
 /** What became of STUN and TURN. `failed`: the server's test of itself did not pass. */
 type TurnHealth =
@@ -96,11 +97,17 @@ export function coturnConfigFor({ turn, tls }: Settings, secret: string): string
   });
 }
 
-async function startFleet(context: PartContext): Promise<TurnFleet> {
+async function startFleet(context: CoreContext): Promise<TurnFleet> {
   const { settings, host, log } = context;
   const { turn } = settings;
   const failed = (error: Error): void => log.error({ err: error }, "a TURN worker ended");
-  const options: TurnOptions = { ...turnOptions(settings, host), log: (event) => logTurn(log, event) };
+  const options: TurnOptions = {
+    ...turnOptions(settings, host),
+    log: (event) => {
+      logTurn(log, event);
+      noteInRecords(context.records(), event);
+    },
+  };
   const refused = (error: Error): never => {
     throw new Error(`setting turn: ${error.message}`);
   };
@@ -191,4 +198,20 @@ function logTurn(log: Logger, event: TurnEvent): void {
   if (type === "denied")
     log.warn(facts, "TURN denied a peer: allow it with turn.allowPeers, where it is yours");
   else log.debug(facts, `TURN allocation ${type}`);
+}
+
+/** The ladders of a device's sessions show what became of its relays. */
+function noteInRecords(records: Records | undefined, event: TurnEvent): void {
+  const [user = "", device] = event.user.split("/");
+  if (records === undefined || device === undefined) return;
+  if (event.type === "opened")
+    records.noteOfDevice({ user, device }, { type: "allocate", outcome: "ok", note: event.transport });
+  else if (event.type === "refused")
+    records.noteOfDevice(
+      { user, device },
+      { type: "allocate", outcome: String(event.code), ...(!event.isProven && { note: "credentials" }) },
+    );
+  else if (event.type === "denied")
+    records.noteOfDevice({ user, device }, { type: "permission", outcome: "403", note: event.rule });
+  else records.noteOfDevice({ user, device }, { type: "release", outcome: event.reason, bytes: event.bytes });
 }

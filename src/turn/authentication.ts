@@ -37,6 +37,8 @@ export interface Refusal {
   readonly challenge: boolean;
   /** The request has a nonce that was given to its source, if long ago: its address isn't forged. */
   readonly returned?: true;
+  /** The user name that the request gives, where its credentials are wrong or have expired. */
+  readonly named?: string;
 }
 
 const none = new Uint8Array(0);
@@ -102,11 +104,15 @@ export class Authentication {
     if (named === "") return unauthenticated;
 
     if (known !== undefined && known.username === named && known.algorithm === algorithm) {
-      if (this.#strictExpiry && known.expiresAt <= now) return unauthenticated;
-      return checkIntegrity(request, kind, known.key, this.#crypto) ? { ...known, kind } : unauthenticated;
+      if (this.#strictExpiry && known.expiresAt <= now) return { ...unauthenticated, named };
+      return checkIntegrity(request, kind, known.key, this.#crypto)
+        ? { ...known, kind }
+        : { ...unauthenticated, named };
     }
     const account = this.#credentials.find(named, now);
-    return (account && this.#prove(request, kind, algorithm, named, account)) ?? unauthenticated;
+    return (
+      (account && this.#prove(request, kind, algorithm, named, account)) ?? { ...unauthenticated, named }
+    );
   }
 
   #prove(

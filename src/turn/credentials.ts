@@ -38,6 +38,11 @@ export interface Account {
 const mostRevocations = 10_000;
 const ofGuest = /^[^/]*\/[^/]*\/guest$/;
 
+/** Whose name it is, as {@link Account.user} has it, without a look at whether there is such a user. */
+export function userOf(name: string): string {
+  return name.slice(name.indexOf(":") + 1);
+}
+
 /**
  * Static users, and time-limited credentials as of draft-uberti-behave-turn-rest-00 §2.2: the name is `expiry:user`, expiry in
  * Unix seconds, the password the base64 of HMAC-SHA1(secret, name).

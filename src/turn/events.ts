@@ -20,5 +20,10 @@ export type TurnEvent =
       readonly age: number;
       readonly bytes: number;
     }
+  /**
+   * A relay was refused: with 401 to credentials that are wrong or expired, with 486 or 508 for want of quota or ports. `isProven` is false
+   * with 401: anybody may have named that user.
+   */
+  | { readonly type: "refused"; readonly user: string; readonly code: number; readonly isProven: boolean }
   /** The policy denied a peer; `peer` is its address. */
   | { readonly type: "denied"; readonly user: string; readonly peer: string; readonly rule: PeerRule };

@@ -17,7 +17,7 @@ import { Authentication, type Identity, offeredAlgorithms, type Refusal } from "
 import { bindChannel } from "./bind-channel.ts";
 import type { Client } from "./client.ts";
 import { createPermission } from "./create-permission.ts";
-import { type CredentialOptions, Credentials } from "./credentials.ts";
+import { type CredentialOptions, Credentials, userOf } from "./credentials.ts";
 import type { EndReason, TurnEvent } from "./events.ts";
 import type { TurnLimits } from "./limits.ts";
 import { Nonces } from "./nonces.ts";
@@ -225,8 +225,11 @@ export class TurnMachine {
     let writer: MessageWriter;
     if (outcome instanceof MessageWriter) writer = outcome;
     else {
-      this.stats.refuse(outcome.rule);
-      writer = error(request, outcome.code);
+      const { code, rule } = outcome;
+      this.stats.refuse(rule);
+      if (code === errorCode.allocationQuotaReached || code === errorCode.insufficientCapacity)
+        this.ports.emit({ type: "refused", user: identity.user, code, isProven: true });
+      writer = error(request, code);
       if (outcome.unknown !== undefined)
         writer.add(attribute.unknownAttributes, encodeUnknownAttributes(outcome.unknown));
     }
@@ -294,8 +297,10 @@ export class TurnMachine {
 
   /** Answers an unauthenticated request: at a limited rate, and with little more than the request's own size. */
   #refuse(client: Client, request: StunMessage, refusal: Refusal, now: number): void {
-    const { code, rule, challenge, returned = false } = refusal;
+    const { code, rule, challenge, returned = false, named } = refusal;
     this.stats.refuse(rule);
+    if (named !== undefined && returned)
+      this.ports.emit({ type: "refused", user: userOf(named), code, isProven: false });
     if (!this.#mayAnswer(this.#refusals, client, returned, now)) return;
     const said = request.bytes.length - (request.has(attribute.fingerprint) ? fingerprintBytes : 0);
     const challenged = challenge && said >= leastChallenged;

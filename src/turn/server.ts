@@ -72,7 +72,7 @@ const receiveBuffer = 4 << 20;
 const sweepInterval = 1_000;
 const interfaceInterval = 10_000;
 /** Lines of log for denied peers, per second. */
-const deniedLines = 5;
+const [deniedLines, refusedLines] = [5, 50];
 
 /**
  * Starts a STUN and TURN server. Rejects with an Error of one line when an address or a port can't be used, or when an
@@ -263,10 +263,14 @@ function wildcards(interfaces: readonly { readonly family: string }[]): string[]
   return interfaces.some(({ family }) => family === "IPv6") ? ["0.0.0.0", "::"] : ["0.0.0.0"];
 }
 
-/** Leaves out the self-test, and limits denied peers, so that a client that asks for them again and again can't fill the log. */
+/** Leaves out the self-test, and limits what clients can cause again and again, so that nobody fills the log. */
 function limited(log: (event: TurnEvent) => void, silent: string): (event: TurnEvent) => void {
-  const lines = new TokenBucket(deniedLines, deniedLines * 2, now());
+  const denied = new TokenBucket(deniedLines, deniedLines * 2, now());
+  const refused = new TokenBucket(refusedLines, refusedLines * 2, now());
   return (event) => {
-    if (event.user !== silent && (event.type !== "denied" || lines.take(now()))) log(event);
+    if (event.user === silent) return;
+    if (event.type === "denied" && !denied.take(now())) return;
+    if (event.type === "refused" && !refused.take(now())) return;
+    log(event);
   };
 }

@@ -120,6 +120,11 @@ test("a call leaves a record with its ladder and a diagnosis, and its end arrive
     ["alice", "laptop", "caller", "native"],
     ["bob", "phone", "callee", "native"],
   ]);
+  for (const { last } of record.legs) {
+    expect(Object.keys(last?.candidates ?? {}).some((name) => name.startsWith("host/"))).toBe(true);
+    expect(last).toMatchObject({ dtls: "connected", ice: expect.stringMatching(/^(connected|completed)$/) });
+    expect(last?.packets?.audio?.length).toBe(2);
+  }
   const steps = record.ladder.map(({ from, to, type }) => `${from} ${type} ${to}`);
   const wanted = [
     "alice/laptop call server",

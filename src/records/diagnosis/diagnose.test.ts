@@ -60,6 +60,12 @@ function answered(
   ];
   return record({ acceptedAt: 5_000, reason: "hangup", legs, ladder, ...more });
 }
+/** The callee's device could not open what it needs to answer. */
+function unopened(refusedMedia: { audio?: string; video?: string }): CallRecord {
+  const last = { state: "new" as const, refusedMedia };
+  const legs = [leg("caller"), { ...rung, alertingAt: 1_100, states: ["new"], last }];
+  return record({ reason: "no_answer", legs });
+}
 const relay = "turn:turn.example:3478";
 
 const cases: readonly [code: string, certainty: string, of: CallRecord][] = [
@@ -109,9 +115,9 @@ const cases: readonly [code: string, certainty: string, of: CallRecord][] = [
     "certain",
     record({ reason: "unconfirmed", legs: [leg("caller"), { ...rung, acceptedAt: 2_000 }] }),
   ],
-  ["media_refused", "certain", answered({ state: "failed", refusedMedia: { video: "NotAllowedError" } })],
-  ["media_missing", "certain", answered({ state: "failed", refusedMedia: { audio: "NotFoundError" } })],
-  ["media_in_use", "certain", answered({ state: "failed", refusedMedia: { video: "NotReadableError" } })],
+  ["media_refused", "certain", unopened({ video: "NotAllowedError" })],
+  ["media_missing", "certain", unopened({ audio: "NotFoundError" })],
+  ["media_in_use", "certain", unopened({ video: "NotReadableError" })],
   ["no_common_codec", "likely", answered({ state: "closed" }, { reason: "incompatible" })],
   ["no_description", "certain", answered({ state: "connecting" }, {}, both.slice(0, 1))],
   [

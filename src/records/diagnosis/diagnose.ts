@@ -1,7 +1,7 @@
 import type { CallRecord } from "../record.ts";
 import { courseRules } from "./course.ts";
 import type { Cause, Finding } from "./finding.ts";
-import { pathRules } from "./path.ts";
+import { mediaRules, pathRules } from "./path.ts";
 import { ringingRules } from "./ringing.ts";
 import { RecordView } from "./view.ts";
 
@@ -18,7 +18,7 @@ const beside = new Set([
   "one_way_audio",
   "one_way_video",
 ]);
-const rules = [...ringingRules, ...pathRules, ...courseRules];
+const rules = [...mediaRules, ...ringingRules, ...pathRules, ...courseRules];
 
 const unknownCause: Cause = {
   code: "unknown",

@@ -5,8 +5,8 @@ interface Rule extends Cause {
   find(view: RecordView): Found | undefined;
 }
 
-/** Why the media of a call that was answered did not come to stand. */
-export const pathRules: readonly Rule[] = [
+/** A device that could not open its camera or microphone: why it did not answer. */
+export const mediaRules: readonly Rule[] = [
   {
     code: "media_refused",
     meaning: "A person or the system refused the camera or the microphone.",
@@ -29,6 +29,10 @@ export const pathRules: readonly Rule[] = [
     advice: "Close other programs that use it.",
     find: (view) => mediaError(view, /^(NotReadable|Abort)Error$/, "could not open its"),
   },
+];
+
+/** Why the media of a call that was answered did not come to stand. */
+export const pathRules: readonly Rule[] = [
   {
     code: "no_common_codec",
     meaning: "The ends have no codec in common, or one can't use the other's offer.",
@@ -95,7 +99,7 @@ export const pathRules: readonly Rule[] = [
   {
     code: "turn_peer_denied",
     meaning: "TURN answered 403: it relays to no such address.",
-    proof: "A report with `iceErrors` of code 403, or a row `denied` from `turn`.",
+    proof: "A report with `iceErrors` of code 403, or a row from `turn` with `403`.",
     advice: "Private addresses are denied by default; name those that are yours in `turn.allowPeers`.",
     find: (view) => turnError(view, [403], "TURN denied a peer of"),
   },
@@ -296,7 +300,9 @@ function turnError(view: RecordView, codes: readonly number[], text: string): Fo
   if (view.connected) return undefined;
   const name = end?.name ?? view.record.ladder[rows[0] ?? 0]?.to ?? "a device";
   // With another relay, or where nothing has failed, it may have been something else.
-  const isCertain = failed(view) && (end === undefined || countOf(end, "relay") === 0);
+  // Anybody may send TURN a wrong password under that name.
+  const isProven = end !== undefined || rows.some((row) => view.record.ladder[row]?.note !== "credentials");
+  const isCertain = failed(view) && isProven && (end === undefined || countOf(end, "relay") === 0);
   const [error] = end === undefined ? [] : errors(end, codes);
   return {
     certainty: isCertain ? "certain" : "likely",
@@ -305,7 +311,9 @@ function turnError(view: RecordView, codes: readonly number[], text: string): Fo
   };
 }
 
+/** A cause while the call rang, or where nothing failed after it; else worth knowing. */
 function mediaError(view: RecordView, kind: RegExp, text: string): Found | undefined {
+  const isBeside = view.accepted && (view.connected || failed(view));
   for (const leg of view.record.legs) {
     const { audio, video } = leg.last?.refusedMedia ?? {};
     const what = [
@@ -314,8 +322,8 @@ function mediaError(view: RecordView, kind: RegExp, text: string): Found | undef
     ].filter((one) => one !== false);
     if (what.length > 0)
       return {
-        ...(view.connected && { beside: true as const }),
-        certainty: "certain",
+        ...(isBeside && { beside: true as const }),
+        certainty: isBeside || !view.accepted ? "certain" : "likely",
         text: `${leg.user}/${leg.device} ${text} ${what.join(" and ")}.`,
         rows: view.rows(({ from, type }) => type === "report" && from === `${leg.user}/${leg.device}`),
       };
