@@ -72,7 +72,9 @@ async function bundle() {
       publicPath: "./",
       plugins: [streamsApart],
     });
-  await one({ entrypoints: [`${page}/live/live.ts`], naming: "[name].[ext]", format: "iife" });
+  // The second is loaded by the first, and by the page of a stream, where WebRTC doesn't get through.
+  for (const name of ["live", "hls"])
+    await one({ entrypoints: [`${page}/live/${name}.ts`], naming: "[name].[ext]", format: "iife" });
   // These are named by people and by code: their addresses stay.
   await one({ entrypoints: workers.map((name) => `${page}/${name}`), naming: "[name].[ext]" });
   for (const name of readdirSync(scratch).filter((file) => file.endsWith(".js"))) {

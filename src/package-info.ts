@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isId } from "./protocol/address.ts";
 
@@ -14,6 +14,9 @@ export const pageFolder: string = inPackage("dist/page");
 /** What a media worker runs. Bun takes the sources, wherever the package lies. */
 export const mediaWorkerModule: string = inPackage("src/media/worker/main.ts");
 
+/** What the packager runs: HLS and recordings. */
+export const packagerModule: string = inPackage("src/media/packager/main.ts");
+
 /** The program of Bun: this one, or the one of the package `bun`; undefined where there is none. */
 export function bundledBun(): string | undefined {
   if (process.versions.bun !== undefined) return process.execPath;
@@ -25,6 +28,19 @@ export function bundledBun(): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The path of a program that the system has; undefined where it has none of that name. */
+export function programInPath(name: string): string | undefined {
+  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      if (folder !== "" && statSync(path).isFile()) return path;
+    } catch {
+      // It is not there.
+    }
+  }
+  return undefined;
 }
 
 /** A node's name: the configured one, or the host's. */

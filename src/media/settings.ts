@@ -7,7 +7,12 @@ import type { WorkerLimits } from "./control.ts";
 import { codecNames } from "./negotiated.ts";
 import type { ShareLimits } from "./streams/peer-shares.ts";
 
-type MediaLimits = WorkerLimits & ShareLimits;
+/** What HLS may take of the server. */
+interface HlsLimits {
+  readonly hlsBytes: number;
+}
+
+type MediaLimits = WorkerLimits & ShareLimits & HlsLimits;
 
 const defaultMediaLimits: MediaLimits = {
   viewers: 2_000,
@@ -16,6 +21,7 @@ const defaultMediaLimits: MediaLimits = {
   publisherBitrate: 20_000_000,
   peersPerUser: 100,
   peersPerAddress: 500,
+  hlsBytes: 256 << 20,
 };
 
 const meanings: { readonly [name in keyof MediaLimits]: string } = {
@@ -25,6 +31,7 @@ const meanings: { readonly [name in keyof MediaLimits]: string } = {
   publisherBitrate: "Bits a second that one publisher may send.",
   peersPerUser: "Publishers and viewers of one user, at all workers.",
   peersPerAddress: "Publishers and viewers of one address by WHIP and WHEP; IPv6 counts by /64.",
+  hlsBytes: "Bytes of one rendition that are kept in memory for HLS: a longer media.dvr is cut to that.",
 };
 
 /** Settings of the media server: WHIP, WHEP and the workers that forward media. docs/media.md says how they are meant. */
@@ -63,6 +70,52 @@ export const mediaSettings = {
         description:
           "Codecs that publishers are to prefer, best first, such as `h264`. Empty: the publisher's own order.",
       }),
+      hls: flag(
+        true,
+        "Serves streams by HLS and low-latency HLS at /hls/NAME/index.m3u8, to whoever may view them by WHEP.",
+      ),
+      hlsAac: flag(
+        true,
+        "Adds the sound as AAC to HLS, for players that take no Opus, where the system has ffmpeg.",
+      ),
+      hlsStreams: texts(
+        [],
+        "Names of streams whose publishers are asked for H.264, which HLS takes, before any other codec, such as `lobby` or `show-*`.",
+      ),
+      dvr: Type.Integer({
+        default: 0,
+        minimum: 0,
+        maximum: 86_400,
+        description:
+          "How far back viewers by HLS can seek, in seconds, as far as media.limits.hlsBytes goes. 0: not at all.",
+      }),
+      record: texts(
+        [],
+        "Names of streams that are recorded while they are live, such as `lobby` or `show-*`.",
+      ),
+      recordings: Type.Object(
+        {
+          folder: text("", "Where recordings are kept. Empty: the folder `recordings` in `stateFolder`."),
+          fileDuration: milliseconds(3_600_000, "How long a file gets before the next one is begun."),
+          fileBytes: Type.Integer({
+            default: 2 ** 31,
+            minimum: 1,
+            description: "How large a file gets before the next one is begun.",
+          }),
+          keepFor: Type.Integer({
+            default: 30,
+            minimum: 1,
+            maximum: 36_500,
+            description: "Days that recordings are kept.",
+          }),
+          keepBytes: Type.Integer({
+            default: 100 * 2 ** 30,
+            minimum: 1,
+            description: "Bytes of all recordings together: above that, the oldest are removed.",
+          }),
+        },
+        { description: "Where recordings are kept, and for how long." },
+      ),
       linger: milliseconds(10_000, "How long viewers wait for a publisher that has vanished."),
       takeover: texts(
         [],
@@ -98,7 +151,7 @@ export function checkMedia({ media }: SettingsOf<typeof mediaSettings>): string 
   const wrongOrigin = media.origins.find((origin) => parseOriginRule(origin) === undefined);
   if (wrongOrigin !== undefined)
     return `setting media.origins: ${wrongOrigin} is no origin; write it like https://app.example.com`;
-  for (const name of ["public", "takeover"] as const) {
+  for (const name of ["public", "takeover", "hlsStreams", "record"] as const) {
     const wrong = media[name].find((pattern) => !isAddressPattern(`stream:${pattern}`));
     if (wrong !== undefined)
       return `setting media.${name}: ${wrong} is no name of a stream; write it like lobby or open-*`;

@@ -4,14 +4,14 @@ import type { WorkerOptions } from "../media/control.ts";
 import { MediaFleet } from "../media/fleet/fleet.ts";
 import { mediaOrigins } from "../media/http/cross-origin.ts";
 import { keyHolder, mediaAuth } from "../media/http/media-auth.ts";
-import { isMediaPath, MediaHttp, type MediaHttpPorts } from "../media/http/media-http.ts";
+import { type Decide, isMediaPath, MediaHttp } from "../media/http/media-http.ts";
 import { registerMediaMetrics } from "../media/metrics.ts";
 import type { LocalCandidate } from "../media/service.ts";
 import { MediaShare } from "../media/share/media-share.ts";
 import { SharedStreams } from "../media/share/shared-streams.ts";
 import { CoreSessions } from "../media/streams/core-sessions.ts";
 import { MediaStreams } from "../media/streams/media-streams.ts";
-import { streamOffers } from "../media/streams/stream-offers.ts";
+import { type StreamOffersOptions, streamOffers } from "../media/streams/stream-offers.ts";
 import { addressGroup, isLoopback } from "../net/client-address.ts";
 import { after, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
@@ -25,6 +25,7 @@ import type { HealthPart } from "../telemetry/health.ts";
 import { apiStreams } from "./api-streams.ts";
 import { credentialsOf } from "./device-credentials.ts";
 import { KeyFile } from "./key-file.ts";
+import { type MediaOutputs, startOutputs } from "./media-outputs.ts";
 import { openPorts } from "./ports.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
@@ -79,9 +80,10 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     });
   });
   const addresses = announced(settings, listen);
-  const answers = { codecs: media.codecs, publisherBitrate: media.limits.publisherBitrate };
+  const answers = streamAnswers(settings);
   const sessions = coreSessions(context);
   const share: { current?: MediaShare } = {};
+  const outputs: { current?: MediaOutputs } = {};
   const made = new MediaStreams(
     {
       now,
@@ -108,6 +110,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
       changed: (stream) => {
         sessions.changed(stream);
         share.current?.changed(stream);
+        outputs.current?.changed(stream);
       },
       opened: (peer) => {
         if (share.current?.has(peer) !== true) sessions.opened(peer);
@@ -120,29 +123,35 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   );
   streams.current = made;
   const server = sessions.join(made, core);
+  const authenticate = mediaAuth(
+    {
+      verify: (token) =>
+        new Promise((done) =>
+          server.ports.verify(token, (result, at) =>
+            done(result.ok && server.stale(result.value, at) ? fail(wireError("token_expired")) : result),
+          ),
+        ),
+      account: (login) => credentials.find(login, now()),
+      streamKey: (key) => keys.find(key),
+      now,
+      ahead: wallAhead,
+      random,
+    },
+    { public: publicNames(settings), linkKeys: linkKeys(context.ticketKeys) },
+  );
+  const allowsOrigin = mediaOrigins(settings.dev, media.origins);
+  const decide = decideBy(server, now);
+  outputs.current = await startOutputs(context, {
+    ...{ bun, fleet, streams: made, authenticate, decide, allowsOrigin },
+  });
   const http = new MediaHttp(
     {
       service: made,
-      authenticate: mediaAuth(
-        {
-          verify: (token) =>
-            new Promise((done) =>
-              server.ports.verify(token, (result, at) =>
-                done(result.ok && server.stale(result.value, at) ? fail(wireError("token_expired")) : result),
-              ),
-            ),
-          account: (login) => credentials.find(login, now()),
-          streamKey: (key) => keys.find(key),
-          now,
-          ahead: wallAhead,
-          random,
-        },
-        { public: publicNames(settings), linkKeys: linkKeys(context.ticketKeys) },
-      ),
-      decide: decideBy(server, now),
+      authenticate,
+      decide,
       iceServers: ({ user, device = "media", guest = false }) =>
         server.ports.iceServers({ user, id: device, guest }, now()).servers,
-      allowsOrigin: mediaOrigins(settings.dev, media.origins),
+      allowsOrigin,
       ssrc: randomSsrc,
     },
     { ...answers, base: settings.path },
@@ -150,7 +159,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   if (media.share !== "") {
     share.current = new MediaShare({
       streams: made,
-      fetch: (request, address) => http.fetch(request, address),
+      fetch: (request, address) => http.fetch(request, address) ?? outputs.current?.fetch(request),
     });
     await share.current.listen(media.share).catch(async (error: Error) => {
       await fleet.stop();
@@ -161,7 +170,8 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   for (const { udpPort, crypto, sending } of fleet.started)
     log.info({ port: udpPort, addresses, crypto, sending }, "media worker");
   return {
-    fetch: (request, client) => http.fetch(request, addressGroup(client.address)),
+    fetch: (request, client) =>
+      http.fetch(request, addressGroup(client.address)) ?? outputs.current?.fetch(request),
     // A worker that is started again takes the same port.
     relayPeers: () =>
       fleet.started.flatMap(({ udpPort }) => listen.map((address) => ({ address, port: udpPort }))),
@@ -180,6 +190,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     stop: async () => {
       stopWatch();
       share.current?.stop();
+      await outputs.current?.stop();
       await fleet.stop();
     },
   };
@@ -211,12 +222,20 @@ function joinMedia(context: CoreContext): Service {
 }
 
 function coreSessions({ settings }: CoreContext): CoreSessions {
-  const { codecs, limits } = settings.media;
   const names = patternsOf(publicNames(settings));
   return new CoreSessions({
-    offers: streamOffers({ codecs, publisherBitrate: limits.publisherBitrate, ssrc: randomSsrc }),
+    offers: streamOffers({ ...streamAnswers(settings), ssrc: randomSsrc }),
     isPublic: (name) => covers(names, { kind: "stream", name }),
   });
+}
+
+/** What publishers are answered: where a stream is to be had by HLS, H.264 comes first, which HLS can carry. */
+function streamAnswers({ media }: LoadedSettings): Omit<StreamOffersOptions, "ssrc"> {
+  const hlsNames = patternsOf(media.hlsStreams);
+  return {
+    codecs: (name) => (covers(hlsNames, { kind: "stream", name }) ? ["h264", ...media.codecs] : media.codecs),
+    publisherBitrate: media.limits.publisherBitrate,
+  };
 }
 
 function publicNames({ dev, media }: LoadedSettings): readonly string[] {
@@ -229,7 +248,7 @@ function takesOver(names: readonly string[]): (stream: string) => boolean {
 }
 
 /** Asks the application about a client of WHIP or WHEP. What let it in before may count no more by the time of the answer. */
-function decideBy(server: StreamServer, now: () => number): NonNullable<MediaHttpPorts["decide"]> {
+function decideBy(server: StreamServer, now: () => number): Decide {
   return ({ user, device, guest = false, grants, expires }, stream, endpoint) =>
     new Promise((done) => {
       const request = endpoint === "whip" ? "publish" : "view";

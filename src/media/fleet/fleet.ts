@@ -74,9 +74,14 @@ export class MediaFleet {
     return this.#workers.flatMap(({ worker }) => worker?.report ?? []);
   }
 
+  /** A path for a Unix socket that only this user can reach. */
+  socket(name: string): string {
+    return join(this.#folder, `${name}.sock`);
+  }
+
   /** The Unix socket of a worker. */
   relay(number: number): string {
-    return join(this.#folder, `${number}.sock`);
+    return this.socket(`${number}`);
   }
 
   post(number: number, message: ToWorker): void {
@@ -94,7 +99,7 @@ export class MediaFleet {
     const { command, options, heard, died } = this.#options;
     const worker = await MediaWorker.start(
       command,
-      { ...options, port: slot.port, relay: this.#options.workers > 1 ? this.relay(number) : "" },
+      { ...options, port: slot.port, relay: this.relay(number) },
       (message) => heard(number, message),
       (reason) => {
         slot.worker = undefined;

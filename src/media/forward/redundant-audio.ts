@@ -55,7 +55,8 @@ function headersEnd({
   return undefined;
 }
 
-function primaryBlock(packet: StoredPacket): SealedPayload | undefined {
+/** The newest sound of a packet of redundant audio; undefined for a malformed one. */
+export function primaryBlock(packet: StoredPacket): SealedPayload | undefined {
   const headers = headersEnd(packet);
   if (headers === undefined) return undefined;
   const at = headers.end + headers.redundant;

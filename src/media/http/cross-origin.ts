@@ -15,7 +15,7 @@ export function isPreflight(request: Request): boolean {
 /** The same response, readable for the page that asked, if its origin is allowed. */
 export function withCrossOrigin(request: Request, response: Response, allows: AllowsOrigin): Response {
   const { headers } = response;
-  headers.set("Cache-Control", "no-store");
+  if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
   headers.append("Vary", "Origin");
   const origin = request.headers.get("origin");
   if (origin === null || !allows(origin, request.headers.get("host"))) return response;
@@ -25,7 +25,10 @@ export function withCrossOrigin(request: Request, response: Response, allows: Al
   headers.set("Cross-Origin-Resource-Policy", "cross-origin");
   if (isPreflight(request)) {
     headers.set("Access-Control-Allow-Methods", "POST, PATCH, DELETE, GET, OPTIONS");
-    headers.set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, Last-Event-ID");
+    headers.set(
+      "Access-Control-Allow-Headers",
+      "Authorization, Content-Type, If-Match, Last-Event-ID, Range",
+    );
     headers.set("Access-Control-Max-Age", `${day}`);
   }
   return response;

@@ -23,15 +23,17 @@ export type Authenticate = (
   action: "publish" | "view",
 ) => Promise<Result<MediaIdentity, HttpProblem>>;
 
+/** Asked before somebody who may publish or view does: undefined lets in. */
+export type Decide = (
+  identity: MediaIdentity,
+  stream: string,
+  endpoint: "whip" | "whep" | "hls",
+) => Promise<HttpProblem | undefined>;
+
 export interface MediaHttpPorts {
   readonly service: MediaService;
   readonly authenticate: Authenticate;
-  /** Asked before somebody who may publish or view does: undefined lets in. */
-  readonly decide?: (
-    identity: MediaIdentity,
-    stream: string,
-    endpoint: "whip" | "whep",
-  ) => Promise<HttpProblem | undefined>;
+  readonly decide?: Decide;
   /** What a client is told of in `Link`. */
   iceServers(identity: MediaIdentity): readonly IceServer[];
   readonly allowsOrigin: AllowsOrigin;
@@ -40,8 +42,8 @@ export interface MediaHttpPorts {
 }
 
 export interface MediaHttpOptions {
-  /** Codecs that answers to publishers put first, best first. Empty: the publisher's own order. */
-  readonly codecs?: readonly CodecName[];
+  /** Codecs that answers to publishers of the stream put first, best first. Empty: the publisher's own order. */
+  codecs?(stream: string): readonly CodecName[];
   /** What publishers are asked to keep their video to, bits per second. */
   readonly publisherBitrate?: number;
   /** The path that everything is below, for URLs in answers; empty for none. */
@@ -171,7 +173,7 @@ export class MediaHttp {
   }
 
   async #publish(offer: MediaOffer, stream: string, identity: MediaIdentity): Promise<Opened> {
-    const tracks = publishedTracks(offer, this.#options.codecs);
+    const tracks = publishedTracks(offer, this.#options.codecs?.(stream));
     if (!tracks.ok) return tracks;
     const { transport } = offer;
     const peer = await this.#ports.service.publish({ stream, identity, tracks: tracks.value, transport });

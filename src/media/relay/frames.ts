@@ -3,14 +3,15 @@ import { readU16, readU32, writeU16, writeU32 } from "../../wire/bytes.ts";
 import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
 
 /**
- * What two workers of a machine say to each other about one stream, each frame with its length ahead:
+ * What two processes of a machine say to each other about one stream, each frame with its length ahead:
  *
  *     u32 length | u8 type | body
  *     subscribe   the stream's name, the first frame of a connection
+ *     observe     the same, and the last sender report of each source is wanted at once
  *     rtp         u48 index | the publisher's packet, in the clear
  *     rtcp        a compound packet, from the publisher or for it
  */
-export const frameType = { subscribe: 0, rtp: 1, rtcp: 2 } as const;
+export const frameType = { subscribe: 0, rtp: 1, rtcp: 2, observe: 3 } as const;
 
 const headBytes = 5;
 const indexBytes = 6;

@@ -116,7 +116,8 @@ class World {
       ...(device === undefined ? {} : { device }),
     };
     const offers = streamOffers({ ssrc: () => ++this.#ssrc });
-    const offer = role === "publish" ? offers.publisher(publishSdp) : offers.viewer(viewSdp, this.codecs);
+    const offer =
+      role === "publish" ? offers.publisher(publishSdp, "lobby") : offers.viewer(viewSdp, this.codecs);
     if (!offer.ok) throw new Error(offer.error);
     // biome-ignore lint/suspicious/noExplicitAny: the tracks fit the role
     const request = { stream: "lobby", identity, ...(offer.value as any) };

@@ -15,6 +15,7 @@ import { LiveStream } from "./live-stream.ts";
 import { type Answer, MediaPeer } from "./media-peer.ts";
 import { PeerShares, type ShareLimits } from "./peer-shares.ts";
 import type { StreamPorts } from "./ports.ts";
+import type { StreamSource } from "./stream-outputs.ts";
 
 /** After how long a client should ask again, where a stream isn't live, its name is taken, or no worker has room. Seconds. */
 const [retryWhenNotLive, retryWhenTaken, retryWhenFull] = [2, 5, 5];
@@ -77,6 +78,14 @@ export class MediaStreams implements MediaService {
 
   stream(name: string): StreamInfo | undefined {
     return this.#streams.get(name)?.info;
+  }
+
+  /** Where the media of a live stream comes from; undefined for one that isn't live. */
+  source(name: string): StreamSource | undefined {
+    const stream = this.#streams.get(name);
+    const from = stream && this.#ports.worker(stream.worker)?.relay;
+    if (!stream?.live || stream.publisher === undefined || from === undefined) return undefined;
+    return { from, tracks: stream.tracks, publisher: stream.publisher.id };
   }
 
   /** Why nobody can publish or view the stream now; undefined: it is worth a try. */

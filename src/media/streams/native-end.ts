@@ -130,7 +130,7 @@ export class NativeEnd implements StreamEnd {
     const { offers, media } = this.#host;
     const former = this.#agreed?.tracks;
     if (this.session.role === "publish")
-      return offers.publisher(sdp, former as readonly PublishedTrack[] | undefined);
+      return offers.publisher(sdp, this.session.stream, former as readonly PublishedTrack[] | undefined);
     const codecs = media.stream(this.session.stream)?.codecs;
     return codecs && offers.viewer(sdp, codecs, former as readonly ViewedTrack[] | undefined);
   }

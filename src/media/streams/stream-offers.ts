@@ -18,7 +18,11 @@ export interface ReadOffer<Track> {
  * says what to change.
  */
 export interface StreamOffers {
-  publisher(sdp: string, former?: readonly PublishedTrack[]): Result<ReadOffer<PublishedTrack>, string>;
+  publisher(
+    sdp: string,
+    stream: string,
+    former?: readonly PublishedTrack[],
+  ): Result<ReadOffer<PublishedTrack>, string>;
   viewer(
     sdp: string,
     codecs: StreamInfo["codecs"],
@@ -27,8 +31,8 @@ export interface StreamOffers {
 }
 
 export interface StreamOffersOptions {
-  /** Codecs that answers to publishers put first, best first. */
-  readonly codecs?: readonly CodecName[];
+  /** Codecs that answers to publishers of the stream put first, best first. */
+  codecs?(stream: string): readonly CodecName[];
   /** What publishers are asked to keep their video to, bits per second. */
   readonly publisherBitrate?: number;
   /** A random SSRC, from 1 to 2^32 − 1. */
@@ -38,10 +42,10 @@ export interface StreamOffersOptions {
 /** Reads offers as WHIP and WHEP do. */
 export function streamOffers({ codecs, publisherBitrate, ssrc }: StreamOffersOptions): StreamOffers {
   return {
-    publisher: (sdp, former) => {
+    publisher: (sdp, stream, former) => {
       const offer = parseOffer(sdp);
       if (!offer.ok) return fail(offer.error.detail);
-      const read = publishedTracks(offer.value, codecs);
+      const read = publishedTracks(offer.value, codecs?.(stream));
       if (!read.ok) return fail(read.error.detail);
       const tracks = kept(read.value, former);
       if (tracks === undefined) return fail(changed);

@@ -221,7 +221,10 @@ export class MediaHost {
     const { stream, viewer } = peer;
     if (stream === undefined) return;
     if (viewer !== undefined) stream.removeViewer(viewer, now());
-    else stream.publisherGone();
+    else {
+      stream.publisherGone();
+      this.#relay.ended(peer.name);
+    }
     this.#forget(peer.name, stream);
   }
 

@@ -1,4 +1,5 @@
 import { connectUnix, type LocalStream, listenUnix } from "../../net/unix-socket.ts";
+import { readU32 } from "../../wire/bytes.ts";
 import { parseRtcp } from "../../wire/rtp/rtcp.ts";
 import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
 import type { MediaSender } from "../forward/ports.ts";
@@ -9,9 +10,15 @@ import { FrameWriter, frameType, packetOf, RelayReader } from "../relay/frames.t
 /** Bytes that may wait for another worker: what comes then is dropped, and the other one asks for a keyframe. */
 const mostBuffered = 8 << 20;
 
-/** The streams whose publisher is at this worker, for other workers that have viewers of them. */
+/** Sources of one publisher whose sender reports are kept. */
+const mostReports = 16;
+const senderReport = 200;
+
+/** The streams whose publisher is at this worker, for other workers that have viewers of them, and for the packager. */
 export class RelayServer {
   readonly #taps = new Map<string, Set<Tap>>();
+  /** The last sender report of each source, by stream and SSRC: without them sound and picture can't be put together. */
+  readonly #reports = new Map<string, Map<number, Uint8Array>>();
   readonly #streamOf: (name: string) => Stream | undefined;
   #stop: () => void = () => {};
 
@@ -27,9 +34,12 @@ export class RelayServer {
       return {
         data: (chunk) => {
           const read = reader.push(chunk, ({ type, body }) => {
-            if (type === frameType.subscribe && tap === undefined) {
+            const begins = type === frameType.subscribe || type === frameType.observe;
+            if (begins && tap === undefined) {
               tap = new Tap(stream, new TextDecoder().decode(body));
               this.#add(tap);
+              const reports = type === frameType.observe ? this.#reports.get(tap.name) : undefined;
+              for (const report of reports?.values() ?? []) tap.rtcp(report);
             } else if (type === frameType.rtcp && tap !== undefined) this.#wanted(tap.name, body);
           });
           if (!read) stream.destroy();
@@ -48,6 +58,17 @@ export class RelayServer {
 
   rtcp(name: string, compound: Uint8Array): void {
     for (const tap of this.#taps.get(name) ?? []) tap.rtcp(compound);
+    if (compound[1] !== senderReport) return;
+    const reports = this.#reports.get(name) ?? new Map<number, Uint8Array>();
+    const ssrc = readU32(compound, 4);
+    if (reports.size >= mostReports && !reports.has(ssrc)) return;
+    reports.set(ssrc, compound.slice());
+    this.#reports.set(name, reports);
+  }
+
+  /** The publisher has gone. */
+  ended(name: string): void {
+    this.#reports.delete(name);
   }
 
   stop(): void {
@@ -103,10 +124,11 @@ export class RelayedPublisher implements MediaSender {
   static follow(
     path: string,
     name: string,
-    stream: Stream,
+    stream: Pick<Stream, "setPublisher" | "publisherRtp" | "publisherRtcp">,
     tracks: readonly PublishedTrack[],
     now: () => number,
     ended: () => void,
+    subscription: number = frameType.subscribe,
   ): RelayedPublisher {
     const reader = new RelayReader();
     const socket = connectUnix(path, {
@@ -120,15 +142,15 @@ export class RelayedPublisher implements MediaSender {
       },
       closed: ended,
     });
-    const publisher = new RelayedPublisher(socket, name);
+    const publisher = new RelayedPublisher(socket, name, subscription);
     stream.setPublisher(tracks.map(withoutFeedback), publisher, now());
     return publisher;
   }
 
-  private constructor(stream: LocalStream, name: string) {
+  private constructor(stream: LocalStream, name: string, subscription: number) {
     this.#stream = stream;
     this.#out = new Gathered(stream);
-    this.#out.add((frames) => frames.frame(frameType.subscribe, new TextEncoder().encode(name)));
+    this.#out.add((frames) => frames.frame(subscription, new TextEncoder().encode(name)));
   }
 
   rtp(): boolean {

@@ -143,8 +143,7 @@ class SwitchboardLive extends HTMLElement {
    * first picture.
    */
   #play(): void {
-    const stream = this.#viewer?.stream ?? null;
-    if (this.#video.srcObject !== stream) this.#video.srcObject = stream;
+    this.#viewer?.show(this.#video);
     this.#video.play().catch(() => {
       this.#video.muted = true;
       this.#video.play().catch(() => undefined);

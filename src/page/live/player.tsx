@@ -45,16 +45,17 @@ function Stage({ watching }: { watching: Watching }) {
   const { stream, muted, showsStats } = watching;
   const viewer = watching.viewer.value;
   void watching.revision.value;
+  const { state } = viewer;
   const section = useRef<HTMLElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const full = useSignal(false);
   useEffect(() => {
     const element = video.current;
     if (element === null) return;
-    element.srcObject = viewer.stream;
+    if (state === "live") viewer.show(element);
     // Autoplay may be off altogether: the sound button starts it then, for it is a click.
     element.play().catch(() => undefined);
-  }, [viewer]);
+  }, [viewer, state, viewer.hls]);
   useEffect(() => {
     const look = () => {
       full.value = document.fullscreenElement !== null;

@@ -11,7 +11,7 @@ export interface ViewerStats {
   readonly loss?: number;
   /** How long the picture takes from the server to the screen: half of the round trip, and the time in the receiver. ms */
   readonly latency?: number;
-  readonly path?: "UDP" | "TCP" | "TURN";
+  readonly path?: "UDP" | "TCP" | "TURN" | "HLS";
 }
 
 /** Sums so far. */

@@ -1,3 +1,4 @@
+import { type HlsPlayer, loadHls } from "./hls-fallback.ts";
 import { iceServers } from "./ice-servers.ts";
 import { StatsReader, type ViewerStats } from "./viewer-stats.ts";
 
@@ -28,14 +29,17 @@ export interface WhepViewerOptions {
   changed(): void;
 }
 
-/** How long a connection may take, or be lost, before it is made anew. ms */
-const [connectPatience, lostPatience] = [10_000, 3_000];
+/** How long a connection may take, or be lost, before it is made anew; and how long the first one may before HLS is tried. ms */
+const [connectPatience, lostPatience, fallbackPatience] = [10_000, 3_000, 3_000];
 /** Between attempts, ms. */
 const [firstPause, longestPause] = [300, 5_000];
 /** Statuses that no second attempt mends. */
 const final: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 406, 413, 415, 422]);
 
-/** Views one stream by WHEP: waits for it, and connects anew whenever it has to, until it is stopped. */
+/**
+ * Views one stream by WHEP: waits for it, and connects anew whenever it has to, until it is stopped. Where neither UDP nor TCP gets through, or
+ * the server is full, it plays by HLS.
+ */
 export class WhepViewer {
   state: ViewerState = "stopped";
   /** Why it was refused, or why it is not yet live. */
@@ -45,8 +49,14 @@ export class WhepViewer {
   layers: readonly ViewedLayer[] = [];
   /** The id of the chosen layer; undefined while the server chooses. */
   layer: string | undefined;
+  /** It plays by HLS. */
+  hls = false;
   /** The same stream over all connections. */
-  readonly stream = new MediaStream();
+  readonly #stream = new MediaStream();
+  #video: HTMLVideoElement | undefined;
+  #player: HlsPlayer | undefined;
+  /** Some connection came to be: it is no network without UDP and TCP. */
+  #connected = false;
   readonly #options: WhepViewerOptions;
   readonly #stats = new StatsReader();
   #connection: RTCPeerConnection | undefined;
@@ -54,6 +64,7 @@ export class WhepViewer {
   #events: EventSource | undefined;
   #servers: RTCIceServer[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #fallbackTimer: ReturnType<typeof setTimeout> | undefined;
   #pause = firstPause;
   /** Counts connections: what an earlier one still brings is ignored. */
   #turn = 0;
@@ -81,8 +92,63 @@ export class WhepViewer {
     await this.#ask();
   }
 
-  stats(): Promise<ViewerStats> {
-    return this.#stats.read(this.#connection);
+  async stats(): Promise<ViewerStats> {
+    if (!this.hls) return await this.#stats.read(this.#connection);
+    const [video, player] = [this.#video, this.#player];
+    return {
+      path: "HLS",
+      ...(video && video.videoWidth > 0 && { width: video.videoWidth, height: video.videoHeight }),
+      ...(player?.latency !== undefined && { latency: player.latency }),
+      ...(player?.codec !== undefined && { codec: player.codec }),
+    };
+  }
+
+  /** Shows the stream in this element, however it comes. Call it again after each change to `live`. */
+  show(video: HTMLVideoElement): void {
+    const same = this.#video === video;
+    this.#video = video;
+    if (!this.hls) {
+      if (video.srcObject !== this.#stream) video.srcObject = this.#stream;
+    } else if (!same || this.#player === undefined) void this.#play(video);
+  }
+
+  async #play(video: HTMLVideoElement): Promise<void> {
+    const turn = this.#turn;
+    const url = this.#hlsUrl;
+    this.#player?.stop();
+    this.#player = undefined;
+    try {
+      const play = await loadHls(url.slice(0, url.lastIndexOf("/hls/")));
+      if (turn !== this.#turn || this.#video !== video) return;
+      video.srcObject = null;
+      const lost = (): void => {
+        if (turn === this.#turn) this.#anew("interrupted");
+      };
+      this.#player = play(video, { url, token: this.#options.token, lost });
+      video.play().catch(() => undefined);
+    } catch {
+      if (turn === this.#turn) this.#anew("interrupted");
+    }
+  }
+
+  get #hlsUrl(): string {
+    return `${this.#options.endpoint.replace("/whep/", "/hls/")}/index.m3u8`;
+  }
+
+  /** Goes on by HLS, if the server has the stream that way. False leaves everything as it is. */
+  async #fallBack(): Promise<boolean> {
+    const turn = this.#turn;
+    const { token } = this.#options;
+    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const found = await fetch(this.#hlsUrl, { headers }).catch(() => undefined);
+    if (turn !== this.#turn || this.#connected || found?.ok !== true) return turn !== this.#turn;
+    this.#leave(true);
+    this.#seen = true;
+    this.#pause = firstPause;
+    this.hls = true;
+    this.refusal = undefined;
+    this.#become("live");
+    return true;
   }
 
   async #connect(): Promise<void> {
@@ -119,7 +185,7 @@ export class WhepViewer {
     this.#connection = connection;
     for (const kind of ["audio", "video"]) connection.addTransceiver(kind, { direction: "recvonly" });
     connection.addEventListener("track", ({ track }) => {
-      if (this.#connection === connection) this.stream.addTrack(track);
+      if (this.#connection === connection) this.#stream.addTrack(track);
     });
     connection.addEventListener("connectionstatechange", () => {
       if (this.#connection === connection) this.#stateOf(connection);
@@ -138,9 +204,10 @@ export class WhepViewer {
     this.refusal = undefined;
     // The next connection has them from the start; this one where the browser still takes them.
     this.#servers = iceServers(link);
-    for (const track of this.stream.getTracks()) this.stream.removeTrack(track);
+    for (const track of this.#stream.getTracks()) this.#stream.removeTrack(track);
     this.#listen(session);
     this.#after(connectPatience, () => this.#anew("interrupted"));
+    if (!this.#connected) this.#fallbackTimer = setTimeout(() => void this.#fallBack(), fallbackPatience);
     await connection.setRemoteDescription({ type: "answer", sdp: answer });
     if (this.layer !== undefined) await this.#ask();
   }
@@ -156,6 +223,7 @@ export class WhepViewer {
       this.#become("refused");
       return;
     }
+    if (status === 503 && (await this.#fallBack())) return;
     const wait = Number(response.headers.get("Retry-After") ?? 0) * 1_000;
     if (status === 409) this.#seen = false;
     this.#again(status === 409 ? "waiting" : this.#seen ? "interrupted" : "connecting", wait);
@@ -166,6 +234,7 @@ export class WhepViewer {
     if (state === "connected") {
       this.#pause = firstPause;
       this.#seen = true;
+      this.#connected = true;
       clearTimeout(this.#timer);
       this.#become("live");
     } else if (state === "failed") this.#anew("interrupted");
@@ -249,6 +318,11 @@ export class WhepViewer {
   #leave(tell: boolean): void {
     this.#turn += 1;
     clearTimeout(this.#timer);
+    clearTimeout(this.#fallbackTimer);
+    this.#player?.stop();
+    this.#player = undefined;
+    this.hls = false;
+    this.#connected = false;
     this.#events?.close();
     this.#events = undefined;
     if (tell && this.#session !== undefined) void end(this.#session);

@@ -1,0 +1,148 @@
+import { fail, ok, type Result } from "../../shared/result.ts";
+import type { FromPackager } from "../packaging.ts";
+import type { StreamInfo } from "../service.ts";
+import { HlsStream } from "./hls-stream.ts";
+import type { WindowRules } from "./rendition.ts";
+
+/** Why a stream isn't served by HLS. `codec`: of the publisher. */
+export type HlsFailure =
+  | { readonly kind: "not-live" }
+  /** The packager can't be reached, or has sent nothing in time. */
+  | { readonly kind: "unavailable" }
+  | { readonly kind: "codec"; readonly codec: string }
+  | { readonly kind: "reordered" };
+
+export interface HlsPorts {
+  now(): number;
+  stream(name: string): StreamInfo | undefined;
+  /** An unguessable text of so many random bytes, base64url. */
+  random(bytes: number): string;
+  /** Packages the stream for HLS, or no longer; answers the number of the take, undefined where that can't be. */
+  want(name: string, wanted: boolean): number | undefined;
+  after(ms: number, due: () => void): () => void;
+}
+
+export interface HlsRules extends WindowRules {
+  /** Codecs that sound comes in. */
+  readonly sounds: number;
+}
+
+/** ms: without a request for so long packaging ends; so long the first request waits for the first part, and then for other renditions. */
+const [idle, patience, companions] = [30_000, 8_000, 400];
+const idBytes = 9;
+
+/** All streams that are served by HLS. Pure, but for its ports. */
+export class HlsStreams {
+  readonly #ports: HlsPorts;
+  readonly #rules: HlsRules;
+  readonly #streams = new Map<string, HlsStream>();
+
+  constructor(ports: HlsPorts, rules: HlsRules) {
+    this.#ports = ports;
+    this.#rules = rules;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** The stream of that name, where the id is that of its current packaging. */
+  find(name: string, id: string): HlsStream | undefined {
+    const stream = this.#streams.get(name);
+    if (stream === undefined || stream.id !== id) return undefined;
+    stream.askedAt = this.#ports.now();
+    return stream;
+  }
+
+  /** The stream, once there is something of it: packaging begins with the first request. */
+  async open(name: string): Promise<Result<HlsStream, HlsFailure>> {
+    const known = this.#streams.get(name);
+    if (known?.outdated === true) this.#end(known);
+    const info = this.#ports.stream(name);
+    if (info === undefined || (!info.live && !this.#streams.has(name))) return fail({ kind: "not-live" });
+    const codec = info.codecs.video?.name;
+    if (codec !== undefined && codec !== "h264" && codec !== "av1") return fail({ kind: "codec", codec });
+    const stream = this.#streams.get(name) ?? this.#begin(name);
+    if (stream === undefined) return fail({ kind: "unavailable" });
+    stream.askedAt = this.#ports.now();
+    const due = stream.askedAt + patience;
+    await this.#until(stream, due, () => readyCount(stream) > 0);
+    const { fault } = stream;
+    if (fault !== undefined) {
+      // The next request may find another publisher.
+      this.#end(stream);
+      return fail(fault.fault === "codec" ? { kind: "codec", codec: fault.codec } : { kind: "reordered" });
+    }
+    if (readyCount(stream) === 0) return fail({ kind: "unavailable" });
+    const expected = expectedOf(info, this.#rules.sounds);
+    await this.#until(
+      stream,
+      Math.min(due, this.#ports.now() + companions),
+      () => readyCount(stream) >= expected,
+    );
+    return ok(stream);
+  }
+
+  /** The packager said something. */
+  received(message: FromPackager, bytes: Uint8Array): void {
+    if (!("take" in message)) return;
+    for (const stream of this.#streams.values())
+      if (stream.take === message.take) stream.received(message, bytes);
+  }
+
+  /** The stream is over, or the packager has forgotten it. */
+  over(name: string): void {
+    const stream = this.#streams.get(name);
+    if (stream !== undefined) this.#end(stream);
+  }
+
+  overAll(): void {
+    for (const stream of [...this.#streams.values()]) this.#end(stream);
+  }
+
+  /** Ends what nobody asks for any more. Call about each second. */
+  tick(): void {
+    const since = this.#ports.now() - idle;
+    for (const stream of [...this.#streams.values()]) if (stream.askedAt < since) this.#end(stream);
+  }
+
+  #begin(name: string): HlsStream | undefined {
+    const take = this.#ports.want(name, true);
+    if (take === undefined) return undefined;
+    const stream = new HlsStream(name, this.#ports.random(idBytes), take, this.#rules, this.#ports.now());
+    this.#streams.set(name, stream);
+    return stream;
+  }
+
+  #end(stream: HlsStream): void {
+    if (this.#streams.get(stream.name) !== stream) return;
+    this.#streams.delete(stream.name);
+    this.#ports.want(stream.name, false);
+    stream.end();
+  }
+
+  /** Waits for the condition, the stream's end, or until it is due. */
+  async #until(stream: HlsStream, due: number, holds: () => boolean): Promise<void> {
+    while (!holds() && stream.fault === undefined && this.#streams.get(stream.name) === stream) {
+      const left = due - this.#ports.now();
+      if (left <= 0) return;
+      let cancel = (): void => {};
+      const late = new Promise<void>((resolve) => {
+        cancel = this.#ports.after(left, resolve);
+      });
+      await Promise.race([stream.next(), late]);
+      cancel();
+    }
+  }
+}
+
+function readyCount({ renditions }: HlsStream): number {
+  return [...renditions.values()].filter(({ newest }) => newest !== undefined).length;
+}
+
+/** How many renditions the publisher's layers and sound make. */
+function expectedOf({ layers, codecs }: StreamInfo, sounds: number): number {
+  const video =
+    codecs.video === undefined ? 0 : Math.max(1, layers.filter(({ bitrate }) => bitrate > 0).length);
+  return video + (codecs.audio === undefined ? 0 : sounds);
+}

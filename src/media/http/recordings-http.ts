@@ -1,0 +1,209 @@
+import { problemResponse } from "../../net/problem.ts";
+import { isId } from "../../protocol/address.ts";
+import { joined, pieces } from "../recordings/range.ts";
+import type { RecordingStore, StoredFragment, StoredRecording } from "../recordings/store.ts";
+import { type AllowsOrigin, isPreflight, withCrossOrigin } from "./cross-origin.ts";
+import type { Authenticate, Decide } from "./media-http.ts";
+
+export interface RecordingsHttpPorts {
+  readonly store: RecordingStore;
+  readonly authenticate: Authenticate;
+  readonly decide?: Decide;
+  readonly allowsOrigin: AllowsOrigin;
+  /** The path that everything is below, for URLs in answers; empty for none. */
+  readonly base?: string;
+}
+
+const base = "/api/v1/recordings";
+/** A segment of a playlist is at least so long. s */
+const segmentTarget = 4;
+const types = { mp4: "video/mp4", webm: "video/webm" } as const;
+
+/**
+ * Recordings of a stream, for those who may view it: `GET /api/v1/recordings?stream=&from=&to=` lists them, with `format=mp4` it is the range
+ * as one file, with `format=hls` a playlist; `GET /api/v1/recordings/ID.mp4?stream=` is one file.
+ */
+export class RecordingsHttp {
+  readonly #ports: RecordingsHttpPorts;
+
+  constructor(ports: RecordingsHttpPorts) {
+    this.#ports = ports;
+  }
+
+  /** Answers requests to its paths; undefined for all others. */
+  fetch(request: Request): Promise<Response> | undefined {
+    const { pathname } = new URL(request.url);
+    return pathname === base || pathname.startsWith(`${base}/`) ? this.#answer(request, pathname) : undefined;
+  }
+
+  async #answer(request: Request, pathname: string): Promise<Response> {
+    return withCrossOrigin(request, await this.#serve(request, pathname), this.#ports.allowsOrigin);
+  }
+
+  async #serve(request: Request, pathname: string): Promise<Response> {
+    if (isPreflight(request)) return new Response(null, { status: 204 });
+    if (request.method !== "GET" && request.method !== "HEAD")
+      return problemResponse({ status: 405, detail: "Use GET or HEAD.", headers: { Allow: "GET, HEAD" } });
+    const query = new URL(request.url).searchParams;
+    const stream = query.get("stream") ?? "";
+    if (!isId(stream)) return badRequest("The parameter stream must name a stream.");
+    const identity = await this.#ports.authenticate(request, stream, "view");
+    if (!identity.ok) return problemResponse(identity.error);
+    const refusal = await this.#ports.decide?.(identity.value, stream, "hls");
+    if (refusal !== undefined) return problemResponse(refusal);
+    if (pathname !== base) return await this.#file(request, stream, pathname.slice(base.length + 1));
+    const [from, to] = [timeOf(query.get("from"), 0), timeOf(query.get("to"), Number.MAX_SAFE_INTEGER)];
+    if (from === undefined || to === undefined || from > to)
+      return badRequest("from and to must be times, such as 2026-01-31T12:00:00Z, in this order.");
+    const found = await this.#ports.store.list(stream, from, to);
+    switch (query.get("format") ?? "json") {
+      case "json":
+        return Response.json({ recordings: found.map((one) => shown(one, stream, this.#ports.base ?? "")) });
+      case "mp4":
+        return await this.#range(found, from, to);
+      case "hls":
+        return await this.#playlist(found, from, to, query);
+      default:
+        return badRequest("format must be json, mp4 or hls.");
+    }
+  }
+
+  async #file(request: Request, stream: string, name: string): Promise<Response> {
+    const [, id = "", container] = /^(\w{1,40})\.(mp4|webm)$/.exec(name) ?? [];
+    const recording = await this.#ports.store.find(stream, id);
+    if (recording === undefined || recording.container !== container)
+      return problemResponse({ status: 404, detail: "The stream has no such recording." });
+    const { path, bytes } = recording;
+    const headers = new Headers({
+      "Content-Type": types[recording.container],
+      "Accept-Ranges": "bytes",
+      "Cache-Control": "private, max-age=60",
+    });
+    const range = rangeOf(request.headers.get("range"), bytes);
+    if (range === "unsatisfiable") {
+      headers.set("Content-Range", `bytes */${bytes}`);
+      return new Response(null, { status: 416, headers });
+    }
+    const { first, last } = range ?? { first: 0, last: bytes - 1 };
+    headers.set("Content-Length", `${last - first + 1}`);
+    if (range !== undefined) headers.set("Content-Range", `bytes ${first}-${last}/${bytes}`);
+    const empty = request.method === "HEAD" || bytes === 0;
+    const body = empty ? null : this.#ports.store.read(path, first, last);
+    return new Response(body, { status: range === undefined ? 200 : 206, headers });
+  }
+
+  /** The range as one MP4: the fragments of all files behind one header, moved to where they belong. */
+  async #range(recordings: readonly StoredRecording[], from: number, to: number): Promise<Response> {
+    const found = await pieces(this.#ports.store, recordings, from, to);
+    const [first] = found;
+    if (first === undefined) return nothing();
+    const other = found.find(({ index }) => !same(index.header, first.index.header));
+    if (other !== undefined) {
+      const at = new Date(other.recording.started).toISOString();
+      return problemResponse({
+        status: 409,
+        detail: `The picture changes at ${at}, which one MP4 can't hold. Ask for the time up to then, or for format=hls.`,
+      });
+    }
+    return new Response(joined(found), {
+      headers: { "Content-Type": types.mp4, "Content-Disposition": 'attachment; filename="recording.mp4"' },
+    });
+  }
+
+  async #playlist(
+    recordings: readonly StoredRecording[],
+    from: number,
+    to: number,
+    query: URLSearchParams,
+  ): Promise<Response> {
+    const found = await pieces(this.#ports.store, recordings, from, to);
+    if (found.length === 0) return nothing();
+    const passed = new URLSearchParams({ stream: query.get("stream") ?? "" });
+    const token = query.get("token");
+    if (token !== null) passed.set("token", token);
+    const lines: string[] = [];
+    let longest = 1;
+    for (const [at, { recording, index, fragments }] of found.entries()) {
+      const uri = `recordings/${recording.id}.mp4?${passed}`;
+      if (at > 0) lines.push("#EXT-X-DISCONTINUITY");
+      lines.push(`#EXT-X-MAP:URI="${uri}",BYTERANGE="${index.header.length}@0"`);
+      lines.push(
+        `#EXT-X-PROGRAM-DATE-TIME:${new Date(recording.started + (fragments[0]?.start ?? 0) * 1_000).toISOString()}`,
+      );
+      for (const segment of segmentsOf(fragments)) {
+        longest = Math.max(longest, Math.round(segment.duration));
+        const range = `#EXT-X-BYTERANGE:${segment.end - segment.at}@${segment.at}`;
+        lines.push(`#EXTINF:${segment.duration.toFixed(3)},`, range, uri);
+      }
+    }
+    const head = [
+      "#EXTM3U",
+      "#EXT-X-VERSION:7",
+      "#EXT-X-PLAYLIST-TYPE:VOD",
+      `#EXT-X-TARGETDURATION:${longest}`,
+    ];
+    return new Response(`${[...head, ...lines, "#EXT-X-ENDLIST"].join("\n")}\n`, {
+      headers: { "Content-Type": "application/vnd.apple.mpegurl" },
+    });
+  }
+}
+
+/** Fragments of one file as segments of a playlist. A segment begins with a keyframe if one comes in time. */
+function segmentsOf(fragments: readonly StoredFragment[]): { at: number; end: number; duration: number }[] {
+  const segments: { at: number; end: number; duration: number }[] = [];
+  for (const { at, end, duration, key } of fragments) {
+    const last = segments.at(-1);
+    const full = last !== undefined && last.duration >= (key ? segmentTarget - 1 : 2 * segmentTarget);
+    if (last === undefined || full) segments.push({ at, end, duration });
+    else {
+      last.end = end;
+      last.duration += duration;
+    }
+  }
+  return segments;
+}
+
+function same(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
+}
+
+function shown(
+  { id, started, seconds, bytes, container, codecs }: StoredRecording,
+  stream: string,
+  before: string,
+): object {
+  return {
+    id,
+    from: new Date(started).toISOString(),
+    to: new Date(started + seconds * 1_000).toISOString(),
+    ...{ seconds: Math.round(seconds * 1_000) / 1_000, bytes, container, codecs },
+    url: `${before}${base}/${id}.${container}?stream=${encodeURIComponent(stream)}`,
+  };
+}
+
+/** Unix time in ms of an ISO date or of a number of ms. */
+function timeOf(text: string | null, otherwise: number): number | undefined {
+  if (text === null || text === "") return otherwise;
+  const time = /^\d{1,15}$/.test(text) ? Number(text) : Date.parse(text);
+  return Number.isNaN(time) ? undefined : time;
+}
+
+/** One range of bytes (RFC 9110 §14.1.2). Several of them, or nonsense, are no range: the whole file is sent. */
+function rangeOf(
+  header: string | null,
+  size: number,
+): { readonly first: number; readonly last: number } | "unsatisfiable" | undefined {
+  const [, from = "", to = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header?.trim() ?? "") ?? [];
+  if (from === "" && to === "") return undefined;
+  const first = from === "" ? Math.max(0, size - Number(to)) : Number(from);
+  const last = from === "" || to === "" ? size - 1 : Math.min(size - 1, Number(to));
+  return first > last || first >= size ? "unsatisfiable" : { first, last };
+}
+
+function nothing(): Response {
+  return problemResponse({ status: 404, detail: "Nothing was recorded in that time." });
+}
+
+function badRequest(detail: string): Response {
+  return problemResponse({ status: 400, detail });
+}

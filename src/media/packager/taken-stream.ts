@@ -1,0 +1,202 @@
+import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
+import type { Layer } from "../forward/layer.ts";
+import { defaultForwardOptions, type MediaSender, newCounters } from "../forward/ports.ts";
+import { Publisher } from "../forward/publisher.ts";
+import type { PublishedTrack } from "../negotiated.ts";
+import { initSegment } from "../package/init-segment.ts";
+import { Segmenter, segmentTarget } from "../package/segmenter.ts";
+import { StreamClock } from "../package/stream-clock.ts";
+import { AudioReader, type TimedFrame, VideoReader } from "../package/track-reader.ts";
+import type { FromPackager } from "../packaging.ts";
+
+/** Frames of a stream, for whoever records them. */
+export interface FrameSink {
+  /** `best`: of all layers that are sent, this has the largest picture. */
+  video(rendition: string, frame: TimedFrame, best: boolean): void;
+  audio(frame: TimedFrame): void;
+  /** What comes next doesn't follow what came before. */
+  interrupted(): void;
+}
+
+interface Reading {
+  readonly name: string;
+  readonly layer: Layer;
+  readonly reader: VideoReader | AudioReader;
+  height: number;
+}
+
+/** Without HLS, keyframes are asked for so rarely. s */
+const recordingGroup = 4;
+/** Keyframes are asked for so long before they are due. s */
+const ahead = 0.1;
+/** How long sound waits for the first picture, ms. */
+const patience = 2_000;
+
+/** A stream that is packaged: its packets, put together to frames and cut into parts. Pure: time comes in with each call. */
+export class TakenStream {
+  readonly #take: number;
+  readonly #tell: (message: FromPackager, bytes: Uint8Array) => void;
+  readonly #clock = new StreamClock();
+  readonly #segmenters = new Map<string, Segmenter>();
+  readonly #readings = new Map<string, Reading>();
+  readonly #lastKey = new Map<string, number>();
+  #publisher: Publisher | undefined;
+  #hls = false;
+  /** Sound of a stream with a picture begins with the picture. */
+  #waitsForPicture = false;
+  #since = 0;
+  sink: FrameSink | undefined;
+  /** Takes the sound that HLS has, to give it back in another codec by {@link soundAs}. */
+  sound: { add(frame: TimedFrame): void; stop(): void } | undefined;
+
+  constructor(take: number, tell: (message: FromPackager, bytes: Uint8Array) => void) {
+    this.#take = take;
+    this.#tell = tell;
+  }
+
+  /** Unix time in ms of media time 0. */
+  get origin(): number {
+    return this.#clock.origin ?? 0;
+  }
+
+  /** Whether parts are made for HLS. */
+  set hls(wanted: boolean) {
+    if (this.#hls !== wanted) this.#segmenters.clear();
+    if (!wanted) this.sound?.stop();
+    this.#hls = wanted;
+  }
+
+  setPublisher(tracks: readonly PublishedTrack[], sender: MediaSender, now: number): void {
+    this.end();
+    this.#clock.anotherPublisher();
+    const publisher: Publisher = new Publisher(
+      tracks,
+      sender,
+      { ...defaultForwardOptions, publisherBitrate: Number.MAX_SAFE_INTEGER },
+      newCounters(),
+      () => this.#look(publisher, tracks),
+      now,
+    );
+    this.#publisher = publisher;
+    this.#waitsForPicture = tracks.some(({ kind }) => kind === "video");
+    this.#since = now;
+  }
+
+  publisherRtp(packet: OpenedRtp, now: number): void {
+    this.#publisher?.rtp(packet, now);
+  }
+
+  publisherRtcp(compound: Uint8Array, now: number): void {
+    this.#publisher?.rtcp(compound, now);
+  }
+
+  tick(now: number): void {
+    this.#publisher?.tick(now);
+    for (const { name, layer, reader } of this.#readings.values()) {
+      if (!(reader instanceof VideoReader)) continue;
+      const key = this.#lastKey.get(name);
+      const group = this.#hls ? (this.#segmenters.get(name)?.target ?? segmentTarget) : recordingGroup;
+      if (key !== undefined && now - key >= (group - ahead) * 1_000) layer.wantKeyframe();
+    }
+  }
+
+  /** The publisher has gone: ends what is there. */
+  end(): void {
+    this.#publisher?.stop();
+    this.#publisher = undefined;
+    for (const { reader } of this.#readings.values()) reader.leave();
+    this.#readings.clear();
+    this.#lastKey.clear();
+    this.sound?.stop();
+    for (const segmenter of this.#segmenters.values()) segmenter.interrupt();
+    this.sink?.interrupted();
+  }
+
+  /** A layer came up, or another one took its place: each is read once, of the first track of its kind. */
+  #look({ video, audio }: Publisher, tracks: readonly PublishedTrack[]): void {
+    const rids = tracks.find(({ kind }) => kind === "video")?.rids ?? [];
+    for (const layer of video[0]?.layers ?? []) this.#read(layer, `v${Math.max(0, rids.indexOf(layer.rid))}`);
+    for (const layer of audio[0]?.layers ?? []) this.#read(layer, "a0");
+  }
+
+  #read(layer: Layer, name: string): void {
+    const former = this.#readings.get(name);
+    if (former?.layer === layer) return;
+    former?.reader.leave();
+    const reader: Reading["reader"] =
+      name === "a0"
+        ? new AudioReader(layer, this.#clock, (frame) => this.#frame(name, frame))
+        : new VideoReader(
+            layer,
+            this.#clock,
+            (frame) => this.#frame(name, frame),
+            (fault, codec) => this.#tell({ type: "fault", take: this.#take, fault, codec }, none),
+          );
+    this.#readings.set(name, { name, layer, reader, height: 0 });
+  }
+
+  #frame(name: string, frame: TimedFrame): void {
+    const { kind } = frame.format;
+    if (kind === "video") this.#waitsForPicture = false;
+    else if (
+      this.#waitsForPicture &&
+      (this.#readings.get(name)?.layer.head?.arrival ?? 0) - this.#since < patience
+    )
+      return;
+    const reading = this.#readings.get(name);
+    if (frame.format.kind === "video" && reading !== undefined) {
+      reading.height = frame.format.height;
+      if (frame.key) this.#lastKey.set(name, reading.layer.head?.arrival ?? 0);
+    }
+    if (kind === "audio") this.sink?.audio(frame);
+    else this.sink?.video(name, frame, reading === this.#best(reading));
+    if (!this.#hls) return;
+    if (frame.format.codec === "vp8") {
+      if (frame.key) this.#tell({ type: "fault", take: this.#take, fault: "codec", codec: "vp8" }, none);
+      return;
+    }
+    this.#cut(name, frame);
+    if (kind === "audio") this.sound?.add(frame);
+  }
+
+  /** Sound in another codec, for HLS. */
+  soundAs(frame: TimedFrame): void {
+    if (this.#hls) this.#cut("a1", frame);
+  }
+
+  #cut(name: string, frame: TimedFrame): void {
+    let segmenter = this.#segmenters.get(name);
+    if (segmenter === undefined) {
+      segmenter = this.#segmenter(name, frame.format.kind);
+      this.#segmenters.set(name, segmenter);
+    }
+    segmenter.add(frame);
+  }
+
+  /** The layer with the largest picture of those that are sent. */
+  #best(current: Reading | undefined): Reading | undefined {
+    const now = current?.layer.head?.arrival ?? 0;
+    let best: Reading | undefined;
+    for (const reading of this.#readings.values())
+      if (reading.reader instanceof VideoReader && reading.layer.active(now))
+        if (best === undefined || reading.height > best.height) best = reading;
+    return best;
+  }
+
+  #segmenter(rendition: string, kind: "audio" | "video"): Segmenter {
+    const take = this.#take;
+    return new Segmenter(kind, {
+      format: (format, init) => {
+        const { width, height } = format.kind === "video" ? format : { width: 0, height: 0 };
+        const message = { type: "init", take, rendition, kind, init, codec: format.name } as const;
+        this.#tell({ ...message, width, height }, initSegment([format]));
+      },
+      part: ({ bytes, ...part }) => {
+        const wall = Math.round(this.origin + part.start * 1_000);
+        this.#tell({ type: "part", take, rendition, ...part, wall }, bytes);
+      },
+    });
+  }
+}
+
+const none = new Uint8Array();

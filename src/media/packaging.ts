@@ -1,0 +1,69 @@
+import type { PublishedTrack } from "./negotiated.ts";
+import type { Part } from "./package/segmenter.ts";
+
+/** What the server says to the packager. `take` numbers what is taken, and is never used again. */
+export type ToPackager =
+  /** The Unix socket of the server, where parts go. `ffmpeg`: the program, empty for none. */
+  | {
+      readonly type: "start";
+      readonly socket: string;
+      readonly recordings: RecordingRules;
+      readonly ffmpeg: string;
+    }
+  /** Takes a stream from a media worker; again for another publisher of it, or for something else to be made of it. */
+  | {
+      readonly type: "take";
+      readonly take: number;
+      readonly stream: string;
+      /** The worker's Unix socket. */
+      readonly from: string;
+      readonly tracks: readonly PublishedTrack[];
+      /** Names the publisher: another one's media doesn't follow the first one's. */
+      readonly publisher: string;
+      readonly hls: boolean;
+      readonly record: boolean;
+    }
+  | { readonly type: "leave"; readonly take: number }
+  | { readonly type: "stop" };
+
+export interface RecordingRules {
+  readonly folder: string;
+  /** A file ends after so many seconds, and so many bytes. */
+  readonly seconds: number;
+  readonly bytes: number;
+}
+
+/** What the packager says to the server, each with bytes. */
+export type FromPackager =
+  /** The init segment of a rendition: what its parts from now on go with. */
+  | {
+      readonly type: "init";
+      readonly take: number;
+      readonly rendition: string;
+      readonly kind: "audio" | "video";
+      readonly init: number;
+      /** As `CODECS` has it. */
+      readonly codec: string;
+      readonly width: number;
+      readonly height: number;
+    }
+  | ({ readonly type: "part"; readonly take: number; readonly rendition: string } & Omit<Part, "bytes"> & {
+        /** When it begins, Unix time in ms. */
+        readonly wall: number;
+      })
+  /** A track that can't be packaged. */
+  | {
+      readonly type: "fault";
+      readonly take: number;
+      readonly fault: "codec" | "reordered";
+      readonly codec: string;
+    }
+  /** A file of a recording has begun, or has ended. */
+  | {
+      readonly type: "recording";
+      readonly id: string;
+      readonly stream: string;
+      readonly state: "begun" | "ended";
+    }
+  /** Recording failed, such as for a full disk: it is tried again with the next keyframe. */
+  | { readonly type: "recording-failed"; readonly stream: string; readonly reason: string };

@@ -1,0 +1,80 @@
+import type { PublishedTrack } from "../negotiated.ts";
+import type { ToPackager } from "../packaging.ts";
+
+/** Where a live stream comes from. */
+export interface StreamSource {
+  /** The Unix socket of the publisher's worker. */
+  readonly from: string;
+  readonly tracks: readonly PublishedTrack[];
+  /** Names the publisher. */
+  readonly publisher: string;
+}
+
+export interface OutputPorts {
+  /** Undefined for a stream without a publisher that is connected. */
+  source(name: string): StreamSource | undefined;
+  /** Whether the stream is recorded by rule. */
+  records(name: string): boolean;
+  post(message: ToPackager): void;
+}
+
+interface Take {
+  readonly number: number;
+  readonly hls: boolean;
+  readonly publisher: string;
+}
+
+/** Which streams the packager takes, and what it makes of each: HLS while it is asked for, recordings by rule. Pure, but for its ports. */
+export class StreamOutputs {
+  readonly #ports: OutputPorts;
+  readonly #takes = new Map<string, Take>();
+  readonly #hls = new Set<string>();
+  #last = 0;
+
+  constructor(ports: OutputPorts) {
+    this.#ports = ports;
+  }
+
+  /** Packages the stream for HLS, or no longer; answers the number of the take, undefined where nobody publishes. */
+  wantHls(name: string, wanted: boolean): number | undefined {
+    if (wanted) this.#hls.add(name);
+    else this.#hls.delete(name);
+    this.changed(name);
+    return this.#takes.get(name)?.number;
+  }
+
+  /** The stream has begun, has another publisher, or something else is to be made of it. */
+  changed(name: string): void {
+    const source = this.#ports.source(name);
+    const known = this.#takes.get(name);
+    const [hls, record] = [this.#hls.has(name), this.#ports.records(name)];
+    if (!hls && !record) {
+      if (known !== undefined) this.over(name);
+      return;
+    }
+    // Without a publisher, what was taken waits for another one.
+    if (source === undefined) return;
+    if (known?.publisher === source.publisher && known.hls === hls) return;
+    const take = { number: known?.number ?? ++this.#last, hls, publisher: source.publisher };
+    this.#takes.set(name, take);
+    this.#ports.post({ type: "take", take: take.number, stream: name, hls, record, ...source });
+  }
+
+  /** The stream is over. */
+  over(name: string): void {
+    const take = this.#takes.get(name);
+    this.#hls.delete(name);
+    if (take === undefined) return;
+    this.#takes.delete(name);
+    this.#ports.post({ type: "leave", take: take.number });
+  }
+
+  /** The packager has died: answers the streams that it had, which are to be taken anew. */
+  lost(): string[] {
+    const names = [...this.#takes.keys()];
+    this.#takes.clear();
+    // Whoever asks for HLS asks again.
+    this.#hls.clear();
+    return names;
+  }
+}

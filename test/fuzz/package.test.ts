@@ -1,0 +1,87 @@
+import { describe, expect, test } from "bun:test";
+import { av1Format, av1Units } from "../../src/media/package/av1.ts";
+import { boxesIn, fragmentTracks, moveFragment, timescalesIn } from "../../src/media/package/box-reader.ts";
+import { concat } from "../../src/media/package/boxes.ts";
+import { fragment } from "../../src/media/package/fragment.ts";
+import { H264Pictures, h264Format } from "../../src/media/package/h264.ts";
+import { initSegment } from "../../src/media/package/init-segment.ts";
+import { opusFormat, opusSamples } from "../../src/media/package/opus.ts";
+import type { VideoFormat } from "../../src/media/package/sample-format.ts";
+import { Vp8Pictures } from "../../src/media/package/vp8.ts";
+import { keyframePayloads, pps, slicePayloads, sps } from "../support/h264-pictures.ts";
+import { Random } from "./random.ts";
+
+const runs = Number(process.env.FUZZ_RUNS ?? 4_000);
+const format = h264Format(sps, pps) as VideoFormat;
+const sample = { data: Uint8Array.of(1, 2, 3), duration: 3_000, key: true, time: 12_345 };
+const file = concat([
+  initSegment([format, opusFormat]),
+  fragment(1, [
+    { track: 1, samples: [sample, sample] },
+    { track: 2, samples: [sample] },
+  ]),
+]);
+
+/** A few bytes changed, cut off, doubled or inserted. */
+function broken(random: Random, bytes: Uint8Array): Uint8Array {
+  const copy = [...bytes];
+  for (let n = random.int(1, 4); n > 0; n--) {
+    const at = random.int(0, copy.length);
+    const kind = random.int(0, 4);
+    if (kind === 0) copy[at] = random.int(0, 255);
+    else if (kind === 1) copy.length = at;
+    else if (kind === 2) copy.splice(at, random.int(1, 8));
+    else if (kind === 3) copy.splice(at, 0, ...copy.slice(at, at + random.int(1, 12)));
+    else copy[at] = random.pick([0, 1, 0x7f, 0x80, 0xff]);
+  }
+  return Uint8Array.from(copy);
+}
+
+describe("packets of a publisher and boxes of a file that mean harm", () => {
+  test("are a picture, or none: nothing throws, and nothing grows beyond what came", () => {
+    const random = new Random(Number(process.env.SEED ?? 1));
+    const sequence = Uint8Array.of(0x0a, 0x0b, 0, 0, 0, 4, 0x3c, 0xff, 0xbc, 0xff, 0xe4, 0, 0x80);
+    for (let n = 0; n < runs; n++) {
+      const payloads = random
+        .pick([keyframePayloads, slicePayloads])(40)
+        .map((one) => (random.chance(0.6) ? broken(random, one) : one));
+      const size = payloads.reduce((sum, { length }) => sum + length, 0);
+      const pictures = new H264Pictures();
+      const picture = pictures.take(payloads);
+      if (picture !== undefined) {
+        expect(picture.data.length).toBeLessThanOrEqual(size * 5);
+        expect(picture.format.width).toBeGreaterThan(0);
+        initSegment([picture.format]);
+      }
+      for (const unit of av1Units(payloads) ?? []) expect(unit.length).toBeLessThanOrEqual(size);
+      new Vp8Pictures().take(payloads);
+      av1Format(broken(random, sequence));
+      h264Format(broken(random, sps), pps);
+      const samples = opusSamples(payloads[0] ?? new Uint8Array());
+      if (samples !== undefined) expect(samples).toBeLessThanOrEqual(5_760);
+    }
+  });
+
+  test("are boxes that lie where they say, or none", () => {
+    const random = new Random(Number(process.env.SEED ?? 2));
+    for (let n = 0; n < runs; n++) {
+      const bytes = broken(random, file);
+      const boxes = boxesIn(bytes);
+      let end = 0;
+      for (const box of boxes) {
+        expect(box.at).toBe(end);
+        end = box.end;
+        if (box.type === "moov") timescalesIn(bytes, box);
+        if (box.type === "moof") {
+          const moof = bytes.slice(box.at, box.end);
+          for (const { time, duration } of fragmentTracks(moof)) {
+            expect(Number.isFinite(time)).toBe(true);
+            expect(duration).toBeGreaterThanOrEqual(0);
+          }
+          moveFragment(moof, () => random.int(-1e9, 1e9));
+        }
+      }
+      expect(end).toBeLessThanOrEqual(bytes.length);
+    }
+  });
+});

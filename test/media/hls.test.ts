@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Browser } from "playwright-core";
+import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
+import { checkRendition } from "./support/hls-check.ts";
+import { hlsFigures, playHls } from "./support/hls-page.ts";
+import { blankTab, end, eventually, publish } from "./support/pages.ts";
+import { portable } from "./support/portable.ts";
+
+const withSound = ["--autoplay-policy=no-user-gesture-required"];
+
+describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
+  let server: RunningServer;
+  let browser: Browser;
+  beforeAll(async () => {
+    server = await startServer({
+      config: { media: { enabled: true, port: 0, workers: 1, hlsStreams: ["show-*"], portable } },
+    });
+    browser = await launch("fake", withSound);
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const tab = (): Promise<Tab> => blankTab(browser, server.url);
+  const plays = async ({ page }: Tab, frames = 60): Promise<void> =>
+    eventually(async () => (await hlsFigures(page)).frames > frames, 30_000);
+
+  test("hls.js plays H.264 and Opus with low latency", async () => {
+    const publisher = await tab();
+    expect(await publish(publisher.page, `${server.url}/whip/lobby`, { codec: "video/H264" })).toBe(201);
+    const viewer = await tab();
+    await eventually(async () => (await fetch(`${server.url}/hls/lobby/index.m3u8`)).status === 200, 20_000);
+    await playHls(viewer.page, `${server.url}/hls/lobby/index.m3u8`);
+    await plays(viewer);
+    const figures = await hlsFigures(viewer.page);
+    if (process.env.SHOW === "1") console.error(figures);
+    expect(figures.errors).toEqual([]);
+    expect(figures.height).toBeGreaterThan(0);
+    const master = await (await fetch(`${server.url}/hls/lobby/index.m3u8`)).text();
+    const folder = `${server.url}/hls/lobby/${/^([\w-]+)\/v0/m.exec(master)?.[1]}`;
+    const names = [...new Set(master.match(/[av]\d(?=\.m3u8)/g) ?? [])];
+    expect(names).toContain("v0");
+    expect(names).toContain("a0");
+    // An hour of it: HLS_CHECK_SECONDS=3600 bun test test/media/hls.test.ts --timeout=7200000
+    const seconds = Number(process.env.HLS_CHECK_SECONDS ?? 3);
+    const checks = await Promise.all(
+      names.map((name) => checkRendition(`${folder}/${name}.m3u8`, seconds * 1_000)),
+    );
+    expect(Object.fromEntries(names.map((name, at) => [name, checks[at]?.findings]))).toEqual(
+      Object.fromEntries(names.map((name) => [name, []])),
+    );
+    for (const { reloads } of checks) expect(reloads).toBeGreaterThan(seconds);
+    expect(await end(publisher.page)).toBe(200);
+    await eventually(async () => (await fetch(`${server.url}/hls/lobby/index.m3u8`)).status === 404, 10_000);
+  }, 7_200_000);
+
+  test("a publisher of VP8 is told of, and asked for H.264 where the stream is listed", async () => {
+    const publisher = await tab();
+    expect(await publish(publisher.page, `${server.url}/whip/old`, { codec: "video/VP8" })).toBe(201);
+    await eventually(async () => (await fetch(`${server.url}/hls/old/index.m3u8`)).status === 406, 20_000);
+    expect(await end(publisher.page)).toBe(200);
+    expect(await publish(publisher.page, `${server.url}/whip/show-1`)).toBe(201);
+    await eventually(async () => (await fetch(`${server.url}/hls/show-1/index.m3u8`)).status === 200, 20_000);
+    expect(await end(publisher.page)).toBe(200);
+  }, 120_000);
+});

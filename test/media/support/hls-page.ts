@@ -1,0 +1,70 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Page } from "playwright-core";
+
+/** What hls.js and the video element say of a player. */
+export interface HlsFigures {
+  readonly time: number;
+  readonly paused: boolean;
+  readonly height: number;
+  readonly frames: number;
+  readonly dropped: number;
+  /** Behind the live edge, as hls.js counts, in s. */
+  readonly latency: number;
+  readonly target: number;
+  readonly levels: number;
+  /** From the start to the first picture, ms. */
+  readonly started: number | undefined;
+  readonly errors: readonly string[];
+}
+
+const script = readFileSync(fileURLToPath(import.meta.resolve("hls.js/dist/hls.min.js")), "utf8");
+
+/** Plays a stream in the page's video by hls.js. */
+export async function playHls(page: Page, url: string, token?: string): Promise<void> {
+  // As an expression: the page's content security policy lets no script element in.
+  await page.evaluate(script);
+  await page.evaluate(
+    ({ url, token }) => {
+      // biome-ignore lint/suspicious/noExplicitAny: what the script brings
+      const Hls = (globalThis as any).Hls;
+      const video = document.querySelector("video") as HTMLVideoElement;
+      const errors: string[] = [];
+      const hls = new Hls({
+        lowLatencyMode: true,
+        enableWorker: false,
+        ...(token !== undefined && {
+          xhrSetup: (request: XMLHttpRequest) => request.setRequestHeader("Authorization", `Bearer ${token}`),
+        }),
+      });
+      const begun = performance.now();
+      const kept = { hls, errors, started: undefined as number | undefined };
+      (globalThis as unknown as { player: typeof kept }).player = kept;
+      video.requestVideoFrameCallback(() => {
+        kept.started = performance.now() - begun;
+      });
+      // biome-ignore lint/suspicious/noExplicitAny: what hls.js tells
+      hls.on(Hls.Events.ERROR, (_: string, { details, fatal, reason, error }: any) =>
+        errors.push(`${fatal === true ? "fatal " : ""}${details} ${reason ?? error?.message ?? ""}`),
+      );
+      hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
+      hls.loadSource(url);
+      hls.attachMedia(video);
+    },
+    { url, token },
+  );
+}
+
+export async function hlsFigures(page: Page): Promise<HlsFigures> {
+  return await page.evaluate(() => {
+    // biome-ignore lint/suspicious/noExplicitAny: what playHls keeps
+    const { hls, errors, started } = (globalThis as any).player;
+    const video = document.querySelector("video") as HTMLVideoElement;
+    const quality = video.getVideoPlaybackQuality();
+    return {
+      ...{ time: video.currentTime, paused: video.paused, height: video.videoHeight },
+      ...{ frames: quality.totalVideoFrames, dropped: quality.droppedVideoFrames },
+      ...{ latency: hls.latency, target: hls.targetLatency, levels: hls.levels.length, started, errors },
+    };
+  });
+}
