@@ -1,5 +1,6 @@
 import type { HttpProblem } from "../net/problem.ts";
 import type { WireError } from "../protocol/error-codes.ts";
+import type { Records } from "../records/records.ts";
 import type { Administration } from "../signaling/administration.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { Outcome } from "../signaling/device.ts";
@@ -49,6 +50,8 @@ export interface ApiContext {
   readonly version: string;
   readonly administration: Administration;
   readonly streams: ApiStreams | undefined;
+  /** The records of sessions; undefined where none are kept. */
+  records(): Records | undefined;
   /** The core's time, Unix ms. */
   now(): number;
   /** Unix ms, by the system's clock. */

@@ -10,6 +10,9 @@ export const scopes = [
   "rooms:read",
   "rooms:write",
   "messages:write",
+  "records:read",
+  "records:write",
+  "audit:read",
   "server:read",
   "server:write",
   "keys:read",
@@ -21,9 +24,9 @@ export type Scope = (typeof scopes)[number];
 export const roles = {
   /** Sees everything but keys, and changes nothing. */
   look: scopes.filter((scope) => scope.endsWith(":read") && scope !== "keys:read"),
-  /** Helps people in their calls: everything but tokens, keys and the server itself. */
+  /** Helps people in their calls: everything but tokens, keys, erasure of records and the server itself. */
   operate: scopes.filter(
-    (scope) => !["tokens:write", "server:write", "keys:read", "keys:write"].includes(scope),
+    (scope) => !["tokens:write", "records:write", "server:write", "keys:read", "keys:write"].includes(scope),
   ),
   administer: scopes,
 } as const satisfies Record<string, readonly Scope[]>;

@@ -317,6 +317,143 @@ export interface Operations {
     readonly input: { readonly room: string; readonly member: string };
     readonly output: undefined;
   };
+  /** Sessions that are over, the newest first. */
+  readonly listRecords: {
+    readonly input: {
+      readonly limit?: number;
+      readonly cursor?: string;
+      readonly user?: string;
+      readonly from?: number;
+      readonly to?: number;
+      readonly reason?: string;
+      readonly cause?: string;
+    };
+    readonly output: {
+      readonly items: readonly {
+        readonly session: string;
+        readonly node: string;
+        readonly kind: "call" | "mesh" | "publish" | "view";
+        readonly state: "ringing" | "active" | "ended" | "refused";
+        readonly caller: { readonly user: string; readonly device?: string };
+        readonly callee: { readonly user: string; readonly device?: string };
+        readonly room?: string;
+        readonly startedAt: number;
+        readonly acceptedAt?: number;
+        readonly connectedAt?: number;
+        readonly endedAt?: number;
+        readonly reason?: string;
+        readonly cause?: string;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** A session with its ladder and its diagnosis, also while it lives. */
+  readonly getRecord: {
+    readonly input: { readonly session: string };
+    readonly output: {
+      readonly session: string;
+      readonly node: string;
+      readonly kind: "call" | "mesh" | "publish" | "view";
+      readonly state: "ringing" | "active" | "ended" | "refused";
+      readonly caller: { readonly user: string; readonly device?: string };
+      readonly callee: { readonly user: string; readonly device?: string };
+      readonly room?: string;
+      readonly startedAt: number;
+      readonly acceptedAt?: number;
+      readonly connectedAt?: number;
+      readonly endedAt?: number;
+      readonly reason?: string;
+      readonly legs: readonly {
+        readonly user: string;
+        readonly device: string;
+        readonly [name: string]: unknown;
+      }[];
+      readonly restarts: number;
+      readonly ladder: readonly {
+        readonly at: number;
+        readonly from: string;
+        readonly to: string;
+        readonly type: string;
+        readonly outcome?: string;
+        readonly [name: string]: unknown;
+      }[];
+      readonly skippedRows: number;
+      readonly diagnosis: readonly {
+        readonly code: string;
+        readonly certainty: "certain" | "likely" | "unknown";
+        readonly text: string;
+        readonly advice: string;
+        readonly rows: readonly number[];
+      }[];
+      readonly [name: string]: unknown;
+    };
+  };
+  /** Everything that is kept of a user's sessions, the newest first. */
+  readonly exportRecords: {
+    readonly input: { readonly user: string; readonly limit?: number; readonly cursor?: string };
+    readonly output: {
+      readonly items: readonly {
+        readonly session: string;
+        readonly node: string;
+        readonly kind: "call" | "mesh" | "publish" | "view";
+        readonly state: "ringing" | "active" | "ended" | "refused";
+        readonly caller: { readonly user: string; readonly device?: string };
+        readonly callee: { readonly user: string; readonly device?: string };
+        readonly room?: string;
+        readonly startedAt: number;
+        readonly acceptedAt?: number;
+        readonly connectedAt?: number;
+        readonly endedAt?: number;
+        readonly reason?: string;
+        readonly legs: readonly {
+          readonly user: string;
+          readonly device: string;
+          readonly [name: string]: unknown;
+        }[];
+        readonly restarts: number;
+        readonly ladder: readonly {
+          readonly at: number;
+          readonly from: string;
+          readonly to: string;
+          readonly type: string;
+          readonly outcome?: string;
+          readonly [name: string]: unknown;
+        }[];
+        readonly skippedRows: number;
+        readonly diagnosis: readonly {
+          readonly code: string;
+          readonly certainty: "certain" | "likely" | "unknown";
+          readonly text: string;
+          readonly advice: string;
+          readonly rows: readonly number[];
+        }[];
+        readonly [name: string]: unknown;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** Removes every record that names a user. */
+  readonly eraseRecords: {
+    readonly input: { readonly user: string };
+    readonly output: { readonly records: number; readonly partial?: readonly string[] };
+  };
+  /** What was done by this API at this node, the newest first. */
+  readonly listAudit: {
+    readonly input: { readonly limit?: number; readonly before?: number };
+    readonly output: {
+      readonly items: readonly {
+        readonly at: number;
+        readonly actor: string;
+        readonly act: string;
+        readonly subject: string;
+        readonly detail?: string;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
   /** What goes on in the whole cluster: the sums of all nodes. */
   readonly getStatistics: {
     readonly input: Record<string, never>;
@@ -363,6 +500,9 @@ export interface Operations {
           | "rooms:read"
           | "rooms:write"
           | "messages:write"
+          | "records:read"
+          | "records:write"
+          | "audit:read"
           | "server:read"
           | "server:write"
           | "keys:read"
@@ -390,6 +530,9 @@ export interface Operations {
         | "rooms:read"
         | "rooms:write"
         | "messages:write"
+        | "records:read"
+        | "records:write"
+        | "audit:read"
         | "server:read"
         | "server:write"
         | "keys:read"
@@ -434,6 +577,11 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   closeRoom: "POST /rooms/{room}/close",
   admitMember: "POST /rooms/{room}/members/{member}/admit",
   removeMember: "POST /rooms/{room}/members/{member}/remove",
+  listRecords: "GET /records",
+  getRecord: "GET /records/{session}",
+  exportRecords: "GET /users/{user}/records",
+  eraseRecords: "DELETE /users/{user}/records",
+  listAudit: "GET /audit",
   getStatistics: "GET /statistics",
   listNodes: "GET /nodes",
   drainNode: "POST /nodes/{node}/drain",

@@ -13,7 +13,7 @@ const usage = `Switchboard: the server that WebRTC applications need beside the 
                                        makes, lists or revokes keys that publish one stream by WHIP, as OBS Studio does
   switchboard stream-link NAME --view | --publish --for 2h [--url https://live.example.com]
                                        prints a signed link that views (WHEP) or publishes (WHIP) one stream for a while
-  switchboard record [SESSION] --admin.port 9090
+  switchboard record [SESSION] --admin.port 9090 [--key sbk_…]
                                        prints what became of a call and why: its diagnosis and its ladder; without SESSION the newest ones
   switchboard check-config [settings]  checks the settings and prints them
   switchboard coturn-config [settings] prints a hardened turnserver.conf for coturn in place of the embedded TURN server

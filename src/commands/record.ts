@@ -1,33 +1,42 @@
-import { type CommandLine, settingFlags } from "../config/flags.ts";
-import { loadSettings } from "../config/load.ts";
+import type { CommandLine } from "../config/flags.ts";
 import { formatHost } from "../package-info.ts";
+import type { Finding } from "../records/diagnosis/finding.ts";
+import type { CallRecord } from "../records/record.ts";
+import { recordText } from "../records/text.ts";
+import { commandSettings } from "./command-settings.ts";
 
 /** How long the server may take to answer. ms */
 const patience = 10_000;
 
 /**
- * Prints the record of a session, which it asks the running server for on `admin.port`; without a session the newest ones. Exit code 2
- * for a wrong command line or setting, 1 where the server does not answer or knows no such session.
+ * Prints the record of a session, which it asks the running server for on `admin.port`, or on `port` where that is 0; without a session
+ * the newest ones. `--key`: a key of the HTTP API, by default the one of development mode. Exit code 2 for a wrong command line or
+ * setting, 1 where the server does not answer or knows no such session.
  */
 export async function printRecord(line: CommandLine): Promise<number> {
-  const settings = loadSettings({ flags: settingFlags(line), env: process.env });
+  const key = line.flags.get("key")?.at(-1) ?? "dev:admin";
+  const settings = commandSettings(line, ["key"], process.env);
   if (!settings.ok) return wrong(settings.error, 2);
-  const { port, host } = settings.value.admin;
-  if (port === 0)
-    return wrong("setting admin.port: the server shows records there (SWITCHBOARD_ADMIN_PORT)", 2);
+  const { admin, port, host } = settings.value;
+  const at = admin.port === 0 ? { host: host || "127.0.0.1", port } : admin;
   const [session] = line.words;
-  const base = `http://${formatHost(host)}:${port}/admin/records`;
+  const base = `http://${formatHost(at.host)}:${at.port}/api/v1/records`;
   try {
     const response = await fetch(session === undefined ? base : `${base}/${encodeURIComponent(session)}`, {
-      headers: { accept: session === undefined ? "application/json" : "text/plain" },
+      headers: { authorization: `Bearer ${key}` },
       signal: AbortSignal.timeout(patience),
     });
-    if (!response.ok) return wrong((await response.text()).trim(), 1);
-    console.log(session === undefined ? listed(await response.json()) : (await response.text()).trimEnd());
+    const answer = await response.json();
+    if (!response.ok) return wrong(answer.detail, 1);
+    console.log(session === undefined ? listed(answer) : textOf(answer));
     return 0;
   } catch (error) {
     return wrong(`no server answers at ${base}: ${(error as Error).message}`, 1);
   }
+}
+
+function textOf({ diagnosis, ...record }: CallRecord & { readonly diagnosis: readonly Finding[] }): string {
+  return recordText({ record, diagnosis }).trimEnd();
 }
 
 interface Listed {
@@ -39,7 +48,7 @@ interface Listed {
   readonly cause?: string;
 }
 
-function listed({ records }: { readonly records: readonly Listed[] }): string {
+function listed({ items: records }: { readonly items: readonly Listed[] }): string {
   if (records.length === 0) return "There are no records.";
   return records
     .map(({ session, startedAt, caller, callee, reason = "", cause = "" }) =>

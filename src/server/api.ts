@@ -42,7 +42,11 @@ export const api: Part = {
       wall,
       hash: sha256,
       fault: context.fault,
-      audit: (entry) => log.info(entry, "api"),
+      audit: (entry) => {
+        log.info(entry, "api");
+        const { key: actor, operation: act, path: subject, status } = entry;
+        context.records()?.audit({ at: wall(), actor, act, subject, detail: `${status}` });
+      },
     });
     let document: string | undefined;
     const answer = (request: Request): Promise<Response> | Response | undefined => {
@@ -68,6 +72,7 @@ function apiContext(context: CoreContext, folder: string, wall: () => number): A
     ...{ node, version: packageVersion, now, wall },
     administration: new Administration(core.core, node),
     streams: context.streams(),
+    records: context.records,
     stats: () => core.stats(),
     kick: (user, device) => core.core.kick(user, device, now()),
     tellKick: (user, device) => core.tellKick(user, device),

@@ -14,7 +14,6 @@ import type { Records } from "../records/records.ts";
 import { hasSqlite, memoryStore } from "../records/store/open-store.ts";
 import { startSqliteStore } from "../records/store/sqlite-store.ts";
 import type { OpenSession, Store } from "../records/store.ts";
-import { recordText } from "../records/text.ts";
 import { AddressBlock } from "../shared/address-block.ts";
 import { parseAddress, unmapped } from "../shared/ip-address.ts";
 import type { CoreEvent } from "../signaling/events.ts";
@@ -133,7 +132,6 @@ async function start(context: CoreContext): Promise<Service> {
     observer,
     heard,
     records: made,
-    fetchAdmin: (request) => answer(made, request),
     draining: () => {
       if (tells) feed.node("draining", now());
     },
@@ -331,48 +329,4 @@ function recordsOf(recorder: Recorder, store: Store, now: () => number): Records
     note: (session, row) => recorder.note(session, row, now()),
     noteOfDevice: (device, row) => recorder.noteOfDevice(device, row, now()),
   };
-}
-
-/** `GET /admin/records?user=…` and `GET /admin/records/SESSION`, as JSON, or as text where the request asks for that. */
-function answer(made: Records, request: Request): Promise<Response> | undefined {
-  const { pathname, searchParams } = new URL(request.url);
-  if (pathname !== "/admin/records" && !pathname.startsWith("/admin/records/")) return undefined;
-  return respond(made, request, pathname.slice("/admin/records/".length), searchParams).catch(
-    (error: Error) =>
-      Response.json({ error: { code: "temporary", message: error.message } }, { status: 503 }),
-  );
-}
-
-async function respond(
-  made: Records,
-  request: Request,
-  session: string,
-  params: URLSearchParams,
-): Promise<Response> {
-  if (request.headers.has("origin") || request.headers.has("sec-fetch-site"))
-    return Response.json({ error: "forbidden" }, { status: 403 });
-  if (request.method !== "GET")
-    return new Response("Only GET.\n", { status: 405, headers: { allow: "GET" } });
-  const headers = { "Cache-Control": "no-store" };
-  if (session !== "") {
-    const found = await made.get(decodeURIComponent(session));
-    if (found === undefined) return new Response("There is no such session.\n", { status: 404, headers });
-    const asText = request.headers.get("accept")?.includes("text/plain") === true;
-    return asText ? new Response(`${recordText(found)}\n`, { headers }) : Response.json(found, { headers });
-  }
-  const number = (name: string): number | undefined => {
-    const text = params.get(name);
-    return text === null || !/^\d{1,15}$/.test(text) ? undefined : Number(text);
-  };
-  const entries = {
-    user: params.get("user") ?? undefined,
-    reason: params.get("reason") ?? undefined,
-    cause: params.get("cause") ?? undefined,
-    cursor: params.get("cursor") ?? undefined,
-    from: number("from"),
-    to: number("to"),
-    limit: number("limit"),
-  };
-  const query = Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
-  return Response.json(await made.search(query), { headers });
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { idHeader, signatureHeader, timestampHeader } from "../../src/net/standard-webhooks.ts";
 import type { Finding } from "../../src/records/diagnosis/finding.ts";
 import type { CallRecord } from "../../src/records/record.ts";
+import { api } from "../api/support.ts";
 import { freePort } from "../support/free-port.ts";
 import { installPeers } from "../support/peers.ts";
 import { run } from "../support/run.ts";
@@ -73,9 +74,10 @@ afterAll(async () => {
 afterEach(closeAll);
 
 async function recordOf(session: string): Promise<{ record: CallRecord; diagnosis: Finding[] }> {
-  const response = await fetch(`http://127.0.0.1:${adminPort}/admin/records/${session}`);
-  expect(response.status).toBe(200);
-  return (await response.json()) as { record: CallRecord; diagnosis: Finding[] };
+  const answered = await api({ url: `http://127.0.0.1:${adminPort}` })("GET", `/records/${session}`);
+  expect(answered.status).toBe(200);
+  const { diagnosis, ...record } = answered.body;
+  return { record, diagnosis };
 }
 
 const told = (session: string): Received[] => received.filter(({ event }) => event.data.session === session);
@@ -192,8 +194,8 @@ test("an event that was not taken is sent again, before the next of its session"
 });
 
 test("the command prints a record for people", async () => {
-  const response = await fetch(`http://127.0.0.1:${adminPort}/admin/records?user=bob`);
-  const { records } = (await response.json()) as { records: { session: string; reason: string }[] };
+  const { body } = await api({ url: `http://127.0.0.1:${adminPort}` })("GET", "/records?user=bob");
+  const records: { session: string; reason: string }[] = body.items;
   expect(records.map(({ reason }) => reason)).toEqual(["no_answer", "hangup"]);
   const cli = new URL("../../src/cli.ts", import.meta.url).pathname;
   const output = run(

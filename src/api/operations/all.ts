@@ -1,6 +1,7 @@
 import type { ApiContext } from "../context.ts";
 import type { Operation } from "../operation.ts";
 import { deviceOperations } from "./devices.ts";
+import { recordOperations } from "./records.ts";
 import { roomOperations } from "./rooms.ts";
 import { serverOperations, tokenOperations } from "./server.ts";
 import { sessionOperations } from "./sessions.ts";
@@ -14,6 +15,7 @@ export function allOperations(context: ApiContext): Operation[] {
     sessionOperations,
     streamOperations,
     roomOperations,
+    recordOperations,
     serverOperations,
   ].flatMap((those) => those(context));
 }
