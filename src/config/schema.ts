@@ -4,6 +4,7 @@ import { checkNats, natsSettings } from "../backplane/settings.ts";
 import { checkMqtt, mqttSettings } from "../gateways/mqtt/settings.ts";
 import { checkPeerjs, peerjsSettings } from "../gateways/peerjs/settings.ts";
 import { sipSettings } from "../gateways/sip/settings.ts";
+import { checkXmpp, xmppSettings } from "../gateways/xmpp/settings.ts";
 import { checkHooks, hooksSettings } from "../hooks/settings.ts";
 import { httpSettings } from "../http/settings.ts";
 import { checkMedia, mediaSettings } from "../media/settings.ts";
@@ -44,6 +45,7 @@ export const Settings = Type.Object({
   ...sipSettings,
   ...peerjsSettings,
   ...mqttSettings,
+  ...xmppSettings,
   ...mediaSettings,
   ...natsSettings,
   ...httpSettings,
@@ -64,6 +66,7 @@ export const checks: readonly ((settings: Settings) => string | undefined)[] = [
   checkMedia,
   checkPeerjs,
   checkMqtt,
+  checkXmpp,
   checkAccess,
   checkHooks,
   checkCore,

@@ -8,9 +8,10 @@ import { records } from "./records.ts";
 import type { Part } from "./service.ts";
 import { sip } from "./sip.ts";
 import { turn } from "./turn.ts";
+import { xmpp } from "./xmpp.ts";
 
 /**
  * What a server is made of. Parts start in this order and stop in the reverse one. HTTP requests are offered to them in this order: the
  * last one answers what no other does.
  */
-export const parts: readonly Part[] = [cluster, records, turn, sip, peerjs, mqtt, media, api, http];
+export const parts: readonly Part[] = [cluster, records, turn, sip, peerjs, mqtt, xmpp, media, api, http];

@@ -1,9 +1,10 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
-import type { Request, RequestOf, RequestType } from "../../protocol/requests.ts";
+import type { RequestOf, RequestType } from "../../protocol/requests.ts";
 import type { Candidate, Capabilities } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Device, DeviceLink, Outcome } from "../../signaling/device.ts";
+import { LinkRequests } from "../link-requests.ts";
 import { frameText } from "./frames.ts";
 import type { Flow, PeerjsContext } from "./peerjs-context.ts";
 
@@ -52,8 +53,6 @@ export interface ClientKeeper {
   shut(client: PeerClient, now: number): void;
 }
 
-type Asked<T extends RequestType> = Omit<RequestOf<T>, "id" | "type">;
-
 /** A client that is signed in: the core's link to it. It outlives its sockets: while it has none, its connections go on. */
 export class PeerClient implements DeviceLink {
   readonly id: string;
@@ -75,11 +74,7 @@ export class PeerClient implements DeviceLink {
   /** By the name of the other end and the id of the connection. */
   readonly #connections = new Map<string, ClientConnection>();
   #flow: Flow | undefined;
-  #device: Device | undefined;
-  #asked = 0;
-  #waiting: Map<number, (outcome: Outcome, now: number) => void> | undefined;
-  /** Work for after the core's turn. */
-  #later: ((now: number) => void)[] | undefined;
+  readonly #requests: LinkRequests;
   /** What could not be sent, while there is no socket. */
   #kept: string[] | undefined;
 
@@ -94,16 +89,17 @@ export class PeerClient implements DeviceLink {
     this.owner = owner;
     this.heardAt = now;
     this.#context = context;
+    this.#requests = new LinkRequests(context);
     this.#keeper = keeper;
   }
 
   /** The core's device; undefined before it is attached. */
   get device(): Device | undefined {
-    return this.#device;
+    return this.#requests.device;
   }
 
   attached(device: Device): void {
-    this.#device = device;
+    this.#requests.attached(device);
   }
 
   get flow(): Flow | undefined {
@@ -165,37 +161,22 @@ export class PeerClient implements DeviceLink {
   /** Asks the core. `done` gets the outcome, now or later. */
   ask<T extends RequestType>(
     type: T,
-    fields: Asked<T>,
+    fields: Omit<RequestOf<T>, "id" | "type">,
     now: number,
     done?: (outcome: Outcome, now: number) => void,
   ): void {
-    if (this.#device === undefined || this.state === "closed") return;
-    this.#asked += 1;
-    const id = this.#asked;
-    if (done !== undefined) {
-      this.#waiting ??= new Map();
-      this.#waiting.set(id, done);
-    }
-    const request = { ...fields, id, type } as unknown as Request;
-    const outcome = this.#context.core.perform(this.#device, request, now);
-    if (outcome === undefined || done === undefined) return;
-    this.#waiting?.delete(id);
-    done(outcome, now);
+    if (this.state !== "closed") this.#requests.ask(type, fields, now, done);
   }
 
   deliver(push: PushBody, now: number): void {
     // Candidates are nearly all there is, and nothing is asked of the core because of them.
-    const plain = push.type === "signal" && push.description === undefined && this.#later === undefined;
+    const plain = push.type === "signal" && push.description === undefined && this.#requests.idle;
     if (plain) this.#keeper.pushed(this, push, now);
     else this.#afterwards(now, (later) => this.#keeper.pushed(this, push, later));
   }
 
   reply(id: number, outcome: Outcome, now: number): void {
-    this.#afterwards(now, (later) => {
-      const done = this.#waiting?.get(id);
-      this.#waiting?.delete(id);
-      done?.(outcome, later);
-    });
+    this.#requests.reply(id, outcome, now);
   }
 
   close(_why: CloseName, now: number): void {
@@ -204,23 +185,8 @@ export class PeerClient implements DeviceLink {
     this.#context.after(0, now, (later) => this.#keeper.shut(this, later));
   }
 
-  /** Does something after the core's current work, in the middle of which it delivers. All is done in its order. */
   #afterwards(now: number, what: (now: number) => void): void {
-    if (this.state === "closed") return;
-    if (this.#later !== undefined) {
-      this.#later.push(what);
-      return;
-    }
-    const work = [what];
-    this.#later = work;
-    this.#context.after(0, now, (later) => {
-      try {
-        // What is delivered meanwhile waits for its turn behind these.
-        for (const one of work) one(later);
-      } finally {
-        this.#later = undefined;
-      }
-    });
+    if (this.state !== "closed") this.#requests.afterwards(now, what);
   }
 }
 

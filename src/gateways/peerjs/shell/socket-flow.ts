@@ -1,7 +1,7 @@
-import type { Socket, SocketHandlers, SocketRoute } from "../../../net/http-server.ts";
-import { Backlog, type Worker } from "../../../transports/fair-queue.ts";
-import { FlowMeter, type FlowRates } from "../../../transports/flow-meter.ts";
+import type { Socket, SocketRoute } from "../../../net/http-server.ts";
+import type { FlowRates } from "../../../transports/flow-meter.ts";
 import { type EntryGuard, refuseEntry, refuseWhenFull } from "../../../transports/transport-guard.ts";
+import { closeCodes, MeteredSocket, type SocketUser } from "../../shell/metered-socket.ts";
 import { noticeText } from "../frames.ts";
 import type { Flow } from "../peerjs-context.ts";
 import type { Credentials } from "../sign-in.ts";
@@ -18,9 +18,6 @@ export interface GatewayShell {
   sent(): void;
 }
 
-/** Close codes (RFC 6455 §7.4.1). */
-const [normal, unsupported, policyViolation, internalError] = [1000, 1003, 1008, 1011];
-
 /** Where clients connect: those with the option `path: "/peerjs"`, and those without one. */
 const socketPaths = ["/peerjs/peerjs", "/peerjs"] as const;
 
@@ -29,90 +26,50 @@ export function socketRoutes(gateway: GatewayShell, guard: EntryGuard): SocketRo
   return socketPaths.map((path) => ({
     path,
     check: (request, client) => refuseEntry(guard, request, client) ?? refuseWhenFull(gateway),
-    open: (socket, url) => new SocketFlow(gateway, guard, socket, url),
+    open: (socket, url) => new SocketFlow(gateway, guard, socket, url).socket,
   }));
 }
 
-/** A message, or what is to be done after those before. */
-type Input = string | (() => void);
-
-class SocketFlow implements Flow, SocketHandlers, Worker<Input> {
+class SocketFlow implements Flow, SocketUser {
+  readonly socket: MeteredSocket;
   readonly #gateway: GatewayShell;
-  readonly #guard: EntryGuard;
-  readonly #socket: Socket;
-  readonly #meter: FlowMeter;
-  readonly #backlog: Backlog<Input>;
-  open = true;
 
   constructor(gateway: GatewayShell, guard: EntryGuard, socket: Socket, url: string) {
     this.#gateway = gateway;
-    this.#guard = guard;
-    this.#socket = socket;
-    this.#meter = new FlowMeter(gateway.rates, guard.now());
-    this.#backlog = new Backlog<Input>(guard.queue, this);
-    guard.admission.entered(socket.client);
+    this.socket = new MeteredSocket(gateway.rates, guard, socket, this);
     gateway.opened(this, credentialsOf(url));
   }
 
+  get open(): boolean {
+    return this.socket.open;
+  }
+
   get address(): string {
-    return this.#socket.client.address;
+    return this.socket.address;
   }
 
   send(text: string): void {
     if (!this.open) return;
     this.#gateway.sent();
-    if (!this.#socket.send(text) || !this.#meter.waiting(this.#socket.buffered)) this.close("slow");
+    this.socket.send(text);
   }
 
   close(reason: string): void {
-    this.#close(normal, reason);
+    this.socket.close(reason);
   }
 
-  text(message: string): void {
-    if (!this.open) return;
-    const now = this.#guard.now();
-    if (this.#meter.message(message.length, now)) this.#backlog.take(message, message.length, now);
-    else this.flooded();
-  }
+  // SocketUser
 
-  binary(): void {
+  received(message: string | Uint8Array): void {
+    if (typeof message === "string") {
+      this.#gateway.received(message, this);
+      return;
+    }
     this.send(noticeText({ error: "Messages are text" }));
-    this.#close(unsupported, "messages are text");
+    this.socket.close("messages are text", closeCodes.unsupported);
   }
 
   closed(): void {
-    this.#backlog.take(() => this.#gone(), 0, this.#guard.now());
-  }
-
-  // Worker
-
-  perform(input: Input): void {
-    if (!this.open) return;
-    if (typeof input === "string") this.#gateway.received(input, this);
-    else input();
-  }
-
-  flooded(): void {
-    if (!this.open) return;
-    this.#guard.admission.flooded(this.#socket.client, this.#guard.now());
-    this.#close(policyViolation, "too many messages");
-  }
-
-  failed(): void {
-    this.#close(internalError, "internal error");
-  }
-
-  #close(code: number, reason: string): void {
-    if (!this.open) return;
-    this.#socket.close(code, reason);
-    this.#gone();
-  }
-
-  #gone(): void {
-    if (!this.open) return;
-    this.open = false;
-    this.#backlog.clear();
-    this.#guard.admission.left(this.#socket.client);
     this.#gateway.closed(this);
   }
 }
