@@ -20,7 +20,7 @@ export interface MediaLine {
 export interface LadderRow {
   /** ms since the session began. */
   readonly at: number;
-  /** `server`, `user/device`, `hook`, `push` or `turn`. */
+  /** `server`, `user/device`, `hook`, `push`, `turn`, or a gateway by its name, such as `sip`: that speaks with the device in its own words. */
   readonly from: string;
   readonly to: string;
   /** The type of the request or push; at gateways the protocol's own word, such as `INVITE` or `180`. */

@@ -3,7 +3,7 @@ import { type Request, silentRequests } from "../protocol/requests.ts";
 import type { Stats } from "../protocol/values.ts";
 import type { Device, Outcome } from "../signaling/device.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
-import type { FrameObserver } from "../signaling/observer.ts";
+import type { FrameObserver, GatewayMessage } from "../signaling/observer.ts";
 import { type Carried, carried, type KeptText } from "./carried.ts";
 import { LiveRecord, type SessionStart } from "./live-record.ts";
 import { type CallRecord, type LadderRow, serverParty, turnParty } from "./record.ts";
@@ -124,6 +124,29 @@ export class Recorder implements FrameObserver {
     else if (push.type === "session") live.joined(device, push.direction === "out" ? "caller" : "callee");
     else if (push.type === "ended") live.legEnded(device, push.reason, now);
     live.add(this.#row(live, serverParty, partyOf(device), push, now));
+  }
+
+  gatewayMessages(device: Device, session: string, messages: readonly GatewayMessage[]): void {
+    const live = this.#live.get(session);
+    if (live === undefined) return;
+    const name = partyOf(device);
+    const before: LadderRow[] = [];
+    for (const { gateway, at, isIncoming, word, bytes, note } of messages) {
+      const [from, to] = isIncoming ? [name, gateway] : [gateway, name];
+      const row = {
+        at: live.since(at),
+        from,
+        to,
+        type: word,
+        ...(bytes !== undefined && { bytes }),
+        ...(note !== undefined && { note }),
+      };
+      // What made the session comes before everything that it led to.
+      if (at <= live.startedAt && device.user === live.caller.user && device.id === live.caller.device)
+        before.push(row);
+      else live.add(row);
+    }
+    for (const row of before.reverse()) live.first(row);
   }
 
   // Events of the core

@@ -205,6 +205,14 @@ class GuardedObserver implements FrameObserver {
     }
   }
 
+  gatewayMessages(...messages: Parameters<NonNullable<FrameObserver["gatewayMessages"]>>): void {
+    try {
+      this.#observer.gatewayMessages?.(...messages);
+    } catch (error) {
+      this.#fault("records", error);
+    }
+  }
+
   push(...frame: Parameters<FrameObserver["push"]>): void {
     try {
       this.#observer.push(...frame);

@@ -16,4 +16,24 @@ export interface FrameObserver {
   reply(device: Device, id: number, outcome: Outcome, now: number): void;
   /** A device is told something. */
   push(device: Device, push: PushBody, now: number): void;
+  /**
+   * A device of a gateway and the gateway exchanged these messages of their own protocol, in this session. In order; `at` may lie before the
+   * session began.
+   */
+  gatewayMessages?(device: Device, session: string, messages: readonly GatewayMessage[]): void;
+}
+
+/** One message between a device and its gateway, in the words of their protocol. */
+export interface GatewayMessage {
+  /** The gateway's name, such as `sip`. */
+  readonly gateway: string;
+  /** Unix ms. */
+  readonly at: number;
+  /** The device sent it. */
+  readonly isIncoming: boolean;
+  /** Such as `INVITE`, `180`, `OFFER`. */
+  readonly word: string;
+  /** Bytes of its body. */
+  readonly bytes?: number;
+  readonly note?: string;
 }

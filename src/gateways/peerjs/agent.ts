@@ -72,13 +72,13 @@ export class PeerjsAgent {
         client.connection(frame.dst, frame.connectionId)?.answer(frame.sdp, now);
         break;
       case "candidate":
-        client.connection(frame.dst, frame.connectionId)?.candidate(frame.candidate, now);
+        client.connection(frame.dst, frame.connectionId)?.trickled(frame.candidate, now);
         break;
       case "leave":
         if (frame.dst === undefined) {
           flow.close("left");
           this.clients.leave(client, now);
-        } else for (const one of [...client.connections]) if (one.remote === frame.dst) one.hangUp(now);
+        } else for (const one of [...client.connections]) if (one.remote === frame.dst) one.left(now);
         break;
       default:
     }

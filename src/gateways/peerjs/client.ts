@@ -38,9 +38,12 @@ export interface ClientConnection {
   push(push: PushBody, now: number): void;
   /** The client sent its answer, or a candidate. */
   answer(sdp: string, now: number): void;
-  candidate(candidate: Candidate, now: number): void;
   /** The client leaves its peer, or the server for good. */
   hangUp(now: number): void;
+  /** The client sent a candidate for it. */
+  trickled(candidate: Candidate, now: number): void;
+  /** The client leaves its peer. */
+  left(now: number): void;
   /** Ends the session, and lets the connection itself go on: nobody is told to close it. */
   release(now: number): void;
 }
@@ -169,6 +172,7 @@ export class PeerClient implements DeviceLink {
   }
 
   deliver(push: PushBody, now: number): void {
+    if (this.device !== undefined) this.#context.core.ports.observer?.push(this.device, push, now);
     // Candidates are nearly all there is, and nothing is asked of the core because of them.
     const plain = push.type === "signal" && push.description === undefined && this.#requests.idle;
     if (plain) this.#keeper.pushed(this, push, now);
@@ -176,6 +180,7 @@ export class PeerClient implements DeviceLink {
   }
 
   reply(id: number, outcome: Outcome, now: number): void {
+    if (this.device !== undefined) this.#context.core.ports.observer?.reply(this.device, id, outcome, now);
     this.#requests.reply(id, outcome, now);
   }
 

@@ -9,6 +9,7 @@ import { stripCandidates } from "../../wire/sdp/candidates.ts";
 import { formatDescription, parseDescription } from "../../wire/sdp/description.ts";
 import { offerChange } from "../../wire/sdp/offer-change.ts";
 import { AnswerOnBehalf } from "../answer-on-behalf.ts";
+import { OwnWords } from "../own-words.ts";
 import type { ClientConnection, PeerClient } from "./client.ts";
 import type { ConnectionType, Extra } from "./frames.ts";
 import type { PeerjsContext } from "./peerjs-context.ts";
@@ -49,6 +50,7 @@ export class Connection implements ClientConnection, Named {
   readonly type: ConnectionType;
   session = "";
   readonly #context: PeerjsContext;
+  readonly #words: OwnWords;
   readonly #client: PeerClient;
   #phase: Phase;
   readonly #calls: boolean;
@@ -69,6 +71,7 @@ export class Connection implements ClientConnection, Named {
   /** `calls`: the client made the offer. */
   constructor(context: PeerjsContext, client: PeerClient, { remote, id, type }: Named, calls: boolean) {
     this.#context = context;
+    this.#words = new OwnWords(context.core);
     this.#client = client;
     this.remote = remote;
     this.id = id;
@@ -90,6 +93,7 @@ export class Connection implements ClientConnection, Named {
 
   /** The client's offer: rings `to`. */
   call(to: string, sdp: string, extra: Extra, now: number): void {
+    this.#said("OFFER", true, sdp.length);
     const offer = this.#stripped(sdp);
     if (offer === undefined) {
       this.#end("incompatible");
@@ -106,6 +110,7 @@ export class Connection implements ClientConnection, Named {
       }
       this.session = (outcome.ok as ReplyOf<"call">).session;
       this.#client.sessions.set(this.session, this);
+      this.#words.begun(this.#client.device, this.session);
       for (const candidate of offer.candidates) this.candidate(candidate, later);
     });
   }
@@ -159,7 +164,7 @@ export class Connection implements ClientConnection, Named {
     this.#theirs = offer;
     this.#phase = this.#answersBySignal ? "active" : "ringing";
     const sdp = { type: "offer", sdp: offer.sdp };
-    this.#client.send("OFFER", this.remote, {
+    this.#send("OFFER", {
       ...this.#extra,
       type: this.type,
       connectionId: this.id,
@@ -171,6 +176,7 @@ export class Connection implements ClientConnection, Named {
   // What the client sends
 
   answer(text: string, now: number): void {
+    this.#said("ANSWER", true, text.length);
     const answer = this.#stripped(text);
     const expected = this.#phase === "ringing" || (this.#answersBySignal && this.#own === undefined);
     if (!expected) return;
@@ -192,6 +198,16 @@ export class Connection implements ClientConnection, Named {
     const early = [...(this.#early ?? []), ...answer.candidates];
     this.#early = undefined;
     for (const candidate of early) this.candidate(candidate, now);
+  }
+
+  trickled(candidate: Candidate, now: number): void {
+    this.#said("CANDIDATE", true, candidate.candidate.length);
+    this.candidate(candidate, now);
+  }
+
+  left(now: number): void {
+    this.#said("LEAVE", true);
+    this.hangUp(now);
   }
 
   candidate(candidate: Candidate, now: number): void {
@@ -259,7 +275,7 @@ export class Connection implements ClientConnection, Named {
     if (push.candidates === undefined || this.#phase === "over") return;
     for (const candidate of push.candidates)
       if (candidate.candidate !== "")
-        this.#client.send("CANDIDATE", this.remote, {
+        this.#send("CANDIDATE", {
           candidate,
           type: this.type,
           connectionId: this.id,
@@ -284,7 +300,7 @@ export class Connection implements ClientConnection, Named {
       return;
     }
     const sdp = { type: "answer", sdp: answer.sdp };
-    this.#client.send("ANSWER", this.remote, { sdp, type: this.type, connectionId: this.id });
+    this.#send("ANSWER", { sdp, type: this.type, connectionId: this.id });
   }
 
   /**
@@ -337,10 +353,22 @@ export class Connection implements ClientConnection, Named {
     if (this.#phase === "over") return;
     const unanswered = this.#calls && this.#theirs === undefined;
     this.#finish();
-    if (unanswered) this.#client.send("EXPIRE", this.remote);
+    if (unanswered) this.#send("EXPIRE");
     // Of one that was lost the client knows as much as the server. LEAVE ends every connection with that peer: where there is another one,
     // the client sees by its media that this one is over.
-    if (reason !== "lost" && !this.#client.knows(this.remote)) this.#client.send("LEAVE", this.remote);
+    if (reason !== "lost" && !this.#client.knows(this.remote)) this.#send("LEAVE");
+  }
+
+  /** Sends the client a message about this connection. */
+  #send(type: "OFFER" | "ANSWER" | "CANDIDATE" | "EXPIRE" | "LEAVE", payload?: object): void {
+    this.#said(type, false);
+    this.#client.send(type, this.remote, payload);
+  }
+
+  #said(word: string, isIncoming: boolean, bytes = 0): void {
+    const at = this.#context.core.ports.now();
+    const message = { gateway: "peerjs", at, isIncoming, word, ...(bytes > 0 && { bytes }) };
+    this.#words.said(this.#client.device, this.session, message);
   }
 
   #finish(): void {

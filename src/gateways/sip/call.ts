@@ -23,6 +23,8 @@ export interface OtherEnd {
 
 /** What a call tells the table of calls. */
 export interface CallKeeper {
+  /** The call's INVITE has this Call-ID, and its session is known. */
+  invited(call: Call, callId: string): void;
   /** The call has a dialog: requests in that belong to the call. */
   dialogOpened(call: Call, dialog: Dialog): void;
   /** The call is over. Its dialog is kept for late requests. */

@@ -38,6 +38,7 @@ export class DialogTable implements CallKeeper {
     const call = new IncomingCall(this.#agent, this, phone, transaction, to);
     this.#ringing.set(transaction, call);
     this.#size += 1;
+    this.#agent.words.begun(transaction.request.callId, call);
     call.start(now);
   }
 
@@ -56,6 +57,10 @@ export class DialogTable implements CallKeeper {
 
   // CallKeeper
 
+  invited(call: Call, callId: string): void {
+    this.#agent.words.begun(callId, call);
+  }
+
   dialogOpened(call: Call, dialog: Dialog): void {
     this.#dialogs.set(dialog.key, call);
   }
@@ -65,9 +70,10 @@ export class DialogTable implements CallKeeper {
     if (call instanceof IncomingCall) this.#ringing.delete(call.transaction);
     if (call.session !== "" && call.phone.calls.get(call.session) === call)
       call.phone.calls.delete(call.session);
-    const key = call.dialog?.key;
-    if (key !== undefined)
+    const { key, callId } = call.dialog ?? {};
+    if (key !== undefined && callId !== undefined)
       this.#agent.clock.after(giveUp, now, () => {
+        this.#agent.words.over(callId);
         if (this.#dialogs.get(key) === call) this.#dialogs.delete(key);
       });
     this.#ended(call.phone, now);

@@ -31,8 +31,8 @@ export interface FlowOwner {
   nextFlow(): number;
   opened(flow: Flow): void;
   closed(flow: Flow): void;
-  /** A message was sent. */
-  sent(): void;
+  /** A message was sent on that flow. */
+  sent(message: SipMessage, flow: Flow): void;
   /** One whole message came, which was counted and not yet parsed. `write` sends the text of a refusal that no parsed message stands for. */
   received(input: string | Uint8Array, flow: Flow, write: (text: string) => void): void;
 }

@@ -6,6 +6,7 @@ import type { EntryGuard } from "../../transports/transport-guard.ts";
 import type { GatewayNumbers } from "../gateway-metrics.ts";
 import type { Clock } from "./clock.ts";
 import type { Flow, FlowOwner } from "./flow.ts";
+import type { SipMessage } from "./message.ts";
 import { refusal } from "./parse-error.ts";
 import { parseMessage } from "./parser.ts";
 import type { SipSettings } from "./settings.ts";
@@ -94,8 +95,9 @@ export class SipGateway implements FlowOwner {
     this.#core.settle(now);
   }
 
-  sent(): void {
+  sent(message: SipMessage, flow: Flow): void {
     this.#agent.traffic.count("sent");
+    this.#agent.words.message(message, flow, false, this.now());
   }
 
   /** One whole message. `write` sends the text of a refusal that no parsed message stands for. */
@@ -104,7 +106,10 @@ export class SipGateway implements FlowOwner {
     const message = parseMessage(input);
     if (message.ok) {
       this.#agent.traffic.count("taken");
-      this.#guarded("message", () => this.#agent.receive(message.value, flow, now));
+      this.#guarded("message", () => {
+        this.#agent.words.message(message.value, flow, true, now);
+        this.#agent.receive(message.value, flow, now);
+      });
     } else {
       this.#agent.traffic.count("malformed");
       const text = refusal(message.error);

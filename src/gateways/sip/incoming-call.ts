@@ -139,6 +139,7 @@ export class IncomingCall extends Call {
         }
         this.session = session;
         this.phone.calls.set(session, this);
+        this.keeper.invited(this, this.#transaction.request.callId);
       }
     });
   }

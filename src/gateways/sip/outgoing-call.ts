@@ -121,6 +121,7 @@ export class OutgoingCall extends Call {
     });
     const invite: Invite = { request, flow, transaction: undefined };
     this.#invite = invite;
+    this.keeper.invited(this, request.callId);
     invite.transaction = this.agent.transactions.send(
       request,
       flow,

@@ -107,6 +107,7 @@ export class Phone implements DeviceLink {
   }
 
   reply(id: number, outcome: Outcome, now: number): void {
+    if (this.#device !== undefined) this.#agent.core.ports.observer?.reply(this.#device, id, outcome, now);
     this.#later(now, (later) => {
       const done = this.#waiting.get(id);
       this.#waiting.delete(id);

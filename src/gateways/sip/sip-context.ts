@@ -1,4 +1,5 @@
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
+import type { CallWords } from "./call-words.ts";
 import type { Clock } from "./clock.ts";
 import type { Flow } from "./flow.ts";
 import type { HeaderEntry } from "./message.ts";
@@ -10,6 +11,7 @@ import { branchCookie, type Via } from "./via.ts";
 /** What calls and registrations share. */
 export interface SipContext {
   readonly core: GatewayPort;
+  readonly words: CallWords;
   readonly clock: Clock;
   readonly transactions: Transactions;
   readonly settings: SipSettings;

@@ -2,6 +2,7 @@ import type { PushBody } from "../../protocol/pushes.ts";
 import type { GatewayPort } from "../../signaling/gateway-port.ts";
 import { GatewayTraffic } from "../gateway-traffic.ts";
 import { Bindings, type BindingsUser } from "./bindings.ts";
+import { CallWords } from "./call-words.ts";
 import type { Clock } from "./clock.ts";
 import { Connections } from "./connections.ts";
 import { dialogOf } from "./dialog.ts";
@@ -48,6 +49,8 @@ export interface AgentNumbers {
 export class UserAgent implements TransactionUser, BindingsUser {
   /** Connections and messages, with their bounds. */
   readonly traffic: GatewayTraffic<Flow>;
+  /** Tells the messages of calls. */
+  readonly words: CallWords;
   readonly #agent: SipContext;
   readonly #bindings: Bindings;
   readonly #registrar: Registrar;
@@ -57,8 +60,10 @@ export class UserAgent implements TransactionUser, BindingsUser {
   readonly #calls: DialogTable;
 
   constructor({ core, clock, settings, date, ...ports }: GatewayPorts) {
+    this.words = new CallWords(core);
     const agent: SipContext = {
       core,
+      words: this.words,
       clock,
       settings,
       date,

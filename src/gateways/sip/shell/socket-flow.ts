@@ -50,7 +50,7 @@ class SocketFlow implements Flow, SocketUser {
 
   send(message: SipMessage): void {
     if (!this.open) return;
-    this.#gateway.sent();
+    this.#gateway.sent(message, this);
     // A body that is not text can only be sent as bytes.
     this.socket.send(serializeText(message) ?? new Uint8Array(serializeBytes(message)));
   }

@@ -73,7 +73,7 @@ class StreamFlow implements Flow, StreamHandlers, Worker<Input> {
 
   send(message: SipMessage): void {
     if (!this.open) return;
-    this.#gateway.sent();
+    this.#gateway.sent(message, this);
     this.#write(serializeBytes(message));
   }
 
