@@ -12,7 +12,9 @@ interface Shown {
 }
 
 /** `src/application/operations.ts`: the types of all operations and where they are, for the client of application servers. */
-export function clientTypes(operations: readonly Operation[]): string {
+export function clientTypes(all: readonly Operation[]): string {
+  // What is no answer of one piece has a function of its own.
+  const operations = all.filter(({ answers }) => answers[200]?.stream !== true);
   const types = operations.map((operation) => {
     const { id, summary, params, query, body, answers } = operation;
     const input = [params, query, body].map(fieldsOf).filter((text) => text !== "");

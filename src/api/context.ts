@@ -1,3 +1,4 @@
+import type { EventLog } from "../events/event-log.ts";
 import type { HttpProblem } from "../net/problem.ts";
 import type { WireError } from "../protocol/error-codes.ts";
 import type { Records } from "../records/records.ts";
@@ -5,6 +6,7 @@ import type { Administration } from "../signaling/administration.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { Outcome } from "../signaling/device.ts";
 import type { Grants } from "../signaling/grants.ts";
+import type { Survey } from "../signaling/survey.ts";
 import type { Scope } from "./scopes.ts";
 
 /** A key as the API shows it: never the key itself. */
@@ -52,6 +54,10 @@ export interface ApiContext {
   readonly streams: ApiStreams | undefined;
   /** The records of sessions; undefined where none are kept. */
   records(): Records | undefined;
+  /** How the nodes are asked. */
+  readonly survey: Survey;
+  /** The last events of this node; undefined where none are made. */
+  eventLog(): EventLog | undefined;
   /** The core's time, Unix ms. */
   now(): number;
   /** Unix ms, by the system's clock. */

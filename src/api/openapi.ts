@@ -111,6 +111,7 @@ function keyed(method: string): object[] {
   ];
 }
 
-function answerOf({ description, schema }: AnswerKind): object {
+function answerOf({ description, schema, stream }: AnswerKind): object {
+  if (stream) return { description, content: { "text/event-stream": { schema: { type: "string" } } } };
   return { description, ...(schema && { content: { "application/json": { schema } } }) };
 }

@@ -16,18 +16,23 @@ export interface Call<P, Q, B> {
   readonly caller: Caller;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
+  readonly headers: Headers;
 }
 
 /** What an operation answers when it says yes. */
 export interface Answer {
   readonly status: 200 | 201 | 202 | 204;
   readonly body?: unknown;
+  /** Server-sent events instead of a body; the document says so by {@link AnswerKind.stream}. */
+  readonly stream?: ReadableStream<Uint8Array>;
 }
 
 /** The schema of an answer's body; `undefined` where it has none. */
 export interface AnswerKind {
   readonly description: string;
   readonly schema?: TSchema;
+  /** It is a stream of server-sent events. */
+  readonly stream?: true;
 }
 
 type Empty = Record<never, never>;

@@ -172,7 +172,14 @@ async function readCall(
   const body = check(checkers.body, value.value, "the body");
   if (!body.ok) return body;
   return ok({
-    ...{ params, query: query.value, body: body.value, caller, signal: request.signal },
+    ...{
+      params,
+      query: query.value,
+      body: body.value,
+      caller,
+      signal: request.signal,
+      headers: request.headers,
+    },
     ...{ path: url.pathname, text: text.value },
   });
 }
@@ -224,7 +231,9 @@ function paramsOf({ segments }: Route, parts: readonly string[]): Params | undef
   return params;
 }
 
-function answerResponse({ status, body }: Answer): Response {
+function answerResponse({ status, body, stream }: Answer): Response {
+  if (stream !== undefined)
+    return new Response(stream, { status, headers: { "Content-Type": "text/event-stream" } });
   return body === undefined
     ? new Response(null, { status })
     : new Response(`${JSON.stringify(body)}\n`, { status, headers: { "Content-Type": "application/json" } });

@@ -13,6 +13,7 @@ export const scopes = [
   "records:read",
   "records:write",
   "audit:read",
+  "events:read",
   "server:read",
   "server:write",
   "keys:read",

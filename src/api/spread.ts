@@ -56,7 +56,8 @@ export class Spread {
       // Its scopes were checked at the node that was asked by the application.
       const caller = { key: "cluster", scopes: [] };
       const signal = new AbortController().signal;
-      const result = await perform(known.operation, { params, query, body, caller, signal });
+      const headers = new Headers();
+      const result = await perform(known.operation, { params, query, body, caller, signal, headers });
       const { over } = known.operation;
       return over?.kind === "list" && !isProblem(result) ? shortened(result, over.keyOf) : result;
     });

@@ -105,7 +105,8 @@ async function request(
   throw refusal(response, text);
 }
 
-function refusal({ status, headers }: Response, text: string): ApiError {
+/** The error of an answer that is a refusal. */
+export function refusal({ status, headers }: Response, text: string): ApiError {
   let problem: { code?: unknown; detail?: unknown; field?: unknown } = {};
   try {
     problem = JSON.parse(text);

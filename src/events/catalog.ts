@@ -115,3 +115,10 @@ function event<P extends TProperties>(description: string, fields: P) {
 export function eventBody({ type, at, data }: ApplicationEvent): string {
   return JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
 }
+
+/** `*`, a name, or a family such as `session.*`. */
+export function matchesEvent(pattern: string, type: string): boolean {
+  return (
+    pattern === "*" || pattern === type || (pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1)))
+  );
+}

@@ -72,7 +72,7 @@ function apiContext(context: CoreContext, folder: string, wall: () => number): A
     ...{ node, version: packageVersion, now, wall },
     administration: new Administration(core.core, node),
     streams: context.streams(),
-    records: context.records,
+    ...{ records: context.records, eventLog: context.eventLog, survey: core.survey },
     stats: () => core.stats(),
     kick: (user, device) => core.core.kick(user, device, now()),
     tellKick: (user, device) => core.tellKick(user, device),

@@ -1,8 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadedSettings } from "../config/load.ts";
+import { EventLog } from "../events/event-log.ts";
 import { EventFeed } from "../events/feed.ts";
-import { after, nextTurn } from "../net/clock.ts";
+import { after, nextTurn, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { interfaceAddresses } from "../net/interfaces.ts";
 import { webhookKey } from "../net/standard-webhooks.ts";
@@ -52,16 +53,21 @@ async function start(context: CoreContext): Promise<Service> {
     const device = core.core.directory.device(user, id);
     return device !== undefined && device.node === undefined;
   };
+  const run = random(6);
+  const eventLog = new EventLog(run);
   const feed = new EventFeed({
     node,
-    run: random(6),
+    run,
     online: isHere,
-    tell: (event, open) =>
+    tell: (event, open) => {
+      eventLog.add(event, wallAhead());
+      if (!tells) return;
       webhooks.tell(
         event,
         ...(open !== undefined ? [{ write: "open" as const, open }] : []),
         ...(event.type === "session.ended" ? [{ write: "closed" as const, session: event.lane }] : []),
-      ),
+      );
+    },
   });
   let due = false;
   const settle = (): void => {
@@ -92,11 +98,11 @@ async function start(context: CoreContext): Promise<Service> {
       return open;
     },
     happened: (type, live, facts, at) => {
-      if (tells && type !== "session.ended") feed.session(type, live, facts, at);
+      if (type !== "session.ended") feed.session(type, live, facts, at);
     },
     finished: (record, live) => {
       const cause = diagnose(record)[0]?.code;
-      if (tells && record.state === "ended") feed.ended(record, live, cause, now());
+      if (record.state === "ended") feed.ended(record, live, cause, now());
       if (settings.records.enabled) void store.write({ write: "record", stored: { record, cause } });
     },
   });
@@ -107,7 +113,7 @@ async function start(context: CoreContext): Promise<Service> {
     if (type === "request" || type === "request_failed" || type === "limit") return;
     guarded(() => {
       recorder.heard(event, now());
-      if (tells) feed.heard(event, now());
+      feed.heard(event, now());
       if (type === "session_left" && tells) void store.write({ write: "closed", session: event.session });
       if (type === "session_ended" || type === "link_closed") settleSoon();
     });
@@ -124,16 +130,15 @@ async function start(context: CoreContext): Promise<Service> {
   const pruner = setInterval(prune, pruneEvery);
   pruner.unref();
   const made = recordsOf(recorder, store, now);
-  if (tells) {
-    await webhooks.start();
-    feed.node("up", now());
-  }
+  if (tells) await webhooks.start();
+  feed.node("up", now());
   return {
     observer,
     heard,
     records: made,
+    eventLog,
     draining: () => {
-      if (tells) feed.node("draining", now());
+      feed.node("draining", now());
     },
     metrics: (registry) => {
       registry.counter(
@@ -162,7 +167,7 @@ async function start(context: CoreContext): Promise<Service> {
       stopLost();
       clearInterval(pruner);
       guarded(settle);
-      if (tells) feed.node("down", now());
+      feed.node("down", now());
       await store.write();
       await webhooks.stop(lastWords);
       await store.stop();

@@ -2,6 +2,7 @@ import type { ApiStreams } from "../api/context.ts";
 import type { Backplane } from "../cluster/backplane.ts";
 import type { SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
+import type { EventLog } from "../events/event-log.ts";
 import type { CertificatePair } from "../net/certificate-files.ts";
 import type { CutReason } from "../net/connection-caps.ts";
 import type { Client, SocketRoute } from "../net/http-server.ts";
@@ -40,6 +41,8 @@ export interface Service {
   readonly observer?: FrameObserver;
   /** The records of sessions; one part at most. */
   readonly records?: Records;
+  /** The last events of this node; one part at most. */
+  readonly eventLog?: EventLog;
   /** The server begins to drain. */
   draining?(): void;
   /** Takes another certificate of `tls`, for connections to come. */
@@ -98,6 +101,8 @@ export interface CoreContext extends PartContext {
   streams(): ApiStreams | undefined;
   /** The records of sessions; undefined where none are kept. */
   records(): Records | undefined;
+  /** The last events of this node; undefined where none are made. */
+  eventLog(): EventLog | undefined;
   /** An operator asks for the drain. */
   requestDrain(): void;
 }

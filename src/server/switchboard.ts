@@ -170,7 +170,10 @@ export async function makeSwitchboard(
   const guard = { core, access, admission, queue, now, rates: new FlowRates(limits, bit) };
   const streams = () => services.find((service) => service.streams)?.streams;
   const records = () => services.find((service) => service.records)?.records;
-  const withCore: CoreContext = { ...context, core, guard, metrics, health, streams, records, requestDrain };
+  const eventLog = () => services.find((service) => service.eventLog)?.eventLog;
+  const withCore: CoreContext = {
+    ...{ ...context, core, guard, metrics, health, streams, records, eventLog, requestDrain },
+  };
   for (const part of list) await started(services, part.start?.(withCore));
   ports.observer = services.find((service) => service.observer)?.observer;
   for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);

@@ -1,5 +1,5 @@
 import { Type } from "typebox";
-import { eventTypes } from "../events/catalog.ts";
+import { eventTypes, matchesEvent } from "../events/catalog.ts";
 import { webhookKey } from "../net/standard-webhooks.ts";
 import { AddressBlock } from "../shared/address-block.ts";
 import type { SettingsOf } from "../shared/setting.ts";
@@ -50,13 +50,6 @@ export function checkWebhooks({
   const urls = webhooks.map(({ url }) => url);
   const twice = urls.find((url, index) => urls.indexOf(url) !== index);
   return twice === undefined ? undefined : `setting webhooks: ${twice} stands there twice`;
-}
-
-/** `*`, a name, or a family such as `session.*`. */
-export function matchesEvent(pattern: string, type: string): boolean {
-  return (
-    pattern === "*" || pattern === type || (pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1)))
-  );
 }
 
 function isUrl(text: string): boolean {

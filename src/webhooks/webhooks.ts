@@ -1,10 +1,9 @@
-import { type ApplicationEvent, eventBody } from "../events/catalog.ts";
+import { type ApplicationEvent, eventBody, matchesEvent } from "../events/catalog.ts";
 import { after, now, wallAhead } from "../net/clock.ts";
 import { signedHeaders } from "../net/standard-webhooks.ts";
 import type { OutboxEntry, Store, Write } from "../records/store.ts";
 import { type Attempt, type Delivery, DeliveryQueue } from "./delivery-queue.ts";
 import type { WebhookSender } from "./sender.ts";
-import { matchesEvent } from "./settings.ts";
 
 /** Where events are sent. */
 interface Endpoint {

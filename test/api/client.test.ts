@@ -62,7 +62,9 @@ test("every operation of the document is a method, and the whole has 8 KB at mos
       `${method.toUpperCase()} ${path.slice("/api/v1".length)}`,
     ]),
   );
-  expect(Object.entries(paths).sort()).toEqual(told.sort());
+  // One is a stream, which followEvents reads.
+  const answered = told.filter(([id]) => id !== "streamEvents");
+  expect(Object.entries(paths).sort()).toEqual(answered.sort());
   const entrypoint = new URL("../../src/application/index.ts", import.meta.url).pathname;
   const built = await Bun.build({ entrypoints: [entrypoint], minify: true, target: "browser" });
   const [bundle] = built.outputs;

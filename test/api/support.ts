@@ -25,7 +25,10 @@ export function api({ url }: Pick<RunningServer, "url">, key = "dev:admin"): Ask
       headers: { Authorization: `Bearer ${key}`, ...json, ...headers },
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
-    const text = await response.text();
+    // A stream has no end.
+    const stream = response.headers.get("content-type") === "text/event-stream";
+    if (stream) await response.body?.cancel();
+    const text = stream ? "" : await response.text();
     return {
       status: response.status,
       headers: response.headers,

@@ -1,6 +1,7 @@
 import type { ApiContext } from "../context.ts";
 import type { Operation } from "../operation.ts";
 import { deviceOperations } from "./devices.ts";
+import { eventOperations } from "./events.ts";
 import { recordOperations } from "./records.ts";
 import { roomOperations } from "./rooms.ts";
 import { serverOperations, tokenOperations } from "./server.ts";
@@ -16,6 +17,7 @@ export function allOperations(context: ApiContext): Operation[] {
     streamOperations,
     roomOperations,
     recordOperations,
+    eventOperations,
     serverOperations,
   ].flatMap((those) => those(context));
 }
