@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import type { RunningServer } from "../support/server.ts";
-import { audit } from "./support/audit.ts";
+import { audit, auditThemes } from "./support/audit.ts";
 import {
   button,
   chromiumPath,
@@ -11,6 +11,7 @@ import {
   sees,
   seesVideo,
   signIn,
+  still,
   type Tab,
 } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
@@ -126,48 +127,46 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
     await page.close();
   });
 
-  for (const colorScheme of ["light", "dark"] as const) {
-    for (const width of [390, 1280]) {
-      test(`names, contrast and targets in ${colorScheme} at ${width} px`, async () => {
-        const context = () =>
-          browser.newContext({ viewport: { width, height: 844 }, colorScheme, hasTouch: width < 720 });
-        const alice = await openTab(await context(), pageUrl(server));
-        expect(await audit(alice.page)).toEqual([]);
-        await alice.page.getByLabel("Your name").fill("al ice");
-        await button(alice, "Go online").click();
-        expect(await audit(alice.page)).toEqual([]);
-        await alice.page.getByLabel("Your name").fill("alice");
-        await button(alice, "Go online").click();
-        await sees(alice, "Nobody else here");
-        expect(await audit(alice.page)).toEqual([]);
-        const bob = await openTab(await context(), `${pageUrl(server)}/?as=bob`);
-        await button(alice, "Call").waitFor();
-        expect(await audit(alice.page)).toEqual([]);
-        await button(alice, "Call").click();
-        await bob.page.getByRole("alertdialog").waitFor();
-        expect(await audit(bob.page)).toEqual([]);
-        await sees(alice, "Ringing bob");
-        expect(await audit(alice.page)).toEqual([]);
-        await button(bob, "Accept").click();
-        await Promise.all([seesVideo(alice), seesVideo(bob)]);
-        expect(await audit(alice.page)).toEqual([]);
-        await button(alice, "Move").click();
-        await sees(alice, "Move to");
-        expect(await audit(alice.page)).toEqual([]);
+  for (const width of [390, 1280]) {
+    test(`names, contrast and targets at ${width} px, in light and dark`, async () => {
+      const context = () =>
+        browser.newContext({ ...still, viewport: { width, height: 844 }, hasTouch: width < 720 });
+      const alice = await openTab(await context(), pageUrl(server));
+      expect(await auditThemes(alice.page)).toEqual([]);
+      await alice.page.getByLabel("Your name").fill("al ice");
+      await button(alice, "Go online").click();
+      expect(await auditThemes(alice.page)).toEqual([]);
+      await alice.page.getByLabel("Your name").fill("alice");
+      await button(alice, "Go online").click();
+      await sees(alice, "Nobody else here");
+      expect(await auditThemes(alice.page)).toEqual([]);
+      const bob = await openTab(await context(), `${pageUrl(server)}/?as=bob`);
+      await button(alice, "Call").waitFor();
+      expect(await auditThemes(alice.page)).toEqual([]);
+      await button(alice, "Call").click();
+      await bob.page.getByRole("alertdialog").waitFor();
+      expect(await auditThemes(bob.page)).toEqual([]);
+      await sees(alice, "Ringing bob");
+      expect(await auditThemes(alice.page)).toEqual([]);
+      await button(bob, "Accept").click();
+      await Promise.all([seesVideo(alice), seesVideo(bob)]);
+      expect(await auditThemes(alice.page)).toEqual([]);
+      await button(alice, "Move").click();
+      await sees(alice, "Move to");
+      expect(await auditThemes(alice.page)).toEqual([]);
+      await alice.page.keyboard.press("Escape");
+      if (width < 720) {
+        await button(alice, "Ladder").click();
+        expect(await auditThemes(alice.page)).toEqual([]);
         await alice.page.keyboard.press("Escape");
-        if (width < 720) {
-          await button(alice, "Ladder").click();
-          expect(await audit(alice.page)).toEqual([]);
-          await alice.page.keyboard.press("Escape");
-        }
-        await button(alice, "Hang up").click();
-        await sees(bob, /^alice hung up after/);
-        expect(await audit(bob.page)).toEqual([]);
-        for (const tab of [alice, bob]) {
-          expect(tab.errors).toEqual([]);
-          await closeTab(tab);
-        }
-      });
-    }
+      }
+      await button(alice, "Hang up").click();
+      await sees(bob, /^alice hung up after/);
+      expect(await auditThemes(bob.page)).toEqual([]);
+      for (const tab of [alice, bob]) {
+        expect(tab.errors).toEqual([]);
+        await closeTab(tab);
+      }
+    });
   }
 });

@@ -3,7 +3,7 @@ import type { Browser } from "playwright-core";
 import { eventually } from "../media/support/pages.ts";
 import { workersOf } from "../support/media-workers.ts";
 import type { RunningServer } from "../support/server.ts";
-import { audit } from "./support/audit.ts";
+import { auditThemes } from "./support/audit.ts";
 import {
   button,
   chromiumPath,
@@ -12,6 +12,7 @@ import {
   openTab,
   sees,
   seesVideo,
+  still,
   type Tab,
 } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
@@ -149,35 +150,34 @@ describe.skipIf(chromiumPath === null)("the pages for streams", () => {
     200_000,
   );
 
-  for (const colorScheme of ["light", "dark"] as const)
-    for (const width of [390, 1280])
-      test(`names, contrast and targets in ${colorScheme} at ${width} px`, async () => {
-        const url = pageUrl(server);
-        const stream = `audit-${colorScheme}-${width}`;
-        const context = () =>
-          browser.newContext({ viewport: { width, height: 844 }, colorScheme, hasTouch: width < 720 });
-        const chooser = await openTab(await context(), `${url}/live`);
-        expect(await audit(chooser.page)).toEqual([]);
-        const viewer = await openTab(await context(), `${url}/live/${stream}`);
-        await sees(viewer, `${stream} is not live`);
-        expect(await audit(viewer.page)).toEqual([]);
-        const alice = await openTab(await context(), `${url}/broadcast?as=al%20ice&stream=${stream}`);
-        await button(alice, "Open the camera").click();
-        await sees(alice, /^The server refused this name/);
-        expect(await audit(alice.page)).toEqual([]);
-        await alice.page.getByLabel("Your name").fill("alice");
-        await button(alice, "Open the camera").click();
-        await button(alice, "Go live").waitFor();
-        expect(await audit(alice.page)).toEqual([]);
-        await button(alice, "Go live").click();
-        await alice.page.locator(".layers tbody tr").first().waitFor();
-        expect(await audit(alice.page)).toEqual([]);
-        await button(viewer, "Statistics").click();
-        expect(await audit(viewer.page)).toEqual([]);
-        await button(viewer, "Quality").click();
-        expect(await audit(viewer.page)).toEqual([]);
-        for (const tab of [chooser, alice, viewer]) await closeTab(tab);
-      }, 120_000);
+  for (const width of [390, 1280])
+    test(`names, contrast and targets at ${width} px, in light and dark`, async () => {
+      const url = pageUrl(server);
+      const stream = `audit-${width}`;
+      const context = () =>
+        browser.newContext({ ...still, viewport: { width, height: 844 }, hasTouch: width < 720 });
+      const chooser = await openTab(await context(), `${url}/live`);
+      expect(await auditThemes(chooser.page)).toEqual([]);
+      const viewer = await openTab(await context(), `${url}/live/${stream}`);
+      await sees(viewer, `${stream} is not live`);
+      expect(await auditThemes(viewer.page)).toEqual([]);
+      const alice = await openTab(await context(), `${url}/broadcast?as=al%20ice&stream=${stream}`);
+      await button(alice, "Open the camera").click();
+      await sees(alice, /^The server refused this name/);
+      expect(await auditThemes(alice.page)).toEqual([]);
+      await alice.page.getByLabel("Your name").fill("alice");
+      await button(alice, "Open the camera").click();
+      await button(alice, "Go live").waitFor();
+      expect(await auditThemes(alice.page)).toEqual([]);
+      await button(alice, "Go live").click();
+      await alice.page.locator(".layers tbody tr").first().waitFor();
+      expect(await auditThemes(alice.page)).toEqual([]);
+      await button(viewer, "Statistics").click();
+      expect(await auditThemes(viewer.page)).toEqual([]);
+      await button(viewer, "Quality").click();
+      expect(await auditThemes(viewer.page)).toEqual([]);
+      for (const tab of [chooser, alice, viewer]) await closeTab(tab);
+    }, 120_000);
 
   test("without a camera, the test picture is broadcast", async () => {
     const blind = await launch("none");

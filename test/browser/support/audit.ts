@@ -92,3 +92,18 @@ export function audit(page: Page): Promise<string[]> {
     return [...new Set(problems)];
   });
 }
+
+/** The same in light and in dark: each finding says which. */
+export async function auditThemes(page: Page): Promise<string[]> {
+  const found: string[] = [];
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    // Colors that fade into each other would be measured halfway.
+    await page.evaluate(() => {
+      for (const animation of document.getAnimations())
+        if (animation instanceof CSSTransition) animation.finish();
+    });
+    for (const problem of await audit(page)) found.push(`${colorScheme}: ${problem}`);
+  }
+  return found;
+}

@@ -30,8 +30,9 @@ const flags: Readonly<Record<Camera, readonly string[]>> = {
   fake: [
     "--use-fake-device-for-media-stream=fps=10",
     "--use-fake-ui-for-media-stream",
-    // Who may use the camera tells its addresses, but for the shell, where that can't be granted. No phone knows mDNS names.
-    "--disable-features=WebRtcHideLocalIpsWithMdns,AudioServiceOutOfProcess",
+    // A page that may use the camera tells its addresses, but not in the shell, where nothing can be granted; and phones know no
+    // mDNS names. A spare process for the next tab is work that most tests throw away.
+    "--disable-features=WebRtcHideLocalIpsWithMdns,AudioServiceOutOfProcess,SpareRendererForSitePerProcess",
   ],
   denied: ["--use-fake-device-for-media-stream"],
   none: [],
@@ -43,6 +44,9 @@ export function launch(camera: Camera = "fake", more: readonly string[] = []): P
   const executablePath = camera === "denied" ? chromiumPath : (shellPath ?? chromiumPath);
   return chromium.launch({ executablePath, args: [...quiet, ...flags[camera], ...more] });
 }
+
+/** Options of a context whose pages draw no animation: on a machine without a graphics card each frame costs. */
+export const still = { reducedMotion: "reduce" } as const;
 
 /** A tab of the page, what it said in its console, and the media connections that it made. */
 export interface Tab {
@@ -56,7 +60,9 @@ export interface Tab {
 /** Opens the page in a context of its own (another user, another profile), or as another tab of a given one. */
 export async function openTab(where: Browser | BrowserContext, address: string): Promise<Tab> {
   const context =
-    "newContext" in where ? await where.newContext({ viewport: { width: 1280, height: 800 } }) : where;
+    "newContext" in where
+      ? await where.newContext({ ...still, viewport: { width: 1280, height: 800 } })
+      : where;
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   const errors: string[] = [];
