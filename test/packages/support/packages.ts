@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,6 +6,21 @@ import { run } from "../../support/run.ts";
 
 /** The working copy, with a slash at its end. */
 export const root: string = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** What no build needs, and what takes longer to unpack than all the rest. */
+const onlyForTests = [
+  "@biomejs/biome",
+  "@roamhq/wrtc",
+  "aedes",
+  "fast-check",
+  "jssip",
+  "knip",
+  "node-datachannel",
+  "peer",
+  "playwright-core",
+  "sip",
+  "sip.js",
+];
 
 /** The tarballs of both packages, and the folder that they are in. */
 export interface Tarballs {
@@ -34,7 +49,10 @@ export function projectWith(...packages: readonly string[]): string {
   return folder;
 }
 
-/** A copy of the working copy as a clone would be: no dependencies, nothing built; with what is not committed yet. */
+/**
+ * A copy of the working copy as a clone would be: no dependencies, nothing built; with what is not committed yet.
+ * Its dependencies are what a build needs.
+ */
 export function freshCopy(): string {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-clone-"));
   const listed = run("git", ["ls-files", "--cached", "--others", "--exclude-standard", "-z"], { cwd: root });
@@ -44,5 +62,19 @@ export function freshCopy(): string {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     copyFileSync(join(root, path), join(folder, path));
   }
+  leaveOut(folder, onlyForTests);
   return folder;
+}
+
+/** Takes development dependencies out of the manifest and the lock of a copy. */
+function leaveOut(folder: string, names: readonly string[]): void {
+  for (const file of ["package.json", "package-lock.json"]) {
+    const content = JSON.parse(readFileSync(join(folder, file), "utf8"));
+    const { devDependencies } = content.packages?.[""] ?? content;
+    for (const name of names) {
+      if (devDependencies[name] === undefined) throw new Error(`${file} does not name ${name}`);
+      delete devDependencies[name];
+    }
+    writeFileSync(join(folder, file), JSON.stringify(content, null, 2));
+  }
 }
