@@ -1,32 +1,21 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
-import type { CallRecord, LadderRow } from "../../src/records/record.ts";
+import type { LadderRow } from "../../src/records/record.ts";
 import { RawClient } from "../sip/support/raw-client.ts";
-import { freePort } from "../support/free-port.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { closeAll, device, until } from "../webrtc/support/parties.ts";
+import { newestOf } from "./support/records.ts";
 
 let server: RunningServer;
-let adminPort: number;
 beforeAll(async () => {
-  adminPort = await freePort();
   server = await startServer({
-    config: { admin: { port: adminPort }, sip: { domain: "switchboard.test" }, peerjs: { guestKeys: [] } },
+    config: { sip: { domain: "switchboard.test" }, peerjs: { guestKeys: [] } },
   });
 }, 60_000);
 afterAll(() => server?.stop());
 afterEach(closeAll);
 
 /** The ladder of the newest call of the user, once that is over. */
-async function ladderOf(user: string): Promise<readonly LadderRow[]> {
-  const url = `http://127.0.0.1:${adminPort}/admin/records`;
-  let session: string | undefined;
-  for (const end = Date.now() + 30_000; session === undefined && Date.now() < end; await Bun.sleep(20)) {
-    const { records } = (await (await fetch(`${url}?user=${user}`)).json()) as { records: CallRecord[] };
-    session = records[0]?.session;
-  }
-  const found = (await (await fetch(`${url}/${session}`)).json()) as { record: CallRecord };
-  return found.record.ladder;
-}
+const ladderOf = async (user: string) => (await newestOf(server.url, user)).record.ladder;
 
 /** What the device and its gateway said to each other, as `> WORD` and `< WORD`, seen from the device. */
 const words = (ladder: readonly LadderRow[], gateway: string): string[] =>
