@@ -7,6 +7,7 @@ import { HlsHttp } from "../media/http/hls-http.ts";
 import type { Authenticate, Decide } from "../media/http/media-http.ts";
 import { RecordingsHttp } from "../media/http/recordings-http.ts";
 import { RecordingStore } from "../media/recordings/store.ts";
+import { Thumbnails } from "../media/recordings/thumbnails.ts";
 import type { StreamInfo } from "../media/service.ts";
 import type { MediaStreams } from "../media/streams/media-streams.ts";
 import { StreamOutputs } from "../media/streams/stream-outputs.ts";
@@ -44,7 +45,8 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   const { fileDuration, fileBytes, keepFor, keepBytes } = media.recordings;
   const folder = media.recordings.folder || join(stateFolder(settings.stateFolder), "recordings");
   const recorded = media.record.map((name) => `stream:${name}`);
-  const ffmpeg = media.hls && media.hlsAac ? (programInPath("ffmpeg") ?? "") : "";
+  const program = programInPath("ffmpeg") ?? "";
+  const ffmpeg = media.hls && media.hlsAac ? program : "";
   const packager = await PackagerProcess.listen({
     bun: parts.bun,
     module: packagerModule,
@@ -84,7 +86,15 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
     ? new HlsHttp({ streams: hls, authenticate, decide, allowsOrigin, now, after })
     : undefined;
   const store = new RecordingStore(folder);
-  const recordings = new RecordingsHttp({ store, authenticate, decide, allowsOrigin, base: settings.path });
+  const recordings = new RecordingsHttp({
+    ...{ store, authenticate, decide, allowsOrigin, base: settings.path },
+    thumbnails: new Thumbnails(store, program),
+    recorders: {
+      live: (name) => streams.source(name) !== undefined,
+      recording: (name) => outputs.recording(name),
+      wantRecording: (name, wanted) => outputs.wantRecording(name, wanted),
+    },
+  });
   const trim = (): void =>
     void store
       .trim(now() - keepFor * day, keepBytes)

@@ -2,11 +2,23 @@ import { problemResponse } from "../../net/problem.ts";
 import { isId } from "../../protocol/address.ts";
 import { joined, pieces } from "../recordings/range.ts";
 import type { RecordingStore, StoredFragment, StoredRecording } from "../recordings/store.ts";
+import type { Thumbnails } from "../recordings/thumbnails.ts";
 import { type AllowsOrigin, isPreflight, withCrossOrigin } from "./cross-origin.ts";
 import type { Authenticate, Decide } from "./media-http.ts";
 
+/** Recording on demand. */
+export interface Recorders {
+  live(stream: string): boolean;
+  /** Why the stream is being recorded; undefined where it isn't. */
+  recording(stream: string): "rule" | "demand" | undefined;
+  /** False where nobody publishes the stream. */
+  wantRecording(stream: string, wanted: boolean): boolean;
+}
+
 export interface RecordingsHttpPorts {
   readonly store: RecordingStore;
+  readonly thumbnails: Thumbnails;
+  readonly recorders: Recorders;
   readonly authenticate: Authenticate;
   readonly decide?: Decide;
   readonly allowsOrigin: AllowsOrigin;
@@ -17,11 +29,13 @@ export interface RecordingsHttpPorts {
 const base = "/api/v1/recordings";
 /** A segment of a playlist is at least so long. s */
 const segmentTarget = 4;
+const methods = ["GET", "HEAD", "POST", "DELETE"];
 const types = { mp4: "video/mp4", webm: "video/webm" } as const;
 
 /**
- * Recordings of a stream, for those who may view it: `GET /api/v1/recordings?stream=&from=&to=` lists them, with `format=mp4` it is the range
- * as one file, with `format=hls` a playlist; `GET /api/v1/recordings/ID.mp4?stream=` is one file.
+ * Recordings of a stream. For those who may view it, `GET /api/v1/recordings?stream=&from=&to=` lists them, with `format=mp4` it is the range
+ * as one file, with `format=hls` a playlist; `GET /api/v1/recordings/ID.mp4?stream=` is one file, and `ID.jpg` a picture of it. Those who may
+ * publish the stream start and stop a recording by POST and DELETE, and remove one by DELETE of its id.
  */
 export class RecordingsHttp {
   readonly #ports: RecordingsHttpPorts;
@@ -42,15 +56,21 @@ export class RecordingsHttp {
 
   async #serve(request: Request, pathname: string): Promise<Response> {
     if (isPreflight(request)) return new Response(null, { status: 204 });
-    if (request.method !== "GET" && request.method !== "HEAD")
-      return problemResponse({ status: 405, detail: "Use GET or HEAD.", headers: { Allow: "GET, HEAD" } });
+    const action = request.method === "GET" || request.method === "HEAD" ? "view" : "publish";
+    if (!methods.includes(request.method))
+      return problemResponse({
+        status: 405,
+        detail: `Use one of ${methods.join(", ")}.`,
+        headers: { Allow: methods.join(", ") },
+      });
     const query = new URL(request.url).searchParams;
     const stream = query.get("stream") ?? "";
     if (!isId(stream)) return badRequest("The parameter stream must name a stream.");
-    const identity = await this.#ports.authenticate(request, stream, "view");
+    const identity = await this.#ports.authenticate(request, stream, action);
     if (!identity.ok) return problemResponse(identity.error);
-    const refusal = await this.#ports.decide?.(identity.value, stream, "hls");
+    const refusal = await this.#ports.decide?.(identity.value, stream, action === "view" ? "hls" : "whip");
     if (refusal !== undefined) return problemResponse(refusal);
+    if (action === "publish") return await this.#change(request.method, stream, pathname);
     if (pathname !== base) return await this.#file(request, stream, pathname.slice(base.length + 1));
     const [from, to] = [timeOf(query.get("from"), 0), timeOf(query.get("to"), Number.MAX_SAFE_INTEGER)];
     if (from === undefined || to === undefined || from > to)
@@ -58,7 +78,11 @@ export class RecordingsHttp {
     const found = await this.#ports.store.list(stream, from, to);
     switch (query.get("format") ?? "json") {
       case "json":
-        return Response.json({ recordings: found.map((one) => shown(one, stream, this.#ports.base ?? "")) });
+        return Response.json({
+          live: this.#ports.recorders.live(stream),
+          recording: this.#ports.recorders.recording(stream) ?? "off",
+          recordings: found.map((one) => shown(one, stream, this.#ports.base ?? "")),
+        });
       case "mp4":
         return await this.#range(found, from, to);
       case "hls":
@@ -69,10 +93,10 @@ export class RecordingsHttp {
   }
 
   async #file(request: Request, stream: string, name: string): Promise<Response> {
-    const [, id = "", container] = /^(\w{1,40})\.(mp4|webm)$/.exec(name) ?? [];
+    const [, id = "", container] = /^(\w{1,40})\.(mp4|webm|jpg)$/.exec(name) ?? [];
     const recording = await this.#ports.store.find(stream, id);
-    if (recording === undefined || recording.container !== container)
-      return problemResponse({ status: 404, detail: "The stream has no such recording." });
+    if (recording !== undefined && container === "jpg") return await this.#picture(request, recording);
+    if (recording === undefined || recording.container !== container) return unknown();
     const { path, bytes } = recording;
     const headers = new Headers({
       "Content-Type": types[recording.container],
@@ -90,6 +114,49 @@ export class RecordingsHttp {
     const empty = request.method === "HEAD" || bytes === 0;
     const body = empty ? null : this.#ports.store.read(path, first, last);
     return new Response(body, { status: range === undefined ? 200 : 206, headers });
+  }
+
+  /** A JPEG of the moment `at`, in seconds from the beginning. */
+  async #picture(request: Request, recording: StoredRecording): Promise<Response> {
+    const at = new URL(request.url).searchParams.get("at") ?? "0";
+    if (!/^\d{1,7}(\.\d{1,3})?$/.test(at)) return badRequest("at must be a number of seconds.");
+    const picture = await this.#ports.thumbnails.of(recording, Number(at));
+    if (picture === undefined)
+      return problemResponse({
+        status: 404,
+        detail: "There is no picture of that moment. Pictures are made by ffmpeg, which must be installed.",
+      });
+    return new Response(request.method === "HEAD" ? null : (picture as BodyInit), {
+      headers: { "Content-Type": "image/jpeg", "Cache-Control": "private, max-age=3600" },
+    });
+  }
+
+  /** POST begins to record the stream, DELETE ends that; with an id, DELETE removes the recording. */
+  async #change(method: string, stream: string, pathname: string): Promise<Response> {
+    const { store, recorders } = this.#ports;
+    const [, id] = /^\/(\w{1,40})(?:\.\w+)?$/.exec(pathname.slice(base.length)) ?? [];
+    if (pathname !== base) {
+      const recording = id === undefined ? undefined : await store.find(stream, id);
+      if (recording === undefined) return unknown();
+      if (method !== "DELETE")
+        return problemResponse({
+          status: 405,
+          detail: "Use DELETE.",
+          headers: { Allow: "GET, HEAD, DELETE" },
+        });
+      if (recording.open)
+        return problemResponse({ status: 409, detail: "The recording is still going on. Stop it first." });
+      await store.remove(recording);
+      return new Response(null, { status: 204 });
+    }
+    if (recorders.recording(stream) === "rule" && method === "DELETE")
+      return problemResponse({
+        status: 409,
+        detail: "The stream is recorded because media.record lists it. Change the setting to stop that.",
+      });
+    if (!recorders.wantRecording(stream, method === "POST") && method === "POST")
+      return problemResponse({ status: 409, detail: "The stream is not live: there is nothing to record." });
+    return Response.json({ recording: recorders.recording(stream) ?? "off" });
   }
 
   /** The range as one MP4: the fragments of all files behind one header, moved to where they belong. */
@@ -178,6 +245,7 @@ function shown(
     to: new Date(started + seconds * 1_000).toISOString(),
     ...{ seconds: Math.round(seconds * 1_000) / 1_000, bytes, container, codecs },
     url: `${before}${base}/${id}.${container}?stream=${encodeURIComponent(stream)}`,
+    picture: `${before}${base}/${id}.jpg?stream=${encodeURIComponent(stream)}`,
   };
 }
 
@@ -198,6 +266,10 @@ function rangeOf(
   const first = from === "" ? Math.max(0, size - Number(to)) : Number(from);
   const last = from === "" || to === "" ? size - 1 : Math.min(size - 1, Number(to));
   return first > last || first >= size ? "unsatisfiable" : { first, last };
+}
+
+function unknown(): Response {
+  return problemResponse({ status: 404, detail: "The stream has no such recording." });
 }
 
 function nothing(): Response {

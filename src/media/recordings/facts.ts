@@ -21,6 +21,11 @@ export function recordingFolder(stream: string): string {
     .slice(0, 32);
 }
 
+/** Where the picture of a recording is kept, by the path of its file. */
+export function thumbnailPath(file: string): string {
+  return file.replace(/\.\w+$/, ".jpg");
+}
+
 export function isRecordingId(text: string): boolean {
   return /^\w{16,32}$/.test(text);
 }

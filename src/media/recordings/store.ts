@@ -3,13 +3,15 @@ import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { boxHead, fragmentTracks, timescalesIn } from "../package/box-reader.ts";
-import { isRecordingId, type RecordingFacts, recordingFolder } from "./facts.ts";
+import { isRecordingId, type RecordingFacts, recordingFolder, thumbnailPath } from "./facts.ts";
 
 /** A recording that is there. */
 export interface StoredRecording extends RecordingFacts {
   readonly path: string;
   readonly seconds: number;
   readonly bytes: number;
+  /** It is still being written, as far as one can tell. */
+  readonly open: boolean;
 }
 
 /** A movie fragment of an MP4 file. Times in s from the beginning of the file. */
@@ -69,6 +71,18 @@ export class RecordingStore {
     return body as ReadableStream<Uint8Array>;
   }
 
+  /** The bytes of a file between two places, as many of them as there are. */
+  async bytes(path: string, from: number, to: number): Promise<Uint8Array> {
+    const file = await open(path, "r");
+    try {
+      const bytes = new Uint8Array(to - from);
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
+      return bytes.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  }
+
   /** Where everything is in an MP4 file: up to the first box that is not whole, which the end of a killed process is. */
   async index(path: string): Promise<RecordingIndex | undefined> {
     const file = await open(path, "r").catch(() => undefined);
@@ -113,6 +127,12 @@ export class RecordingStore {
     }
   }
 
+  /** Removes a recording and all that belongs to it. */
+  async remove({ path }: StoredRecording): Promise<void> {
+    for (const file of [path.replace(/\.\w+$/, ".json"), thumbnailPath(path), path])
+      await rm(file, { force: true });
+  }
+
   /** Removes what began before `oldest` (Unix time in ms), and then the oldest until no more than so many bytes are left. */
   async trim(oldest: number, mostBytes: number): Promise<number> {
     const all: StoredRecording[] = [];
@@ -130,10 +150,8 @@ export class RecordingStore {
     let removed = 0;
     for (const recording of all) {
       if (recording.started >= oldest && bytes <= mostBytes) break;
-      const state = await stat(recording.path).catch(() => undefined);
-      if (state !== undefined && Date.now() - state.mtimeMs < fresh) continue;
-      await rm(recording.path, { force: true });
-      await rm(recording.path.replace(/\.\w+$/, ".json"), { force: true });
+      if (recording.open) continue;
+      await this.remove(recording);
       bytes -= recording.bytes;
       removed++;
     }
@@ -150,12 +168,13 @@ export class RecordingStore {
     const state = await stat(path).catch(() => undefined);
     if (state === undefined) return undefined;
     const { seconds } = facts;
-    if (seconds !== undefined) return { ...facts, path, seconds, bytes: state.size };
+    if (seconds !== undefined) return { ...facts, path, seconds, bytes: state.size, open: false };
     const fragments = whole && facts.container === "mp4" ? (await this.index(path))?.fragments : undefined;
     const last = fragments?.at(-1);
     const measured =
       last === undefined ? (state.mtimeMs - facts.started) / 1_000 : last.start + last.duration;
-    return { ...facts, path, seconds: Math.max(0, measured), bytes: state.size };
+    const open = Date.now() - state.mtimeMs < fresh;
+    return { ...facts, path, seconds: Math.max(0, measured), bytes: state.size, open };
   }
 }
 

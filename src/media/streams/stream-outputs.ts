@@ -21,14 +21,16 @@ export interface OutputPorts {
 interface Take {
   readonly number: number;
   readonly hls: boolean;
+  readonly record: boolean;
   readonly publisher: string;
 }
 
-/** Which streams the packager takes, and what it makes of each: HLS while it is asked for, recordings by rule. Pure, but for its ports. */
+/** Which streams the packager takes, and what it makes of each: HLS while it is asked for, recordings by rule or on demand. Pure, but for its ports. */
 export class StreamOutputs {
   readonly #ports: OutputPorts;
   readonly #takes = new Map<string, Take>();
   readonly #hls = new Set<string>();
+  readonly #demanded = new Set<string>();
   #last = 0;
 
   constructor(ports: OutputPorts) {
@@ -43,19 +45,37 @@ export class StreamOutputs {
     return this.#takes.get(name)?.number;
   }
 
+  /** Records the stream from now on, until it is over or no longer wanted. False where nobody publishes it. */
+  wantRecording(name: string, wanted: boolean): boolean {
+    if (wanted && this.#ports.source(name) === undefined) return false;
+    if (wanted) this.#demanded.add(name);
+    else this.#demanded.delete(name);
+    this.changed(name);
+    return true;
+  }
+
+  /** Why the stream is recorded: by rule, on demand, or not at all. */
+  recording(name: string): "rule" | "demand" | undefined {
+    if (this.#ports.source(name) === undefined) return undefined;
+    if (this.#ports.records(name)) return "rule";
+    return this.#demanded.has(name) ? "demand" : undefined;
+  }
+
   /** The stream has begun, has another publisher, or something else is to be made of it. */
   changed(name: string): void {
     const source = this.#ports.source(name);
     const known = this.#takes.get(name);
-    const [hls, record] = [this.#hls.has(name), this.#ports.records(name)];
+    const hls = this.#hls.has(name);
+    const record = this.#demanded.has(name) || this.#ports.records(name);
     if (!hls && !record) {
       if (known !== undefined) this.over(name);
       return;
     }
     // Without a publisher, what was taken waits for another one.
     if (source === undefined) return;
-    if (known?.publisher === source.publisher && known.hls === hls) return;
-    const take = { number: known?.number ?? ++this.#last, hls, publisher: source.publisher };
+    const same = known?.publisher === source.publisher && known.hls === hls && known.record === record;
+    if (same) return;
+    const take = { number: known?.number ?? ++this.#last, hls, record, publisher: source.publisher };
     this.#takes.set(name, take);
     this.#ports.post({ type: "take", take: take.number, stream: name, hls, record, ...source });
   }
@@ -64,6 +84,7 @@ export class StreamOutputs {
   over(name: string): void {
     const take = this.#takes.get(name);
     this.#hls.delete(name);
+    this.#demanded.delete(name);
     if (take === undefined) return;
     this.#takes.delete(name);
     this.#ports.post({ type: "leave", take: take.number });
