@@ -30,7 +30,9 @@ const forever = "public, max-age=31536000, immutable";
 const notBuilt =
   "The page has not been built. `npm start` builds it; so does `npm run build`. Then start the server again.\n";
 
-const built: ReadonlySet<string> = new Set(["/", "/broadcast", "/live", "/client.js", "/live.js", "/hls.js"]);
+const built: ReadonlySet<string> = new Set([
+  ...["/", "/broadcast", "/live", "/recordings", "/client.js", "/live.js", "/hls.js"],
+]);
 
 /** The built pages, read into memory once. Names are looked up in a map: no path of a request reaches the disk. */
 export class StaticFiles {

@@ -28,9 +28,10 @@ test("the pages for streams are small, and the embedded player is smaller", () =
   expect(gzipped(/^broadcast-\w+\.js\.gz$/)).toBeLessThanOrEqual(31_000);
   expect(gzipped(/^live-\w+\.js\.gz$/)).toBeLessThanOrEqual(16_200);
   expect(gzipped(/^live\.js\.gz$/)).toBeLessThanOrEqual(5_200);
+  expect(gzipped(/^recordings-\w+\.js\.gz$/)).toBeLessThanOrEqual(14_000);
 });
 
-test.each(["index", "broadcast", "live"])(
+test.each(["index", "broadcast", "live", "recordings"])(
   "nothing stands inline in %s.html, and nothing comes from elsewhere",
   (name) => {
     const html = readFileSync(`${folder}${name}.html`, "utf8");
