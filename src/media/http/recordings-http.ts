@@ -7,7 +7,7 @@ import { type AllowsOrigin, isPreflight, withCrossOrigin } from "./cross-origin.
 import type { Authenticate, Decide } from "./media-http.ts";
 
 /** Recording on demand. */
-export interface Recorders {
+interface Recorders {
   live(stream: string): boolean;
   /** Why the stream is being recorded; undefined where it isn't. */
   recording(stream: string): "rule" | "demand" | undefined;
