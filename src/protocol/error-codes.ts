@@ -49,6 +49,7 @@ export const errorCodes = {
     text: "The room is outside its time window; `retryAfter` says when it opens, if it will.",
   },
   refused: { temporary: false, text: "A moderator of the room refused the knock." },
+  no_push: { temporary: false, text: "This server wakes no devices, or not in this way." },
   no_media_server: { temporary: false, text: "This server has no media server: there are no streams here." },
   not_live: {
     temporary: true,

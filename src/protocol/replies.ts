@@ -71,6 +71,22 @@ const JoinReply = Type.Object(
   },
   { additionalProperties: true, description: "The room as it is now." },
 );
+const PushReply = Type.Object(
+  {
+    registered: Type.Optional(
+      Type.Union([Type.Literal("webPush"), Type.Literal("application")], {
+        description: "How this device is woken now; absent where it isn't.",
+      }),
+    ),
+    key: Type.Optional(
+      Type.String({
+        description:
+          "The server's public key: the `applicationServerKey` of a subscription (RFC 8292). Absent where the server sends no Web Push.",
+      }),
+    ),
+  },
+  { additionalProperties: true, description: "What is registered." },
+);
 const RefreshReply = Type.Object(
   { expires: Type.Integer({ minimum: 0, description: "ms until the new token expires." }) },
   { additionalProperties: true, description: "The token is renewed." },
@@ -101,6 +117,7 @@ export const replies = {
   admit: empty,
   refuse: empty,
   policy: empty,
+  push: PushReply,
   refresh: RefreshReply,
 } as const satisfies Record<RequestType, TObject>;
 

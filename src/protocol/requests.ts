@@ -9,6 +9,7 @@ import {
   MediaWanted,
   MemberId,
   Pair,
+  PushSubscription,
   Refused,
   RoomAddress,
   RoomPolicy,
@@ -188,6 +189,20 @@ export const requests = {
     room: RoomAddress,
     policy: RoomPolicy,
   }),
+  push: request(
+    "push",
+    "Registers how this device is woken by a call when it is not connected, and replaces what it had registered. Without any field it only asks.",
+    {
+      webPush: Type.Optional(PushSubscription),
+      application: Type.Optional(
+        Type.Unknown({
+          description:
+            "The application wakes the device: the event `wake.needed` has this value, such as a token of APNs or FCM; 2 KB at most.",
+        }),
+      ),
+      off: Type.Optional(Type.Literal(true, { description: "Ends the registration." })),
+    },
+  ),
   refresh: request("refresh", "Renews the token of a live link: same user, same device.", {
     token: Type.String({ minLength: 1, maxLength: 8_192 }),
   }),

@@ -47,6 +47,32 @@ export const StatusText = Type.String({
   description: "Text for people, without control characters other than tabs and line ends.",
 });
 
+export const PushSubscription = Type.Object(
+  {
+    endpoint: Type.String({
+      minLength: 1,
+      maxLength: 2_048,
+      description: "Where its push service takes messages: an https URL.",
+    }),
+    keys: Type.Object(
+      {
+        p256dh: Type.String({
+          pattern: "^[A-Za-z0-9_-]{86,88}=?$",
+          description: "Its public key, base64url.",
+        }),
+        auth: Type.String({ pattern: "^[A-Za-z0-9_-]{22}={0,2}$", description: "Its secret, base64url." }),
+      },
+      { additionalProperties: true },
+    ),
+  },
+  {
+    additionalProperties: true,
+    description:
+      "A subscription of Web Push, as `PushSubscription.toJSON()` of a browser has it (RFC 8030, keys of RFC 8291 §2).",
+  },
+);
+export type PushSubscription = Static<typeof PushSubscription>;
+
 export const Description = Type.Object(
   {
     type: Type.Union([Type.Literal("offer"), Type.Literal("answer")]),

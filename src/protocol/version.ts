@@ -4,7 +4,7 @@ export const subprotocol = "switchboard.v1";
 /** Where the native protocol lives below the server's address. */
 export const paths = { websocket: "/ws", http: "/link" } as const;
 
-/** All that a server may announce; `streams` only where it has a media server. */
+/** All that a server may announce; `streams` only where it has a media server, `push` where it wakes devices. */
 export const serverFeatures = [
   "calls",
   "move",
@@ -15,4 +15,5 @@ export const serverFeatures = [
   "http",
   "refusals",
   "streams",
+  "push",
 ] as const;

@@ -145,7 +145,8 @@ export class Core implements ConnectionHost {
     this.lifecycle = lifecycle;
     this.streams = streams;
     this.links = new Links({ limits, ports, deadlines, directory, lifecycle });
-    const features = () => serverFeatures.filter((feature) => feature !== "streams" || streams.served);
+    const missing = () => ({ streams: !streams.served, push: ports.pushes === undefined });
+    const features = () => serverFeatures.filter((name) => !(missing() as Record<string, boolean>)[name]);
     this.signIn = new SignIn({ node, ports, directory, lifecycle, links: this.links, elsewhere, features });
     this.#limits = limits;
     this.#deadlines = deadlines;
@@ -330,6 +331,8 @@ export class Core implements ConnectionHost {
       case "refuse":
       case "policy":
         return this.rooms.perform(device, request, now);
+      case "push":
+        return this.ports.pushes?.register(device, request, now) ?? failed("no_push");
       case "refresh":
         this.#refresh(device, request, now);
         return undefined;

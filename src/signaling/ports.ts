@@ -1,6 +1,8 @@
 import type { WireError } from "../protocol/error-codes.ts";
+import type { RequestOf } from "../protocol/requests.ts";
 import type { IceServer } from "../protocol/values.ts";
 import type { Result } from "../shared/result.ts";
+import type { Device, Outcome } from "./device.ts";
 import type { CoreEvent } from "./events.ts";
 import type { Grants } from "./grants.ts";
 import type { FrameObserver } from "./observer.ts";
@@ -45,6 +47,11 @@ export interface Remote {
   readonly address: string;
 }
 
+/** Devices that are woken when somebody calls them and they are not connected. */
+export interface PushRegistry {
+  register(device: Device, request: RequestOf<"push">, now: number): Outcome;
+}
+
 /** What the pure core needs of the world. Every call returns at once. */
 export interface Ports {
   /** Unix ms, for the moments that no call into the core brings the time of. */
@@ -70,6 +77,8 @@ export interface Ports {
   unseal(sealed: string): string | undefined;
   /** Hears what happened, for records, metrics and logs. */
   emit(event: CoreEvent): void;
+  /** Registers devices that are to be woken. Set once the part that wakes them has started. */
+  pushes?: PushRegistry | undefined;
   /** Hears every frame, where somebody listens. It may be set and removed at any time. */
   observer?: FrameObserver | undefined;
   /** What the application decides. Undefined: grants alone decide. */

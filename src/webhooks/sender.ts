@@ -35,8 +35,8 @@ export class WebhookSender {
     this.#agents = { "http:": new HttpAgent(agent), "https:": new HttpsAgent(agent) };
   }
 
-  /** Sends once. Never rejects. */
-  post(url: URL, headers: Readonly<Record<string, string>>, body: string): Promise<Attempt> {
+  /** Sends once. Text is JSON; of bytes the headers say what they are. Never rejects. */
+  post(url: URL, headers: Readonly<Record<string, string>>, body: string | Uint8Array): Promise<Attempt> {
     return new Promise((done) => {
       const failed = (failure: string): void => done({ ok: false, failure });
       const plain = url.protocol === "http:";
@@ -47,14 +47,14 @@ export class WebhookSender {
         failed(refusal);
         return;
       }
-      const payload = Buffer.from(body, "utf8");
+      const payload = typeof body === "string" ? Buffer.from(body, "utf8") : body;
       const request = (plain ? httpRequest : httpsRequest)(url, {
         method: "POST",
         agent: plain ? this.#agents["http:"] : this.#agents["https:"],
         lookup: this.#lookup(plain),
         headers: {
-          ...headers,
           "content-type": "application/json",
+          ...headers,
           "content-length": payload.length,
           "user-agent": this.#options.userAgent,
         },
