@@ -8,7 +8,7 @@ import { minify } from "terser";
 
 const client = fileURLToPath(new URL("../src/client/", import.meta.url));
 /** Loaded with the first camera, the first report, where WebSocket is blocked, and for who listens for frames. */
-const later = ["local-media", "stats", "http-socket", "redact", "streams"];
+const later = ["local-media", "stats", "http-socket", "redact", "streams", "push"];
 const isLater = new RegExp(`/(${later.join("|")})\\.ts$`);
 
 /**

@@ -6,8 +6,8 @@ if (ensureTools()) {
   const imported = buildLibrary({
     project: "packages/client/tsconfig.json",
     target: "packages/client/lib",
-    code: ["client/index", "client/mqtt"],
-    types: ["client/index", "client/mqtt"],
+    code: ["client/index", "client/mqtt", "client/push"],
+    types: ["client/index", "client/mqtt", "client/push"],
   });
   if (imported.length > 0)
     throw new Error(`the SDK is to need no package, but imports ${imported.join(", ")}`);

@@ -24,6 +24,7 @@ type ServerCode =
   | "room_closed"
   | "refused"
   | "no_media_server"
+  | "no_push"
   | "not_live"
   | "stream_taken"
   | "media_full"

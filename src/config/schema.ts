@@ -9,6 +9,7 @@ import { checkHooks, hooksSettings } from "../hooks/settings.ts";
 import { httpSettings } from "../http/settings.ts";
 import { checkMedia, mediaSettings } from "../media/settings.ts";
 import { checkListen, listenSettings } from "../net/settings.ts";
+import { checkPush, pushSettings } from "../push/settings.ts";
 import { recordSettings } from "../records/settings.ts";
 import { milliseconds } from "../shared/setting.ts";
 import { checkCore, coreSettings, limitSettings } from "../signaling/settings.ts";
@@ -51,6 +52,7 @@ export const Settings = Type.Object({
   ...httpSettings,
   ...recordSettings,
   ...webhookSettings,
+  ...pushSettings,
   ...logSettings,
   ...limitSettings,
 });
@@ -72,6 +74,7 @@ export const checks: readonly ((settings: Settings) => string | undefined)[] = [
   checkCore,
   checkNats,
   checkWebhooks,
+  checkPush,
 ];
 
 /** Settings as one writes them: what is absent has its default. */

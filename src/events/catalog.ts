@@ -86,6 +86,24 @@ export const events = {
     publisher: Device,
     reason: Type.String(),
   }),
+  "wake.needed": event(
+    "A user is called, none of the user's devices is connected, and this one has asked the application to wake it. Send its push at once, urgent, with `session`, `caller`, `left` and `ticket`.",
+    {
+      session: Type.String(),
+      user: Type.String(),
+      device: Type.String(),
+      caller: Device,
+      left: Type.Number({ description: "How long it still rings, ms: the push is of no use later." }),
+      ticket: Type.String({ description: "Signs the device in as its token would, until the ring ends." }),
+      data: Type.Optional(Type.Unknown({ description: "What the device has registered." })),
+    },
+  ),
+  "wake.failed": event("A push that should have woken a device was not taken.", {
+    session: Type.String(),
+    user: Type.String(),
+    device: Type.String(),
+    failure: Type.String({ description: "The status of the push service, or what went wrong." }),
+  }),
   "node.up": event("A server started.", { node: Type.String() }),
   "node.draining": event("A server takes no more devices and sends those that it has elsewhere.", {
     node: Type.String(),

@@ -15,6 +15,11 @@ export interface FeedOptions {
   tell(event: ApplicationEvent, open?: OpenSession): void;
 }
 
+/** Events that only a part of the server knows. */
+export interface ToldEvents {
+  wake<T extends "wake.needed" | "wake.failed">(type: T, data: ApplicationEvent<T>["data"]): void;
+}
+
 /** Users whose devices are followed at a time. */
 const mostUsers = 1_000_000;
 
@@ -101,6 +106,15 @@ export class EventFeed {
     if (event.type === "link_opened") this.#opened(event.user, event.device, now);
     else if (event.type === "link_closed")
       this.#closed.set(`${event.user}/${event.device}`, [event.user, event.device]);
+  }
+
+  wake<T extends "wake.needed" | "wake.failed">(
+    type: T,
+    data: ApplicationEvent<T>["data"],
+    now: number,
+  ): void {
+    const { session, device } = data;
+    this.#tell(type, `${session}_${type}_${device}`, session, data, now);
   }
 
   node(state: "up" | "draining" | "down", now: number): void {

@@ -1,24 +1,29 @@
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { Value } from "typebox/value";
 import { PushSubscription } from "../protocol/values.ts";
-import type { Grants } from "../signaling/grants.ts";
+import { type Grants, grantNames } from "../signaling/grants.ts";
 
-/** How a device is woken: by its browser's push service, or by the application, which is told by the event `wake.needed`. */
-export type PushTarget =
-  | { readonly kind: "web"; readonly subscription: PushSubscription }
-  | { readonly kind: "application"; readonly data?: unknown };
-
-/** A device that can be woken. */
-export interface PushRegistration {
-  readonly user: string;
-  readonly device: string;
-  readonly target: PushTarget;
+/** A device that can be woken, as a file or another node has it. */
+export const Registration = Type.Object({
+  user: Type.String(),
+  device: Type.String(),
+  /** How it is woken: by its browser's push service, or by the application, which is told by the event `wake.needed`. */
+  target: Type.Union([
+    Type.Object({ kind: Type.Literal("web"), subscription: PushSubscription }),
+    Type.Object({ kind: Type.Literal("application"), data: Type.Optional(Type.Unknown()) }),
+  ]),
   /** What the device was permitted when it registered: a woken device is permitted no more until it shows a token. */
-  readonly grants: Grants;
-  readonly guest: boolean;
+  grants: Type.Unsafe<Grants>(
+    Type.Object(
+      Object.fromEntries(grantNames.map((name) => [name, Type.Optional(Type.Array(Type.String()))])),
+    ),
+  ),
+  guest: Type.Boolean(),
   /** Unix time in ms. */
-  readonly at: number;
-}
+  at: Type.Number(),
+});
+export type PushRegistration = Readonly<Static<typeof Registration>>;
+export type PushTarget = PushRegistration["target"];
 
 /** Why the subscription can't be used, in words for its sender; undefined where it can. */
 export function subscriptionFault({ endpoint, keys }: PushSubscription): string | undefined {
@@ -32,25 +37,9 @@ export function subscriptionFault({ endpoint, keys }: PushSubscription): string 
   return undefined;
 }
 
-const GrantTexts = Type.Optional(Type.Array(Type.String()));
-const Kept = Type.Object({
-  user: Type.String(),
-  device: Type.String(),
-  target: Type.Union([
-    Type.Object({ kind: Type.Literal("web"), subscription: PushSubscription }),
-    Type.Object({ kind: Type.Literal("application"), data: Type.Optional(Type.Unknown()) }),
-  ]),
-  grants: Type.Object({
-    ...{ call: GrantTexts, join: GrantTexts, moderate: GrantTexts, publish: GrantTexts, view: GrantTexts },
-    ...{ send: GrantTexts, watch: GrantTexts },
-  }),
-  guest: Type.Boolean(),
-  at: Type.Number(),
-});
-
 /** A registration as a file or another node has it; undefined where it is none. */
 export function readRegistration(value: unknown): PushRegistration | undefined {
-  return Value.Check(Kept, value) ? (value as PushRegistration) : undefined;
+  return Value.Check(Registration, value) ? value : undefined;
 }
 
 function bytesOf(text: string): Uint8Array {

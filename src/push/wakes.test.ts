@@ -86,7 +86,12 @@ test("a ticket signs its device in until the ring ends, and a session's ticket d
     text.startsWith("sealed:") ? text.slice(7) : undefined;
   const ticket = wakeTicket({ ...web("phone"), grants: { call: ["alice"] } }, 1_000, 30_000, seal);
   const identity = openWakeTicket(ticket, 30_999, unseal);
-  expect(identity).toMatchObject({ user: "bob", device: "phone", grants: { call: ["alice"] }, issuedAt: 1_000 });
+  expect(identity).toMatchObject({
+    user: "bob",
+    device: "phone",
+    grants: { call: ["alice"] },
+    issuedAt: 1_000,
+  });
   expect(openWakeTicket(ticket, 31_000, unseal)).toBe("expired");
   expect(openWakeTicket("wake.x", 0, unseal)).toBeUndefined();
   expect(openWakeTicket('wake.sealed:{"user":"bob","device":"phone"}', 0, unseal)).toBeUndefined();

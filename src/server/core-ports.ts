@@ -2,8 +2,9 @@ import { developmentIdentity, isDevelopmentToken } from "../auth/development-tok
 import { type TokenRules, TokenVerifier } from "../auth/token-verifier.ts";
 import { wallAhead } from "../net/clock.ts";
 import { random, Sealer, sha256 } from "../net/crypto.ts";
-import type { WireError } from "../protocol/error-codes.ts";
-import { ok, type Result } from "../shared/result.ts";
+import { type WireError, wireError } from "../protocol/error-codes.ts";
+import { isWakeTicket, openWakeTicket } from "../push/wake-ticket.ts";
+import { fail, ok, type Result } from "../shared/result.ts";
 import type { Identity, Ports } from "../signaling/ports.ts";
 
 export interface PortRules {
@@ -27,12 +28,21 @@ export function corePorts(rules: PortRules): Ports {
   const { now, emit } = rules;
   const tokens = new TokenVerifier(rules.tokens);
   const sealer = new Sealer(rules.ticketKeys);
+  const woken = (token: string): Result<Identity, WireError> => {
+    const identity = openWakeTicket(token, now() + wallAhead(), (sealed) => sealer.unseal(sealed));
+    if (identity === "expired") return fail(wireError("token_expired", "The call is over."));
+    return identity === undefined ? fail(wireError("unauthorized")) : ok(inOwnTime(identity));
+  };
   return {
     now,
     wallAhead,
     verify: (token, done) => {
       if (rules.dev && isDevelopmentToken(token)) {
         done(developmentIdentity(token, now()), now());
+        return;
+      }
+      if (isWakeTicket(token)) {
+        done(woken(token), now());
         return;
       }
       const byKeys = () =>

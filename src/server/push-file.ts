@@ -15,14 +15,21 @@ export function keptRegistrations(
   const registrations = new PushRegistrations(limits, (line) => lines.add(line));
   const lines: StateLines<RegistrationLine> = new StateLines({
     ...{ folder, fileName: "push-registrations.ndjson", failed, parse },
-    // Of a running server they know themselves what is needed; of one that starts the lines tell.
-    compact: (kept) => {
-      if (registrations.size === 0) registrations.restore(kept, wall());
-      return [...registrations.all(wall())].map((put) => ({ put }));
-    },
+    compact: (all) => latest(all, wall() - limits.life),
   });
-  lines.load();
+  registrations.restore(lines.load(), wall());
   return registrations;
+}
+
+/** The last word about each device, if that is a registration made since then. Other processes of this machine may write as well. */
+function latest(lines: readonly RegistrationLine[], since: number): RegistrationLine[] {
+  const last = new Map<string, RegistrationLine>();
+  for (const line of lines) {
+    const { user, device } = "put" in line ? line.put : line.removed;
+    last.delete(`${user}/${device}`);
+    if ("put" in line && line.put.at >= since) last.set(`${user}/${device}`, line);
+  }
+  return [...last.values()];
 }
 
 function parse(value: unknown): RegistrationLine | undefined {

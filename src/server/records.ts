@@ -5,9 +5,7 @@ import { EventLog } from "../events/event-log.ts";
 import { EventFeed } from "../events/feed.ts";
 import { after, nextTurn, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
-import { interfaceAddresses } from "../net/interfaces.ts";
 import { webhookKey } from "../net/standard-webhooks.ts";
-import { packageVersion } from "../package-info.ts";
 import { diagnose } from "../records/diagnosis/diagnose.ts";
 import type { CallRecord } from "../records/record.ts";
 import { Recorder } from "../records/recorder.ts";
@@ -15,13 +13,10 @@ import type { Records } from "../records/records.ts";
 import { hasSqlite, memoryStore } from "../records/store/open-store.ts";
 import { startSqliteStore } from "../records/store/sqlite-store.ts";
 import type { OpenSession, Store } from "../records/store.ts";
-import { AddressBlock } from "../shared/address-block.ts";
-import { parseAddress, unmapped } from "../shared/ip-address.ts";
 import type { CoreEvent } from "../signaling/events.ts";
 import type { FrameObserver } from "../signaling/observer.ts";
-import { PeerPolicy } from "../turn/peer-policy.ts";
-import { WebhookSender } from "../webhooks/sender.ts";
 import { Webhooks } from "../webhooks/webhooks.ts";
+import { outboundConnections, outboundSender } from "./outbound.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
 
@@ -30,7 +25,6 @@ const mostSessions = 200_000;
 /** How long after a start a session of the run before may be found again. ms */
 const lostAfter = 120_000;
 const [day, pruneEvery] = [86_400_000, 60_000];
-const connectionsPerEndpoint = 32;
 /** How long a server that stops waits for webhooks that are under way. ms */
 const lastWords = 1_000;
 
@@ -137,6 +131,7 @@ async function start(context: CoreContext): Promise<Service> {
     heard,
     records: made,
     eventLog,
+    events: { wake: (type, data) => guarded(() => feed.wake(type, data, now())) },
     draining: () => {
       feed.node("draining", now());
     },
@@ -257,31 +252,10 @@ async function openStore({ settings, node, log }: CoreContext): Promise<Store> {
 }
 
 function makeWebhooks({ settings, log }: CoreContext, store: Store): Webhooks {
-  const allowed = settings.webhookAllow.flatMap((text) => AddressBlock.parse(text) ?? []);
-  const own = interfaceAddresses().flatMap(({ address }) => parseAddress(address) ?? []);
-  const policy = new PeerPolicy({
-    allowPeers: settings.webhookAllow,
-    denyPeers: [],
-    hostAddresses: own,
-    relayAddresses: [],
-    unsafeLoopback: settings.dev,
-    hairpin: false,
-  });
-  const sender = new WebhookSender({
-    policy,
-    // In development mode the receiver is a program of this machine.
-    plainAllowed: (address) => {
-      const bytes = unmapped(parseAddress(address) ?? new Uint8Array(4));
-      if (settings.dev && (bytes[0] === 127 || address === "::1")) return true;
-      return allowed.some((block) => block.contains(bytes));
-    },
-    connections: connectionsPerEndpoint,
-    userAgent: `switchboard/${packageVersion}`,
-  });
   return new Webhooks({
     store,
-    sender,
-    connections: connectionsPerEndpoint,
+    sender: outboundSender(settings.webhookAllow, settings.dev),
+    connections: outboundConnections,
     jitter: Math.random,
     endpoints: endpointsOf(settings),
     told: (what, endpoint, failure) =>

@@ -3,6 +3,7 @@ import type { Backplane } from "../cluster/backplane.ts";
 import type { SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
 import type { EventLog } from "../events/event-log.ts";
+import type { ToldEvents } from "../events/feed.ts";
 import type { CertificatePair } from "../net/certificate-files.ts";
 import type { CutReason } from "../net/connection-caps.ts";
 import type { Client, SocketRoute } from "../net/http-server.ts";
@@ -11,6 +12,7 @@ import type { Records } from "../records/records.ts";
 import type { MetricsRegistry } from "../shared/metrics-registry.ts";
 import type { CoreEvent } from "../signaling/events.ts";
 import type { FrameObserver } from "../signaling/observer.ts";
+import type { PushRegistry } from "../signaling/ports.ts";
 import type { HealthPart } from "../telemetry/health.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -39,6 +41,10 @@ export interface Service {
   heard?(event: CoreEvent): void;
   /** Hears every frame of the core; one part at most. */
   readonly observer?: FrameObserver;
+  /** Tells the application events that only a part knows; one part at most. */
+  readonly events?: ToldEvents;
+  /** Wakes devices; one part at most. */
+  readonly pushes?: PushRegistry;
   /** The records of sessions; one part at most. */
   readonly records?: Records;
   /** The last events of this node; one part at most. */
@@ -103,6 +109,8 @@ export interface CoreContext extends PartContext {
   records(): Records | undefined;
   /** The last events of this node; undefined where none are made. */
   eventLog(): EventLog | undefined;
+  /** Tells the application events; undefined where it hears of none. */
+  events(): ToldEvents | undefined;
   /** An operator asks for the drain. */
   requestDrain(): void;
 }

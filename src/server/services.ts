@@ -4,6 +4,7 @@ import { http } from "./http.ts";
 import { media } from "./media.ts";
 import { mqtt } from "./mqtt.ts";
 import { peerjs } from "./peerjs.ts";
+import { push } from "./push.ts";
 import { records } from "./records.ts";
 import type { Part } from "./service.ts";
 import { sip } from "./sip.ts";
@@ -14,4 +15,4 @@ import { xmpp } from "./xmpp.ts";
  * What a server is made of. Parts start in this order and stop in the reverse one. HTTP requests are offered to them in this order: the
  * last one answers what no other does.
  */
-export const parts: readonly Part[] = [cluster, records, turn, sip, peerjs, mqtt, xmpp, media, api, http];
+export const parts: readonly Part[] = [cluster, records, push, turn, sip, peerjs, mqtt, xmpp, media, api, http];

@@ -171,11 +171,13 @@ export async function makeSwitchboard(
   const streams = () => services.find((service) => service.streams)?.streams;
   const records = () => services.find((service) => service.records)?.records;
   const eventLog = () => services.find((service) => service.eventLog)?.eventLog;
+  const events = () => services.find((service) => service.events)?.events;
   const withCore: CoreContext = {
-    ...{ ...context, core, guard, metrics, health, streams, records, eventLog, requestDrain },
+    ...{ ...context, core, guard, metrics, health, streams, records, eventLog, events, requestDrain },
   };
   for (const part of list) await started(services, part.start?.(withCore));
   ports.observer = services.find((service) => service.observer)?.observer;
+  ports.pushes = services.find((service) => service.pushes)?.pushes;
   for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);
   const relayPeers = services.flatMap((service) => service.relayPeers?.() ?? []);
   for (const service of services) service.useRelayPeers?.(relayPeers);

@@ -38,11 +38,12 @@ export type CoreEvent =
       readonly after: number;
       readonly session?: string;
     }
-  /** A call found no device of its target online, and the policy was asked to wake one. `waits`: one may come. */
+  /** A call found no device of its target online, and the policy or who sends pushes was asked to wake one. `waits`: one may come. */
   | {
       readonly type: "wake";
       readonly session: string;
       readonly user: string;
+      readonly by: "hook" | "push";
       readonly waits: boolean;
       readonly after: number;
     }

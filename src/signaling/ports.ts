@@ -6,7 +6,7 @@ import type { Device, Outcome } from "./device.ts";
 import type { CoreEvent } from "./events.ts";
 import type { Grants } from "./grants.ts";
 import type { FrameObserver } from "./observer.ts";
-import type { Policy } from "./policy.ts";
+import type { Policy, WakeQuestion } from "./policy.ts";
 
 /** Who a token speaks for. */
 export interface Identity {
@@ -50,6 +50,8 @@ export interface Remote {
 /** Devices that are woken when somebody calls them and they are not connected. */
 export interface PushRegistry {
   register(device: Device, request: RequestOf<"push">, now: number): Outcome;
+  /** Wakes the devices of a user who is rung and not there. `waits`: one may come, so that the ring goes on for its time. */
+  wake(question: WakeQuestion, done: (waits: boolean, now: number) => void): void;
 }
 
 /** What the pure core needs of the world. Every call returns at once. */

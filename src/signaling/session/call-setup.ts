@@ -6,7 +6,8 @@ import type { Directory } from "../directory.ts";
 import type { Elsewhere, KeyedCallElsewhere } from "../elsewhere.ts";
 import { failed } from "../outcome.ts";
 import { may } from "../permissions.ts";
-import type { Permission } from "../policy.ts";
+import type { Permission, WakeQuestion } from "../policy.ts";
+import type { Ports } from "../ports.ts";
 import type { KeySnapshot } from "./call-keys.ts";
 import { CallGate } from "./call-limits.ts";
 import type { Glare } from "./glare.ts";
@@ -149,35 +150,35 @@ export class CallSetup {
   #rung(session: Session, users: readonly string[], now: number): void {
     const { ports } = this.#sessions;
     const { ring } = session;
-    const wake = ports.policy?.wake;
-    if (wake === undefined || ring.isHeard || ring.callRequest.muted === true) {
+    const wakers = wakersOf(ports);
+    if (wakers.length === 0 || ring.isHeard || ring.callRequest.muted === true) {
       ring.settle(now);
       return;
     }
-    let answers = users.length;
+    let answers = users.length * wakers.length;
     let waits = false;
     const settle = (later: number): void => {
       answers -= 1;
       if (answers > 0 || session.state !== "ringing" || ring.users !== users) return;
       if (!waits) ring.settle(later);
     };
+    const expires = Math.max(0, (ring.endsAt ?? now) - now);
+    const from = session.caller.identity;
     for (const user of users) {
-      let over = false;
-      const done = (one: boolean, later: number): void => {
-        if (over) return;
-        over = true;
-        waits ||= one;
-        end.cancel();
-        ports.emit({ type: "wake", session: session.id, user, waits: one, after: later - now });
-        settle(later);
-      };
-      const end = this.#sessions.deadlines.add(now + (ports.policy?.within ?? 0), (later) =>
-        done(false, later),
-      );
-      const expires = Math.max(0, (ring.endsAt ?? now) - now);
       const { device } = ring.targets.find((target) => target.user === user) ?? {};
-      const from = session.caller.identity;
-      wake.call(ports.policy, { session: session.id, user, device, from, expires }, done);
+      for (const { by, within = expires, wake } of wakers) {
+        let over = false;
+        const done = (one: boolean, later: number): void => {
+          if (over) return;
+          over = true;
+          waits ||= one;
+          end.cancel();
+          ports.emit({ type: "wake", session: session.id, user, by, waits: one, after: later - now });
+          settle(later);
+        };
+        const end = this.#sessions.deadlines.add(now + within, (later) => done(false, later));
+        wake({ session: session.id, user, device, from, expires }, done);
+      }
     }
   }
 
@@ -298,3 +299,21 @@ export class CallSetup {
 }
 
 const noDevice = { user: "", grants: {} };
+
+/** Who may wake a device. */
+interface Waker {
+  readonly by: "hook" | "push";
+  /** Without an answer after so many ms nobody comes; absent: as long as it rings. */
+  readonly within?: number;
+  wake(question: WakeQuestion, done: (waits: boolean, now: number) => void): void;
+}
+
+function wakersOf({ policy, pushes }: Ports): Waker[] {
+  const hook = policy?.wake?.bind(policy);
+  return [
+    ...(policy !== undefined && hook !== undefined
+      ? [{ by: "hook" as const, within: policy.within, wake: hook }]
+      : []),
+    ...(pushes !== undefined ? [{ by: "push" as const, wake: pushes.wake.bind(pushes) }] : []),
+  ];
+}
