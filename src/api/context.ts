@@ -1,6 +1,7 @@
 import type { EventLog } from "../events/event-log.ts";
 import type { HttpProblem } from "../net/problem.ts";
 import type { WireError } from "../protocol/error-codes.ts";
+import type { PushSubscription } from "../protocol/values.ts";
 import type { Records } from "../records/records.ts";
 import type { Administration } from "../signaling/administration.ts";
 import type { CoreStats } from "../signaling/core.ts";
@@ -46,6 +47,18 @@ export interface ApiStreams {
   link(name: string, action: "publish" | "view", expires: number): string;
 }
 
+/** What the API asks of the part that wakes devices. */
+export interface ApiPush {
+  list(user: string): { user: string; device: string; kind: "webPush" | "application"; at: number }[];
+  put(
+    user: string,
+    device: string,
+    target: { readonly webPush?: PushSubscription; readonly application?: unknown },
+  ): Outcome;
+  /** False where there is none. */
+  remove(user: string, device: string): boolean;
+}
+
 /** What the API works on. Throws of these are faults of ours, but for keys: those fail where the state folder can't be used. */
 export interface ApiContext {
   readonly node: string;
@@ -67,6 +80,8 @@ export interface ApiContext {
   kick(user: string, device: string | undefined): number;
   /** Has the other nodes do so, without an answer. */
   tellKick(user: string, device: string | undefined): void;
+  /** What wakes devices; undefined where nothing does. */
+  push(): ApiPush | undefined;
   /** Begins the drain. */
   drain(): void;
   readonly draining: boolean;

@@ -122,6 +122,39 @@ export interface Operations {
     readonly input: { readonly user: string; readonly device: string };
     readonly output: { readonly login: string; readonly secret: string };
   };
+  /** The devices of a user that can be woken. */
+  readonly listPushRegistrations: {
+    readonly input: { readonly user: string };
+    readonly output: {
+      readonly items: readonly {
+        readonly user: string;
+        readonly device: string;
+        readonly kind: "webPush" | "application";
+        readonly at: number;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** Registers how a device is woken. */
+  readonly putPushRegistration: {
+    readonly input: {
+      readonly user: string;
+      readonly device: string;
+      readonly webPush?: {
+        readonly endpoint: string;
+        readonly keys: { readonly p256dh: string; readonly auth: string; readonly [name: string]: unknown };
+        readonly [name: string]: unknown;
+      };
+      readonly application?: unknown;
+    };
+    readonly output: undefined;
+  };
+  /** The device is not woken any more. */
+  readonly deletePushRegistration: {
+    readonly input: { readonly user: string; readonly device: string };
+    readonly output: undefined;
+  };
   /** Sessions that live. */
   readonly listSessions: {
     readonly input: {
@@ -562,6 +595,9 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   getDevice: "GET /devices/{user}/{device}",
   kickDevice: "POST /devices/{user}/{device}/kick",
   getDeviceSecret: "POST /devices/{user}/{device}/secret",
+  listPushRegistrations: "GET /users/{user}/push",
+  putPushRegistration: "PUT /devices/{user}/{device}/push",
+  deletePushRegistration: "DELETE /devices/{user}/{device}/push",
   listSessions: "GET /sessions",
   getSession: "GET /sessions/{session}",
   endSession: "POST /sessions/{session}/end",

@@ -4,7 +4,7 @@ import type { PushRegistration } from "./registration.ts";
 
 const prefix = "wake.";
 /** How long a device that a ticket has signed in may stay before it must show a token. ms */
-export const wokenLife = 3_600_000;
+const wokenLife = 3_600_000;
 
 /** A wake ticket, unsealed. Times are Unix ms by the system's clock: a ticket may be opened by another process. */
 interface Contents {

@@ -76,6 +76,7 @@ function apiContext(context: CoreContext, folder: string, wall: () => number): A
     stats: () => core.stats(),
     kick: (user, device) => core.core.kick(user, device, now()),
     tellKick: (user, device) => core.tellKick(user, device),
+    push: context.pushes,
     drain: requestDrain,
     get draining() {
       return core.draining;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Type } from "typebox";
+import type { ApiPush } from "../api/context.ts";
 import { now, wallAhead } from "../net/clock.ts";
 import type { PushSubscription } from "../protocol/values.ts";
 import {
@@ -86,32 +87,41 @@ function start(context: CoreContext): Service {
     gone: ({ user, device }) => registrations.remove(user, device),
   });
   const key = vapid?.publicKey;
-  const registry: PushRegistry = {
-    register: (device, request) => {
+  const put = (
+    { user, device, grants, guest }: Pick<PushRegistration, "user" | "device" | "grants" | "guest">,
+    { webPush, application }: { readonly webPush?: PushSubscription; readonly application?: unknown },
+  ): Outcome | undefined => {
+    const refusal =
+      webPush === undefined ? refusalOfData(application, context) : refusalOf(webPush, vapid?.publicKey);
+    if (refusal !== undefined) return refusal;
+    const target: PushTarget =
+      webPush === undefined
+        ? { kind: "application", data: application }
+        : { kind: "web", subscription: bare(webPush) };
+    return registrations.put({ user, device, target, grants, guest, at: wall() })
+      ? undefined
+      : failed("temporary", "This server keeps no more registrations.");
+  };
+  const registry: PushRegistry & ApiPush = {
+    register: ({ user, id, grants, guest }, request) => {
       const { webPush, application, off } = request;
       if (Number(webPush !== undefined) + Number(application !== undefined) + Number(off === true) > 1)
         return failed("bad_request", "webPush, application, off: one of them at most");
-      const { user, id, grants, guest } = device;
-      const add = (target: PushTarget): Outcome | undefined =>
-        registrations.put({ user, device: id, target, grants, guest, at: wall() })
-          ? undefined
-          : failed("temporary", "This server keeps no more registrations.");
       if (off === true) registrations.remove(user, id);
       const refusal =
-        webPush !== undefined
-          ? (refusalOf(webPush, key) ?? add({ kind: "web", subscription: bare(webPush) }))
-          : application !== undefined
-            ? (refusalOfData(application, context) ?? add({ kind: "application", data: application }))
-            : undefined;
+        webPush === undefined && application === undefined
+          ? undefined
+          : put({ user, device: id, grants, guest }, request);
       if (refusal !== undefined) return refusal;
-      const kept = registrations.get(user, id, wall())?.target.kind;
-      return {
-        ok: {
-          ...(kept !== undefined && { registered: kept === "web" ? "webPush" : "application" }),
-          ...(key !== undefined && { key }),
-        },
-      };
+      const kept = registrations.get(user, id, wall());
+      return { ok: { ...(kept && { registered: kindOf(kept) }), ...(key !== undefined && { key }) } };
     },
+    list: (user) =>
+      registrations
+        .of(user, wall())
+        .map((one) => ({ user, device: one.device, kind: kindOf(one), at: one.at })),
+    put: (user, device, target) => put({ user, device, grants: {}, guest: false }, target) ?? { ok: {} },
+    remove: (user, device) => registrations.remove(user, device),
     wake: (question, done) => {
       wakes.wake(question).then(
         (waits) => done(waits, now()),
@@ -139,6 +149,10 @@ function start(context: CoreContext): Service {
   };
 }
 
+function kindOf({ target }: PushRegistration): "webPush" | "application" {
+  return target.kind === "web" ? "webPush" : "application";
+}
+
 function refusalOf(subscription: PushSubscription, key: string | undefined): Outcome | undefined {
   if (key === undefined)
     return failed("no_push", "This server sends no Web Push: its push.subject is empty.");
@@ -148,7 +162,7 @@ function refusalOf(subscription: PushSubscription, key: string | undefined): Out
 
 function refusalOfData(data: unknown, context: CoreContext): Outcome | undefined {
   if (context.events() === undefined)
-    return failed("no_push", "Nobody hears of wake.needed: this server has no webhooks.");
+    return failed("no_push", "Nobody hears of wake.needed: this server has neither records nor webhooks.");
   const bytes = Buffer.byteLength(JSON.stringify(data));
   return bytes <= mostData ? undefined : failed("too_large", `application: ${mostData} bytes at most`);
 }

@@ -1,4 +1,4 @@
-import type { ApiStreams } from "../api/context.ts";
+import type { ApiPush, ApiStreams } from "../api/context.ts";
 import type { Backplane } from "../cluster/backplane.ts";
 import type { SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
@@ -44,7 +44,7 @@ export interface Service {
   /** Tells the application events that only a part knows; one part at most. */
   readonly events?: ToldEvents;
   /** Wakes devices; one part at most. */
-  readonly pushes?: PushRegistry;
+  readonly pushes?: PushRegistry & ApiPush;
   /** The records of sessions; one part at most. */
   readonly records?: Records;
   /** The last events of this node; one part at most. */
@@ -111,6 +111,8 @@ export interface CoreContext extends PartContext {
   eventLog(): EventLog | undefined;
   /** Tells the application events; undefined where it hears of none. */
   events(): ToldEvents | undefined;
+  /** What wakes devices; undefined where nothing does. */
+  pushes(): ApiPush | undefined;
   /** An operator asks for the drain. */
   requestDrain(): void;
 }

@@ -15,4 +15,16 @@ import { xmpp } from "./xmpp.ts";
  * What a server is made of. Parts start in this order and stop in the reverse one. HTTP requests are offered to them in this order: the
  * last one answers what no other does.
  */
-export const parts: readonly Part[] = [cluster, records, push, turn, sip, peerjs, mqtt, xmpp, media, api, http];
+export const parts: readonly Part[] = [
+  cluster,
+  records,
+  push,
+  turn,
+  sip,
+  peerjs,
+  mqtt,
+  xmpp,
+  media,
+  api,
+  http,
+];

@@ -172,12 +172,13 @@ export async function makeSwitchboard(
   const records = () => services.find((service) => service.records)?.records;
   const eventLog = () => services.find((service) => service.eventLog)?.eventLog;
   const events = () => services.find((service) => service.events)?.events;
+  const pushes = () => services.find((service) => service.pushes)?.pushes;
   const withCore: CoreContext = {
-    ...{ ...context, core, guard, metrics, health, streams, records, eventLog, events, requestDrain },
+    ...{ ...context, core, guard, metrics, health, streams, records, eventLog, events, pushes, requestDrain },
   };
   for (const part of list) await started(services, part.start?.(withCore));
   ports.observer = services.find((service) => service.observer)?.observer;
-  ports.pushes = services.find((service) => service.pushes)?.pushes;
+  ports.pushes = pushes();
   for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);
   const relayPeers = services.flatMap((service) => service.relayPeers?.() ?? []);
   for (const service of services) service.useRelayPeers?.(relayPeers);

@@ -24,6 +24,7 @@ test("the SDK is 12 KB at most, minified and gzipped, and brings no schema libra
     expect(files.map(({ name }) => name).sort()).toEqual([
       "client-http-socket.js",
       "client-local-media.js",
+      "client-push.js",
       "client-redact.js",
       "client-stats.js",
       "client-streams.js",
@@ -44,7 +45,7 @@ test("only names that nobody else knows are shortened", () => {
     [...source("api").matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name]) => name),
   );
   expect(known.size).toBeGreaterThan(50);
-  for (const name of ["local-media", "stats", "http-socket", "redact", "streams"])
+  for (const name of ["local-media", "stats", "http-socket", "redact", "streams", "push"])
     for (const [, used] of source(name).matchAll(/(?:events|client|sessions)\.(\w+)/g)) known.add(used);
   // What `publish` is given of the media that it opens.
   for (const name of ["media", "owned"]) known.add(name);

@@ -2,6 +2,7 @@ import type { ApiContext } from "../context.ts";
 import type { Operation } from "../operation.ts";
 import { deviceOperations } from "./devices.ts";
 import { eventOperations } from "./events.ts";
+import { pushOperations } from "./push.ts";
 import { recordOperations } from "./records.ts";
 import { roomOperations } from "./rooms.ts";
 import { serverOperations, tokenOperations } from "./server.ts";
@@ -13,6 +14,7 @@ export function allOperations(context: ApiContext): Operation[] {
   return [
     tokenOperations,
     deviceOperations,
+    pushOperations,
     sessionOperations,
     streamOperations,
     roomOperations,

@@ -293,4 +293,27 @@ export const handshakeChecks: readonly Check[] = [
       await client.none("presence");
     },
   },
+  {
+    rule: "L29",
+    title: "push registers a device and ends that, and a server that wakes none says so",
+    async run(t) {
+      const client = await t.connect(t.user("alice"), "web");
+      if (!client.welcome.features.includes("push")) {
+        await client.fails("no_push", "push", {});
+        return;
+      }
+      const { key, registered } = await client.ok("push", {});
+      assert.equal(registered, undefined);
+      const webPush = {
+        endpoint: "https://push.example/x",
+        keys: { p256dh: `B${"A".repeat(85)}`, auth: "A".repeat(22) },
+      };
+      await client.fails("bad_request", "push", {
+        webPush: { ...webPush, keys: { p256dh: "x", auth: "x" } },
+      });
+      await client.fails("bad_request", "push", { webPush, off: true });
+      if (key === undefined) await client.fails("no_push", "push", { webPush });
+      assert.deepEqual(await client.ok("push", { off: true }), key === undefined ? {} : { key });
+    },
+  },
 ];
