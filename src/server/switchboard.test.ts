@@ -46,7 +46,7 @@ test("without a listener it answers requests, and a device can sign in by them",
   const metrics = await switchboard.fetch(request("/metrics"), client);
   expect(await metrics.text()).toContain('switchboard_links{state="live"} 1');
   expect(new Set(switchboard.routes.map(({ path }) => path))).toEqual(
-    new Set(["/mqtt", "/", paths.websocket]),
+    new Set(["/mqtt", "/xmpp", "/", paths.websocket]),
   );
   expect(switchboard.stun).toBeUndefined();
   await switchboard.stop();

@@ -10,7 +10,7 @@ import { internal } from "../../scripts/sdk-bundle.mjs";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 /** What a page loads for the SDK, and all of it together. Bytes on the wire; docs/decisions/007 says what is where. */
 const most = 12 * 1_024;
-const mostTogether = 20 * 1_024;
+const mostTogether = 21 * 1_024;
 
 test("the SDK is 12 KB at most, minified and gzipped, and brings no schema library", () => {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-sdk-"));
