@@ -19,6 +19,7 @@ import { bun, root } from "./modules.mjs";
 const target = `${root}dist/page`;
 const sources = [
   "src/page",
+  "src/application",
   "src/client",
   "src/protocol",
   "src/shared",
@@ -65,7 +66,7 @@ async function bundle() {
   const workers = readdirSync(page).filter((name) => name.endsWith("-worker.ts"));
   const hashed = { entry: "[name].[ext]", chunk: "[name]-[hash].[ext]", asset: "[name]-[hash].[ext]" };
   // Each page stands alone; the code for streams, which the first page never needs, stays a file of the SDK.
-  for (const name of ["index", "broadcast", "live", "recordings"])
+  for (const name of ["index", "broadcast", "live", "recordings", "console"])
     await one({
       entrypoints: [`${page}/${name}.html`],
       naming: hashed,

@@ -39,7 +39,7 @@ function fieldsOf(schema: TSchema | undefined): string {
 }
 
 function typeOf(schema: TSchema): string {
-  const { type, enum: values, items, additionalProperties } = schema as unknown as Shown;
+  const { type, enum: values, items, additionalProperties, properties = {} } = schema as unknown as Shown;
   if (values !== undefined) return values.map((value) => JSON.stringify(value)).join(" | ");
   switch (type) {
     case "string":
@@ -52,10 +52,12 @@ function typeOf(schema: TSchema): string {
     case "array":
       return `readonly (${items === undefined ? "unknown" : typeOf(items)})[]`;
     case "object": {
+      // Beside named fields an index signature would have to cover these as well.
+      const typed = typeof additionalProperties === "object" && Object.keys(properties).length === 0;
       const more =
         additionalProperties === undefined || additionalProperties === false
           ? ""
-          : " readonly [name: string]: unknown;";
+          : ` readonly [name: string]: ${typed ? typeOf(additionalProperties) : "unknown"};`;
       return `{ ${fieldsOf(schema as TObject)}${more} }`;
     }
     default:

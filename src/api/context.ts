@@ -35,6 +35,13 @@ export interface ShownStream {
   readonly codecs: object;
 }
 
+/** Samples for graphs: every series is as long as `at`. */
+interface ShownHistory {
+  readonly every: number;
+  readonly at: readonly number[];
+  readonly series: Readonly<Record<string, readonly number[]>>;
+}
+
 /** The streams of this node; undefined in {@link ApiContext} where there is no media server. */
 export interface ApiStreams {
   list(): Iterable<ShownStream>;
@@ -85,6 +92,10 @@ export interface ApiContext {
   /** Begins the drain. */
   drain(): void;
   readonly draining: boolean;
+  /** Development mode: the server is for this machine only. */
+  readonly development: boolean;
+  /** Samples of this node that were taken after that moment. Unix ms. */
+  history(since: number): ShownHistory;
   /** Signs a token; undefined where the server has no shared secret. Development mode without one has `dev:USER`, with all grants. */
   signToken(claims: {
     readonly user: string;

@@ -510,6 +510,44 @@ export interface Operations {
       readonly partial?: readonly string[];
     };
   };
+  /** Samples of the last hour of a node, for graphs. */
+  readonly getHistory: {
+    readonly input: { readonly node: string; readonly since?: number };
+    readonly output: {
+      readonly node: string;
+      readonly every: number;
+      readonly at: readonly number[];
+      readonly series: { readonly [name: string]: readonly number[] };
+    };
+  };
+  /** The key that the request carries. */
+  readonly getOwnKey: {
+    readonly input: Record<string, never>;
+    readonly output: {
+      readonly id: string;
+      readonly scopes: readonly (
+        | "tokens:write"
+        | "devices:read"
+        | "devices:write"
+        | "sessions:read"
+        | "sessions:write"
+        | "streams:read"
+        | "streams:write"
+        | "rooms:read"
+        | "rooms:write"
+        | "messages:write"
+        | "records:read"
+        | "records:write"
+        | "audit:read"
+        | "events:read"
+        | "server:read"
+        | "server:write"
+        | "keys:read"
+        | "keys:write"
+      )[];
+      readonly development: boolean;
+    };
+  };
   /** Sends every device to another node, and ends the process. */
   readonly drainNode: {
     readonly input: { readonly node: string };
@@ -622,6 +660,8 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   listAudit: "GET /audit",
   getStatistics: "GET /statistics",
   listNodes: "GET /nodes",
+  getHistory: "GET /nodes/{node}/history",
+  getOwnKey: "GET /key",
   drainNode: "POST /nodes/{node}/drain",
   listApiKeys: "GET /api-keys",
   createApiKey: "POST /api-keys",

@@ -18,10 +18,12 @@ export interface AppParts {
   readonly forOperators: boolean;
   /** Asked for by `/metrics`. Empty: operators are not asked, and nobody else gets it. */
   readonly metricsToken: string;
-  /** Where the built page is; undefined where none is to be served. */
+  /** Where the built pages are; undefined where none is to be served. */
   readonly pageFolder: string | undefined;
   /** The path that the page is below; empty for none. */
   readonly base?: string;
+  /** Of the pages only the console. */
+  readonly onlyConsole?: boolean;
   /** Begins the drain; only where operators ask. */
   readonly beginDrain?: () => void;
   /** Kicks a user or one device; only where operators ask. Answers how many links of this node it has ended. */
@@ -68,7 +70,8 @@ export function createApp(parts: AppParts): (request: Request) => Response | Pro
       return context.json({ links: kick(wanted.user, wanted.device) });
     });
   if (parts.pageFolder !== undefined) {
-    const files = new StaticFiles(parts.pageFolder, parts.base);
+    const files = new StaticFiles(parts.pageFolder, parts);
+    if (parts.onlyConsole) app.get("/", (context) => context.redirect("/console"));
     app.get("*", (context) => files.answer(context.req.raw));
   }
   app.notFound((context) => context.text("There is nothing at this address.\n", 404));

@@ -31,21 +31,32 @@ const notBuilt =
   "The page has not been built. `npm start` builds it; so does `npm run build`. Then start the server again.\n";
 
 const built: ReadonlySet<string> = new Set([
-  ...["/", "/broadcast", "/live", "/recordings", "/client.js", "/live.js", "/hls.js"],
+  ...["/", "/broadcast", "/live", "/recordings", "/console", "/client.js", "/live.js", "/hls.js"],
 ]);
+/** What the console is made of. */
+const consoleFiles = /^\/(console|icon)\b/;
+
+/** What of the pages is served, and where. */
+interface Served {
+  /** The path that all addresses are below; empty for none. */
+  readonly base?: string;
+  readonly onlyConsole?: boolean;
+}
 
 /** The built pages, read into memory once. Names are looked up in a map: no path of a request reaches the disk. */
 export class StaticFiles {
   readonly #files = new Map<string, StaticFile>();
+  readonly #only: RegExp;
 
-  /** `base`: the path that all addresses are below; empty for none. */
-  constructor(folder: string, base = "") {
+  constructor(folder: string, { base = "", onlyConsole = false }: Served = {}) {
+    this.#only = onlyConsole ? consoleFiles : /^/;
     if (!existsSync(folder)) return;
     const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && extname(entry.name) !== ".gz")
       .map((entry) => join(entry.parentPath, entry.name));
     for (const path of paths) {
       const address = `/${relative(folder, path).replaceAll("\\", "/")}`;
+      if (!this.#only.test(address)) continue;
       this.#files.set(address === "/index.html" ? "/" : address.replace(/\.html$/, ""), load(path, base));
     }
   }
@@ -56,7 +67,7 @@ export class StaticFiles {
     const address = /^\/live\/[^/]+\/?$/.test(pathname) ? "/live" : pathname;
     const file = this.#files.get(address);
     if (file === undefined) {
-      const missing = built.has(address);
+      const missing = built.has(address) && this.#only.test(address);
       return missing
         ? new Response(notBuilt, { status: 503, headers: { "Content-Type": contentTypes[".txt"] ?? "" } })
         : new Response("There is nothing at this address.\n", { status: 404 });

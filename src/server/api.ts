@@ -13,6 +13,7 @@ import { packageVersion } from "../package-info.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import { Administration } from "../signaling/administration.ts";
 import { type ApiKey, apiKeyPrefix, apiKeys } from "./api-keys.ts";
+import { startHistory } from "./history.ts";
 import { keptIdempotency } from "./idempotency-file.ts";
 import { addKey, KeyFile, listKeys, revokeKeys } from "./key-file.ts";
 import type { CoreContext, Part } from "./service.ts";
@@ -33,7 +34,8 @@ export const api: Part = {
       log.error({ reason }, "API keys can't be read: none is valid"),
     );
     const wall = (): number => now() + wallAhead();
-    const router = new ApiRouter(allOperations(apiContext(context, folder, wall)), {
+    const history = startHistory(context);
+    const router = new ApiRouter(allOperations(apiContext(context, folder, wall, history.since)), {
       survey: context.core.survey,
       authenticate: (request) => authenticate(request, keys, settings.dev, wall()),
       idempotency: keptIdempotency(folder, wall, (error) =>
@@ -60,16 +62,22 @@ export const api: Part = {
     return {
       fetch: (request) => (onMainPort() ? answer(request) : undefined),
       fetchAdmin: (request) => answer(request),
-      stop: async () => {},
+      heard: history.heard,
+      stop: async () => history.stop(),
     };
   },
 };
 
-function apiContext(context: CoreContext, folder: string, wall: () => number): ApiContext {
+function apiContext(
+  context: CoreContext,
+  folder: string,
+  wall: () => number,
+  history: ApiContext["history"],
+): ApiContext {
   const { core, node, now, settings, requestDrain } = context;
   const { tokens, credentials } = settings;
   return {
-    ...{ node, version: packageVersion, now, wall },
+    ...{ node, version: packageVersion, development: settings.dev, now, wall, history },
     administration: new Administration(core.core, node),
     streams: context.streams(),
     ...{ records: context.records, eventLog: context.eventLog, survey: core.survey },

@@ -15,7 +15,8 @@ export const http: Part = {
     const admin = createApp({
       ...shown,
       forOperators: true,
-      pageFolder: undefined,
+      pageFolder: page,
+      onlyConsole: true,
       beginDrain: requestDrain,
       kick: (user, device) => core.kick(user, device, now()),
     });

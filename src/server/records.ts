@@ -81,6 +81,7 @@ async function start(context: CoreContext): Promise<Service> {
       fault("records", error);
     }
   };
+  const causes = new Map<string, number>();
   const recorder = new Recorder({
     node,
     kept: settings.records,
@@ -96,6 +97,7 @@ async function start(context: CoreContext): Promise<Service> {
     },
     finished: (record, live) => {
       const cause = diagnose(record)[0]?.code;
+      if (cause !== undefined) causes.set(cause, (causes.get(cause) ?? 0) + 1);
       if (record.state === "ended") feed.ended(record, live, cause, now());
       if (settings.records.enabled) void store.write({ write: "record", stored: { record, cause } });
     },
@@ -151,6 +153,9 @@ async function start(context: CoreContext): Promise<Service> {
         [],
         (set) => set(recorder.missed),
       );
+      registry.counter("session_causes_total", "Sessions that ended, by diagnosis.", ["cause"], (set) => {
+        for (const [cause, count] of causes) set(count, { cause });
+      });
       registry.gauge("webhooks_waiting", "Events in memory that wait for an endpoint.", [], (set) =>
         set(webhooks.waiting),
       );

@@ -65,7 +65,7 @@ export interface Switchboard {
   turn(client: Client): Promise<Refusal | undefined> | undefined;
   /** Answers every HTTP request that is no upgrade. */
   fetch(request: Request, client: Client): Response | Promise<Response>;
-  /** The same for operators: no page, and `POST /admin/drain`. */
+  /** The same for operators: of the pages only the console, and `POST /admin/drain`. */
   fetchAdmin(request: Request, client: Client): Response | Promise<Response>;
   /** Takes a connection over TLS that speaks STUN; undefined where no part does. */
   readonly stun: ((stream: StreamSocket) => StreamHandlers | undefined) | undefined;

@@ -119,6 +119,14 @@ export class Metrics implements MetricsRegistry {
     });
   }
 
+  /** What its parts tell of a registered metric now; empty where no part has registered it. */
+  values(name: string): { readonly value: number; readonly labels: Readonly<Record<string, string>> }[] {
+    const values: { value: number; labels: Readonly<Record<string, string>> }[] = [];
+    for (const collect of this.#collectors.get(name) ?? [])
+      collect((value, labels = {}) => values.push({ value, labels }));
+    return values;
+  }
+
   /** Counts what happened. */
   observe(event: CoreEvent): void {
     switch (event.type) {

@@ -31,7 +31,11 @@ test("the pages for streams are small, and the embedded player is smaller", () =
   expect(gzipped(/^recordings-\w+\.js\.gz$/)).toBeLessThanOrEqual(14_000);
 });
 
-test.each(["index", "broadcast", "live", "recordings"])(
+test("the console is 90 kB at most, style included", () => {
+  expect(gzipped(/^console-\w+\.(js|css)\.gz$/)).toBeLessThanOrEqual(90_000);
+});
+
+test.each(["index", "broadcast", "live", "recordings", "console"])(
   "nothing stands inline in %s.html, and nothing comes from elsewhere",
   (name) => {
     const html = readFileSync(`${folder}${name}.html`, "utf8");

@@ -158,6 +158,46 @@ export function serverOperations(context: ApiContext): Operation[] {
       },
     }),
     operation({
+      ...{ id: "getHistory", method: "GET", path: "/nodes/{node}/history", tag: "Server" },
+      ...{ scope: "server:read", summary: "Samples of the last hour of a node, for graphs" },
+      refuses: [404, 503],
+      description:
+        "Links, devices, sessions, streams and relays are as they were then. `started`, `ended`, `failed` (calls that were accepted and never had media), `turnBytes` and `cause.CODE` (sessions by diagnosis) count since the sample before. `setUp50` and `setUp95` are ms from accept to media.",
+      params: Type.Object({ node: NodeName }),
+      query: Type.Object({ since: Type.Optional(Time("Only samples after it.")) }, closed),
+      answers: {
+        200: {
+          description: "The samples, the oldest first.",
+          schema: Type.Object({
+            node: Type.String(),
+            every: Type.Integer({ description: "ms between two samples." }),
+            at: Type.Array(Time("When each sample was taken.")),
+            series: Type.Object(
+              {},
+              { additionalProperties: Type.Array(Type.Number()), description: "Each as long as `at`." },
+            ),
+          }),
+        },
+      },
+      over: { kind: "node", of: ({ params }) => params.node },
+      perform: ({ query: { since = 0 } }) => answer({ node: context.node, ...context.history(since) }),
+    }),
+    operation({
+      ...{ id: "getOwnKey", method: "GET", path: "/key", tag: "Keys", scope: "server:read" },
+      summary: "The key that the request carries",
+      answers: {
+        200: {
+          description: "What it may do.",
+          schema: Type.Object({
+            id: KeyId,
+            scopes: Type.Array(Type.Enum([...scopes])),
+            development: Type.Boolean({ description: "The server is in development mode." }),
+          }),
+        },
+      },
+      perform: ({ caller: { key, scopes } }) => answer({ id: key, scopes, development: context.development }),
+    }),
+    operation({
       ...{ id: "drainNode", method: "POST", path: "/nodes/{node}/drain", tag: "Server" },
       ...{ scope: "server:write", summary: "Sends every device to another node, and ends the process" },
       refuses: [404, 503],

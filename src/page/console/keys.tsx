@@ -1,0 +1,198 @@
+import { useSignal } from "@preact/signals";
+import type { Console, Scope } from "./console.ts";
+import { Answered, List, Name, Title } from "./list.tsx";
+import { usePolled } from "./polled.ts";
+import { momentText } from "./text.ts";
+
+const day = 86_400_000;
+
+/** What a role is, in words. */
+const roles = {
+  look: "sees everything but keys, changes nothing",
+  operate: "ends and moves calls, kicks devices, moderates rooms",
+  administer: "everything, keys and the server itself included",
+} as const;
+type Role = keyof typeof roles;
+
+/** Scopes that only an administrator has. */
+const administrators = ["tokens:write", "server:write", "keys:read", "keys:write"];
+
+/** The scopes of a role, of those that this key has itself: it can give no other. */
+function scopesOf(role: Role, own: readonly Scope[]): Scope[] {
+  if (role === "administer") return [...own];
+  return own.filter(
+    (scope) => !administrators.includes(scope) && (role === "operate" || scope.endsWith(":read")),
+  );
+}
+
+/** API keys: they are shown once, when they are made. */
+export function Keys({ owner }: { owner: Console }) {
+  const polled = usePolled(owner, "keys", (api) => api.listApiKeys(), 5_000);
+  const made = useSignal<{ readonly name: string; readonly key: string } | undefined>(undefined);
+  return (
+    <>
+      <Title>API keys</Title>
+      {made.value !== undefined && (
+        <section class="panel-card fresh" aria-label="The new key">
+          <p>
+            The key <b>{made.value.name}</b>. It is shown this once; only its hash is kept.
+          </p>
+          <code class="secret">{made.value.key}</code>
+          <p class="actions start">
+            <button
+              type="button"
+              class="button small primary"
+              onClick={() => {
+                void navigator.clipboard
+                  .writeText(made.value?.key ?? "")
+                  .then(() => owner.say("The key is on the clipboard."));
+              }}
+            >
+              Copy
+            </button>
+            <button
+              type="button"
+              class="button small"
+              onClick={() => {
+                made.value = undefined;
+              }}
+            >
+              I have kept it
+            </button>
+          </p>
+        </section>
+      )}
+      {owner.may("keys:write") && (
+        <NewKey
+          owner={owner}
+          made={(name, key) => {
+            made.value = { name, key };
+          }}
+        />
+      )}
+      <Answered
+        polled={polled}
+        isEmpty={({ items }) => items.length === 0}
+        empty="There is no key yet. In production the API and this console need one."
+      >
+        {({ items }) => (
+          <List
+            label="Keys"
+            entries={items}
+            keyOf={({ id }) => id}
+            columns={[
+              ["Name", ({ name }) => <Name of={name} />, "wide"],
+              ["Id", ({ id }) => <code>{id}</code>],
+              ["May", ({ scopes }) => scopesText(scopes)],
+              ["Made", ({ created }) => momentText(created, Date.now())],
+              ["Ends", ({ expires }) => endText(expires)],
+            ]}
+            actions={({ id, name }) =>
+              owner.may("keys:write") && (
+                <button
+                  type="button"
+                  class="button small"
+                  onClick={() => {
+                    owner.question.value = {
+                      title: `Revoke the key ${name}?`,
+                      text: "Whoever uses it is refused at once.",
+                      yes: "Revoke",
+                      run: () =>
+                        void owner.act(`${name} is revoked.`, (api) => api.revokeApiKey({ key: id })),
+                    };
+                  }}
+                >
+                  Revoke<span class="sr"> {name}</span>
+                </button>
+              )
+            }
+          />
+        )}
+      </Answered>
+    </>
+  );
+}
+
+function NewKey({ owner, made }: { owner: Console; made: (name: string, key: string) => void }) {
+  const name = useSignal("");
+  const role = useSignal<Role>("look");
+  const days = useSignal("365");
+  const standing = owner.standing.value;
+  const own = standing.at === "signed-in" ? standing.key.scopes : [];
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    const expires = days.value === "" ? {} : { expires: Date.now() + Number(days.value) * day };
+    const input = { name: name.value.trim(), scopes: scopesOf(role.value, own), ...expires };
+    const answer = await owner.act("", (api) => api.createApiKey(input));
+    if (answer === undefined) return;
+    made(input.name, answer.key);
+    name.value = "";
+  };
+  return (
+    <form class="panel-card new-key" onSubmit={(event) => void submit(event)} aria-label="New key">
+      <label class="filter">
+        <span>Name</span>
+        <input
+          class="input"
+          required
+          maxLength={64}
+          autocomplete="off"
+          value={name.value}
+          onInput={(event) => {
+            name.value = event.currentTarget.value;
+          }}
+        />
+      </label>
+      <label class="filter">
+        <span>Role</span>
+        <select
+          class="input"
+          value={role.value}
+          onChange={(event) => {
+            role.value = event.currentTarget.value as Role;
+          }}
+        >
+          {Object.keys(roles).map((one) => (
+            <option key={one} value={one}>
+              {one}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="filter">
+        <span>Ends after</span>
+        <select
+          class="input"
+          value={days.value}
+          onChange={(event) => {
+            days.value = event.currentTarget.value;
+          }}
+        >
+          <option value="1">a day</option>
+          <option value="30">30 days</option>
+          <option value="365">a year</option>
+          <option value="">never</option>
+        </select>
+      </label>
+      <button type="submit" class="button primary">
+        Make a key
+      </button>
+      <p class="muted small">
+        {role.value}: {roles[role.value]}.
+      </p>
+    </form>
+  );
+}
+
+function scopesText(scopes: readonly Scope[]): string {
+  const writes = scopes.filter((scope) => scope.endsWith(":write"));
+  if (writes.length === 0) return "look";
+  return scopes.includes("keys:write") && scopes.includes("server:write")
+    ? "administer"
+    : `look, change ${writes.map((scope) => scope.slice(0, -":write".length)).join(", ")}`;
+}
+
+function endText(expires: number | undefined): string {
+  if (expires === undefined) return "never";
+  return expires <= Date.now() ? "has ended" : new Date(expires).toLocaleDateString();
+}

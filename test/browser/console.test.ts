@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Browser } from "playwright-core";
+import { freePort } from "../support/free-port.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
+import { signIn } from "../support/sign-in.ts";
+import { audit } from "./support/audit.ts";
+import { button, chromiumPath, closeTab, launch, openTab, sees, type Tab } from "./support/browser.ts";
+import { buildPage, pageUrl, startBuiltServer } from "./support/built-server.ts";
+
+let browser: Browser;
+const hidden = chromiumPath === null;
+
+beforeAll(async () => {
+  if (!hidden) browser = await launch("none");
+}, 60_000);
+afterAll(() => browser?.close());
+
+/** Looks at a section, and waits until it shows the text. */
+async function go(tab: Tab, section: string, text: string | RegExp): Promise<void> {
+  await tab.page.getByRole("navigation").getByRole("link", { name: section, exact: true }).click();
+  await tab.page.locator("main").getByText(text).first().waitFor();
+  expect(await audit(tab.page)).toEqual([]);
+}
+
+describe.skipIf(hidden)("the console in development mode", () => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    server = await startBuiltServer();
+  }, 60_000);
+  afterAll(() => server?.stop());
+
+  test("it signs in by itself, shows what goes on, and ends a call", async () => {
+    const [alice, bob] = [await signIn(server, "dev:alice"), await signIn(server, "dev:bob")];
+    const { session } = await alice.ok("call", { to: "bob" });
+    await bob.push("incoming");
+    const tab = await openTab(browser, `${pageUrl(server)}/console`);
+    await sees(tab, "Devices by protocol");
+    await go(tab, "Devices", "bob");
+    await go(tab, "Rooms", "Nobody is in a room.");
+    await go(tab, "Streams", /media server/);
+    await go(tab, "Sessions", "alice/phone");
+    expect(await tab.page.locator("tbody tr").count()).toBe(1);
+    await button(tab, /^End/).click();
+    expect(await audit(tab.page)).toEqual([]);
+    await button(tab, "End it").click();
+    await sees(tab, "No session lives.");
+    expect(await alice.push("ended")).toMatchObject({ session });
+    expect(tab.errors).toEqual([]);
+    await closeTab(tab);
+  });
+
+  test("a device that is kicked is gone from the list; one that comes is in it, without a reload", async () => {
+    const carol = await signIn(server, "dev:carol");
+    const tab = await openTab(browser, `${pageUrl(server)}/console#/devices?user=carol`);
+    await button(tab, /^Kick carol/).click();
+    await button(tab, "Sign out").click();
+    await sees(tab, "carol is not signed in.");
+    await carol.closed();
+    await signIn(server, "dev:carol", "tablet");
+    await sees(tab, "tablet");
+    await closeTab(tab);
+  });
+
+  test("names are text, whatever they hold", async () => {
+    const name = `<img src=x onerror=alert(1)>\u202e${"👩‍👩‍👧".repeat(10)}`;
+    const dora = await signIn(server, "dev:dora", "phone", { device: { id: "phone", name } });
+    const tab = await openTab(browser, `${pageUrl(server)}/console#/devices?user=dora`);
+    const shown = await tab.page.locator("bdi", { hasText: "onerror" }).textContent();
+    expect(shown).toStartWith("<img src=x oner");
+    expect(shown).toEndWith("…");
+    expect(await tab.page.locator("main img").count()).toBe(0);
+    expect(tab.errors).toEqual([]);
+    dora.close();
+    await closeTab(tab);
+  });
+});
+
+describe.skipIf(hidden)("the console in production", () => {
+  let server: RunningServer;
+  let url: string;
+  beforeAll(async () => {
+    buildPage();
+    const port = await freePort();
+    server = await startServer({
+      config: { dev: false, admin: { port }, tokens: { secret: "0123456789abcdef0123456789abcdef" } },
+    });
+    url = `http://127.0.0.1:${port}`;
+  }, 60_000);
+  afterAll(() => server?.stop());
+
+  test("it is at the port for operators, asks for a key, and says why one is refused", async () => {
+    const tab = await openTab(browser, url);
+    expect(tab.page.url()).toBe(`${url}/console`);
+    await tab.page.getByLabel("API key").fill("sbk_wrong");
+    expect(await audit(tab.page)).toEqual([]);
+    await button(tab, "Sign in").click();
+    await sees(tab, "The key is unknown, was revoked, or has ended.");
+    expect((await fetch(`${url}/broadcast`)).status).toBe(404);
+    await closeTab(tab);
+  });
+});
