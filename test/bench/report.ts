@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
+import { jingleWays } from "./jingle.ts";
 import type { BenchTimes, Figures } from "./scenarios.ts";
 import { sipServers } from "./sip-invite.ts";
 import { sipParsers } from "./sip-parse.ts";
@@ -19,7 +20,14 @@ import {
 } from "./table.ts";
 
 /** What was to be reached (docs/benchmarks.md says why). */
-const goals = { peerjsRelay: 2, peerjsMemory: 0.7, relay: 2.5, bytesPerLink: 4_096, setupP99: 10 };
+const goals = {
+  peerjsRelay: 2,
+  peerjsMemory: 0.7,
+  relay: 2.5,
+  bytesPerLink: 4_096,
+  setupP99: 10,
+  jingleMicroseconds: 600,
+};
 const peerjsServers = ["Switchboard, by its gateway", "PeerJS server"] as const;
 const servers = ["Switchboard", "PeerJS server", "`Bun.serve` alone"] as const;
 
@@ -59,6 +67,8 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
   if (parsing !== undefined) lines.push("### Parsing one INVITE", "", ...parseTable(parsing), "");
   const invites = results["sip-invite"];
   if (invites !== undefined) lines.push("### Calls by SIP", "", ...inviteTable(invites), "");
+  const { jingle } = results;
+  if (jingle !== undefined) lines.push("### Jingle and SDP", "", ...jingleTable(jingle), "");
   lines.push("### Goals", "", ...verdicts(results));
   return lines.join("\n");
 }
@@ -107,6 +117,13 @@ function parseTable(all: readonly (readonly Figures[])[]): string[] {
     return `| ${sipParsers[index]} | ${cell(runs, "microseconds", (value) => `${value.toFixed(1)} µs`)} | ${ratio.toFixed(2)} × |`;
   });
   return ["| | CPU | beside ours |", "|---|---|---|", ...rows];
+}
+
+function jingleTable(all: readonly (readonly Figures[])[]): string[] {
+  return table(jingleWays, all, [
+    ["CPU, text to text", "microseconds", (value) => `${Math.round(value)} µs`],
+    ["characters of the stanza", "bytes", count],
+  ]);
 }
 
 function inviteTable(raw: readonly (readonly Figures[])[]): string[] {
@@ -162,6 +179,13 @@ function verdicts(results: Results): string[] {
     judge(
       `PeerJS clients: memory ≤ ${goals.peerjsMemory} × PeerJS server: ${ratio.toFixed(2)} ×`,
       ratio <= goals.peerjsMemory,
+    );
+  }
+  for (const [index, runs] of (results.jingle ?? []).entries()) {
+    const took = median(runs, "microseconds");
+    judge(
+      `${jingleWays[index]} ≤ ${goals.jingleMicroseconds} µs: ${Math.round(took)} µs`,
+      took <= goals.jingleMicroseconds,
     );
   }
   const [setups] = results.setup ?? [];

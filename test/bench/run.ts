@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { attackReport, attacks } from "./attacks.ts";
 import { clusterReport } from "./cluster-report.ts";
 import { failover } from "./failover.ts";
+import { jingleMapping, jingleWays } from "./jingle.ts";
 import { benchMedia } from "./media.ts";
 import { mediaReport } from "./media-report.ts";
 import { report } from "./report.ts";
@@ -37,7 +38,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, relay-media, memory, peerjs-relay, peerjs-memory, setup, fanout, resume, sip-parse, sip-invite, turn, media, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, relay-media, memory, peerjs-relay, peerjs-memory, setup, fanout, resume, sip-parse, sip-invite, jingle, turn, media, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --beside A    of the attacks, those whose names contain this text
   --quick       short, to see that it works: the figures mean little
@@ -69,6 +70,7 @@ const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   resume: [() => resume(times)],
   "sip-parse": sipParsers.map((name) => () => sipParse(name, times)),
   "sip-invite": sipServers.map((name) => () => sipInvite(name, times)),
+  jingle: jingleWays.map((way) => () => jingleMapping(way, times)),
   "relay-nodes": [() => across(1, relayAcross), () => across(2, relayAcross)],
   "setup-nodes": [() => across(1, setupAcross), () => across(2, setupAcross)],
   "fanout-nodes": [() => across(1, fanoutAcross), () => across(3, fanoutAcross)],
@@ -156,6 +158,7 @@ function acrossNodes(): string[] {
 function subjects(name: string): readonly string[] {
   if (name === "sip-parse") return sipParsers;
   if (name === "sip-invite") return sipServers;
+  if (name === "jingle") return jingleWays;
   if (name.startsWith("peerjs-")) return peerjsServers;
   if (name === "relay-media") return ["without the media server", "with an idle one"];
   return acrossNodes().includes(name) ? ["one node", "several"] : relayServers;
