@@ -3,6 +3,7 @@ import type { HttpProblem } from "../net/problem.ts";
 import type { WireError } from "../protocol/error-codes.ts";
 import type { PushSubscription } from "../protocol/values.ts";
 import type { Records } from "../records/records.ts";
+import type { OutboxEntry } from "../records/store.ts";
 import type { Administration } from "../signaling/administration.ts";
 import type { CoreStats } from "../signaling/core.ts";
 import type { Outcome } from "../signaling/device.ts";
@@ -66,6 +67,37 @@ export interface ApiPush {
   remove(user: string, device: string): boolean;
 }
 
+/** An endpoint of webhooks as the API shows it: without its secrets. */
+export interface ShownWebhook {
+  readonly id: string;
+  readonly url: string;
+  readonly events?: readonly string[];
+  /** Unix ms; absent for one of the settings. */
+  readonly created?: number;
+  /** It stands in the settings: this API can't change it. */
+  readonly fixed: boolean;
+  /** This node sends nothing to it, for it has answered 410. */
+  readonly disabled: boolean;
+}
+
+/** Endpoints that events are sent to, those of the settings included. What changes is told to all nodes; those that are silent hear it later. */
+export interface ApiWebhooks {
+  list(): readonly ShownWebhook[];
+  /** A failure where the URL is taken, or there are too many. */
+  create(
+    url: string,
+    events: readonly string[] | undefined,
+  ): Promise<{ readonly id: string; readonly secret: string } | { readonly failure: string }>;
+  /** False: there is none of that id which this API can change. */
+  remove(id: string): Promise<boolean>;
+  /** `overlap`: how long the former secret signs as well, ms. */
+  rotate(id: string, overlap: number): Promise<{ readonly secret: string } | undefined>;
+  /** Messages of this node for the endpoint, the oldest first. */
+  deliveries(url: string, dead: boolean, limit: number): Promise<readonly OutboxEntry[]>;
+  /** Sends dead messages of this node again. */
+  retry(url: string, wanted: (entry: OutboxEntry) => boolean): Promise<number>;
+}
+
 /** What the API works on. Throws of these are faults of ours, but for keys: those fail where the state folder can't be used. */
 export interface ApiContext {
   readonly node: string;
@@ -74,6 +106,8 @@ export interface ApiContext {
   readonly streams: ApiStreams | undefined;
   /** The records of sessions; undefined where none are kept. */
   records(): Records | undefined;
+  /** Endpoints of webhooks; undefined where no events are made. */
+  webhooks(): ApiWebhooks | undefined;
   /** How the nodes are asked. */
   readonly survey: Survey;
   /** The last events of this node; undefined where none are made. */

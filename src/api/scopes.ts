@@ -14,6 +14,8 @@ export const scopes = [
   "records:write",
   "audit:read",
   "events:read",
+  "webhooks:read",
+  "webhooks:write",
   "server:read",
   "server:write",
   "keys:read",
@@ -25,9 +27,17 @@ export type Scope = (typeof scopes)[number];
 export const roles = {
   /** Sees everything but keys, and changes nothing. */
   look: scopes.filter((scope) => scope.endsWith(":read") && scope !== "keys:read"),
-  /** Helps people in their calls: everything but tokens, keys, erasure of records and the server itself. */
+  /** Helps people in their calls: everything but tokens, keys, webhooks, erasure of records and the server itself. */
   operate: scopes.filter(
-    (scope) => !["tokens:write", "records:write", "server:write", "keys:read", "keys:write"].includes(scope),
+    (scope) =>
+      ![
+        "tokens:write",
+        "records:write",
+        "webhooks:write",
+        "server:write",
+        "keys:read",
+        "keys:write",
+      ].includes(scope),
   ),
   administer: scopes,
 } as const satisfies Record<string, readonly Scope[]>;

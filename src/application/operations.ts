@@ -487,6 +487,64 @@ export interface Operations {
       readonly partial?: readonly string[];
     };
   };
+  /** Where events are sent. */
+  readonly listWebhooks: {
+    readonly input: Record<string, never>;
+    readonly output: {
+      readonly items: readonly {
+        readonly id: string;
+        readonly url: string;
+        readonly events?: readonly string[];
+        readonly created?: number;
+        readonly fixed: boolean;
+        readonly disabled: boolean;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** Sends events to a URL from now on, from all nodes. */
+  readonly createWebhook: {
+    readonly input: { readonly url: string; readonly events?: readonly string[] };
+    readonly output: { readonly id: string; readonly secret: string };
+  };
+  /** Sends nothing more to an endpoint, and forgets what waits for it. */
+  readonly deleteWebhook: {
+    readonly input: { readonly webhook: string };
+    readonly output: undefined;
+  };
+  /** Makes a new secret; the former one signs as well for a while. */
+  readonly rotateWebhook: {
+    readonly input: { readonly webhook: string; readonly overlap?: number };
+    readonly output: { readonly secret: string };
+  };
+  /** Events that an endpoint has not taken yet, or never took, the oldest first. */
+  readonly listDeliveries: {
+    readonly input: { readonly webhook: string; readonly limit?: number; readonly dead?: boolean };
+    readonly output: {
+      readonly items: readonly {
+        readonly id: string;
+        readonly type: string;
+        readonly created: number;
+        readonly attempts: number;
+        readonly due?: number;
+        readonly dead: boolean;
+        readonly failure?: string;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** Sends events again that were given up: one, or those of a range of time. */
+  readonly retryDeliveries: {
+    readonly input: {
+      readonly webhook: string;
+      readonly delivery?: string;
+      readonly from?: number;
+      readonly to?: number;
+    };
+    readonly output: { readonly deliveries: number; readonly partial?: readonly string[] };
+  };
   /** What goes on in the whole cluster: the sums of all nodes. */
   readonly getStatistics: {
     readonly input: Record<string, never>;
@@ -540,6 +598,8 @@ export interface Operations {
         | "records:write"
         | "audit:read"
         | "events:read"
+        | "webhooks:read"
+        | "webhooks:write"
         | "server:read"
         | "server:write"
         | "keys:read"
@@ -575,6 +635,8 @@ export interface Operations {
           | "records:write"
           | "audit:read"
           | "events:read"
+          | "webhooks:read"
+          | "webhooks:write"
           | "server:read"
           | "server:write"
           | "keys:read"
@@ -606,6 +668,8 @@ export interface Operations {
         | "records:write"
         | "audit:read"
         | "events:read"
+        | "webhooks:read"
+        | "webhooks:write"
         | "server:read"
         | "server:write"
         | "keys:read"
@@ -658,6 +722,12 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   exportRecords: "GET /users/{user}/records",
   eraseRecords: "DELETE /users/{user}/records",
   listAudit: "GET /audit",
+  listWebhooks: "GET /webhooks",
+  createWebhook: "POST /webhooks",
+  deleteWebhook: "DELETE /webhooks/{webhook}",
+  rotateWebhook: "POST /webhooks/{webhook}/rotate",
+  listDeliveries: "GET /webhooks/{webhook}/deliveries",
+  retryDeliveries: "POST /webhooks/{webhook}/retry",
   getStatistics: "GET /statistics",
   listNodes: "GET /nodes",
   getHistory: "GET /nodes/{node}/history",

@@ -80,7 +80,12 @@ function apiContext(
     ...{ node, version: packageVersion, development: settings.dev, now, wall, history },
     administration: new Administration(core.core, node),
     streams: context.streams(),
-    ...{ records: context.records, eventLog: context.eventLog, survey: core.survey },
+    ...{
+      records: context.records,
+      eventLog: context.eventLog,
+      webhooks: context.webhooks,
+      survey: core.survey,
+    },
     stats: () => core.stats(),
     kick: (user, device) => core.core.kick(user, device, now()),
     tellKick: (user, device) => core.tellKick(user, device),

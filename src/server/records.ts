@@ -1,11 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { LoadedSettings } from "../config/load.ts";
 import { EventLog } from "../events/event-log.ts";
 import { EventFeed } from "../events/feed.ts";
 import { after, nextTurn, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
-import { webhookKey } from "../net/standard-webhooks.ts";
 import { diagnose } from "../records/diagnosis/diagnose.ts";
 import type { CallRecord } from "../records/record.ts";
 import { Recorder } from "../records/recorder.ts";
@@ -19,6 +17,7 @@ import { Webhooks } from "../webhooks/webhooks.ts";
 import { outboundConnections, outboundSender } from "./outbound.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
+import { startEndpoints } from "./webhook-endpoints.ts";
 
 /** Sessions that have a record at a time. */
 const mostSessions = 200_000;
@@ -40,9 +39,10 @@ async function start(context: CoreContext): Promise<Service> {
   const { settings, node, log, now, core, fault } = context;
   const store = await openStore(context);
   const webhooks = makeWebhooks(context, store);
+  const endpoints = await startEndpoints(context, webhooks);
+  const tells = (): boolean => webhooks.size > 0;
   const before = new Map<string, OpenSession>();
-  const tells = settings.webhooks.length > 0;
-  if (tells) for (const open of await store.ask("open").catch(() => [])) before.set(open.session, open);
+  if (tells()) for (const open of await store.ask("open").catch(() => [])) before.set(open.session, open);
   const isHere = (user: string, id: string): boolean => {
     const device = core.core.directory.device(user, id);
     return device !== undefined && device.node === undefined;
@@ -55,7 +55,7 @@ async function start(context: CoreContext): Promise<Service> {
     online: isHere,
     tell: (event, open) => {
       eventLog.add(event, wallAhead());
-      if (!tells) return;
+      if (!tells()) return;
       webhooks.tell(
         event,
         ...(open !== undefined ? [{ write: "open" as const, open }] : []),
@@ -110,7 +110,7 @@ async function start(context: CoreContext): Promise<Service> {
     guarded(() => {
       recorder.heard(event, now());
       feed.heard(event, now());
-      if (type === "session_left" && tells) void store.write({ write: "closed", session: event.session });
+      if (type === "session_left" && tells()) void store.write({ write: "closed", session: event.session });
       if (type === "session_ended" || type === "link_closed") settleSoon();
     });
   };
@@ -126,7 +126,6 @@ async function start(context: CoreContext): Promise<Service> {
   const pruner = setInterval(prune, pruneEvery);
   pruner.unref();
   const made = recordsOf(recorder, store, now);
-  if (tells) await webhooks.start();
   feed.node("up", now());
   return {
     observer,
@@ -134,6 +133,7 @@ async function start(context: CoreContext): Promise<Service> {
     records: made,
     eventLog,
     events: { wake: (type, data) => guarded(() => feed.wake(type, data, now())) },
+    webhooks: endpoints.api,
     draining: () => {
       feed.node("draining", now());
     },
@@ -165,6 +165,7 @@ async function start(context: CoreContext): Promise<Service> {
     },
     stop: async () => {
       stopLost();
+      endpoints.stop();
       clearInterval(pruner);
       guarded(settle);
       feed.node("down", now());
@@ -262,23 +263,14 @@ function makeWebhooks({ settings, log }: CoreContext, store: Store): Webhooks {
     sender: outboundSender(settings.webhookAllow, settings.dev),
     connections: outboundConnections,
     jitter: Math.random,
-    endpoints: endpointsOf(settings),
     told: (what, endpoint, failure) =>
       what === "disabled"
         ? log.error(
             { endpoint },
-            "a webhook endpoint answered 410: nothing more is sent to it until the next start",
+            "a webhook endpoint answered 410: nothing more is sent to it until the next start or a retry",
           )
         : log.warn({ endpoint, failure }, "a webhook was not taken for three days: it is a dead letter"),
   });
-}
-
-function endpointsOf({ webhooks }: LoadedSettings) {
-  return webhooks.map(({ url, secret, events }) => ({
-    url,
-    keys: [secret].flat().flatMap((one) => webhookKey(one) ?? []),
-    events,
-  }));
 }
 
 function recordsOf(recorder: Recorder, store: Store, now: () => number): Records {

@@ -1,4 +1,4 @@
-import type { ApiPush, ApiStreams } from "../api/context.ts";
+import type { ApiPush, ApiStreams, ApiWebhooks } from "../api/context.ts";
 import type { Backplane } from "../cluster/backplane.ts";
 import type { SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
@@ -49,6 +49,8 @@ export interface Service {
   readonly records?: Records;
   /** The last events of this node; one part at most. */
   readonly eventLog?: EventLog;
+  /** The endpoints of webhooks; one part at most. */
+  readonly webhooks?: ApiWebhooks;
   /** The server begins to drain. */
   draining?(): void;
   /** Takes another certificate of `tls`, for connections to come. */
@@ -113,6 +115,8 @@ export interface CoreContext extends PartContext {
   events(): ToldEvents | undefined;
   /** What wakes devices; undefined where nothing does. */
   pushes(): ApiPush | undefined;
+  /** The endpoints of webhooks; undefined where no events are made. */
+  webhooks(): ApiWebhooks | undefined;
   /** An operator asks for the drain. */
   requestDrain(): void;
 }

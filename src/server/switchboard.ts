@@ -173,8 +173,22 @@ export async function makeSwitchboard(
   const eventLog = () => services.find((service) => service.eventLog)?.eventLog;
   const events = () => services.find((service) => service.events)?.events;
   const pushes = () => services.find((service) => service.pushes)?.pushes;
+  const webhooks = () => services.find((service) => service.webhooks)?.webhooks;
   const withCore: CoreContext = {
-    ...{ ...context, core, guard, metrics, health, streams, records, eventLog, events, pushes, requestDrain },
+    ...{
+      ...context,
+      core,
+      guard,
+      metrics,
+      health,
+      streams,
+      records,
+      eventLog,
+      events,
+      pushes,
+      webhooks,
+      requestDrain,
+    },
   };
   for (const part of list) await started(services, part.start?.(withCore));
   ports.observer = services.find((service) => service.observer)?.observer;

@@ -6,10 +6,10 @@ import { type Attempt, type Delivery, DeliveryQueue } from "./delivery-queue.ts"
 import type { WebhookSender } from "./sender.ts";
 
 /** Where events are sent. */
-interface Endpoint {
+export interface Endpoint {
   readonly url: string;
   /** All of them sign. */
-  readonly keys: readonly Uint8Array[];
+  keys(): readonly Uint8Array[];
   /** Names and patterns; undefined for all. */
   readonly events: readonly string[] | undefined;
 }
@@ -17,7 +17,6 @@ interface Endpoint {
 export interface WebhookOptions {
   readonly store: Store;
   readonly sender: Pick<WebhookSender, "post">;
-  readonly endpoints: readonly Endpoint[];
   /** Connections to one endpoint. */
   readonly connections: number;
   jitter(): number;
@@ -29,6 +28,8 @@ export interface WebhookOptions {
 const mostBody = 20_480;
 /** Messages of an endpoint that are kept in memory; the others wait in the store. */
 const [mostInMemory, refillBelow] = [5_000, 1_000];
+/** Dead messages that one request looks at. */
+const mostAtOnce = 10_000;
 
 /** Attempts by outcome, and messages that were given up. */
 interface Counts {
@@ -40,21 +41,67 @@ interface Counts {
 /** Sends events to endpoints, at least once, by way of the store: what is there is sent, also by the next run of the server. */
 export class Webhooks {
   readonly #options: WebhookOptions;
-  readonly #lines: readonly Line[];
+  #lines: Line[] = [];
   readonly counts: Counts = { delivered: 0, failed: 0, dead: 0 };
 
   constructor(options: WebhookOptions) {
     this.#options = options;
-    this.#lines = options.endpoints.map((endpoint) => new Line(endpoint, options, this.counts));
   }
 
   get waiting(): number {
     return this.#lines.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
-  /** Goes on with what an earlier run has left. */
-  async start(): Promise<void> {
-    await Promise.all(this.#lines.map((line) => line.refill()));
+  /** Endpoints that there are. */
+  get size(): number {
+    return this.#lines.length;
+  }
+
+  /**
+   * Sends to these from now on, and to no others: what waits for an endpoint that is gone is forgotten. Resolves once a new one goes on
+   * with what an earlier run has left.
+   */
+  async use(endpoints: readonly Endpoint[]): Promise<void> {
+    const former = new Map(this.#lines.map((line) => [line.endpoint.url, line]));
+    const fresh: Line[] = [];
+    this.#lines = endpoints.map((endpoint) => {
+      const known = former.get(endpoint.url);
+      former.delete(endpoint.url);
+      if (known !== undefined) {
+        known.endpoint = endpoint;
+        return known;
+      }
+      const line = new Line(endpoint, this.#options, this.counts);
+      fresh.push(line);
+      return line;
+    });
+    await Promise.all([
+      ...fresh.map((line) => line.refill()),
+      ...[...former.values()].map((line) => line.remove()),
+    ]);
+  }
+
+  /** True where the endpoint has answered 410, and nothing is sent to it. */
+  isDisabled(url: string): boolean {
+    return this.#lines.find(({ endpoint }) => endpoint.url === url)?.disabled ?? false;
+  }
+
+  /** Messages that wait for the endpoint, or are dead, the oldest first. Rejects where the store can't be read. */
+  deliveries(endpoint: string, dead: boolean, limit: number): Promise<readonly OutboxEntry[]> {
+    return this.#options.store.ask("outbox", { endpoint, dead, limit });
+  }
+
+  /** Sends dead messages of the endpoint again, those that are wanted. Answers how many. Rejects where the store can't be read. */
+  async retry(url: string, isWanted: (entry: OutboxEntry) => boolean): Promise<number> {
+    const line = this.#lines.find(({ endpoint }) => endpoint.url === url);
+    if (line === undefined) return 0;
+    const dead = await this.deliveries(url, true, mostAtOnce);
+    const entries = dead.filter(isWanted).map(({ dead: _, failure: __, ...entry }): OutboxEntry => {
+      return { ...entry, attempts: 0, dueAt: now() };
+    });
+    await this.#options.store.write(...entries.map((entry): Write => ({ write: "outbox", entry })));
+    await line.enable();
+    return entries.length;
   }
 
   /** Queues the event, together with other writes that are to stand or fall with it. */
@@ -99,7 +146,7 @@ export class Webhooks {
 
 /** The way to one endpoint. */
 class Line {
-  readonly endpoint: Endpoint;
+  endpoint: Endpoint;
   readonly #options: WebhookOptions;
   readonly #counts: Counts;
   readonly #queue: DeliveryQueue;
@@ -110,6 +157,7 @@ class Line {
   #addedSince = 0;
   #cancel: (() => void) | undefined;
   #stopped = false;
+  #removed = false;
   #flying = 0;
 
   constructor(endpoint: Endpoint, options: WebhookOptions, counts: Counts) {
@@ -132,6 +180,10 @@ class Line {
   }
 
   add(entry: OutboxEntry, kept: boolean): void {
+    if (this.#removed) {
+      void this.#options.store.write({ write: "delivered", endpoint: entry.endpoint, id: entry.id });
+      return;
+    }
     if (this.#spilled && kept) {
       this.#addedSince += 1;
       return;
@@ -167,6 +219,32 @@ class Line {
     this.#cancel?.();
   }
 
+  get disabled(): boolean {
+    return this.#queue.disabled;
+  }
+
+  /** Sends again after a 410, and takes what has come to life in the store. */
+  async enable(): Promise<void> {
+    this.#queue.disabled = false;
+    await this.refill();
+  }
+
+  /** The endpoint is gone: nothing is sent any more, and what waits in the store is removed. */
+  async remove(): Promise<void> {
+    this.stop();
+    this.#removed = true;
+    const { store } = this.#options;
+    const endpoint = this.endpoint.url;
+    for (const dead of [false, true])
+      for (;;) {
+        const entries = await store.ask("outbox", { endpoint, dead, limit: 1_000 }).catch(() => []);
+        const written = await store.write(
+          ...entries.map(({ id }): Write => ({ write: "delivered", endpoint, id })),
+        );
+        if (entries.length === 0 || !written) break;
+      }
+  }
+
   #pump(): void {
     if (this.#stopped) return;
     this.#cancel?.();
@@ -183,7 +261,7 @@ class Line {
     const { id, body } = delivery;
     this.#flying += 1;
     const seconds = Math.floor((now() + wallAhead()) / 1_000);
-    const headers = signedHeaders(this.endpoint.keys, { id, seconds, body });
+    const headers = signedHeaders(this.endpoint.keys(), { id, seconds, body });
     const attempt = await this.#options.sender.post(this.#url, headers, body);
     this.#flying -= 1;
     this.#attempted(delivery, attempt);
@@ -201,6 +279,7 @@ class Line {
       return;
     }
     this.#counts.failed += 1;
+    if (this.#removed) return;
     const failure = delivery.failure ?? "";
     if (verdict === "retry") void store.write({ write: "outbox", entry: entryOf(delivery, endpoint) });
     else if (verdict === "dead") this.#bury([delivery], failure);

@@ -8,6 +8,7 @@ import { roomOperations } from "./rooms.ts";
 import { serverOperations, tokenOperations } from "./server.ts";
 import { sessionOperations } from "./sessions.ts";
 import { streamOperations } from "./streams.ts";
+import { webhookOperations } from "./webhooks.ts";
 
 /** All operations of the API, in the order of the document. */
 export function allOperations(context: ApiContext): Operation[] {
@@ -20,6 +21,7 @@ export function allOperations(context: ApiContext): Operation[] {
     roomOperations,
     recordOperations,
     eventOperations,
+    webhookOperations,
     serverOperations,
   ].flatMap((those) => those(context));
 }
