@@ -46,8 +46,8 @@ describe.skipIf(chromiumPath === null)("PeerJS, unmodified, with our address and
     await server?.stop();
   });
 
-  const colors = { native: "green", jssip: "blue", peerjs: "red", camera: "blue" } as const;
-  const tones = { native: 500, jssip: 800, peerjs: 1_200, camera: 2_000 } as const;
+  const colors = { native: "green", jssip: "blue", peerjs: "red", stanza: "red", camera: "blue" } as const;
+  const tones = { native: 500, jssip: 800, peerjs: 1_200, stanza: 1_600, camera: 2_000 } as const;
   function end(kind: PageKind, version: Version = "1.5.5", user = `${kind}-${version.replaceAll(".", "")}`) {
     const known = ends.get(user);
     if (known !== undefined) return known;

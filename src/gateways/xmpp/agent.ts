@@ -5,6 +5,7 @@ import type { ClientOutlet, XmppClient } from "./client.ts";
 import { ClientStream, type StreamIdentity, type StreamUser } from "./client-stream.ts";
 import { Clients, type ClientsUser } from "./clients.ts";
 import { addressOf, parseJid } from "./jid.ts";
+import { namespaces as jingle } from "./jingle/namespaces.ts";
 import { carbon, messageOf, sendMessage } from "./messages.ts";
 import { answerQuery } from "./queries.ts";
 import { payloadOf, type StanzaCondition, stanzaError } from "./stanza.ts";
@@ -74,10 +75,20 @@ export class XmppAgent implements StreamUser, ClientsUser {
   }
 
   stanza(client: XmppClient, stanza: XmlElement, now: number): void {
-    if (stanza.name === "presence") client.contacts.receive(stanza, now);
-    else if (stanza.name === "message")
+    if (stanza.name === "presence") this.#presence(client, stanza, now);
+    else if (stanza.name === "iq") this.#asked(client, stanza, now);
+    else if (!client.calls.message(stanza, now))
       sendMessage(this.#context, client, this.clients.of(client.user), stanza, now);
-    else this.#asked(client, stanza, now);
+  }
+
+  /** With its first presence a client is asked what it can do. */
+  #presence(client: XmppClient, presence: XmlElement, now: number): void {
+    const before = client.available;
+    client.contacts.receive(presence, now);
+    if (before || !client.available) return;
+    client.whenKnown(now, (later) => {
+      if (this.clients.known(client, later)) client.contacts.watch(later);
+    });
   }
 
   #asked(client: XmppClient, iq: XmlElement, now: number): void {
@@ -93,12 +104,21 @@ export class XmppAgent implements StreamUser, ClientsUser {
     }
     const jid = to === undefined ? undefined : parseJid(to);
     const isServer = jid?.local === "" && jid.domain === client.domain && jid.resource === "";
-    if (isServer) answerQuery(this.#context, client, iq, payload, "server", now);
+    const isCall = payload.ns === jingle.jingle && type === "set" && to !== undefined;
+    if (isCall && jid?.domain === client.domain) client.calls.request(iq, now);
+    else if (isServer) answerQuery(this.#context, client, iq, payload, "server", now);
     else if (to === undefined || to === client.bareJid)
       answerQuery(this.#context, client, iq, payload, "account", now);
     else if (addressOf(jid, client.domain) !== undefined)
       answerQuery(this.#context, client, iq, payload, "device", now);
     else client.send(stanzaError(iq, jid === undefined ? "jid-malformed" : "remote-server-not-found"), now);
+  }
+
+  /** Calls of all clients. */
+  get calls(): number {
+    let count = 0;
+    for (const client of this.clients.all) count += client.calls.size;
+    return count;
   }
 
   // ClientsUser
@@ -112,9 +132,15 @@ export class XmppAgent implements StreamUser, ClientsUser {
         this.#message(client, push, now);
         break;
       case "incoming":
-        client.ask("decline", { session: push.session, reason: "incompatible", automatic: true }, now);
+        client.whenKnown(now, (later) => {
+          if (client.takesCalls) client.calls.push(push, later);
+          else
+            client.ask("decline", { session: push.session, reason: "incompatible", automatic: true }, later);
+        });
         break;
       default:
+        client.calls.push(push, now);
+        if (push.type === "ended") client.contacts.callEnded(now);
     }
   }
 
@@ -126,6 +152,4 @@ export class XmppAgent implements StreamUser, ClientsUser {
     for (const other of this.clients.of(client.user))
       if (other !== client) carbon(this.#context, other, "received", message, now);
   }
-
-  gone(_client: XmppClient, _now: number): void {}
 }

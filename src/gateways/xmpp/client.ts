@@ -6,9 +6,12 @@ import type { Device, DeviceLink, Outcome } from "../../signaling/device.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import { LinkRequests } from "../link-requests.ts";
 import { Contacts } from "./contacts.ts";
-import { jidOf } from "./jid.ts";
+import { addressOf, jidOf, parseJid } from "./jid.ts";
+import { JingleClient } from "./jingle/client.ts";
+import { namespaces as jingle } from "./jingle/namespaces.ts";
+import { namespaces } from "./namespaces.ts";
 import type { StreamManagement } from "./stream-management.ts";
-import { clientNs, element, serialize, type XmlElement } from "./xml.ts";
+import { child, children, clientNs, element, serialize, type XmlElement } from "./xml.ts";
 import type { XmppContext } from "./xmpp-context.ts";
 
 /** Where a client's stanzas go: its stream. */
@@ -47,6 +50,8 @@ export class XmppClient implements DeviceLink {
   identity: Identity;
   state: "live" | "suspended" | "closed" = "live";
   readonly contacts: Contacts;
+  /** Its calls. */
+  readonly calls: JingleClient;
   /** It has said that it is there for calls (RFC 6121 §4.2). */
   available = false;
   /** It wants copies of what its user's other clients say (XEP-0280). */
@@ -62,6 +67,9 @@ export class XmppClient implements DeviceLink {
   #outlet: ClientOutlet | undefined;
   /** Presence that an inactive client need not be told at once, by who it is of (XEP-0352). Undefined while it is active. */
   #held: Map<string, XmlElement> | undefined;
+  readonly #features = new Set<string>();
+  #known = false;
+  #curious: ((now: number) => void)[] | undefined;
   #asked = 0;
   #answers:
     | Map<string, { readonly from: string; readonly timer: Deadline; readonly done: Answered }>
@@ -79,6 +87,32 @@ export class XmppClient implements DeviceLink {
     this.#keeper = keeper;
     this.#requests = new LinkRequests(context);
     this.contacts = new Contacts(context, this);
+    this.calls = this.#newCalls();
+  }
+
+  #newCalls(): JingleClient {
+    const { core, settings, after } = this.#context;
+    const features = this.#features;
+    return new JingleClient(
+      {
+        random: (bytes) => core.ports.random(bytes),
+        after,
+        ask: (type, fields, now, done) => this.ask(type, fields, now, done),
+        send: (stanza) => this.send(stanza, core.ports.now()),
+      },
+      {
+        jid: this.jid,
+        jidOf: (user, device) => jidOf(this.domain, user, device ?? hiddenDevice),
+        addressOf: (jid) => addressOf(parseJid(jid), this.domain),
+        get messageInitiation() {
+          return features.has(jingle.message);
+        },
+        get dataChannels() {
+          return features.has(jingle.sctp);
+        },
+        mostSessions: settings.limits.sessionsPerClient,
+      },
+    );
   }
 
   get device(): Device | undefined {
@@ -102,11 +136,47 @@ export class XmppClient implements DeviceLink {
   /** The client is gone: nothing is waited for. */
   end(): void {
     this.state = "closed";
+    this.calls.gone();
+    this.#curious = undefined;
     this.#outlet = undefined;
     this.#requests.close();
     for (const timer of [this.expiry, this.grace]) timer?.cancel();
     for (const { timer } of this.#answers?.values() ?? []) timer.cancel();
     this.#answers = undefined;
+  }
+
+  // What the client can do (XEP-0030)
+
+  /** The client takes calls. */
+  get takesCalls(): boolean {
+    return this.available && neededForCalls.every((one) => this.#features.has(one));
+  }
+
+  /** The client rings by XEP-0353, and needs no offer for that. */
+  get proposes(): boolean {
+    return this.#features.has(jingle.message);
+  }
+
+  /** Calls back once it is known what the client can do. It is asked once. */
+  whenKnown(now: number, done: (now: number) => void): void {
+    if (this.#known) {
+      done(now);
+      return;
+    }
+    if (this.#curious !== undefined) {
+      this.#curious.push(done);
+      return;
+    }
+    this.#curious = [done];
+    this.query(this.domain, "get", element("query", namespaces.discoInfo), now, (iq, later) => {
+      const query = iq?.attributes.type === "result" ? child(iq, "query", namespaces.discoInfo) : undefined;
+      const features = query === undefined ? [] : children(query, "feature");
+      for (const { attributes } of features.slice(0, mostFeatures)) this.#features.add(attributes.var ?? "");
+      this.#known = true;
+      const waiting = this.#curious ?? [];
+      this.#curious = undefined;
+      for (const one of waiting) one(later);
+    });
   }
 
   // Stanzas
@@ -156,15 +226,15 @@ export class XmppClient implements DeviceLink {
     this.send(element("iq", clientNs, { type, id, from, to: this.jid }, payload), now);
   }
 
-  /** The client answers something. False: nothing that it was asked. */
-  answered(iq: XmlElement, now: number): boolean {
+  /** The client answers something that it was asked. */
+  answered(iq: XmlElement, now: number): void {
+    if (this.calls.replied(iq, now)) return;
     const { id = "", to = this.domain } = iq.attributes;
     const asked = this.#answers?.get(id);
-    if (asked === undefined || asked.from !== to) return false;
+    if (asked === undefined || asked.from !== to) return;
     this.#answers?.delete(id);
     asked.timer.cancel();
     asked.done(iq, now);
-    return true;
   }
 
   // The core
@@ -194,5 +264,11 @@ export class XmppClient implements DeviceLink {
 
 /** What a client says to an iq. */
 export type Answered = (iq: XmlElement | undefined, now: number) => void;
+
+/** What a client must say that it can do. */
+const neededForCalls = [jingle.jingle, jingle.rtp, jingle.iceUdp];
+const mostFeatures = 500;
+/** The resource of a caller whose device may not be seen. */
+const hiddenDevice = "call";
 
 const askForCount = serialize(element("r", "urn:xmpp:sm:3"));

@@ -1,36 +1,25 @@
 import { isId } from "../../protocol/address.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
-import type { Capabilities } from "../../protocol/values.ts";
 import { fail, ok, type Result } from "../../shared/result.ts";
 import type { LinkEnd } from "../../signaling/device.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import { type ClientKeeper, type ClientOutlet, XmppClient } from "./client.ts";
 import type { StreamIdentity } from "./client-stream.ts";
+import { jingleCapabilities } from "./jingle/ports.ts";
 import type { StanzaCondition } from "./stanza.ts";
 import type { XmppContext } from "./xmpp-context.ts";
 
 /** The kind of these devices, as others see it. */
 const clientKind = "xmpp";
 
-/** What may be asked of a client: it rings with an offer, and takes no new media in a call. */
-const clientCapabilities: Capabilities = {
-  needsOffer: true,
-  renegotiation: "hold-only",
-  reports: false,
-  refusals: true,
-};
-
 /** What is said of clients as they come and go. */
 export interface ClientsUser {
   pushed(client: XmppClient, push: PushBody, now: number): void;
-  /** The client is gone for good. */
-  gone(client: XmppClient, now: number): void;
 }
 
 /** Which clients there are, and by which stream each is reached. */
 export class Clients {
   readonly #context: XmppContext;
-  readonly #user: ClientsUser;
   readonly #keeper: ClientKeeper;
   /** By user, then by device. */
   readonly #clients = new Map<string, Map<string, XmppClient>>();
@@ -40,7 +29,6 @@ export class Clients {
 
   constructor(context: XmppContext, user: ClientsUser) {
     this.#context = context;
-    this.#user = user;
     this.#keeper = {
       pushed: (client, push, now) => user.pushed(client, push, now),
       shut: (client, now) => this.#shut(client, now),
@@ -49,6 +37,10 @@ export class Clients {
 
   get size(): number {
     return this.#size;
+  }
+
+  get all(): Iterable<XmppClient> {
+    return [...this.#clients.values()].flatMap((those) => [...those.values()]);
   }
 
   /** The clients of a user at this node. */
@@ -71,20 +63,7 @@ export class Clients {
       this.remove(before, "replaced", now);
     }
     const client = new XmppClient(this.#context, this.#keeper, { identity, domain, resource });
-    const attached = this.#context.core.attach(
-      {
-        user: client.user,
-        id: resource,
-        kind: clientKind,
-        name: undefined,
-        capabilities: clientCapabilities,
-        link: client,
-        grants: identity.grants,
-        ...(identity.guest === undefined ? {} : { guest: identity.guest }),
-      },
-      now,
-      (device) => client.attached(device),
-    );
+    const attached = this.#attach(client, now);
     if (!attached.ok) return fail(attached.error.code === "wrong_state" ? "conflict" : "resource-constraint");
     const others = this.#clients.get(client.user);
     if (others === undefined) this.#clients.set(client.user, new Map([[resource, client]]));
@@ -99,6 +78,38 @@ export class Clients {
   #resource({ device }: Identity, wanted: string | undefined): string {
     if (device !== undefined) return device;
     return wanted !== undefined && isId(wanted) ? wanted : `xmpp-${this.#context.core.ports.random(6)}`;
+  }
+
+  #attach(client: XmppClient, now: number) {
+    const { user, resource: id, identity, proposes } = client;
+    return this.#context.core.attach(
+      {
+        user,
+        id,
+        kind: clientKind,
+        name: undefined,
+        capabilities: jingleCapabilities({ messageInitiation: proposes }),
+        link: client,
+        grants: identity.grants,
+        ...(identity.guest === undefined ? {} : { guest: identity.guest }),
+      },
+      now,
+      (device) => client.attached(device),
+    );
+  }
+
+  /**
+   * It is known what the client can do. One that rings without an offer is signed in anew, unless it is in a call already. True when it
+   * was.
+   */
+  known(client: XmppClient, now: number): boolean {
+    const { device, proposes, calls } = client;
+    if (!proposes || calls.size > 0 || device?.capabilities.needsOffer !== true) return false;
+    this.#context.core.detach(device, "renewed", now);
+    if (this.#attach(client, now).ok) return true;
+    client.outlet?.fail("internal-server-error", now);
+    this.remove(client, "replaced", now);
+    return false;
   }
 
   #expire(client: XmppClient, now: number): void {
@@ -161,7 +172,6 @@ export class Clients {
     this.#size -= 1;
     const id = client.management?.id;
     if (id !== undefined) this.#resumable.delete(id);
-    this.#user.gone(client, now);
     client.end();
     if (client.device !== undefined) this.#context.core.detach(client.device, why, now);
   }

@@ -20,6 +20,7 @@ export interface ContactOwner {
   readonly bareJid: string;
   /** It has said that it is there for calls (RFC 6121 §4.2). */
   available: boolean;
+  readonly calls: { talksTo(jid: string): boolean };
   send(stanza: XmlElement, now: number): void;
   query(from: string, type: "get" | "set", payload: XmlElement, now: number, done: () => void): void;
   ask<T extends RequestType>(
@@ -42,9 +43,14 @@ export class Contacts {
   readonly #context: XmppContext;
   readonly #client: ContactOwner;
   /** By user: the name that the client gave. */
+  #status = "";
+  /** Those of the roster are watched. */
+  #watching = false;
   #names: Map<string, string | undefined> | undefined;
   /** By user: the resources that were told as available, with their status. */
   readonly #told = new Map<string, Map<string, string>>();
+  /** Presence of users whose devices are in a call with the client: by user, the last. */
+  readonly #deferred = new Map<string, Presence>();
 
   constructor(context: XmppContext, client: ContactOwner) {
     this.#context = context;
@@ -120,22 +126,29 @@ export class Contacts {
   }
 
   #available(presence: XmlElement, now: number): void {
-    const before = this.#client.available;
-    this.#client.available = true;
     const status = childText(presence, "status") ?? childText(presence, "show") ?? "";
-    this.#client.ask("status", { status: status.slice(0, longestStatus) }, now);
-    if (before) return;
-    const users = [...this.#roster.keys()];
+    this.#client.available = true;
+    this.#status = status.slice(0, longestStatus);
+    if (this.#watching) this.#client.ask("status", { status: this.#status }, now);
+    else this.watch(now);
+  }
+
+  /** Tells the core of the client's status, and watches whoever is in the roster. */
+  watch(now: number): void {
+    this.#watching = true;
+    this.#client.ask("status", { status: this.#status }, now);
     // One by one: what may not be watched must not hide the others.
-    for (const user of users) this.#client.ask("watch", { users: [user] }, now);
+    for (const user of this.#roster.keys()) this.#client.ask("watch", { users: [user] }, now);
   }
 
   #unavailable(now: number): void {
-    if (!this.#client.available) return;
     this.#client.available = false;
+    if (!this.#watching) return;
+    this.#watching = false;
     const users = [...this.#roster.keys()];
     if (users.length > 0) this.#client.ask("unwatch", { users }, now);
     this.#told.clear();
+    this.#deferred.clear();
   }
 
   /** Somebody is to be watched; whoever may be is subscribed to at once. */
@@ -159,16 +172,28 @@ export class Contacts {
   }
 
   /** The core tells who is online. What is new is told to the client. */
-  told({ user, devices }: Presence, now: number): void {
-    if (!this.#client.available) return;
+  told(presence: Presence, now: number): void {
+    const { user, devices } = presence;
+    if (!this.#watching) return;
+    this.#deferred.delete(user);
     const before = this.#told.get(user) ?? new Map<string, string>();
     const after = new Map(devices.map(({ device, status = "" }) => [device, status]));
-    for (const device of before.keys())
-      if (!after.has(device)) this.#tell(user, device, "unavailable", undefined, now);
+    for (const [device, status] of before)
+      if (after.has(device)) continue;
+      else if (this.#client.calls.talksTo(jidOf(this.#client.domain, user, device))) {
+        // stanza would end the call without a word.
+        this.#deferred.set(user, presence);
+        after.set(device, status);
+      } else this.#tell(user, device, "unavailable", undefined, now);
     for (const [device, status] of after)
       if (before.get(device) !== status) this.#tell(user, device, undefined, status, now);
     if (after.size > 0) this.#told.set(user, after);
     else this.#told.delete(user);
+  }
+
+  /** A call of the client is over: what had to wait for that is told. */
+  callEnded(now: number): void {
+    for (const presence of [...this.#deferred.values()]) this.told(presence, now);
   }
 
   #tell(

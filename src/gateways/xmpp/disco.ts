@@ -1,3 +1,4 @@
+import { namespaces as jingle } from "./jingle/namespaces.ts";
 import { namespaces } from "./namespaces.ts";
 import type { SaslCrypto } from "./scram.ts";
 import { element, type XmlElement } from "./xml.ts";
@@ -10,6 +11,7 @@ interface Entity {
   readonly features: readonly string[];
 }
 
+const rtpApps = "urn:xmpp:jingle:apps:rtp";
 const node = "urn:switchboard";
 
 const server: Entity = {
@@ -40,7 +42,25 @@ const device: Entity = {
   category: "client",
   type: "phone",
   name: "Switchboard",
-  features: [namespaces.discoInfo, namespaces.caps, namespaces.json],
+  features: [
+    namespaces.discoInfo,
+    namespaces.caps,
+    namespaces.json,
+    jingle.jingle,
+    jingle.rtp,
+    `${rtpApps}:audio`,
+    `${rtpApps}:video`,
+    jingle.iceUdp,
+    jingle.feedback,
+    jingle.headerExtensions,
+    jingle.dtls,
+    jingle.grouping,
+    jingle.sources,
+    jingle.sctp,
+    jingle.message,
+    "urn:ietf:rfc:5576",
+    "urn:ietf:rfc:5888",
+  ],
 };
 
 const entities = { server, account, device };

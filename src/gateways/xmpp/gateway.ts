@@ -60,7 +60,12 @@ export class XmppGateway implements GatewayShell {
 
   get numbers(): GatewayNumbers {
     const { clients, traffic } = this.#agent;
-    return { devices: clients.size, calls: 0, connections: traffic.size, messages: traffic.messages };
+    return {
+      devices: clients.size,
+      calls: this.#agent.calls,
+      connections: traffic.size,
+      messages: traffic.messages,
+    };
   }
 
   /** Where WebSocket clients connect: `/xmpp`, subprotocol `xmpp` (RFC 7395). */

@@ -15,6 +15,8 @@ export const defaultXmppLimits = {
   unackedCharacters: 1_048_576,
   /** Contacts that one client may have. */
   contacts: 500,
+  /** Calls that one client may have at once, ringing ones counted. */
+  sessionsPerClient: 16,
   /** How long a client may take to answer an iq. */
   iqTimeout: 15_000,
 } as const satisfies Record<string, number>;
@@ -28,6 +30,7 @@ const meanings: { readonly [name in keyof XmppLimits]: string } = {
   unackedStanzas: "Stanzas that wait for a client to acknowledge them; a client with more is disconnected.",
   unackedCharacters: "The characters of these stanzas.",
   contacts: "Contacts that one client may have.",
+  sessionsPerClient: "Calls that one client may have at once, ringing ones counted.",
   iqTimeout: "How long a client may take to answer an iq.",
 };
 

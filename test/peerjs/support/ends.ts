@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { clientPage } from "../../browser/support/client-page.ts";
@@ -39,6 +39,28 @@ export function peerjsScript(version: Version): string {
   return readFileSync(`${installPeers()}node_modules/${versions[version]}/dist/peerjs.min.js`, "utf8");
 }
 
+let stanza: Promise<string> | undefined;
+
+/** The library stanza, unmodified, as the global `stanza` of a page. */
+function stanzaBundle(): Promise<string> {
+  stanza ??= (async () => {
+    const entry = `${installPeers()}stanza-global.js`;
+    writeFileSync(
+      entry,
+      'import * as stanza from "./node_modules/stanza/index.js";\nglobalThis.stanza = stanza;\n',
+    );
+    const built = await Bun.build({
+      entrypoints: [entry],
+      target: "browser",
+      define: { global: "globalThis" },
+    });
+    const [output] = built.outputs;
+    if (!built.success || output === undefined) throw new Error(built.logs.join("\n"));
+    return await output.text();
+  })();
+  return stanza;
+}
+
 type Kept = Window & EndWindow;
 
 /** Opens a page and signs it in. */
@@ -51,6 +73,7 @@ export async function openEnd(
   const context = await browser.newContext({ bypassCSP: true });
   const page = await clientPage(context, `http://localhost:${port}`);
   if (options.kind === "peerjs") await page.addScriptTag({ content: peerjsScript(version) });
+  if (options.kind === "stanza") await page.addScriptTag({ content: await stanzaBundle(), type: "module" });
   await page.addScriptTag({ content: await pageBundle(), type: "module" });
   await page.waitForFunction(() => "makeEnd" in window);
   await page.evaluate((made) => (window as unknown as Kept).makeEnd(made), { ...options, port });

@@ -1,8 +1,8 @@
-/** What runs in a page: one end of calls, native, JsSIP, PeerJS or a camera that only makes offers, which sends a colour and a tone and says which it gets. */
+/** What runs in a page: one end of calls, native, JsSIP, PeerJS, stanza or a camera that only makes offers, which sends a colour and a tone and says which it gets. */
 import JsSIP from "jssip";
 import type { Call, Client, IncomingCall } from "../../../src/client/index.ts";
 
-export type PageKind = "native" | "jssip" | "peerjs" | "camera";
+export type PageKind = "native" | "jssip" | "peerjs" | "stanza" | "camera";
 
 export interface PageOptions {
   readonly kind: PageKind;
@@ -10,7 +10,7 @@ export interface PageOptions {
   readonly color: "red" | "green" | "blue";
   /** Hz */
   readonly tone: number;
-  /** Of the server, for JsSIP and PeerJS. */
+  /** Of the server, for JsSIP, PeerJS and stanza. */
   readonly port: number;
   /** More options of PeerJS, such as a token. */
   readonly peerjs?: object;
@@ -57,6 +57,27 @@ interface PeerjsPeer {
   on(event: string, hear: (value: any) => void): void;
 }
 declare const Peer: new (id: string | undefined, options: object) => PeerjsPeer;
+
+/** As much of stanza as is used here; its bundle is in the page. */
+interface StanzaSession {
+  readonly pc: RTCPeerConnection;
+  addTrack(track: MediaStreamTrack, stream: MediaStream): void;
+  start(): Promise<void>;
+  ring(): Promise<void>;
+  accept(): Promise<void>;
+  hold(): void;
+  resume(): void;
+  restartIce(): Promise<void>;
+  end(reason?: string): void;
+}
+interface StanzaClient {
+  readonly jingle: { createMediaSession(to: string, sid: string, stream: MediaStream): StanzaSession };
+  // biome-ignore lint/suspicious/noExplicitAny: its events have many shapes
+  on(event: string, hear: (...values: any[]) => void): void;
+  connect(): void;
+  sendPresence(): void;
+}
+declare const stanza: { createClient(options: object): StanzaClient };
 
 const fills = { red: "#f00", green: "#0f0", blue: "#00f" };
 const kept: unknown[] = [];
@@ -300,6 +321,79 @@ class PeerjsEnd extends Base implements Peer {
   }
 }
 
+class StanzaEnd extends Base implements Peer {
+  client: StanzaClient | undefined;
+  #session: StanzaSession | undefined;
+
+  get pc() {
+    return this.#session?.pc;
+  }
+
+  /** For what only this client does. */
+  get session() {
+    return this.#session;
+  }
+
+  async start() {
+    const { user, port } = this.options;
+    const client = stanza.createClient({
+      jid: `${user}@switchboard.test`,
+      password: `dev:${user}`,
+      resource: "web",
+      transports: { websocket: `ws://localhost:${port}/xmpp`, bosh: false },
+      autoReconnect: false,
+      jingle: { iceServers: [] },
+    });
+    this.client = client;
+    client.on("jingle:incoming", (session: StanzaSession) => {
+      this.fresh(1);
+      this.#follow(session);
+      for (const track of this.stream.getTracks()) session.addTrack(track, this.stream);
+      void session.ring();
+    });
+    client.on(
+      "jingle:terminated",
+      (session: StanzaSession, reason?: { condition?: string; text?: string }) => {
+        if (session === this.#session)
+          this.set({ ended: [reason?.condition, reason?.text].filter(Boolean).join(" ") || "end" });
+      },
+    );
+    client.on("stream:error", (error: object) => this.failed(JSON.stringify(error)));
+    await new Promise<void>((resolve, reject) => {
+      client.on("session:started", () => resolve());
+      client.on("auth:failed", () => reject(new Error("auth:failed")));
+      client.connect();
+    });
+    client.sendPresence();
+  }
+
+  call(to: string) {
+    this.fresh(0);
+    const session = this.client!.jingle.createMediaSession(
+      `${to}@switchboard.test`,
+      crypto.randomUUID(),
+      this.stream,
+    );
+    this.#follow(session);
+    void session.start();
+  }
+
+  answer() {
+    void this.#session!.accept();
+  }
+
+  hangup() {
+    this.#session!.end();
+  }
+
+  #follow(session: StanzaSession) {
+    this.#session = session;
+    session.pc.addEventListener("connectionstatechange", () => {
+      if (session.pc.connectionState === "connected") this.set({ connected: true });
+    });
+  }
+}
+
 /** A device that makes offers and can't answer any, as cameras on libpeer are: the native protocol, with RTCPeerConnection alone. */
 class Camera extends Base implements Peer {
   pc: RTCPeerConnection | undefined;
@@ -394,7 +488,9 @@ export interface EndWindow {
 
 const here = window as unknown as EndWindow;
 here.makeEnd = async (options) => {
-  const Made = { native: NativePeer, jssip: JsSipPeer, peerjs: PeerjsEnd, camera: Camera }[options.kind];
+  const Made = { native: NativePeer, jssip: JsSipPeer, peerjs: PeerjsEnd, stanza: StanzaEnd, camera: Camera }[
+    options.kind
+  ];
   here.end = new Made(options);
   await here.end.start();
 };

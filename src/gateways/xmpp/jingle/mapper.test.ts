@@ -180,3 +180,18 @@ describe("faults", () => {
     }
   });
 });
+
+test("a source of a group that nothing is said of has the CNAME of the others", () => {
+  const fid = (ssrcs: string) =>
+    `<content xmlns="${namespaces.jingle}" creator="initiator" name="0"><description xmlns="${namespaces.rtp}" media="video"><payload-type id="96" name="VP8" clockrate="90000"/>` +
+    `<ssrc-group xmlns="${namespaces.sources}" semantics="FID"><source ssrc="1"/><source ssrc="2"/></ssrc-group>${ssrcs}</description>` +
+    `<transport xmlns="${namespaces.iceUdp}" ufrag="ufra" pwd="0123456789012345678901"><fingerprint xmlns="${namespaces.dtls}" hash="sha-256" setup="actpass">${Array(32).fill("AA").join(":")}</fingerprint></transport></content>`;
+  const named = `<source xmlns="${namespaces.sources}" ssrc="1"><parameter name="cname" value="c"/></source>`;
+  const sections = (ssrcs: string) => {
+    const parsed = parseXml(`<jingle xmlns="${namespaces.jingle}">${fid(ssrcs)}</jingle>`, stanzaLimits);
+    if (!parsed.ok) throw new Error(parsed.error.reason);
+    return back(parsed.value, "initiator").media[0]?.lines.filter((line) => line.startsWith("a=ssrc"));
+  };
+  expect(sections(named)).toEqual(["a=ssrc-group:FID 1 2", "a=ssrc:1 cname:c", "a=ssrc:2 cname:c"]);
+  expect(sections("")).toEqual(["a=ssrc-group:FID 1 2"]);
+});

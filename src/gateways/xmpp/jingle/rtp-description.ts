@@ -197,6 +197,7 @@ export function rtpLines(description: XmlElement, author: Party): Result<RtpLine
   // Clients without the extension name their stream by its source alone.
   const named = streams > 0 ? undefined : ssrcs.find((line) => / msid:[!-~]+ [!-~]+$/.test(line));
   if (named !== undefined) later.push(`a=msid:${named.slice(named.indexOf(" msid:") + 6)}`);
+  ssrcs.push(...undescribed(groups, ssrcs));
   return ok({ formats: formats.join(" "), lines: [...lines, ...later, ...groups, ...ssrcs] });
 }
 
@@ -255,6 +256,18 @@ function groupLines(group: XmlElement): string[] {
   const members = elements(group).map(({ attributes }) => decimal(attributes.ssrc, 0xffff_ffff));
   if (!isToken(semantics, 16) || members.length === 0 || members.includes(undefined)) return [];
   return [`a=ssrc-group:${semantics} ${members.join(" ")}`];
+}
+
+/**
+ * Lines for the members of groups that nothing is said of: stanza leaves all sources out but the first. They are of the same stream as
+ * the others (RFC 4588 §5.3), and Chromium takes no group whose members have no CNAME.
+ */
+function undescribed(groups: readonly string[], ssrcs: readonly string[]): string[] {
+  const cname = ssrcs.find((line) => line.includes(" cname:"))?.split(" cname:", 2)[1];
+  if (cname === undefined) return [];
+  const known = new Set(ssrcs.map((line) => line.slice("a=ssrc:".length).split(" ", 1)[0]));
+  const members = new Set(groups.flatMap((group) => group.split(" ").slice(1)));
+  return [...members].filter((one) => !known.has(one)).map((one) => `a=ssrc:${one} cname:${cname}`);
 }
 
 /** The description of a content, if it is one of XEP-0167 with audio or video. */

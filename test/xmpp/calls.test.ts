@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Browser } from "playwright-core";
+import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { startBuiltServer } from "../browser/support/built-server.ts";
+import { bothEnd, converse, type End, eventually, openEnd } from "../peerjs/support/ends.ts";
+import type { PageKind } from "../peerjs/support/page-script.ts";
+import type { RunningServer } from "../support/server.ts";
+
+setDefaultTimeout(120_000);
+
+describe.skipIf(chromiumPath === null)("stanza, unmodified, in Chromium", () => {
+  let server: RunningServer;
+  let browser: Browser;
+  const ends = new Map<PageKind, Promise<End>>();
+  beforeAll(async () => {
+    server = await startBuiltServer();
+    browser = await launch("fake");
+  }, 60_000);
+  afterAll(async () => {
+    for (const end of ends.values()) await (await end).close();
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const colors = { native: "green", jssip: "blue", stanza: "red", peerjs: "blue", camera: "blue" } as const;
+  const tones = { native: 500, jssip: 800, stanza: 1_200, peerjs: 1_600, camera: 2_000 } as const;
+  function end(kind: PageKind) {
+    const known = ends.get(kind);
+    if (known !== undefined) return known;
+    const made = openEnd(browser, server.port, { kind, user: kind, color: colors[kind], tone: tones[kind] });
+    ends.set(kind, made);
+    return made;
+  }
+
+  for (const kind of ["native", "jssip"] as const)
+    test(`calls ${kind} and is called by it, with media both ways; either hangs up`, async () => {
+      const [stanza, other] = [await end("stanza"), await end(kind)];
+      await converse(stanza, other);
+      await stanza.hangup();
+      await bothEnd(stanza, other);
+      await converse(other, stanza);
+      await other.hangup();
+      await bothEnd(stanza, other);
+      expect((await stanza.state()).errors).toEqual([]);
+    });
+
+  test("a refusal and a caller who gives up are told", async () => {
+    const [stanza, native] = [await end("stanza"), await end("native")];
+    const { rings } = await stanza.state();
+    await native.call("stanza");
+    await eventually("stanza to ring", async () => (await stanza.state()).rings > rings);
+    await stanza.page.evaluate(() =>
+      (window as unknown as { end: { session: { end(reason: string): void } } }).end.session.end("decline"),
+    );
+    await eventually("the refusal", async () => (await native.state()).ended === "declined");
+    await stanza.call("nobody");
+    await eventually("the end", async () => (await stanza.state()).ended !== undefined);
+  });
+});
