@@ -12,7 +12,7 @@ const { fillMarkers, referenceTables } = await import("../src/protocol/reference
 const { schemaDocument } = await import("../src/protocol/schema-document.ts");
 const { exampleFile, limitsTable, settingsTable } = await import("../src/config/reference.ts");
 const { apiReference } = await import("../src/api/reference.ts");
-const { clientTypes } = await import("../src/api/client-types.ts");
+const { clientTypes, eventTypes } = await import("../src/api/client-types.ts");
 const { allOperations } = await import("../src/api/operations/all.ts");
 const at = (path) => new URL(`../${path}`, import.meta.url);
 
@@ -32,6 +32,7 @@ write(
   "docs/diagnosis.md",
   fillMarkers(readFileSync(at("docs/diagnosis.md"), "utf8"), new Map([["causes", causesTable()]])),
 );
+const { events } = await import("../src/events/catalog.ts");
 const { eventsTable } = await import("../src/events/reference.ts");
 write(
   "docs/events.md",
@@ -43,6 +44,7 @@ write("docs/config.md", fillMarkers(readFileSync(at("docs/config.md"), "utf8"), 
 const operations = allOperations({});
 const api = apiReference(operations);
 write("src/application/operations.ts", formatted(clientTypes(operations)));
+write("src/application/events.ts", formatted(eventTypes(events)));
 write("docs/api.md", fillMarkers(readFileSync(at("docs/api.md"), "utf8"), api));
 
 /** As the check wants code to be. */

@@ -1,15 +1,15 @@
-export type { SettingsInput } from "./config/schema.ts";
 export type {
   AuthenticateAnswer,
   AuthenticateIdentity,
   AuthenticateQuestion,
   AuthorizeAnswer,
   AuthorizeQuestion,
-  Hooks,
   PlanStep,
   WakeAnswer,
   WakeQuestion,
-} from "./hooks/hooks.ts";
+} from "./application/hooks.ts";
+export type { SettingsInput } from "./config/schema.ts";
+export type { Hooks } from "./hooks/hooks.ts";
 export type { TokenRequest } from "./server/create-token.ts";
 export {
   createSwitchboard,

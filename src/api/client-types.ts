@@ -4,6 +4,8 @@ import type { Operation } from "./operation.ts";
 interface Shown {
   readonly type?: string;
   readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly TSchema[];
   readonly items?: TSchema;
   readonly properties?: Readonly<Record<string, TSchema>>;
   readonly required?: readonly string[];
@@ -31,6 +33,19 @@ export function clientTypes(all: readonly Operation[]): string {
   ].join("\n\n");
 }
 
+/** `src/application/events.ts`: the data of each event, for who verifies webhooks. */
+export function eventTypes(
+  events: Readonly<Record<string, { readonly description: string; readonly data: TSchema }>>,
+): string {
+  const types = Object.entries(events).map(
+    ([name, { description, data }]) => `  /** ${description} */\n  readonly "${name}": ${typeOf(data)};`,
+  );
+  return [
+    "// Written by `npm run docs` from the catalog of events; do not edit.",
+    `/** The \`data\` of each event. */\nexport interface Events {\n${types.join("\n")}\n}\n`,
+  ].join("\n\n");
+}
+
 function fieldsOf(schema: TSchema | undefined): string {
   const { properties = {}, required = [] } = (schema ?? {}) as unknown as Shown;
   return Object.entries(properties)
@@ -39,8 +54,11 @@ function fieldsOf(schema: TSchema | undefined): string {
 }
 
 function typeOf(schema: TSchema): string {
-  const { type, enum: values, items, additionalProperties, properties = {} } = schema as unknown as Shown;
+  const { type, enum: values, const: value, anyOf } = schema as unknown as Shown;
+  const { items, additionalProperties, properties = {} } = schema as unknown as Shown;
   if (values !== undefined) return values.map((value) => JSON.stringify(value)).join(" | ");
+  if (value !== undefined) return JSON.stringify(value);
+  if (anyOf !== undefined) return anyOf.map(typeOf).join(" | ");
   switch (type) {
     case "string":
       return "string";

@@ -32,8 +32,24 @@ const special: Readonly<Record<number, string>> = {
   503: "Not now: try again later.",
 };
 
-/** The OpenAPI 3.1 document of these operations, made of the schemas that check the requests. */
-export function openApiDocument(operations: readonly Operation[], version: string): object {
+/** A request that this server sends to the application. */
+export interface Outgoing {
+  readonly summary: string;
+  /** The `data` of its body. */
+  readonly data: TSchema;
+  /** The body of the 200 that answers a hook; a webhook takes any 2xx, and its body is ignored. */
+  readonly answer?: TSchema;
+}
+
+/**
+ * The OpenAPI 3.1 document of these operations, made of the schemas that check the requests. `outgoing`: what the server sends to the
+ * application, by the `type` in its body.
+ */
+export function openApiDocument(
+  operations: readonly Operation[],
+  version: string,
+  outgoing: Readonly<Record<string, Outgoing>> = {},
+): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of operations) {
     const path = `${apiPath}${operation.path}`;
@@ -45,6 +61,9 @@ export function openApiDocument(operations: readonly Operation[], version: strin
     info: { title: "Switchboard", version, description: "Holds a Switchboard from an application's server." },
     security: [{ apiKey: [] }],
     paths,
+    webhooks: Object.fromEntries(
+      Object.entries(outgoing).map(([type, one]) => [type, { post: describeOutgoing(type, one) }]),
+    ),
     components: {
       securitySchemes: {
         apiKey: {
@@ -86,6 +105,40 @@ function describe(operation: Operation): object {
         [...new Set(problems)].map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),
       ),
     },
+  };
+}
+
+/** Standard Webhooks 1.0.0: who receives one verifies the signature before anything else. */
+const signedBy = [
+  ["webhook-id", "The same whenever the message is sent again."],
+  ["webhook-timestamp", "Unix time in seconds. Refuse one that is more than five minutes off."],
+  [
+    "webhook-signature",
+    "`v1,` and base64 of the HMAC-SHA256 of `id.timestamp.body`; several, with spaces between, during a rotation.",
+  ],
+].map(([name, description]) => ({
+  ...{ name, description, in: "header", required: true, schema: { type: "string" } },
+}));
+
+function describeOutgoing(type: string, { summary, data, answer }: Outgoing): object {
+  const body = {
+    type: "object",
+    required: ["type", "timestamp", "data"],
+    properties: { type: { const: type }, timestamp: { type: "string", format: "date-time" }, data },
+  };
+  return {
+    ...{ operationId: type, summary, tags: [answer === undefined ? "Webhooks" : "Hooks"], security: [] },
+    parameters: signedBy,
+    requestBody: { required: true, content: { "application/json": { schema: body } } },
+    responses:
+      answer === undefined
+        ? { "2XX": { description: "The event was taken. Everything else is tried again." } }
+        : {
+            200: {
+              description: "The answer. Everything else counts as a failure of the hook.",
+              content: { "application/json": { schema: answer } },
+            },
+          },
   };
 }
 

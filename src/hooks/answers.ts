@@ -40,7 +40,7 @@ const Step = Type.Object(
 );
 const Plan = Type.Array(Step, { minItems: 1, maxItems: mostSteps });
 
-const AuthorizeAnswerSchema = Type.Union([
+export const AuthorizeAnswerSchema = Type.Union([
   Type.Boolean(),
   Plan,
   Type.Object(
@@ -64,7 +64,7 @@ const AuthorizeAnswerSchema = Type.Union([
   ),
 ]);
 
-const AuthenticateAnswerSchema = Type.Union([
+export const AuthenticateAnswerSchema = Type.Union([
   Type.Null(),
   Type.Object(
     {

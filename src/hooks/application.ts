@@ -1,3 +1,4 @@
+import type { AuthorizeQuestion, WakeQuestion } from "../application/hooks.ts";
 import { after } from "../net/clock.ts";
 import { type WireError, wireError } from "../protocol/error-codes.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
@@ -10,7 +11,7 @@ import type {
 } from "../signaling/policy.ts";
 import type { Identity } from "../signaling/ports.ts";
 import { readAuthenticate, readAuthorize } from "./answers.ts";
-import type { AuthorizeQuestion, HookName, Hooks, WakeQuestion } from "./hooks.ts";
+import type { HookName, Hooks } from "./hooks.ts";
 
 export interface ApplicationOptions {
   readonly hooks: Hooks;

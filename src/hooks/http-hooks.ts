@@ -1,7 +1,8 @@
+import type { AuthenticateAnswer, AuthorizeAnswer, WakeAnswer } from "../application/hooks.ts";
 import { random } from "../net/crypto.ts";
 import { signedHeaders } from "../net/standard-webhooks.ts";
 import { CircuitBreaker } from "./circuit-breaker.ts";
-import type { AuthenticateAnswer, AuthorizeAnswer, HookName, Hooks, WakeAnswer } from "./hooks.ts";
+import type { HookName, Hooks } from "./hooks.ts";
 
 export interface HttpHooksOptions {
   readonly url: string;

@@ -6,6 +6,8 @@ import { ApiRouter, apiPath } from "../api/router.ts";
 import { roles } from "../api/scopes.ts";
 import { deriveSecret } from "../auth/credential-verifiers.ts";
 import { signToken } from "../auth/sign-token.ts";
+import { events } from "../events/catalog.ts";
+import { hookDocuments } from "../hooks/document.ts";
 import { wallAhead } from "../net/clock.ts";
 import { sha256 } from "../net/crypto.ts";
 import type { HttpProblem } from "../net/problem.ts";
@@ -18,6 +20,14 @@ import { keptIdempotency } from "./idempotency-file.ts";
 import { addKey, KeyFile, listKeys, revokeKeys } from "./key-file.ts";
 import type { CoreContext, Part } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
+
+/** What the server sends to the application: hooks and webhooks. */
+const outgoing = {
+  ...hookDocuments,
+  ...Object.fromEntries(
+    Object.entries(events).map(([type, { description, data }]) => [type, { summary: description, data }]),
+  ),
+};
 
 /** What development mode takes as a key, from this machine and this server's own pages. */
 const developmentKey = "dev:admin";
@@ -55,7 +65,7 @@ export const api: Part = {
       const { pathname } = new URL(request.url);
       if (pathname !== apiPath && !pathname.startsWith(`${apiPath}/`)) return undefined;
       if (pathname !== `${apiPath}/openapi.json` || request.method !== "GET") return router.fetch(request);
-      document ??= `${JSON.stringify(openApiDocument(router.operations, packageVersion), null, 2)}\n`;
+      document ??= `${JSON.stringify(openApiDocument(router.operations, packageVersion, outgoing), null, 2)}\n`;
       return new Response(document, { headers: { "Content-Type": "application/json" } });
     };
     const onMainPort = (): boolean => settings.dev || (settings.admin.port === 0 && keys.size > 0);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { openApiDocument } from "../../src/api/openapi.ts";
 import { scopes } from "../../src/api/scopes.ts";
+import { eventTypes } from "../../src/events/catalog.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { api } from "./support.ts";
 
@@ -35,12 +36,14 @@ const ends = new Set(["drainNode"]);
 
 let server: RunningServer;
 let operations: Called[] = [];
+let webhooks: Record<string, object> = {};
 
 beforeAll(async () => {
   // Nothing of a user or an address is bounded here but by the API itself.
   const limits = { httpRequestsPerSecond: 1_000_000, httpRequestsBurst: 1_000_000 };
   server = await startServer({ config: { limits, media: { port: 0, workers: 1 } } });
   const document = await (await fetch(`${server.url}/api/v1/openapi.json`)).json();
+  webhooks = document.webhooks;
   operations = Object.entries<Record<string, Documented>>(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, one]) => ({ ...one, path, method: method.toUpperCase() })),
   );
@@ -111,6 +114,8 @@ test("the server's document is the one that is made of its operations", () => {
   expect(new Set(ids).size).toBe(ids.length);
   expect(ids.length).toBeGreaterThan(25);
   expect(openApiDocument([], "1")).toMatchObject({ openapi: "3.1.0" });
+  expect(Object.keys(webhooks)).toEqual(["authenticate", "authorize", "wake", ...eventTypes]);
+  expect(webhooks["session.ended"]).toMatchObject({ post: { responses: { "2XX": {} } } });
 });
 
 test("whatever is sent, an operation answers with a status that the document has, and never fails", async () => {

@@ -1,0 +1,108 @@
+// Written by `npm run docs` from the catalog of events; do not edit.
+
+/** The `data` of each event. */
+export interface Events {
+  /** A device came online. A resume is none. */
+  readonly "device.online": { readonly user: string; readonly device: string; readonly node: string };
+  /** A device went offline. */
+  readonly "device.offline": { readonly user: string; readonly device: string; readonly node: string };
+  /** The first device of a user came online at this node. */
+  readonly "user.online": { readonly user: string; readonly node: string };
+  /** The last device of a user went offline at this node. */
+  readonly "user.offline": { readonly user: string; readonly node: string };
+  /** A call rings, or another session has begun. */
+  readonly "session.started": {
+    readonly session: string;
+    readonly n: number;
+    readonly kind: "call" | "mesh" | "publish" | "view";
+    readonly caller: { readonly user: string; readonly device: string };
+    readonly callee: { readonly user: string; readonly device?: string };
+    readonly room?: string;
+  };
+  /** A device of the callee alerts its person. */
+  readonly "session.ringing": {
+    readonly session: string;
+    readonly n: number;
+    readonly kind: "call" | "mesh" | "publish" | "view";
+    readonly caller: { readonly user: string; readonly device: string };
+    readonly callee: { readonly user: string; readonly device?: string };
+    readonly room?: string;
+    readonly device: string;
+  };
+  /** A device answered, and the caller confirmed it. */
+  readonly "session.accepted": {
+    readonly session: string;
+    readonly n: number;
+    readonly kind: "call" | "mesh" | "publish" | "view";
+    readonly caller: { readonly user: string; readonly device: string };
+    readonly callee: { readonly user: string; readonly device?: string };
+    readonly room?: string;
+    readonly device: string;
+  };
+  /** Media flows: the first end reports it. */
+  readonly "session.connected": {
+    readonly session: string;
+    readonly n: number;
+    readonly kind: "call" | "mesh" | "publish" | "view";
+    readonly caller: { readonly user: string; readonly device: string };
+    readonly callee: { readonly user: string; readonly device?: string };
+    readonly room?: string;
+  };
+  /** ICE is restarted. */
+  readonly "session.restarted": {
+    readonly session: string;
+    readonly n: number;
+    readonly kind: "call" | "mesh" | "publish" | "view";
+    readonly caller: { readonly user: string; readonly device: string };
+    readonly callee: { readonly user: string; readonly device?: string };
+    readonly room?: string;
+    readonly by: string;
+  };
+  /** The session went over to another device of the same user. */
+  readonly "session.moved": {
+    readonly session: string;
+    readonly n: number;
+    readonly kind: "call" | "mesh" | "publish" | "view";
+    readonly caller: { readonly user: string; readonly device: string };
+    readonly callee: { readonly user: string; readonly device?: string };
+    readonly room?: string;
+    readonly user: string;
+    readonly from: string;
+    readonly to: string;
+  };
+  /** The session is over. Each session that was started has exactly one. */
+  readonly "session.ended": {
+    readonly session: string;
+    readonly n: number;
+    readonly kind: "call" | "mesh" | "publish" | "view";
+    readonly caller: { readonly user: string; readonly device: string };
+    readonly callee: { readonly user: string; readonly device?: string };
+    readonly room?: string;
+    readonly reason: string;
+    readonly by?: { readonly user: string; readonly device: string };
+    readonly startedAt: string;
+    readonly acceptedAt?: string;
+    readonly connectedAt?: string;
+    readonly endedAt: string;
+    readonly cause?: string;
+  };
+  /** A publisher is live. */
+  readonly "stream.started": {
+    readonly stream: string;
+    readonly session: string;
+    readonly publisher: { readonly user: string; readonly device: string };
+  };
+  /** A publisher is no longer live. */
+  readonly "stream.ended": {
+    readonly stream: string;
+    readonly session: string;
+    readonly publisher: { readonly user: string; readonly device: string };
+    readonly reason: string;
+  };
+  /** A server started. */
+  readonly "node.up": { readonly node: string };
+  /** A server takes no more devices and sends those that it has elsewhere. */
+  readonly "node.draining": { readonly node: string };
+  /** A server stops. One that was killed sends none. */
+  readonly "node.down": { readonly node: string };
+}
