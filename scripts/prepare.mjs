@@ -10,8 +10,8 @@ if (ensureTools()) {
   buildLibrary({
     project: "tsconfig.build.json",
     target: "lib",
-    code: ["main", "application/index", "cli", "turn/shell/worker", "records/store/worker"],
-    types: ["main", "application/index"],
+    code: ["main", "application/index", "peerjs", "cli", "turn/shell/worker", "records/store/worker"],
+    types: ["main", "application/index", "peerjs"],
     instead: {
       "config/schema.d.ts": execFileSync(bun, [`${root}scripts/settings-types.mjs`], { encoding: "utf8" }),
     },

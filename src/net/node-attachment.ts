@@ -44,7 +44,9 @@ export function attachToNode(
     refuseUpgrade(raw, refusalResponse({ status: 404, body: "No WebSocket is served at this address." }));
   };
   server.on("upgrade", unclaimed);
-  server.emit = function (this: NodeHost, event: string, ...args: unknown[]): boolean {
+  let attached = true;
+  const emitOurs = function (this: NodeHost, event: string, ...args: unknown[]): boolean {
+    if (!attached) return emit.call(this, event, ...args);
     if (event === "request") {
       const [incoming, outgoing] = args as [IncomingMessage, ServerResponse];
       if (claims.request(pathOf(incoming))) {
@@ -60,14 +62,18 @@ export function attachToNode(
     }
     return emit.call(this, event, ...args);
   };
-  server.close = function (this: NodeHost, ...args: Parameters<NodeHost["close"]>) {
-    closing();
+  const closeOurs = function (this: NodeHost, ...args: Parameters<NodeHost["close"]>) {
+    if (attached) closing();
     return close.apply(this, args);
   };
+  server.emit = emitOurs;
+  server.close = closeOurs;
   return () => {
+    attached = false;
     server.off("upgrade", unclaimed);
-    server.emit = emit;
-    server.close = close;
+    // Others may have put themselves before us since.
+    if (server.emit === emitOurs) server.emit = emit;
+    if (server.close === closeOurs) server.close = close;
   };
 }
 

@@ -26,7 +26,8 @@ export interface BunSocketHandlers {
 }
 
 /** The names at the root of a server that are ours, where no path sets us apart. Pages are not served there. */
-const rootNames = /^\/(link|whip|whep|health|metrics|client(-[a-z-]+)?\.js|live\.js)(\/|$)/;
+const rootNames =
+  /^\/(link|whip|whep|health|metrics|api\/v1|console|peerjs|client(-[a-z-]+)?\.js|live\.js)(\/|$)/;
 
 /** Takes part in servers that the application has. */
 export class Embedding {
@@ -39,18 +40,20 @@ export class Embedding {
   readonly #patched = new WeakSet<BunHost>();
   #closing = false;
 
-  static async make(switchboard: Switchboard, options: HandlerOptions): Promise<Embedding> {
+  /** `only`: without a path, the requests and upgrades that are taken; by default everything that is ours. */
+  static async make(switchboard: Switchboard, options: HandlerOptions, only?: RegExp): Promise<Embedding> {
     // Bun serves Node's servers as well as its own.
     const { NodeHandler } = await import("../net/node-handler.ts");
     const bun = runtime === "bun" ? await import("../net/bun-handler.ts") : undefined;
-    return new Embedding(switchboard, options, new NodeHandler(options), bun && new bun.BunHandler(options));
+    const handlers = { node: new NodeHandler(options), bun: bun && new bun.BunHandler(options) };
+    return new Embedding(switchboard, options, handlers, only);
   }
 
   private constructor(
     switchboard: Switchboard,
     options: HandlerOptions,
-    node: NodeHandler,
-    bun: import("../net/bun-handler.ts").BunHandler | undefined,
+    { node, bun }: { node: NodeHandler; bun: import("../net/bun-handler.ts").BunHandler | undefined },
+    only: RegExp | undefined,
   ) {
     const { path } = switchboard.settings;
     this.#switchboard = switchboard;
@@ -60,9 +63,12 @@ export class Embedding {
     this.#claims = {
       request: (pathname) =>
         path === ""
-          ? rootNames.test(pathname) || options.sockets.some((route) => route.path === pathname)
+          ? (only ?? rootNames).test(pathname) ||
+            (only === undefined && options.sockets.some((route) => route.path === pathname))
           : pathname === path || pathname.startsWith(`${path}/`),
-      upgrade: (pathname) => options.sockets.some((route) => route.path === pathname),
+      upgrade: (pathname) =>
+        options.sockets.some((route) => route.path === pathname) &&
+        (path !== "" || only === undefined || only.test(pathname)),
     };
     switchboard.carriedBy({
       stop: async () => {

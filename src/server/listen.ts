@@ -9,6 +9,7 @@ import { createLog, type Logger } from "../telemetry/log.ts";
 import { createToken, type TokenRequest } from "./create-token.ts";
 import { type BunHost, type BunSocketHandlers, Embedding, type FastifyHost } from "./embed.ts";
 import { openPorts } from "./ports.ts";
+import type { Part } from "./service.ts";
 import { makeSwitchboard, type Switchboard } from "./switchboard.ts";
 
 /** Settings, and what the application decides by functions. */
@@ -85,18 +86,22 @@ export async function createSwitchboard(
   return await embedSwitchboard(settings.value, ownLog, hooks);
 }
 
-async function embedSwitchboard(
+/**
+ * Makes a switchboard that takes part in servers of the application. `only`: see {@link Embedding.make}.
+ *
+ * @internal
+ */
+export async function embedSwitchboard(
   settings: LoadedSettings,
   log: Logger,
   hooks: Hooks,
+  { parts, only }: { readonly parts?: readonly Part[]; readonly only?: RegExp } = {},
 ): Promise<EmbeddedSwitchboard> {
-  const switchboard = await makeSwitchboard(settings, log, hooks);
+  const switchboard = await makeSwitchboard(settings, log, hooks, parts);
   try {
     const { routes: sockets, refuse, turn, fetch, drainRequested, drain, stop } = switchboard;
-    const embedding = await Embedding.make(switchboard, {
-      ...handling(switchboard),
-      ...{ sockets, refuse, turn, fetch },
-    });
+    const handler = { ...handling(switchboard), ...{ sockets, refuse, turn, fetch } };
+    const embedding = await Embedding.make(switchboard, handler, only);
     if (settings.admin.port > 0) await listenForOperators(switchboard);
     return {
       attach: (server) => embedding.attach(server),

@@ -40,8 +40,10 @@ export class PeerjsAgent {
       const notice =
         typeof result === "object" && "owner" in result ? this.clients.enter(flow, result, later) : result;
       flow.send(noticeText(notice));
-      if (notice === "OPEN") this.clients.opened(flow);
-      else flow.close("refused");
+      if (notice === "OPEN") {
+        this.clients.opened(flow);
+        this.#context.entered?.(flow, credentials.id, credentials.token);
+      } else flow.close("refused");
     });
   }
 

@@ -10,13 +10,32 @@ import { answerHttp, type HttpShell } from "./shell/http.ts";
 import { type GatewayShell, socketRoutes } from "./shell/socket-flow.ts";
 import type { Credentials, SignInPorts } from "./sign-in.ts";
 
+/** A client with its socket, as listeners of a PeerJS server know it. */
+export interface PeerjsClient {
+  getId(): string;
+  getToken(): string;
+  /** Sends a frame of PeerJS. */
+  send(frame: object): void;
+  /** Null once the socket is closed. */
+  getSocket(): { close(): void } | null;
+}
+
+/** Hears what clients do. */
+export interface PeerjsEvents {
+  connection(client: PeerjsClient): void;
+  disconnect(client: PeerjsClient): void;
+  /** A frame that the client sent, before it was acted on. */
+  message(client: PeerjsClient, frame: object): void;
+}
+
 export interface PeerjsGatewayOptions extends SignInPorts {
   readonly core: GatewayPort;
   readonly settings: PeerjsSettings;
   /** Unix time in ms. */
   now(): number;
-  /** A new random UUID. */
+  /** A new random id that nobody has. */
   uuid(): string;
+  readonly events?: PeerjsEvents | undefined;
 }
 
 /**
@@ -28,6 +47,8 @@ export class PeerjsGateway implements GatewayShell, HttpShell {
   readonly rates: FlowRates;
   readonly #options: PeerjsGatewayOptions;
   readonly #agent: PeerjsAgent;
+  /** By the socket; only where somebody listens. */
+  readonly #clients = new Map<Flow, PeerjsClient>();
 
   constructor(options: PeerjsGatewayOptions) {
     const { core, settings } = options;
@@ -36,6 +57,7 @@ export class PeerjsGateway implements GatewayShell, HttpShell {
     const context: PeerjsContext = {
       core,
       settings,
+      entered: options.events && ((flow, id, token) => this.#entered(flow, id, token)),
       after: (ms, from, due) =>
         core.deadlines.add(from + ms, (later) => this.#guarded("timer", () => due(later))),
     };
@@ -78,6 +100,10 @@ export class PeerjsGateway implements GatewayShell, HttpShell {
     return settings.guestKeys.includes(key) ? settings.guestPrefix + uuid() : uuid();
   }
 
+  get keys(): readonly string[] {
+    return this.#options.settings.keys;
+  }
+
   get ids(): readonly string[] | undefined {
     if (!this.#options.settings.discovery) return undefined;
     return [...new Set(Array.from(this.#agent.clients.all, ({ user }) => user))];
@@ -93,6 +119,7 @@ export class PeerjsGateway implements GatewayShell, HttpShell {
     if (!this.#agent.traffic.has(flow)) return;
     const now = this.#options.now();
     this.#guarded("close", () => this.#agent.closed(flow, now));
+    this.#left(flow);
     this.#options.core.settle(now);
   }
 
@@ -102,8 +129,36 @@ export class PeerjsGateway implements GatewayShell, HttpShell {
 
   received(text: string, flow: Flow): void {
     const now = this.#options.now();
+    this.#tell(text, flow);
     this.#guarded("message", () => this.#agent.received(text, flow, now));
     this.#options.core.settle(now);
+  }
+
+  #entered(flow: Flow, id: string, token: string): void {
+    const client = {
+      getId: () => id,
+      getToken: () => token,
+      send: (frame: object) => flow.send(JSON.stringify(frame)),
+      getSocket: () => (flow.open ? { close: () => flow.close("closed") } : null),
+    };
+    this.#clients.set(flow, client);
+    this.#guarded("connection", () => this.#options.events?.connection(client));
+  }
+
+  #left(flow: Flow): void {
+    const client = this.#clients.get(flow);
+    if (client === undefined) return;
+    this.#clients.delete(flow);
+    this.#guarded("disconnect", () => this.#options.events?.disconnect(client));
+  }
+
+  #tell(text: string, flow: Flow): void {
+    const client = this.#clients.get(flow);
+    if (client === undefined) return;
+    const frame = jsonObject(text);
+    if (frame === undefined) return;
+    const from = { ...frame, src: client.getId() };
+    this.#guarded("message event", () => this.#options.events?.message(client, from));
   }
 
   #guarded(where: string, what: () => void): void {
@@ -112,5 +167,14 @@ export class PeerjsGateway implements GatewayShell, HttpShell {
     } catch (error) {
       this.#options.core.ports.emit({ type: "fault", where: `peerjs ${where}`, error });
     }
+  }
+}
+
+function jsonObject(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -16,6 +16,8 @@ export interface Flow {
 export interface PeerjsContext {
   readonly core: GatewayPort;
   readonly settings: PeerjsSettings;
+  /** A client was told OPEN, by this socket. */
+  readonly entered?: ((flow: Flow, id: string, token: string) => void) | undefined;
   /** Calls `due` once, this many ms after `now`. */
   after(ms: number, now: number, due: (now: number) => void): Deadline;
 }

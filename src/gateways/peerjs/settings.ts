@@ -44,7 +44,7 @@ export const peerjsSettings = {
       ),
       guestPrefix: text(
         "guest-",
-        "What the id of every guest begins with, so that none is the id of a user.",
+        "What the id of every guest begins with, so that none is the id of a user. Empty: any id may be a guest's, where no user has a token.",
       ),
       guestGrants: texts(
         ["call=*", "watch=*"],
@@ -65,7 +65,7 @@ export function checkPeerjs({ peerjs }: SettingsOf<typeof peerjsSettings>): stri
   const unknown = guestKeys.find((key) => !keys.includes(key));
   if (unknown !== undefined) return `setting peerjs.guestKeys: ${unknown} is none of peerjs.keys`;
   // What peerjs itself takes for an id.
-  if (!/^[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*[_-]?$/.test(guestPrefix))
+  if (guestPrefix !== "" && !/^[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)*[_-]?$/.test(guestPrefix))
     return "setting peerjs.guestPrefix: letters and digits, with single - or _ between and at the end";
   return undefined;
 }

@@ -49,6 +49,8 @@ export { code, gone, known, lobby, unknown };
 /** The same, for a server in a program of one's own. */
 export const serverTypes = `
 import { createSwitchboard, type SwitchboardServer } from "switchboard";
+import { PeerServer } from "switchboard/peerjs";
+import { verifyHook } from "switchboard/server";
 const server: SwitchboardServer = await createSwitchboard({
   port: 0,
   dev: true,
@@ -69,5 +71,10 @@ await createSwitchboard({ log: { level: "loud" } });
 await createSwitchboard({ rooms: [{ lobby: true }] });
 // @ts-expect-error There is no such member.
 server.prot;
-export { port };
+PeerServer({ port: 9_000, path: "/myapp" }).on("connection", (client) => client.getId().length);
+// @ts-expect-error There is no such option.
+PeerServer({ prot: 9_000 });
+const hook = await verifyHook("", new Headers(), "");
+const asked: string | undefined = hook.type === "authorize" ? hook.data.to : undefined;
+export { asked, port };
 `;

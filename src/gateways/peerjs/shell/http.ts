@@ -5,6 +5,8 @@ import type { EntryGuard } from "../../../transports/transport-guard.ts";
 export interface HttpShell {
   /** An id that nobody has, for clients of that key. */
   newId(key: string): string;
+  /** The keys that clients may name. */
+  readonly keys: readonly string[];
   /** The ids of all clients; undefined where they are not told. */
   readonly ids: readonly string[] | undefined;
 }
@@ -18,9 +20,13 @@ const banner = {
 /** `/peerjs/id` and `/peerjs/KEY/id`, the same with `peers`, and `/peerjs/`. */
 const paths = /^\/peerjs(?:\/(?:([^/]{1,128})\/)?(id|peers)|\/?)$/;
 
+/** `/KEY/id` and `/KEY/peers`, of clients without the option `path` that have a key of their own. */
+const keyPaths = /^\/([^/]{1,128})\/(id|peers)$/;
+
 /** Answers the HTTP requests of clients; undefined for every other one. Pages of allowed origins may read the answers (CORS). */
 export function answerHttp(gateway: HttpShell, guard: EntryGuard, request: Request): Response | undefined {
-  const [whole, key = "peerjs", what] = paths.exec(new URL(request.url).pathname) ?? [];
+  const { pathname } = new URL(request.url);
+  const [whole, key = "peerjs", what] = paths.exec(pathname) ?? ofKey(gateway, pathname);
   if (whole === undefined) return undefined;
   const refusal = guard.access.refuseOrigin(request);
   if (refusal !== undefined) return refusalResponse(refusal);
@@ -32,6 +38,11 @@ export function answerHttp(gateway: HttpShell, guard: EntryGuard, request: Reque
   const { ids } = gateway;
   if (ids === undefined) return answer(request, "The setting peerjs.discovery is off.\n", 401);
   return answer(request, JSON.stringify(ids), 200, json);
+}
+
+function ofKey({ keys }: HttpShell, pathname: string): readonly (string | undefined)[] {
+  const found = keyPaths.exec(pathname);
+  return found !== null && keys.includes(found[1] ?? "") ? found : [];
 }
 
 const json = "application/json; charset=utf-8";
