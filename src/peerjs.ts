@@ -1,7 +1,8 @@
 /** A PeerJS server for a program of yours, in place of the package `peer`: docs/peerjs.md. */
-export type { PeerjsClient } from "./gateways/peerjs/gateway.ts";
+export type { PeerjsClient } from "./gateways/peerjs/listener.ts";
 export {
   ExpressPeerServer,
+  type PeerMessage,
   PeerServer,
   type PeerServerApp,
   type PeerServerEvents,

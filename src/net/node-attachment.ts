@@ -1,21 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { NodeHandler } from "./node-handler.ts";
+import type { NodeHost } from "./node-host.ts";
 import { refuseUpgrade } from "./node-web.ts";
 import { requestUrl } from "./request-url.ts";
 import { refusalResponse } from "./upgrade.ts";
-
-/** What of a `node:http` or `node:https` server is needed to take part in it. */
-export interface NodeHost {
-  // biome-ignore lint/suspicious/noExplicitAny: as Node's own events have them
-  on(event: string, listener: (...args: any[]) => void): unknown;
-  // biome-ignore lint/suspicious/noExplicitAny: as Node's own events have them
-  off(event: string, listener: (...args: any[]) => void): unknown;
-  // biome-ignore lint/suspicious/noExplicitAny: as Node's own events have them
-  emit(event: string, ...args: any[]): boolean;
-  listenerCount(event: string): number;
-  close(done?: (error?: Error) => void): unknown;
-}
 
 /** Which of the requests of a server are ours, by their paths. */
 export interface Claims {

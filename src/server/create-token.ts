@@ -1,6 +1,5 @@
 import { readGrants } from "../auth/grant-claims.ts";
 import { signToken } from "../auth/sign-token.ts";
-import type { Settings } from "../config/schema.ts";
 import { now, wallAhead } from "../net/clock.ts";
 import { isId } from "../protocol/address.ts";
 import type { Grants } from "../signaling/grants.ts";
@@ -18,7 +17,9 @@ export interface TokenRequest {
 
 /** Signs a token with `tokens.secret`. Rejects when that is empty or a claim is invalid. */
 export async function createToken(
-  { tokens }: Pick<Settings, "tokens">,
+  {
+    tokens,
+  }: { readonly tokens: { readonly secret: string; readonly issuer: string; readonly audience: string } },
   { user, device, grants = {}, guest = false, expiresIn = 3_600_000 }: TokenRequest,
 ): Promise<string> {
   if (tokens.secret === "") throw new Error("setting tokens.secret: needed to sign a token");

@@ -4,7 +4,7 @@ import { createServer as createSecureServer, type Server as SecureServer } from 
 import type { Duplex } from "node:stream";
 import { loadSettings } from "../config/load.ts";
 import type { SettingsInput } from "../config/schema.ts";
-import type { PeerjsClient } from "../gateways/peerjs/gateway.ts";
+import type { PeerjsClient } from "../gateways/peerjs/listener.ts";
 import type { Hooks } from "../hooks/hooks.ts";
 import { random } from "../net/crypto.ts";
 import { attachToNode } from "../net/node-attachment.ts";

@@ -1,6 +1,7 @@
 import { parseGrants } from "../auth/grant-claims.ts";
 import { registerGatewayMetrics } from "../gateways/gateway-metrics.ts";
-import { type PeerjsEvents, PeerjsGateway } from "../gateways/peerjs/gateway.ts";
+import { PeerjsGateway } from "../gateways/peerjs/gateway.ts";
+import type { PeerjsEvents } from "../gateways/peerjs/listener.ts";
 import { credentialsOf } from "./device-credentials.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 

@@ -4,29 +4,12 @@ import { FlowRates } from "../../transports/flow-meter.ts";
 import type { EntryGuard } from "../../transports/transport-guard.ts";
 import type { GatewayNumbers } from "../gateway-metrics.ts";
 import { PeerjsAgent } from "./agent.ts";
+import type { PeerjsClient, PeerjsEvents } from "./listener.ts";
 import type { Flow, PeerjsContext } from "./peerjs-context.ts";
 import type { PeerjsSettings } from "./settings.ts";
 import { answerHttp, type HttpShell } from "./shell/http.ts";
 import { type GatewayShell, socketRoutes } from "./shell/socket-flow.ts";
 import type { Credentials, SignInPorts } from "./sign-in.ts";
-
-/** A client with its socket, as listeners of a PeerJS server know it. */
-export interface PeerjsClient {
-  getId(): string;
-  getToken(): string;
-  /** Sends a frame of PeerJS. */
-  send(frame: object): void;
-  /** Null once the socket is closed. */
-  getSocket(): { close(): void } | null;
-}
-
-/** Hears what clients do. */
-export interface PeerjsEvents {
-  connection(client: PeerjsClient): void;
-  disconnect(client: PeerjsClient): void;
-  /** A frame that the client sent, before it was acted on. */
-  message(client: PeerjsClient, frame: object): void;
-}
 
 export interface PeerjsGatewayOptions extends SignInPorts {
   readonly core: GatewayPort;
