@@ -99,6 +99,23 @@ export interface Events {
     readonly publisher: { readonly user: string; readonly device: string };
     readonly reason: string;
   };
+  /** A user is called, none of the user's devices is connected, and this one has asked the application to wake it. Send its push at once, urgent, with `session`, `caller`, `left` and `ticket`. */
+  readonly "wake.needed": {
+    readonly session: string;
+    readonly user: string;
+    readonly device: string;
+    readonly caller: { readonly user: string; readonly device: string };
+    readonly left: number;
+    readonly ticket: string;
+    readonly data?: unknown;
+  };
+  /** A push that should have woken a device was not taken. */
+  readonly "wake.failed": {
+    readonly session: string;
+    readonly user: string;
+    readonly device: string;
+    readonly failure: string;
+  };
   /** A server started. */
   readonly "node.up": { readonly node: string };
   /** A server takes no more devices and sends those that it has elsewhere. */
