@@ -20,6 +20,8 @@ interface Kept {
 }
 
 const viewOffer = readFileSync(new URL("../support/media-offers/chromium-view.sdp", import.meta.url), "utf8");
+/** How long viewers wait for a publisher that has vanished, ms: so long that none waits to its end. */
+const linger = 60_000;
 const children = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 
@@ -38,7 +40,7 @@ describe.skipIf(chromiumPath === null || !hasNats || process.platform !== "linux
           node: "m",
           workers: 2,
           nats: { url: [nats.url] },
-          media: { port: await freePort(), workers: 1 },
+          media: { port: await freePort(), workers: 1, linger },
         },
       });
       await until(
@@ -159,7 +161,7 @@ describe.skipIf(chromiumPath === null || !hasNats || process.platform !== "linux
       for (const page of [here, there])
         await eventually(
           () => page.evaluate(() => (window as unknown as Kept).viewing.state === "waiting"),
-          8_000,
+          linger / 2,
         );
     }, 180_000);
   },
