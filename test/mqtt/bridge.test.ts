@@ -1,8 +1,12 @@
 import { afterEach, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import wrtc from "@roamhq/wrtc";
 import { connectAsync } from "mqtt";
 import { connect } from "../../src/client/index.ts";
 import { overMqtt } from "../../src/client/mqtt.ts";
+import { freePort } from "../support/free-port.ts";
 import { hasNats, NatsServer } from "../support/nats-server.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -130,6 +134,50 @@ test.skipIf(!hasMosquitto || !hasNats)(
     }
     const opened = nodes.map(({ logs }) => logs.filter((line) => line.includes("link opened")).length);
     expect(opened.reduce((sum, count) => sum + count)).toBe(devices.length);
+  },
+  90_000,
+);
+
+test.skipIf(!hasNats)(
+  "a device at nats-server is called by a page and calls it; a broker that was away is joined again",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "switchboard-nats-mqtt-"));
+    open.push(async () => rmSync(folder, { recursive: true, force: true }));
+    const port = await freePort();
+    const file = join(folder, "nats.conf");
+    writeFileSync(
+      file,
+      `server_name: broker
+jetstream { store_dir: ${JSON.stringify(folder)} }
+mqtt { host: 127.0.0.1, port: ${port} }
+`,
+    );
+    const nats = await NatsServer.start("-c", file);
+    open.push(() => nats.stop());
+    const url = `mqtt://127.0.0.1:${port}`;
+    // It has no shared subscriptions.
+    const server = await startServer({
+      config: { mqtt: { bridge: { url, trustTopics: true, share: "" } } },
+    });
+    open.push(() => server.stop());
+    const joinedTimes = () => server.logs.filter((line) => line.includes("MQTT broker joined")).length;
+    await until(() => joinedTimes() === 1, 30_000);
+    const { client: cam } = await atBroker(url, "alice/cam");
+    const page = device(server.url, "bob", "page");
+    await Promise.all([cam.ready, page.ready]);
+
+    const ring = cam.next("incoming").then(async (one) => one.accept({ media: await camera() }));
+    const first = page.call("alice/cam", { media: await camera() });
+    await Promise.all([first.connected, ring.then((call) => call.connected)]);
+    await first.hangup();
+
+    await nats.kill();
+    await until(() => server.logs.some((line) => line.includes("MQTT broker lost")), 30_000);
+    await nats.start();
+    await until(() => joinedTimes() === 2 && cam.state === "online", 30_000);
+    const heard = page.next("message");
+    expect(await cam.send("bob", "again")).toMatchObject({ delivered: 1 });
+    expect((await heard).body).toBe("again");
   },
   90_000,
 );

@@ -48,8 +48,8 @@ export class BrokerBridge {
   readonly #holder: MqttClient;
   readonly #held = new Map<string, BridgedDevice>();
   #online = false;
-  /** The trees of devices that were held when the broker was lost. */
-  #lostTrees: string[] = [];
+  /** The trees of devices that were held when the broker was lost: as many as may be held, at most. */
+  #lostTrees = new Set<string>();
 
   constructor(options: BridgeOptions) {
     const { url, username, password, clientId, share } = options;
@@ -186,7 +186,10 @@ export class BrokerBridge {
   #lost(): void {
     const all = [...this.#held.values()];
     this.#held.clear();
-    this.#lostTrees.push(...all.map(({ tree }) => tree));
+    for (const { tree } of all) {
+      if (this.#lostTrees.size >= this.#options.devices) break;
+      this.#lostTrees.add(tree);
+    }
     this.#options.act((now) => {
       for (const held of all) held.native.lost(1006, now);
     });
@@ -199,7 +202,7 @@ export class BrokerBridge {
       reason: "the broker was lost: say hello again",
     });
     for (const tree of this.#lostTrees) this.#holder.publish(`${tree}/in`, text, { qos: 1 });
-    this.#lostTrees = [];
+    this.#lostTrees.clear();
   }
 }
 
