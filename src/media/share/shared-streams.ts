@@ -112,8 +112,11 @@ export class SharedStreams implements SessionMedia {
   }
 
   close(id: string): Result<undefined, MediaFailure> {
-    if (!this.#peers.has(id)) return fail({ kind: "unknown" });
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return fail({ kind: "unknown" });
     this.#say({ t: "close", id });
+    // The end of the client's connection may be on its way from there: then it is too late to close the peer.
+    if (peer.role === "publisher") this.endLate(peer.stream.name, id);
     return ok(undefined);
   }
 
