@@ -79,7 +79,7 @@ export interface LinkTransferOptions {
 const pullTimeout = { beating: 2_000, silent: 1_000 };
 const giveTimeout = { beating: 1_500, silent: 700 };
 /** How long the items that this node has sent to the link's node may take to arrive there before the move fails, in ms. */
-const flushTimeout = 700;
+const flushTimeout = { beating: 1_500, silent: 700 };
 /** How long items for a link are sent on after it was given away, in ms, and how many links that is done for. */
 const forwardFor = 120_000;
 const maxGiven = 100_000;
@@ -140,7 +140,7 @@ export class LinkTransfer {
     }
     // A node that has just died is given up only after half a minute, which is too late for its devices.
     let waiting = true;
-    const late = deadlines.add(now() + flushTimeout, () => {
+    const late = deadlines.add(now() + flushTimeout[patience], () => {
       waiting = false;
       refused({ refusal: "unreachable" });
     });
