@@ -1,32 +1,25 @@
 // MQTT between pairs: messages a second at QoS 0 and 1, and memory of idle clients, of Switchboard, aedes and Mosquitto, over TCP.
-// bun test/bench/mqtt.ts [--pairs 20] [--seconds 3] [--idle 1000] [--runs 3]
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import * as packets from "mqtt-packet";
 import { Framing } from "../../src/gateways/mqtt/framing.ts";
 import { encodeText } from "../../src/gateways/mqtt/shell/codec.ts";
-import { Mosquitto } from "../mqtt/support/mosquitto.ts";
+import { hasMosquitto, Mosquitto } from "../mqtt/support/mosquitto.ts";
 import { endWithUs } from "../support/end-with-us.ts";
 import { freePort } from "../support/free-port.ts";
 import { startServer } from "../support/server.ts";
 
-const { values } = parseArgs({
-  options: {
-    pairs: { type: "string", default: "20" },
-    seconds: { type: "string", default: "3" },
-    idle: { type: "string", default: "1000" },
-    runs: { type: "string", default: "3" },
-  },
-});
-const [pairs, seconds, idle, runs] = [values.pairs, values.seconds, values.idle, values.runs].map(Number) as [
-  number,
-  number,
-  number,
-  number,
-];
+export interface MqttSize {
+  /** Pairs of clients that send each other messages. */
+  readonly pairs: number;
+  readonly seconds: number;
+  /** Clients that do nothing, for the memory of each. */
+  readonly idle: number;
+  readonly runs: number;
+}
+
 /** Messages of one pair that are on their way at a time. */
 const window = 32;
 const body = "x".repeat(200);
@@ -108,7 +101,7 @@ const aedesServer = fileURLToPath(new URL("aedes-server.mjs", import.meta.url));
 
 const brokers: Readonly<Record<string, () => Promise<Broker>>> = {
   switchboard: async () => {
-    const many = { requestsPerSecond: 1e8, requestsBurst: 1e8, bytesPerSecond: 1e10, bytesBurst: 1e10 };
+    const many = { requestsPerSecond: 1e8, requestsBurst: 1e8, bytesPerSecond: 2e9, bytesBurst: 2e9 };
     const server = await startServer({
       config: {
         mqtt: { tcp: { enabled: true, port: 0 }, limits: { ...many, connections: 100_000 } },
@@ -138,7 +131,7 @@ function ended(child: ChildProcess): Promise<void> {
 }
 
 /** Messages a second from one client of a device to another, all pairs together. */
-async function relayed(port: number, qos: 0 | 1): Promise<number> {
+async function relayed(port: number, qos: 0 | 1, { pairs, seconds }: MqttSize): Promise<number> {
   const all: LoadClient[] = [];
   for (let n = 0; n < pairs; n++) {
     const name = `user${n}/cam`;
@@ -168,7 +161,7 @@ async function relayed(port: number, qos: 0 | 1): Promise<number> {
 }
 
 /** KB of each idle client, with a subscription of its own. */
-async function idleMemory({ port, pid }: Broker): Promise<number> {
+async function idleMemory({ port, pid }: Broker, idle: number): Promise<number> {
   const before = residentKb(pid);
   const all: LoadClient[] = [];
   for (let n = 0; n < idle; n++) {
@@ -188,20 +181,29 @@ function residentKb(pid: number): number {
 
 const median = (numbers: number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-const figures: Record<string, { qos0: number[]; qos1: number[]; idle: number[] }> = {};
-for (let run = 0; run < runs; run++)
-  for (const [name, start] of Object.entries(brokers)) {
-    figures[name] ??= { qos0: [], qos1: [], idle: [] };
-    const fresh = await start();
-    figures[name].idle.push(await idleMemory(fresh));
-    await fresh.stop();
-    const broker = await start();
-    figures[name].qos0.push(await relayed(broker.port, 0));
-    figures[name].qos1.push(await relayed(broker.port, 1));
-    await broker.stop();
-  }
-for (const [name, { qos0, qos1, idle: kb }] of Object.entries(figures))
-  console.log(
-    `${name.padEnd(12)} QoS 0 ${Math.round(median(qos0))}/s  QoS 1 ${Math.round(median(qos1))}/s  idle ${median(kb).toFixed(1)} KB`,
-  );
-process.exit(0);
+
+/** Measures all brokers in turn, `runs` times, and answers a table of medians. Without Debian's mosquitto it leaves that out. */
+export async function benchMqtt(size: MqttSize): Promise<string> {
+  const figures = new Map<string, { qos0: number[]; qos1: number[]; idle: number[] }>();
+  for (let run = 0; run < size.runs; run++)
+    for (const [name, start] of Object.entries(brokers)) {
+      if (name === "mosquitto" && !hasMosquitto) continue;
+      const measured = figures.get(name) ?? { qos0: [], qos1: [], idle: [] };
+      figures.set(name, measured);
+      const fresh = await start();
+      measured.idle.push(await idleMemory(fresh, size.idle));
+      await fresh.stop();
+      const broker = await start();
+      measured.qos0.push(await relayed(broker.port, 0, size));
+      measured.qos1.push(await relayed(broker.port, 1, size));
+      await broker.stop();
+    }
+  const rows = [...figures].map(([name, { qos0, qos1, idle }]) => [
+    name,
+    Math.round(median(qos0)),
+    Math.round(median(qos1)),
+    median(idle).toFixed(1),
+  ]);
+  const head = ["| | QoS 0, messages/s | QoS 1, messages/s | KB per idle client |", "|---|---:|---:|---:|"];
+  return [...head, ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
+}

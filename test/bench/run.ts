@@ -6,6 +6,7 @@ import { failover } from "./failover.ts";
 import { jingleMapping, jingleWays } from "./jingle.ts";
 import { benchMedia } from "./media.ts";
 import { mediaReport } from "./media-report.ts";
+import { benchMqtt } from "./mqtt.ts";
 import { report } from "./report.ts";
 import {
   across,
@@ -38,7 +39,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, relay-media, memory, peerjs-relay, peerjs-memory, setup, fanout, resume, sip-parse, sip-invite, jingle, turn, media, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, relay-media, memory, peerjs-relay, peerjs-memory, setup, fanout, resume, sip-parse, sip-invite, jingle, turn, media, mqtt, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --beside A    of the attacks, those whose names contain this text
   --quick       short, to see that it works: the figures mean little
@@ -140,6 +141,13 @@ if (values.only === "" || only.includes("media")) {
         janus: 100,
       };
   show("media", mediaReport(await benchMedia(size), size));
+}
+
+if (values.only === "" || only.includes("mqtt")) {
+  const size = values.quick
+    ? { pairs: 4, seconds: 1, idle: 50, runs: 1 }
+    : { pairs: 20, seconds: 3, idle: 1_000, runs };
+  show("mqtt", await benchMqtt(size));
 }
 
 if (values.only === "" || only.includes("attacks")) {
