@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { type RunningServer, startServer } from "../support/server.ts";
+import { signIn } from "../support/sign-in.ts";
+import { type Ask, api } from "./support.ts";
+
+let server: RunningServer;
+let ask: Ask;
+
+beforeAll(async () => {
+  server = await startServer();
+  ask = api(server);
+}, 60_000);
+afterAll(() => server?.stop());
+
+test("an unknown field, a wrong type and a bad cursor are named in one line", async () => {
+  const wrong: [field: string, method: string, path: string, body?: unknown][] = [
+    ["devise", "POST", "/tokens", { user: "ann", devise: "phone" }],
+    ["lifetime", "POST", "/tokens", { user: "ann", lifetime: "1h" }],
+    ["user", "POST", "/tokens", {}],
+    ["limit", "GET", "/users?limit=0"],
+    ["limit", "GET", "/users?limit=1001"],
+    ["order", "GET", "/users?order=name"],
+    ["user", "GET", "/devices?user=ann&user=ben"],
+    ["cursor", "GET", "/users?cursor=nonsense"],
+    ["cursor", "GET", "/records?cursor=nonsense"],
+  ];
+  for (const [field, method, path, body] of wrong) {
+    const refused = await ask(method, path, body);
+    expect([path, refused.status, refused.body.field]).toEqual([path, 400, field]);
+    expect(refused.body.detail).toStartWith(`${field}: `);
+    expect(refused.body.detail).not.toContain("\n");
+    expect(refused.headers.get("content-type")).toBe("application/problem+json");
+  }
+});
+
+test("an id that can't be one is refused, also where it holds a slash", async () => {
+  expect((await ask("GET", "/users/a%2Fb")).status).toBe(400);
+  expect((await ask("GET", "/users/a/b/c")).status).toBe(404);
+  expect((await ask("GET", "/users/%ff")).status).toBe(404);
+});
+
+test("a body that is too large or too deep is refused, and the server lives on", async () => {
+  expect((await ask("POST", "/messages", `{"to":"ann","body":"${"x".repeat(2 ** 21)}"}`)).status).toBe(413);
+  const deep = `{"to":"ann","body":${"[".repeat(20_000)}${"]".repeat(20_000)}}`;
+  expect([200, 400, 413]).toContain((await ask("POST", "/messages", deep)).status);
+  expect((await ask("POST", "/messages", `${"[".repeat(1_000_000)}`)).status).toBeOneOf([400, 413]);
+  expect((await ask("POST", "/messages", "{")).status).toBe(400);
+  expect((await ask("GET", "/users")).status).toBe(200);
+});
+
+test("a body that promises a gigabyte is refused before it comes", async () => {
+  const socket = connect(server.port, "127.0.0.1");
+  let answer = "";
+  socket.on("data", (data) => {
+    answer += data;
+  });
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  socket.on("error", () => {});
+  socket.write(
+    `POST /api/v1/messages HTTP/1.1\r\nHost: localhost:${server.port}\r\nAuthorization: Bearer dev:admin\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: ${2 ** 30}\r\n\r\n{`,
+  );
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 20_000))]);
+  socket.destroy();
+  expect(answer).toStartWith("HTTP/1.1 413");
+}, 30_000);
+
+test("what is not there has one text, whoever asks for it", async () => {
+  const [ann, ben] = [await signIn(server, "dev:ann"), await signIn(server, "dev:ben")];
+  const { session } = await ann.ok("call", { to: "ben" });
+  await ben.push("incoming");
+  // Of a session that the user has no part in, and of one that nobody knows.
+  const foreign = await ask("POST", `/sessions/${session}/move`, { user: "eve", device: "phone" });
+  const unknown = await ask("POST", "/sessions/s_none/move", { user: "eve", device: "phone" });
+  expect([foreign.status, unknown.status]).toEqual([404, 404]);
+  await ann.ok("hangup", { session });
+});
+
+test("of two calls of the API and a device that end one session at once, one does, and all are told", async () => {
+  const [cat, dan] = [await signIn(server, "dev:cat"), await signIn(server, "dev:dan")];
+  for (let n = 0; n < 10; n++) {
+    const { session } = await cat.ok("call", { to: "dan" });
+    await dan.push("incoming", { session });
+    const end = () => ask("POST", `/sessions/${session}/end`);
+    const device = n % 2 === 0 ? cat.ok("hangup", { session }).catch(() => {}) : undefined;
+    const statuses = (await Promise.all([end(), end()])).map(({ status }) => status);
+    await device;
+    expect(statuses.filter((status) => status === 204).length).toBeLessThanOrEqual(1);
+    if (device === undefined) expect(statuses.sort()).toEqual([204, 404]);
+    expect(await dan.push("ended", { session })).toMatchObject({ session });
+  }
+}, 30_000);
+
+test("a request under a key that is still being executed gets 409", async () => {
+  const key = { "Idempotency-Key": "twice" };
+  const post = () => ask("POST", "/messages", { to: "nobody-there", body: 1 }, key);
+  const both = await Promise.all([post(), post()]);
+  // The second came while the first ran, or after it.
+  expect(both.map(({ status }) => status).sort()).toBeOneOf([
+    [200, 200],
+    [200, 409],
+  ]);
+  expect((await post()).status).toBe(200);
+});
+
+/** Answers every webhook in one of these ways. */
+function hostile(way: "redirects" | "never ends" | "refuses"): Promise<Server> {
+  const receiver = createServer((request, response) => {
+    if (way === "refuses") response.writeHead(500).end();
+    else if (way === "redirects") response.writeHead(302, { location: request.url ?? "/" }).end();
+    else {
+      response.writeHead(500);
+      const write = (): void => {
+        while (!response.destroyed && response.write("x".repeat(65_536)));
+      };
+      response.on("drain", write);
+      write();
+    }
+  });
+  return new Promise((resolve) => receiver.listen(0, "127.0.0.1", () => resolve(receiver)));
+}
+
+test("an endpoint that redirects, never ends or refuses is a typed failure in its deliveries", async () => {
+  for (const [way, failure] of [
+    ["redirects", "302"],
+    ["never ends", ""],
+    ["refuses", "500"],
+  ] as const) {
+    const receiver = await hostile(way);
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/${encodeURIComponent(way)}`;
+    const { id } = (await ask("POST", "/webhooks", { url, events: ["user.online"] })).body;
+    await signIn(server, `dev:hook-${way.replace(" ", "-")}`);
+    let failed: { failure: string; attempts: number } | undefined;
+    while (failed === undefined) {
+      const { items } = (await ask("GET", `/webhooks/${id}/deliveries`)).body;
+      failed = items.find(({ failure: why }: { failure?: string }) => why !== undefined);
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    expect(failed.failure).toContain(failure);
+    expect((await ask("DELETE", `/webhooks/${id}`)).status).toBe(204);
+    receiver.closeAllConnections();
+    receiver.close();
+  }
+  // This server itself: it answers, but not with 2xx.
+  const own = (
+    await ask("POST", "/webhooks", { url: `${server.url}/api/v1/messages`, events: ["user.online"] })
+  ).body;
+  await signIn(server, "dev:hook-own");
+  let items: { failure?: string }[] = [];
+  while (items[0]?.failure === undefined) {
+    items = (await ask("GET", `/webhooks/${own.id}/deliveries`)).body.items;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  expect(items[0].failure).toContain("401");
+  await ask("DELETE", `/webhooks/${own.id}`);
+}, 60_000);
