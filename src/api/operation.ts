@@ -1,5 +1,6 @@
 import type { Static, TObject, TSchema } from "typebox";
 import type { HttpProblem } from "../net/problem.ts";
+import type { ListOrder } from "./pages.ts";
 import type { Scope } from "./scopes.ts";
 
 /** Who calls: the key's id, for records of what was done. */
@@ -40,12 +41,8 @@ type Checked<S> = S extends TSchema ? Static<S> : Empty;
 
 /** Which nodes of a cluster an operation is performed at; at the one that was asked where an operation says nothing. */
 export type Over<P = never, Q = never, B = never> =
-  /** All, and their pages are one: entries by key, and what an entry is that two nodes have. */
-  | {
-      readonly kind: "list";
-      keyOf(entry: never): string;
-      merge?(one: never, other: never): never;
-    }
+  /** All, and their pages are one. */
+  | ({ readonly kind: "list" } & ListOrder<never>)
   /** All, and their answers become one. `silent`: nodes that gave none. */
   | {
       readonly kind: "all";

@@ -17,9 +17,9 @@ function walk(
         limit,
         ...(cursor === undefined ? {} : { cursor }),
       }) as Page<string>;
-      return cut(at) && one.items.length > 1 ? firstHalf(one, keyOf) : one;
+      return cut(at) && one.items.length > 1 ? firstHalf(one, { keyOf }) : one;
     });
-    const merged = mergePages(those, keyOf, limit);
+    const merged = mergePages(those, { keyOf }, limit);
     pages.push([...merged.items]);
     cursor = merged.next;
   }
@@ -50,16 +50,19 @@ test("pages over nodes hold each entry once and in order, however they lie and w
 });
 
 test("an entry that two nodes have is merged", () => {
-  const one = { items: ["a", "b"] };
-  const other = { items: ["b", "c"] };
-  expect(
-    mergePages(
-      [one, other],
-      (entry) => entry[0] as string,
-      10,
-      (left, right) => `${left}${right}`,
-    ),
-  ).toEqual({
+  const order = {
+    keyOf: (entry: string) => entry[0] as string,
+    merge: (one: string, other: string) => `${one}${other}`,
+  };
+  expect(mergePages([{ items: ["a", "b"] }, { items: ["b", "c"] }], order, 10)).toEqual({
     items: ["a", "bb", "c"],
   });
+});
+
+test("a list whose greatest key is first goes on after its smallest", () => {
+  const order = { keyOf, descending: true, cursorOf: (entry: string) => `after ${entry}` };
+  const pages = [{ items: ["f", "c"], next: "after c" }, { items: ["e", "d", "a"] }];
+  expect(mergePages(pages, order, 10)).toEqual({ items: ["f", "e", "d", "c"], next: "after c" });
+  expect(mergePages(pages, order, 2)).toEqual({ items: ["f", "e"], next: "after e" });
+  expect(mergePages([{ items: ["b"] }, { items: ["a"] }], order, 2)).toEqual({ items: ["b", "a"] });
 });

@@ -62,18 +62,31 @@ export function page<T>(
   return keyed.length > shown.length && last !== undefined ? { items, next: writeCursor(last) } : { items };
 }
 
+/** How the entries of a list stand. */
+export interface ListOrder<T> {
+  /** Unique in the list, and what it is sorted by. */
+  keyOf(entry: T): string;
+  /** The greatest key first. */
+  readonly descending?: boolean;
+  /** The cursor of what comes after the entry; by default the one that {@link page} writes. */
+  cursorOf?(entry: T): string;
+  /** One of two entries with one key; by default the first. */
+  merge?(one: T, other: T): T;
+}
+
 /**
- * The pages of several nodes after the same cursor, as one. An entry that two of them have is merged, by default the first is taken. A
- * node whose page goes on hides what the others have behind its last entry: that comes with the next page.
+ * The pages of several nodes after the same cursor, as one. A node whose page goes on hides what the others have behind its last entry:
+ * that comes with the next page.
  */
 export function mergePages<T>(
   pages: readonly Page<T>[],
-  keyOf: (entry: T) => string,
+  order: ListOrder<T>,
   limit: number = usualLimit,
-  merge: (one: T, other: T) => T = (one) => one,
 ): Page<T> {
   const [only] = pages;
   if (pages.length === 1 && only !== undefined) return only;
+  const { keyOf, descending = false, merge = (one) => one } = order;
+  const sorted = (keys: string[]): string[] => (descending ? keys.sort().reverse() : keys.sort());
   const byKey = new Map<string, T>();
   for (const { items } of pages)
     for (const item of items) {
@@ -85,21 +98,25 @@ export function mergePages<T>(
     const last = items.at(-1);
     return next === undefined || last === undefined ? [] : [keyOf(last)];
   });
-  const end = ends.sort()[0];
-  const keys = [...byKey.keys()].filter((key) => end === undefined || key <= end).sort();
-  const shown = keys.slice(0, limit);
+  const [end] = sorted(ends);
+  const keys = sorted([...byKey.keys()]);
+  const shown = keys.slice(0, Math.min(limit, end === undefined ? limit : keys.indexOf(end) + 1));
   const items = shown.flatMap((key) => byKey.get(key) ?? []);
-  const last = shown.at(-1);
-  return shown.length < byKey.size || end !== undefined
-    ? { items, ...(last === undefined ? {} : { next: writeCursor(last) }) }
-    : { items };
+  return ended(items, shown.length < byKey.size || end !== undefined, order);
 }
 
 /** The page cut to half its entries; the rest comes with the next one. */
-export function firstHalf<T>({ items }: Page<T>, keyOf: (entry: T) => string): Page<T> {
-  const kept = items.slice(0, Math.ceil(items.length / 2));
-  const last = kept.at(-1);
-  return last === undefined ? { items: kept } : { items: kept, next: writeCursor(keyOf(last)) };
+export function firstHalf<T>({ items }: Page<T>, order: ListOrder<T>): Page<T> {
+  return ended(items.slice(0, Math.ceil(items.length / 2)), true, order);
+}
+
+function ended<T>(
+  items: readonly T[],
+  goesOn: boolean,
+  { keyOf, cursorOf = (entry) => writeCursor(keyOf(entry)) }: ListOrder<T>,
+): Page<T> {
+  const last = items.at(-1);
+  return goesOn && last !== undefined ? { items, next: cursorOf(last) } : { items };
 }
 
 export const badCursor = {

@@ -4,7 +4,7 @@ import { longerThan } from "../shared/utf8.ts";
 import type { Survey, SurveyQuestion } from "../signaling/survey.ts";
 import type { Checkers } from "./check.ts";
 import { type Answer, type Call, isProblem, type Operation } from "./operation.ts";
-import { firstHalf, mergePages, type Page } from "./pages.ts";
+import { firstHalf, type ListOrder, mergePages, type Page } from "./pages.ts";
 
 /** An operation with the checkers of its schemas. */
 export interface CheckedOperation {
@@ -59,7 +59,7 @@ export class Spread {
       const headers = new Headers();
       const result = await perform(known.operation, { params, query, body, caller, signal, headers });
       const { over } = known.operation;
-      return over?.kind === "list" && !isProblem(result) ? shortened(result, over.keyOf) : result;
+      return over?.kind === "list" && !isProblem(result) ? shortened(result, over) : result;
     });
   }
 
@@ -86,7 +86,7 @@ export class Spread {
       return { status: 200, body: { ...body, ...partial } };
     }
     const { limit } = call.query as { readonly limit?: number };
-    const merged = mergePages(bodies as Page<never>[], over.keyOf, limit, over.merge);
+    const merged = mergePages(bodies as Page<never>[], over, limit);
     return { status: 200, body: { ...merged, ...partial } };
   }
 
@@ -145,8 +145,8 @@ function unanswered(silent: readonly string[]): HttpProblem {
   };
 }
 
-function shortened(answer: Answer, keyOf: (entry: never) => string): Answer {
+function shortened(answer: Answer, order: ListOrder<never>): Answer {
   let body = answer.body as Page<never>;
-  while (body.items.length > 1 && longerThan(JSON.stringify(body), mostBytes)) body = firstHalf(body, keyOf);
+  while (body.items.length > 1 && longerThan(JSON.stringify(body), mostBytes)) body = firstHalf(body, order);
   return { ...answer, body };
 }

@@ -90,6 +90,36 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
     expect((await third("GET", "/sessions/none")).status).toBe(404);
   }, 60_000);
 
+  test("records of all nodes are found at each, page by page, shown and erased", async () => {
+    const sessions: string[] = [];
+    for (const [n, to] of ["rita", "rosa", "ruth", "rene", "rolf"].entries()) {
+      const [caller, callee] = [
+        await signIn(at(n % 3), "dev:ralf"),
+        await signIn(at((n + 1) % 3), `dev:${to}`),
+      ];
+      const { session } = await caller.ok("call", { to });
+      await callee.push("incoming");
+      await caller.ok("hangup", { session });
+      sessions.unshift(String(session));
+    }
+    const found = async (one: Ask): Promise<string[]> => {
+      const seen: string[] = [];
+      for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+        const { body } = await one("GET", `/records?user=ralf&limit=2${cursor ? `&cursor=${cursor}` : ""}`);
+        seen.push(...body.items.map(({ session }: { session: string }) => session));
+        cursor = body.next;
+      }
+      return seen;
+    };
+    await eventually(async () => (await found(ask(0))).length === sessions.length);
+    for (const one of asks) expect(await found(one)).toEqual(sessions);
+    for (const session of sessions)
+      expect((await ask(2)("GET", `/records/${session}`)).body.ladder.length).toBeGreaterThan(0);
+    expect((await ask(1)("GET", "/users/ralf/records")).body.items).toHaveLength(5);
+    expect((await ask(0)("DELETE", "/users/ralf/records")).body).toEqual({ records: 5 });
+    expect(await found(ask(2))).toEqual([]);
+  }, 60_000);
+
   test("a room and its members are reached from every node", async () => {
     const [doctor, patient] = [await signIn(at(0), "dev:doctor"), await signIn(at(1), "dev:patient")];
     await doctor.ok("join", { room: "room:visit" });

@@ -1,7 +1,7 @@
 import { type TProperties, Type } from "typebox";
 import type { HttpProblem } from "../../net/problem.ts";
 import type { DiagnosedRecord, Records } from "../../records/records.ts";
-import { readCursor } from "../../records/store.ts";
+import { cursorOf, readCursor } from "../../records/store.ts";
 import type { ApiContext } from "../context.ts";
 import { type Answer, answer, notFound, type Operation, operation } from "../operation.ts";
 import { badCursor, pageOf, pageQuery } from "../pages.ts";
@@ -83,6 +83,14 @@ const unreadable: HttpProblem = {
   ...{ status: 503, code: "temporary" },
   detail: "The store can't be read. The server's log says why.",
 };
+/** A record may lie at two nodes: it is shown once. */
+const newestFirst = {
+  kind: "list",
+  descending: true,
+  cursorOf,
+  keyOf: ({ startedAt, session }: { readonly startedAt: number; readonly session: string }) =>
+    `${String(startedAt).padStart(16, "0")}.${session}`,
+} as const;
 /** Whole records of a page: each may have 32 KB. */
 const mostWhole = 100;
 
@@ -112,6 +120,7 @@ export function recordOperations(context: ApiContext): Operation[] {
         closed,
       ),
       answers: { 200: { description: "A page of records without their ladders.", schema: pageOf(Summary) } },
+      over: newestFirst,
       perform: ({ query }) =>
         kept(async (records) => {
           if (!isCursor(query.cursor)) return badCursor;
@@ -142,6 +151,7 @@ export function recordOperations(context: ApiContext): Operation[] {
         closed,
       ),
       answers: { 200: { description: "A page of whole records.", schema: pageOf(Recorded) } },
+      over: newestFirst,
       perform: ({ params: { user }, query }) =>
         kept(async (records) => {
           if (!isCursor(query.cursor)) return badCursor;
@@ -205,13 +215,6 @@ function isCursor(text: string | undefined): boolean {
   return text === undefined || readCursor(text) !== undefined;
 }
 
-function pageOfRecords(
-  items: readonly object[],
-  { cursor, partial }: { readonly cursor?: string; readonly partial?: readonly string[] },
-): object {
-  return {
-    items,
-    ...(cursor === undefined ? {} : { next: cursor }),
-    ...(partial === undefined ? {} : { partial }),
-  };
+function pageOfRecords(items: readonly object[], { cursor }: { readonly cursor?: string }): object {
+  return cursor === undefined ? { items } : { items, next: cursor };
 }
