@@ -4,7 +4,8 @@ import { child, clientNs, element, type XmlElement } from "../xml.ts";
 import { contentsByName } from "./description.ts";
 import { namespaces } from "./namespaces.ts";
 import type { JingleClientOptions, JinglePorts } from "./ports.ts";
-import { JingleSession, type SessionKeeper } from "./session.ts";
+import { JingleSession } from "./session.ts";
+import type { SessionKeeper, SessionName } from "./session-keeper.ts";
 import {
   type Action,
   errorIq,
@@ -52,10 +53,15 @@ export class JingleClient {
         this.#request(session, action, attributes, children, now, done),
       initiate: (route, kind, sid, more) =>
         ports.send(initiationMessage(route, kind, sid, this.#nextId(), more)),
-      known: (session, id) => this.#known.set(id, session),
-      renamed: (session, before) => {
+      known: ({ sid, session }) => {
+        const known = this.#sessions.get(sid);
+        if (known !== undefined) this.#known.set(session, known);
+      },
+      renamed: ({ sid }, before) => {
+        const renamed = this.#sessions.get(before);
+        if (renamed === undefined) return;
         this.#sessions.delete(before);
-        this.#sessions.set(session.sid, session);
+        this.#sessions.set(sid, renamed);
       },
       over: (session) => {
         if (this.#sessions.get(session.sid) === session) this.#sessions.delete(session.sid);
@@ -221,7 +227,7 @@ export class JingleClient {
   }
 
   #request(
-    { sid, local, remote }: JingleSession,
+    { sid, local, remote }: SessionName,
     action: Action,
     attributes: Readonly<Record<string, string>>,
     children: readonly XmlElement[],

@@ -8,8 +8,8 @@ import { formatDescription, type SessionDescription } from "../../../wire/sdp/de
 import { element, elements, type XmlElement } from "../xml.ts";
 import { contentsByName } from "./description.ts";
 import type { JingleFault } from "./faults.ts";
+import { HeldCandidates } from "./held-candidates.ts";
 import { namespaces } from "./namespaces.ts";
-import type { JingleClientOptions, JinglePorts } from "./ports.ts";
 import {
   type Condition,
   declineOf,
@@ -22,74 +22,22 @@ import {
 } from "./reasons.ts";
 import { Renegotiation } from "./renegotiation.ts";
 import type { Party } from "./senders.ts";
+import type { SessionKeeper, SessionStart } from "./session-keeper.ts";
 import { SessionMedia } from "./session-media.ts";
+import { type Phase, refusalOf } from "./session-rules.ts";
 import {
   type Action,
   errorIn,
   type Initiation,
   mediaProposed,
   proposedMedia,
-  type Route,
   type StanzaError,
-  stanzaErrors,
 } from "./stanzas.ts";
 
-/** Candidates of each end that are kept until the other one can take them. */
-const mostKept = 64;
 /** How long the caller may take for its offer, once it was told to proceed; and the core side for its own. In ms. */
 const offerTimeout = 15_000;
 /** After a tie-break the client ends its own session, and then takes ours. In ms. */
 const tieBreakPause = 500;
-
-type Phase =
-  /** A proposal is out (XEP-0353), of the client or to it. */
-  | "proposed"
-  /** The client is to be rung, and the core side has made no offer yet. */
-  | "awaiting-offer"
-  /** The session-initiate has gone its way, and there is no session-accept. */
-  | "pending"
-  /** The client has answered, and the core has not confirmed that. */
-  | "answering"
-  | "active"
-  | "over";
-
-/** What a session lends from its client. */
-export interface SessionKeeper {
-  readonly options: JingleClientOptions;
-  readonly ports: JinglePorts;
-  /** Sends an action of a session. `done` gets the client's reply; undefined if none came in time. */
-  request(
-    session: JingleSession,
-    action: Action,
-    attributes: Readonly<Record<string, string>>,
-    children: readonly XmlElement[],
-    now: number,
-    done?: (reply: XmlElement | undefined, now: number) => void,
-  ): void;
-  /** Sends a message of XEP-0353. */
-  initiate(
-    route: Route,
-    kind: Initiation,
-    sid: string,
-    more?: { reason?: EndReason; children?: readonly XmlElement[] },
-  ): void;
-  /** The core has taken the session under this id. */
-  known(session: JingleSession, id: string): void;
-  /** The session has another sid than before. */
-  renamed(session: JingleSession, before: string): void;
-  over(session: JingleSession): void;
-}
-
-/** How a session begins. */
-export interface SessionStart {
-  readonly sid: string;
-  /** The JID that the client knows the other end by. */
-  readonly local: string;
-  /** The client's JID. */
-  readonly remote: string;
-  /** By XEP-0353. */
-  readonly proposed: boolean;
-}
 
 /**
  * A Jingle session of a client: its leg of a session of the core. This class has the ring, the answer and the end; what changes
@@ -122,10 +70,9 @@ export class JingleSession {
   /** Which resource was the first to proceed. */
   #winner: string | undefined;
   #rang = false;
-  #early: Candidate[] = [];
-  #earlyEnd = false;
-  /** Candidates of the core side that the client can't use yet. */
-  #late: Candidate[] = [];
+  /** Candidates of the client, and of the core side, that the other one can't use yet. */
+  readonly #early = new HeldCandidates();
+  readonly #late = new HeldCandidates();
   #timer: Deadline | undefined;
 
   constructor(keeper: SessionKeeper, { sid, local, remote, proposed }: SessionStart, role: Party) {
@@ -195,7 +142,7 @@ export class JingleSession {
     this.#timer?.cancel();
     const { description, candidates } = made.value;
     this.#media.own = description;
-    this.#early.push(...candidates);
+    this.#early.add(candidates);
     const offer = { type: "offer", sdp: formatDescription(description) } as const;
     if (to !== undefined) {
       this.#call({ to, media: mediaOf(description), description: offer }, now);
@@ -226,7 +173,7 @@ export class JingleSession {
         return;
       }
       this.session = session;
-      this.#keeper.known(this, session);
+      this.#keeper.known(this);
       if (fields.description !== undefined) this.#flush(later);
     });
   }
@@ -267,7 +214,7 @@ export class JingleSession {
   ring(incoming: Omit<PushOf<"incoming">, "seq">, now: number): void {
     const { session, from, pair, generation, description, movedFrom, media = {} } = incoming;
     this.session = session;
-    this.#keeper.known(this, session);
+    this.#keeper.known(this);
     this.#peer = from;
     this.#pair = pair;
     this.#generation = generation;
@@ -363,7 +310,7 @@ export class JingleSession {
     }
     const { description, candidates } = made.value;
     this.#media.own = description;
-    this.#early.unshift(...candidates);
+    this.#early.add(candidates);
     const answer = { type: "answer", sdp: formatDescription(description) } as const;
     if (this.#answersBySignal) {
       this.#phase = "active";
@@ -393,36 +340,7 @@ export class JingleSession {
 
   /** Why an action can't be here; undefined where it is performed. It is acknowledged before that. */
   refusal(action: Action, jingle: XmlElement): StanzaError | undefined {
-    const { outOfOrder, unsupported, badRequest } = stanzaErrors;
-    const named = action.startsWith("content-") || action.startsWith("transport-");
-    if (named && !contentsByName(jingle).ok) return badRequest;
-    switch (action) {
-      case "session-initiate":
-        return this.proposed && this.role === "initiator" && this.#proceeds ? undefined : outOfOrder;
-      case "session-accept":
-        if (this.role !== "responder" || this.#phase !== "pending") return outOfOrder;
-        return contentsByName(jingle).ok ? undefined : badRequest;
-      case "session-info": {
-        const info = elements(jingle).filter((one) => one.name !== "content");
-        const known = info.every(({ ns, name }) => ns === namespaces.rtpInfo && infos.has(name));
-        return known ? undefined : unsupported;
-      }
-      case "session-terminate":
-      case "description-info":
-        return undefined;
-      case "security-info":
-        return unsupported;
-      case "transport-info":
-        return this.proposed ? outOfOrder : undefined;
-      case "content-accept":
-      case "content-reject":
-      case "transport-accept":
-      case "transport-reject":
-        // Nothing of the kind was asked.
-        return outOfOrder;
-      default:
-        return this.active ? undefined : outOfOrder;
-    }
+    return refusalOf(action, jingle, { role: this.role, phase: this.#phase, proceeds: this.#proceeds });
   }
 
   /** Performs an action that nothing is against. */
@@ -469,8 +387,7 @@ export class JingleSession {
   #transport(contents: ReadonlyMap<string, XmlElement>, replaces: boolean, now: number): void {
     const { candidates, complete, restart } = this.#media.transportNews(contents);
     if (restart !== undefined && this.active) this.#talks.credentials(restart, replaces, now);
-    this.#early.push(...candidates.slice(0, mostKept - this.#early.length));
-    this.#earlyEnd ||= complete;
+    this.#early.add(candidates, complete);
     const tellable =
       this.active || (this.role === "initiator" && this.#phase === "pending" && this.session !== "");
     if (tellable) this.#flush(now);
@@ -479,14 +396,14 @@ export class JingleSession {
   /** Tells the core the client's candidates, once it knows the description that they belong to. */
   #flush(now: number): void {
     if (this.#talks.candidatesWait || this.#media.own === undefined || this.#inverted) return;
-    const candidates = this.#early;
-    this.#early = [];
+    const held = this.#early.take();
+    if (held === undefined) return;
+    const { candidates, complete } = held;
     const fields = {
       ...(candidates.length > 0 ? { candidates } : {}),
-      ...(this.#earlyEnd ? { endOfCandidates: true } : {}),
+      ...(complete ? { endOfCandidates: true } : {}),
     };
-    this.#earlyEnd = false;
-    if (Object.keys(fields).length > 0) this.#signal(fields, now);
+    this.#signal(fields, now);
   }
 
   #terminated(condition: string | undefined, now: number): void {
@@ -604,20 +521,18 @@ export class JingleSession {
     const { description, candidates = [], endOfCandidates = false, refused } = push;
     if (refused !== undefined) this.#talks.refused(now);
     if (description !== undefined) this.#described(description, now);
-    this.#late.push(...candidates.slice(0, mostKept - this.#late.length));
-    if (endOfCandidates) this.#late.push({ candidate: "" });
+    this.#late.add(candidates, endOfCandidates);
     this.#trickle(now);
   }
 
   /** Tells the client the core side's candidates, once it has the description that they belong to. */
   #trickle(now: number): void {
     const told = this.active || (this.role === "responder" && this.#phase === "pending");
-    if (!told || this.#late.length === 0) return;
-    const candidates = this.#late;
-    this.#late = [];
+    const held = told ? this.#late.take() : undefined;
+    if (held === undefined) return;
+    const { candidates, complete } = held;
     const contents = this.#media.candidateContents(candidates);
     if (contents.length > 0) this.#act("transport-info", contents, now);
-    const complete = candidates.some((one) => one.candidate === "");
     const last = complete ? this.#media.completeContent : undefined;
     if (last !== undefined) this.#act("transport-info", [last], now);
   }
@@ -684,7 +599,7 @@ export class JingleSession {
     this.#messages = false;
     this.#inverted = false;
     this.#answersBySignal = true;
-    this.#early = [];
+    this.#early.clear();
     this.#media = this.#newMedia("responder");
     this.#media.theirs = theirs;
     this.#offer(now);
@@ -793,8 +708,8 @@ export class JingleSession {
     this.#phase = "over";
     this.#timer?.cancel();
     this.#talks.stop();
-    this.#early = [];
-    this.#late = [];
+    this.#early.clear();
+    this.#late.clear();
     this.#keeper.over(this);
   }
 
@@ -803,8 +718,6 @@ export class JingleSession {
     if (!this.over) this.#finish();
   }
 }
-
-const infos: ReadonlySet<string> = new Set(["ringing", "hold", "unhold", "active", "mute", "unmute"]);
 
 function mediaOf(offer: SessionDescription): { audio: boolean; video: boolean; data: boolean } {
   const kinds = offer.media
