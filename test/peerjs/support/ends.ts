@@ -15,6 +15,9 @@ export interface End {
   call(to: string): Promise<void>;
   answer(): Promise<void>;
   hangup(): Promise<void>;
+  /** Puts the call on hold, or goes on. */
+  hold(on: boolean): Promise<void>;
+  restartIce(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -85,6 +88,14 @@ export async function openEnd(
     content: () => page.evaluate(() => (window as unknown as Kept).content()),
     call: (to) => page.evaluate((target) => (window as unknown as Kept).end.call(target), to),
     answer: () => page.evaluate(() => (window as unknown as Kept).end.answer()),
+    hold: (on) =>
+      page.evaluate(async (wanted) => {
+        await (window as unknown as Kept).end.hold?.(wanted);
+      }, on),
+    restartIce: () =>
+      page.evaluate(async () => {
+        await (window as unknown as Kept).end.restartIce?.();
+      }),
     hangup: () => page.evaluate(() => (window as unknown as Kept).end.hangup()),
     close: () => context.close(),
   };

@@ -24,6 +24,8 @@ export interface PageState {
   readonly connected: boolean;
   readonly ended: string | undefined;
   readonly errors: readonly string[];
+  /** The other end has put the call on hold, where the client says so. */
+  readonly held?: boolean;
 }
 
 /** What comes from the other end now. */
@@ -38,6 +40,9 @@ export interface Peer {
   call(to: string): void;
   answer(): void;
   hangup(): void;
+  /** Puts the call on hold, or goes on. */
+  hold?(on: boolean): unknown;
+  restartIce?(): unknown;
   readonly pc: RTCPeerConnection | undefined;
 }
 
@@ -209,6 +214,14 @@ class NativePeer extends Base implements Peer {
     void this.#call!.hangup();
   }
 
+  hold(on: boolean) {
+    return this.#call!.hold(on);
+  }
+
+  restartIce() {
+    return this.#call!.restartIce();
+  }
+
   #follow(call: Call) {
     this.#call = call;
     call.connected.then(
@@ -358,6 +371,8 @@ class StanzaEnd extends Base implements Peer {
           this.set({ ended: [reason?.condition, reason?.text].filter(Boolean).join(" ") || "end" });
       },
     );
+    client.on("jingle:hold", () => this.set({ held: true }));
+    client.on("jingle:resumed", () => this.set({ held: false }));
     client.on("stream:error", (error: object) => this.failed(JSON.stringify(error)));
     await new Promise<void>((resolve, reject) => {
       client.on("session:started", () => resolve());
@@ -380,6 +395,15 @@ class StanzaEnd extends Base implements Peer {
 
   answer() {
     void this.#session!.accept();
+  }
+
+  hold(on: boolean) {
+    if (on) this.#session!.hold();
+    else this.#session!.resume();
+  }
+
+  restartIce() {
+    return this.#session!.restartIce();
   }
 
   hangup() {

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Browser } from "playwright-core";
+import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { startBuiltServer } from "../browser/support/built-server.ts";
+import { bothEnd, contentFlows, converse, type End, eventually, openEnd } from "../peerjs/support/ends.ts";
+import type { RunningServer } from "../support/server.ts";
+
+setDefaultTimeout(120_000);
+
+describe.skipIf(chromiumPath === null)("stanza and the page, in mid-call", () => {
+  let server: RunningServer;
+  let browser: Browser;
+  let stanza: End;
+  let native: End;
+  beforeAll(async () => {
+    server = await startBuiltServer();
+    browser = await launch("fake");
+    stanza = await openEnd(browser, server.port, { kind: "stanza", user: "stan", color: "red", tone: 1_200 });
+    native = await openEnd(browser, server.port, { kind: "native", user: "nat", color: "green", tone: 500 });
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const silent = (end: End) =>
+    eventually(`${end.user} to hear nothing`, async () => (await end.content()).tone === 0);
+  const held = (is: boolean) =>
+    eventually("stanza to be told", async () => (await stanza.state()).held === is);
+  /** The ufrag of its own end, and of the other. */
+  const ufrags = (end: End) =>
+    end.page.evaluate(() => {
+      const { pc } = (window as unknown as { end: { pc: RTCPeerConnection } }).end;
+      const of = (description: RTCSessionDescription | null) =>
+        /a=ice-ufrag:(\S+)/.exec(description?.sdp ?? "")?.[1] ?? "";
+      return [of(pc.currentLocalDescription), of(pc.currentRemoteDescription)];
+    });
+
+  for (const calls of ["stanza", "native"] as const)
+    test(`${calls} calls: hold and back by either end, an ICE restart, and each is told of the end`, async () => {
+      const [caller, callee] = calls === "stanza" ? [stanza, native] : [native, stanza];
+      await converse(caller, callee);
+      await native.hold(true);
+      await silent(stanza);
+      await held(true);
+      await native.hold(false);
+      await held(false);
+      await contentFlows(stanza, native);
+      await stanza.hold(true);
+      await silent(stanza);
+      await stanza.hold(false);
+      await contentFlows(stanza, native);
+      // Who made the Jingle session restarts ICE: stanza knows no other way.
+      const [before] = [await ufrags(stanza)];
+      await caller.restartIce();
+      await eventually("new credentials of both ends", async () => {
+        const [one, other] = [await ufrags(stanza), await ufrags(native)];
+        const fresh = one[0] !== before[0] && one[1] !== before[1];
+        return fresh && one[0] === other[1] && one[1] === other[0];
+      });
+      await contentFlows(stanza, native);
+      await callee.hangup();
+      await bothEnd(stanza, native);
+      expect((await stanza.state()).ended).toBe("success");
+      expect((await native.state()).ended).toBe("hangup");
+      expect((await stanza.state()).errors).toEqual([]);
+    });
+});
