@@ -40,6 +40,8 @@ export class Recorder implements FrameObserver {
   readonly #pending = new WeakMap<Device, Map<number, LadderRow>>();
   /** Sessions that are asked for and are not there yet. */
   readonly #opening = new WeakMap<Device, Map<number, Opening>>();
+  /** What the application decided last: the outcome of the request follows in the same turn. */
+  #decision: Decision | undefined;
   #ended: LiveRecord[] = [];
   /** Sessions that had no record, for there were too many. */
   missed = 0;
@@ -156,6 +158,9 @@ export class Recorder implements FrameObserver {
       case "session_started":
         this.#started(event, now);
         break;
+      case "decided":
+        this.#decision = event;
+        break;
       case "session_adopted":
         this.#adopted(event, now);
         break;
@@ -246,9 +251,10 @@ export class Recorder implements FrameObserver {
     const opening = take(this.#opening, device, id);
     if (opening === undefined) return;
     const { row, at } = opening;
+    const hook = this.#hookRow(device, opening, now);
     if ("error" in outcome) {
       row.outcome = outcome.error.code;
-      this.#refused(device, opening, outcome.error.code, now);
+      this.#refused(device, opening, hook, outcome.error.code, now);
       return;
     }
     row.outcome = "ok";
@@ -256,17 +262,42 @@ export class Recorder implements FrameObserver {
     const live = session === undefined ? undefined : this.#live.get(session);
     if (live === undefined) return;
     live.joined(device, "caller");
+    if (hook !== undefined) live.first({ ...hook, at: live.since(now) });
     live.first({ ...row, at: live.since(at) });
   }
 
+  /** What the application's hook said of the request that is answered now. */
+  #hookRow(device: Device, { request }: Opening, now: number): LadderRow | undefined {
+    const decision = this.#decision;
+    this.#decision = undefined;
+    if (decision?.user !== device.user || decision.device !== device.id) return undefined;
+    if (decision.request !== request.type || decision.to !== request.to) return undefined;
+    const outcome = hookOutcomes[decision.outcome];
+    return {
+      at: now,
+      from: serverParty,
+      to: "hook",
+      type: "authorize",
+      outcome,
+      ...(decision.reason !== undefined && { note: cut(decision.reason) }),
+    };
+  }
+
   /** A call that was refused leaves a record as well: somebody will ask why. */
-  #refused(device: Device, { request, row, at }: Opening, code: string, now: number): void {
+  #refused(
+    device: Device,
+    { request, row, at }: Opening,
+    hook: LadderRow | undefined,
+    code: string,
+    now: number,
+  ): void {
     const { to, type: kind } = request;
     const [user = to, only] = to.split("/");
     const start = { session: this.#options.newId(), kind, caller: device.user, device: device.id };
     const live = new LiveRecord({ ...start, callee: user }, this.#options.node, at);
     live.joined(device, "caller");
     live.first(row);
+    if (hook !== undefined) live.add({ ...hook, at: live.since(now) });
     live.refuse(code, { user: device.user, device: device.id }, only, now);
     this.#options.finished(live.record(), live);
   }
@@ -342,6 +373,10 @@ export class Recorder implements FrameObserver {
     this.#options.happened?.(type, live, facts, now);
   }
 }
+
+type Decision = Extract<CoreEvent, { type: "decided" }>;
+
+const hookOutcomes = { allowed: "ok", refused: "refused", failed: "failed", late: "timeout" } as const;
 
 /** A request that makes a session. */
 type Opener = Extract<Request, { type: "call" | "publish" | "view" }>;

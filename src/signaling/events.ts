@@ -35,6 +35,8 @@ export type CoreEvent =
       readonly device?: string;
       readonly to?: string;
       readonly outcome: "allowed" | "refused" | "failed" | "late";
+      /** What who asked is told. */
+      readonly reason?: string;
       readonly after: number;
       readonly session?: string;
     }

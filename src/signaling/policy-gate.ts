@@ -45,7 +45,7 @@ interface Waiting {
 }
 
 /** How a decision came about, for the event of it. */
-type HowDecided = Pick<Extract<CoreEvent, { type: "decided" }>, "outcome" | "after">;
+type HowDecided = Pick<Extract<CoreEvent, { type: "decided" }>, "outcome" | "after" | "reason">;
 type Decided = (decision: PolicyDecision, now: number, how: HowDecided) => void;
 
 /** The requests of one device that wait, in order. `over`: the device's link may leave this node again. */
@@ -122,7 +122,8 @@ export class PolicyGate {
       this.#pending -= 1;
       end?.cancel();
       const outcome = late ? "late" : decision.failed ? "failed" : decision.allow ? "allowed" : "refused";
-      done(decision, later, { outcome, after: later - now });
+      const reason = decision.allow ? {} : { reason: decision.error.message };
+      done(decision, later, { outcome, after: later - now, ...reason });
     };
     policy.decide(question, decided);
     if (!over) end = deadlines.add(now + policy.within, (later) => decided(noAnswer, later, true));

@@ -121,6 +121,39 @@ test("an application that fails, lies or hangs refuses for now what it decides, 
   );
 });
 
+test("what a hook said of a call stands in its record, and its failure as the diagnosis", async () => {
+  const authorize = ({ to }: { to?: string }) => {
+    if (to === "carol") throw new Error("wanted");
+    return to === "bob";
+  };
+  const server = await serve({ hooks: { ask: ["call"] } }, { authorize });
+  const [alice] = [await device(server, "alice"), await device(server, "bob")];
+  const read = async (path: string) =>
+    (
+      await fetch(`${server.url}/api/v1/records${path}`, { headers: { Authorization: "Bearer dev:admin" } })
+    ).json();
+  for (const [to, outcome_, row, cause] of [
+    ["bob", "ok", "ok", undefined],
+    ["dave", "forbidden", "refused", "refused_by_hook"],
+    ["carol", "temporary", "failed", "hook_failed"],
+  ] as const) {
+    const made = await alice.request("call", { to });
+    expect(made.error?.code ?? "ok").toBe(outcome_);
+    let session = made.ok?.session;
+    await eventually(async () => {
+      if (session !== undefined) return true;
+      const { items } = await read("?user=alice");
+      session = items.find((one: { callee: { user: string } }) => one.callee.user === to)?.session;
+      return session !== undefined;
+    });
+    const { ladder, diagnosis } = await read(`/${session}`);
+    expect(ladder[0]).toMatchObject({ type: "call", outcome: outcome_ });
+    expect(ladder[1]).toMatchObject({ from: "server", to: "hook", type: "authorize", outcome: row });
+    if (cause !== undefined)
+      expect(diagnosis[0]).toMatchObject({ code: cause, certainty: "certain", rows: [1] });
+  }
+});
+
 test("an application that is down is left alone, and found again", async () => {
   let up = false;
   const app = application(() => (up ? Response.json(true) : new Response(null, { status: 503 })));
