@@ -20,7 +20,13 @@ export class SimXmpp {
     const core = this.sim.core.gateway({ name: "xmpp", asksOffers: true });
     this.agent = new XmppAgent({
       core,
-      settings: { enabled: true, domain, sasl: [], limits: { ...defaultXmppLimits, ...limits } },
+      settings: {
+        enabled: true,
+        domain,
+        sasl: [],
+        component: { server: "", domain: "", secret: "", domains: [], users: [], grants: [] },
+        limits: { ...defaultXmppLimits, ...limits },
+      },
       crypto: saslCrypto,
       saltKey: new Uint8Array(32),
       mechanisms,

@@ -78,7 +78,7 @@ export class XmppAgent implements StreamUser, ClientsUser {
     if (stanza.name === "presence") this.#presence(client, stanza, now);
     else if (stanza.name === "iq") this.#asked(client, stanza, now);
     else if (!client.calls.message(stanza, now))
-      sendMessage(this.#context, client, this.clients.of(client.user), stanza, now);
+      sendMessage(client, stanza, now, (later) => this.#copy(client, "sent", stanza, later));
   }
 
   /** With its first presence a client is asked what it can do. */
@@ -149,7 +149,12 @@ export class XmppAgent implements StreamUser, ClientsUser {
     client.send(message, now);
     // What went to all devices of the user, they all have.
     if (!push.to.includes("/")) return;
+    this.#copy(client, "received", message, now);
+  }
+
+  /** Copies a message to the user's other clients. */
+  #copy(client: XmppClient, way: "sent" | "received", message: XmlElement, now: number): void {
     for (const other of this.clients.of(client.user))
-      if (other !== client) carbon(this.#context, other, "received", message, now);
+      if (other !== client) carbon(this.#context, other, way, message, now);
   }
 }

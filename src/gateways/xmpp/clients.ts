@@ -10,7 +10,7 @@ import type { StanzaCondition } from "./stanza.ts";
 import type { XmppContext } from "./xmpp-context.ts";
 
 /** The kind of these devices, as others see it. */
-const clientKind = "xmpp";
+export const clientKind = "xmpp";
 
 /** What is said of clients as they come and go. */
 export interface ClientsUser {

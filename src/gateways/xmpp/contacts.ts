@@ -120,6 +120,8 @@ export class Contacts {
     else if (type === "subscribe" || type === "unsubscribe" || type === "probe") {
       const user = addressOf(parseJid(to ?? ""), this.#client.domain)?.split("/", 1)[0];
       if (user === undefined) return;
+      // Whoever asks wants to hear of everybody again (RFC 6121 §4.3).
+      if (type === "probe") this.#told.delete(user);
       if (type === "unsubscribe") this.#remove(user, now);
       else this.#subscribe(user, type, now);
     }

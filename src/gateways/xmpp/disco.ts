@@ -30,6 +30,13 @@ const server: Entity = {
   ],
 };
 
+const component: Entity = {
+  category: "component",
+  type: "generic",
+  name: "Switchboard",
+  features: [namespaces.discoInfo, namespaces.discoItems, namespaces.ping],
+};
+
 const account: Entity = {
   category: "account",
   type: "registered",
@@ -63,7 +70,7 @@ const device: Entity = {
   ],
 };
 
-const entities = { server, account, device };
+const entities = { server, component, account, device };
 
 /** The answer to `disco#info`. `asked`: the node of the question, which the answer repeats. */
 export function discoInfo(of: keyof typeof entities, asked: string | undefined): XmlElement {

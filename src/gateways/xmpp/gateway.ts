@@ -4,9 +4,11 @@ import { FlowRates } from "../../transports/flow-meter.ts";
 import type { EntryGuard } from "../../transports/transport-guard.ts";
 import type { GatewayNumbers } from "../gateway-metrics.ts";
 import { XmppAgent } from "./agent.ts";
+import { Component, type ComponentOptions } from "./component.ts";
 import { capsOf } from "./disco.ts";
 import type { SaslCrypto } from "./scram.ts";
 import { type Mechanism, mechanisms, type XmppSettings } from "./settings.ts";
+import { ComponentSocket, type ComponentSocketOptions } from "./shell/component-socket.ts";
 import { answerHostMeta } from "./shell/host-meta.ts";
 import { type GatewayShell, socketRoute } from "./shell/socket-flow.ts";
 import type { Account, Flow, XmppContext } from "./xmpp-context.ts";
@@ -34,7 +36,10 @@ export class XmppGateway implements GatewayShell {
   readonly rates: FlowRates;
   readonly #core: GatewayPort;
   readonly #now: () => number;
+  readonly #context: XmppContext;
   readonly #agent: XmppAgent;
+  #component: Component | undefined;
+  #socket: ComponentSocket | undefined;
 
   constructor({ core, settings, crypto, version, secrets, now, identify }: XmppGatewayOptions) {
     this.#core = core;
@@ -42,7 +47,7 @@ export class XmppGateway implements GatewayShell {
     this.rates = new FlowRates(settings.limits, () => this.#agent.traffic.count("limited"));
     const usual: readonly Mechanism[] = secrets ? mechanisms : ["PLAIN"];
     const chosen = mechanisms.filter((one) => settings.sasl.includes(one));
-    const context: XmppContext = {
+    this.#context = {
       core,
       settings,
       crypto,
@@ -55,14 +60,15 @@ export class XmppGateway implements GatewayShell {
       after: (ms, from, due) =>
         core.deadlines.add(from + ms, (later) => this.#guarded("timer", () => due(later))),
     };
-    this.#agent = new XmppAgent(context);
+    this.#agent = new XmppAgent(this.#context);
   }
 
   get numbers(): GatewayNumbers {
     const { clients, traffic } = this.#agent;
+    const remote = [...(this.#component?.users.values() ?? [])];
     return {
-      devices: clients.size,
-      calls: this.#agent.calls,
+      devices: clients.size + remote.length,
+      calls: remote.reduce((count, user) => count + user.calls.size, this.#agent.calls),
       connections: traffic.size,
       messages: traffic.messages,
     };
@@ -78,8 +84,28 @@ export class XmppGateway implements GatewayShell {
     return answerHostMeta(request);
   }
 
+  /** Joins another server as a component, and keeps at it. */
+  join(
+    { host, port, ...options }: ComponentOptions & { readonly host: string; readonly port: number },
+    tell: ComponentSocketOptions["tell"],
+  ): void {
+    const component = new Component(this.#context, options);
+    this.#component = component;
+    this.#socket = new ComponentSocket(component, {
+      host,
+      port,
+      now: this.#now,
+      tell,
+      guarded: (what) => {
+        this.#guarded("component", what);
+        this.#core.settle(this.#now());
+      },
+    });
+  }
+
   /** Ends every connection. */
   stop(): void {
+    this.#socket?.stop();
     for (const flow of [...this.#agent.traffic.connections]) flow.close("shutdown");
   }
 

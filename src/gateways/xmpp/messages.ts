@@ -1,4 +1,5 @@
 import type { PushOf } from "../../protocol/pushes.ts";
+import type { Outcome } from "../../signaling/device.ts";
 import type { XmppClient } from "./client.ts";
 import { addressOf, jidOf, parseJid } from "./jid.ts";
 import { namespaces } from "./namespaces.ts";
@@ -6,16 +7,29 @@ import { childText, conditionOf, stanzaError } from "./stanza.ts";
 import { child, clientNs, element, text, type XmlElement } from "./xml.ts";
 import type { XmppContext } from "./xmpp-context.ts";
 
+/** Who sends and gets messages: a client, or a user of another server. */
+export interface MessageOwner {
+  readonly domain: string;
+  readonly jid: string;
+  readonly bareJid: string;
+  send(stanza: XmlElement, now: number): void;
+  ask(
+    type: "send",
+    fields: { to: string; body: unknown },
+    now: number,
+    done: (outcome: Outcome, now: number) => void,
+  ): void;
+}
+
 /**
  * A message of a client becomes `send`: of its body's text, or of the JSON that it carries (XEP-0335). One without either, such as a chat
- * state, is dropped.
+ * state, is dropped. `sent` is called once the core has taken it.
  */
 export function sendMessage(
-  context: XmppContext,
-  client: XmppClient,
-  others: Iterable<XmppClient>,
+  client: MessageOwner,
   message: XmlElement,
   now: number,
+  sent: (now: number) => void = () => {},
 ): void {
   const { to = client.bareJid, type } = message.attributes;
   if (type === "error") return;
@@ -33,14 +47,14 @@ export function sendMessage(
   client.ask("send", { to: address, body }, now, (outcome, later) => {
     if ("error" in outcome)
       client.send(stanzaError(message, conditionOf(outcome.error), outcome.error.message), later);
-    else for (const other of others) if (other !== client) carbon(context, other, "sent", message, later);
+    else sent(later);
   });
 }
 
 /** A message of the core, for a client. */
 export function messageOf(
   context: XmppContext,
-  client: XmppClient,
+  client: MessageOwner,
   { from, to, body }: Omit<PushOf<"message">, "seq">,
 ): XmlElement {
   const json = typeof body === "string" ? undefined : JSON.stringify(body);

@@ -75,6 +75,14 @@ async function stanzaClient({
   };
 }
 
+/** A client that shows what it gets, and sends what it is told. */
+interface RawClient extends ChatClient {
+  /** Texts of all stanzas that it got. */
+  readonly stanzas: string[];
+  /** Sends a text as it is. */
+  raw(text: string): void;
+}
+
 /** The same of `@xmpp/client`. */
 async function xmppjsClient({
   service,
@@ -82,15 +90,17 @@ async function xmppjsClient({
   domain = "example.org",
   resource = "xmppjs",
   password = `dev:${user}`,
-}: ClientOptions): Promise<ChatClient> {
+}: ClientOptions): Promise<RawClient> {
   const { client: make, xml } = load("@xmpp/client");
   const client = make({ service, domain, resource, username: user, password });
   client.reconnect.stop();
   const got: ChatClient["got"] = [];
   const seen: string[] = [];
+  const stanzas: string[] = [];
   // biome-ignore lint/suspicious/noExplicitAny: the library has no types
   client.on("stanza", (stanza: any) => {
     const { from, type } = stanza.attrs;
+    stanzas.push(String(stanza));
     const body = stanza.getChildText("body");
     if (stanza.is("message") && body !== null) got.push({ from, body });
     if (stanza.is("presence") && (type === undefined || type === "unavailable"))
@@ -103,6 +113,8 @@ async function xmppjsClient({
     jid,
     got,
     seen,
+    stanzas,
+    raw: (text) => client.write(text),
     say: (to, body) => client.send(xml("message", { to, type: "chat" }, xml("body", {}, body))),
     roster: async () => {
       const query = await client.iqCaller.get(xml("query", "jabber:iq:roster"));
