@@ -121,6 +121,7 @@ export class LiveRecord {
     const leg = this.#legOf(device) ?? this.#leg(device, this.#sideOf(device));
     if (leg === undefined) return { state: false, connected: false };
     leg.last = { ...leg.last, ...stats };
+    leg.lastAt = now;
     worsen(leg.worst, stats);
     const state = leg.states.at(-1) !== stats.state;
     if (state && leg.states.length < mostStates) leg.states.push(stats.state);

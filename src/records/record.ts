@@ -72,6 +72,8 @@ export interface RecordLeg {
   readonly states: string[];
   /** Its last report, and the worst of each value. */
   last?: Stats;
+  /** When that came. */
+  lastAt?: number;
   readonly worst: WorstQuality;
 }
 

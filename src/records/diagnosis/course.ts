@@ -194,13 +194,25 @@ export const courseRules: readonly Rule[] = [
   },
 ];
 
-/** Of a kind that the far end has sent 50 packets of, one second of sound, this end has received none. */
+/** How long after the connection packets have had time to arrive, and how much younger the sender's report may be. ms */
+const [arrivalPatience, mostYounger] = [2_000, 1_000];
+
+/**
+ * Of a kind that the far end has sent 50 packets of, one second of sound, this end has received none. Both must have said so of about the
+ * same time: the first report of an end counts nothing yet.
+ */
 function oneWay(view: RecordView, kind: "audio" | "video"): Found | undefined {
   const [one, other] = view.ends;
-  if (one === undefined || other === undefined || !view.connected) return undefined;
+  const { connectedAt } = view.record;
+  if (one === undefined || other === undefined || connectedAt === undefined) return undefined;
   const [received, sent] = [0, 1] as const;
-  const deaf = (end: End, far: End): boolean =>
-    end.leg?.last?.packets?.[kind]?.[received] === 0 && (far.leg?.last?.packets?.[kind]?.[sent] ?? 0) >= 50;
+  const deaf = ({ leg }: End, { leg: far }: End): boolean =>
+    leg?.lastAt !== undefined &&
+    far?.lastAt !== undefined &&
+    leg.lastAt >= connectedAt + arrivalPatience &&
+    far.lastAt <= leg.lastAt + mostYounger &&
+    leg.last?.packets?.[kind]?.[received] === 0 &&
+    (far.last?.packets?.[kind]?.[sent] ?? 0) >= 50;
   const [end, far] = deaf(one, other) ? [one, other] : deaf(other, one) ? [other, one] : [];
   return (
     end && {

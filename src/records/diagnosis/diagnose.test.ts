@@ -152,7 +152,7 @@ const cases: readonly [code: string, certainty: string, of: CallRecord][] = [
   ["no_candidates", "certain", answered({ state: "failed", candidates: {} })],
   ["only_mdns", "likely", answered({ state: "failed", candidates: { "mdns/udp": 2 } })],
   ["fingerprint_mismatch", "certain", answered({ state: "failed", dtlsError: "fingerprint-failure" })],
-  ["dtls_failed", "certain", answered({ state: "failed", dtls: "failed" })],
+  ["dtls_failed", "likely", answered({ state: "failed", dtls: "failed" })],
   ["no_relay", "likely", answered({ state: "failed" })],
   [
     "ice_failed",
@@ -188,6 +188,7 @@ test("what happens beside a cause is told with it", () => {
   const [caller, callee] = of.legs;
   Object.assign(caller?.worst ?? {}, { rtt: 600 });
   Object.assign(callee?.last ?? {}, { packets: { audio: [400, 500] } });
+  for (const one of of.legs) one.lastAt = 30_000;
   const moves = [{ at: 9_000, user: "bob", from: "phone", to: "laptop" }];
   const ladder = [...both, row({ type: "session", note: "recovered" })];
   const codes = diagnose({ ...of, moves, ladder }).map((finding) => finding.code);
@@ -200,6 +201,20 @@ test("what happens beside a cause is told with it", () => {
     "poor_network",
     "slow_setup",
   ]);
+});
+
+test("reports of different times say nothing about which end hears the other", () => {
+  const of = answered({ state: "connected", packets: { audio: [0, 500] } }, { connectedAt: 6_000 });
+  const [caller, callee] = of.legs;
+  Object.assign(callee?.last ?? {}, { packets: { audio: [400, 500] } });
+  const codes = (callerAt: number, calleeAt: number): string[] => {
+    Object.assign(caller ?? {}, { lastAt: callerAt });
+    Object.assign(callee ?? {}, { lastAt: calleeAt });
+    return diagnose(of).map(({ code }) => code);
+  };
+  expect(codes(16_000, 16_000)).toContain("one_way_audio");
+  expect(codes(6_010, 6_010)).not.toContain("one_way_audio");
+  expect(codes(16_000, 26_000)).not.toContain("one_way_audio");
 });
 
 test("a session that lives and is well has no findings", () => {

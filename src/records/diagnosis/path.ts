@@ -5,6 +5,9 @@ interface Rule extends Cause {
   find(view: RecordView): Found | undefined;
 }
 
+/** How long after the answer both descriptions are there, on a slow network too. ms */
+const descriptionPatience = 3_000;
+
 /** A device that could not open its camera or microphone: why it did not answer. */
 export const mediaRules: readonly Rule[] = [
   {
@@ -72,12 +75,59 @@ export const pathRules: readonly Rule[] = [
       const has = (type: string) => view.rows(({ description }) => description?.type === type).length > 0;
       const foreign = view.ends.some(({ leg }) => leg?.protocol !== "native");
       if (foreign || (has("offer") && has("answer"))) return undefined;
+      const { acceptedAt = 0, endedAt = acceptedAt } = view.record;
+      // It may have been on its way.
+      if (endedAt - acceptedAt < descriptionPatience) return undefined;
       const missing = has("offer") ? "answer" : "offer";
       return {
         certainty: "certain",
         text: `No ${missing} came.`,
         rows: view.rows(({ type }) => type === "accepted" || type === "confirm"),
       };
+    },
+  },
+  {
+    code: "fingerprint_mismatch",
+    meaning:
+      "The certificate is not the one that the description named: somebody changed the description, or stands between.",
+    proof: "A report with `dtlsError` `fingerprint-failure`.",
+    advice: "Look at what rewrites descriptions between the devices; take it seriously.",
+    find: (view) => {
+      const end = view.ends.find(({ leg }) => leg?.last?.dtlsError === "fingerprint-failure");
+      return (
+        end && {
+          certainty: "certain",
+          text: `${end.name} got another certificate than the one that was announced.`,
+          rows: reportRows(view, end),
+        }
+      );
+    },
+  },
+  {
+    code: "dtls_failed",
+    meaning: "ICE found a path, and the DTLS handshake on it failed or timed out.",
+    proof: "A report with `dtls` `failed`, or `connecting` while ICE is connected and the connection failed.",
+    advice:
+      "Packets larger than the path's MTU are lost, or a firewall drops DTLS: try TURN over TLS. It may be a changed fingerprint as well.",
+    find: (view) => {
+      if (view.connected || view.endedOtherwise) return undefined;
+      const end = view.ends.find(({ leg }) => {
+        const { dtls, ice, state } = leg?.last ?? {};
+        if (dtls === "failed") return true;
+        return (
+          dtls === "connecting" &&
+          (ice === "connected" || ice === "completed") &&
+          (state === "failed" || view.isOver)
+        );
+      });
+      return (
+        end && {
+          // Not every browser tells a wrong fingerprint from a handshake that timed out.
+          certainty: "likely",
+          text: `${end.name} has a path, and DTLS did not finish on it.`,
+          rows: reportRows(view, end),
+        }
+      );
     },
   },
   {
@@ -110,7 +160,7 @@ export const pathRules: readonly Rule[] = [
     advice:
       "A firewall blocks it, or the address is wrong: `switchboard doctor` tries it; offer TURN over TLS on port 443.",
     find: (view) => {
-      if (view.connected) return undefined;
+      if (view.connected || view.endedOtherwise) return undefined;
       const end = view.ends.find(
         (one) => countOf(one, "relay") === 0 && errors(one, [701]).some(({ url }) => /^turns?:/.test(url)),
       );
@@ -130,7 +180,7 @@ export const pathRules: readonly Rule[] = [
       "An end gathered no candidate by UDP beyond its own network, though it asked STUN or TURN; STUN errors 701, or relays over TCP alone.",
     advice: "Offer TURN over TCP and TLS on port 443 (`turn.tlsPort`, or the port of HTTPS).",
     find: (view) => {
-      if (view.connected) return undefined;
+      if (view.connected || view.endedOtherwise) return undefined;
       const end = view.ends.find(
         (one) =>
           one.gatheringKnown &&
@@ -155,8 +205,10 @@ export const pathRules: readonly Rule[] = [
     find: (view) => {
       if (!view.noPath || view.record.kind !== "call" || view.record.skippedRows > 0) return undefined;
       const end = view.ends.find(
-        ({ gathered, leg }) =>
-          Object.keys(gathered).length === 0 && leg?.protocol === "native" && leg.states.length > 0,
+        ({ gathered, gatheringKnown, leg }) =>
+          Object.keys(gathered).length === 0 &&
+          leg?.protocol === "native" &&
+          (gatheringKnown || leg.states.length > 0),
       );
       return (
         end && {
@@ -188,54 +240,12 @@ export const pathRules: readonly Rule[] = [
     },
   },
   {
-    code: "fingerprint_mismatch",
-    meaning:
-      "The certificate is not the one that the description named: somebody changed the description, or stands between.",
-    proof: "A report with `dtlsError` `fingerprint-failure`.",
-    advice: "Look at what rewrites descriptions between the devices; take it seriously.",
-    find: (view) => {
-      const end = view.ends.find(({ leg }) => leg?.last?.dtlsError === "fingerprint-failure");
-      return (
-        end && {
-          certainty: "certain",
-          text: `${end.name} got another certificate than the one that was announced.`,
-          rows: reportRows(view, end),
-        }
-      );
-    },
-  },
-  {
-    code: "dtls_failed",
-    meaning: "ICE found a path, and the DTLS handshake on it failed or timed out.",
-    proof: "A report with `dtls` `failed`, or `connecting` while ICE is connected and the connection failed.",
-    advice: "Packets larger than the path's MTU are lost, or a firewall drops DTLS: try TURN over TLS.",
-    find: (view) => {
-      if (view.connected) return undefined;
-      const end = view.ends.find(({ leg }) => {
-        const { dtls, ice, state } = leg?.last ?? {};
-        if (dtls === "failed") return true;
-        return (
-          dtls === "connecting" &&
-          (ice === "connected" || ice === "completed") &&
-          (state === "failed" || view.isOver)
-        );
-      });
-      return (
-        end && {
-          certainty: end.leg?.last?.dtls === "failed" ? "certain" : "likely",
-          text: `${end.name} has a path, and DTLS did not finish on it.`,
-          rows: reportRows(view, end),
-        }
-      );
-    },
-  },
-  {
     code: "no_relay",
     meaning: "No direct path was found, and an end had no relay candidate to fall back on.",
     proof: "The connection failed, and an end gathered no `relay` candidate.",
     advice: "Configure TURN (`turn.embedded`, `turn.external`); `switchboard doctor` tries it.",
     find: (view) => {
-      if (!failed(view)) return undefined;
+      if (!view.failed) return undefined;
       const without = view.ends.filter(
         (end) => countOf(end, "relay") === 0 && end.leg?.protocol === "native",
       );
@@ -254,7 +264,7 @@ export const pathRules: readonly Rule[] = [
     advice:
       "The relay may not reach the other end: look at `turn.allowPeers` and the firewall of the TURN server.",
     find: (view) =>
-      failed(view)
+      view.failed
         ? {
             certainty: "likely",
             text: `No pair of candidates worked between ${view.ends.map(({ name }) => name).join(" and ")}.`,
@@ -280,29 +290,36 @@ export const pathRules: readonly Rule[] = [
   },
 ];
 
-function failed(view: RecordView): boolean {
-  return (
-    view.accepted &&
-    !view.connected &&
-    (view.record.reason === "failed" || view.ends.some(({ leg }) => leg?.states.includes("failed") === true))
+function errors({ leg }: End, codes: readonly number[]): readonly { url: string; code: number }[] {
+  return (leg?.last?.iceErrors ?? []).filter(
+    ({ code, text = "" }) => codes.includes(code) && !notTried.test(text),
   );
 }
 
-function errors({ leg }: End, codes: readonly number[]): readonly { url: string; code: number }[] {
-  return (leg?.last?.iceErrors ?? []).filter(({ code }) => codes.includes(code));
-}
+/** How browsers say that a server can't be asked from one of their own addresses, which is no matter of the network. */
+const notTried = /incompatible|not associated/i;
 
 function turnError(view: RecordView, codes: readonly number[], text: string): Found | undefined {
-  const rows = view.rows(({ from, outcome }) => from === "turn" && codes.includes(Number(outcome)));
+  // A device asks for several relays. Where it got one, it had what it needed.
+  const served = new Set(
+    view.record.ladder.flatMap(({ from, to, type, outcome }) =>
+      from === "turn" && type === "allocate" && outcome === "ok" ? [to] : [],
+    ),
+  );
+  const refusesPeer = codes.includes(403);
+  const rows = view.rows(
+    ({ from, to, outcome }) =>
+      from === "turn" && codes.includes(Number(outcome)) && (refusesPeer || !served.has(to)),
+  );
   const end = view.ends.find((one) => errors(one, codes).length > 0);
   if (end === undefined && rows.length === 0) return undefined;
   // With another path it is worth knowing, and no cause.
-  if (view.connected) return undefined;
+  if (view.connected || view.endedOtherwise) return undefined;
   const name = end?.name ?? view.record.ladder[rows[0] ?? 0]?.to ?? "a device";
   // With another relay, or where nothing has failed, it may have been something else.
   // Anybody may send TURN a wrong password under that name.
   const isProven = end !== undefined || rows.some((row) => view.record.ladder[row]?.note !== "credentials");
-  const isCertain = failed(view) && isProven && (end === undefined || countOf(end, "relay") === 0);
+  const isCertain = view.failed && isProven && (end === undefined || countOf(end, "relay") === 0);
   const [error] = end === undefined ? [] : errors(end, codes);
   return {
     certainty: isCertain ? "certain" : "likely",
@@ -313,7 +330,7 @@ function turnError(view: RecordView, codes: readonly number[], text: string): Fo
 
 /** A cause while the call rang, or where nothing failed after it; else worth knowing. */
 function mediaError(view: RecordView, kind: RegExp, text: string): Found | undefined {
-  const isBeside = view.accepted && (view.connected || failed(view));
+  const isBeside = view.accepted && (view.connected || view.failed);
   for (const leg of view.record.legs) {
     const { audio, video } = leg.last?.refusedMedia ?? {};
     const what = [

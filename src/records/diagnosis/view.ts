@@ -10,6 +10,15 @@ export interface End {
   readonly gatheringKnown: boolean;
 }
 
+const otherReasons: ReadonlySet<string> = new Set([
+  "closed",
+  "forbidden",
+  "lost",
+  "shutdown",
+  "left",
+  "moved",
+]);
+
 /** A record, and what several causes ask of it. */
 export class RecordView {
   readonly record: CallRecord;
@@ -46,9 +55,24 @@ export class RecordView {
     return this.record.state === "ended" || this.record.state === "refused";
   }
 
-  /** The media connection was tried and did not come to stand. */
+  /** An end says that its connection failed, or the session ended because of that. */
+  get failed(): boolean {
+    return (
+      this.accepted &&
+      !this.connected &&
+      (this.record.reason === "failed" ||
+        this.ends.some(({ leg }) => leg?.states.includes("failed") === true))
+    );
+  }
+
+  /** The session ended for a reason that has nothing to do with media, before media had failed. */
+  get endedOtherwise(): boolean {
+    return !this.failed && otherReasons.has(this.record.reason ?? "");
+  }
+
+  /** The media connection was tried, and did not come to stand. */
   get noPath(): boolean {
-    return this.accepted && !this.connected && this.isOver;
+    return this.accepted && !this.connected && this.isOver && !this.endedOtherwise;
   }
 
   get callees(): readonly RecordLeg[] {
