@@ -18,7 +18,8 @@ type Draft = Writable<Omit<Row, "frames">> & {
 };
 type DraftPhase = Writable<Omit<Phase, "rows">> & { readonly rows: Draft[]; readonly theme: unknown };
 
-const phaseOf: Readonly<Record<string, PhaseName>> = {
+/** The phase that a frame belongs to, by its type. Others belong to Find, or to the phase that they come in. */
+export const phaseOf: Readonly<Record<string, PhaseName>> = {
   signal: "Negotiate",
   restart: "Reset",
   resync: "Reset",

@@ -49,6 +49,24 @@ describe.skipIf(hidden)("the console in development mode", () => {
     await closeTab(tab);
   });
 
+  test("a call that was declined: found by its user, with its diagnosis and its call flow", async () => {
+    const [erin, fred] = [await signIn(server, "dev:erin"), await signIn(server, "dev:fred")];
+    const { session } = await erin.ok("call", { to: "fred" });
+    await fred.push("incoming");
+    await fred.ok("decline", { session, reason: "declined" });
+    const tab = await openTab(browser, `${pageUrl(server)}/console#/records?user=erin`);
+    expect(await audit(tab.page)).toEqual([]);
+    await tab.page.getByRole("link", { name: "erin → fred" }).click();
+    const flow = tab.page.getByRole("region", { name: "Call flow" });
+    await flow.getByRole("button", { name: "erin to server: call fred" }).waitFor();
+    const code = await tab.page.locator(".finding code").first().textContent();
+    expect(code).toBe("declined");
+    expect(await flow.getByRole("button", { name: /decline/ }).textContent()).toContain("Proves finding 1");
+    expect(await audit(tab.page)).toEqual([]);
+    expect(tab.errors).toEqual([]);
+    await closeTab(tab);
+  });
+
   test("a device that is kicked is gone from the list; one that comes is in it, without a reload", async () => {
     const carol = await signIn(server, "dev:carol");
     const tab = await openTab(browser, `${pageUrl(server)}/console#/devices?user=carol`);

@@ -131,6 +131,7 @@ export function Overview({ owner }: { owner: Console }) {
           title="Failures by cause"
           of={sums("cause.").filter(([name]) => !fine.has(name))}
           empty="No session has failed in the last hour."
+          href={(cause) => placeHref("records", undefined, { cause })}
         />
         <Bars title="Devices by protocol" of={protocols} empty="Nobody is signed in." />
         {nodes !== undefined && (

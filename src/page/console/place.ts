@@ -7,7 +7,17 @@ export interface Place {
   readonly query: Readonly<Record<string, string>>;
 }
 
-const sections = ["overview", "devices", "sessions", "streams", "rooms", "server", "keys"] as const;
+const sections = [
+  "overview",
+  "devices",
+  "sessions",
+  "streams",
+  "rooms",
+  "records",
+  "audit",
+  "server",
+  "keys",
+] as const;
 export type Section = (typeof sections)[number];
 
 /** Reads `#/sessions/s_17?user=alice`. What it can't read is the overview. */

@@ -6,7 +6,7 @@ import { placeHref } from "./place.ts";
 import { usePolled } from "./polled.ts";
 import { ageText } from "./text.ts";
 
-type LiveSession = Operations["getSession"]["output"];
+export type LiveSession = Operations["getSession"]["output"];
 
 const kinds = ["call", "mesh", "publish", "view"] as const;
 const states = ["ringing", "answering", "active"] as const;
@@ -120,7 +120,7 @@ function mediaState({ legs }: LiveSession): string {
 }
 
 /** Hangs up, after a question. */
-function EndButton({ owner, session }: { owner: Console; session: LiveSession }) {
+export function EndButton({ owner, session }: { owner: Console; session: LiveSession }) {
   if (!owner.may("sessions:write")) return null;
   const { from, to } = session;
   return (

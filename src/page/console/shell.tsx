@@ -2,14 +2,17 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { base } from "../base.ts";
 import { NoteView } from "../note.tsx";
+import { AuditPage } from "./audit-page.tsx";
 import type { Console, Question, Scope } from "./console.ts";
 import { Devices } from "./devices.tsx";
 import { KeyForm } from "./key-form.tsx";
 import { Keys } from "./keys.tsx";
 import { Overview } from "./overview.tsx";
 import { placeHref, type Section } from "./place.ts";
+import { RecordsPage } from "./records.tsx";
 import { Rooms } from "./rooms.tsx";
 import { ServerPage } from "./server-page.tsx";
+import { SessionPage } from "./session-page.tsx";
 import { Sessions } from "./sessions.tsx";
 import { Streams } from "./streams.tsx";
 
@@ -20,8 +23,10 @@ const entries: readonly (readonly [section: Section, title: string, scope: Scope
   ["sessions", "Sessions", "sessions:read"],
   ["streams", "Streams", "streams:read"],
   ["rooms", "Rooms", "rooms:read"],
+  ["records", "Records", "records:read"],
   ["keys", "Keys", "keys:read"],
-  ["server", "Server", "server:read"],
+  ["audit", "Audit", "audit:read"],
+  ["server", "Nodes", "server:read"],
 ];
 
 /** The whole console: the form for a key, or the sections behind it. */
@@ -59,7 +64,7 @@ export function Shell({ owner }: { owner: Console }) {
           <Navigation owner={owner} section={section} />
           <main class="sections" tabIndex={-1}>
             {owner.trouble.value !== undefined && <p class="warning">{owner.trouble.value}</p>}
-            <SectionView owner={owner} section={section} />
+            <SectionView owner={owner} section={section} subject={subject} />
           </main>
         </>
       ) : (
@@ -94,18 +99,31 @@ function Navigation({ owner, section }: { owner: Console; section: Section }) {
   );
 }
 
-function SectionView({ owner, section }: { owner: Console; section: Section }): ComponentChildren {
+function SectionView({
+  owner,
+  section,
+  subject,
+}: {
+  owner: Console;
+  section: Section;
+  subject: string | undefined;
+}): ComponentChildren {
   switch (section) {
     case "overview":
       return <Overview owner={owner} />;
     case "devices":
       return <Devices owner={owner} />;
     case "sessions":
+      if (subject !== undefined) return <SessionPage key={subject} owner={owner} session={subject} />;
       return <Sessions owner={owner} />;
     case "streams":
       return <Streams owner={owner} />;
     case "rooms":
       return <Rooms owner={owner} />;
+    case "records":
+      return <RecordsPage owner={owner} />;
+    case "audit":
+      return <AuditPage owner={owner} />;
     case "keys":
       return <Keys owner={owner} />;
     case "server":
