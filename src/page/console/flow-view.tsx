@@ -119,7 +119,7 @@ function RungView({ rung, flow, record }: { rung: Rung; flow: Flow; record: Sess
         {rung.hops.map(({ from, to, label, mark, failed }, index) => (
           <span
             key={index}
-            class={`hop ${from < to ? "right" : "left"}${failed ? " failed" : ""}${lanes[from]?.party !== "server" || index > 0 ? "" : " pushed"}`}
+            class={`hop ${from < to ? "to-right" : "to-left"}${failed ? " failed" : ""}`}
             style={columns(from, to)}
           >
             <span class="sr">
