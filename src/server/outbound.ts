@@ -23,12 +23,16 @@ export function outboundSender(allow: readonly string[], dev: boolean): WebhookS
     unsafeLoopback: dev,
     hairpin: false,
   });
+  const isAllowed = (bytes: Uint8Array): boolean => allowed.some((block) => block.contains(bytes));
   return new WebhookSender({
-    policy,
+    // Who names loopback means it: an application beside the server. TURN's peers never may.
+    policy: {
+      judgeHost: (bytes, user) => (isAllowed(bytes) ? "direct" : policy.judgeHost(bytes, user)),
+    },
     plainAllowed: (address) => {
       const bytes = unmapped(parseAddress(address) ?? new Uint8Array(4));
       if (dev && (bytes[0] === 127 || address === "::1")) return true;
-      return allowed.some((block) => block.contains(bytes));
+      return isAllowed(bytes);
     },
     connections: outboundConnections,
     userAgent: `switchboard/${packageVersion}`,

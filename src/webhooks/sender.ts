@@ -12,7 +12,7 @@ const [patience, mostAnswer] = [15_000, 65_536];
 /** Where webhooks may go. */
 export interface SenderOptions {
   /** Judges every address that a connection is made to. */
-  readonly policy: PeerPolicy;
+  readonly policy: Pick<PeerPolicy, "judgeHost">;
   /** True for an address that may be reached by http: without it only https is spoken. */
   plainAllowed(address: string): boolean;
   readonly connections: number;
