@@ -3,9 +3,9 @@ import type { MediaFleet } from "../media/fleet/fleet.ts";
 import { PackagerProcess } from "../media/fleet/packager-process.ts";
 import { HlsStreams } from "../media/hls/hls-streams.ts";
 import type { AllowsOrigin } from "../media/http/cross-origin.ts";
-import { HlsHttp } from "../media/http/hls-http.ts";
+import { HlsHttp, isHlsPath } from "../media/http/hls-http.ts";
 import type { Authenticate, Decide } from "../media/http/media-http.ts";
-import { RecordingsHttp } from "../media/http/recordings-http.ts";
+import { isRecordingsPath, RecordingsHttp } from "../media/http/recordings-http.ts";
 import { RecordingStore } from "../media/recordings/store.ts";
 import { Thumbnails } from "../media/recordings/thumbnails.ts";
 import type { StreamInfo } from "../media/service.ts";
@@ -23,6 +23,11 @@ export interface MediaOutputs {
   changed(stream: StreamInfo): void;
   fetch(request: Request): Promise<Response> | undefined;
   stop(): Promise<void>;
+}
+
+/** True for the paths of HLS and of recordings. */
+export function isOutputPath(pathname: string): boolean {
+  return isHlsPath(pathname) || isRecordingsPath(pathname);
 }
 
 interface OutputParts {

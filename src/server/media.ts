@@ -25,7 +25,7 @@ import type { HealthPart } from "../telemetry/health.ts";
 import { apiStreams } from "./api-streams.ts";
 import { credentialsOf } from "./device-credentials.ts";
 import { KeyFile } from "./key-file.ts";
-import { type MediaOutputs, startOutputs } from "./media-outputs.ts";
+import { isOutputPath, type MediaOutputs, startOutputs } from "./media-outputs.ts";
 import { openPorts } from "./ports.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
@@ -208,7 +208,7 @@ function joinMedia(context: CoreContext): Service {
   sessions.join(streams, context.core);
   return {
     fetch: (request, client) =>
-      isMediaPath(new URL(request.url).pathname)
+      isMediaPath(new URL(request.url).pathname) || isOutputPath(new URL(request.url).pathname)
         ? streams.forward(request, addressGroup(client.address))
         : undefined,
     streams: apiStreams(context, () => streams.streams),

@@ -15,7 +15,7 @@ test("lines of processes that share a media server: any bytes in any pieces neve
       (lines, garbage, cuts) => {
         const reader = new LineReader<{ ref: number }>();
         const heard: unknown[] = [];
-        const bytes = lines.flatMap(({ ref, text }) => [...lineOf({ t: "chunk", ref, text })]);
+        const bytes = lines.flatMap(({ ref, text }) => [...lineOf({ t: "chunk", ref, data: text })]);
         for (let at = 0, n = 0; at < bytes.length; n++) {
           const length = cuts[n] ?? 60;
           expect(
@@ -23,7 +23,7 @@ test("lines of processes that share a media server: any bytes in any pieces neve
           ).toBe(true);
           at += length;
         }
-        expect(heard).toEqual(lines.map(({ ref, text }) => ({ t: "chunk", ref, text })));
+        expect(heard).toEqual(lines.map(({ ref, text }) => ({ t: "chunk", ref, data: text })));
         reader.push(garbage, () => {});
       },
     ),

@@ -47,7 +47,7 @@ export class HlsHttp {
   /** Answers requests to its paths; undefined for all others. */
   fetch(request: Request): Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
-    return /^\/hls(\/|$)/.test(pathname) ? this.#answer(request, pathname) : undefined;
+    return isHlsPath(pathname) ? this.#answer(request, pathname) : undefined;
   }
 
   async #answer(request: Request, pathname: string): Promise<Response> {
@@ -168,6 +168,11 @@ export class HlsHttp {
     }
     return undefined;
   }
+}
+
+/** True for the paths of HLS. */
+export function isHlsPath(pathname: string): boolean {
+  return /^\/hls(\/|$)/.test(pathname);
 }
 
 function readTarget(pathname: string): Target | undefined {

@@ -47,7 +47,7 @@ export class RecordingsHttp {
   /** Answers requests to its paths; undefined for all others. */
   fetch(request: Request): Promise<Response> | undefined {
     const { pathname } = new URL(request.url);
-    return pathname === base || pathname.startsWith(`${base}/`) ? this.#answer(request, pathname) : undefined;
+    return isRecordingsPath(pathname) ? this.#answer(request, pathname) : undefined;
   }
 
   async #answer(request: Request, pathname: string): Promise<Response> {
@@ -213,6 +213,11 @@ export class RecordingsHttp {
       headers: { "Content-Type": "application/vnd.apple.mpegurl" },
     });
   }
+}
+
+/** True for the paths of recordings. */
+export function isRecordingsPath(pathname: string): boolean {
+  return pathname === base || pathname.startsWith(`${base}/`);
 }
 
 /** Fragments of one file as segments of a playlist. A segment begins with a keyframe if one comes in time. */

@@ -6,15 +6,15 @@ import { type FromOwner, LineReader, lineOf, type SharedIdentity, type ToOwner }
 
 export interface MediaShareOptions {
   readonly streams: MediaStreams;
-  /** Answers a request to WHIP or WHEP. `address`: what its client counts by. */
+  /** Answers a request to WHIP, WHEP, HLS, or for recordings. `address`: what its client counts by. */
   fetch(request: Request, address: string): Promise<Response> | undefined;
 }
 
-/** Bytes that may wait for a process that doesn't read. */
-const mostBuffered = 16 << 20;
+/** Bytes that may wait for a process that doesn't read, and that one chunk of an answer has. */
+const [mostBuffered, chunkBytes] = [16 << 20, 65_536];
 
 /**
- * The one media server of a machine, for other processes that serve the same port: they forward requests to WHIP and WHEP, and open the
+ * The one media server of a machine, for other processes that serve the same port: they forward requests for it, and open the
  * peers of their native clients, which have their sessions there.
  */
 export class MediaShare implements StreamObserver {
@@ -62,6 +62,13 @@ export class MediaShare implements StreamObserver {
   }
 }
 
+/** A request that is being answered. */
+interface Asked {
+  readonly gone: AbortController;
+  /** The client takes one more chunk. */
+  more(): void;
+}
+
 /** A process that shares this media server. */
 class Guest {
   readonly #stream: LocalStream;
@@ -69,7 +76,7 @@ class Guest {
   readonly #identities = new WeakSet<MediaIdentity>();
   /** The peers of its clients. */
   readonly #peers = new Set<string>();
-  readonly #requests = new Map<number, AbortController>();
+  readonly #requests = new Map<number, Asked>();
 
   constructor(stream: LocalStream, options: MediaShareOptions) {
     this.#stream = stream;
@@ -92,7 +99,7 @@ class Guest {
 
   /** The process is gone, and its clients' sessions with it. They come back by another one. */
   left(): void {
-    for (const request of this.#requests.values()) request.abort();
+    for (const { gone } of this.#requests.values()) gone.abort();
     for (const id of [...this.#peers]) this.#options.streams.lose(id, "failed");
   }
 
@@ -120,8 +127,11 @@ class Guest {
       case "request":
         void this.#serve(message);
         break;
+      case "more":
+        this.#requests.get(message.ref)?.more();
+        break;
       case "gone":
-        this.#requests.get(message.ref)?.abort();
+        this.#requests.get(message.ref)?.gone.abort();
     }
   }
 
@@ -162,7 +172,23 @@ class Guest {
     address,
   }: Extract<ToOwner, { t: "request" }>): Promise<void> {
     const gone = new AbortController();
-    this.#requests.set(ref, gone);
+    // The client is asked whether it takes more; it may have said so before.
+    let wanted = 0;
+    let wake = (): void => {};
+    const more = (): void => {
+      wanted++;
+      wake();
+    };
+    gone.signal.addEventListener("abort", () => wake());
+    this.#requests.set(ref, { gone, more });
+    const mayGoOn = async (): Promise<boolean> => {
+      while (wanted === 0 && !gone.signal.aborted)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      wanted--;
+      return !gone.signal.aborted;
+    };
     try {
       const request = new Request(url, {
         method,
@@ -172,10 +198,12 @@ class Guest {
       });
       const response = (await this.#options.fetch(request, address)) ?? new Response(null, { status: 404 });
       this.#say({ t: "head", ref, status: response.status, headers: [...response.headers] });
-      const decoder = new TextDecoder();
-      for await (const chunk of response.body ?? []) {
+      for await (const bytes of response.body ?? []) {
+        for (let at = 0; at < bytes.length && (await mayGoOn()); at += chunkBytes) {
+          const chunk = Buffer.from(bytes.subarray(at, at + chunkBytes));
+          this.#say({ t: "chunk", ref, data: chunk.toString("base64") });
+        }
         if (gone.signal.aborted) break;
-        this.#say({ t: "chunk", ref, text: decoder.decode(chunk, { stream: true }) });
       }
     } catch {
       if (!gone.signal.aborted) this.#say({ t: "head", ref, status: 500, headers: [] });

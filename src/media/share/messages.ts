@@ -41,7 +41,7 @@ export type ToOwner =
   | { readonly t: "close"; readonly id: string; readonly reason?: string }
   /** A publisher whose connection was closed already has meant to end its stream. */
   | { readonly t: "late"; readonly stream: string; readonly id: string }
-  /** A request to WHIP or WHEP, whoever took it. */
+  /** A request for the media server, whoever took it. */
   | {
       readonly t: "request";
       readonly ref: number;
@@ -52,6 +52,8 @@ export type ToOwner =
       /** What the client's address counts by. */
       readonly address: string;
     }
+  /** The client of a request takes one more chunk of the answer. */
+  | { readonly t: "more"; readonly ref: number }
   /** The client of a request is gone. */
   | { readonly t: "gone"; readonly ref: number };
 
@@ -71,7 +73,8 @@ export type FromOwner =
       readonly status: number;
       readonly headers: readonly (readonly [string, string])[];
     }
-  | { readonly t: "chunk"; readonly ref: number; readonly text: string }
+  /** Bytes of an answer, in base64. One for each `more`. */
+  | { readonly t: "chunk"; readonly ref: number; readonly data: string }
   | { readonly t: "end"; readonly ref: number };
 
 /** JSON has no infinity: without an expiry the identity has none. */

@@ -28,7 +28,7 @@ export interface SharedStreamsOptions {
 
 /** How long until the process that has the media server is looked for again. ms */
 const pause = 200;
-/** Bytes of a response that may wait for a client that doesn't read. */
+/** Bytes of a response that wait for its client before no more are asked for. */
 const mostWaiting = 262_144;
 const away: MediaFailure = { kind: "full", retryAfter: 1 };
 
@@ -137,7 +137,7 @@ export class SharedStreams implements SessionMedia {
     return () => peer.listeners.delete(heard);
   }
 
-  /** Has the other process answer a request to WHIP or WHEP. `address`: what its client counts by. */
+  /** Has the other process answer a request for the media server. `address`: what its client counts by. */
   async forward(request: Request, address: string): Promise<Response> {
     let body: string;
     try {
@@ -148,9 +148,12 @@ export class SharedStreams implements SessionMedia {
     const { url, method, headers } = request;
     let ref = 0;
     const response = await new Promise<Response | undefined>((resolve) => {
-      const answered = answerTo(resolve, () => {
-        this.#asked.delete(ref);
-        this.#say({ t: "gone", ref });
+      const answered = answerTo(resolve, {
+        more: () => this.#say({ t: "more", ref }),
+        gone: () => {
+          this.#asked.delete(ref);
+          this.#say({ t: "gone", ref });
+        },
       });
       ref = this.#send(answered, (ref) => ({
         t: "request",
@@ -272,10 +275,12 @@ export class SharedStreams implements SessionMedia {
   }
 }
 
-/** Makes a response of what the other process says; calls `gone` when its client reads no further. */
-function answerTo(resolve: (response: Response | undefined) => void, gone: () => void): Answered {
+/** Makes a response of what the other process says. `more`: its client takes one more chunk; `gone`: it reads no further. */
+function answerTo(
+  resolve: (response: Response | undefined) => void,
+  { more, gone }: { more(): void; gone(): void },
+): Answered {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
-  const encoder = new TextEncoder();
   const end = (): void => {
     try {
       body?.close();
@@ -293,6 +298,9 @@ function answerTo(resolve: (response: Response | undefined) => void, gone: () =>
           start: (controller) => {
             body = controller;
           },
+          pull: () => {
+            if (body !== undefined) more();
+          },
           cancel: () => {
             body = undefined;
             gone();
@@ -303,12 +311,7 @@ function answerTo(resolve: (response: Response | undefined) => void, gone: () =>
       const pairs = headers.map(([name, value]): [string, string] => [name, value]);
       resolve(new Response(bodiless ? null : stream, { status, headers: pairs }));
     } else if (answer?.t === "chunk") {
-      if (body === undefined) return;
-      if ((body.desiredSize ?? 0) > 0) body.enqueue(encoder.encode(answer.text));
-      else {
-        end();
-        gone();
-      }
+      body?.enqueue(Buffer.from(answer.data, "base64"));
     } else {
       end();
       resolve(undefined);
