@@ -1,5 +1,5 @@
 // `npm test`: everything there is to check, from nothing, with a count at the end. `npm test -- NAME…` runs only the
-// suites whose name holds one of the words.
+// suites whose name holds one of the words. `npm run test:long` runs what takes too long for every day as well.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +12,16 @@ const suiteTimeout = 600_000;
 /** So many files that failed beside other suites run once more, alone: more than that is no accident of a busy machine. */
 const mostRepeated = 3;
 const results = `${root}.cache/test-results`;
-const words = process.argv.slice(2);
+const long = process.argv.includes("--long");
+const words = process.argv.slice(2).filter((word) => word !== "--long");
+// Tests that choose among many cases read it.
+if (long) process.env.TEST_LONG = "1";
+/** What other files cover in less time: left to `npm run test:long`. */
+const longer = new Set([
+  "test/packages/folders.test.ts",
+  "test/turn/soak.test.ts",
+  "test/webrtc/takeover.test.ts",
+]);
 const total = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 
@@ -39,31 +48,31 @@ const traits = {
   unit: { seconds: 40 },
   fuzz: { seconds: 25 },
   model: { seconds: 18, cores: 0.8 },
-  cluster: { seconds: 95 },
-  "bad-input": { seconds: 10, cores: 0.3 },
-  conformance: { seconds: 15, cores: 0.4 },
+  cluster: { seconds: 60, cores: 1.1 },
+  "bad-input": { seconds: 15, cores: 0.8 },
+  conformance: { seconds: 20, cores: 0.9 },
   dtls: { seconds: 18, cores: 0.5 },
   browser: { seconds: 110, cores: 1.3, lanes: 2 },
   integration: { seconds: 75, lanes: 4 },
   node: { seconds: 28, cores: 0.6 },
   sip: { seconds: 50, cores: 0.8, lanes: 2 },
   mqtt: { seconds: 20, cores: 0.6 },
-  peerjs: { seconds: 40, cores: 0.6 },
+  peerjs: { seconds: 40, cores: 0.8 },
   xmpp: { seconds: 28, cores: 0.6 },
   embed: { seconds: 12, cores: 0.5 },
-  records: { seconds: 12, cores: 0.3 },
-  turn: { seconds: 45, cores: 0.5, lanes: 3 },
+  records: { seconds: 20, cores: 0.8 },
+  turn: { seconds: 45, cores: 0.7, lanes: 3 },
   media: { seconds: 55, cores: 0.9, lanes: 2, calm: true },
   "media-portable": { seconds: 20, cores: 0.8, calm: true },
-  webrtc: { seconds: 50, cores: 0.7, lanes: 2, calm: true },
-  packages: { seconds: 55, cores: 1.2, lanes: 2 },
+  webrtc: { seconds: 40, cores: 0.7, lanes: 2, calm: true },
+  packages: { seconds: 35 },
 };
 /** Run only where they are named: they need what is large to install, or minutes of a quiet machine. */
 const onDemand = new Set(["firefox", "quality"]);
 
 // A process for each folder: a native crash in one must not hide the others.
 const folders = [...new Set(files.map((path) => path.split("/")[1]))];
-const runs = new Map(folders.map((name) => [name, (only) => onBun(name, only ?? [`./test/${name}/`])]));
+const runs = new Map(folders.map((name) => [name, (only) => onBun(name, only ?? filesOf(name))]));
 runs.set("check", async () => one(await finished(process.execPath, ["scripts/check.mjs"])));
 // The media server once more, without what only some systems have.
 runs.set("media-portable", (only) =>
@@ -218,6 +227,13 @@ function testFiles(folder) {
     .filter((entry) => entry.isFile() && /\.test\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(root.length))
     .sort();
+}
+
+/** The files of a suite that this run is for. */
+function filesOf(name) {
+  return files
+    .filter((path) => path.startsWith(`test/${name}/`) && (long || !longer.has(path)))
+    .map((path) => `./${path}`);
 }
 
 function isPortable(path) {

@@ -7,15 +7,25 @@ import { scenarios } from "./scenarios.ts";
 /** The longest scenario, on a machine that has other things to do. ms */
 const patience = 150_000;
 
+/** Each kind of fault once: a node, NATS, a drain. `npm run test:long` and `npm run faults` run them all. */
+const everyday = ["kill", "nats-short", "rolling"];
+const wanted = Object.entries(scenarios).filter(
+  ([name]) => process.env.TEST_LONG === "1" || everyday.includes(name),
+);
+
 describe.skipIf(!hasNats)("what happens to clusters", () => {
   const rows: FaultRow[] = [];
   let running = new Map<string, Promise<FaultRow>>();
 
   beforeAll(() => {
-    running = runLanes(Object.keys(scenarios), 1, "short");
+    running = runLanes(
+      wanted.map(([name]) => name),
+      1,
+      "short",
+    );
   });
 
-  for (const [name, { title }] of Object.entries(scenarios))
+  for (const [name, { title }] of wanted)
     test(`${name}: ${title}`, { timeout: patience }, async () => {
       const row = await running.get(name);
       if (row === undefined) throw new Error(`${name} runs in no lane`);

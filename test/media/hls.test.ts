@@ -36,7 +36,8 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
     await plays(viewer);
     const figures = await hlsFigures(viewer.page);
     if (process.env.SHOW === "1") console.error(figures);
-    expect(figures.errors).toEqual([]);
+    // The first picture may come a little later than the first sound: the player steps over that.
+    expect(figures.errors.filter((error) => !/^bufferSeekOverHole .*from 0 to 0\./.test(error))).toEqual([]);
     expect(figures.height).toBeGreaterThan(0);
     const master = await (await fetch(`${server.url}/hls/lobby/index.m3u8`)).text();
     const folder = `${server.url}/hls/lobby/${/^([\w-]+)\/v0/m.exec(master)?.[1]}`;

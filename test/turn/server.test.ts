@@ -141,7 +141,7 @@ describe("a server", () => {
     turn.revoke("bob");
     expect(turn.stats()).toMatchObject({ allocations: 0, openRelaySockets: 0 });
     await expect(client.refresh(600)).rejects.toMatchObject({ code: 401 });
-    expect(log.map((event) => event.type)).toEqual(["opened", "closed"]);
+    expect(log.map((event) => event.type)).toEqual(["opened", "closed", "refused"]);
     close();
     await turn.stop();
   });
