@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { every } from "../net/clock.ts";
 import { random, sha256 } from "../net/crypto.ts";
-import { writeState } from "./state-folder.ts";
+import { readState, writeState } from "./state-folder.ts";
 
 /** A key as it is kept: the key itself is shown once, when it is made. */
 export interface KeptKey {
@@ -32,13 +32,8 @@ const mostKeys = 10_000;
 
 /** All keys that are kept. Throws an Error where the file can't be read, or is no list of keys. */
 export function listKeys<K extends KeptKey>(kind: KeyKind<K>, folder: string): K[] {
-  let text: string;
-  try {
-    text = readFileSync(join(folder, kind.fileName), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+  const text = readState(folder, kind.fileName);
+  if (text === undefined) return [];
   let kept: unknown;
   try {
     kept = JSON.parse(text);

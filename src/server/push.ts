@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Type } from "typebox";
 import type { ApiPush } from "../api/context.ts";
 import { now, wallAhead } from "../net/clock.ts";
@@ -19,7 +17,7 @@ import type { PushRegistry } from "../signaling/ports.ts";
 import { outboundSender } from "./outbound.ts";
 import { keptRegistrations } from "./push-file.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
-import { stateFolder, writeState } from "./state-folder.ts";
+import { readState, stateFolder, writeState } from "./state-folder.ts";
 
 const vapidFile = "vapid-keys.json";
 /** The longest `application` value, bytes of JSON. */
@@ -91,8 +89,7 @@ function start(context: CoreContext): Service {
     { user, device, grants, guest }: Pick<PushRegistration, "user" | "device" | "grants" | "guest">,
     { webPush, application }: { readonly webPush?: PushSubscription; readonly application?: unknown },
   ): Outcome | undefined => {
-    const refusal =
-      webPush === undefined ? refusalOfData(application, context) : refusalOf(webPush, vapid?.publicKey);
+    const refusal = webPush === undefined ? refusalOfData(application, context) : refusalOf(webPush, key);
     if (refusal !== undefined) return refusal;
     const target: PushTarget =
       webPush === undefined
@@ -201,11 +198,8 @@ function vapidKeys({ settings, log }: CoreContext, folder: string): VapidKeys | 
 
 /** Made the first time. Throws where the file is no key pair, or can't be written. */
 function keptPair(folder: string): Pick<VapidKeys, "publicKey" | "privateKey"> {
-  let text: string;
-  try {
-    text = readFileSync(join(folder, vapidFile), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  const text = readState(folder, vapidFile);
+  if (text === undefined) {
     const made = newVapidKeys();
     writeState(folder, vapidFile, `${JSON.stringify(made)}\n`);
     return made;

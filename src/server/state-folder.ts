@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -11,6 +11,16 @@ export function stateFolder(
   const own = env.STATE_DIRECTORY?.split(":")[0];
   if (own !== undefined && own !== "") return own;
   return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "switchboard");
+}
+
+/** The text of a file of the state folder; undefined where it was never written. Throws an Error for one that can't be read. */
+export function readState(folder: string, name: string): string | undefined {
+  try {
+    return readFileSync(join(folder, name), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Writes a file of the state folder, whole or not at all: another server of this user may read it now. Nobody else may. */

@@ -1,6 +1,6 @@
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { writeState } from "./state-folder.ts";
+import { readState, writeState } from "./state-folder.ts";
 
 /** The file is written anew when it has this many lines more than it needs. */
 const slack = 1_000;
@@ -55,13 +55,8 @@ export class StateLines<Line> {
 
   #read(): Line[] {
     const { folder, fileName } = this.#options;
-    let text: string;
-    try {
-      text = readFileSync(join(folder, fileName), "utf8");
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-      throw error;
-    }
+    const text = readState(folder, fileName);
+    if (text === undefined) return [];
     return text.split("\n").flatMap((line) => this.#parse(line));
   }
 

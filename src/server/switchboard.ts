@@ -168,30 +168,28 @@ export async function makeSwitchboard(
   });
   const requests = new RequestQueue(queue);
   const guard = { core, access, admission, queue, now, rates: new FlowRates(limits, bit) };
-  const streams = () => services.find((service) => service.streams)?.streams;
-  const records = () => services.find((service) => service.records)?.records;
-  const eventLog = () => services.find((service) => service.eventLog)?.eventLog;
-  const events = () => services.find((service) => service.events)?.events;
-  const pushes = () => services.find((service) => service.pushes)?.pushes;
-  const webhooks = () => services.find((service) => service.webhooks)?.webhooks;
+  /** What the one part that has it offers the others. */
+  const offered =
+    <K extends keyof Service>(name: K) =>
+    (): Service[K] | undefined =>
+      services.find((service) => service[name] !== undefined)?.[name];
+  const pushes = offered("pushes");
   const withCore: CoreContext = {
-    ...{
-      ...context,
-      core,
-      guard,
-      metrics,
-      health,
-      streams,
-      records,
-      eventLog,
-      events,
-      pushes,
-      webhooks,
-      requestDrain,
-    },
+    ...context,
+    core,
+    guard,
+    metrics,
+    health,
+    streams: offered("streams"),
+    records: offered("records"),
+    eventLog: offered("eventLog"),
+    events: offered("events"),
+    webhooks: offered("webhooks"),
+    pushes,
+    requestDrain,
   };
   for (const part of list) await started(services, part.start?.(withCore));
-  ports.observer = services.find((service) => service.observer)?.observer;
+  ports.observer = offered("observer")();
   ports.pushes = pushes();
   for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);
   const relayPeers = services.flatMap((service) => service.relayPeers?.() ?? []);

@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { deriveKey, hashKey, random } from "../net/crypto.ts";
-import { stateFolder, writeState } from "./state-folder.ts";
+import { readState, stateFolder, writeState } from "./state-folder.ts";
 
 /** The settings that ticket keys depend on. */
 export interface TicketKeySettings {
@@ -79,13 +77,8 @@ function withCurrent(kept: readonly KeptKey[], current: string, until: number): 
 
 /** Throws an Error for a file that can't be read or is no list of keys: it would be written over. */
 function read(folder: string): KeptKey[] {
-  let text: string;
-  try {
-    text = readFileSync(join(folder, fileName), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+  const text = readState(folder, fileName);
+  if (text === undefined) return [];
   const kept: unknown = JSON.parse(text);
   if (!Array.isArray(kept) || !kept.every(isKept)) throw new Error(`${fileName} is no list of keys`);
   return kept;

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Type } from "typebox";
 import type { ApiWebhooks, ShownWebhook } from "../api/context.ts";
 import { every } from "../net/clock.ts";
@@ -8,7 +6,7 @@ import { webhookKey } from "../net/standard-webhooks.ts";
 import { areEndpoints, EndpointList, KeptEndpoint, keysOf } from "../webhooks/endpoint-list.ts";
 import type { Endpoint, Webhooks } from "../webhooks/webhooks.ts";
 import type { CoreContext } from "./service.ts";
-import { stateFolder, writeState } from "./state-folder.ts";
+import { readState, stateFolder, writeState } from "./state-folder.ts";
 
 const fileName = "webhooks.json";
 /** How often the lists of other nodes are asked for. ms */
@@ -143,13 +141,8 @@ function fixedId(url: string): string {
 
 /** Throws where the file can't be read, or is no list of endpoints. */
 function load(folder: string): readonly KeptEndpoint[] {
-  let text: string;
-  try {
-    text = readFileSync(join(folder, fileName), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+  const text = readState(folder, fileName);
+  if (text === undefined) return [];
   const kept: unknown = JSON.parse(text);
   if (!areEndpoints(kept)) throw new Error(`${fileName} is no list of endpoints`);
   return kept;

@@ -145,8 +145,9 @@ export class Core implements ConnectionHost {
     this.lifecycle = lifecycle;
     this.streams = streams;
     this.links = new Links({ limits, ports, deadlines, directory, lifecycle });
-    const missing = () => ({ streams: !streams.served, push: ports.pushes === undefined });
-    const features = () => serverFeatures.filter((name) => !(missing() as Record<string, boolean>)[name]);
+    const serves = (feature: (typeof serverFeatures)[number]): boolean =>
+      feature === "streams" ? streams.served : feature !== "push" || ports.pushes !== undefined;
+    const features = () => serverFeatures.filter(serves);
     this.signIn = new SignIn({ node, ports, directory, lifecycle, links: this.links, elsewhere, features });
     this.#limits = limits;
     this.#deadlines = deadlines;

@@ -116,13 +116,7 @@ export function Devices({ owner }: { owner: Console }) {
                 </button>
               </p>
             )}
-            <Pager
-              next={next}
-              cursor={cursor.value}
-              go={(value) => {
-                cursor.value = value;
-              }}
-            />
+            <Pager next={next} cursor={cursor} />
           </>
         )}
       </Answered>

@@ -1,3 +1,4 @@
+import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type { Polled } from "./polled.ts";
 import { clip } from "./text.ts";
@@ -115,25 +116,20 @@ export function Partial({ nodes }: { nodes: readonly string[] | undefined }) {
 }
 
 /** Onwards and back to the start of a long list. */
-export function Pager({
-  next,
-  cursor,
-  go,
-}: {
-  next: string | undefined;
-  cursor: string | undefined;
-  go: (cursor: string | undefined) => void;
-}) {
-  if (next === undefined && cursor === undefined) return null;
+export function Pager({ next, cursor }: { next: string | undefined; cursor: Signal<string | undefined> }) {
+  if (next === undefined && cursor.value === undefined) return null;
+  const go = (to: string | undefined) => () => {
+    cursor.value = to;
+  };
   return (
     <nav class="pager" aria-label="Pages">
-      {cursor !== undefined && (
-        <button type="button" class="button small" onClick={() => go(undefined)}>
+      {cursor.value !== undefined && (
+        <button type="button" class="button small" onClick={go(undefined)}>
           First page
         </button>
       )}
       {next !== undefined && (
-        <button type="button" class="button small" onClick={() => go(next)}>
+        <button type="button" class="button small" onClick={go(next)}>
           Next page
         </button>
       )}

@@ -114,13 +114,7 @@ export function RecordsPage({ owner }: { owner: Console }) {
                 ["Kind", ({ kind }) => kind],
               ]}
             />
-            <Pager
-              next={next}
-              cursor={cursor.value}
-              go={(value) => {
-                cursor.value = value;
-              }}
-            />
+            <Pager next={next} cursor={cursor} />
           </>
         )}
       </Answered>

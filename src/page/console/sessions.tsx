@@ -90,13 +90,7 @@ export function Sessions({ owner }: { owner: Console }) {
               ]}
               actions={(session) => <EndButton owner={owner} session={session} />}
             />
-            <Pager
-              next={next}
-              cursor={cursor.value}
-              go={(value) => {
-                cursor.value = value;
-              }}
-            />
+            <Pager next={next} cursor={cursor} />
           </>
         )}
       </Answered>
