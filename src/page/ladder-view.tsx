@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { ladder } from "./ladder.ts";
 import type { Ladder, MediaPath, Phase, Row } from "./ladder-model.ts";
 import { mediaText, setUpText } from "./ladder-text.ts";
+import { LastCall } from "./last-call.tsx";
 import type { Actions, Page } from "./page.ts";
 
 /** The right column: what the server did for this call, rung by rung. */
@@ -36,7 +37,12 @@ export function LadderView({ page, act }: { page: Page; act: Actions }) {
         ))}
       </div>
       {told.phases.length > 0 && (
-        <Foot act={act} told={told} connected={scene.at === "talking" && scene.since !== undefined} />
+        <Foot
+          page={page}
+          act={act}
+          told={told}
+          connected={scene.at === "talking" && scene.since !== undefined}
+        />
       )}
     </section>
   );
@@ -119,12 +125,13 @@ function MediaView({ path, peer }: { path: MediaPath; peer: string }) {
 }
 
 interface FootProps {
+  readonly page: Page;
   readonly act: Actions;
   readonly told: Ladder;
   readonly connected: boolean;
 }
 
-function Foot({ act, told, connected }: FootProps) {
+function Foot({ page, act, told, connected }: FootProps) {
   const inferred = told.phases.some((phase) =>
     phase.rows.some((row) => row.far !== undefined && row.far.ms === undefined),
   );
@@ -148,6 +155,7 @@ function Foot({ act, told, connected }: FootProps) {
         <button type="button" class="button small" onClick={() => act.copyLadder()}>
           Copy
         </button>
+        <LastCall page={page} text="Console" look="button small" />
       </div>
     </div>
   );

@@ -1,5 +1,6 @@
 import { Card } from "./card.tsx";
 import { Countdown } from "./countdown.tsx";
+import { LastCall } from "./last-call.tsx";
 import { type Actions, myName, type Page } from "./page.ts";
 import type { Link, SceneAt } from "./state.ts";
 import { describeEnding } from "./words.ts";
@@ -34,7 +35,9 @@ export function Over({ page, act, scene }: { page: Page; act: Actions; scene: Sc
         kind === "no-path" && ["Copy ladder", () => act.copyLadder()],
         ["Close", () => act.dismiss(), "quiet"],
       ]}
-    />
+    >
+      <LastCall page={page} text="Why? Its ladder in the console" />
+    </Card>
   );
 }
 

@@ -113,6 +113,8 @@ export interface Page {
   readonly model: Signal<Model>;
   readonly name: Signal<string>;
   readonly me: Signal<Me | undefined>;
+  /** The user signed in by a name alone, which only development mode takes: the console is at this address, and open. */
+  readonly development: Signal<boolean>;
   readonly people: Signal<readonly Person[]>;
   /** How many users are online, when they are too many for a list. */
   readonly crowd: Signal<number | undefined>;
@@ -149,6 +151,7 @@ export function createPage(model: Model = start): Page {
     model: signal(model),
     name: signal("alice"),
     me: signal<Me | undefined>(undefined),
+    development: signal(false),
     people: signal<readonly Person[]>([]),
     crowd: signal<number | undefined>(undefined),
     mine: signal<readonly Device[]>([]),

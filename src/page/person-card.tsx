@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { Card, type Choice } from "./card.tsx";
 import { deviceList } from "./directory.tsx";
+import { LastCall } from "./last-call.tsx";
 import { type Actions, chosenPerson, myName, type Page, type Person } from "./page.ts";
 import { Picture } from "./picture.tsx";
 
@@ -40,6 +41,7 @@ function PersonCard({ page, act, person }: { page: Page; act: Actions; person: P
       <button type="button" class="link" onClick={() => act.preview(stream === undefined)}>
         {stream === undefined ? "See yourself first" : "Camera off"}
       </button>
+      <LastCall page={page} text="The last call in the console" />
     </Card>
   );
 }
@@ -60,6 +62,7 @@ function Nobody({ page }: { page: Page }) {
       <a class="button primary" href={`?as=${other}`} target="_blank" rel="noopener">
         Open a second tab as {other}
       </a>
+      <LastCall page={page} text="The last call in the console" />
     </Card>
   );
 }

@@ -77,6 +77,7 @@ export class Session implements Actions {
     const ringer = this.#ringer(users, current);
     const watch = new LinkWatch(this.#page, client, label);
     this.#page.me.value = undefined;
+    this.#page.development.value = how === "name";
     this.#online = { client, how, users, current, ringer, watch };
     client.on("incoming", (ring) => ringer.rung(ring));
     void client.closed.then((ended) => this.#closed(client, ended));

@@ -168,7 +168,7 @@ export const ringingRules: readonly Rule[] = [
     find: (view) => {
       if (view.record.reason !== "declined") return undefined;
       const leg = view.callees.find((one) => one.reason !== undefined && one.automatic !== true);
-      const where = leg === undefined ? view.callee : `${leg.user}, at ${nameOf(leg)},`;
+      const where = leg === undefined ? view.callee : nameOf(leg);
       const machine = view.callees.some((one) => one.automatic === true);
       return leg === undefined && machine
         ? undefined

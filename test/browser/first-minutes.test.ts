@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Browser } from "playwright-core";
+import { endWithUs } from "../support/end-with-us.ts";
+import { audit } from "./support/audit.ts";
+import { button, chromiumPath, launch, openTab, sees, seesVideo, type Tab } from "./support/browser.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+describe.skipIf(chromiumPath === null)("from npm start to the ladder of a call", () => {
+  let starting: ChildProcess;
+  let browser: Browser;
+  let url: string;
+  const begun = Date.now();
+
+  beforeAll(async () => {
+    [url, browser] = await Promise.all([npmStart(), launch("none")]);
+  }, 120_000);
+  afterAll(async () => {
+    await browser?.close();
+    starting?.kill("SIGTERM");
+  });
+
+  /** Resolves with the address that it prints. */
+  function npmStart(): Promise<string> {
+    const parts = ["--port", "0", "--turn.embedded", "false", "--media.enabled", "false"];
+    starting = spawn("npm", ["start", "--", ...parts, "--log.format", "json"], { cwd: root });
+    endWithUs(starting);
+    return new Promise((resolve, reject) => {
+      let out = "";
+      const hear = (text: Buffer): void => {
+        out += text;
+        const [, port] = /"url":"http:\/\/[^"]+:(\d+)"/.exec(out) ?? [];
+        if (port !== undefined) resolve(`http://localhost:${port}`);
+      };
+      starting.stdout?.on("data", hear);
+      starting.stderr?.on("data", hear);
+      starting.on("exit", (code) => reject(new Error(`npm start ended with ${code}:\n${out}`)));
+    });
+  }
+
+  /** Follows a link that opens the console in a tab of its own. */
+  async function toConsole(tab: Tab, name: string): Promise<Tab> {
+    const link = tab.page.getByRole("link", { name });
+    await link.waitFor();
+    return await openTab(tab.page.context(), await link.evaluate((a: HTMLAnchorElement) => a.href));
+  }
+
+  test("by clicks alone: a call, its ladder in the console; a call that fails, and why", async () => {
+    const context = await browser.newContext({ reducedMotion: "reduce" });
+    const alice = await openTab(context, url);
+    await button(alice, "Go online").click();
+    const second = alice.page.getByRole("link", { name: "Open a second tab as bob" });
+    const bob = await openTab(context, await second.evaluate((a: HTMLAnchorElement) => a.href));
+    await button(alice, "Call").click();
+    await button(bob, "Accept").click();
+    await Promise.all([seesVideo(alice), seesVideo(bob)]);
+
+    const flowing = await toConsole(alice, "Console");
+    await sees(flowing, "So far nothing is wrong.");
+    const flow = flowing.page.getByRole("region", { name: "Call flow" });
+    await flow.getByRole("button", { name: "alice to server: call bob" }).waitFor();
+    const took = (Date.now() - begun) / 1_000;
+    console.log(`npm start → a call → its ladder in the console: ${took.toFixed(1)} s`);
+    await flowing.page.close();
+
+    await button(alice, "Hang up").click();
+    const over = await toConsole(alice, "The last call in the console");
+    await over.page.locator(".finding code", { hasText: "no_fault" }).waitFor();
+    await over.page.close();
+
+    await button(alice, "Call").click();
+    await button(bob, "Decline").click();
+    await sees(alice, "bob declined");
+    expect(await audit(alice.page)).toEqual([]);
+    const failed = await toConsole(alice, "Why? Its ladder in the console");
+    await sees(failed, /^bob\/\S+ declined/);
+    expect(await failed.page.locator(".finding code").first().textContent()).toBe("declined");
+    expect([alice, bob, flowing, over, failed].flatMap(({ errors }) => errors)).toEqual([]);
+    await context.close();
+  }, 60_000);
+});
