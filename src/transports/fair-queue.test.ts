@@ -129,6 +129,15 @@ test("a closed connection's messages are forgotten", () => {
   expect(done).toEqual(["m0"]);
 });
 
+test("a connection that ends has about a turn's work done at once, and the rest forgotten", () => {
+  const { loop, queue, done, connect } = start({ cost: 0.1 });
+  connect("m")(100, 0).finish();
+  expect(done.length).toBeGreaterThan(20);
+  expect(done.length).toBeLessThan(30);
+  expect(queue.bytes).toBe(0);
+  expect(loop.turn() && loop.turn()).toBe(false);
+});
+
 test("a message that breaks something costs its connection, and nobody else", () => {
   const { loop, done, connect } = start();
   connect("m", true)(3);

@@ -69,6 +69,16 @@ export class FairQueue {
     return this.#bytes;
   }
 
+  /** When a turn that begins now has worked enough, in the time of {@link over}. */
+  get end(): number {
+    return this.#loop.clock() + slice;
+  }
+
+  /** Whether that time is over. */
+  over(end: number): boolean {
+    return this.#loop.clock() >= end;
+  }
+
   /** So much more, or less, waits in this backlog. */
   changed(backlog: Backlog<unknown>, by: number): void {
     this.#bytes += by;
@@ -91,7 +101,7 @@ export class FairQueue {
 
   #work(): void {
     this.turn += 1;
-    const end = this.#loop.clock() + slice;
+    const { end } = this;
     for (const backlog of this.#backlogs) {
       // What goes on waiting goes behind the others.
       this.#backlogs.delete(backlog);
@@ -101,7 +111,7 @@ export class FairQueue {
         this.#loop.fault("connection", error);
         backlog.failed();
       }
-      if (this.#loop.clock() >= end) break;
+      if (this.over(end)) break;
     }
     this.#scheduled = false;
     this.#schedule();
@@ -152,6 +162,13 @@ export class Backlog<Message> {
     this.#waiting.push({ message, cost, came: now });
     this.#bytes += cost;
     this.#queue.changed(this, cost);
+  }
+
+  /** Performs what waits at once, for about as long as one turn works, and forgets what is left then. */
+  finish(): void {
+    const { end } = this.#queue;
+    while (this.#waiting !== undefined && !this.#queue.over(end)) this.step();
+    this.clear();
   }
 
   /** Forgets what waits. */

@@ -21,9 +21,8 @@ export function websocketRoute(guard: TransportGuard): SocketRoute {
   };
 }
 
-/** A frame; the code with which the socket closed after the frames before; or that the next frame was one too many. */
-type Input = string | Uint8Array | number | typeof tooMany;
-const tooMany = Symbol("too many frames");
+/** A frame, or the code with which the socket closed after the frames before. */
+type Input = string | Uint8Array | number;
 
 /** Both directions of a socket in one object, because there is one for each client. */
 class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
@@ -33,7 +32,6 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
   readonly #meter: FlowMeter;
   readonly #backlog: Backlog<Input>;
   #gone = false;
-  #flooding = false;
 
   constructor(guard: TransportGuard, socket: Socket) {
     this.#guard = guard;
@@ -77,8 +75,7 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
 
   perform(input: Input, came: number, waited: boolean): void {
     const now = waited ? this.#guard.now() : came;
-    if (input === tooMany) this.flooded();
-    else if (typeof input === "string") this.#connection.receive(input, now, came);
+    if (typeof input === "string") this.#connection.receive(input, now, came);
     else if (typeof input === "number") this.#connection.closed(input, now);
     else this.#connection.receiveBinary(now);
   }
@@ -100,12 +97,13 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
 
   #received(message: string | Uint8Array): void {
     const now = this.#guard.now();
-    if (this.#gone || this.#flooding) return;
+    if (this.#gone) return;
     if (this.#meter.message(message.length, now)) this.#backlog.take(message, message.length, now);
     else {
-      // What came before is answered first, which tells the client why it is closed.
-      this.#flooding = true;
-      this.#backlog.take(tooMany, 0, now);
+      // What came before is answered first, which tells the client why it is closed. That can't wait for other turns: as long as the
+      // socket is open, the platform reads megabytes of such frames from it in each.
+      this.#backlog.finish();
+      this.flooded();
     }
   }
 
