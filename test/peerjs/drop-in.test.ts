@@ -6,11 +6,12 @@ import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { PeerServer } from "../../src/peerjs.ts";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { bothEnd, converse, eventually } from "../interop/end.ts";
+import { openEnd } from "../interop/page-ends.ts";
 import { endWithUs } from "../support/end-with-us.ts";
 import { freePort } from "../support/free-port.ts";
 import { installPeers } from "../support/peers.ts";
 import { findRuntime, runtimePath } from "../support/runtimes.ts";
-import { bothEnd, converse, eventually, openEnd } from "./support/ends.ts";
 
 setDefaultTimeout(120_000);
 

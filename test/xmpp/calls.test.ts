@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
-import { bothEnd, converse, type End, eventually, openEnd } from "../peerjs/support/ends.ts";
-import type { PageKind } from "../peerjs/support/page-script.ts";
+import { bothEnd, converse, eventually } from "../interop/end.ts";
+import { type PageEnd as End, openEnd } from "../interop/page-ends.ts";
 import type { RunningServer } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
@@ -11,7 +11,7 @@ setDefaultTimeout(120_000);
 describe.skipIf(chromiumPath === null)("stanza, unmodified, in Chromium", () => {
   let server: RunningServer;
   let browser: Browser;
-  const ends = new Map<PageKind, Promise<End>>();
+  const ends = new Map<string, Promise<End>>();
   beforeAll(async () => {
     server = await startBuiltServer();
     browser = await launch("fake");
@@ -22,9 +22,9 @@ describe.skipIf(chromiumPath === null)("stanza, unmodified, in Chromium", () => 
     await server?.stop();
   });
 
-  const colors = { native: "green", jssip: "blue", stanza: "red", peerjs: "blue", camera: "blue" } as const;
-  const tones = { native: 500, jssip: 800, stanza: 1_200, peerjs: 1_600, camera: 2_000 } as const;
-  function end(kind: PageKind) {
+  const colors = { native: "green", jssip: "blue", stanza: "red" } as const;
+  const tones = { native: 500, jssip: 800, stanza: 1_200 } as const;
+  function end(kind: keyof typeof colors) {
     const known = ends.get(kind);
     if (known !== undefined) return known;
     const made = openEnd(browser, server.port, { kind, user: kind, color: colors[kind], tone: tones[kind] });
@@ -49,9 +49,7 @@ describe.skipIf(chromiumPath === null)("stanza, unmodified, in Chromium", () => 
     const { rings } = await stanza.state();
     await native.call("stanza");
     await eventually("stanza to ring", async () => (await stanza.state()).rings > rings);
-    await stanza.page.evaluate(() =>
-      (window as unknown as { end: { session: { end(reason: string): void } } }).end.session.end("decline"),
-    );
+    await stanza.decline();
     await eventually("the refusal", async () => (await native.state()).ended === "declined");
     await stanza.call("nobody");
     await eventually("the end", async () => (await stanza.state()).ended !== undefined);

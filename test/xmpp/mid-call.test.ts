@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
-import { bothEnd, contentFlows, converse, type End, eventually, openEnd } from "../peerjs/support/ends.ts";
+import { bothEnd, contentFlows, converse, eventually, silent } from "../interop/end.ts";
+import { type PageEnd as End, openEnd } from "../interop/page-ends.ts";
 import type { RunningServer } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
@@ -23,19 +24,8 @@ describe.skipIf(chromiumPath === null)("stanza and the page, in mid-call", () =>
     await server?.stop();
   });
 
-  const silent = (end: End) =>
-    eventually(`${end.user} to hear nothing`, async () => (await end.content()).tone === 0);
   const held = (is: boolean) =>
     eventually("stanza to be told", async () => (await stanza.state()).held === is);
-  /** The ufrag of its own end, and of the other. */
-  const ufrags = (end: End) =>
-    end.page.evaluate(() => {
-      const { pc } = (window as unknown as { end: { pc: RTCPeerConnection } }).end;
-      const of = (description: RTCSessionDescription | null) =>
-        /a=ice-ufrag:(\S+)/.exec(description?.sdp ?? "")?.[1] ?? "";
-      return [of(pc.currentLocalDescription), of(pc.currentRemoteDescription)];
-    });
-
   for (const calls of ["stanza", "native"] as const)
     test(`${calls} calls: hold and back by either end, an ICE restart, and each is told of the end`, async () => {
       const [caller, callee] = calls === "stanza" ? [stanza, native] : [native, stanza];
@@ -51,10 +41,10 @@ describe.skipIf(chromiumPath === null)("stanza and the page, in mid-call", () =>
       await stanza.hold(false);
       await contentFlows(stanza, native);
       // Who made the Jingle session restarts ICE: stanza knows no other way.
-      const [before] = [await ufrags(stanza)];
+      const [before] = [await stanza.ufrags()];
       await caller.restartIce();
       await eventually("new credentials of both ends", async () => {
-        const [one, other] = [await ufrags(stanza), await ufrags(native)];
+        const [one, other] = [await stanza.ufrags(), await native.ufrags()];
         const fresh = one[0] !== before[0] && one[1] !== before[1];
         return fresh && one[0] === other[1] && one[1] === other[0];
       });

@@ -1,0 +1,94 @@
+import { Base, type PageEnd } from "./page-end.ts";
+
+/** As much of PeerJS as is used here; its script is in the page. */
+interface PeerjsCall {
+  readonly peer: string;
+  readonly peerConnection: RTCPeerConnection;
+  answer(stream: MediaStream): void;
+  close(): void;
+  // biome-ignore lint/suspicious/noExplicitAny: its events have many shapes
+  on(event: string, hear: (value: any) => void): void;
+}
+interface PeerjsPeer {
+  readonly id: string;
+  call(to: string, stream: MediaStream, options?: object): PeerjsCall;
+  destroy(): void;
+  // biome-ignore lint/suspicious/noExplicitAny: its events have many shapes
+  on(event: string, hear: (value: any) => void): void;
+}
+declare const Peer: new (id: string | undefined, options: object) => PeerjsPeer;
+
+/** PeerJS, unmodified. */
+export class PeerjsEnd extends Base implements PageEnd {
+  peer: PeerjsPeer | undefined;
+  #call: PeerjsCall | undefined;
+  /** Who it calls, until media comes. */
+  #calling: string | undefined;
+
+  get pc() {
+    return this.#call?.peerConnection;
+  }
+
+  async start() {
+    const { user, device, port, peerjs } = this.options;
+    const token = device === undefined ? {} : { token: `dev:${user}` };
+    const id = device === undefined ? user : `${user}/${device}`;
+    const peer = new Peer(id, { host: "localhost", port, path: "/peerjs", config: {}, ...token, ...peerjs });
+    this.peer = peer;
+    Object.assign(globalThis, { peerjs: peer });
+    peer.on("call", (call: PeerjsCall) => {
+      // The other end only makes offers: PeerJS closes its own call, and says that the other one calls.
+      const again = this.#calling === call.peer;
+      if (!again) this.fresh(1);
+      this.#follow(call);
+      if (again) call.answer(this.stream);
+    });
+    peer.on("connection", (data) => {
+      const { label, metadata } = data;
+      data.on("data", (heard: unknown) => data.send({ heard, label, metadata }));
+    });
+    peer.on("error", (error: { type: string }) => {
+      this.failed(error.type);
+      // Of a call to nobody, or to one who declines, it hears nothing else at first.
+      if (error.type === "peer-unavailable") this.set({ ended: error.type });
+    });
+    await new Promise<void>((resolve, reject) => {
+      peer.on("open", () => resolve());
+      peer.on("error", reject);
+    });
+  }
+
+  call(to: string) {
+    this.fresh(0);
+    this.#calling = to;
+    this.#follow(this.peer!.call(to, this.stream, { metadata: { said: "hello" } }));
+  }
+
+  answer() {
+    this.#call!.answer(this.stream);
+  }
+
+  decline() {
+    this.#call!.close();
+  }
+
+  hangup() {
+    this.#call!.close();
+  }
+
+  stop() {
+    this.peer?.destroy();
+  }
+
+  #follow(call: PeerjsCall) {
+    this.#call = call;
+    call.on("stream", () => {
+      this.#calling = undefined;
+      this.set({ connected: true });
+    });
+    call.on("close", () => {
+      if (this.#call === call) this.set({ ended: this.state.ended ?? "close" });
+    });
+    call.on("error", (error) => this.failed(error));
+  }
+}
