@@ -16,7 +16,13 @@ export function createLog(rules: LogRules): Logger {
   return asText
     ? pino(
         options,
-        pretty({ sync: true, translateTime: "SYS:HH:MM:ss.l", colorize: process.stdout.isTTY === true }),
+        pretty({
+          sync: true,
+          translateTime: "SYS:HH:MM:ss.l",
+          colorize: process.stdout.isTTY === true,
+          // pino-pretty puts `caller` beside the level. Ours is a user, or an object with the device.
+          customPrettifiers: { caller: (caller) => JSON.stringify(caller).replaceAll('"', "") },
+        }),
       )
     : pino({
         ...options,

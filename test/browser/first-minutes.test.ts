@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { endWithUs } from "../support/end-with-us.ts";
 import { audit } from "./support/audit.ts";
 import { button, chromiumPath, launch, openTab, sees, seesVideo, type Tab } from "./support/browser.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-describe.skipIf(chromiumPath === null)("from npm start to the ladder of a call", () => {
+describe.skipIf(chromiumPath === null)("README's tour, from npm start to the ladder of a call", () => {
   let starting: ChildProcess;
   let browser: Browser;
   let url: string;
@@ -41,10 +41,12 @@ describe.skipIf(chromiumPath === null)("from npm start to the ladder of a call",
   }
 
   /** Follows a link that opens the console in a tab of its own. */
-  async function toConsole(tab: Tab, name: string): Promise<Tab> {
-    const link = tab.page.getByRole("link", { name });
-    await link.waitFor();
-    return await openTab(tab.page.context(), await link.evaluate((a: HTMLAnchorElement) => a.href));
+  async function toConsole(tab: Tab, name: string): Promise<Page> {
+    const opened = tab.page.context().waitForEvent("page");
+    await tab.page.getByRole("link", { name }).click();
+    const page = await opened;
+    page.on("pageerror", (error) => tab.errors.push(String(error.stack ?? error)));
+    return page;
   }
 
   test("by clicks alone: a call, its ladder in the console; a call that fails, and why", async () => {
@@ -58,26 +60,27 @@ describe.skipIf(chromiumPath === null)("from npm start to the ladder of a call",
     await Promise.all([seesVideo(alice), seesVideo(bob)]);
 
     const flowing = await toConsole(alice, "Console");
-    await sees(flowing, "So far nothing is wrong.");
-    const flow = flowing.page.getByRole("region", { name: "Call flow" });
+    await flowing.getByText("So far nothing is wrong.").waitFor();
+    const flow = flowing.getByRole("region", { name: "Call flow" });
     await flow.getByRole("button", { name: "alice to server: call bob" }).waitFor();
     const took = (Date.now() - begun) / 1_000;
     console.log(`npm start → a call → its ladder in the console: ${took.toFixed(1)} s`);
-    await flowing.page.close();
+    await flowing.close();
 
     await button(alice, "Hang up").click();
     const over = await toConsole(alice, "The last call in the console");
-    await over.page.locator(".finding code", { hasText: "no_fault" }).waitFor();
-    await over.page.close();
+    await over.locator(".finding code", { hasText: "no_fault" }).waitFor();
+    await over.close();
 
     await button(alice, "Call").click();
-    await button(bob, "Decline").click();
-    await sees(alice, "bob declined");
+    await button(bob, "Decline").waitFor();
+    await bob.page.close();
+    await sees(alice, "bob is offline");
     expect(await audit(alice.page)).toEqual([]);
     const failed = await toConsole(alice, "Why? Its ladder in the console");
-    await sees(failed, /^bob\/\S+ declined/);
-    expect(await failed.page.locator(".finding code").first().textContent()).toBe("declined");
-    expect([alice, bob, flowing, over, failed].flatMap(({ errors }) => errors)).toEqual([]);
+    await failed.getByText(/^bob\/\S+ rang and went offline before anybody answered\.$/).waitFor();
+    expect(await failed.locator(".finding code").first().textContent()).toBe("went_offline");
+    expect([alice, bob].flatMap(({ errors }) => errors)).toEqual([]);
     await context.close();
   }, 60_000);
 });

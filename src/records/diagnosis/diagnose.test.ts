@@ -85,6 +85,11 @@ const cases: readonly [code: string, certainty: string, of: CallRecord][] = [
   ["server_busy", "certain", record({ state: "refused", reason: "temporary" })],
   ["bad_request", "certain", record({ state: "refused", reason: "bad_request" })],
   ["not_there", "certain", record({ reason: "unreachable" })],
+  [
+    "went_offline",
+    "certain",
+    record({ reason: "unreachable", legs: [leg("caller"), { ...rung, alertingAt: 1_100 }] }),
+  ],
   ["push_failed", "certain", record({ reason: "no_answer", ladder: [row({ to: "push", outcome: "410" })] })],
   ["push_late", "likely", record({ reason: "no_answer", ladder: [row({ to: "push", outcome: "ok" })] })],
   ["busy", "certain", record({ reason: "busy", legs: [leg("caller"), rung] })],

@@ -122,6 +122,22 @@ export const ringingRules: readonly Rule[] = [
     },
   },
   {
+    code: "went_offline",
+    meaning: "A device rang, and was closed or lost before anybody answered.",
+    proof: "The reason is `unreachable`, and a device was rung.",
+    advice:
+      "The page or app was closed, or its network was gone. Register a push for the device, so that it is woken.",
+    find: (view) => {
+      const rung = view.callees.filter((leg) => leg.rungAt !== undefined);
+      if (view.record.reason !== "unreachable" || rung.length === 0) return undefined;
+      return {
+        certainty: "certain",
+        text: `${rung.map(nameOf).join(", ")} rang and went offline before anybody answered.`,
+        rows: [...view.rows(({ type }) => type === "incoming"), ...view.endRows].slice(0, 8),
+      };
+    },
+  },
+  {
     code: "push_failed",
     meaning: "The callee's device sleeps, and the push that wakes it was not taken.",
     proof: "A row to `push` with an outcome other than `ok`.",

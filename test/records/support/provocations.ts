@@ -120,6 +120,20 @@ export const provocations: readonly Provocation[] = [
     },
   },
   {
+    code: "went_offline",
+    certainty: "certain",
+    provoke: async (stage) => {
+      const bob = await stage.raw(stage.bob);
+      const alice = await stage.device(stage.alice);
+      const call = alice.call(stage.bob, { media: false });
+      const { session } = await bob.next("incoming");
+      bob.ask("ringing", { session });
+      await until(() => call.ringing.length > 0, "ringing");
+      bob.close();
+      await call.ended;
+    },
+  },
+  {
     code: "bad_request",
     certainty: "certain",
     provoke: async (stage) => {
