@@ -99,6 +99,40 @@ export interface Events {
     readonly publisher: { readonly user: string; readonly device: string };
     readonly reason: string;
   };
+  /** Somebody came to a room that nobody was in. */
+  readonly "room.opened": { readonly room: string };
+  /** A device waits in the lobby of a room. */
+  readonly "room.knocked": {
+    readonly room: string;
+    readonly member: string;
+    readonly user: string;
+    readonly device: string;
+  };
+  /** A device is in a room, at once or let in from the lobby. */
+  readonly "room.joined": {
+    readonly room: string;
+    readonly member: string;
+    readonly user: string;
+    readonly device: string;
+    readonly moderator: boolean;
+  };
+  /** A device is no longer in a room or its lobby. */
+  readonly "room.left": {
+    readonly room: string;
+    readonly member: string;
+    readonly user: string;
+    readonly device: string;
+    readonly state: "joined" | "lobby";
+    readonly reason: "left" | "offline" | "replaced" | "closed" | "refused" | "forbidden" | "shutdown";
+  };
+  /** Nobody is in the room any more. */
+  readonly "room.closed": { readonly room: string; readonly reason: string };
+  /** A device has sent a message of the application's. Only with the setting `messageEvents`; a message that the API sends makes none. */
+  readonly "message.sent": {
+    readonly from: { readonly user: string; readonly device: string };
+    readonly to: string;
+    readonly body?: unknown;
+  };
   /** A user is called, none of the user's devices is connected, and this one has asked the application to wake it. Send its push at once, urgent, with `session`, `caller`, `left` and `ticket`. */
   readonly "wake.needed": {
     readonly session: string;

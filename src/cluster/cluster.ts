@@ -157,6 +157,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
         random,
         connect: connect.bind(host),
         disconnect: disconnect.bind(host),
+        emit: (event) => ports.emit(event),
       },
       ...{ limits, nodes, devices, legs, backplane, deadlines, now: ports.now, hash: ports.hash },
     });

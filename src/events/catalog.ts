@@ -1,6 +1,6 @@
 import { type Static, type TProperties, Type } from "typebox";
 
-/** Events as applications hear of them: by webhook, and later by the API. The source of docs/events.md. */
+/** Events as applications hear of them: by webhook and by the API. The source of docs/events.md. */
 
 const Device = Type.Object({ user: Type.String(), device: Type.String() }, { description: "A device." });
 const Callee = Type.Object(
@@ -22,6 +22,13 @@ const session = {
   caller: Device,
   callee: Callee,
   room: Type.Optional(Type.String()),
+} satisfies TProperties;
+
+const person = {
+  room: Type.String({ description: "`room:NAME`." }),
+  member: Type.String({ description: "The id of this membership." }),
+  user: Type.String(),
+  device: Type.String(),
 } satisfies TProperties;
 
 export const events = {
@@ -55,7 +62,7 @@ export const events = {
   "session.connected": event("Media flows: the first end reports it.", session),
   "session.restarted": event("ICE is restarted.", {
     ...session,
-    by: Type.String({ description: "`user/device`." }),
+    by: Type.String({ description: "`user/device`, or `server`." }),
   }),
   "session.moved": event("The session went over to another device of the same user.", {
     ...session,
@@ -86,6 +93,36 @@ export const events = {
     publisher: Device,
     reason: Type.String(),
   }),
+  "room.opened": event("Somebody came to a room that nobody was in.", { room: person.room }),
+  "room.knocked": event("A device waits in the lobby of a room.", person),
+  "room.joined": event("A device is in a room, at once or let in from the lobby.", {
+    ...person,
+    moderator: Type.Boolean(),
+  }),
+  "room.left": event("A device is no longer in a room or its lobby.", {
+    ...person,
+    state: Type.Union([Type.Literal("joined"), Type.Literal("lobby")], {
+      description: "What it was until then.",
+    }),
+    reason: Type.Union(
+      (["left", "offline", "replaced", "closed", "refused", "forbidden", "shutdown"] as const).map((reason) =>
+        Type.Literal(reason),
+      ),
+      { description: "`replaced`: the same device has joined anew." },
+    ),
+  }),
+  "room.closed": event("Nobody is in the room any more.", {
+    room: person.room,
+    reason: Type.String({ description: "`empty`, or why it was ended: `closed`, `shutdown`." }),
+  }),
+  "message.sent": event(
+    "A device has sent a message of the application's. Only with the setting `messageEvents`; a message that the API sends makes none.",
+    {
+      from: Device,
+      to: Type.String({ description: "A user, a device or a room." }),
+      body: Type.Optional(Type.Unknown({ description: "Absent where it is over 16 KB." })),
+    },
+  ),
   "wake.needed": event(
     "A user is called, none of the user's devices is connected, and this one has asked the application to wake it. Send its push at once, urgent, with `session`, `caller`, `left` and `ticket`.",
     {

@@ -2,7 +2,9 @@ import type { LiveRecord } from "../records/live-record.ts";
 import type { CallRecord } from "../records/record.ts";
 import type { SessionEventType } from "../records/session-events.ts";
 import type { OpenSession } from "../records/store.ts";
-import type { CoreEvent } from "../signaling/events.ts";
+import { longerThan } from "../shared/utf8.ts";
+import type { Device } from "../signaling/device.ts";
+import type { CoreEvent, RoomEvent } from "../signaling/events.ts";
 import type { ApplicationEvent, EventType } from "./catalog.ts";
 
 export interface FeedOptions {
@@ -22,6 +24,17 @@ export interface ToldEvents {
 
 /** Users whose devices are followed at a time. */
 const mostUsers = 1_000_000;
+
+/** Bytes of a message that are told. */
+const mostBody = 16_384;
+
+const roomEvents = {
+  room_opened: "room.opened",
+  room_knocked: "room.knocked",
+  room_joined: "room.joined",
+  room_left: "room.left",
+  room_closed: "room.closed",
+} as const satisfies Record<RoomEvent["type"], EventType>;
 
 /** Makes the events that applications hear of, of what the core and the recorder say. Pure. */
 export class EventFeed {
@@ -106,6 +119,17 @@ export class EventFeed {
     if (event.type === "link_opened") this.#opened(event.user, event.device, now);
     else if (event.type === "link_closed")
       this.#closed.set(`${event.user}/${event.device}`, [event.user, event.device]);
+    else if (isOfRoom(event)) {
+      const { type, ...data } = event;
+      this.#tell(roomEvents[type], this.#id(), data.room, data, now);
+    }
+  }
+
+  /** A device has sent a message of the application's. */
+  message({ user, id: device }: Device, to: string, body: unknown, now: number): void {
+    const from = { user, device };
+    const fits = !longerThan(JSON.stringify(body), mostBody);
+    this.#tell("message.sent", this.#id(), `from ${user}`, { from, to, ...(fits && { body }) }, now);
   }
 
   wake<T extends "wake.needed" | "wake.failed">(
@@ -166,6 +190,10 @@ export class EventFeed {
   ): void {
     this.#options.tell({ id, type, at, lane: lane ?? id, data } as ApplicationEvent, open);
   }
+}
+
+function isOfRoom(event: CoreEvent): event is RoomEvent {
+  return event.type in roomEvents;
 }
 
 function iso(at: number): string {

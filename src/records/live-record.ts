@@ -96,7 +96,7 @@ export class LiveRecord {
     if (this.#moves.length < mostMoves) this.#moves.push({ at: now, user, from, to });
   }
 
-  /** True when nobody asked for that generation before. */
+  /** True when nobody was told of that generation before. */
   restarted(pair: number, generation: number): boolean {
     const name = `${pair} ${generation}`;
     if (this.#restarts.has(name) || this.#restarts.size >= 1_000) return false;

@@ -42,6 +42,8 @@ export class Recorder implements FrameObserver {
   readonly #opening = new WeakMap<Device, Map<number, Opening>>();
   /** What the application decided last: the outcome of the request follows in the same turn. */
   #decision: Decision | undefined;
+  /** Who has asked for the restart that is being done. */
+  #restarting: string | undefined;
   #ended: LiveRecord[] = [];
   /** Sessions that had no record, for there were too many. */
   missed = 0;
@@ -108,6 +110,7 @@ export class Recorder implements FrameObserver {
   }
 
   outcome(device: Device, request: Request, outcome: Outcome | undefined, now: number): void {
+    this.#restarting = undefined;
     if (outcome === undefined) return;
     if (isOpener(request)) this.#opened(device, request.id, outcome, now);
     else this.#settled(device, request.id, outcome, silentRequests.has(request.type));
@@ -125,6 +128,8 @@ export class Recorder implements FrameObserver {
     if (push.type === "incoming") live.rang(device, now);
     else if (push.type === "session") live.joined(device, push.direction === "out" ? "caller" : "callee");
     else if (push.type === "ended") live.legEnded(device, push.reason, now);
+    else if (push.type === "restart" && live.restarted(push.pair, push.generation))
+      this.#tell("session.restarted", live, { by: this.#restarting ?? serverParty }, now);
     live.add(this.#row(live, serverParty, partyOf(device), push, now));
   }
 
@@ -329,10 +334,7 @@ export class Recorder implements FrameObserver {
       if (live.alerting(device, now)) this.#tell("session.ringing", live, { device: device.id }, now);
     } else if (request.type === "decline")
       live.legEnded(device, request.reason ?? "declined", now, request.automatic === true);
-    else if (request.type === "restart") {
-      if (live.restarted(request.pair, request.generation))
-        this.#tell("session.restarted", live, { by: row.from }, now);
-    }
+    else if (request.type === "restart") this.#restarting = row.from;
   }
 
   #row(

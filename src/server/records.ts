@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { EventLog } from "../events/event-log.ts";
 import { EventFeed } from "../events/feed.ts";
+import { SentMessages } from "../events/sent-messages.ts";
 import { after, nextTurn, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { diagnose } from "../records/diagnosis/diagnose.ts";
@@ -31,7 +32,8 @@ const lastWords = 1_000;
 export const records: Part = {
   start: async (context) => {
     const { settings } = context;
-    return settings.records.enabled || settings.webhooks.length > 0 ? await start(context) : undefined;
+    const { records: kept, webhooks, messageEvents } = settings;
+    return kept.enabled || webhooks.length > 0 || messageEvents ? await start(context) : undefined;
   },
 };
 
@@ -102,7 +104,8 @@ async function start(context: CoreContext): Promise<Service> {
       if (settings.records.enabled) void store.write({ write: "record", stored: { record, cause } });
     },
   });
-  const observer = new GuardedObserver(recorder, fault);
+  const messages = new SentMessages((device, { to, body }, at) => feed.message(device, to, body, at));
+  const observer = guardedObserver(settings.messageEvents ? [recorder, messages] : [recorder], fault);
   const heard = (event: CoreEvent): void => {
     const { type } = event;
     // One for each request: nobody here asks for them.
@@ -177,55 +180,28 @@ async function start(context: CoreContext): Promise<Service> {
   };
 }
 
-/** A fault of a recorder costs a row, and no request. */
-class GuardedObserver implements FrameObserver {
-  readonly #observer: FrameObserver;
-  readonly #fault: (where: string, error: unknown) => void;
-
-  constructor(observer: FrameObserver, fault: (where: string, error: unknown) => void) {
-    this.#observer = observer;
-    this.#fault = fault;
-  }
-
-  request(...frame: Parameters<FrameObserver["request"]>): void {
-    try {
-      this.#observer.request(...frame);
-    } catch (error) {
-      this.#fault("records", error);
-    }
-  }
-
-  outcome(...frame: Parameters<FrameObserver["outcome"]>): void {
-    try {
-      this.#observer.outcome(...frame);
-    } catch (error) {
-      this.#fault("records", error);
-    }
-  }
-
-  reply(...frame: Parameters<FrameObserver["reply"]>): void {
-    try {
-      this.#observer.reply(...frame);
-    } catch (error) {
-      this.#fault("records", error);
-    }
-  }
-
-  gatewayMessages(...messages: Parameters<NonNullable<FrameObserver["gatewayMessages"]>>): void {
-    try {
-      this.#observer.gatewayMessages?.(...messages);
-    } catch (error) {
-      this.#fault("records", error);
-    }
-  }
-
-  push(...frame: Parameters<FrameObserver["push"]>): void {
-    try {
-      this.#observer.push(...frame);
-    } catch (error) {
-      this.#fault("records", error);
-    }
-  }
+/** All of them hear every frame. A fault of one costs a row or an event, and no request. */
+function guardedObserver(
+  observers: readonly Partial<FrameObserver>[],
+  fault: (where: string, error: unknown) => void,
+): FrameObserver {
+  const heard =
+    <K extends keyof FrameObserver>(name: K) =>
+    (...frame: Parameters<Required<FrameObserver>[K]>): void => {
+      for (const observer of observers)
+        try {
+          (observer[name] as ((...of: typeof frame) => void) | undefined)?.apply(observer, frame);
+        } catch (error) {
+          fault("records", error);
+        }
+    };
+  return {
+    request: heard("request"),
+    outcome: heard("outcome"),
+    reply: heard("reply"),
+    push: heard("push"),
+    gatewayMessages: heard("gatewayMessages"),
+  };
 }
 
 async function openStore({ settings, node, log }: CoreContext): Promise<Store> {

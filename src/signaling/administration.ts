@@ -225,13 +225,15 @@ function isOf({ caller, callRequest }: Session, user: string): boolean {
   return caller.user === user || callRequest.user === user;
 }
 
+/** The link of the device that stands for the application. */
+export const applicationLink = "application";
 /** The device of who sends without one. */
 const serverId = "server";
 
 /** Stands for the application in a request that is made for it: it may send to everybody, and hears the reply alone. */
 function serverDevice(user: string, replied: (outcome: Outcome) => void): Device {
   const link: DeviceLink = {
-    ...{ id: "application", state: "live" },
+    ...{ id: applicationLink, state: "live" },
     deliver: () => {},
     reply: (_id, outcome) => replied(outcome),
     close: () => {},

@@ -124,6 +124,7 @@ export class Core implements ConnectionHost {
         random: ports.random.bind(ports),
         connect: sessions.connect.bind(sessions),
         disconnect: sessions.disconnect.bind(sessions),
+        emit: (event) => ports.emit(event),
       });
     const presence = new Presence({ limits, directory, deadlines, elsewhere });
     const streams = new Streams({

@@ -1,6 +1,7 @@
 import type { WireReason } from "../protocol/end-reasons.ts";
 import type { WireCode } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
+import type { PushOf } from "../protocol/pushes.ts";
 import type { RequestType } from "../protocol/requests.ts";
 import type { Stats } from "../protocol/values.ts";
 import type { AskedRequest } from "./policy.ts";
@@ -87,6 +88,7 @@ export type CoreEvent =
       readonly after: number;
     }
   | { readonly type: "session_ended"; readonly record: SessionRecord }
+  | RoomEvent
   | {
       readonly type: "report";
       readonly session: string;
@@ -95,6 +97,34 @@ export type CoreEvent =
       readonly stats: Stats;
     }
   | { readonly type: "fault"; readonly where: string; readonly error: unknown };
+
+/** What happens in a room, as its owner sees it. A room that goes over to another node is neither closed nor opened by that. */
+export type RoomEvent =
+  /** Somebody came, and there was no such room. */
+  | { readonly type: "room_opened"; readonly room: string }
+  | ({ readonly type: "room_knocked"; readonly room: string } & RoomPerson)
+  | ({ readonly type: "room_joined"; readonly room: string; readonly moderator: boolean } & RoomPerson)
+  /** `state`: a member, or one who waited in the lobby. */
+  | ({
+      readonly type: "room_left";
+      readonly room: string;
+      readonly state: "joined" | "lobby";
+      readonly reason: RoomLeaveReason;
+    } & RoomPerson)
+  /** `empty`: the last one has left. */
+  | { readonly type: "room_closed"; readonly room: string; readonly reason: "empty" | RoomEndReason };
+
+/** Why a room is over for somebody who did not leave. */
+export type RoomEndReason = PushOf<"room_ended">["reason"];
+
+interface RoomPerson {
+  readonly member: string;
+  readonly user: string;
+  readonly device: string;
+}
+
+/** `offline`: the device's link is over; `replaced`: the same device has joined anew. */
+export type RoomLeaveReason = "left" | "offline" | "replaced" | RoomEndReason;
 
 /** What a session connects: two devices, two members of a room's mesh, or a device and the media server. */
 export type SessionKind = "call" | "mesh" | "publish" | "view";

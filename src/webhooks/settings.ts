@@ -3,7 +3,7 @@ import { eventTypes, matchesEvent } from "../events/catalog.ts";
 import { webhookKey } from "../net/standard-webhooks.ts";
 import { AddressBlock } from "../shared/address-block.ts";
 import type { SettingsOf } from "../shared/setting.ts";
-import { texts } from "../shared/setting.ts";
+import { flag, texts } from "../shared/setting.ts";
 
 const Endpoint = Type.Object(
   {
@@ -26,6 +26,10 @@ export const webhookSettings = {
     description:
       "Endpoints that events are sent to, `{url, secret, events}`: `secret` is `whsec_` and base64 of 24 to 64 bytes, or two of them during a rotation; `events` are names or patterns such as `session.*`, all where it is absent.",
   }),
+  messageEvents: flag(
+    false,
+    "Makes an event `message.sent` of every message between devices, with its body.",
+  ),
   webhookAllow: texts(
     [],
     "Private addresses and ranges that webhooks may be sent to, by http as well. Public addresses are always allowed, by https.",

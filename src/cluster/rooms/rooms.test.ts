@@ -49,6 +49,38 @@ function ownerOf(cluster: SimCluster): string[] {
   return [...cluster.nodes].filter(([, { core }]) => core.stats().rooms > 0).map(([name]) => name);
 }
 
+/** What all nodes have told of rooms, without the members' ids. */
+function toldOf(cluster: SimCluster): string[] {
+  return [...cluster.nodes.values()].flatMap(({ events }) =>
+    events.flatMap((event) => {
+      if (!event.type.startsWith("room_")) return [];
+      return `${event.type.slice(5)} ${"user" in event ? event.user : room}`;
+    }),
+  );
+}
+
+describe("events of a room", () => {
+  test("are told once in the cluster, and a handover makes none", () => {
+    const cluster = build();
+    const all = together(cluster, "n1 alice", "n2 bob", "n3 carol");
+    const joined = ["joined alice", "joined bob", "joined carol", `opened ${room}`];
+    expect(toldOf(cluster).sort()).toEqual(joined);
+    const [first = ""] = ownerOf(cluster);
+    const { core, now } = cluster.node(first);
+    core.drain(now, 60_000);
+    cluster.pass(2_000);
+    const [second = ""] = ownerOf(cluster);
+    expect(second).not.toBe(first);
+    expect(toldOf(cluster).sort()).toEqual(joined);
+    const before = toldOf(cluster).length;
+    const left = all.find(({ client }) => client.user !== "alice") as RoomPerson;
+    left.ask("leave", { room });
+    cluster.flow();
+    expect(toldOf(cluster).slice().sort()).toEqual([...joined, `left ${left.client.user}`].sort());
+    expect(toldOf(cluster)).toHaveLength(before + 1);
+  });
+});
+
 describe("a room across nodes", () => {
   test("has one owner, and all members see each other come and go", () => {
     const cluster = build();

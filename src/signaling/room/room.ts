@@ -1,17 +1,16 @@
 import { overLimit, type WireError, wireError } from "../../protocol/error-codes.ts";
 import type { Limits } from "../../protocol/limits.ts";
-import type { PushBody, PushOf } from "../../protocol/pushes.ts";
+import type { PushBody } from "../../protocol/pushes.ts";
 import type { ReplyOf } from "../../protocol/replies.ts";
 import type { RoomPolicy } from "../../protocol/values.ts";
 import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import { fail, ok, type Result } from "../../shared/result.ts";
+import type { RoomEndReason, RoomEvent, RoomLeaveReason } from "../events.ts";
 import { Lobby } from "./lobby.ts";
 import { type FormerSeat, type JoinOptions, RoomMember, type Seat } from "./room-member.ts";
 import { type MeshHost, RoomMesh } from "./room-mesh.ts";
 import { effectivePolicy, windowRefusal } from "./room-policy.ts";
 import { Roster } from "./roster.ts";
-
-export type RoomEndReason = PushOf<"room_ended">["reason"];
 
 export interface RoomOptions {
   /** `room:NAME`. */
@@ -22,6 +21,8 @@ export interface RoomOptions {
   readonly mesh: MeshHost;
   /** An id that was never given out before. */
   readonly newId: () => string;
+  /** Hears what happens in the room. */
+  readonly emit: (event: RoomEvent) => void;
 }
 
 /** One who was a member before, at another owner of the room. */
@@ -93,7 +94,7 @@ export class Room {
   ): Result<{ member: RoomMember; reply: ReplyOf<"join"> }, WireError> {
     const member = new RoomMember(this.#options.newId(), this.#joins + 1, seat, join);
     const older = this.#byAddress.get(member.address);
-    if (older !== undefined) this.leave(older, now);
+    if (older !== undefined) this.leave(older, now, "replaced");
     const waits = this.#policy.lobby === true && !join.moderator;
     const refusal =
       windowRefusal(this.#policy, now) ??
@@ -101,10 +102,13 @@ export class Room {
       (waits ? this.#lobby.fullness() : this.#fullness(join.mesh));
     if (refusal !== undefined) return fail(refusal);
     this.#joins += 1;
+    if (this.empty) this.#options.emit({ type: "room_opened", room: this.#options.room });
     this.#byAddress.set(member.address, member);
     if (this.#closing === undefined) this.#armClosing();
-    if (waits) this.#lobby.add(member, now);
-    else this.#join(member, now);
+    if (waits) {
+      this.#lobby.add(member, now);
+      this.#options.emit({ type: "room_knocked", ...this.#person(member) });
+    } else this.#join(member, now);
     return ok({ member, reply: this.#reply(member) });
   }
 
@@ -121,10 +125,11 @@ export class Room {
       const index = former.index ?? this.#joins + 1;
       const member = new RoomMember(this.#idFor(seat, former), index, seat, join);
       const older = this.#byAddress.get(member.address);
-      if (older !== undefined) this.leave(older, now);
+      if (older !== undefined) this.leave(older, now, "replaced");
       const waits = former.state === "lobby" && this.#policy.lobby === true && !join.moderator;
       if ((windowRefusal(this.#policy, now) ?? (waits ? this.#lobby.fullness() : undefined)) !== undefined) {
         refused.push(seat);
+        this.#toldLeft(member, former.state, "closed");
         continue;
       }
       this.#joins = Math.max(this.#joins, index);
@@ -161,21 +166,23 @@ export class Room {
     return ok(this.#reply(member));
   }
 
-  leave(member: RoomMember, now: number): void {
+  leave(member: RoomMember, now: number, reason: RoomLeaveReason = "left"): void {
     if (this.#byAddress.get(member.address) !== member) return;
     this.#byAddress.delete(member.address);
-    if (this.#isJoined(member)) {
+    const joined = this.#isJoined(member);
+    if (joined) {
       this.#mesh.remove(member, now);
       this.#lobby.removeModerator(member);
       this.#roster.remove(member, now);
     } else this.#lobby.remove(member, now);
+    this.#toldLeft(member, joined ? "joined" : "lobby", reason);
     member.seat.left(now);
-    if (this.empty) this.#dispose();
+    if (this.empty) this.#over("empty");
   }
 
   /** Leaves because it must: the member is told why. */
   expel(member: RoomMember, reason: RoomEndReason, now: number): void {
-    this.leave(member, now);
+    this.leave(member, now, reason);
     member.deliver({ type: "room_ended", room: this.#options.room, reason }, now);
   }
 
@@ -238,10 +245,11 @@ export class Room {
 
   /** Everybody leaves, and is told why. */
   end(reason: RoomEndReason, now: number): void {
-    const members = [...this.#byAddress.values()];
+    const members = [...this.members()];
     this.#byAddress.clear();
-    this.#dispose();
-    for (const member of members) {
+    for (const { member, joined } of members) this.#toldLeft(member, joined ? "joined" : "lobby", reason);
+    this.#over(reason);
+    for (const { member } of members) {
       this.#mesh.remove(member, now);
       member.seat.left(now);
       member.deliver({ type: "room_ended", room: this.#options.room, reason }, now);
@@ -275,6 +283,16 @@ export class Room {
     this.#roster.add([member], now);
     if (member.moderator) this.#lobby.addModerator(member, now);
     if (member.mesh) this.#mesh.update(member, now);
+    const { moderator } = member;
+    this.#options.emit({ type: "room_joined", ...this.#person(member), moderator });
+  }
+
+  #person({ id: member, seat: { user, device } }: RoomMember) {
+    return { room: this.#options.room, member, user, device };
+  }
+
+  #toldLeft(member: RoomMember, state: "joined" | "lobby", reason: RoomLeaveReason): void {
+    this.#options.emit({ type: "room_left", ...this.#person(member), state, reason });
   }
 
   #admit(member: RoomMember, now: number): WireError | undefined {
@@ -338,6 +356,11 @@ export class Room {
       closes === undefined
         ? undefined
         : this.#options.deadlines.add(closes, (now) => this.end("closed", now));
+  }
+
+  #over(reason: "empty" | RoomEndReason): void {
+    this.#options.emit({ type: "room_closed", room: this.#options.room, reason });
+    this.#dispose();
   }
 
   #dispose(): void {

@@ -15,6 +15,7 @@ let deadlines: Deadlines;
 let connections: string[];
 let disconnections: string[];
 let rooms: Rooms;
+let told: string[];
 
 const guest: Grants = { join: ["room:*"] };
 const host: Grants = { join: ["room:*"], moderate: ["room:*"] };
@@ -24,6 +25,7 @@ function build(limits: Partial<Limits> = {}, rules: RoomRule[] = []): void {
   deadlines = new Deadlines();
   connections = [];
   disconnections = [];
+  told = [];
   const address = (device: Device) => `${device.user}/${device.id}`;
   rooms = new Rooms({
     limits: { ...defaultLimits, ...limits },
@@ -33,6 +35,11 @@ function build(limits: Partial<Limits> = {}, rules: RoomRule[] = []): void {
     connect: (a, b, room, memberA, memberB) =>
       connections.push(`${room} ${address(a)}=${memberA} → ${address(b)}=${memberB}`),
     disconnect: (room, member) => disconnections.push(`${room} ${member}`),
+    emit: (event) => {
+      const who = "user" in event ? ` ${event.user}` : "";
+      const why = "reason" in event ? ` ${event.reason}` : "";
+      told.push(`${event.type.slice(5)}${who}${why}`);
+    },
   });
 }
 
@@ -42,6 +49,43 @@ const join = (device: Device, room = "room:a", now = 0): Joined =>
   okOf<Joined>(rooms.join(device, { room }, now));
 const mesh = (device: Device, now = 0): Joined =>
   okOf<Joined>(rooms.join(device, { room: "room:a", mode: "mesh" }, now));
+
+describe("what happens in a room is told once", () => {
+  test("those who come, knock and go, and why", () => {
+    build({}, [{ match: "room:*", lobby: true }]);
+    const [doctor, ann, ben] = [
+      new TestDevice("doctor/pc", host),
+      new TestDevice("ann/phone", guest),
+      new TestDevice("ben/phone", guest),
+    ];
+    join(doctor);
+    const { member } = join(ann);
+    join(ann);
+    okOf(rooms.admit(doctor, { room: "room:a", member }, 0));
+    okOf(rooms.refuse(doctor, { room: "room:a", member: join(ben).member }, 0));
+    rooms.dropped(ann, 0);
+    okOf(rooms.leave(doctor, { room: "room:a" }, 0));
+    expect(told).toEqual([
+      "opened",
+      "joined doctor",
+      "knocked ann",
+      "joined ann",
+      "knocked ben",
+      "left ben refused",
+      "left ann offline",
+      "left doctor left",
+      "closed empty",
+    ]);
+  });
+
+  test("a room that is ended is left by all before it is closed", () => {
+    join(new TestDevice("ann/phone", guest));
+    join(new TestDevice("ben/phone", guest));
+    told = [];
+    rooms.end("shutdown", 0);
+    expect(told).toEqual(["left ann shutdown", "left ben shutdown", "closed shutdown"]);
+  });
+});
 
 describe("join and leave", () => {
   test("the reply has the list, the others get a delta, and the last to leave takes the room along", () => {

@@ -5,6 +5,7 @@ import type { PushOf } from "../../protocol/pushes.ts";
 import type { RequestOf, RequestType, RoomRequest } from "../../protocol/requests.ts";
 import type { Deadlines } from "../../shared/deadlines.ts";
 import type { Device, Outcome } from "../device.ts";
+import type { RoomEvent } from "../events.ts";
 import { done } from "../outcome.ts";
 import { may } from "../permissions.ts";
 import { type Joined, joinOf, overCaps } from "./join-request.ts";
@@ -34,6 +35,8 @@ export interface RoomsOptions {
   /** The time that all nodes agree on. */
   readonly time?: ((now: number) => number) | undefined;
   readonly events?: RoomsEvents | undefined;
+  /** Hears what happens in the rooms. */
+  readonly emit?: ((event: RoomEvent) => void) | undefined;
 }
 
 type Asked<T extends RequestType> = Omit<RequestOf<T>, "id" | "type">;
@@ -203,7 +206,7 @@ export class Rooms implements RoomService {
 
   /** The device's link is closed: it leaves every room. */
   dropped(device: Device, now: number): void {
-    for (const { room, member } of this.#membershipsNow(device)) room.leave(member, now);
+    for (const { room, member } of this.#membershipsNow(device)) room.leave(member, now, "offline");
   }
 
   /** The device's grants are others: it must leave the rooms that they don't cover, and may moderate others. */
@@ -244,13 +247,14 @@ export class Rooms implements RoomService {
   }
 
   #newRoom(name: string): Room {
-    const { limits, rules, deadlines, random, connect, disconnect } = this.#options;
+    const { limits, rules, deadlines, random, connect, disconnect, emit = () => {} } = this.#options;
     const address = parseAddress(name);
     return new Room({
       room: name,
       rule: address === undefined ? {} : ruleFor(rules, address),
       limits,
       deadlines,
+      emit,
       newId: () => `m_${random(9)}`,
       mesh: {
         connect: ({ seat: offerer, id: offererId }, { seat: answerer, id: answererId }, now) => {
