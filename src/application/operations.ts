@@ -190,6 +190,22 @@ export interface Operations {
       readonly partial?: readonly string[];
     };
   };
+  /** Connects two parties. */
+  readonly connectParties: {
+    readonly input: {
+      readonly from: string;
+      readonly to: string;
+      readonly media?: {
+        readonly audio?: boolean;
+        readonly video?: boolean;
+        readonly data?: boolean;
+        readonly [name: string]: unknown;
+      };
+      readonly data?: unknown;
+      readonly timeout?: number;
+    };
+    readonly output: { readonly session: string };
+  };
   /** A session that lives. */
   readonly getSession: {
     readonly input: { readonly session: string };
@@ -397,6 +413,7 @@ export interface Operations {
       readonly connectedAt?: number;
       readonly endedAt?: number;
       readonly reason?: string;
+      readonly placed?: "from" | "to";
       readonly legs: readonly {
         readonly user: string;
         readonly device: string;
@@ -439,6 +456,7 @@ export interface Operations {
         readonly connectedAt?: number;
         readonly endedAt?: number;
         readonly reason?: string;
+        readonly placed?: "from" | "to";
         readonly legs: readonly {
           readonly user: string;
           readonly device: string;
@@ -701,8 +719,9 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   putPushRegistration: "PUT /devices/{user}/{device}/push",
   deletePushRegistration: "DELETE /devices/{user}/{device}/push",
   listSessions: "GET /sessions",
+  connectParties: "POST /sessions",
   getSession: "GET /sessions/{session}",
-  endSession: "POST /sessions/{session}/end",
+  endSession: "DELETE /sessions/{session}",
   moveSession: "POST /sessions/{session}/move",
   restartSession: "POST /sessions/{session}/restart",
   listStreams: "GET /streams",

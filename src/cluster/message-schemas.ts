@@ -105,6 +105,8 @@ const PairSnapshot = Type.Object({
   fromOfferer: Flow,
   fromAnswerer: Flow,
 });
+const RingTarget = Type.Object({ user: Text, device: OptionalText });
+const CallRequest = Type.Object({ to: Text, user: Text, device: OptionalText });
 const SessionSnapshot = Type.Object({
   id: Text,
   epoch: Count,
@@ -112,7 +114,7 @@ const SessionSnapshot = Type.Object({
   members: Type.Optional(Type.Tuple([Text, Text])),
   key: OptionalText,
   crossing: Type.Optional(Type.Object({ other: Text, survivor: Text })),
-  callRequest: Type.Object({ to: Text, user: Text, device: OptionalText }),
+  callRequest: CallRequest,
   startedAgo: Type.Number(),
   acceptedAgo: optionalNumber,
   connectedAgo: optionalNumber,
@@ -163,6 +165,18 @@ const SessionSnapshot = Type.Object({
     }),
   ),
   offerLost: Flag,
+  placement: Type.Optional(
+    Type.Object({
+      from: RingTarget,
+      to: Text,
+      user: Text,
+      users: Strings,
+      first: literals("from", "to"),
+      next: Type.Optional(Type.Object({ callRequest: CallRequest, timeout: Type.Number() })),
+      reply: Type.Optional(Reply),
+      offer: Type.Optional(Type.Object({})),
+    }),
+  ),
 });
 
 const itemFields: Readonly<Record<string, Record<string, TSchema>>> = {

@@ -66,6 +66,12 @@ export const pushes = {
     movedFrom: Type.Optional(
       Type.String({ description: "A device of one's own: it asks this one to take its call over." }),
     ),
+    placed: Type.Optional(
+      Type.Boolean({
+        description:
+          "The application connects this user with `from`: no offer comes with the ring. The reply to `accept` comes once both have accepted, and says who offers.",
+      }),
+    ),
   }),
   ringing: push("ringing", "A device of the callee is alerting.", {
     session: SessionId,

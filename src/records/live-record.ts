@@ -25,11 +25,14 @@ export class LiveRecord {
   readonly #restarts = new Set<string>();
   readonly startedAt: number;
   #end: Pick<CallRecord, "state" | "endedAt" | "reason" | "by" | "callee"> | undefined;
+  /** Another than at the start, for a call that the application has placed. */
+  #caller: CallRecord["caller"];
 
   constructor(start: SessionStart, node: string, now: number) {
     this.session = start.session;
     this.startedAt = now;
     this.#start = start;
+    this.#caller = { user: start.caller, device: start.device };
     this.#node = node;
   }
 
@@ -45,12 +48,12 @@ export class LiveRecord {
 
   /** True when the device calls or is rung. */
   hasDevice(user: string, device: string): boolean {
-    const isCaller = this.#start.caller === user && this.#start.device === device;
+    const isCaller = this.#caller.user === user && this.#caller.device === device;
     return isCaller || this.#legs.some((leg) => leg.user === user && leg.device === device);
   }
 
-  get caller(): { readonly user: string; readonly device: string } {
-    return { user: this.#start.caller, device: this.#start.device };
+  get caller(): CallRecord["caller"] {
+    return this.#caller;
   }
 
   get facts(): Pick<CallRecord, "session" | "kind" | "caller" | "callee" | "room"> {
@@ -73,7 +76,7 @@ export class LiveRecord {
   }
 
   rang(device: Device, now: number): void {
-    const leg = this.#leg(device, "callee");
+    const leg = this.#leg(device, this.#start.placed === undefined ? "callee" : this.#sideOf(device));
     if (leg !== undefined) leg.rungAt ??= now;
   }
 
@@ -84,6 +87,16 @@ export class LiveRecord {
     if (this.#times.ringingAt !== undefined) return false;
     this.#times.ringingAt = now;
     return true;
+  }
+
+  /** A device of one party of a placed call has accepted. */
+  placedJoined(user: string, device: string, side: "caller" | "callee", now: number): void {
+    const leg = this.#legs.find((one) => one.user === user && one.device === device);
+    if (leg !== undefined) {
+      leg.side = side;
+      leg.acceptedAt ??= now;
+    }
+    if (side === "caller") this.#caller = { user, device };
   }
 
   accepted(device: string, now: number): void {
@@ -162,6 +175,7 @@ export class LiveRecord {
   record(): CallRecord {
     return {
       ...this.facts,
+      ...(this.#start.placed !== undefined && { placed: this.#start.placed }),
       node: this.#node,
       startedAt: this.startedAt,
       ...this.#times,
@@ -182,7 +196,7 @@ export class LiveRecord {
   }
 
   #sideOf({ user, id }: Device): "caller" | "callee" {
-    return user === this.#start.caller && (user !== this.#start.callee || id === this.#start.device)
+    return user === this.#start.caller && (user !== this.#start.callee || id === this.#caller.device)
       ? "caller"
       : "callee";
   }

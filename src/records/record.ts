@@ -6,6 +6,8 @@ import type { SessionKind } from "../signaling/events.ts";
 export const serverParty = "server";
 /** That of the embedded TURN server. */
 export const turnParty = "turn";
+/** Who places a call by the API. */
+export const applicationParty = "application";
 
 /** One media section of a description. */
 export interface MediaLine {
@@ -20,7 +22,7 @@ export interface MediaLine {
 export interface LadderRow {
   /** ms since the session began. */
   readonly at: number;
-  /** `server`, `user/device`, `hook`, `push`, `turn`, or a gateway by its name, such as `sip`: that speaks with the device in its own words. */
+  /** `server`, `user/device`, `application`, `hook`, `push`, `turn`, or a gateway by its name, such as `sip`: that speaks with the device in its own words. */
   readonly from: string;
   readonly to: string;
   /** The type of the request or push; at gateways the protocol's own word, such as `INVITE` or `180`. */
@@ -55,7 +57,7 @@ export interface WorstQuality {
 export interface RecordLeg {
   readonly user: string;
   readonly device: string;
-  readonly side: "caller" | "callee";
+  side: "caller" | "callee";
   /** `native`, or the name of a gateway. */
   readonly protocol: string;
   readonly kind?: string;
@@ -87,6 +89,8 @@ export interface CallRecord {
   readonly caller: { readonly user: string; readonly device: string };
   callee: { readonly user: string; readonly device?: string };
   readonly room?: string;
+  /** The application has placed the call between these two: the party that rang first. */
+  readonly placed?: "from" | "to";
   readonly startedAt: number;
   ringingAt?: number;
   acceptedAt?: number;

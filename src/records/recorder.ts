@@ -6,7 +6,7 @@ import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import type { FrameObserver, GatewayMessage } from "../signaling/observer.ts";
 import { type Carried, carried, type KeptText } from "./carried.ts";
 import { LiveRecord, type SessionStart } from "./live-record.ts";
-import { type CallRecord, type LadderRow, serverParty, turnParty } from "./record.ts";
+import { applicationParty, type CallRecord, type LadderRow, serverParty, turnParty } from "./record.ts";
 import type { SessionEventType } from "./session-events.ts";
 
 export interface RecorderOptions {
@@ -169,6 +169,9 @@ export class Recorder implements FrameObserver {
       case "session_adopted":
         this.#adopted(event, now);
         break;
+      case "session_joined":
+        this.#live.get(event.session)?.placedJoined(event.user, event.device, event.side, now);
+        break;
       case "session_moved": {
         const live = this.#live.get(event.session);
         if (live === undefined) return;
@@ -206,7 +209,12 @@ export class Recorder implements FrameObserver {
 
   #started(event: SessionStart, now: number): void {
     const live = this.#begin(event, now);
-    if (live !== undefined) this.#tell("session.started", live, {}, now);
+    if (live === undefined) return;
+    if (event.placed !== undefined) {
+      const note = `${event.caller} → ${event.callee}`;
+      live.add({ at: 0, from: applicationParty, to: serverParty, type: "call", outcome: "ok", note });
+    }
+    this.#tell("session.started", live, {}, now);
   }
 
   /** The session began elsewhere, or before this run of the server: its record goes on from here. */

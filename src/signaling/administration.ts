@@ -6,6 +6,9 @@ import { Device, type DeviceLink, type Outcome } from "./device.ts";
 import type { SessionKind } from "./events.ts";
 import { failed } from "./outcome.ts";
 import type { Room } from "./room/room.ts";
+import type { Leg } from "./session/leg.ts";
+import type { PlacedCall } from "./session/placed-calls.ts";
+import { placedCaller } from "./session/placement.ts";
 import type { Session } from "./session/session.ts";
 
 /** A device as operators see it. */
@@ -116,10 +119,19 @@ export class Administration {
     return session && this.#session(session, now);
   }
 
-  /** Ends a session: both ends hear `shutdown`. False: this node owns none of that id. */
+  /** Connects two parties. `done` hears the session's id, or why there is none. */
+  connect(request: PlacedCall, now: number, done: (outcome: Outcome) => void): void {
+    this.#core.connect(request, now, done);
+  }
+
+  /**
+   * Ends a session: both ends hear `shutdown`; who rings for a call that the application has placed hears `cancelled`. False: this node
+   * owns none of that id.
+   */
   end(id: string, now: number): boolean {
     const session = this.#core.sessions.table.get(id);
-    session?.end("shutdown", now);
+    const rings = session?.placement !== undefined && session.state === "ringing";
+    session?.end(rings ? "cancelled" : "shutdown", now);
     this.#core.settle(now);
     return session !== undefined;
   }
@@ -197,14 +209,21 @@ export class Administration {
   }
 
   #session(session: Session, now: number): SessionView {
-    const { id, kind, state, callRequest, room, times, move, pairs, caller } = session;
+    const { id, kind, state, callRequest, room, times, move, pairs, caller, placement } = session;
+    const from = placement === undefined ? caller.identity : placedCaller(placement, caller);
     return {
-      ...{ session: id, kind, state, from: `${caller.user}/${caller.deviceId}`, to: callRequest.to },
+      ...{
+        session: id,
+        kind,
+        state,
+        from: `${from.user}/${from.device}`,
+        to: placement?.to ?? callRequest.to,
+      },
       ...(room === undefined ? {} : { room }),
       ...{ node: this.#node, age: now - times.started, moving: move !== undefined },
       ...(times.connected === undefined ? {} : { connectedFor: now - times.connected }),
       generations: pairs.generations,
-      legs: session.legs().map(({ user, deviceId, side, device, alerting, stats }) => ({
+      legs: legsOf(session).map(({ user, deviceId, side, device, alerting, stats }) => ({
         ...{ user, device: deviceId, side, alerting },
         link: device === undefined || device.link.state === "closed" ? "detached" : device.link.state,
         ...(stats === undefined ? {} : { state: stats.state }),
@@ -221,8 +240,14 @@ export class Administration {
   }
 }
 
-function isOf({ caller, callRequest }: Session, user: string): boolean {
-  return caller.user === user || callRequest.user === user;
+function isOf({ caller, callRequest, placement }: Session, user: string): boolean {
+  return caller.user === user || callRequest.user === user || placement?.from.user === user;
+}
+
+/** The legs of devices: the caller of a placed call has none until somebody has accepted. */
+function legsOf(session: Session): Leg[] {
+  const { placement, caller } = session;
+  return session.legs().filter((leg) => leg !== caller || placement?.next === undefined);
 }
 
 /** The link of the device that stands for the application. */

@@ -22,6 +22,7 @@ import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room/room-policy.ts";
 import type { RoomService } from "./room/room-service.ts";
 import { Rooms } from "./room/rooms.ts";
+import type { PlacedCall } from "./session/placed-calls.ts";
 import { Sessions } from "./session/sessions.ts";
 import type { StreamHost } from "./stream/stream-host.ts";
 import { type StreamServer, Streams } from "./stream/streams.ts";
@@ -291,6 +292,30 @@ export class Core implements ConnectionHost {
     const outcome = this.#decide(device, request, now);
     observer.outcome(device, request, outcome, now);
     return outcome;
+  }
+
+  /**
+   * Connects two parties that have not asked for it, for the application: see {@link PlacedCalls.place}. The policy decides it as a call
+   * of `from`; no grants are asked.
+   */
+  connect(request: PlacedCall, now: number, done: (outcome: Outcome) => void): void {
+    const place = (later: number, permission?: Permission): void => {
+      if (this.draining) done({ error: wireError("temporary") });
+      else this.sessions.setup.placed.place(request, permission, later, done);
+      this.settle(later);
+    };
+    const from = parseAddress(request.from);
+    if (this.#gate === undefined || !this.#gate.asks("call") || from === undefined || !("user" in from)) {
+      place(now);
+      return;
+    }
+    const { to, media, data } = request;
+    const who = { user: from.user, ...(from.kind === "device" && { device: from.device }), guest: false };
+    const question = { request: "call", ...who, to, ...(media && { media }), data } as const;
+    this.#gate.ask(question, now, (decision, later) => {
+      if (decision.allow) place(later, decision);
+      else done({ error: decision.error });
+    });
   }
 
   #decide(device: Device, request: Request, now: number): Outcome | undefined {

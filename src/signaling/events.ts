@@ -5,6 +5,8 @@ import type { PushOf } from "../protocol/pushes.ts";
 import type { RequestType } from "../protocol/requests.ts";
 import type { Stats } from "../protocol/values.ts";
 import type { AskedRequest } from "./policy.ts";
+import type { Side } from "./session/leg.ts";
+import type { Party } from "./session/placement.ts";
 
 /** What happened, for records, metrics and logs. No event holds a token, a secret or an SDP. */
 export type CoreEvent =
@@ -60,6 +62,16 @@ export type CoreEvent =
       readonly device: string;
       readonly callee: string;
       readonly room?: string;
+      /** The application has placed it: the party that rings first. */
+      readonly placed?: Party;
+    }
+  /** A party of a call that the application has placed has accepted. */
+  | {
+      readonly type: "session_joined";
+      readonly session: string;
+      readonly user: string;
+      readonly device: string;
+      readonly side: Side;
     }
   | {
       readonly type: "session_moved";
@@ -78,6 +90,7 @@ export type CoreEvent =
       readonly device: string;
       readonly callee: string;
       readonly room?: string;
+      readonly placed?: Party;
     }
   /** Another node goes on with the session. */
   | { readonly type: "session_left"; readonly session: string }

@@ -10,6 +10,7 @@ const levels = {
   kick_learned: "debug",
   session_started: "info",
   session_accepted: "info",
+  session_joined: "info",
   session_moved: "info",
   session_adopted: "debug",
   session_left: "debug",

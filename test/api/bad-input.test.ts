@@ -82,7 +82,7 @@ test("of two calls of the API and a device that end one session at once, one doe
   for (let n = 0; n < 10; n++) {
     const { session } = await cat.ok("call", { to: "dan" });
     await dan.push("incoming", { session });
-    const end = () => ask("POST", `/sessions/${session}/end`);
+    const end = () => ask("DELETE", `/sessions/${session}`);
     const device = n % 2 === 0 ? cat.ok("hangup", { session }).catch(() => {}) : undefined;
     const statuses = (await Promise.all([end(), end()])).map(({ status }) => status);
     await device;

@@ -84,7 +84,7 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
     expect((await third("POST", `/sessions/${session}/restart`)).status).toBe(202);
     expect((await callee.push("restart")).generation).toBe(2);
     // Several hang up at once: one does, and the others are told that it is over.
-    const ends = await Promise.all(asks.map((one) => one("POST", `/sessions/${session}/end`)));
+    const ends = await Promise.all(asks.map((one) => one("DELETE", `/sessions/${session}`)));
     expect(ends.map(({ status }) => status).sort()).toEqual([204, 404, 404]);
     for (const one of [caller, callee]) expect((await one.push("ended")).reason).toBe("shutdown");
     expect((await third("GET", "/sessions/none")).status).toBe(404);
@@ -153,9 +153,8 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
       const users = body.items.map(({ user }: { user: string }) => user);
       expect(users).toContain("joe");
       expect(users).not.toContain("ida");
-      for (const method of ["GET /sessions/", "POST /sessions/"]) {
-        const [verb = "", path] = method.split(" ");
-        const refused = await ask(0)(verb, `${path}${session}${verb === "POST" ? "/end" : ""}`);
+      for (const verb of ["GET", "DELETE"]) {
+        const refused = await ask(0)(verb, `/sessions/${session}`);
         expect(refused.body).toMatchObject({ status: 503, code: "temporary", partial: ["n2"] });
       }
       expect((await ask(0)("GET", "/statistics")).body).toMatchObject({ nodes: 2, partial: ["n2"] });

@@ -91,9 +91,9 @@ test("a call is seen with its legs, restarted, and hung up: both ends are told",
   const told = [caller, callee].map((one) => one.push("restart"));
   const [offerer, answerer] = await Promise.all(told);
   expect([offerer?.generation, offerer?.offer, answerer?.offer]).toEqual([2, true, false]);
-  expect((await ask("POST", `/sessions/${session}/end`)).status).toBe(204);
+  expect((await ask("DELETE", `/sessions/${session}`)).status).toBe(204);
   for (const one of [caller, callee]) expect((await one.push("ended")).reason).toBe("shutdown");
-  expect((await ask("POST", `/sessions/${session}/end`)).status).toBe(404);
+  expect((await ask("DELETE", `/sessions/${session}`)).status).toBe(404);
 });
 
 test("a user's end of a call moves to another device of the user", async () => {

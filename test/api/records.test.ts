@@ -62,7 +62,7 @@ test("records are searched by user and cause, shown with ladder and diagnosis, e
 
 test("every act stands in the audit, also one that was refused", async () => {
   await ask("POST", "/users/nobody/kick");
-  await ask("POST", "/sessions/none/end");
+  await ask("DELETE", "/sessions/none");
   const acts = (body: { items: { act?: string }[] }) => body.items.map(({ act }) => act);
   const { items } = await eventually("/audit", (body) => acts(body).includes("endSession"));
   expect(items).toContainEqual(

@@ -39,7 +39,7 @@ const Summary = Type.Object({
 const Row = Type.Object(
   {
     at: Count("ms since the session began."),
-    from: Type.String({ description: "`server`, `user/device`, `hook`, `push` or `turn`." }),
+    from: Type.String({ description: "`server`, `user/device`, `application`, `hook`, `push` or `turn`." }),
     to: Type.String(),
     type: Type.String({ description: "The message; at gateways in their words, such as `INVITE`." }),
     outcome: Type.Optional(Type.String({ description: "`ok` or an error code." })),
@@ -58,6 +58,9 @@ const Finding = Type.Object({
 const Recorded = Type.Object(
   {
     ...summary,
+    placed: Type.Optional(
+      Type.Enum(["from", "to"], { description: "Of a call that `connectParties` placed: who rang first." }),
+    ),
     legs: Type.Array(Type.Object({ user: UserId, device: DeviceId }, open)),
     restarts: Count("Restarts of ICE."),
     ladder: Type.Array(Row),

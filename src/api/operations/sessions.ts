@@ -1,5 +1,6 @@
 import { Type } from "typebox";
-import { type ApiContext, wireOutcome } from "../context.ts";
+import { MediaWanted } from "../../protocol/values.ts";
+import { type ApiContext, wireOutcome, wireProblem } from "../context.ts";
 import { answer, notFound, type Operation, operation } from "../operation.ts";
 import { badCursor, page, pageOf, pageQuery } from "../pages.ts";
 import { closed, DeviceId, Node, SessionId, UserId } from "./schemas.ts";
@@ -31,6 +32,11 @@ const Session = Type.Object({
   legs: Type.Array(Leg),
 });
 
+const Party = Type.String({
+  ...{ minLength: 1, maxLength: 264 },
+  description: "A user or a device: `alice` or `alice/phone`.",
+});
+
 const sessionKey = ({ session }: { readonly session: string }): string => session;
 const oneSession = Type.Object({ session: SessionId });
 
@@ -57,6 +63,40 @@ export function sessionOperations({ administration, now }: ApiContext): Operatio
       },
     }),
     operation({
+      ...{
+        id: "connectParties",
+        method: "POST",
+        path: "/sessions",
+        tag: "Sessions",
+        scope: "sessions:write",
+      },
+      ...{ summary: "Connects two parties", refuses: [409, 503] },
+      description:
+        "The devices of `from` ring; when somebody has accepted, those of `to` ring. Where the devices of `from` can't ring (cameras, doorbells, devices that only make offers), `to` rings first, and the device is called when somebody accepts. To both it is one call with the other, and it is one session with one record. The `authorize` hook decides it as a call of `from`; grants of tokens are not asked. `session.ended`, or the session's record, tells what came of it.",
+      body: Type.Object(
+        {
+          from: Party,
+          to: Party,
+          media: Type.Optional(MediaWanted),
+          data: Type.Optional(Type.Unknown({ description: "What both are told with the ring." })),
+          timeout: Type.Optional(
+            Type.Integer({
+              ...{ minimum: 1_000, maximum: 600_000 },
+              description: "How long each of both rings, ms; at most half of `limits.ringTimeoutMax`.",
+            }),
+          ),
+        },
+        closed,
+      ),
+      answers: { 201: { description: "The first party rings.", schema: oneSession } },
+      perform: ({ body }) =>
+        new Promise((done) =>
+          administration.connect(body, now(), (outcome) =>
+            done("ok" in outcome ? { status: 201, body: outcome.ok } : wireProblem(outcome.error)),
+          ),
+        ),
+    }),
+    operation({
       ...{ id: "getSession", method: "GET", path: "/sessions/{session}", tag: "Sessions" },
       ...{ scope: "sessions:read", summary: "A session that lives", refuses: [404, 503] },
       params: oneSession,
@@ -68,9 +108,10 @@ export function sessionOperations({ administration, now }: ApiContext): Operatio
       },
     }),
     operation({
-      ...{ id: "endSession", method: "POST", path: "/sessions/{session}/end", tag: "Sessions" },
+      ...{ id: "endSession", method: "DELETE", path: "/sessions/{session}", tag: "Sessions" },
       ...{ scope: "sessions:write", summary: "Hangs up", refuses: [404, 503] },
-      description: "Both ends hear the reason `shutdown`.",
+      description:
+        "Both ends hear the reason `shutdown`. Of a call that `connectParties` has placed and nobody has answered yet, those that ring hear `cancelled`.",
       params: oneSession,
       answers: { 204: { description: "It is over." } },
       over: { kind: "owner" },

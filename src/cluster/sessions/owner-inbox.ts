@@ -136,8 +136,9 @@ export class OwnerInbox {
     const again = push.type === "incoming" && legs.rings(device, push.session);
     if (!again) device.link.deliver(push, now);
     if (push.type === "session" && push.room !== undefined) legs.meshed(device, push.session, push.room);
-    if (push.type !== "incoming" || push.from.device === undefined) return;
+    if (push.type !== "incoming") return;
     legs.rung(device, push.session, push.from);
+    if (push.from.device === undefined) return;
     const caller = directory.device(push.from.user, push.from.device);
     if (caller !== undefined) host.rung(device, caller, push.session, now);
   }

@@ -103,6 +103,16 @@ const cases: readonly [code: string, certainty: string, of: CallRecord][] = [
     "certain",
     record({ reason: "declined", legs: [leg("caller"), { ...rung, reason: "declined", automatic: true }] }),
   ],
+  [
+    "caller_not_reached",
+    "certain",
+    record({ placed: "from", reason: "declined", legs: [{ ...leg("caller"), reason: "declined" }] }),
+  ],
+  [
+    "caller_not_reached",
+    "certain",
+    record({ placed: "to", reason: "unreachable", legs: [{ ...rung, acceptedAt: 2_000 }] }),
+  ],
   ["glare", "certain", record({ reason: "merged", legs: [leg("caller"), rung] })],
   ["not_alerted", "likely", record({ reason: "no_answer", legs: [leg("caller"), rung] })],
   [

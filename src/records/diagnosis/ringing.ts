@@ -104,6 +104,26 @@ export const ringingRules: readonly Rule[] = [
         : undefined,
   },
   {
+    code: "caller_not_reached",
+    meaning: "The application connects two users, and the devices of the caller did not take the call.",
+    proof:
+      "The call was placed by the API, and no device of the caller has accepted, though it was its turn.",
+    advice:
+      "Look at the caller's rows of the ladder: no device rang, it declined, or nobody answered. The callee's devices were not what it depended on.",
+    find: (view) => {
+      const { placed, legs, reason } = view.record;
+      if (placed === undefined || view.accepted || !view.isOver) return undefined;
+      const accepted = (side: string) =>
+        legs.some((leg) => leg.side === side && leg.acceptedAt !== undefined);
+      const waited = accepted("callee");
+      if (accepted("caller") || (placed === "to" && !waited)) return undefined;
+      const who = waited
+        ? `${view.callee} answered, and the devices of ${view.caller}`
+        : `${view.caller}'s devices`;
+      return { certainty: "certain", text: `${who} did not take the call: ${reason}.`, rows: view.endRows };
+    },
+  },
+  {
     code: "not_there",
     meaning: "The callee had no device online, and none came while it could have rung.",
     proof: "The reason is `unreachable` or `no_answer`, and no device was rung.",

@@ -22,7 +22,7 @@ export class CallGate {
   }
 
   /** What is wrong with the call itself, beyond its schema. */
-  malformed({ description, data }: RequestOf<"call">): Outcome | undefined {
+  malformed({ description, data }: Pick<RequestOf<"call">, "description" | "data">): Outcome | undefined {
     const { sdpBytes, bodyBytes } = this.#limits;
     if (description !== undefined) {
       if (description.type !== "offer") return failed("bad_request", "description: a call brings an offer");
@@ -50,12 +50,18 @@ export class CallGate {
       const retryAfter = this.#rate.retryAfter(device.user, now);
       return { error: overLimit("callsPerMinute", "rate_limited", undefined, retryAfter) };
     }
-    if (sessions.bounded >= limits.sessions) return refused("sessions", "too_many_sessions");
+    const crowdedNode = this.crowdedNode(sessions);
+    if (crowdedNode !== undefined) return crowdedNode;
     if (sessions.load(device) >= limits.sessionsPerDevice)
       return refused("sessionsPerDevice", "too_many_sessions");
     let same = 0;
     for (const ring of rings) if (ring.caller.user === device.user) same += 1;
     return same >= limits.ringsPerPair ? refused("ringsPerPair", "too_many_rings") : undefined;
+  }
+
+  /** The refusal of one more call at a node that has as many sessions as it may have. */
+  crowdedNode({ bounded }: { readonly bounded: number }): Outcome | undefined {
+    return bounded >= this.#limits.sessions ? refused("sessions", "too_many_sessions") : undefined;
   }
 
   /** The refusal of a call to a callee who has as many of these rings as anybody may have. */

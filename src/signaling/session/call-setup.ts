@@ -11,6 +11,7 @@ import type { Ports } from "../ports.ts";
 import type { KeySnapshot } from "./call-keys.ts";
 import { CallGate } from "./call-limits.ts";
 import type { Glare } from "./glare.ts";
+import { PlacedCalls } from "./placed-calls.ts";
 import type { CallRequest } from "./ring.ts";
 import { planLength, planUsers } from "./ring-plan.ts";
 import { Session } from "./session.ts";
@@ -30,12 +31,20 @@ export class CallSetup {
   readonly #gate: CallGate;
   /** There is a gateway whose devices may need an offer to ring. */
   asksOffers = false;
+  readonly placed: PlacedCalls;
 
   constructor(options: CallSetupOptions) {
     this.#options = options;
     this.#sessions = options.sessions;
     this.#gate = new CallGate(options.sessions.limits);
+    this.placed = new PlacedCalls({
+      ...{ gate: this.#gate, sessions: options.sessions, directory: options.directory },
+      know: this.#know.bind(this),
+      begin: this.#begin.bind(this),
+      ringing: this.#ringing.bind(this),
+    });
     this.#sessions.turned = (session, now) => this.#ring(session, now);
+    this.#sessions.begins = (session, now) => this.#begin(session, now);
   }
 
   /** A device calls a user or a device. Undefined: the outcome comes later, as a reply. `permission`: what a policy decided of it. */
@@ -138,7 +147,12 @@ export class CallSetup {
     }
     // A caller that may not know which devices there are must not learn it by being asked.
     const caller = session.caller.device ?? noDevice;
-    if (this.asksOffers && users.some((user) => !may(caller, "watch", user))) session.ring.wantOffer(now);
+    if (
+      this.asksOffers &&
+      session.placement === undefined &&
+      users.some((user) => !may(caller, "watch", user))
+    )
+      session.ring.wantOffer(now);
     this.#options.glare.look(session, now);
     // Those that are not known yet arrive, and are rung then. Only when all are known may the ring be given up.
     this.#know(users, now, (later) => {

@@ -19,10 +19,12 @@ export class Glare {
   /** A call rings one more device: looks whether it crosses another one by that, and tells both ends. */
   look(session: Session, now: number): void {
     const from = session.caller.device;
-    if (from === undefined || session.crossing !== undefined) return;
+    // A placed call goes on: neither end has made it, so that neither could take it back for the other's.
+    if (from === undefined || session.crossing !== undefined || session.placement !== undefined) return;
     for (const other of this.#sessions.ringing(from.user)) {
       const back = other.caller.device;
       if (other === session || back === undefined || other.crossing !== undefined) continue;
+      if (other.placement !== undefined) continue;
       if (session.legOf(back) === undefined || other.legOf(from) === undefined) continue;
       const crossed = crossedPush(session.id, other.id);
       session.crossing = { other: other.id, survivor: crossed.survivor };
@@ -41,6 +43,7 @@ export class Glare {
   rungFromElsewhere(device: Device, caller: Device, remote: string, now: number): void {
     for (const session of this.#sessions.of(device)) {
       if (session.caller.device !== device || session.state !== "ringing") continue;
+      if (session.placement !== undefined) continue;
       if (session.legOf(caller) !== undefined) this.#crossed(session, remote, now);
     }
   }

@@ -23,7 +23,8 @@ export interface PendingReply {
 export class Leg {
   /** Names the leg within its session; tickets hold it. */
   readonly id: number;
-  readonly side: Side;
+  /** A party of a placed call rings as a callee, and may be the caller once it has accepted. */
+  side: Side;
   readonly user: string;
   readonly deviceId: string;
   /** The device as it is signed in; undefined while the leg is detached. */

@@ -40,6 +40,8 @@ export interface RingHost {
   /** The caller as the callees see it, and whether it may know if anybody is there. */
   caller(): Leg;
   callerMayKnow(): boolean;
+  /** True for a call that the application has placed. */
+  placed(): boolean;
   /** How many sessions the target's devices have; infinite where none is online. */
   busy(target: RingTarget): number;
   /** Others ring from now on than these. */
@@ -186,7 +188,7 @@ export class Ring {
     this.#unreachable = undefined;
     if (this.rung.length < maxRung) this.rung.push(device.id);
     if (!rings) leg.deliver(this.#incoming(leg, now), now);
-    if (device.capabilities.needsOffer !== true || this.calleeOffers(device)) return;
+    if (device.capabilities.needsOffer !== true || this.calleeOffers(device) || this.#host.placed()) return;
     if (this.#offer === undefined) this.wantOffer(now);
     else this.tellOffer(leg, now);
   }
@@ -354,6 +356,7 @@ export class Ring {
       leg.offered = true;
     }
     if (data !== undefined) push.data = data;
+    if (this.#host.placed()) push.placed = true;
     return push;
   }
 }

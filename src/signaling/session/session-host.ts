@@ -24,6 +24,8 @@ export interface SessionHost {
   busy(target: RingTarget): number;
   /** The ring goes on with others than these users. */
   turnedTo(session: Session, former: readonly string[], now: number): void;
+  /** Somebody of the first party of a placed call has accepted: the other party rings, and not these users any more. */
+  ringsNext(session: Session, former: readonly string[], now: number): void;
   activated(session: Session, now: number): void;
   ended(session: Session, record: SessionRecord): void;
 }

@@ -1,6 +1,7 @@
 import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { SessionRecord } from "../events.ts";
 import type { Leg } from "./leg.ts";
+import { placedCaller } from "./placement.ts";
 import type { Session } from "./session.ts";
 
 /** When a session came how far. Unix ms. */
@@ -16,15 +17,15 @@ export function sessionRecord(
   times: SessionTimes,
   end: { readonly reason: WireReason; readonly by: Leg | undefined; readonly at: number },
 ): SessionRecord {
-  const { caller, answered: callee, pairs, room } = session;
+  const { caller, answered: callee, pairs, room, placement } = session;
   const lastStats: { caller?: NonNullable<Leg["stats"]>; callee?: NonNullable<Leg["stats"]> } = {};
   if (caller.stats !== undefined) lastStats.caller = caller.stats;
   if (callee?.stats !== undefined) lastStats.callee = callee.stats;
   return {
     session: session.id,
     kind: session.kind,
-    caller: caller.identity,
-    callee: callee?.identity ?? { user: session.callRequest.user },
+    caller: placement === undefined ? caller.identity : placedCaller(placement, caller),
+    callee: callee?.identity ?? { user: placement?.user ?? session.callRequest.user },
     ...(room === undefined ? {} : { room }),
     startedAt: times.started,
     ...(times.accepted === undefined ? {} : { acceptedAt: times.accepted }),

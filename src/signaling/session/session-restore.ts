@@ -17,10 +17,12 @@ import type { TicketState } from "./tickets.ts";
 
 /** Where the session stands, as the holder of this leg may find it again; undefined for one that is not its own. */
 export function ticketState(session: Session, leg: Leg, now: number): TicketState | undefined {
-  const { caller, callee, answered, callRequest, ring, pairs, times } = session;
+  const { caller, callee, answered, callRequest, ring, pairs, times, placement } = session;
   const active = session.phase.name === "active";
   const current = active ? leg === caller || leg === callee : leg !== session.move?.leg;
   if (session.kind !== "call" || !current) return undefined;
+  // Until both parties have accepted, only the session knows what is to be done.
+  if (placement !== undefined && !active) return undefined;
   const peer = leg === caller ? answered : caller;
   return {
     side: leg.side,
@@ -45,6 +47,7 @@ export function sessionSnapshot(session: Session, now: number): SessionSnapshot 
   const state = stateSnapshot(session, now);
   if (state === undefined) return undefined;
   const { id, epoch, room, members, key, crossing, callRequest, caller, ring, pairs, move, times } = session;
+  const { placement } = session;
   const ago = (then: number | undefined) => (then === undefined ? undefined : now - then);
   return {
     ...{ id, epoch, room, members, key, crossing, callRequest },
@@ -59,6 +62,10 @@ export function sessionSnapshot(session: Session, now: number): SessionSnapshot 
     pairs: pairs.snapshot(),
     move: move?.snapshot(now),
     offerLost: session.offerLost,
+    placement: placement && {
+      ...placement,
+      reply: placement.reply && replySnapshot(placement.reply),
+    },
   };
 }
 
@@ -97,6 +104,10 @@ export function restoreSession(
   session.key = snapshot.key;
   session.crossing = snapshot.crossing;
   session.offerLost = snapshot.offerLost === true;
+  if (snapshot.placement !== undefined) {
+    const { reply, ...placement } = snapshot.placement;
+    session.placement = { ...placement, reply: reply && restoreReply(reply, find) };
+  }
   if (acceptedAgo !== undefined) session.times.accepted = now - acceptedAgo;
   if (connectedAgo !== undefined) session.times.connected = now - connectedAgo;
   session.pairs.restore(snapshot.pairs, legs);
@@ -112,11 +123,17 @@ export function restoreSession(
   const lostIn = new Map(snapshot.legs.map((leg) => [leg.id, leg.lostIn]));
   for (const leg of session.legs())
     if (leg.device !== undefined) host.bound(leg.device, session, leg.id);
+    else if (isStandIn(session, leg)) continue;
     else if (leg === session.caller || leg === session.answered)
       session.awaitReturn(leg, lostIn.get(leg.id) ?? host.limits.detachedTimeout, now);
   // Once who keeps the session knows it.
   host.deadlines.add(now, (later) => settle(session, later));
   return session;
+}
+
+/** True for the caller of a placed call that nobody has accepted yet: it has no device that could come back. */
+function isStandIn({ placement, caller }: Session, leg: Leg): boolean {
+  return placement?.next !== undefined && leg === caller;
 }
 
 function restoreMove(

@@ -2,6 +2,7 @@ import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { Candidate, PeerInfo, Stats } from "../../protocol/values.ts";
 import type { Device } from "../device.ts";
 import { Leg, type PendingReply, type Side } from "./leg.ts";
+import type { Placement } from "./placement.ts";
 import type { CallRequest } from "./ring.ts";
 import type { RingTurn } from "./ring-plan.ts";
 
@@ -31,7 +32,10 @@ export interface SessionSnapshot {
   readonly move?: MoveSnapshot | undefined;
   /** The caller rang with an offer that is not known any more. */
   readonly offerLost?: boolean | undefined;
+  readonly placement?: PlacementSnapshot | undefined;
 }
+
+type PlacementSnapshot = Omit<Placement, "reply"> & { readonly reply?: ReplySnapshot | undefined };
 
 export type StateSnapshot =
   | { readonly name: "ringing" }

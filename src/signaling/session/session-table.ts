@@ -10,6 +10,7 @@ import type { Ports } from "../ports.ts";
 import { MeshIndex } from "../room/mesh-index.ts";
 import { CallKeys } from "./call-keys.ts";
 import type { Leg } from "./leg.ts";
+import { placedCaller } from "./placement.ts";
 import type { CallRequest } from "./ring.ts";
 import { planUsers, type RingTarget } from "./ring-plan.ts";
 import type { Session } from "./session.ts";
@@ -50,6 +51,8 @@ export class SessionTable implements SessionHost {
   active = 0;
   /** Rings whom the call rings from now on. */
   turned: (session: Session, now: number) => void = () => {};
+  /** Begins the next ring of a placed call. */
+  begins: (session: Session, now: number) => void = () => {};
   /** Sessions that count against `limits.sessions`: all but those of devices that only the media server bounds. */
   bounded = 0;
 
@@ -118,10 +121,10 @@ export class SessionTable implements SessionHost {
 
   /** This node owns the session from now on; one of a mesh has its members already. */
   add(session: Session, now: number): void {
-    const { id, key, kind, room, members, caller, callRequest } = session;
+    const { id, key, kind, room, members, caller } = session;
     this.#sessions.set(id, session);
     if (session.stream?.unlisted !== true) this.bounded += 1;
-    if (kind === "call") for (const user of usersOf(callRequest)) this.#elsewhere.follow(user);
+    if (kind === "call") for (const user of usersOf(session)) this.#elsewhere.follow(user);
     if (key !== undefined) this.keys.set(caller.user, key, id, caller.deviceId, now);
     if (kind !== "call" || session.state === "active") this.active += 1;
     else this.#rings(session, session.ring.users);
@@ -206,6 +209,12 @@ export class SessionTable implements SessionHost {
     this.turned(session, now);
   }
 
+  ringsNext(session: Session, former: readonly string[], now: number): void {
+    this.#ringsNoMore(session, former);
+    this.#rings(session, session.ring.users);
+    this.begins(session, now);
+  }
+
   activated(session: Session, now: number): void {
     this.active += 1;
     this.#stopRinging(session);
@@ -240,8 +249,7 @@ export class SessionTable implements SessionHost {
     if (session.stream?.unlisted !== true) this.bounded -= 1;
     this.#mesh.remove(session);
     this.#elsewhere.ended(session.id);
-    if (session.kind === "call")
-      for (const user of usersOf(session.callRequest)) this.#elsewhere.release(user);
+    if (session.kind === "call") for (const user of usersOf(session)) this.#elsewhere.release(user);
   }
 
   #rings(session: Session, users: readonly string[]): void {
@@ -269,19 +277,26 @@ export class SessionTable implements SessionHost {
   }
 }
 
-/** Whom a call is for: one user, or all of its plan. */
-function usersOf({ user, plan }: CallRequest): readonly string[] {
+/** Whom a call is for: one user, or all of its plan; both parties of one that the application has placed. */
+function usersOf({ placement, callRequest }: Session): readonly string[] {
+  return placement?.users ?? usersCalled(callRequest);
+}
+
+/** The users whom a call may ring. */
+export function usersCalled({ user, plan }: CallRequest): readonly string[] {
   return plan === undefined ? [user] : [...new Set([user, ...planUsers(plan)])];
 }
 
 /** What is said of a session when it begins, or begins here. */
-function startOf({ id, kind, caller, callRequest, room }: Session) {
+function startOf({ id, kind, caller, callRequest, room, placement }: Session) {
+  const from = placement === undefined ? caller.identity : placedCaller(placement, caller);
   return {
     session: id,
     kind,
-    caller: caller.user,
-    device: caller.deviceId,
-    callee: callRequest.user,
+    caller: from.user,
+    device: from.device,
+    callee: placement?.user ?? callRequest.user,
     ...(room === undefined ? {} : { room }),
+    ...(placement === undefined ? {} : { placed: placement.first }),
   };
 }

@@ -10,6 +10,8 @@ import type { StreamPart } from "../stream/stream-part.ts";
 import { Leg, type LinkTold, type PendingReply, type Side } from "./leg.ts";
 import type { Move } from "./move.ts";
 import { Pairs } from "./pairs.ts";
+import { acceptPlaced } from "./placed-accept.ts";
+import type { Placement } from "./placement.ts";
 import { type CallRequest, Ring } from "./ring.ts";
 import type { SessionHost } from "./session-host.ts";
 import { acceptedPush, endDetails, type HowEnded, sessionPush } from "./session-pushes.ts";
@@ -38,7 +40,7 @@ export class Session {
   /** Rises when another node takes the session over. */
   readonly epoch: number;
   caller: Leg;
-  readonly ring: Ring;
+  ring: Ring;
   readonly pairs: Pairs;
   move: Move | undefined;
   phase: Phase = { name: "ringing" };
@@ -50,6 +52,8 @@ export class Session {
   stream: StreamPart | undefined;
   /** What the caller named the call. */
   key: string | undefined;
+  /** Of a call that the application has placed: between whom, and how far that has come. */
+  placement: Placement | undefined;
   /** The other call, when two cross, and which of both goes on. */
   crossing: { readonly other: string; readonly survivor: string } | undefined;
   /** Made anew from a ticket; other tickets may have seen more of it. */
@@ -83,8 +87,13 @@ export class Session {
     this.pairs = new Pairs(id, this.caller, host.limits);
     if (callRequest.description !== undefined)
       this.pairs.current.described(this.caller, callRequest.description);
-    this.ring = new Ring(callRequest, {
-      session: id,
+    this.ring = this.#newRing(callRequest, now);
+  }
+
+  #newRing(callRequest: CallRequest, now: number): Ring {
+    const host = this.#host;
+    return new Ring(callRequest, {
+      session: this.id,
       startedAt: now,
       unreachableAfter: host.limits.unreachableAfter,
       after: (ms, from, due) => host.deadlines.add(from + ms, due),
@@ -94,6 +103,7 @@ export class Session {
       full: (device) => host.load(device) >= (device.capabilities.maxSessions ?? Number.POSITIVE_INFINITY),
       caller: () => this.caller,
       callerMayKnow: () => this.#callerMaySee(),
+      placed: () => this.placement !== undefined,
       busy: (target) => host.busy(target),
       turned: (former, at) => host.turnedTo(this, former, at),
       over: (reason, at) => this.end(reason, at),
@@ -123,8 +133,11 @@ export class Session {
 
   /** What was asked and is not replied to yet: an accept, a move. */
   get waiting(): readonly PendingReply[] {
-    const accept = this.phase.name === "answering" ? [this.phase.reply] : [];
-    return this.move === undefined ? accept : [...accept, this.move.reply];
+    const accepts = [
+      ...(this.phase.name === "answering" ? [this.phase.reply] : []),
+      ...(this.placement?.reply === undefined ? [] : [this.placement.reply]),
+    ];
+    return this.move === undefined ? accepts : [...accepts, this.move.reply];
   }
 
   // Legs
@@ -176,7 +189,8 @@ export class Session {
   alerting(leg: Leg, now: number): Outcome {
     if (this.phase.name === "active") return failed("wrong_state");
     if (leg.side === "caller") return failed("wrong_state", "only a callee's device rings");
-    if (!leg.alerting && this.phase.name === "ringing" && this.caller.device !== undefined) {
+    const heard = this.caller.device !== undefined || this.placement !== undefined;
+    if (!leg.alerting && this.phase.name === "ringing" && heard) {
       leg.alerting = true;
       // Only a device that is there can alert: who may not see presence does not hear of it.
       if (this.#callerMaySee())
@@ -187,17 +201,20 @@ export class Session {
 
   accept(leg: Leg, request: RequestOf<"accept">, now: number): Outcome | undefined {
     if (this.move?.leg === leg) return this.move.accept(now);
-    if (leg.side === "caller") return failed("wrong_state", "only a callee's device accepts");
+    // Asked again by a device that does not know what became of it, for the session has another owner since.
+    if (this.waiting.some((reply) => reply.device === leg.device && reply.id === request.id))
+      return undefined;
+    if (leg === this.caller) return failed("wrong_state", "only a callee's device accepts");
     const { device } = leg;
     if (device === undefined) return failed("no_session");
     if (this.phase.name !== "ringing") {
-      // Asked again by a device that does not know what became of it, for the session has another owner since.
-      if (this.waiting.some((reply) => reply.device === device && reply.id === request.id)) return undefined;
       if (this.answered === leg) return failed("wrong_state", "this device has already accepted");
       return failed("answered_elsewhere");
     }
     const { description } = request;
     if (request.refused !== undefined) return this.#acceptRefused(leg, request, now);
+    if (this.placement !== undefined)
+      return acceptPlaced(this, this.#host, this.placement, leg, request, now);
     const pair = this.pairs.current;
     const offers = this.ring.calleeOffers(device);
     if (description !== undefined && (description.type === "offer") !== offers)
@@ -221,6 +238,14 @@ export class Session {
     if (description !== undefined) return failed("bad_request", "refused: goes alone");
     this.decline(leg, { reason: "incompatible" }, now);
     return failed("incompatible", "this device is out of the ring");
+  }
+
+  /** Another ring than the one before: of the other party of a placed call. */
+  ringAnew(callRequest: CallRequest, timeout: number, now: number): void {
+    const former = this.ring.users;
+    this.ring = this.#newRing(callRequest, now);
+    this.ring.start(timeout, now);
+    this.#host.ringsNext(this, former, now);
   }
 
   confirm(leg: Leg, device: string, now: number): Outcome {
@@ -258,6 +283,8 @@ export class Session {
     now: number,
   ): Outcome {
     if (this.move?.leg === leg && leg !== this.move.from) return this.move.decline(now);
+    // Who has accepted a placed call, and waits for the other party, has nothing else to say for it.
+    if (this.placement?.reply !== undefined && leg === this.caller) return this.cancel(leg, now);
     if (leg.side === "caller" || this.phase.name === "active")
       return failed("wrong_state", "nothing rings here");
     if (this.phase.name === "answering" && this.phase.leg === leg) {
@@ -460,10 +487,14 @@ export class Session {
       this.tellRecovered(winner, now);
       return;
     }
+    pending.device.link.reply(pending.id, { ok: this.wonBy(winner, now) }, now);
+  }
+
+  /** What the winner of a ring is told. */
+  wonBy(winner: Leg, now: number): object {
     const { current } = this.pairs;
     const offers = current.offerer === winner ? { offer: true } : {};
-    const ok = { session: this.id, ...current.position, ticket: this.ticket(winner, now), ...offers };
-    pending.device.link.reply(pending.id, { ok }, now);
+    return { session: this.id, ...current.position, ticket: this.ticket(winner, now), ...offers };
   }
 
   #described(leg: Leg, now: number): Omit<PushOf<"session">, "seq"> {
@@ -471,6 +502,8 @@ export class Session {
   }
 
   #callerMaySee(): boolean {
+    // It is the application that calls.
+    if (this.placement !== undefined) return true;
     const { device } = this.caller;
     return device !== undefined && this.ring.users.every((user) => this.#host.maySee(device, user));
   }
@@ -484,6 +517,8 @@ export class Session {
     const { by, except } = how;
     if (state.name === "answering")
       state.reply.device?.link.reply(state.reply.id, failed("not_confirmed"), now);
+    const { reply } = this.placement ?? {};
+    reply?.device?.link.reply(reply.id, failed("not_confirmed", "the other party is not there"), now);
     this.move?.abort(reason, now);
     const extra = endDetails(this, how);
     const callee = this.answered;

@@ -176,6 +176,17 @@ export const provocations: readonly Provocation[] = [
     },
   },
   {
+    code: "caller_not_reached",
+    certainty: "certain",
+    provoke: async (stage) => {
+      const alice = await stage.device(stage.alice);
+      const ring = alice.next("incoming");
+      const placed = await api(stage.server)("POST", "/sessions", { from: stage.alice, to: stage.bob });
+      if (placed.status !== 201) throw new Error(`placed: ${placed.status}`);
+      await (await ring).decline();
+    },
+  },
+  {
     code: "caller_gave_up",
     certainty: "certain",
     provoke: async (stage) => {
