@@ -66,4 +66,9 @@ export type FromPackager =
       readonly state: "begun" | "ended";
     }
   /** Recording failed, such as for a full disk: it is tried again with the next keyframe. */
-  | { readonly type: "recording-failed"; readonly stream: string; readonly reason: string };
+  | {
+      readonly type: "recording-failed";
+      readonly id: string;
+      readonly stream: string;
+      readonly reason: string;
+    };

@@ -18,6 +18,21 @@ test("what makes no sense is named", () => {
   expect(wrong({ public: ["*", "open-*"], takeover: ["studio"] })).toBe("");
   expect(wrong({ public: ["*x"] })).toStartWith("setting media.public: ");
   expect(wrong({ takeover: ["stream:x"] })).toStartWith("setting media.takeover: ");
+  const s3 = { endpoint: "http://127.0.0.1:9000", bucket: "kept", accessKeyId: "id", secretAccessKey: "s3" };
+  expect(wrong({ s3: { ...s3, prefix: "recordings/of-2026/" } })).toBe("");
+  for (const endpoint of [
+    "s3.example.com",
+    "ftp://s3.example.com",
+    "https://a:b@s3.example.com",
+    "http://x/?a",
+  ]) {
+    expect(wrong({ s3: { ...s3, endpoint } })).toStartWith("setting media.s3.endpoint: ");
+    expect(wrong({ s3: { ...s3, endpoint } })).not.toContain("a:b");
+  }
+  expect(wrong({ s3: { ...s3, bucket: "a/b" } })).toStartWith("setting media.s3.bucket: ");
+  for (const prefix of ["/x", "a/../b", "a//b", "a?b"])
+    expect(wrong({ s3: { ...s3, prefix } })).toStartWith("setting media.s3.prefix: ");
+  expect(wrong({ s3: { ...s3, secretAccessKey: "" } })).toStartWith("setting media.s3.secretAccessKey: ");
   expect(wrong({ codecs: ["h265"] })).toStartWith("setting media.codecs in the options: ");
 });
 

@@ -2,7 +2,16 @@ import { Type } from "typebox";
 import { parseOriginRule } from "../net/origin-rule.ts";
 import { isAddressPattern } from "../protocol/address-pattern.ts";
 import { parseAddress } from "../shared/ip-address.ts";
-import { flag, limitsGroup, milliseconds, port, type SettingsOf, text, texts } from "../shared/setting.ts";
+import {
+  flag,
+  limitsGroup,
+  milliseconds,
+  port,
+  type SettingsOf,
+  secret,
+  text,
+  texts,
+} from "../shared/setting.ts";
 import type { WorkerLimits } from "./control.ts";
 import { codecNames } from "./negotiated.ts";
 import type { ShareLimits } from "./streams/peer-shares.ts";
@@ -116,6 +125,23 @@ export const mediaSettings = {
         },
         { description: "Where recordings are kept, and for how long." },
       ),
+      s3: Type.Object(
+        {
+          endpoint: text(
+            "",
+            "Address of the S3-compatible storage that recordings are copied to, such as `https://s3.eu-central-1.amazonaws.com`. Empty: none.",
+          ),
+          bucket: text("", "The bucket. Empty: the endpoint is the bucket's own address."),
+          prefix: text("", "What the names of all objects begin with, such as `recordings/`."),
+          region: text("us-east-1", "The region that requests are signed for; `auto` for some storages."),
+          accessKeyId: text("", "The id of the access key."),
+          secretAccessKey: secret("The secret of the access key."),
+        },
+        {
+          description:
+            "Where recordings are copied to once they are complete. Local copies then go above media.recordings.keepBytes, but none that is not there yet.",
+        },
+      ),
       linger: milliseconds(10_000, "How long viewers wait for a publisher that has vanished."),
       takeover: texts(
         [],
@@ -148,6 +174,8 @@ export function checkMedia({ media }: SettingsOf<typeof mediaSettings>): string 
     const wrong = media[name].find((address) => parseAddress(address) === undefined);
     if (wrong !== undefined) return `setting media.${name}: ${wrong} is no IP address`;
   }
+  const wrongBucket = checkBucket(media.s3);
+  if (wrongBucket !== undefined) return wrongBucket;
   const wrongOrigin = media.origins.find((origin) => parseOriginRule(origin) === undefined);
   if (wrongOrigin !== undefined)
     return `setting media.origins: ${wrongOrigin} is no origin; write it like https://app.example.com`;
@@ -156,5 +184,26 @@ export function checkMedia({ media }: SettingsOf<typeof mediaSettings>): string 
     if (wrong !== undefined)
       return `setting media.${name}: ${wrong} is no name of a stream; write it like lobby or open-*`;
   }
+  return undefined;
+}
+
+function checkBucket({
+  endpoint,
+  bucket,
+  prefix,
+  accessKeyId,
+  secretAccessKey,
+}: SettingsOf<typeof mediaSettings>["media"]["s3"]): string | undefined {
+  if (endpoint === "") return undefined;
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  const extra = `${url?.username}${url?.password}${url?.search}${url?.hash}`;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || extra !== "")
+    return "setting media.s3.endpoint: is no address of a storage; write it like https://s3.eu-central-1.amazonaws.com";
+  if (bucket !== "" && !/^[\w.-]{3,63}$/.test(bucket))
+    return `setting media.s3.bucket: ${bucket} is no bucket`;
+  if (!/^([\w-][\w.-]*(\/[\w-][\w.-]*)*\/?)?$/.test(prefix))
+    return `setting media.s3.prefix: ${prefix} may hold letters, digits, dots, hyphens and single slashes only`;
+  for (const [name, value] of Object.entries({ accessKeyId, secretAccessKey }))
+    if (value === "") return `setting media.s3.${name}: is missing, and media.s3.endpoint needs it`;
   return undefined;
 }

@@ -5,9 +5,7 @@ import { HlsStreams } from "../media/hls/hls-streams.ts";
 import type { AllowsOrigin } from "../media/http/cross-origin.ts";
 import { HlsHttp, isHlsPath } from "../media/http/hls-http.ts";
 import type { Authenticate, Decide } from "../media/http/media-http.ts";
-import { isRecordingsPath, RecordingsHttp } from "../media/http/recordings-http.ts";
-import { RecordingStore } from "../media/recordings/store.ts";
-import { Thumbnails } from "../media/recordings/thumbnails.ts";
+import { isRecordingsPath } from "../media/http/recordings-http.ts";
 import type { StreamInfo } from "../media/service.ts";
 import type { MediaStreams } from "../media/streams/media-streams.ts";
 import { StreamOutputs } from "../media/streams/stream-outputs.ts";
@@ -15,6 +13,8 @@ import { after, every } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { packagerModule, programInPath } from "../package-info.ts";
 import { covers } from "../protocol/address-pattern.ts";
+import type { MetricsRegistry } from "../shared/metrics-registry.ts";
+import { startRecordings } from "./media-recordings.ts";
 import type { CoreContext } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
 
@@ -22,6 +22,9 @@ import { stateFolder } from "./state-folder.ts";
 export interface MediaOutputs {
   changed(stream: StreamInfo): void;
   fetch(request: Request): Promise<Response> | undefined;
+  /** For `/health/ready`. */
+  readonly state: Readonly<Record<string, unknown>>;
+  metrics(registry: MetricsRegistry): void;
   stop(): Promise<void>;
 }
 
@@ -40,14 +43,14 @@ interface OutputParts {
 }
 
 /** ms */
-const [tickInterval, trimInterval, restartPause, day] = [1_000, 60_000, 1_000, 86_400_000];
+const [tickInterval, restartPause] = [1_000, 1_000];
 
 /** Makes HLS ready, and the packager to start with the first stream that needs it. */
 export async function startOutputs(context: CoreContext, parts: OutputParts): Promise<MediaOutputs> {
   const { settings, log, now } = context;
   const { media } = settings;
   const { streams, fleet, authenticate, decide, allowsOrigin } = parts;
-  const { fileDuration, fileBytes, keepFor, keepBytes } = media.recordings;
+  const { fileDuration, fileBytes } = media.recordings;
   const folder = media.recordings.folder || join(stateFolder(settings.stateFolder), "recordings");
   const recorded = media.record.map((name) => `stream:${name}`);
   const program = programInPath("ffmpeg") ?? "";
@@ -59,12 +62,12 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
     ffmpeg,
     recordings: { folder, seconds: fileDuration / 1_000, bytes: fileBytes },
     heard: (message, bytes) => {
-      if (message.type === "recording-failed")
-        log.error({ stream: message.stream, reason: message.reason }, "a recording failed");
+      if (message.type === "recording" || message.type === "recording-failed") recordings.heard(message);
       else hls.received(message, bytes);
     },
     died: (reason) => {
       log.error({ reason }, "the packager ended: it is started again");
+      recordings.writerDied();
       const names = outputs.lost();
       after(restartPause, () => {
         for (const name of names) outputs.changed(name);
@@ -90,22 +93,15 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   const http = media.hls
     ? new HlsHttp({ streams: hls, authenticate, decide, allowsOrigin, now, after })
     : undefined;
-  const store = new RecordingStore(folder);
-  const recordings = new RecordingsHttp({
-    ...{ store, authenticate, decide, allowsOrigin, base: settings.path },
-    thumbnails: new Thumbnails(store, program),
+  const recordings = startRecordings(context, {
+    ...{ folder, program, authenticate, decide, allowsOrigin },
     recorders: {
       live: (name) => streams.source(name) !== undefined,
       recording: (name) => outputs.recording(name),
       wantRecording: (name, wanted) => outputs.wantRecording(name, wanted),
     },
   });
-  const trim = (): void =>
-    void store
-      .trim(now() - keepFor * day, keepBytes)
-      .catch(({ message }: Error) => log.error({ reason: message }, "old recordings can't be removed"));
-  trim();
-  const stops = [every(tickInterval, () => hls.tick()), every(trimInterval, trim)];
+  const stopTicks = every(tickInterval, () => hls.tick());
   return {
     changed: ({ name }) => {
       // A stream that has only lost its publisher is still known, and may go on.
@@ -116,8 +112,13 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
       }
     },
     fetch: (request) => http?.fetch(request) ?? recordings.fetch(request),
+    get state() {
+      return recordings.state;
+    },
+    metrics: (registry) => recordings.metrics(registry),
     stop: async () => {
-      for (const stop of stops) stop();
+      stopTicks();
+      recordings.stop();
       hls.overAll();
       await packager.stop();
     },

@@ -178,15 +178,17 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     streams: apiStreams(context, () => [...made.streams].map(({ info }) => info)),
     // There is one set of ports on a machine: the other processes share this media server.
     ...(media.share !== "" && { workerSettings: [{ SWITCHBOARD_MEDIA_JOIN: media.share }] }),
-    health: () => shown(fleet),
-    metrics: (registry) =>
+    health: () => shown(fleet, outputs.current?.state),
+    metrics: (registry) => {
+      outputs.current?.metrics(registry);
       registerMediaMetrics(registry, () => ({
         streams: [...made.streams].length,
         reports: fleet.reports,
         died,
         crypto: fleet.started[0]?.crypto ?? "none",
         sending: fleet.started[0]?.sending ?? "none",
-      })),
+      }));
+    },
     stop: async () => {
       stopWatch();
       share.current?.stop();
@@ -269,9 +271,9 @@ function decideBy(server: StreamServer, now: () => number): Decide {
     });
 }
 
-function shown(fleet: MediaFleet): HealthPart {
+function shown(fleet: MediaFleet, outputs: Readonly<Record<string, unknown>> = {}): HealthPart {
   const workers = fleet.started.map(({ udpPort, crypto, sending }) => ({ port: udpPort, crypto, sending }));
-  return { name: "media", state: { workers }, ok: workers.length === fleet.size };
+  return { name: "media", state: { workers, ...outputs }, ok: workers.length === fleet.size };
 }
 
 function randomSsrc(): number {

@@ -1,13 +1,15 @@
 import { problemResponse } from "../../net/problem.ts";
 import { isId } from "../../protocol/address.ts";
+import { BucketError } from "../recordings/bucket.ts";
+import type { StoredFragment } from "../recordings/mp4-index.ts";
 import { joined, pieces } from "../recordings/range.ts";
-import type { RecordingStore, StoredFragment, StoredRecording } from "../recordings/store.ts";
+import type { RecordingStore, StoredRecording } from "../recordings/store.ts";
 import type { Thumbnails } from "../recordings/thumbnails.ts";
 import { type AllowsOrigin, isPreflight, withCrossOrigin } from "./cross-origin.ts";
 import type { Authenticate, Decide } from "./media-http.ts";
 
 /** Recording on demand. */
-interface Recorders {
+export interface Recorders {
   live(stream: string): boolean;
   /** Why the stream is being recorded; undefined where it isn't. */
   recording(stream: string): "rule" | "demand" | undefined;
@@ -51,7 +53,11 @@ export class RecordingsHttp {
   }
 
   async #answer(request: Request, pathname: string): Promise<Response> {
-    return withCrossOrigin(request, await this.#serve(request, pathname), this.#ports.allowsOrigin);
+    const answer = this.#serve(request, pathname).catch((error: unknown) => {
+      if (error instanceof BucketError) return unreachable();
+      throw error;
+    });
+    return withCrossOrigin(request, await answer, this.#ports.allowsOrigin);
   }
 
   async #serve(request: Request, pathname: string): Promise<Response> {
@@ -97,7 +103,7 @@ export class RecordingsHttp {
     const recording = await this.#ports.store.find(stream, id);
     if (recording !== undefined && container === "jpg") return await this.#picture(request, recording);
     if (recording === undefined || recording.container !== container) return unknown();
-    const { path, bytes } = recording;
+    const { bytes } = recording;
     const headers = new Headers({
       "Content-Type": types[recording.container],
       "Accept-Ranges": "bytes",
@@ -112,7 +118,7 @@ export class RecordingsHttp {
     headers.set("Content-Length", `${last - first + 1}`);
     if (range !== undefined) headers.set("Content-Range", `bytes ${first}-${last}/${bytes}`);
     const empty = request.method === "HEAD" || bytes === 0;
-    const body = empty ? null : this.#ports.store.read(path, first, last);
+    const body = empty ? null : await this.#ports.store.read(recording, first, last);
     return new Response(body, { status: range === undefined ? 200 : 206, headers });
   }
 
@@ -172,7 +178,7 @@ export class RecordingsHttp {
         detail: `The picture changes at ${at}, which one MP4 can't hold. Ask for the time up to then, or for format=hls.`,
       });
     }
-    return new Response(joined(found), {
+    return new Response(joined(this.#ports.store, found), {
       headers: { "Content-Type": types.mp4, "Content-Disposition": 'attachment; filename="recording.mp4"' },
     });
   }
@@ -240,7 +246,7 @@ function same(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 function shown(
-  { id, started, seconds, bytes, container, codecs }: StoredRecording,
+  { id, started, seconds, bytes, container, codecs, local, uploaded }: StoredRecording,
   stream: string,
   before: string,
 ): object {
@@ -249,6 +255,7 @@ function shown(
     from: new Date(started).toISOString(),
     to: new Date(started + seconds * 1_000).toISOString(),
     ...{ seconds: Math.round(seconds * 1_000) / 1_000, bytes, container, codecs },
+    ...{ local, uploaded: uploaded !== undefined },
     url: `${before}${base}/${id}.${container}?stream=${encodeURIComponent(stream)}`,
     picture: `${before}${base}/${id}.jpg?stream=${encodeURIComponent(stream)}`,
   };
@@ -275,6 +282,14 @@ function rangeOf(
 
 function unknown(): Response {
   return problemResponse({ status: 404, detail: "The stream has no such recording." });
+}
+
+function unreachable(): Response {
+  return problemResponse({
+    status: 503,
+    detail: "The recording is in a bucket that doesn't answer as it should. Try again later.",
+    headers: { "Retry-After": "30" },
+  });
 }
 
 function nothing(): Response {

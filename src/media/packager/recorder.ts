@@ -1,10 +1,10 @@
-import { type FileHandle, mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { random, sha256 } from "../../net/crypto.ts";
 import { Recording } from "../package/recording.ts";
 import type { TimedFrame } from "../package/track-reader.ts";
 import type { FromPackager, RecordingRules } from "../packaging.ts";
-import { type RecordingFacts, recordingFolder } from "../recordings/facts.ts";
+import { factsPath, type RecordingFacts, recordingFolder, writeFacts } from "../recordings/facts.ts";
 import type { FrameSink, TakenStream } from "./taken-stream.ts";
 
 /** Bytes that may wait for the disk before a recording fails; and how long it then waits to begin anew, ms. */
@@ -101,7 +101,7 @@ export class Recorder implements FrameSink {
       (error) => {
         if (this.#file === file) this.#file = undefined;
         this.#resume = this.#now() + pause;
-        this.#tell({ type: "recording-failed", stream: this.#name, reason: error.message });
+        this.#tell({ type: "recording-failed", id, stream: this.#name, reason: error.message });
       },
     );
     this.#file = file;
@@ -138,11 +138,11 @@ class OpenFile {
     this.facts = facts;
     this.recording = recording;
     this.#failed = failed;
-    this.#path = join(folder, facts.id);
+    this.#path = join(folder, `${facts.id}.${facts.container}`);
     this.#work = this.#attempt(async () => {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      this.#handle = await open(`${this.#path}.${facts.container}`, "wx", 0o600);
-      await this.#note(facts);
+      this.#handle = await open(this.#path, "wx", 0o600);
+      await writeFacts(this.#path, facts);
     });
   }
 
@@ -165,18 +165,13 @@ class OpenFile {
     await this.#work;
     await this.#attempt(async () => {
       if (this.recording.seconds < shortest) {
-        await rm(`${this.#path}.json`, { force: true });
-        await rm(`${this.#path}.${this.facts.container}`, { force: true });
-      } else await this.#note({ ...this.facts, seconds: this.recording.seconds, bytes: this.bytes });
+        await rm(factsPath(this.#path), { force: true });
+        await rm(this.#path, { force: true });
+      } else
+        await writeFacts(this.#path, { ...this.facts, seconds: this.recording.seconds, bytes: this.bytes });
     });
     await this.#handle?.close().catch(() => undefined);
     return this.#error === undefined;
-  }
-
-  async #note(facts: RecordingFacts): Promise<void> {
-    const scratch = `${this.#path}.json.new`;
-    await writeFile(scratch, JSON.stringify(facts), { mode: 0o600 });
-    await rename(scratch, `${this.#path}.json`);
   }
 
   async #attempt(task: () => Promise<void>): Promise<void> {

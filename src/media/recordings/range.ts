@@ -1,6 +1,9 @@
-import { open } from "node:fs/promises";
 import { moveFragment } from "../package/box-reader.ts";
-import type { RecordingIndex, RecordingStore, StoredFragment, StoredRecording } from "./store.ts";
+import type { RecordingIndex, StoredFragment } from "./mp4-index.ts";
+import type { RecordingStore, StoredRecording } from "./store.ts";
+
+/** Bytes that are read at once. */
+const together = 4 << 20;
 
 /** What of one file is in a range of time. */
 interface Piece {
@@ -18,7 +21,7 @@ export async function pieces(
 ): Promise<Piece[]> {
   const found: Piece[] = [];
   for (const recording of recordings) {
-    const index = recording.container === "mp4" ? await store.index(recording.path) : undefined;
+    const index = await store.index(recording);
     if (index === undefined) continue;
     const time = ({ start }: StoredFragment): number => recording.started + start * 1_000;
     const begin = index.fragments.findLastIndex((one) => one.key && time(one) <= from);
@@ -29,8 +32,8 @@ export async function pieces(
 }
 
 /** One MP4 of all pieces: their fragments behind the first one's header, moved to where they belong in time. All headers must be the same. */
-export function joined(all: readonly Piece[]): ReadableStream<Uint8Array> {
-  const made = fragmentsOf(all);
+export function joined(store: RecordingStore, all: readonly Piece[]): ReadableStream<Uint8Array> {
+  const made = fragmentsOf(store, all);
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       const { done, value } = await made.next();
@@ -43,23 +46,36 @@ export function joined(all: readonly Piece[]): ReadableStream<Uint8Array> {
   });
 }
 
-async function* fragmentsOf(all: readonly Piece[]): AsyncGenerator<Uint8Array, void, undefined> {
+async function* fragmentsOf(
+  store: RecordingStore,
+  all: readonly Piece[],
+): AsyncGenerator<Uint8Array, void, undefined> {
   const [first] = all;
   if (first === undefined) return;
   yield first.index.header;
   const begin = first.recording.started + (first.fragments[0]?.start ?? 0) * 1_000;
   for (const { recording, index, fragments } of all) {
     const shift = (recording.started - begin) / 1_000;
-    const file = await open(recording.path, "r");
-    try {
-      for (const { at, end } of fragments) {
-        const bytes = new Uint8Array(end - at);
-        await file.read(bytes, 0, bytes.length, at);
+    for (const run of runs(fragments)) {
+      const from = run[0]?.at ?? 0;
+      const read = await store.bytes(recording, from, run.at(-1)?.end ?? from);
+      for (const { at, end } of run) {
+        const bytes = read.subarray(at - from, end - from);
         moveFragment(bytes, (track) => shift * (index.timescales.get(track) ?? 0));
-        yield bytes;
       }
-    } finally {
-      await file.close();
+      yield read;
     }
   }
+}
+
+/** Fragments that lie one behind the other, and are read at once. */
+function runs(fragments: readonly StoredFragment[]): StoredFragment[][] {
+  const found: StoredFragment[][] = [];
+  for (const fragment of fragments) {
+    const run = found.at(-1);
+    const follows = run?.at(-1)?.end === fragment.at && fragment.end - (run[0]?.at ?? 0) <= together;
+    if (run !== undefined && follows) run.push(fragment);
+    else found.push([fragment]);
+  }
+  return found;
 }

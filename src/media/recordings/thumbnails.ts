@@ -47,13 +47,14 @@ export class Thumbnails {
   }
 
   /** A file that begins with the keyframe at or before that time. A WebM begins where it begins. */
-  async #input({ path, container, bytes }: StoredRecording, at: number): Promise<Uint8Array | undefined> {
-    if (container === "webm") return await this.#store.bytes(path, 0, Math.min(bytes, mostInput));
-    const index = await this.#store.index(path);
+  async #input(recording: StoredRecording, at: number): Promise<Uint8Array | undefined> {
+    if (recording.container === "webm")
+      return await this.#store.bytes(recording, 0, Math.min(recording.bytes, mostInput));
+    const index = await this.#store.index(recording);
     const fragment = index?.fragments.findLast(({ key, start }) => key && start <= at) ?? index?.fragments[0];
     if (index === undefined || fragment === undefined || fragment.end - fragment.at > mostInput)
       return undefined;
-    return Buffer.concat([index.header, await this.#store.bytes(path, fragment.at, fragment.end)]);
+    return Buffer.concat([index.header, await this.#store.bytes(recording, fragment.at, fragment.end)]);
   }
 }
 
