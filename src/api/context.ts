@@ -128,6 +128,8 @@ export interface ApiContext {
   readonly draining: boolean;
   /** Development mode: the server is for this machine only. */
   readonly development: boolean;
+  /** The settings in force at this node, as JSON without secrets, and which of them somebody gave. */
+  settings(): readonly { readonly path: string; readonly value: string; readonly given: boolean }[];
   /** Samples of this node that were taken after that moment. Unix ms. */
   history(since: number): ShownHistory;
   /** Signs a token; undefined where the server has no shared secret. Development mode without one has `dev:USER`, with all grants. */

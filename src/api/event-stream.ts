@@ -1,8 +1,8 @@
 import { Type } from "typebox";
 import { matchesEvent } from "../events/catalog.ts";
 import type { EventLog, LogPage } from "../events/event-log.ts";
-import { after } from "../net/clock.ts";
 import type { Survey } from "../signaling/survey.ts";
+import { polledStream } from "./polled-stream.ts";
 
 /** Where somebody is in the log of each node. */
 type Places = ReadonlyMap<string, { readonly run: string; readonly upTo: number }>;
@@ -22,9 +22,6 @@ const eventsQuestion = {
     ),
   }),
 } as const;
-
-/** How often nodes are asked, and how often a reader who gets no event gets its place alone, which is none for an `EventSource`. ms */
-const [askEvery, placeEvery] = [200, 5_000];
 
 /** Answers {@link eventsQuestion} for this node. */
 export function answerEvents(survey: Survey, node: string, log: EventLog): void {
@@ -54,17 +51,9 @@ export interface EventStreamOptions {
  * there at any node.
  */
 export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Array> {
-  const { survey, now, types, signal } = options;
+  const { survey, now, types, signal, ended } = options;
   const places = new Map(options.places);
   let fresh = options.places === undefined;
-  let over = false;
-  const end = (): void => {
-    if (over) return;
-    over = true;
-    options.ended();
-  };
-  signal.addEventListener("abort", end, { once: true });
-  const encoder = new TextEncoder();
   const read = async (): Promise<string> => {
     const argument = { places: Object.fromEntries(places), fresh };
     const { answers } = await survey.ask(eventsQuestion, argument);
@@ -81,30 +70,7 @@ export function eventStream(options: EventStreamOptions): ReadableStream<Uint8Ar
     }
     return text;
   };
-  let sentAt = now();
-  return new ReadableStream<Uint8Array>(
-    {
-      // Where the stream begins is known before anything is answered: what happens next is in it.
-      start: async (controller) => {
-        const text = await read();
-        controller.enqueue(encoder.encode(`id: ${writePlaces(places)}\n\n${text}`));
-      },
-      pull: async (controller) => {
-        while (!over) {
-          const text = await read();
-          if (text !== "" || now() - sentAt >= placeEvery) {
-            sentAt = now();
-            controller.enqueue(encoder.encode(text === "" ? `id: ${writePlaces(places)}\n\n` : text));
-            return;
-          }
-          await new Promise<void>((resolve) => after(askEvery, resolve));
-        }
-        controller.close();
-      },
-      cancel: end,
-    },
-    { highWaterMark: 1 },
-  );
+  return polledStream({ read, idle: () => `id: ${writePlaces(places)}\n\n`, now, signal, ended });
 }
 
 /** `NODE=RUN.NUMBER`, with commas between. */

@@ -596,6 +596,15 @@ export interface Operations {
       readonly series: { readonly [name: string]: readonly number[] };
     };
   };
+  /** The settings in force at a node, without secrets. */
+  readonly listSettings: {
+    readonly input: { readonly node: string };
+    readonly output: {
+      readonly items: readonly { readonly path: string; readonly value: string; readonly given: boolean }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
   /** The key that the request carries. */
   readonly getOwnKey: {
     readonly input: Record<string, never>;
@@ -750,6 +759,7 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   getStatistics: "GET /statistics",
   listNodes: "GET /nodes",
   getHistory: "GET /nodes/{node}/history",
+  listSettings: "GET /nodes/{node}/settings",
   getOwnKey: "GET /key",
   drainNode: "POST /nodes/{node}/drain",
   listApiKeys: "GET /api-keys",

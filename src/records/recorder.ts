@@ -4,7 +4,8 @@ import type { Stats } from "../protocol/values.ts";
 import type { Device, Outcome } from "../signaling/device.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import type { FrameObserver, GatewayMessage } from "../signaling/observer.ts";
-import { type Carried, carried, type KeptText } from "./carried.ts";
+import type { KeptText } from "./carried.ts";
+import { cut, saidBy } from "./frame-row.ts";
 import { LiveRecord, type SessionStart } from "./live-record.ts";
 import { applicationParty, type CallRecord, type LadderRow, serverParty, turnParty } from "./record.ts";
 import type { SessionEventType } from "./session-events.ts";
@@ -92,7 +93,7 @@ export class Recorder implements FrameObserver {
 
   request(device: Device, request: Request, now: number): void {
     if (isOpener(request)) {
-      const row = this.#row(undefined, partyOf(device), serverParty, request, now);
+      const row = { at: 0, ...this.#row(partyOf(device), serverParty, request) };
       hold(this.#opening, device, request.id, { request, row, at: now });
       return;
     }
@@ -103,7 +104,7 @@ export class Recorder implements FrameObserver {
       this.#report(live, device, request, now);
       return;
     }
-    const row = this.#row(live, partyOf(device), serverParty, request, now);
+    const row = { at: live.since(now), ...this.#row(partyOf(device), serverParty, request) };
     this.#note(live, device, request, row, now);
     live.add(row);
     hold(this.#pending, device, request.id, row);
@@ -130,7 +131,7 @@ export class Recorder implements FrameObserver {
     else if (push.type === "ended") live.legEnded(device, push.reason, now);
     else if (push.type === "restart" && live.restarted(push.pair, push.generation))
       this.#tell("session.restarted", live, { by: this.#restarting ?? serverParty }, now);
-    live.add(this.#row(live, serverParty, partyOf(device), push, now));
+    live.add({ at: live.since(now), ...this.#row(serverParty, partyOf(device), push) });
   }
 
   gatewayMessages(device: Device, session: string, messages: readonly GatewayMessage[]): void {
@@ -345,30 +346,8 @@ export class Recorder implements FrameObserver {
     else if (request.type === "restart") this.#restarting = row.from;
   }
 
-  #row(
-    live: LiveRecord | undefined,
-    from: string,
-    to: string,
-    frame: Request | PushBody,
-    now: number,
-  ): LadderRow {
-    const note = noteOf(frame);
-    const carry: Carried | undefined =
-      "description" in frame || "candidates" in frame ? carried(frame, this.#options.kept) : undefined;
-    const bytes = (carry?.bytes ?? 0) + dataBytes(frame);
-    return {
-      at: live?.since(now) ?? 0,
-      from,
-      to,
-      type: frame.type,
-      ...(bytes > 0 && { bytes }),
-      ...("pair" in frame && (frame.pair ?? 1) > 1 && { pair: frame.pair }),
-      ...(carry?.description && { description: carry.description }),
-      ...(carry?.candidates && { candidates: carry.candidates }),
-      ...("endOfCandidates" in frame && frame.endOfCandidates === true && { lastCandidates: true as const }),
-      ...(carry?.text !== undefined && { text: carry.text }),
-      ...(note !== undefined && { note }),
-    };
+  #row(from: string, to: string, frame: Request | PushBody): Omit<LadderRow, "at"> {
+    return { from, to, ...saidBy(frame, this.#options.kept) };
   }
 
   #settled(device: Device, id: number, outcome: Outcome, silent: boolean): void {
@@ -382,6 +361,10 @@ export class Recorder implements FrameObserver {
   #tell(type: SessionEventType, live: LiveRecord, facts: object, now: number): void {
     this.#options.happened?.(type, live, facts, now);
   }
+}
+
+function partyOf(device: Device): string {
+  return `${device.user}/${device.id}`;
 }
 
 type Decision = Extract<CoreEvent, { type: "decided" }>;
@@ -415,42 +398,6 @@ function take<Held>(held: WeakMap<Device, Map<number, Held>>, device: Device, id
   return one;
 }
 
-function partyOf(device: Device): string {
-  return `${device.user}/${device.id}`;
-}
-
-/** What a frame says in words. */
-function noteOf(frame: Request | PushBody): string | undefined {
-  switch (frame.type) {
-    case "call":
-    case "move":
-    case "publish":
-    case "view":
-      return frame.to;
-    case "confirm":
-    case "accepted":
-      return frame.device;
-    case "ringing":
-      return "device" in frame ? frame.device?.device : undefined;
-    case "decline":
-      return frame.automatic === true ? `${frame.reason ?? "declined"}, automatic` : frame.reason;
-    case "hangup":
-      return cut([frame.reason, frame.detail].filter((text) => text !== undefined).join(": ")) || undefined;
-    case "ended":
-      return cut([frame.reason, frame.detail].filter((text) => text !== undefined).join(": "));
-    case "peer":
-      return frame.link;
-    case "signal":
-      return frame.refused === undefined ? undefined : `refused: ${cut(frame.refused.reason)}`;
-    case "session":
-      return frame.recovered === true ? "recovered" : frame.state;
-    case "incoming":
-      return frame.movedFrom === undefined ? undefined : `moved from ${frame.movedFrom}`;
-    default:
-      return undefined;
-  }
-}
-
 /** What a report says beside the state: the path, devices that were refused, ICE servers that gave nothing. */
 function reportNote({ path, refusedMedia = {}, iceErrors = [], dtlsError }: Stats): {
   readonly note?: string;
@@ -464,13 +411,4 @@ function reportNote({ path, refusedMedia = {}, iceErrors = [], dtlsError }: Stat
     ...iceErrors.map(({ url, code }) => `${code} ${url}`),
   ].filter((word) => word !== undefined && word !== "");
   return words.length === 0 ? {} : { note: cut(words.join(", ")) };
-}
-
-function dataBytes(frame: Request | PushBody): number {
-  if (!("data" in frame) || frame.data === undefined) return 0;
-  return JSON.stringify(frame.data).length;
-}
-
-function cut(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
 }

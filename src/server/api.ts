@@ -1,4 +1,5 @@
 import type { ApiContext } from "../api/context.ts";
+import { answerFrames } from "../api/frame-stream.ts";
 import { openApiDocument } from "../api/openapi.ts";
 import type { Caller } from "../api/operation.ts";
 import { allOperations } from "../api/operations/all.ts";
@@ -6,12 +7,14 @@ import { ApiRouter, apiPath } from "../api/router.ts";
 import { roles } from "../api/scopes.ts";
 import { deriveSecret } from "../auth/credential-verifiers.ts";
 import { signToken } from "../auth/sign-token.ts";
+import { shownSettings } from "../config/shown-settings.ts";
 import { events } from "../events/catalog.ts";
 import { hookDocuments } from "../hooks/document.ts";
 import { wallAhead } from "../net/clock.ts";
-import { sha256 } from "../net/crypto.ts";
+import { random, sha256 } from "../net/crypto.ts";
 import type { HttpProblem } from "../net/problem.ts";
 import { packageVersion } from "../package-info.ts";
+import { FollowedUsers } from "../records/followed-users.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import { Administration } from "../signaling/administration.ts";
 import { type ApiKey, apiKeyPrefix, apiKeys } from "./api-keys.ts";
@@ -45,6 +48,8 @@ export const api: Part = {
     );
     const wall = (): number => now() + wallAhead();
     const history = startHistory(context);
+    const followed = new FollowedUsers(() => random(6));
+    answerFrames(context.core.survey, context.node, followed, now);
     const router = new ApiRouter(allOperations(apiContext(context, folder, wall, history.since)), {
       survey: context.core.survey,
       authenticate: (request) => authenticate(request, keys, settings.dev, wall()),
@@ -72,7 +77,11 @@ export const api: Part = {
     return {
       fetch: (request) => (onMainPort() ? answer(request) : undefined),
       fetchAdmin: (request) => answer(request),
-      heard: history.heard,
+      observer: followed,
+      heard: (event) => {
+        history.heard(event);
+        followed.heard(event, now());
+      },
       stop: async () => history.stop(),
     };
   },
@@ -100,6 +109,7 @@ function apiContext(
     kick: (user, device) => core.core.kick(user, device, now()),
     tellKick: (user, device) => core.tellKick(user, device),
     push: context.pushes,
+    settings: () => shownSettings(settings).map((one) => ({ ...one, given: settings.given.has(one.path) })),
     drain: requestDrain,
     get draining() {
       return core.draining;

@@ -39,7 +39,7 @@ export interface Service {
   revoke?(name: string, ago: number): void;
   /** Hears what happens in the core. */
   heard?(event: CoreEvent): void;
-  /** Hears every frame of the core; one part at most. */
+  /** Hears every frame of the core. */
   readonly observer?: FrameObserver;
   /** Tells the application events that only a part knows; one part at most. */
   readonly events?: ToldEvents;

@@ -16,6 +16,7 @@ import { nodeName } from "../package-info.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { CoreEvent } from "../signaling/events.ts";
 import { kickName } from "../signaling/link/kicked-users.ts";
+import { joinObservers } from "../signaling/observer.ts";
 import { logEvent } from "../telemetry/event-log.ts";
 import type { Logger } from "../telemetry/log.ts";
 import { Metrics } from "../telemetry/metrics.ts";
@@ -189,7 +190,7 @@ export async function makeSwitchboard(
     requestDrain,
   };
   for (const part of list) await started(services, part.start?.(withCore));
-  ports.observer = offered("observer")();
+  ports.observer = joinObservers(services.flatMap(({ observer }) => observer ?? []));
   ports.pushes = pushes();
   for (const [name, ago] of kept) for (const service of services) service.revoke?.(name, ago);
   const relayPeers = services.flatMap((service) => service.relayPeers?.() ?? []);

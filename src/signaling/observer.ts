@@ -37,3 +37,26 @@ export interface GatewayMessage {
   readonly bytes?: number;
   readonly note?: string;
 }
+
+/** All of these as one; undefined where there is none. */
+export function joinObservers(observers: readonly FrameObserver[]): FrameObserver | undefined {
+  const [only] = observers;
+  if (observers.length < 2) return only;
+  return {
+    request: (...frame) => {
+      for (const one of observers) one.request(...frame);
+    },
+    outcome: (...frame) => {
+      for (const one of observers) one.outcome(...frame);
+    },
+    reply: (...frame) => {
+      for (const one of observers) one.reply(...frame);
+    },
+    push: (...frame) => {
+      for (const one of observers) one.push(...frame);
+    },
+    gatewayMessages: (...messages) => {
+      for (const one of observers) one.gatewayMessages?.(...messages);
+    },
+  };
+}

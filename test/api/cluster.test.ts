@@ -135,6 +135,47 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
     expect(await doctor.push("room_ended")).toMatchObject({ reason: "closed" });
   }, 60_000);
 
+  test("a user is followed from any node, and nothing secret is told", async () => {
+    const lea = await signIn(at(1), "dev:lea");
+    const leaving = new AbortController();
+    const response = await fetch(`${at(0).url}/api/v1/users/lea/frames`, {
+      headers: { Authorization: "Bearer dev:admin" },
+      signal: leaving.signal,
+    });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = (await reader.read()).value ?? "";
+    // Whoever has read the first bytes misses nothing from then on.
+    await lea.ok("call", { to: "nobody", data: { token: "hunter2" } });
+    const max = await signIn(at(2), "dev:max");
+    await max.ok("call", { to: "lea" });
+    await lea.push("incoming");
+    await signIn(at(0), "dev:lea", "tablet");
+    while (!/"type":"incoming"/.test(text) || !/"note":"opened"/.test(text))
+      text += (await reader.read()).value ?? "";
+    leaving.abort();
+    const frames = [...text.matchAll(/^event: frame\ndata: (.*)$/gm)].map(([, data]) =>
+      JSON.parse(data ?? ""),
+    );
+    const found = frames.map(({ node, device, type, note, outcome }) =>
+      [node, device, type, note ?? outcome].filter(Boolean).join(" "),
+    );
+    expect(found).toContain("n2 phone call nobody");
+    expect(found).toContain("n2 phone reply ok");
+    expect(found.filter((one) => one.includes("incoming"))).toContain("n2 phone incoming");
+    expect(found).toContain("n1 tablet link opened");
+    expect(frames.filter(({ type }) => type === "call")).toHaveLength(1);
+    expect(text).not.toContain("hunter2");
+  }, 60_000);
+
+  test("the settings of any node are shown, without secrets", async () => {
+    const { status, body } = await ask(0)("GET", "/nodes/n2/settings");
+    expect(status).toBe(200);
+    const shown = new Map(body.items.map(({ path, ...one }: { path: string }) => [path, one]));
+    expect(shown.get("node")).toEqual({ value: '"n2"', given: true });
+    expect(shown.get("ticketKey")).toEqual({ value: "(set)", given: true });
+    expect((await ask(0)("GET", "/nodes/n9/settings")).status).toBe(404);
+  }, 60_000);
+
   test("who is kicked is gone at all nodes, and all links are counted", async () => {
     const links = [await signIn(at(0), "dev:kim", "one"), await signIn(at(1), "dev:kim", "two")];
     expect((await ask(2)("POST", "/users/kim/kick")).body).toEqual({ links: 2 });

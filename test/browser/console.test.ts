@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Browser } from "playwright-core";
+import { api } from "../api/support.ts";
 import { freePort } from "../support/free-port.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { signIn } from "../support/sign-in.ts";
@@ -64,6 +67,61 @@ describe.skipIf(hidden)("the console in development mode", () => {
     expect(await flow.getByRole("button", { name: /decline/ }).textContent()).toContain("Proves finding 1");
     expect(await audit(tab.page)).toEqual([]);
     expect(tab.errors).toEqual([]);
+    await closeTab(tab);
+  });
+
+  test("a user is followed: what her devices and the server say is shown as it happens, and is paused", async () => {
+    const gina = await signIn(server, "dev:gina");
+    const tab = await openTab(browser, `${pageUrl(server)}/console#/follow`);
+    await tab.page.getByLabel("User").fill("gina");
+    await tab.page.keyboard.press("Enter");
+    await sees(tab, /^Nothing yet/);
+    const said = tab.page.getByRole("table", { name: "Frames of gina" });
+    // The stream may just be about to begin.
+    while (!(await said.isVisible())) {
+      await gina.ok("status", { status: `here ${Math.random()}` });
+      await tab.page.waitForTimeout(100);
+    }
+    await said.getByText("status").first().waitFor();
+    const { session } = await gina.ok("call", { to: "nobody" });
+    await said.getByRole("row", { name: /call nobody, .*ok|call nobody ok/ }).waitFor();
+    expect(await audit(tab.page)).toEqual([]);
+    await said
+      .getByRole("link", { name: String(session).slice(0, 10) })
+      .first()
+      .waitFor();
+    await button(tab, "Pause").click();
+    await button(tab, "Clear").click();
+    await sees(tab, "Paused.");
+    expect(tab.errors).toEqual([]);
+    await closeTab(tab);
+  });
+
+  test("a webhook that is not taken is seen to wait, and settings are shown without secrets", async () => {
+    const receiver = createServer((request, response) => {
+      request.resume().on("end", () => response.writeHead(500).end());
+    });
+    await new Promise<void>((listening) => receiver.listen(0, "127.0.0.1", listening));
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
+    await api(server)("POST", "/webhooks", { url, events: ["device.*"] });
+    const hugo = await signIn(server, "dev:hugo");
+    const tab = await openTab(browser, `${pageUrl(server)}/console#/webhooks`);
+    await tab.page.getByRole("link", { name: url }).click();
+    await sees(tab, "device.online");
+    await sees(tab, /500/);
+    expect(await audit(tab.page)).toEqual([]);
+    await tab.page.getByLabel("Show").selectOption("dead letters");
+    await sees(tab, "No event was given up.");
+    await button(tab, "Retry all").click();
+    await sees(tab, "0 events will be sent again.");
+    expect(await audit(tab.page)).toEqual([]);
+    await go(tab, "Settings", "turn.embedded");
+    await tab.page.getByLabel("Name").fill("tokens.secret");
+    await tab.page.keyboard.press("Enter");
+    await sees(tab, "(none)");
+    hugo.close();
+    receiver.close();
+    receiver.closeAllConnections();
     await closeTab(tab);
   });
 

@@ -2,6 +2,7 @@ import type { ApiContext } from "../context.ts";
 import type { Operation } from "../operation.ts";
 import { deviceOperations } from "./devices.ts";
 import { eventOperations } from "./events.ts";
+import { frameOperations } from "./frames.ts";
 import { pushOperations } from "./push.ts";
 import { recordOperations } from "./records.ts";
 import { roomOperations } from "./rooms.ts";
@@ -21,6 +22,7 @@ export function allOperations(context: ApiContext): Operation[] {
     roomOperations,
     recordOperations,
     eventOperations,
+    frameOperations,
     webhookOperations,
     serverOperations,
   ].flatMap((those) => those(context));

@@ -183,6 +183,26 @@ export function serverOperations(context: ApiContext): Operation[] {
       perform: ({ query: { since = 0 } }) => answer({ node: context.node, ...context.history(since) }),
     }),
     operation({
+      ...{ id: "listSettings", method: "GET", path: "/nodes/{node}/settings", tag: "Server" },
+      ...{ scope: "server:read", summary: "The settings in force at a node, without secrets" },
+      refuses: [404, 503],
+      params: Type.Object({ node: NodeName }),
+      answers: {
+        200: {
+          description: "All settings, in the order of docs/config.md.",
+          schema: pageOf(
+            Type.Object({
+              path: Type.String({ description: "Such as `turn.udpPort`." }),
+              value: Type.String({ description: "JSON; of a secret `(set)` or `(none)`." }),
+              given: Type.Boolean({ description: "Somebody set it. Others have their defaults." }),
+            }),
+          ),
+        },
+      },
+      over: { kind: "node", of: ({ params }) => params.node },
+      perform: () => answer({ items: context.settings() }),
+    }),
+    operation({
       ...{ id: "getOwnKey", method: "GET", path: "/key", tag: "Keys", scope: "server:read" },
       summary: "The key that the request carries",
       answers: {

@@ -15,7 +15,7 @@ const storedAs = "switchboard.console.key";
 export type Standing =
   | { readonly at: "opening" }
   | { readonly at: "signed-out"; readonly problem?: string }
-  | { readonly at: "signed-in"; readonly api: Api; readonly key: OwnKey };
+  | { readonly at: "signed-in"; readonly api: Api; readonly key: OwnKey; readonly secret: string };
 
 /** A question before something that can't be undone. */
 export interface Question {
@@ -48,18 +48,22 @@ export class Console {
     const kept = stored();
     if (kept !== undefined) return await this.signIn(kept);
     const own = await ownKey(developmentKey).catch(() => undefined);
-    if (own?.development) this.standing.value = { at: "signed-in", api: apiWith(developmentKey), key: own };
+    if (own?.development) this.#enter(developmentKey, own);
     else this.standing.value = { at: "signed-out" };
   }
 
   async signIn(key: string): Promise<void> {
     this.standing.value = { at: "opening" };
     try {
-      this.standing.value = { at: "signed-in", api: apiWith(key), key: await ownKey(key) };
+      this.#enter(key, await ownKey(key));
       store(key);
     } catch (error) {
       this.signOut(problemOf(error));
     }
+  }
+
+  #enter(secret: string, key: OwnKey): void {
+    this.standing.value = { at: "signed-in", api: apiWith(secret), key, secret };
   }
 
   signOut(problem?: string): void {

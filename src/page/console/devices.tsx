@@ -45,7 +45,18 @@ export function Devices({ owner }: { owner: Console }) {
               entries={items}
               keyOf={({ user, device }) => `${user}/${device}`}
               columns={[
-                ["User", ({ user }) => <Name of={user} />, "wide"],
+                [
+                  "User",
+                  ({ user }) =>
+                    owner.may("events:read") ? (
+                      <a href={placeHref("follow", user)} title="Follow">
+                        <Name of={user} />
+                      </a>
+                    ) : (
+                      <Name of={user} />
+                    ),
+                  "wide",
+                ],
                 ["Device", ({ name, device }) => <Name of={name ?? device} most={24} />, "wide"],
                 [
                   "State",

@@ -14,8 +14,11 @@ const sections = [
   "streams",
   "rooms",
   "records",
+  "follow",
+  "webhooks",
   "audit",
   "server",
+  "settings",
   "keys",
 ] as const;
 export type Section = (typeof sections)[number];

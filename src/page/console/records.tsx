@@ -9,12 +9,15 @@ import { momentText, spanText } from "./text.ts";
 const reasons = [
   "hangup",
   "no_answer",
+  "unreachable",
   "declined",
   "busy",
   "cancelled",
-  "offline",
-  "no_path",
+  "incompatible",
+  "failed",
+  "closed",
   "lost",
+  "forbidden",
   "shutdown",
 ];
 /** Times that a search offers, in hours. */

@@ -5,6 +5,7 @@ import { NoteView } from "../note.tsx";
 import { AuditPage } from "./audit-page.tsx";
 import type { Console, Question, Scope } from "./console.ts";
 import { Devices } from "./devices.tsx";
+import { Follow } from "./follow.tsx";
 import { KeyForm } from "./key-form.tsx";
 import { Keys } from "./keys.tsx";
 import { Overview } from "./overview.tsx";
@@ -14,7 +15,9 @@ import { Rooms } from "./rooms.tsx";
 import { ServerPage } from "./server-page.tsx";
 import { SessionPage } from "./session-page.tsx";
 import { Sessions } from "./sessions.tsx";
+import { SettingsPage } from "./settings-page.tsx";
 import { Streams } from "./streams.tsx";
+import { Webhooks } from "./webhooks.tsx";
 
 /** What the navigation offers, and what a key must have for it. */
 const entries: readonly (readonly [section: Section, title: string, scope: Scope])[] = [
@@ -24,9 +27,12 @@ const entries: readonly (readonly [section: Section, title: string, scope: Scope
   ["streams", "Streams", "streams:read"],
   ["rooms", "Rooms", "rooms:read"],
   ["records", "Records", "records:read"],
+  ["follow", "Follow", "events:read"],
+  ["webhooks", "Webhooks", "webhooks:read"],
   ["keys", "Keys", "keys:read"],
   ["audit", "Audit", "audit:read"],
   ["server", "Nodes", "server:read"],
+  ["settings", "Settings", "server:read"],
 ];
 
 /** The whole console: the form for a key, or the sections behind it. */
@@ -122,6 +128,12 @@ function SectionView({
       return <Rooms owner={owner} />;
     case "records":
       return <RecordsPage owner={owner} />;
+    case "follow":
+      return <Follow owner={owner} user={subject} />;
+    case "webhooks":
+      return <Webhooks owner={owner} subject={subject} />;
+    case "settings":
+      return <SettingsPage owner={owner} />;
     case "audit":
       return <AuditPage owner={owner} />;
     case "keys":

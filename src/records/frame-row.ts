@@ -1,0 +1,67 @@
+import type { PushBody } from "../protocol/pushes.ts";
+import type { Request } from "../protocol/requests.ts";
+import { type Carried, carried, type KeptText } from "./carried.ts";
+import type { LadderRow } from "./record.ts";
+
+/** What a row shows of a frame. */
+export type SaidByFrame = Omit<LadderRow, "at" | "from" | "to">;
+
+/** Sums up a frame: no token, no secret, and of descriptions and the application's data only what `kept` says. */
+export function saidBy(frame: Request | PushBody, kept: KeptText): SaidByFrame {
+  const note = noteOf(frame);
+  const carry: Carried | undefined =
+    "description" in frame || "candidates" in frame ? carried(frame, kept) : undefined;
+  const bytes = (carry?.bytes ?? 0) + dataBytes(frame);
+  return {
+    type: frame.type,
+    ...(bytes > 0 && { bytes }),
+    ...("pair" in frame && (frame.pair ?? 1) > 1 && { pair: frame.pair }),
+    ...(carry?.description && { description: carry.description }),
+    ...(carry?.candidates && { candidates: carry.candidates }),
+    ...("endOfCandidates" in frame && frame.endOfCandidates === true && { lastCandidates: true as const }),
+    ...(carry?.text !== undefined && { text: carry.text }),
+    ...(note !== undefined && { note }),
+  };
+}
+
+/** What a frame says in words. */
+function noteOf(frame: Request | PushBody): string | undefined {
+  switch (frame.type) {
+    case "call":
+    case "move":
+    case "publish":
+    case "view":
+      return frame.to;
+    case "confirm":
+    case "accepted":
+      return frame.device;
+    case "ringing":
+      return "device" in frame ? frame.device?.device : undefined;
+    case "decline":
+      return frame.automatic === true ? `${frame.reason ?? "declined"}, automatic` : frame.reason;
+    case "hangup":
+      return cut([frame.reason, frame.detail].filter((text) => text !== undefined).join(": ")) || undefined;
+    case "ended":
+      return cut([frame.reason, frame.detail].filter((text) => text !== undefined).join(": "));
+    case "peer":
+      return frame.link;
+    case "signal":
+      return frame.refused === undefined ? undefined : `refused: ${cut(frame.refused.reason)}`;
+    case "session":
+      return frame.recovered === true ? "recovered" : frame.state;
+    case "incoming":
+      return frame.movedFrom === undefined ? undefined : `moved from ${frame.movedFrom}`;
+    default:
+      return undefined;
+  }
+}
+
+function dataBytes(frame: Request | PushBody): number {
+  if (!("data" in frame) || frame.data === undefined) return 0;
+  return JSON.stringify(frame.data).length;
+}
+
+/** Its first 200 characters. */
+export function cut(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 199)}…` : text;
+}
