@@ -88,6 +88,11 @@ export class GatewayPort {
     return this.#host.directory.device(user, device)?.capabilities;
   }
 
+  /** How many devices of a user this node follows, those of other protocols among them. */
+  devicesOf(user: string): number {
+    return this.#host.directory.devices(user).length;
+  }
+
   /**
    * Signs a device in. It must not be there already: a gateway detaches the older one of its own first, and never takes the
    * place of a device of another protocol. One that a gateway of another node has is that node's no longer. `made` hears of

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import * as packets from "mqtt-packet";
+import { Cameras } from "../../src/gateways/mqtt/cameras/cameras.ts";
 import { Endpoint } from "../../src/gateways/mqtt/endpoint.ts";
 import { Framing } from "../../src/gateways/mqtt/framing.ts";
 import type { ServerPacket, Version } from "../../src/gateways/mqtt/packets.ts";
@@ -8,6 +9,7 @@ import { encodePacket, encodeText, PacketReader, readText } from "../../src/gate
 import { Deadlines } from "../../src/shared/deadlines.ts";
 import { ok } from "../../src/shared/result.ts";
 import type { Identity } from "../../src/signaling/ports.ts";
+import { SimCore } from "../support/sim-core.ts";
 import { Random } from "./random.ts";
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 6_000);
@@ -164,6 +166,11 @@ test("nothing that clients send makes the endpoint throw, or grow", () => {
       },
     },
     readText,
+    new Cameras({
+      core: new SimCore().core.gateway({ name: "mqtt", asksOffers: false }),
+      limits: defaultMqttLimits,
+      after: (ms, from, due) => deadlines.add(from + ms, due),
+    }),
   );
   const reader = new PacketReader();
   /** What goes out can be read. */

@@ -1,6 +1,8 @@
 import type { Deadline } from "../../shared/deadlines.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import type { GatewayTraffic } from "../gateway-traffic.ts";
+import { cameraTopic } from "./cameras/camera-topics.ts";
+import type { CameraClient, Cameras } from "./cameras/cameras.ts";
 import { NativeTopics, type OpenTransport } from "./native-topics.ts";
 import type { ClientPacket, Connect, Publish, ServerPacket, Version, Will } from "./packets.ts";
 import { reasons } from "./reason-codes.ts";
@@ -40,6 +42,7 @@ export interface ConnectionHost {
   readonly draining: boolean;
   readonly traffic: GatewayTraffic<ClientConnection>;
   readonly readText: ReadText;
+  readonly cameras: Cameras;
   after(ms: number, from: number, due: (now: number) => void): Deadline;
   /** How long a session that is to be kept for so many seconds is kept, ms. */
   expiry(seconds: number): number;
@@ -48,7 +51,7 @@ export interface ConnectionHost {
    * device has too many.
    */
   openSession(
-    path: string,
+    device: TopicDevice,
     clientId: string,
     clean: boolean,
     connection: ClientConnection,
@@ -90,6 +93,8 @@ export class ClientConnection implements SessionOutlet {
   #early: { readonly packet: ClientPacket; readonly came: number }[] = [];
   identity: Identity | undefined;
   device: TopicDevice | undefined;
+  /** The same with the session, where the client may turn out to be a camera. */
+  #client: CameraClient | undefined;
 
   constructor(endpoint: ConnectionHost, wire: Wire, now: number) {
     this.#endpoint = endpoint;
@@ -180,6 +185,8 @@ export class ClientConnection implements SessionOutlet {
       case "unsubscribe": {
         const codes = packet.filters.map((filter) => session.session.unsubscribe(filter));
         this.send({ type: "unsuback", id: packet.id, reasons: codes });
+        if (this.#client !== undefined)
+          for (const filter of packet.filters) this.#endpoint.cameras.unsubscribed(this.#client, filter, now);
         break;
       }
       case "pingreq":
@@ -263,7 +270,7 @@ export class ClientConnection implements SessionOutlet {
       return;
     }
     const assigned = packet.clientId === "" ? endpoint.ports.random(9) : undefined;
-    const opened = endpoint.openSession(path, assigned ?? packet.clientId, packet.clean, this, now);
+    const opened = endpoint.openSession(device, assigned ?? packet.clientId, packet.clean, this, now);
     if (opened === undefined) {
       this.#refuse(reasons.quotaExceeded, "the device has too many client ids", now);
       return;
@@ -272,6 +279,7 @@ export class ClientConnection implements SessionOutlet {
     this.identity = identity;
     this.device = device;
     this.#session = opened.held;
+    this.#client = { session: opened.held.session, device, identity };
     this.#will = will;
     this.receiveMaximum = packet.receiveMaximum;
     this.#maximumPacket = packet.maximumPacket;
@@ -356,11 +364,21 @@ export class ClientConnection implements SessionOutlet {
   /** Takes a message where it belongs, and answers the reason code of its acknowledgement. */
   #route(packet: Publish, held: TreeSession, now: number, came: number): number {
     const { tree, session } = held;
-    if (!isOwn(packet.topic, tree.path)) return reasons.notAuthorized;
+    const isCameras = this.#client !== undefined && this.#camera(packet, this.#client, now);
+    if (!isOwn(packet.topic, tree.path)) return isCameras ? reasons.success : reasons.notAuthorized;
     if (packet.topic === `${tree.path}/out`) return this.#frame(packet, held, now, came);
     const { receivers, full } = tree.publish(packet, session, now);
     if (full) return reasons.quotaExceeded;
-    return receivers > 0 ? reasons.success : reasons.noMatchingSubscribers;
+    return receivers > 0 || isCameras ? reasons.success : reasons.noMatchingSubscribers;
+  }
+
+  /** True for a message of a camera's, which is none of the native protocol. */
+  #camera({ topic, payload }: Publish, client: CameraClient, now: number): boolean {
+    const meaning = cameraTopic(topic, client.device);
+    const text = meaning && this.#endpoint.readText(payload);
+    if (meaning === undefined || text === undefined) return false;
+    this.#endpoint.cameras.heard(client, meaning, text, now);
+    return true;
   }
 
   #frame({ payload, dup }: Publish, { session }: TreeSession, now: number, came: number): number {
@@ -398,6 +416,8 @@ export class ClientConnection implements SessionOutlet {
       const { retainHandling } = subscription;
       if (reason < 0x80 && (retainHandling === 0 || (retainHandling === 1 && isNew)))
         tree.sendRetained(session, subscription, now);
+      if (reason < 0x80 && this.#client !== undefined)
+        this.#endpoint.cameras.subscribed(this.#client, subscription.filter, now);
     }
   }
 

@@ -1,11 +1,13 @@
 import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import { GatewayTraffic } from "../gateway-traffic.ts";
+import type { Cameras } from "./cameras/cameras.ts";
 import { ClientConnection, type ConnectionHost, type ReadText, type Wire } from "./connection.ts";
 import { DeviceTree } from "./device-tree.ts";
 import type { Will } from "./packets.ts";
 import { reasons } from "./reason-codes.ts";
 import { Session } from "./session.ts";
 import type { MqttLimits } from "./settings.ts";
+import { type TopicDevice, treeOf } from "./topics.ts";
 import type { TreeSession } from "./tree-session.ts";
 
 export type EndpointPorts = ConnectionHost["ports"] & {
@@ -20,14 +22,16 @@ export class Endpoint implements ConnectionHost {
   readonly limits: MqttLimits;
   readonly ports: EndpointPorts;
   readonly readText: ReadText;
+  readonly cameras: Cameras;
   readonly traffic: GatewayTraffic<ClientConnection>;
   readonly #trees = new Map<string, DeviceTree>();
   readonly #held = new Map<Session, TreeSession>();
 
-  constructor(limits: MqttLimits, ports: EndpointPorts, readText: ReadText) {
+  constructor(limits: MqttLimits, ports: EndpointPorts, readText: ReadText, cameras: Cameras) {
     this.limits = limits;
     this.ports = ports;
     this.readText = readText;
+    this.cameras = cameras;
     this.traffic = new GatewayTraffic(limits);
   }
 
@@ -70,12 +74,13 @@ export class Endpoint implements ConnectionHost {
   }
 
   openSession(
-    path: string,
+    device: TopicDevice,
     clientId: string,
     clean: boolean,
     connection: ClientConnection,
     now: number,
   ): { readonly held: TreeSession; readonly present: boolean } | undefined {
+    const path = treeOf(device);
     const former = this.#trees.get(path)?.sessions.get(clientId);
     if (former?.outlet instanceof ClientConnection)
       former.outlet.disconnect(reasons.takenOver, now, "the client id has connected anew");
@@ -92,7 +97,7 @@ export class Endpoint implements ConnectionHost {
     }
     const tree = this.#trees.get(path) ?? new DeviceTree(path, this.limits.retained);
     if (tree.sessions.size >= this.limits.sessionsPerDevice) return undefined;
-    const session = new Session(clientId, path, this.limits);
+    const session = new Session(clientId, device, this.limits);
     session.sendBuffer = this.limits.sendBuffer;
     session.outlet = connection;
     tree.sessions.set(clientId, session);
@@ -112,6 +117,7 @@ export class Endpoint implements ConnectionHost {
     this.traffic.closed(connection);
     if (held === undefined || held.session.outlet !== connection) return;
     held.session.detached();
+    if (connection.device !== undefined) this.cameras.left(held.session, connection.device, now);
     const crowded = this.#held.size >= this.limits.connections * 2;
     const keep = crowded ? 0 : expiry;
     const publish = (at: number): void => {

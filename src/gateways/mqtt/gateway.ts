@@ -4,6 +4,7 @@ import type { GatewayPort } from "../../signaling/gateway-port.ts";
 import { FlowRates } from "../../transports/flow-meter.ts";
 import type { EntryGuard } from "../../transports/transport-guard.ts";
 import type { GatewayNumbers } from "../gateway-metrics.ts";
+import { Cameras } from "./cameras/cameras.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { OpenTransport } from "./native-topics.ts";
 import type { MqttLimits } from "./settings.ts";
@@ -43,12 +44,22 @@ export class MqttGateway implements GatewayShell {
         guarded: (work) => this.#guarded("timer", work),
       },
       readText,
+      new Cameras({
+        core,
+        limits,
+        after: (ms, from, due) => this.endpoint.after(ms, from, due),
+      }),
     );
   }
 
   get numbers(): GatewayNumbers {
     const { traffic, devices } = this.endpoint;
-    return { devices, calls: 0, connections: traffic.size, messages: traffic.messages };
+    return {
+      devices,
+      calls: this.endpoint.cameras.calls,
+      connections: traffic.size,
+      messages: traffic.messages,
+    };
   }
 
   /** Where WebSocket clients connect: `/mqtt`, and `/` for those whose URL has no path. */

@@ -1,7 +1,8 @@
+import { cameraFilter } from "./cameras/camera-topics.ts";
 import type { NewestHello } from "./native-topics.ts";
 import type { Message, ServerPacket, Subscription } from "./packets.ts";
 import { reasons } from "./reason-codes.ts";
-import { isTopicFilter, isWithin, matches } from "./topics.ts";
+import { isTopicFilter, isWithin, matches, type TopicDevice, treeOf } from "./topics.ts";
 
 /** The network connection of a session. */
 export interface SessionOutlet {
@@ -40,6 +41,7 @@ type Frame = string;
 export class Session {
   readonly clientId: string;
   readonly tree: string;
+  readonly #device: TopicDevice;
   readonly #limits: SessionLimits;
   readonly #subscriptions = new Map<string, Subscription>();
   /** Sent with QoS 1 and not acknowledged: undefined for a frame. */
@@ -56,9 +58,10 @@ export class Session {
   /** The QoS of frames for the device; undefined where it has not subscribed to them. */
   #frameQos: 0 | 1 | undefined;
 
-  constructor(clientId: string, tree: string, limits: SessionLimits) {
+  constructor(clientId: string, device: TopicDevice, limits: SessionLimits) {
     this.clientId = clientId;
-    this.tree = tree;
+    this.tree = treeOf(device);
+    this.#device = device;
     this.#limits = limits;
   }
 
@@ -94,9 +97,9 @@ export class Session {
     return reasons.success;
   }
 
-  /** True for topics and filters of the client's own device. */
+  /** True for filters of the client's own device, and for what cameras subscribe to. */
   reaches(filter: string): boolean {
-    return isWithin(filter, this.tree);
+    return isWithin(filter, this.tree) || cameraFilter(filter, this.#device) !== undefined;
   }
 
   /** Delivers a message where the session subscribes to it. True when it does. */
@@ -134,6 +137,11 @@ export class Session {
     if (this.#waitingBytes + text.length > this.sendBuffer) return false;
     this.#wait(text);
     return true;
+  }
+
+  /** Publishes a text of the server's with QoS 0, at once or not at all. */
+  sendText(topic: string, text: string): void {
+    this.outlet?.publishText(topic, text, 0);
   }
 
   /** The client has acknowledged a message. False: there was none of that id. */

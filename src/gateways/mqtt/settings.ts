@@ -18,6 +18,9 @@ export const defaultMqttLimits = {
   queued: 256,
   received: 64,
   retained: 16,
+  cameraAnswer: 10_000,
+  cameraGather: 2_000,
+  cameraPoll: 10_000,
 } as const satisfies Record<string, number>;
 
 export type MqttLimits = { readonly [name in keyof typeof defaultMqttLimits]: number };
@@ -35,6 +38,9 @@ const meanings: { readonly [name in keyof MqttLimits]: string } = {
   queued: "Messages that wait for one session; further ones are dropped.",
   received: "Messages of QoS 2 that one client may have unfinished.",
   retained: "Messages that are retained for one device.",
+  cameraAnswer: "How long an unmodified camera may take for an offer or an answer.",
+  cameraGather: "How long the candidates of who calls a libpeer camera are waited for, after the answer.",
+  cameraPoll: "How often a libpeer camera in a call is asked whether it goes on.",
 };
 
 /** Settings of MQTT. docs/mqtt.md says how they are meant. */

@@ -8,7 +8,7 @@ import {
   isRejected,
   mediaLine,
 } from "../../../wire/sdp/attributes.ts";
-import { parseCandidate } from "../../../wire/sdp/candidate.ts";
+import { type CandidateFields, parseCandidate } from "../../../wire/sdp/candidate.ts";
 import {
   formatDescription,
   type MediaSection,
@@ -17,11 +17,13 @@ import {
 } from "../../../wire/sdp/description.ts";
 
 /** What a libpeer device can take without overrunning its memory. */
-export const libpeerLimits = {
+const libpeerLimits = {
   /** Lines are copied into 256 bytes, unchecked. */
   line: 200,
   /** Remote candidates are put into an array of 10, unchecked. */
   candidates: 10,
+  /** An address is read into 46 bytes, unchecked. */
+  address: 45,
   /** The whole JSON-RPC request: the device's buffer for MQTT has 4,096 bytes. */
   json: 3_600,
 } as const;
@@ -117,6 +119,8 @@ function withCandidates(
   return media.map((lines, index) => ({ lines: index === at ? [...lines, ...candidates] : lines }));
 }
 
+const types: readonly string[] = ["host", "srflx", "relay"];
+
 /** `a=candidate` lines with foundations of their own, the best first: the device drops one whose foundation it has seen. */
 function bestCandidates({ media }: SessionDescription): string[] {
   const all = media
@@ -124,23 +128,29 @@ function bestCandidates({ media }: SessionDescription): string[] {
     .flatMap((text) => {
       const one = parseCandidate(text);
       if (one === undefined || one.transport !== "udp" || one.component !== 1 || one.port === 0) return [];
-      if (!["host", "srflx", "relay"].includes(one.type) || one.address.length > 64) return [];
+      if (!types.includes(one.type) || one.address.length > libpeerLimits.address) return [];
       return [one];
     });
   const plain = all.filter(({ address }) => !address.endsWith(".local") && !/^fe[89ab]/i.test(address));
   const usable = plain.length > 0 ? plain : all;
   const seen = new Set<string>();
-  return usable
-    .filter(({ address, port, type }) => {
-      const key = `${address} ${port} ${type}`;
-      return !seen.has(key) && seen.add(key);
-    })
-    .sort((a, b) => b.priority - a.priority)
-    .slice(0, libpeerLimits.candidates)
-    .map(
-      ({ priority, address, port, type }, index) =>
-        `a=candidate:${index + 1} 1 udp ${priority} ${address} ${port} typ ${type}${type === "host" ? "" : " raddr 0.0.0.0 rport 0"}`,
-    );
+  const distinct = usable.filter(({ address, port, type }) => {
+    const key = `${address} ${port} ${type}`;
+    return !seen.has(key) && seen.add(key);
+  });
+  return furthest(distinct).map(
+    ({ priority, address, port, type }, index) =>
+      `a=candidate:${index + 1} 1 udp ${priority} ${address} ${port} typ ${type}${type === "host" ? "" : " raddr 0.0.0.0 rport 0"}`,
+  );
+}
+
+/** As many as the device takes: IPv4 first, which is all that most of these devices have, and one of each type where there is one. */
+function furthest(all: readonly CandidateFields[]): CandidateFields[] {
+  const isIpv6 = ({ address }: CandidateFields) => Number(address.includes(":"));
+  const rank = (a: CandidateFields, b: CandidateFields) => isIpv6(a) - isIpv6(b) || b.priority - a.priority;
+  const ranked = all.toSorted(rank);
+  const ofEach = types.flatMap((type) => ranked.find((one) => one.type === type) ?? []);
+  return [...new Set([...ofEach, ...ranked])].slice(0, libpeerLimits.candidates).sort(rank);
 }
 
 /** In the one form that the device reads, which looks at fixed columns. */
