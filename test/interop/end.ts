@@ -65,7 +65,7 @@ export async function contentFlows(one: End, other: End): Promise<void> {
 }
 
 /** Waits until one sees the colour, in frames that are newer than now, and hears the tone of the other. */
-async function gets(hearing: End, sending: End): Promise<void> {
+export async function gets(hearing: End, sending: Pick<End, "sends">): Promise<void> {
   const { color, tone } = sending.sends;
   let last = await hearing.content();
   let { frames } = last;

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
-import { bothEnd, type End, eventually, gets, openEnd } from "../peerjs/support/ends.ts";
+import { bothEnd, type End, eventually, gets } from "../interop/end.ts";
+import { openEnd } from "../interop/page-ends.ts";
 import type { RunningServer } from "../support/server.ts";
 import { LibpeerCamera } from "./support/libpeer-camera.ts";
 import { PiWebrtcCamera } from "./support/pi-webrtc-camera.ts";
@@ -29,8 +30,7 @@ describe.skipIf(chromiumPath === null)("cameras, unmodified", () => {
       user: "watcher",
       color: "green",
       tone: 500,
-      port: server.port,
-    } as never);
+    });
   }, 120_000);
   afterAll(async () => {
     await page?.close();
@@ -59,14 +59,14 @@ describe.skipIf(chromiumPath === null)("cameras, unmodified", () => {
   test("libpeer: the page calls it, sees its colour and hears its tone, and it hears the page", async () => {
     const camera = await libpeer("door/cam");
     await page.call("door/cam");
-    await gets(page, { user: "door/cam", sends: { color: "red", tone: 1_000 } } as End);
+    await gets(page, { sends: { color: "red", tone: 1_000 } });
     await eventually(
       () => `the camera to hear the page: ${camera.hears}`,
       async () => Math.abs(Number(camera.hears) - 500) < 25,
     );
     await page.hold(true);
     await page.hold(false);
-    await gets(page, { user: "door/cam", sends: { color: "red", tone: 1_000 } } as End);
+    await gets(page, { sends: { color: "red", tone: 1_000 } });
     await page.hangup();
     await camera.next(({ event, method }) => event === "invoke" && method === "close");
     expect(camera.invoked.filter((method) => method !== "state")).toEqual(["offer", "answer", "close"]);
@@ -76,7 +76,7 @@ describe.skipIf(chromiumPath === null)("cameras, unmodified", () => {
     camera.publish("doorbell", "watcher");
     await eventually("the page to ring", async () => (await page.state()).rings > rings);
     await page.answer();
-    await gets(page, { user: "door/cam", sends: { color: "red", tone: 1_000 } } as End);
+    await gets(page, { sends: { color: "red", tone: 1_000 } });
     // Its media is over: it says so when it is asked.
     camera.become("closed");
     await bothEnd(page);
@@ -87,7 +87,7 @@ describe.skipIf(chromiumPath === null)("cameras, unmodified", () => {
   test("pi-webrtc: the page calls it, sees its colour and hears its tone", async () => {
     const camera = await pi("door/pi");
     await page.call("door/pi");
-    await gets(page, { user: "door/pi", sends: { color: "blue", tone: 1_500 } } as End);
+    await gets(page, { sends: { color: "blue", tone: 1_500 } });
     // Its own offer, once connected, is answered.
     await eventually("the camera's offer to be answered", async () => camera.log.includes("in answer"));
     await page.hangup();
@@ -96,7 +96,7 @@ describe.skipIf(chromiumPath === null)("cameras, unmodified", () => {
     camera.publish("doorbell", "watcher");
     await eventually("the page to ring", async () => (await page.state()).rings > rings);
     await page.answer();
-    await gets(page, { user: "door/pi", sends: { color: "blue", tone: 1_500 } } as End);
+    await gets(page, { sends: { color: "blue", tone: 1_500 } });
     await page.hangup();
     await bothEnd(page);
     expect(camera.crash).toBeUndefined();
