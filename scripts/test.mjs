@@ -16,11 +16,13 @@ const long = process.argv.includes("--long");
 const words = process.argv.slice(2).filter((word) => word !== "--long");
 // Tests that choose among many cases read it.
 if (long) process.env.TEST_LONG = "1";
-/** What other files cover in less time: left to `npm run test:long`. */
+/** What other files cover in less time, or what is large to install: left to `npm run test:long`. */
 const longer = new Set([
   "test/packages/folders.test.ts",
   "test/turn/soak.test.ts",
   "test/webrtc/takeover.test.ts",
+  // Needs Dino, Xvfb, PulseAudio and python3-pyatspi, and Prosody; no other file covers it.
+  "test/xmpp/dino.test.ts",
 ]);
 const total = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];

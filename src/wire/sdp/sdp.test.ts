@@ -16,6 +16,7 @@ import { formatDescription, parseDescription, type SessionDescription } from "./
 import { formatFragment, fragmentType, parseFragment } from "./fragment.ts";
 import { holdAnswer, turnedDown } from "./local-answer.ts";
 import { offerChange } from "./offer-change.ts";
+import { unbundledAnswer } from "./unbundled-answer.ts";
 
 /** What Chromium 156 wrote, on a machine with one IPv4 and one IPv6 address. */
 function chromium(name: string): string {
@@ -357,5 +358,27 @@ describe(fragmentType, () => {
       "a=x\r\n".repeat(600),
     ])
       expect(parseFragment(wrong)).toBeUndefined();
+  });
+});
+
+describe("the answer of an end that knows no BUNDLE", () => {
+  const offer = parsed(chromium("offer-before-candidates.sdp"));
+  const bundled = parsed(chromium("answer.sdp"));
+  const answer = { ...bundled, session: bundled.session.filter((line) => !line.startsWith("a=group:")) };
+
+  test("has one section of an offer with one transport", () => {
+    const fits = unbundledAnswer(answer, offer);
+    expect(fits.media.map(isRejected)).toEqual(answer.media.map((_, index) => index > 0));
+    expect(bundle(fits)).toEqual([mid(answer.media[0]!)!]);
+    const later = { ...answer, media: answer.media.with(0, turnedDown(answer.media[0]!)) };
+    expect(bundle(unbundledAnswer(later, offer))).toEqual([mid(answer.media[1]!)!]);
+  });
+
+  test("keeps the sections that have candidates in the offer, and is left alone where it bundles", () => {
+    const media = offer.media.map(({ lines }) => ({
+      lines: [...lines, "a=candidate:1 1 udp 1 192.0.2.1 9 typ host"],
+    }));
+    expect(unbundledAnswer(answer, { ...offer, media })).toEqual(answer);
+    expect(unbundledAnswer(bundled, offer)).toBe(bundled);
   });
 });

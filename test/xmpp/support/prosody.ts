@@ -9,8 +9,9 @@ import { freePort } from "../../support/free-port.ts";
 /** Undefined where Debian's `prosody` is not installed. */
 export const prosodyPath = Bun.which("prosody") ?? undefined;
 
-/** An XMPP server with the host `localhost`, where anybody signs in with the password `pw`, and the component `call.localhost` with the secret `component`. */
+/** An XMPP server whose users sign in with the password `pw`, and the component `call.DOMAIN` with the secret `component`. */
 export interface Prosody {
+  readonly domain: string;
   /** Of WebSocket clients. */
   readonly service: string;
   readonly componentPort: number;
@@ -19,7 +20,17 @@ export interface Prosody {
   stop(): Promise<void>;
 }
 
-export async function startProsody(users: readonly string[]): Promise<Prosody> {
+export interface ProsodyOptions {
+  /** Of its users; `localhost` unless told otherwise. */
+  readonly domain?: string;
+  /** Clients that know no WebSocket connect to port 5222 of this address with TLS; certificate and key are those of the domain. */
+  readonly clients?: { readonly address: string; readonly cert: string; readonly key: string };
+}
+
+export async function startProsody(
+  users: readonly string[],
+  { domain = "localhost", clients }: ProsodyOptions = {},
+): Promise<Prosody> {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-prosody-"));
   const [http, component] = [await freePort(), await freePort()];
   const config = join(folder, "prosody.cfg.lua");
@@ -27,24 +38,25 @@ export async function startProsody(users: readonly string[]): Promise<Prosody> {
   writeFileSync(
     config,
     `run_as_root = true; pidfile = "${folder}/pid"; data_path = "${folder}/data"; admins = {}
-modules_enabled = { "roster", "saslauth", "disco", "carbons", "ping", "smacks", "websocket" }
-modules_disabled = { "s2s", "posix", "tls" }
-interfaces = { "127.0.0.1" }; c2s_ports = {}; https_ports = {}; http_ports = { ${http} }; component_ports = { ${component} }
+modules_enabled = { "roster", "saslauth", "disco", "carbons", "ping", "smacks", "websocket"${clients ? ', "tls", "pep"' : ""} }
+modules_disabled = { "s2s", "posix"${clients ? "" : ', "tls"'} }
+interfaces = { "127.0.0.1" }; ${
+      clients
+        ? `c2s_interfaces = { "${clients.address}" }; c2s_ports = { 5222 }
+ssl = { certificate = "${clients.cert}", key = "${clients.key}" }`
+        : "c2s_ports = {}"
+    }; https_ports = {}; http_ports = { ${http} }; component_ports = { ${component} }
 c2s_require_encryption = false; allow_unencrypted_plain_auth = true; authentication = "internal_plain"
 consider_websocket_secure = true; cross_domain_websocket = true; log = { info = "${folder}/log" }
-VirtualHost "localhost"
-Component "call.localhost"
+VirtualHost "${domain}"
+Component "call.${domain}"
   component_secret = "component"
 `,
   );
   for (const user of users) {
-    const { status, stderr } = spawnSync(
-      "prosodyctl",
-      ["--config", config, "register", user, "localhost", "pw"],
-      {
-        encoding: "utf8",
-      },
-    );
+    const { status, stderr } = spawnSync("prosodyctl", ["--config", config, "register", user, domain, "pw"], {
+      encoding: "utf8",
+    });
     if (status !== 0) throw new Error(`prosodyctl: ${stderr}`);
   }
   let running = run();
@@ -60,6 +72,7 @@ Component "call.localhost"
   };
   await listens(http);
   return {
+    domain,
     service: `ws://127.0.0.1:${http}/xmpp-websocket`,
     componentPort: component,
     restart: async () => {

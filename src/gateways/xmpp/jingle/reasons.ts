@@ -12,6 +12,7 @@ export type Condition =
   | "decline"
   | "expired"
   | "failed-application"
+  | "failed-transport"
   | "general-error"
   | "gone"
   | "incompatible-parameters"

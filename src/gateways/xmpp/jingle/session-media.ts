@@ -3,6 +3,7 @@ import type { Result } from "../../../shared/result.ts";
 import { iceCredentials, isRejected, mediaLine } from "../../../wire/sdp/attributes.ts";
 import { stripCandidates } from "../../../wire/sdp/candidates.ts";
 import { parseDescription, type SessionDescription } from "../../../wire/sdp/description.ts";
+import { unbundledAnswer } from "../../../wire/sdp/unbundled-answer.ts";
 import { element, type XmlElement } from "../xml.ts";
 import { candidateElement, candidatesOf } from "./candidate.ts";
 import { contentName, contentSections, type Dialect, toContents, toDescription } from "./description.ts";
@@ -96,7 +97,7 @@ export class SessionMedia {
     return this.theirs !== undefined && contentSections(this.theirs, this.#dialect).size > 0;
   }
 
-  /** The contents of a transport-info with candidates of the core side. Those of unknown sections are left out. */
+  /** The contents of a transport-info with candidates of the core side. Those of sections that the client doesn't have are left out. */
   candidateContents(candidates: readonly Candidate[]): XmlElement[] {
     const byName = new Map<string, XmlElement[]>();
     for (const one of candidates) {
@@ -142,7 +143,20 @@ export class SessionMedia {
     const index =
       sdpMid == null ? (sdpMLineIndex ?? -1) : media.findIndex((one, at) => contentName(one, at) === sdpMid);
     const section = media[index];
-    return section === undefined || isRejected(section) ? undefined : contentName(section, index);
+    // What the core side adds in mid-call is answered without the client.
+    const known = this.own === undefined || this.hasSection(index);
+    return section === undefined || isRejected(section) || !known ? undefined : contentName(section, index);
+  }
+
+  /** The client's answer, without what needs a transport that the core side doesn't have. */
+  fitting(answer: SessionDescription): SessionDescription {
+    return this.theirs === undefined ? answer : unbundledAnswer(answer, this.theirs);
+  }
+
+  /** True where the client's description has that section, and not rejected. */
+  hasSection(index: number | null | undefined): boolean {
+    const section = this.own?.media[index ?? -1];
+    return section !== undefined && !isRejected(section);
   }
 
   #transportContent(name: string, within: readonly XmlElement[]): XmlElement {

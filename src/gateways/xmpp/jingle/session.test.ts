@@ -318,6 +318,44 @@ describe("a client is called", () => {
     }
   });
 
+  test("one that does not bundle has the first content of a bundle alone, and hears of no other", () => {
+    const world = new SimJingle();
+    const page = natively(world, "bob");
+    const alice = world.client("alice", "desk");
+    const { session } = page.ask("call", {
+      to: "alice",
+      media: { audio: true, video: true },
+      description: { type: "offer", sdp: offer },
+    }).ok;
+    world.sim.pass(10);
+    const { stanza, what } = alice.last("session-initiate");
+    const about = { sid: what.attributes.sid ?? "", to: stanza.attributes.from ?? "" };
+    const contents = contentsOf(answer, "responder").filter(({ name }) => name === "content");
+    expect(alice.say("session-accept", about, ...contents)).toBe("result");
+    world.sim.pass(10);
+    expect(alice.told).toEqual(["session-initiate", "content-remove failed-transport"]);
+    expect(elements(alice.last("content-remove").what)[0]?.attributes.name).toBe("1");
+    const { device, description } = page.last("accepted");
+    expect(description.sdp).toContain("a=group:BUNDLE 0\r\n");
+    expect(description.sdp.match(/^m=\w+ \d+/gm)).toEqual(["m=audio 9", "m=video 0", "m=application 0"]);
+    page.ask("confirm", { session, device });
+    const [first, second] = [candidate(1), { ...candidate(2), sdpMid: "1", sdpMLineIndex: 1 }];
+    page.ask("signal", { session, pair: 1, generation: 1, candidates: [first, second] });
+    world.sim.pass(10);
+    expect(alice.told.slice(2)).toEqual(["transport-info"]);
+  });
+
+  test("candidates come in a transport-info for each content", () => {
+    const world = new SimJingle();
+    const page = natively(world, "bob");
+    const alice = world.client("alice", "desk");
+    const { session } = calls(world, page, alice);
+    const [first, second] = [candidate(1), { ...candidate(2), sdpMid: "1", sdpMLineIndex: 1 }];
+    page.ask("signal", { session, pair: 1, generation: 1, candidates: [first, second, first] });
+    world.sim.pass(10);
+    expect(alice.told).toEqual(["session-initiate", "transport-info", "transport-info"]);
+  });
+
   test("the core side restarts ICE by transport-info", () => {
     const world = new SimJingle();
     const page = natively(world, "bob");

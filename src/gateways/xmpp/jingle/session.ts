@@ -6,7 +6,7 @@ import type { Outcome } from "../../../signaling/device.ts";
 import { isRejected, mediaLine } from "../../../wire/sdp/attributes.ts";
 import { formatDescription, type SessionDescription } from "../../../wire/sdp/description.ts";
 import { element, elements, type XmlElement } from "../xml.ts";
-import { contentsByName } from "./description.ts";
+import { contentName, contentsByName } from "./description.ts";
 import type { JingleFault } from "./faults.ts";
 import { HeldCandidates } from "./held-candidates.ts";
 import { namespaces } from "./namespaces.ts";
@@ -308,9 +308,11 @@ export class JingleSession {
       this.#faulty(made.error, now);
       return;
     }
-    const { description, candidates } = made.value;
+    const description = this.#fitting(made.value.description, now);
     this.#media.own = description;
-    this.#early.add(candidates);
+    this.#early.add(
+      made.value.candidates.filter(({ sdpMLineIndex }) => this.#media.hasSection(sdpMLineIndex)),
+    );
     const answer = { type: "answer", sdp: formatDescription(description) } as const;
     if (this.#answersBySignal) {
       this.#phase = "active";
@@ -334,6 +336,20 @@ export class JingleSession {
         this.#flush(later);
       },
     );
+  }
+
+  /** The client's answer, without what needs a transport that the core side doesn't have. The client is told. */
+  #fitting(answer: SessionDescription, now: number): SessionDescription {
+    const fits = this.#media.fitting(answer);
+    const lost = fits.media.flatMap((section, index) => {
+      const before = answer.media[index];
+      if (before === undefined || isRejected(before) || !isRejected(section)) return [];
+      const name = contentName(section, index);
+      return [element("content", namespaces.jingle, { creator: this.#media.creatorOf(name), name })];
+    });
+    if (lost.length > 0)
+      this.#act("content-remove", [...lost, reasonElement({ condition: "failed-transport" })], now);
+    return fits;
   }
 
   // What the client sends
@@ -531,8 +547,9 @@ export class JingleSession {
     const held = told ? this.#late.take() : undefined;
     if (held === undefined) return;
     const { candidates, complete } = held;
-    const contents = this.#media.candidateContents(candidates);
-    if (contents.length > 0) this.#act("transport-info", contents, now);
+    // One content each: Dino takes no more.
+    for (const content of this.#media.candidateContents(candidates))
+      this.#act("transport-info", [content], now);
     const last = complete ? this.#media.completeContent : undefined;
     if (last !== undefined) this.#act("transport-info", [last], now);
   }
