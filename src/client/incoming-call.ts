@@ -98,7 +98,8 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
       call.use(source.media, source.owned);
       const done = (reply: ReplyOf<"accept">) => {
         this.#won(call);
-        call.begin({ offer: false, ...reply });
+        if (reply.early) call.push({ ...reply, type: "offer_wanted", seq: 0, offer: true });
+        else call.begin({ offer: false, ...reply });
         // Some callers send their offer with the ring.
         if (this.#offer) call.push({ ...reply, type: "signal", seq: 0, description: this.#offer });
       };

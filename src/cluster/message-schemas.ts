@@ -174,6 +174,7 @@ const SessionSnapshot = Type.Object({
       first: literals("from", "to"),
       next: Type.Optional(Type.Object({ callRequest: CallRequest, timeout: Type.Number() })),
       reply: Type.Optional(Reply),
+      early: Type.Boolean(),
       offer: Type.Optional(Type.Object({})),
     }),
   ),

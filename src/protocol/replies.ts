@@ -27,6 +27,12 @@ const AcceptReply = Type.Object(
         description: "True: this end makes the first offer after all, for the other one can't or doesn't.",
       }),
     ),
+    early: Type.Optional(
+      Type.Boolean({
+        description:
+          "True: the other user of a call that the application has placed needs the offer to ring. It is sent now, without candidates; `accepted` says when somebody has answered.",
+      }),
+    ),
   },
   { additionalProperties: true, description: "This device won, and the caller confirmed." },
 );

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { api } from "../api/support.ts";
 import { chromiumPath } from "../browser/support/browser.ts";
 import { camera, device } from "../webrtc/support/parties.ts";
-import { bothEnd, connectParties, eventually, mediaFlows } from "./support/parties.ts";
+import { bothEnd, connectParties, eventually, mediaFlows, type Party } from "./support/parties.ts";
 import { useRig } from "./support/rig.ts";
 
 describe.skipIf(chromiumPath === null)("calls of SIP clients", () => {
@@ -48,6 +49,45 @@ describe.skipIf(chromiumPath === null)("calls of SIP clients", () => {
     await phone.hangup();
     await bothEnd(peer, phone);
   });
+
+  for (const [from, to] of [
+    ["jssip", "node"],
+    ["sipjs", "node"],
+    ["node", "jssip"],
+    ["node", "sipjs"],
+  ] as const)
+    test(`the application connects ${from} with ${to}: the phone rings last, with the offer of who has accepted`, async () => {
+      const ask = api(rig.server);
+      const [caller, callee] = [await rig.party(from, `${from}-first`), await rig.party(to, `${to}-second`)];
+      const [first, second] = from === "node" ? [caller, callee] : [callee, caller];
+      const rings = async (party: Party, before: number) =>
+        eventually("the ring", async () => (await party.state()).rings > before);
+      const before = [(await first.state()).rings, (await second.state()).rings] as const;
+      const placed = await ask("POST", "/sessions", {
+        ...{ from: caller.user, to: callee.user, media: { audio: true, video: true } },
+      });
+      expect(placed.status).toBe(201);
+      await rings(first, before[0]);
+      const answered = first.answer();
+      await rings(second, before[1]);
+      await second.answer();
+      await answered;
+      await mediaFlows(first, second);
+      await second.hangup();
+      await bothEnd(first, second);
+      // Who has accepted and is left alone hears so.
+      const again = await ask("POST", "/sessions", { from: caller.user, to: callee.user });
+      await rings(first, before[0] + 1);
+      const waits = first.answer().catch(() => {});
+      await rings(second, before[1] + 1);
+      await second.decline();
+      await waits;
+      await bothEnd(first);
+      await eventually(
+        "the record",
+        async () => (await ask("GET", `/records/${again.body.session}`)).body?.reason === "declined",
+      );
+    });
 
   for (const kind of ["jssip", "sipjs"] as const)
     test(`the peer of ${kind} goes to another of its devices, and the phone with it`, async () => {

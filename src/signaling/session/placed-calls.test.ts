@@ -3,6 +3,7 @@ import { type AnyFrame, type SimClient, SimCore } from "../../../test/support/si
 import type { Core } from "../core.ts";
 import type { PlacedCall } from "./placed-calls.ts";
 
+const candidate = { candidate: "candidate:1 1 udp 1 192.0.2.1 5000 typ host", sdpMid: "0" };
 const offer = { type: "offer", sdp: "v=0\r\no=offer" };
 
 function place(sim: SimCore, request: PlacedCall): AnyFrame {
@@ -151,6 +152,58 @@ describe("a call that the application places", () => {
       caller: { user: "door", device: "camera" },
       callee: { user: "bob", device: "phone" },
     });
+  });
+
+  test("a device that needs an offer to ring rings last, with the offer of who has accepted", () => {
+    for (const [from, to] of [
+      ["alice", "desk"],
+      ["desk", "alice"],
+    ] as const) {
+      const sim = new SimCore();
+      const alice = sim.client("alice", "phone").connect();
+      const desk = sim.client("desk", "sip", { capabilities: { needsOffer: true } }).connect();
+      const { session } = place(sim, { from, to }).ok;
+      expect(desk.last("incoming")).toBeUndefined();
+      const first = accept(alice, session);
+      expect(alice.replyTo(first).ok).toMatchObject({
+        session,
+        pair: 1,
+        generation: 1,
+        offer: true,
+        early: true,
+      });
+      alice.ask("signal", { session, pair: 1, generation: 1, description: offer });
+      alice.ask("signal", { session, pair: 1, generation: 1, candidates: [candidate] });
+      expect(desk.last("incoming").session).toBe(session);
+      expect(desk.last("signal").description).toEqual(offer);
+      const answer = { type: "answer", sdp: "v=0\r\no=answer" };
+      const second = accept(desk, session, { description: answer });
+      expect(desk.replyTo(second).ok).toMatchObject({ session, pair: 1, generation: 1 });
+      expect(alice.last("accepted")).toMatchObject({ session, device: "sip", peer: { user: "desk" } });
+      expect(alice.last("signal").description).toEqual(answer);
+      expect(desk.last("signal").candidates).toEqual([candidate]);
+      expect(alice.ask("confirm", { session, device: "sip" }).ok.ticket).toBeString();
+      alice.ask("hangup", { session });
+      expect(recordOf(sim)).toMatchObject({ caller: { user: from }, callee: { user: to } });
+    }
+  });
+
+  test("who has made the offer already may hang up, and hears that nobody came", () => {
+    const ring = () => {
+      const sim = new SimCore();
+      const alice = sim.client("alice", "phone").connect();
+      const desk = sim.client("desk", "sip", { capabilities: { needsOffer: true } }).connect();
+      const { session } = place(sim, { from: "desk", to: "alice" }).ok;
+      accept(alice, session);
+      return { sim, alice, desk, session };
+    };
+    const one = ring();
+    one.alice.ask("hangup", { session: one.session });
+    expect(one.desk.last("ended").reason).toBe("cancelled");
+    const other = ring();
+    other.desk.ask("decline", { session: other.session });
+    other.sim.pass(0);
+    expect(other.alice.last("ended")).toMatchObject({ session: other.session, reason: "declined" });
   });
 
   test("two devices that only make offers are told that they can't be connected", () => {

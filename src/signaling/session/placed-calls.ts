@@ -6,7 +6,7 @@ import { failed } from "../outcome.ts";
 import type { Permission } from "../policy.ts";
 import type { CallGate } from "./call-limits.ts";
 import { Leg } from "./leg.ts";
-import { neverRings, noDeviceYet } from "./placement.ts";
+import { noDeviceYet, ringsLast } from "./placement.ts";
 import type { CallRequest } from "./ring.ts";
 import { planLength, type RingTarget } from "./ring-plan.ts";
 import { Session } from "./session.ts";
@@ -44,7 +44,7 @@ export class PlacedCalls {
   }
 
   /**
-   * Connects two parties: the devices of `from` ring, then those of `to`; the other way round where the devices of `from` can't ring.
+   * Connects two parties: the devices of `from` ring, then those of `to`; the other way round where the devices of `from` can't ring first.
    * `done` hears the session, or why there is none, once it is known which devices there are. `permission`: what a policy decided.
    */
   place(
@@ -90,7 +90,7 @@ export class PlacedCalls {
       from: Math.min(request.timeout ?? ringTimeout, most),
       to: Math.min(request.timeout ?? (plan === undefined ? ringTimeout : planLength(plan)), most),
     };
-    const [first, second] = neverRings(from, directory)
+    const [first, second] = ringsLast(from, directory)
       ? (["to", "from"] as const)
       : (["from", "to"] as const);
     const other = this.#standIn(second === "to" ? to : from);
@@ -101,7 +101,7 @@ export class PlacedCalls {
       ...{ from, to: request.to, user: to.user, first },
       users: [...new Set([from.user, ...usersCalled(rings.to)])],
       next: { callRequest: rings[second], timeout: timeouts[second] },
-      ...{ reply: undefined, offer: undefined },
+      ...{ reply: undefined, early: false, offer: undefined },
     };
     sessions.add(session, now);
     sessions.started(session);

@@ -27,6 +27,8 @@ export interface Placement {
   next: { readonly callRequest: CallRequest; readonly timeout: number } | undefined;
   /** The accept of the first party, which waits for the other one. */
   reply: PendingReply | undefined;
+  /** That was answered before the other party has accepted, which needs an offer to ring. */
+  early: boolean;
   /** The offer that came with it, from a device that makes offers only. */
   offer: Description | undefined;
 }
@@ -37,12 +39,18 @@ export const noDeviceYet = "server";
 /** Kinds of devices that nobody answers: they take a call, and have no person to ring. */
 const silentKinds: ReadonlySet<string> = new Set(["camera", "doorbell", "recorder"]);
 
-/** True where a party has devices online, and none of them can ring: they take a call once somebody wants it. */
-export function neverRings({ user, device: only }: RingTarget, directory: Directory): boolean {
+/**
+ * True where a party has devices online, and none of them can ring first: they take a call once somebody wants it, or need the other
+ * one's offer to ring.
+ */
+export function ringsLast({ user, device: only }: RingTarget, directory: Directory): boolean {
   const devices = directory.devices(user).filter(({ id, online }) => online && (only ?? id) === id);
   return (
     devices.length > 0 &&
-    devices.every(({ kind, capabilities }) => silentKinds.has(kind) || capabilities.sdpRole === "offer-only")
+    devices.every(
+      (device) =>
+        silentKinds.has(device.kind) || offersOnly(device) || device.capabilities.needsOffer === true,
+    )
   );
 }
 
@@ -63,11 +71,17 @@ export function sideOf(party: Party): Side {
 /** Which of two ends that both have accepted makes the first offer: the caller, where both can. Undefined: neither can. */
 export function firstOfferer(caller: Leg, callee: Leg): Leg | undefined {
   const ends = [caller, callee];
-  const only = ends.filter(({ device }) => device?.capabilities.sdpRole === "offer-only");
+  const only = ends.filter(({ device }) => offersOnly(device));
   return only.length > 1 ? undefined : (only[0] ?? ends.find(({ device }) => canOffer(device)));
 }
 
-function canOffer(device: Device | undefined): boolean {
+/** True for a device that makes offers, and answers none. */
+export function offersOnly(device: Device | undefined): boolean {
+  return device?.capabilities.sdpRole === "offer-only";
+}
+
+/** True for a device that can be asked for an offer. */
+export function canOffer(device: Device | undefined): boolean {
   const { sdpRole, needsOffer } = device?.capabilities ?? {};
   return sdpRole !== "answer-only" && needsOffer !== true;
 }

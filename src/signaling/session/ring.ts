@@ -42,6 +42,8 @@ export interface RingHost {
   callerMayKnow(): boolean;
   /** True for a call that the application has placed. */
   placed(): boolean;
+  /** Has the caller of such a call make its offer, where it has accepted and can. */
+  wantPlacedOffer(now: number): void;
   /** How many sessions the target's devices have; infinite where none is online. */
   busy(target: RingTarget): number;
   /** Others ring from now on than these. */
@@ -188,9 +190,14 @@ export class Ring {
     this.#unreachable = undefined;
     if (this.rung.length < maxRung) this.rung.push(device.id);
     if (!rings) leg.deliver(this.#incoming(leg, now), now);
-    if (device.capabilities.needsOffer !== true || this.calleeOffers(device) || this.#host.placed()) return;
+    if (device.capabilities.needsOffer !== true || this.calleeOffers(device)) return;
     if (this.#offer === undefined) this.wantOffer(now);
     else this.tellOffer(leg, now);
+  }
+
+  /** The caller's offer, where it has made one. */
+  get offer(): CallRequest["description"] {
+    return this.#offer;
   }
 
   /** True where that device makes the first offer: the caller makes none, or the device can't answer one. */
@@ -213,6 +220,10 @@ export class Ring {
   /** Tells the caller that its offer is wanted, where it is: one that has come back may not have heard. */
   tellWanted(now: number): void {
     if (!this.awaitsOffer) return;
+    if (this.#host.placed()) {
+      this.#host.wantPlacedOffer(now);
+      return;
+    }
     const push = { type: "offer_wanted", session: this.#host.session, pair: 1, generation: 1 } as const;
     this.#host.caller().deliver({ ...push, offer: true }, now);
   }

@@ -10,7 +10,7 @@ import type { StreamPart } from "../stream/stream-part.ts";
 import { Leg, type LinkTold, type PendingReply, type Side } from "./leg.ts";
 import type { Move } from "./move.ts";
 import { Pairs } from "./pairs.ts";
-import { acceptPlaced } from "./placed-accept.ts";
+import { acceptPlaced, wantPlacedOffer } from "./placed-accept.ts";
 import type { Placement } from "./placement.ts";
 import { type CallRequest, Ring } from "./ring.ts";
 import type { SessionHost } from "./session-host.ts";
@@ -104,6 +104,7 @@ export class Session {
       caller: () => this.caller,
       callerMayKnow: () => this.#callerMaySee(),
       placed: () => this.placement !== undefined,
+      wantPlacedOffer: (at) => void host.deadlines.add(at, (later) => wantPlacedOffer(this, later)),
       busy: (target) => host.busy(target),
       turned: (former, at) => host.turnedTo(this, former, at),
       over: (reason, at) => this.end(reason, at),
@@ -249,10 +250,12 @@ export class Session {
   }
 
   confirm(leg: Leg, device: string, now: number): Outcome {
-    if (leg !== this.caller) return failed("wrong_state", "only the caller confirms");
     const state = this.phase;
     // Sent again by a caller that did not hear the reply.
     const taken = (): Outcome => ({ ok: { ticket: this.ticket(leg, now) } });
+    // Who made the offer of a placed call heard `accepted`, though nothing waits for its word.
+    if (this.placement !== undefined && state.name === "active") return taken();
+    if (leg !== this.caller) return failed("wrong_state", "only the caller confirms");
     if (state.name === "active" && state.callee.deviceId === device) return taken();
     if (state.name !== "answering" || state.leg.deviceId !== device) return failed("wrong_state");
     const winner = state.leg;
@@ -284,7 +287,8 @@ export class Session {
   ): Outcome {
     if (this.move?.leg === leg && leg !== this.move.from) return this.move.decline(now);
     // Who has accepted a placed call, and waits for the other party, has nothing else to say for it.
-    if (this.placement?.reply !== undefined && leg === this.caller) return this.cancel(leg, now);
+    if (this.placement !== undefined && leg === this.caller && this.phase.name === "ringing")
+      return this.cancel(leg, now);
     if (leg.side === "caller" || this.phase.name === "active")
       return failed("wrong_state", "nothing rings here");
     if (this.phase.name === "answering" && this.phase.leg === leg) {
@@ -336,7 +340,7 @@ export class Session {
     const rings = name === "ringing" || name === "answering";
     const early = rings && this.ring.awaitsOffer && leg === this.caller && leg === this.pairs.current.offerer;
     if (description !== undefined && early) return this.pairs.earlyOffer(leg, request, this.ring, now);
-    if (name === "ringing" && (leg.side === "callee" || description !== undefined))
+    if (name === "ringing" && (leg !== this.caller || description !== undefined))
       return failed("wrong_state", "a description is sent with the call, or after the accept");
     if (request.refused === undefined) return this.pairs.signal(leg, request, now);
     const outcome = this.pairs.refuse(leg, request, now);
@@ -482,12 +486,12 @@ export class Session {
   }
 
   /** The reply to the winner's accept; one whose link is another by now hears of it as a session found again. */
-  tellWon(winner: Leg, pending: PendingReply, now: number): void {
+  tellWon(winner: Leg, pending: PendingReply, now: number, more: object = {}): void {
     if (pending.device === undefined || winner.device !== pending.device) {
       this.tellRecovered(winner, now);
       return;
     }
-    pending.device.link.reply(pending.id, { ok: this.wonBy(winner, now) }, now);
+    pending.device.link.reply(pending.id, { ok: { ...this.wonBy(winner, now), ...more } }, now);
   }
 
   /** What the winner of a ring is told. */
