@@ -24,6 +24,18 @@ interface ShownApiKey extends ShownKey {
   readonly expires?: number;
 }
 
+/** A key that pages of these origins get tokens for guests with, who may call the target. */
+export interface ShownPublishableKey extends ShownKey {
+  readonly name: string;
+  readonly target: string;
+  readonly origins: readonly string[];
+  readonly perMinute: number;
+  readonly perAddress: number;
+  /** Of a token. s */
+  readonly lifetime: number;
+  readonly expires?: number;
+}
+
 interface ShownStreamKey extends ShownKey {
   readonly stream: string;
 }
@@ -145,6 +157,12 @@ export interface ApiContext {
   readonly keys: {
     list(): ShownApiKey[];
     add(key: Omit<ShownApiKey, "id" | "created">): { readonly key: string; readonly id: string };
+    /** False: there is none of that id. */
+    revoke(id: string): boolean;
+  };
+  readonly publishableKeys: {
+    list(): ShownPublishableKey[];
+    add(key: Omit<ShownPublishableKey, "id" | "created">): { readonly key: string; readonly id: string };
     /** False: there is none of that id. */
     revoke(id: string): boolean;
   };

@@ -711,6 +711,43 @@ export interface Operations {
     readonly input: { readonly key: string };
     readonly output: undefined;
   };
+  /** The keys of public pages. */
+  readonly listPublishableKeys: {
+    readonly input: Record<string, never>;
+    readonly output: {
+      readonly items: readonly {
+        readonly id: string;
+        readonly name: string;
+        readonly target: string;
+        readonly origins: readonly string[];
+        readonly perMinute: number;
+        readonly perAddress: number;
+        readonly lifetime: number;
+        readonly created: number;
+        readonly expires?: number;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** Makes a key for a public page. It is shown this once. */
+  readonly createPublishableKey: {
+    readonly input: {
+      readonly name: string;
+      readonly target: string;
+      readonly origins: readonly string[];
+      readonly perMinute?: number;
+      readonly perAddress?: number;
+      readonly lifetime?: number;
+      readonly expires?: number;
+    };
+    readonly output: { readonly id: string; readonly key: string };
+  };
+  /** Revokes a key of public pages at once. */
+  readonly revokePublishableKey: {
+    readonly input: { readonly key: string };
+    readonly output: undefined;
+  };
 }
 
 /** The method and path of each operation, below `/api/v1`. */
@@ -765,4 +802,7 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   listApiKeys: "GET /api-keys",
   createApiKey: "POST /api-keys",
   revokeApiKey: "DELETE /api-keys/{key}",
+  listPublishableKeys: "GET /publishable-keys",
+  createPublishableKey: "POST /publishable-keys",
+  revokePublishableKey: "DELETE /publishable-keys/{key}",
 };

@@ -1,13 +1,14 @@
 import { isScope, type Role, roles, type Scope, scopes } from "../api/scopes.ts";
 import type { CommandLine } from "../config/flags.ts";
 import { now } from "../net/clock.ts";
-import { apiKeys } from "../server/api-keys.ts";
+import { type ApiKey, apiKeys } from "../server/api-keys.ts";
 import { addKey, listKeys, revokeKeys } from "../server/key-file.ts";
+import { isPageOrigin, isTarget, publishableKeys, usualRates } from "../server/publishable-keys.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import { type Environment, inStateFolder, type Managed, printManaged } from "./command-settings.ts";
 import { duration } from "./duration.ts";
 
-const ownFlags = ["role", "scope", "for", "revoke", "list"] as const;
+const ownFlags = ["role", "scope", "for", "revoke", "list", "publishable", "target", "origin"] as const;
 
 /**
  * Makes, lists or revokes keys of the HTTP API in the server's state folder. Prints a new key alone, so that a script can take it. Exit
@@ -28,19 +29,34 @@ function manage({ flags, words }: CommandLine, folder: string): Managed {
   if (flags.has("list")) return ok({ output: listed(folder) });
   if (revoked !== undefined) {
     if (revoked === true) return wrong("--revoke needs the id of a key, as --list shows it");
-    return revokeKeys(apiKeys, folder, ({ id }) => id === revoked) === 0
+    const meant = ({ id }: { readonly id: string }): boolean => id === revoked;
+    return revokeKeys(apiKeys, folder, meant) + revokeKeys(publishableKeys, folder, meant) === 0
       ? fail({ reason: `there is no API key ${revoked}`, code: 1 })
       : ok({ output: `Revoked API key ${revoked}.` });
   }
   const [name] = words;
   if (name === undefined || name.length > 64)
     return wrong("api-key needs a name of at most 64 characters, such as `switchboard api-key my-server`");
-  const wanted = scopesOf(flags);
-  if (!wanted.ok) return wrong(wanted.error);
   const after = flags.get("for")?.at(-1);
   const seconds = after === undefined ? undefined : duration(after);
   if (after !== undefined && seconds === undefined) return wrong("--for needs a time such as 12h or 30d");
   const expires = seconds === undefined ? {} : { expires: now() + seconds * 1_000 };
+  if (flags.has("publishable")) {
+    const target = flags.get("target")?.at(-1);
+    const origins = (flags.get("origin") ?? []).flatMap((text) => String(text).split(","));
+    if (!isTarget(target)) return wrong("--publishable needs --target USER or --target USER/DEVICE");
+    if (origins.length === 0 || !origins.every(isPageOrigin))
+      return wrong("--publishable needs --origin with the origins of its pages: https://shop.example.com");
+    const { key } = addKey(
+      publishableKeys,
+      folder,
+      { name, target, origins, ...usualRates, ...expires },
+      now(),
+    );
+    return ok({ output: key, note: `Goes into pages of ${origins.join(", ")}. Guests may call ${target}.` });
+  }
+  const wanted = scopesOf(flags);
+  if (!wanted.ok) return wrong(wanted.error);
   const { key } = addKey(apiKeys, folder, { name, scopes: wanted.value, ...expires }, now());
   return ok({
     output: key,
@@ -48,12 +64,17 @@ function manage({ flags, words }: CommandLine, folder: string): Managed {
   });
 }
 
+type Listed = Pick<ApiKey, "id" | "created" | "expires" | "name">;
+
 function listed(folder: string): string {
-  const keys = listKeys(apiKeys, folder);
-  const lines = keys.map(
-    ({ id, created, expires, name, scopes: own }) =>
-      `${id}  ${new Date(created).toISOString()}  ${expires === undefined ? "no end" : `until ${new Date(expires).toISOString()}`}  ${name}  ${own.join(",")}`,
-  );
+  const line = ({ id, created, expires, name }: Listed, what: string): string =>
+    `${id}  ${new Date(created).toISOString()}  ${expires === undefined ? "no end" : `until ${new Date(expires).toISOString()}`}  ${name}  ${what}`;
+  const lines = [
+    ...listKeys(apiKeys, folder).map((key) => line(key, key.scopes.join(","))),
+    ...listKeys(publishableKeys, folder).map((key) =>
+      line(key, `guests of ${key.origins.join(",")} call ${key.target}`),
+    ),
+  ];
   return lines.length === 0 ? "There are no API keys." : lines.join("\n");
 }
 

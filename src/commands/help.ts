@@ -9,6 +9,8 @@ const usage = `Switchboard: the server that WebRTC applications need beside the 
                                        prints a device's secret: derived from credentials.key, or new with what to store of it
   switchboard api-key NAME [--role look | operate | administer] [--scope devices:read,…] [--for 30d] | --list | --revoke ID
                                        makes, lists or revokes keys of the HTTP API
+  switchboard api-key NAME --publishable --target USER --origin https://shop.example.com,… [--for 30d]
+                                       makes a key for public pages: their visitors may call that user
   switchboard stream-key NAME | --list | NAME --revoke [--id ID]
                                        makes, lists or revokes keys that publish one stream by WHIP, as OBS Studio does
   switchboard stream-link NAME --view | --publish --for 2h [--url https://live.example.com]

@@ -21,6 +21,7 @@ import { type ApiKey, apiKeyPrefix, apiKeys } from "./api-keys.ts";
 import { startHistory } from "./history.ts";
 import { keptIdempotency } from "./idempotency-file.ts";
 import { addKey, KeyFile, listKeys, revokeKeys } from "./key-file.ts";
+import { publishableKeys } from "./publishable-keys.ts";
 import type { CoreContext, Part } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
 
@@ -130,6 +131,14 @@ function apiContext(
         return { key, id: kept.id };
       },
       revoke: (id) => revokeKeys(apiKeys, folder, (key) => key.id === id) > 0,
+    },
+    publishableKeys: {
+      list: () => listKeys(publishableKeys, folder).map(({ hash: _, ...shown }) => shown),
+      add: (own) => {
+        const { key, kept } = addKey(publishableKeys, folder, own, wall());
+        return { key, id: kept.id };
+      },
+      revoke: (id) => revokeKeys(publishableKeys, folder, (key) => key.id === id) > 0,
     },
   };
 }

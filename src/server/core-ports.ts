@@ -5,7 +5,9 @@ import { random, Sealer, sha256 } from "../net/crypto.ts";
 import { type WireError, wireError } from "../protocol/error-codes.ts";
 import { isWakeTicket, openWakeTicket } from "../push/wake-ticket.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
-import type { Identity, Ports } from "../signaling/ports.ts";
+import type { Identity, Ports, Remote } from "../signaling/ports.ts";
+import { isGuestToken, openGuestToken } from "./guest-token.ts";
+import type { GuestKeys } from "./publishable-keys.ts";
 
 export interface PortRules {
   readonly tokens: TokenRules;
@@ -21,6 +23,8 @@ export interface PortRules {
     | ((token: string, done: (result: Result<Identity | undefined, WireError>) => void) => void)
     | undefined;
   readonly policy: Ports["policy"];
+  /** The publishable keys that guests' tokens are of. */
+  readonly guestKeys: Pick<GuestKeys, "byId" | "allows">;
 }
 
 /** The world, as the core sees it. Throws an Error where the public key of tokens is unusable. */
@@ -33,10 +37,27 @@ export function corePorts(rules: PortRules): Ports {
     if (identity === "expired") return fail(wireError("token_expired", "The call is over."));
     return identity === undefined ? fail(wireError("unauthorized")) : ok(inOwnTime(identity));
   };
+  const invited = (token: string, { guestOrigin }: Remote): Result<Identity, WireError> => {
+    const opened = openGuestToken(token, now() + wallAhead(), (sealed) => sealer.unseal(sealed));
+    if (opened === "expired") return fail(wireError("token_expired"));
+    const key = opened && rules.guestKeys.byId(opened.key);
+    if (opened === undefined || key === undefined) return fail(wireError("unauthorized"));
+    if (guestOrigin !== undefined && !rules.guestKeys.allows(key, guestOrigin))
+      return fail(wireError("unauthorized", "The token's key is not for pages of this origin."));
+    return ok(inOwnTime(opened.identity));
+  };
   return {
     now,
     wallAhead,
-    verify: (token, done) => {
+    verify: (token, done, remote = {}) => {
+      if (isGuestToken(token)) {
+        done(invited(token, remote), now());
+        return;
+      }
+      if (remote.guestOrigin !== undefined) {
+        done(fail(wireError("unauthorized", "Pages of this origin sign in with a guest's token.")), now());
+        return;
+      }
       if (rules.dev && isDevelopmentToken(token)) {
         done(developmentIdentity(token, now()), now());
         return;

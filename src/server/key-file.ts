@@ -103,6 +103,12 @@ export class KeyFile<K extends KeptKey> {
     return this.#byHash.size;
   }
 
+  /** All keys that are valid. */
+  list(): Iterable<K> {
+    this.#readAgain();
+    return this.#byHash.values();
+  }
+
   /** What is kept of this key; undefined for an unknown or a revoked one. */
   find(key: string): K | undefined {
     this.#readAgain();

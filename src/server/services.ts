@@ -1,5 +1,6 @@
 import { api } from "./api.ts";
 import { cluster } from "./cluster.ts";
+import { guestTokens } from "./guest-tokens.ts";
 import { http } from "./http.ts";
 import { media } from "./media.ts";
 import { mqtt } from "./mqtt.ts";
@@ -25,6 +26,7 @@ export const parts: readonly Part[] = [
   mqtt,
   xmpp,
   media,
+  guestTokens,
   api,
   http,
 ];

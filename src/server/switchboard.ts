@@ -30,6 +30,7 @@ import { requestBelow, routeBelow } from "./base-path.ts";
 import { corePorts } from "./core-ports.ts";
 import { joinIceServers } from "./ice-servers.ts";
 import { KickFile } from "./kick-file.ts";
+import { GuestKeys } from "./publishable-keys.ts";
 import type { CoreContext, Part, PartContext, Service } from "./service.ts";
 import { parts } from "./services.ts";
 import { stateFolder } from "./state-folder.ts";
@@ -123,6 +124,12 @@ export async function makeSwitchboard(
   };
   const fault = (where: string, error: unknown): void => emit({ type: "fault", where, error });
   const keys = ticketKeys(settings, now(), log.warn.bind(log));
+  const folder = stateFolder(settings.stateFolder);
+  const guestKeys = new GuestKeys(
+    folder,
+    () => now() + wallAhead(),
+    (reason) => log.error({ reason }, "publishable keys can't be read: none is valid"),
+  );
   const ports = corePorts({
     ...settings,
     ticketKeys: keys,
@@ -135,6 +142,7 @@ export async function makeSwitchboard(
     emit,
     authenticate: application?.application.authenticate,
     policy: application?.application.policy,
+    guestKeys,
   });
 
   const host = settings.host || (development ? "127.0.0.1" : "0.0.0.0");
@@ -155,7 +163,9 @@ export async function makeSwitchboard(
   const core: SignalingNode = createNode({ node, limits, ports, backplane, rooms: settings.rooms }, now());
   const kept = kicks.load(now() + wallAhead());
   core.restoreKicks(kept, now());
-  const access = new AccessPolicy({ development, allowedOrigins: settings.allowedOrigins });
+  const { allowedOrigins } = settings;
+  const allowsGuests = (origin: string): boolean => guestKeys.allowsOrigin(origin);
+  const access = new AccessPolicy({ development, allowedOrigins, allowsGuests });
   const bit = (limit: keyof Limits): void => emit({ type: "limit", limit });
   const admission = new Admission(limits, bit);
   let requestDrain = (): void => {};
@@ -178,6 +188,7 @@ export async function makeSwitchboard(
   const withCore: CoreContext = {
     ...context,
     core,
+    guestKeys,
     guard,
     metrics,
     health,

@@ -195,8 +195,8 @@ export class Core implements ConnectionHost {
   }
 
   /** Speaks the native protocol over a new transport. `known`: the only device that it is for. */
-  open(transport: Transport, _remote: Remote, now: number, known?: KnownDevice): Connection {
-    const connection = new NativeConnection(this, transport, known);
+  open(transport: Transport, remote: Remote, now: number, known?: KnownDevice): Connection {
+    const connection = new NativeConnection(this, transport, remote, known);
     if (this.#silent.size >= this.#limits.openTransports) {
       this.ports.emit({ type: "limit", limit: "openTransports" });
       connection.refuse("overloaded");

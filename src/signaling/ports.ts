@@ -43,8 +43,8 @@ export interface KnownDevice {
 
 /** Where a transport came from. */
 export interface Remote {
-  /** The client's address, canonical; of the proxy's header only where that proxy is trusted. */
-  readonly address: string;
+  /** The origin of the page that opened it, where that may only be a guest's: its tokens are those of keys for that origin. */
+  readonly guestOrigin?: string | undefined;
 }
 
 /** Devices that are woken when somebody calls them and they are not connected. */
@@ -60,8 +60,12 @@ export interface Ports {
   now(): number;
   /** How far the system's clock, which may be set while the process runs, is ahead of {@link now}. Tickets outlive the process: they have its time. */
   wallAhead(): number;
-  /** Verifies a token and calls back, now or later, with the time of that moment. */
-  verify(token: string, done: (result: Result<Identity, WireError>, now: number) => void): void;
+  /** Verifies a token and calls back, now or later, with the time of that moment. `remote`: the transport that it came by. */
+  verify(
+    token: string,
+    done: (result: Result<Identity, WireError>, now: number) => void,
+    remote?: Remote,
+  ): void;
   /** ICE servers for a device; `renewAt` (Unix ms) where the credentials expire. */
   iceServers(
     device: { readonly user: string; readonly id: string; readonly guest: boolean },

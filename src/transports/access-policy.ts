@@ -8,6 +8,8 @@ export interface AccessRules {
   readonly development: boolean;
   /** Origins whose pages may connect, as {@link parseOriginRule} reads them. */
   readonly allowedOrigins: readonly string[];
+  /** True for an origin whose pages may connect as guests. */
+  readonly allowsGuests?: (origin: string) => boolean;
 }
 
 /** Headers in which proxies and content delivery networks name their client or themselves. */
@@ -18,9 +20,11 @@ const forwardingHeader =
 export class AccessPolicy {
   readonly #development: boolean;
   readonly #origins: readonly OriginRule[];
+  readonly #allowsGuests: (origin: string) => boolean;
 
-  constructor({ development, allowedOrigins }: AccessRules) {
+  constructor({ development, allowedOrigins, allowsGuests = () => false }: AccessRules) {
     this.#development = development;
+    this.#allowsGuests = allowsGuests;
     this.#origins = allowedOrigins.flatMap((text) => parseOriginRule(text) ?? []);
   }
 
@@ -50,6 +54,18 @@ export class AccessPolicy {
       status: 403,
       body: `Pages of ${origin} may not connect; the setting allowedOrigins lists those that may.`,
     };
+  }
+
+  /** The same for an entrance that guests have: their pages may connect, and {@link guestOrigin} says which those are. */
+  refuseForeignOrigin(request: Request): Refusal | undefined {
+    return this.guestOrigin(request) === undefined ? this.refuseOrigin(request) : undefined;
+  }
+
+  /** The origin of a page that may connect as a guest's alone. */
+  guestOrigin(request: Request): string | undefined {
+    const origin = request.headers.get("origin");
+    if (origin === null || this.#allows(origin, request)) return undefined;
+    return this.#allowsGuests(origin) ? origin : undefined;
   }
 
   #allows(origin: string, request: Request): boolean {

@@ -4,7 +4,7 @@ import type { Client, Refusal } from "../net/http-server.ts";
 import { closeCodes } from "../protocol/close-codes.ts";
 import { paths } from "../protocol/version.ts";
 import { PollTransport } from "./poll-transport.ts";
-import { refuseEntry, type TransportGuard } from "./transport-guard.ts";
+import { refuseNativeEntry, type TransportGuard } from "./transport-guard.ts";
 
 /** How long a GET waits for frames, and how long a transport lives without one. ms */
 export interface PollTimes {
@@ -37,7 +37,7 @@ export class HttpPoll {
 
   async #answer(request: Request, client: Client): Promise<Response> {
     const refusal =
-      this.#guard.access.refuseStranger(request, client) ?? this.#guard.access.refuseOrigin(request);
+      this.#guard.access.refuseStranger(request, client) ?? this.#guard.access.refuseForeignOrigin(request);
     if (refusal !== undefined) return refused(refusal);
     const response = await this.#serve(request, client);
     response.headers.set("Cache-Control", "no-store");
@@ -75,11 +75,13 @@ export class HttpPoll {
   }
 
   async #hello(request: Request, client: Client): Promise<Response> {
-    const refusal = refuseEntry(this.#guard, request, client);
+    const refusal = refuseNativeEntry(this.#guard, request, client);
     if (refusal !== undefined) return refused(refusal);
     const hello = await bodyOf(request);
     if (hello === undefined) return failure(400, closeCodes.protocolError.code, "the body did not arrive");
-    const transport = new PollTransport(this.#guard, client);
+    const transport = new PollTransport(this.#guard, client, {
+      guestOrigin: this.#guard.access.guestOrigin(request),
+    });
     transport.receive(hello.trim());
     await transport.frames(undefined);
     const frames = transport.take();

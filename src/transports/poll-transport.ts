@@ -2,7 +2,7 @@ import { after } from "../net/clock.ts";
 import type { Client } from "../net/http-server.ts";
 import { closeCodes } from "../protocol/close-codes.ts";
 import type { Connection } from "../signaling/core.ts";
-import type { Transport } from "../signaling/ports.ts";
+import type { Remote, Transport } from "../signaling/ports.ts";
 import { Backlog, type Worker } from "./fair-queue.ts";
 import { FlowMeter } from "./flow-meter.ts";
 import type { TransportGuard } from "./transport-guard.ts";
@@ -35,7 +35,7 @@ export class PollTransport implements Transport, Worker<Input> {
   #quietSince: number | undefined;
   #ended: { readonly code: number; readonly reason: string } | undefined;
 
-  constructor(guard: TransportGuard, client: Client) {
+  constructor(guard: TransportGuard, client: Client, remote: Remote) {
     this.#guard = guard;
     this.#client = client;
     const now = guard.now();
@@ -43,7 +43,7 @@ export class PollTransport implements Transport, Worker<Input> {
     this.#meter = new FlowMeter(guard.rates, now);
     this.#backlog = new Backlog<Input>(guard.queue, this);
     guard.admission.entered(client);
-    this.#connection = guard.core.open(this, client, now);
+    this.#connection = guard.core.open(this, remote, now);
   }
 
   get buffered(): number {

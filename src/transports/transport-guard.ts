@@ -31,6 +31,15 @@ export function refuseEntry(guard: EntryGuard, request: Request, client: Client)
   );
 }
 
+/** The same for the native protocol, which lets in pages of guests. */
+export function refuseNativeEntry(guard: EntryGuard, request: Request, client: Client): Refusal | undefined {
+  return (
+    guard.access.refuseStranger(request, client) ??
+    guard.access.refuseForeignOrigin(request) ??
+    guard.admission.refuse(client, guard.now())
+  );
+}
+
 /** Why this client may not connect to a port that takes no HTTP, or undefined. */
 export function refuseConnection(guard: EntryGuard, client: Client): Refusal | undefined {
   return guard.access.refusePeer(client) ?? guard.admission.refuse(client, guard.now());

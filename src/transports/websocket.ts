@@ -1,23 +1,29 @@
-import type { Socket, SocketHandlers, SocketRoute } from "../net/http-server.ts";
+import type { Client, Socket, SocketHandlers, SocketRoute } from "../net/http-server.ts";
 import { closeCodes } from "../protocol/close-codes.ts";
 import { paths, subprotocol } from "../protocol/version.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Connection } from "../signaling/core.ts";
-import type { Transport } from "../signaling/ports.ts";
+import type { Remote, Transport } from "../signaling/ports.ts";
 import { Backlog, type Worker } from "./fair-queue.ts";
 import { FlowMeter } from "./flow-meter.ts";
-import { refuseEntry, type TransportGuard } from "./transport-guard.ts";
+import { refuseNativeEntry, type TransportGuard } from "./transport-guard.ts";
 
 /** The bytes that a close frame has for its reason (RFC 6455 §5.5). */
 const reasonBytes = 123;
 
 /** The native protocol over WebSocket: one text frame is one message. */
 export function websocketRoute(guard: TransportGuard): SocketRoute {
+  /** Where pages of guests come from, until their sockets open. */
+  const guests = new WeakMap<Client, string>();
   return {
     path: paths.websocket,
     protocol: subprotocol,
-    check: (request, client) => refuseEntry(guard, request, client),
-    open: (socket) => new WebSocketTransport(guard, socket),
+    check: (request, client) => {
+      const origin = guard.access.guestOrigin(request);
+      if (origin !== undefined) guests.set(client, origin);
+      return refuseNativeEntry(guard, request, client);
+    },
+    open: (socket) => new WebSocketTransport(guard, socket, { guestOrigin: guests.get(socket.client) }),
   };
 }
 
@@ -33,14 +39,14 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
   readonly #backlog: Backlog<Input>;
   #gone = false;
 
-  constructor(guard: TransportGuard, socket: Socket) {
+  constructor(guard: TransportGuard, socket: Socket, remote: Remote) {
     this.#guard = guard;
     this.#socket = socket;
     const now = guard.now();
     this.#meter = new FlowMeter(guard.rates, now);
     this.#backlog = new Backlog<Input>(guard.queue, this);
     guard.admission.entered(socket.client);
-    this.#connection = guard.core.open(this, socket.client, now);
+    this.#connection = guard.core.open(this, remote, now);
   }
 
   get buffered(): number {

@@ -55,7 +55,7 @@ export class FuzzDevice {
       buffered: 0,
     };
     this.connection = undefined;
-    const connection = core.open(transport, { address: "192.0.2.1" }, now);
+    const connection = core.open(transport, {}, now);
     this.connection = connection;
     return connection;
   }

@@ -46,7 +46,7 @@ export class Wire {
         },
         buffered: 0,
       },
-      { address: "192.0.2.1" },
+      {},
       now(),
     );
   }

@@ -208,7 +208,7 @@ export class SimClient {
         },
         buffered: 0,
       },
-      { address: "127.0.0.1" },
+      {},
       this.sim.now,
     );
     this.#connection = connection;

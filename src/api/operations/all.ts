@@ -3,6 +3,7 @@ import type { Operation } from "../operation.ts";
 import { deviceOperations } from "./devices.ts";
 import { eventOperations } from "./events.ts";
 import { frameOperations } from "./frames.ts";
+import { publishableKeyOperations } from "./publishable-keys.ts";
 import { pushOperations } from "./push.ts";
 import { recordOperations } from "./records.ts";
 import { roomOperations } from "./rooms.ts";
@@ -25,5 +26,6 @@ export function allOperations(context: ApiContext): Operation[] {
     frameOperations,
     webhookOperations,
     serverOperations,
+    publishableKeyOperations,
   ].flatMap((those) => those(context));
 }

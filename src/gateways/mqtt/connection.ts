@@ -389,7 +389,7 @@ export class ClientConnection implements SessionOutlet {
     if (!session.hearsFrames) return reasons.noMatchingSubscribers;
     this.#native ??= new NativeTopics(
       this.#endpoint.ports.open,
-      { address: this.wire.address },
+      {},
       { ...device, identity },
       {
         send: (frame) => session.outlet === this && session.sendFrame(frame, this.#endpoint.ports.now()),

@@ -5,7 +5,7 @@ import type { Hello } from "../../protocol/handshake.ts";
 import { type Request, silentRequests } from "../../protocol/requests.ts";
 import { longerThan } from "../../shared/utf8.ts";
 import type { Device, Outcome } from "../device.ts";
-import type { Identity, KnownDevice, Ports, Transport } from "../ports.ts";
+import type { Identity, KnownDevice, Ports, Remote, Transport } from "../ports.ts";
 import type { Links } from "./links.ts";
 import type { NativeLink } from "./native-link.ts";
 import type { SignIn } from "./sign-in.ts";
@@ -32,6 +32,7 @@ export interface ConnectionHost {
 export class NativeConnection {
   readonly #host: ConnectionHost;
   readonly #transport: Transport;
+  readonly #remote: Remote;
   readonly #known: KnownDevice | undefined;
   #link: NativeLink | undefined;
   #device: Device | undefined;
@@ -39,9 +40,10 @@ export class NativeConnection {
   #came = 0;
   #phase: "silent" | "verifying" | "speaking" | "closed" = "silent";
 
-  constructor(host: ConnectionHost, transport: Transport, known?: KnownDevice) {
+  constructor(host: ConnectionHost, transport: Transport, remote: Remote, known?: KnownDevice) {
     this.#host = host;
     this.#transport = transport;
+    this.#remote = remote;
     this.#known = known;
   }
 
@@ -123,7 +125,7 @@ export class NativeConnection {
       else this.#admit(hello.value, identity, now);
       return;
     }
-    this.#host.ports.verify(token, (result, later) => {
+    const verified: Parameters<Ports["verify"]>[1] = (result, later) => {
       if (this.#phase !== "verifying") return;
       if (result.ok) this.#admit(hello.value, result.value, later);
       // Where the keys can't be had just now, another attempt may well succeed.
@@ -132,7 +134,8 @@ export class NativeConnection {
         this.refuse(temporary ? "overloaded" : "unauthorized", `${code}: ${message}`.slice(0, 120));
       }
       this.#host.settle(later);
-    });
+    };
+    this.#host.ports.verify(token, verified, this.#remote);
   }
 
   #admit(hello: Hello, claimed: Identity, now: number): void {

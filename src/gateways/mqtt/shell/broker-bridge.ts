@@ -136,7 +136,7 @@ export class BrokerBridge {
       unsent: 0,
       native: new NativeTopics(
         open,
-        { address: "broker" },
+        {},
         { user, device, identity },
         {
           send: (text) => {
