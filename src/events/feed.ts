@@ -54,15 +54,13 @@ export class EventFeed {
     facts: object,
     now: number,
   ): void {
+    if (live.muted) return;
     live.told += 1;
-    const { session, startedAt, told: n } = live;
+    const { session, epoch, told: n } = live;
     const data = { ...live.facts, n, ...facts };
-    this.#tell(type, `${session}_${n}`, session, data, now, {
-      session,
-      told: n,
-      startedAt,
-      facts: JSON.stringify(live.facts),
-    });
+    // Two nodes that both take themselves for the owner tell different things.
+    const id = epoch === 1 ? `${session}_${n}` : `${session}_${epoch}-${n}`;
+    this.#tell(type, id, session, data, now, openOf(live));
     const { kind, callee, caller } = live.facts;
     if (type === "session.started" && kind === "publish")
       this.#tell(
@@ -75,8 +73,9 @@ export class EventFeed {
   }
 
   ended(record: CallRecord, live: LiveRecord, cause: string | undefined, now: number): void {
+    if (live.muted) return;
     live.told += 1;
-    const { session, told: n } = live;
+    const { told: n } = live;
     const { reason = "closed", by, startedAt, acceptedAt, connectedAt, endedAt = now } = record;
     const data = {
       ...live.facts,
@@ -89,30 +88,27 @@ export class EventFeed {
       endedAt: iso(endedAt),
       ...(cause !== undefined && { cause }),
     };
-    this.#tell("session.ended", `${session}_${n}`, session, data, now);
-    const { kind, callee, caller } = record;
-    if (kind === "publish")
-      this.#tell(
-        "stream.ended",
-        `${session}_stream_ended`,
-        session,
-        { stream: streamOf(callee.user), session, publisher: caller, reason },
-        now,
-      );
+    this.#end(record, data, reason, now);
   }
 
-  /** A session of an earlier run, which nobody has come back to, is over. */
-  lost({ session, told, facts, startedAt }: OpenSession, now: number): void {
-    const n = told + 1;
-    const data = {
-      session,
-      n,
-      ...JSON.parse(facts),
-      reason: "lost",
-      startedAt: iso(startedAt),
-      endedAt: iso(now),
-    };
-    this.#tell("session.ended", `${session}_${n}`, session, data, now);
+  /** A session of an earlier run or of another node, which nobody has come back to, is over. */
+  lost({ told, facts, startedAt }: OpenSession, now: number): void {
+    const of: LiveRecord["facts"] = JSON.parse(facts);
+    const times = { startedAt: iso(startedAt), endedAt: iso(now) };
+    this.#end(of, { ...of, n: told + 1, reason: "lost", ...times }, "lost", now);
+  }
+
+  /** Has the same id whoever tells it: a session has one end. */
+  #end(
+    { session, kind, callee, caller }: LiveRecord["facts"],
+    data: object,
+    reason: string,
+    now: number,
+  ): void {
+    this.#tell("session.ended", `${session}_ended`, session, data, now);
+    if (kind !== "publish") return;
+    const stream = { stream: streamOf(callee.user), session, publisher: caller, reason };
+    this.#tell("stream.ended", `${session}_stream_ended`, session, stream, now);
   }
 
   heard(event: CoreEvent, now: number): void {
@@ -190,6 +186,11 @@ export class EventFeed {
   ): void {
     this.#options.tell({ id, type, at, lane: lane ?? id, data } as ApplicationEvent, open);
   }
+}
+
+/** How the session stands, for whoever goes on with it. */
+export function openOf({ session, told, startedAt, facts }: LiveRecord): OpenSession {
+  return { session, told, startedAt, facts: JSON.stringify(facts) };
 }
 
 function isOfRoom(event: CoreEvent): event is RoomEvent {

@@ -16,6 +16,10 @@ export class LiveRecord {
   told = 0;
   /** The core has ended the session. */
   over = false;
+  /** Its end was told before it came here: nothing more is. */
+  muted = false;
+  /** Counts its owners, of which this one is the last. */
+  readonly epoch: number;
   readonly #node: string;
   readonly #start: SessionStart;
   readonly #ladder = new Ladder();
@@ -23,14 +27,18 @@ export class LiveRecord {
   readonly #moves: { at: number; user: string; from: string; to: string }[] = [];
   readonly #times: { ringingAt?: number; acceptedAt?: number; connectedAt?: number } = {};
   readonly #restarts = new Set<string>();
-  readonly startedAt: number;
+  /** When its rows count from. */
+  readonly #since: number;
+  startedAt: number;
   #end: Pick<CallRecord, "state" | "endedAt" | "reason" | "by" | "callee"> | undefined;
   /** Another than at the start, for a call that the application has placed. */
   #caller: CallRecord["caller"];
 
-  constructor(start: SessionStart, node: string, now: number) {
+  constructor(start: SessionStart, node: string, now: number, epoch = 1) {
     this.session = start.session;
+    this.epoch = epoch;
     this.startedAt = now;
+    this.#since = now;
     this.#start = start;
     this.#caller = { user: start.caller, device: start.device };
     this.#node = node;
@@ -38,7 +46,13 @@ export class LiveRecord {
 
   /** ms since the session began. */
   since(now: number): number {
-    return Math.max(0, now - this.startedAt);
+    return Math.max(0, now - this.#since);
+  }
+
+  /** It began elsewhere, and that was told of it. */
+  goesOn({ told, startedAt }: { readonly told: number; readonly startedAt: number }): void {
+    this.told = Math.max(this.told, told);
+    this.startedAt = Math.min(this.startedAt, startedAt);
   }
 
   /** The users of both ends. */
@@ -184,9 +198,16 @@ export class LiveRecord {
       legs: this.#legs.map((leg) => ({ ...leg, states: [...leg.states], worst: { ...leg.worst } })),
       moves: [...this.#moves],
       restarts: this.#restarts.size,
-      ladder: [...this.#ladder.rows],
+      ladder: this.#rows(),
       skippedRows: this.#ladder.skipped,
     };
+  }
+
+  #rows(): LadderRow[] {
+    const before = this.#since - this.startedAt;
+    return before === 0
+      ? [...this.#ladder.rows]
+      : this.#ladder.rows.map((row) => ({ ...row, at: row.at + before }));
   }
 
   get #callee(): CallRecord["callee"] {

@@ -19,6 +19,10 @@ export interface RecorderOptions {
   newId(): string;
   /** What an earlier run of this node has told of a session. */
   before?(session: string): { readonly told: number; readonly startedAt: number } | undefined;
+  /** A session has come here that began elsewhere, or in an earlier run of this node. */
+  came?(live: LiveRecord): void;
+  /** Another node goes on with a session. */
+  left?(live: LiveRecord): void;
   /** The record of a session is complete. */
   finished(record: CallRecord, live: LiveRecord): void;
   /** A live session has come further. */
@@ -190,9 +194,12 @@ export class Recorder implements FrameObserver {
       case "session_ended":
         this.#over(event.record);
         break;
-      case "session_left":
-        this.#forget(this.#live.get(event.session));
+      case "session_left": {
+        const live = this.#live.get(event.session);
+        this.#forget(live);
+        if (live !== undefined) this.#options.left?.(live);
         break;
+      }
     }
   }
 
@@ -222,19 +229,19 @@ export class Recorder implements FrameObserver {
   #adopted(event: SessionStart & { readonly epoch: number }, now: number): void {
     if (this.#live.has(event.session)) return;
     const before = this.#options.before?.(event.session);
-    const live = this.#begin(event, before?.startedAt ?? now);
+    const live = this.#begin(event, now, event.epoch);
     if (live === undefined) return;
-    // What an earlier owner has told is not known here: ids must not be used twice.
-    live.told = before?.told ?? (event.epoch - 1) * 1_000;
+    if (before !== undefined) live.goesOn(before);
     live.add({ at: live.since(now), from: serverParty, to: serverParty, type: "recovered" });
+    this.#options.came?.(live);
   }
 
-  #begin(event: SessionStart, now: number): LiveRecord | undefined {
+  #begin(event: SessionStart, now: number, epoch = 1): LiveRecord | undefined {
     if (this.#live.size >= this.#options.sessions) {
       this.missed += 1;
       return undefined;
     }
-    const live = new LiveRecord(event, this.#options.node, now);
+    const live = new LiveRecord(event, this.#options.node, now, epoch);
     this.#live.set(event.session, live);
     for (const user of live.users) {
       const its = this.#byUser.get(user);

@@ -14,6 +14,13 @@ export const recordSettings = {
         maximum: 3_650,
         description: "Records older than this are removed.",
       }),
+      lostAfter: Type.Integer({
+        default: 110_000,
+        minimum: 1_000,
+        maximum: 3_600_000,
+        description:
+          "A session of a server that was killed is told as ended, with the reason `lost`, when nobody has come back to it after this. ms",
+      }),
     },
     { description: "Records of calls: docs/diagnosis.md." },
   ),

@@ -79,14 +79,40 @@ export interface AuditEntry {
   readonly detail?: string;
 }
 
-/** What is written. Writes are in order, and those of one call are written all or not at all. */
-export type Write =
-  | { readonly write: "record"; readonly stored: StoredRecord }
+/** What a node has told and still has to tell: another node keeps a copy of it. */
+export type Told =
   | { readonly write: "open"; readonly open: OpenSession }
   | { readonly write: "closed"; readonly session: string }
   | { readonly write: "outbox"; readonly entry: OutboxEntry }
-  | { readonly write: "delivered"; readonly endpoint: string; readonly id: string }
-  | { readonly write: "audit"; readonly entry: AuditEntry };
+  | { readonly write: "delivered"; readonly endpoint: string; readonly id: string };
+
+/** What is written. Writes are in order, and those of one call are written all or not at all. */
+export type Write =
+  | Told
+  | { readonly write: "record"; readonly stored: StoredRecord }
+  | { readonly write: "audit"; readonly entry: AuditEntry }
+  /** A copy of what another node has. */
+  | { readonly write: "copy"; readonly owner: string; readonly told: Told }
+  /** Copies of that node begin anew, at that time of its clock. */
+  | { readonly write: "copies"; readonly owner: string; readonly since: number }
+  /** That node's copies are of no use any more. */
+  | { readonly write: "forget"; readonly owner: string };
+
+/** What is known of the events of a session. */
+export interface Trail {
+  readonly session: string;
+  /** Its record is complete: its end was told. */
+  readonly over: boolean;
+  readonly open?: OpenSession;
+  /** Its events that wait for endpoints, in order. */
+  readonly waiting: readonly OutboxEntry[];
+}
+
+/** A part of a list; `last` is the place to go on after, absent at the end. */
+export interface Part<T> {
+  readonly items: readonly T[];
+  readonly last?: number;
+}
 
 /** What is asked of a store, each with its answer. */
 export interface Questions {
@@ -99,9 +125,17 @@ export interface Questions {
     readonly dead?: boolean;
     readonly limit: number;
   }): readonly OutboxEntry[];
+  /** What waits for any endpoint, in the order in which it was written. */
+  waiting(query: { readonly after: number; readonly limit: number }): Part<OutboxEntry>;
+  /** Copies of a node: its open sessions and what waits, in order. */
+  copies(query: { readonly owner: string; readonly after: number; readonly limit: number }): Part<Told>;
+  /** Nodes that there are copies of, and since when. */
+  owners(): readonly { readonly owner: string; readonly since: number }[];
+  /** Of this node's own and of copies. */
+  trails(sessions: readonly string[]): readonly Trail[];
   audit(query: { readonly before?: number; readonly limit: number }): readonly AuditEntry[];
-  /** Removes all records that name the user. Answers how many. */
-  erase(user: string): number;
+  /** Removes all records that name the user. Answers how many; with `node` how many of those were of that node's sessions. */
+  erase(query: { readonly user: string; readonly node?: string }): number;
   /** Removes what is too old, then the oldest while the store is too large. Answers how many records. */
   prune(rule: { readonly olderThan: number; readonly bytes: number }): number;
 }
@@ -127,6 +161,31 @@ interface StoreCounts {
   readonly lost: number;
   /** Writes that wait. */
   readonly waiting: number;
+}
+
+/** What names an open session or an event that waits, among the copies of one node. */
+export function keyOfTold(told: Told): string {
+  switch (told.write) {
+    case "open":
+      return `open ${told.open.session}`;
+    case "closed":
+      return `open ${told.session}`;
+    case "outbox":
+      return `${told.entry.endpoint} ${told.entry.id}`;
+    case "delivered":
+      return `${told.endpoint} ${told.id}`;
+  }
+}
+
+/** The trail that own entries and copies make together. */
+export function trailOf(session: string, over: boolean, told: readonly Told[]): Trail {
+  let open: OpenSession | undefined;
+  const waiting = new Map<string, OutboxEntry>();
+  for (const one of told) {
+    if (one.write === "open" && one.open.told > (open?.told ?? -1)) open = one.open;
+    if (one.write === "outbox") waiting.set(keyOfTold(one), one.entry);
+  }
+  return { session, over, ...(open !== undefined && { open }), waiting: [...waiting.values()] };
 }
 
 export function summaryOf({ record, cause }: StoredRecord): RecordSummary {

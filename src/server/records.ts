@@ -1,29 +1,29 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { EventLog } from "../events/event-log.ts";
-import { EventFeed } from "../events/feed.ts";
+import { EventFeed, openOf } from "../events/feed.ts";
 import { SentMessages } from "../events/sent-messages.ts";
-import { after, nextTurn, wallAhead } from "../net/clock.ts";
+import { nextTurn, wallAhead } from "../net/clock.ts";
 import { random } from "../net/crypto.ts";
 import { diagnose } from "../records/diagnosis/diagnose.ts";
-import type { CallRecord } from "../records/record.ts";
+import { type CallRecord, serverParty } from "../records/record.ts";
 import { Recorder } from "../records/recorder.ts";
 import type { Records } from "../records/records.ts";
 import { hasSqlite, memoryStore } from "../records/store/open-store.ts";
 import { startSqliteStore } from "../records/store/sqlite-store.ts";
-import type { OpenSession, Store } from "../records/store.ts";
+import type { OpenSession, Store, Write } from "../records/store.ts";
 import type { CoreEvent } from "../signaling/events.ts";
 import type { FrameObserver } from "../signaling/observer.ts";
 import { Webhooks } from "../webhooks/webhooks.ts";
 import { outboundConnections, outboundSender } from "./outbound.ts";
+import { copyRecords } from "./record-copies.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
+import { SessionTrails } from "./session-trails.ts";
 import { stateFolder } from "./state-folder.ts";
 import { startEndpoints } from "./webhook-endpoints.ts";
 
 /** Sessions that have a record at a time. */
 const mostSessions = 200_000;
-/** How long after a start a session of the run before may be found again. ms */
-const lostAfter = 120_000;
 const [day, pruneEvery] = [86_400_000, 60_000];
 /** How long a server that stops waits for webhooks that are under way. ms */
 const lastWords = 1_000;
@@ -39,12 +39,18 @@ export const records: Part = {
 
 async function start(context: CoreContext): Promise<Service> {
   const { settings, node, log, now, core, fault } = context;
-  const store = await openStore(context);
+  const copies = await copyRecords(context, await openStore(context));
+  const { store } = copies;
   const webhooks = makeWebhooks(context, store);
   const endpoints = await startEndpoints(context, webhooks);
   const tells = (): boolean => webhooks.size > 0;
-  const before = new Map<string, OpenSession>();
-  if (tells()) for (const open of await store.ask("open").catch(() => [])) before.set(open.session, open);
+  const guarded = (task: () => void): void => {
+    try {
+      task();
+    } catch (error) {
+      fault("records", error);
+    }
+  };
   const isHere = (user: string, id: string): boolean => {
     const device = core.core.directory.device(user, id);
     return device !== undefined && device.node === undefined;
@@ -57,12 +63,26 @@ async function start(context: CoreContext): Promise<Service> {
     online: isHere,
     tell: (event, open) => {
       eventLog.add(event, wallAhead());
+      const ended = event.type === "session.ended";
+      if (ended) trails.over(event.lane);
       if (!tells()) return;
       webhooks.tell(
         event,
         ...(open !== undefined ? [{ write: "open" as const, open }] : []),
-        ...(event.type === "session.ended" ? [{ write: "closed" as const, session: event.lane }] : []),
+        ...(ended ? [{ write: "closed" as const, session: event.lane }] : []),
       );
+    },
+  });
+  const { lostAfter } = settings.records;
+  const trails = new SessionTrails(context, {
+    store,
+    isLive: (session) => recorder.get(session) !== undefined,
+    resend: (entries) => webhooks.resend(entries),
+    lost: (open) => {
+      feed.lost(open, now());
+      const record = lostRecord(open, node, now());
+      if (settings.records.enabled)
+        void store.write({ write: "record", stored: { record, cause: causeOf(record) } });
     },
   });
   let due = false;
@@ -76,32 +96,30 @@ async function start(context: CoreContext): Promise<Service> {
     due = true;
     nextTurn(() => guarded(settle));
   };
-  const guarded = (task: () => void): void => {
-    try {
-      task();
-    } catch (error) {
-      fault("records", error);
-    }
-  };
   const causes = new Map<string, number>();
   const recorder = new Recorder({
     node,
     kept: settings.records,
     sessions: mostSessions,
     newId: () => `r_${random(12)}`,
-    before: (session) => {
-      const open = before.get(session);
-      before.delete(session);
-      return open;
+    before: (session) => trails.take(session),
+    came: (live) => {
+      if (tells()) void store.write({ write: "open", open: openOf(live) });
+      trails.came(live);
+    },
+    left: (live) => {
+      if (tells() && live.told > 0) trails.left([openOf(live)], lostAfter);
     },
     happened: (type, live, facts, at) => {
-      if (type !== "session.ended") feed.session(type, live, facts, at);
+      if (type !== "session.ended") trails.tell(live.session, () => feed.session(type, live, facts, at));
     },
     finished: (record, live) => {
-      const cause = diagnose(record)[0]?.code;
+      const cause = causeOf(record);
       if (cause !== undefined) causes.set(cause, (causes.get(cause) ?? 0) + 1);
-      if (record.state === "ended") feed.ended(record, live, cause, now());
-      if (settings.records.enabled) void store.write({ write: "record", stored: { record, cause } });
+      trails.tell(live.session, () => {
+        if (record.state === "ended") feed.ended(record, live, cause, now());
+        if (settings.records.enabled) void store.write({ write: "record", stored: { record, cause } });
+      });
     },
   });
   const messages = new SentMessages((device, { to, body }, at) => feed.message(device, to, body, at));
@@ -113,14 +131,21 @@ async function start(context: CoreContext): Promise<Service> {
     guarded(() => {
       recorder.heard(event, now());
       feed.heard(event, now());
-      if (type === "session_left" && tells()) void store.write({ write: "closed", session: event.session });
       if (type === "session_ended" || type === "link_closed") settleSoon();
     });
   };
-  const stopLost = after(lostAfter, () => {
-    for (const open of before.values()) feed.lost(open, now());
-    before.clear();
-  });
+  if (tells()) trails.left(await store.ask("open").catch(() => []), lostAfter);
+  copies.begin(
+    async (left) => {
+      const opens = left.flatMap((told) => (told.write === "open" ? told.open : []));
+      const entries = left.flatMap((told) => (told.write === "outbox" ? told.entry : []));
+      // Since it was heard last, some time has passed.
+      trails.left(opens, Math.max(1_000, lostAfter - settings.limits.nodeSilence));
+      await store.write(...opens.map((open): Write => ({ write: "open", open })));
+      await webhooks.resend(entries);
+    },
+    (owner) => log.info({ node: owner }, "another node is gone: its webhooks are sent from here"),
+  );
   const { days } = settings.records;
   const prune = (): void => {
     void store.ask("prune", { olderThan: now() - days * day, bytes: settings.store.bytes }).catch(() => {});
@@ -128,7 +153,7 @@ async function start(context: CoreContext): Promise<Service> {
   prune();
   const pruner = setInterval(prune, pruneEvery);
   pruner.unref();
-  const made = recordsOf(recorder, store, now);
+  const made = recordsOf(recorder, store, now, core.clusterStats() && node);
   feed.node("up", now());
   return {
     observer,
@@ -167,7 +192,8 @@ async function start(context: CoreContext): Promise<Service> {
       });
     },
     stop: async () => {
-      stopLost();
+      trails.stop();
+      copies.stop();
       endpoints.stop();
       clearInterval(pruner);
       guarded(settle);
@@ -233,6 +259,24 @@ async function openStore({ settings, node, log }: CoreContext): Promise<Store> {
   }
 }
 
+function causeOf(record: CallRecord): string | undefined {
+  return diagnose(record)[0]?.code;
+}
+
+/** The record of a session that ended unseen: its ladder is lost. */
+function lostRecord({ facts, startedAt }: OpenSession, node: string, now: number): CallRecord {
+  const of: Pick<CallRecord, "session" | "kind" | "caller" | "callee" | "room"> = JSON.parse(facts);
+  const row = {
+    at: now - startedAt,
+    from: serverParty,
+    to: serverParty,
+    type: "lost",
+    note: "found at start",
+  };
+  const rest = { legs: [], moves: [], restarts: 0, ladder: [row], skippedRows: 0 };
+  return { ...of, node, state: "ended", startedAt, endedAt: now, reason: "lost", ...rest };
+}
+
 function makeWebhooks({ settings, log }: CoreContext, store: Store): Webhooks {
   return new Webhooks({
     store,
@@ -249,7 +293,7 @@ function makeWebhooks({ settings, log }: CoreContext, store: Store): Webhooks {
   });
 }
 
-function recordsOf(recorder: Recorder, store: Store, now: () => number): Records {
+function recordsOf(recorder: Recorder, store: Store, now: () => number, node: string | undefined): Records {
   const diagnosed = (record: CallRecord) => ({ record, diagnosis: diagnose(record) });
   return {
     get: async (session) => {
@@ -277,7 +321,8 @@ function recordsOf(recorder: Recorder, store: Store, now: () => number): Records
       } while (cursor !== undefined);
     },
     erase: async (user, actor) => {
-      const count = await store.ask("erase", user);
+      // The copies of other nodes are counted there.
+      const count = await store.ask("erase", { user, ...(node !== undefined && { node }) });
       await store.write({
         write: "audit",
         entry: { at: now(), actor, act: "erase", subject: user, detail: `${count} records` },

@@ -71,6 +71,11 @@ export class Survey {
     this.#options = options;
   }
 
+  /** The other nodes that are there. */
+  get others(): string[] {
+    return [...(this.#options.peers?.names() ?? [])];
+  }
+
   /** Answers this question from now on, for this node and the others. Throws where it is answered already. */
   answers<A extends TSchema, R extends TSchema>(
     question: SurveyQuestion<A, R>,

@@ -112,7 +112,10 @@ export class Webhooks {
       return;
     }
     const body = eventBody({ ...event, at: event.at + wallAhead() });
-    if (Buffer.byteLength(body) > mostBody) return;
+    if (Buffer.byteLength(body) > mostBody) {
+      if (more.length > 0) void this.#options.store.write(...more);
+      return;
+    }
     const entries = lines.map(
       ({ endpoint }): OutboxEntry => ({
         id: event.id,
@@ -133,6 +136,16 @@ export class Webhooks {
         if (entry !== undefined) line.add(entry, kept);
       });
     });
+  }
+
+  /** Sends what another node has not got rid of, before anything that is told later. */
+  async resend(left: readonly OutboxEntry[]): Promise<void> {
+    const entries = left.map(({ failure: _, ...entry }) => ({ ...entry, attempts: 0, dueAt: now() }));
+    const kept = await this.#options.store.write(
+      ...entries.map((entry): Write => ({ write: "outbox", entry })),
+    );
+    for (const entry of entries)
+      this.#lines.find(({ endpoint }) => endpoint.url === entry.endpoint)?.add(entry, kept);
   }
 
   /** Waits for what is under way, for a moment. What is not taken by then is in the store. */

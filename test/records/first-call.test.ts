@@ -114,7 +114,7 @@ test("a call leaves a record with its ladder and a diagnosis, and its end arrive
     "session.ended",
   ]);
   expect(told(session).map(({ event }) => event.data.n)).toEqual([1, 2, 3, 4, 5]);
-  expect(told(session).map(({ id }) => id)).toEqual([1, 2, 3, 4, 5].map((n) => `${session}_${n}`));
+  expect(told(session).map(({ id }) => id)).toEqual([1, 2, 3, 4, "ended"].map((n) => `${session}_${n}`));
 
   const { record, diagnosis } = await recordOf(session);
   expect(record).toMatchObject({ state: "ended", reason: "hangup" });

@@ -83,7 +83,7 @@ for (const [kind, make] of [
       "s_7",
     ]);
     expect(await store.ask("get", "s_3")).toEqual(record(3, "carol", "bob"));
-    expect(await store.ask("erase", "carol")).toBe(13);
+    expect(await store.ask("erase", { user: "carol" })).toBe(13);
     expect(await store.ask("get", "s_3")).toBeUndefined();
     expect(await store.ask("prune", { olderThan: 11, bytes: 1e9 })).toBe(5);
   });

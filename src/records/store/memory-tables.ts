@@ -2,15 +2,20 @@ import type { CallRecord } from "../record.ts";
 import {
   type AuditEntry,
   cursorOf,
+  keyOfTold,
   limitOf,
   type OpenSession,
   type OutboxEntry,
+  type Part,
   type Questions,
   type RecordPage,
   type RecordQuery,
   readCursor,
   type StoredRecord,
   summaryOf,
+  type Told,
+  type Trail,
+  trailOf,
   usersOf,
   type Write,
 } from "../store.ts";
@@ -24,6 +29,8 @@ export class MemoryTables implements Questions {
   readonly #open = new Map<string, OpenSession>();
   readonly #outbox = new Map<string, OutboxEntry>();
   readonly #audit: AuditEntry[] = [];
+  /** By node. */
+  readonly #copies = new Map<string, { readonly since: number; readonly told: Map<string, Told> }>();
   readonly #cap: number;
 
   constructor(cap: number = mostRecords) {
@@ -58,6 +65,14 @@ export class MemoryTables implements Questions {
       case "audit":
         this.#audit.push(write.entry);
         if (this.#audit.length > mostAudit) this.#audit.shift();
+        return true;
+      case "copies":
+        this.#copies.set(write.owner, { since: write.since, told: new Map() });
+        return true;
+      case "copy":
+        return this.#copy(write.owner, write.told);
+      case "forget":
+        this.#copies.delete(write.owner);
         return true;
     }
   }
@@ -101,6 +116,31 @@ export class MemoryTables implements Questions {
     return waiting.slice(0, limit);
   }
 
+  waiting({ after }: Parameters<Questions["waiting"]>[0]): Part<OutboxEntry> {
+    return { items: after > 0 ? [] : [...this.#outbox.values()].filter(({ dead }) => dead !== true) };
+  }
+
+  copies({ owner, after }: Parameters<Questions["copies"]>[0]): Part<Told> {
+    return { items: after > 0 ? [] : [...(this.#copies.get(owner)?.told.values() ?? [])] };
+  }
+
+  owners(): ReturnType<Questions["owners"]> {
+    return [...this.#copies].map(([owner, { since }]) => ({ owner, since }));
+  }
+
+  trails(sessions: readonly string[]): readonly Trail[] {
+    return sessions.map((session) => {
+      const told: Told[] = [];
+      for (const copies of this.#copies.values())
+        for (const one of copies.told.values()) if (laneOf(one) === session) told.push(one);
+      const open = this.#open.get(session);
+      if (open !== undefined) told.push({ write: "open", open });
+      for (const entry of this.#outbox.values())
+        if (entry.lane === session && entry.dead !== true) told.push({ write: "outbox", entry });
+      return trailOf(session, this.#records.has(session), told);
+    });
+  }
+
   audit({
     before = Number.POSITIVE_INFINITY,
     limit,
@@ -111,12 +151,25 @@ export class MemoryTables implements Questions {
       .reverse();
   }
 
-  erase(user: string): number {
-    return this.#remove(({ record }) => usersOf(record).includes(user));
+  erase({ user, node }: Parameters<Questions["erase"]>[0]): number {
+    const isOf = ({ record }: StoredRecord): boolean => usersOf(record).includes(user);
+    const own = [...this.#records.values()].filter((stored) => isOf(stored) && stored.record.node === node);
+    const removed = this.#remove(isOf);
+    return node === undefined ? removed : own.length;
   }
 
   prune({ olderThan }: Parameters<Questions["prune"]>[0]): number {
     return this.#remove(({ record }) => record.startedAt < olderThan);
+  }
+
+  #copy(owner: string, told: Told): boolean {
+    const copies = this.#copies.get(owner)?.told;
+    if (copies === undefined) return false;
+    const key = keyOfTold(told);
+    if (told.write === "closed" || told.write === "delivered") copies.delete(key);
+    else if (copies.has(key) || copies.size < mostOutbox) copies.set(key, told);
+    else return false;
+    return true;
   }
 
   #remove(matches: (stored: StoredRecord) => boolean): number {
@@ -132,6 +185,10 @@ export class MemoryTables implements Questions {
 
 function keyOf({ endpoint, id }: { readonly endpoint: string; readonly id: string }): string {
   return `${endpoint} ${id}`;
+}
+
+function laneOf(told: Told): string | undefined {
+  return told.write === "open" ? told.open.session : told.write === "outbox" ? told.entry.lane : undefined;
 }
 
 function dropOldest(map: Map<string, unknown>, most: number): void {

@@ -5,15 +5,20 @@ import type { CallRecord } from "../record.ts";
 import {
   type AuditEntry,
   cursorOf,
+  keyOfTold,
   limitOf,
   type OpenSession,
   type OutboxEntry,
+  type Part,
   type Questions,
   type RecordPage,
   type RecordQuery,
   type RecordSummary,
   readCursor,
   summaryOf,
+  type Told,
+  type Trail,
+  trailOf,
   usersOf,
   type Write,
 } from "../store.ts";
@@ -43,6 +48,13 @@ const schema = `
     UNIQUE (endpoint, id)
   );
   CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (endpoint, dead, seq);
+  CREATE INDEX IF NOT EXISTS outbox_lane ON outbox (lane, seq);
+  CREATE TABLE IF NOT EXISTS copies (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, key TEXT NOT NULL, lane TEXT NOT NULL, told TEXT NOT NULL, UNIQUE (owner, key)
+  );
+  CREATE INDEX IF NOT EXISTS copies_owner ON copies (owner, seq);
+  CREATE INDEX IF NOT EXISTS copies_lane ON copies (lane, seq);
+  CREATE TABLE IF NOT EXISTS owners (owner TEXT PRIMARY KEY, since INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS audit (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, act TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT
   );
@@ -170,6 +182,16 @@ export class SqliteTables implements Questions {
       case "delivered":
         this.#run("DELETE FROM outbox WHERE endpoint = ? AND id = ?", write.endpoint, write.id);
         break;
+      case "copies":
+        this.#forget(write.owner);
+        this.#run("INSERT OR REPLACE INTO owners VALUES (?, ?)", write.owner, write.since);
+        break;
+      case "copy":
+        this.#copy(write.owner, write.told);
+        break;
+      case "forget":
+        this.#forget(write.owner);
+        break;
       case "audit": {
         const { at, actor, act, subject, detail } = write.entry;
         this.#run(
@@ -183,6 +205,24 @@ export class SqliteTables implements Questions {
         break;
       }
     }
+  }
+
+  #copy(owner: string, told: Told): void {
+    const key = keyOfTold(told);
+    if (told.write === "closed" || told.write === "delivered") {
+      this.#run("DELETE FROM copies WHERE owner = ? AND key = ?", owner, key);
+      return;
+    }
+    const lane = told.write === "open" ? told.open.session : told.entry.lane;
+    this.#run(
+      "INSERT INTO copies (owner, key, lane, told) VALUES (?, ?, ?, ?) ON CONFLICT (owner, key) DO UPDATE SET told = excluded.told",
+      ...[owner, key, lane, JSON.stringify(told)],
+    );
+  }
+
+  #forget(owner: string): void {
+    this.#run("DELETE FROM copies WHERE owner = ?", owner);
+    this.#run("DELETE FROM owners WHERE owner = ?", owner);
   }
 
   get(session: string): CallRecord | undefined {
@@ -225,31 +265,51 @@ export class SqliteTables implements Questions {
   }
 
   open(): readonly OpenSession[] {
-    return this.#all("SELECT * FROM open_sessions ORDER BY started").map((row) => ({
-      session: String(row.session),
-      told: Number(row.told),
-      startedAt: Number(row.started),
-      facts: String(row.facts),
-    }));
+    return this.#all("SELECT * FROM open_sessions ORDER BY started").map(openOf);
   }
 
   outbox({ endpoint, dead = false, limit }: Parameters<Questions["outbox"]>[0]): readonly OutboxEntry[] {
-    const rows = this.#all(
+    return this.#all(
       "SELECT * FROM outbox WHERE endpoint = ? AND dead = ? ORDER BY seq LIMIT ?",
       ...[endpoint, dead ? 1 : 0, limit],
+    ).map(entryOf);
+  }
+
+  waiting({ after, limit }: Parameters<Questions["waiting"]>[0]): Part<OutboxEntry> {
+    const rows = this.#all(
+      "SELECT * FROM outbox WHERE seq > ? AND dead = 0 ORDER BY seq LIMIT ?",
+      ...[after, limit],
     );
-    return rows.map((row) => ({
-      id: String(row.id),
-      endpoint: String(row.endpoint),
-      lane: String(row.lane),
-      type: String(row.type),
-      body: String(row.body),
-      createdAt: Number(row.created),
-      attempts: Number(row.attempts),
-      dueAt: Number(row.due),
-      ...(row.dead === 1 && { dead: true as const }),
-      ...(row.failure !== null && { failure: String(row.failure) }),
+    return partOf(rows, limit, entryOf);
+  }
+
+  copies({ owner, after, limit }: Parameters<Questions["copies"]>[0]): Part<Told> {
+    const rows = this.#all(
+      "SELECT seq, told FROM copies WHERE owner = ? AND seq > ? ORDER BY seq LIMIT ?",
+      ...[owner, after, limit],
+    );
+    return partOf(rows, limit, toldOf);
+  }
+
+  owners(): ReturnType<Questions["owners"]> {
+    return this.#all("SELECT * FROM owners").map(({ owner, since }) => ({
+      owner: String(owner),
+      since: Number(since),
     }));
+  }
+
+  trails(sessions: readonly string[]): readonly Trail[] {
+    return sessions.map((session) => {
+      const over = this.#all("SELECT 1 FROM records WHERE session = ?", session).length > 0;
+      const copies = this.#all("SELECT told FROM copies WHERE lane = ? ORDER BY seq", session).map(toldOf);
+      const opens = this.#all("SELECT * FROM open_sessions WHERE session = ?", session).map(
+        (row): Told => ({ write: "open", open: openOf(row) }),
+      );
+      const own = this.#all("SELECT * FROM outbox WHERE lane = ? AND dead = 0 ORDER BY seq", session).map(
+        (row): Told => ({ write: "outbox", entry: entryOf(row) }),
+      );
+      return trailOf(session, over, [...copies, ...opens, ...own]);
+    });
   }
 
   audit({ before, limit }: Parameters<Questions["audit"]>[0]): readonly AuditEntry[] {
@@ -266,8 +326,14 @@ export class SqliteTables implements Questions {
     }));
   }
 
-  erase(user: string): number {
-    return this.#remove("SELECT session FROM parties WHERE user = ?", user);
+  erase({ user, node }: Parameters<Questions["erase"]>[0]): number {
+    const summaries = this.#all(
+      "SELECT r.summary FROM parties p CROSS JOIN records r ON r.session = p.session WHERE p.user = ?",
+      user,
+    );
+    const own = summaries.filter(({ summary }) => JSON.parse(String(summary)).node === node);
+    const removed = this.#remove("SELECT session FROM parties WHERE user = ?", user);
+    return node === undefined ? removed : own.length;
   }
 
   prune({ olderThan, bytes }: Parameters<Questions["prune"]>[0]): number {
@@ -323,4 +389,41 @@ export class SqliteTables implements Questions {
     this.#statements.set(sql, statement);
     return statement;
   }
+}
+
+function openOf(row: Row): OpenSession {
+  const { session, told, started, facts } = row;
+  return {
+    session: String(session),
+    told: Number(told),
+    startedAt: Number(started),
+    facts: String(facts),
+  };
+}
+
+function entryOf(row: Row): OutboxEntry {
+  return {
+    id: String(row.id),
+    endpoint: String(row.endpoint),
+    lane: String(row.lane),
+    type: String(row.type),
+    body: String(row.body),
+    createdAt: Number(row.created),
+    attempts: Number(row.attempts),
+    dueAt: Number(row.due),
+    ...(row.dead === 1 && { dead: true as const }),
+    ...(row.failure !== null && { failure: String(row.failure) }),
+  };
+}
+
+function toldOf({ told }: Row): Told {
+  return JSON.parse(String(told));
+}
+
+function partOf<T>(rows: readonly Row[], limit: number, read: (row: Row) => T): Part<T> {
+  const last = rows.at(-1)?.seq;
+  return {
+    items: rows.map(read),
+    ...(rows.length === limit && last !== undefined && { last: Number(last) }),
+  };
 }

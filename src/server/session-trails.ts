@@ -1,0 +1,215 @@
+import { type Static, Type } from "typebox";
+import { after, every } from "../net/clock.ts";
+import { OpenSessionSchema, OutboxEntrySchema } from "../records/copy-schema.ts";
+import type { LiveRecord } from "../records/live-record.ts";
+import type { OpenSession, OutboxEntry, Store, Write } from "../records/store.ts";
+import { keepNewest } from "../shared/keep-newest.ts";
+import type { CoreContext } from "./service.ts";
+
+const SessionId = Type.String({ minLength: 1, maxLength: 256 });
+
+const Answer = Type.Object({
+  session: SessionId,
+  /** The node owns it. */
+  live: Type.Boolean(),
+  /** Its end was told. */
+  over: Type.Boolean(),
+  open: Type.Optional(OpenSessionSchema),
+  waiting: Type.Array(OutboxEntrySchema),
+});
+
+/** What every node knows of the events of sessions. */
+const question = {
+  name: "records.trails",
+  argument: Type.Object({ sessions: Type.Array(SessionId, { maxItems: 64 }) }),
+  answer: Type.Object({ trails: Type.Array(Answer) }),
+} as const;
+
+/** What all nodes together know of a session. */
+type Trail = Static<typeof Answer>;
+
+/** Sessions of one question; characters of events in one answer: the backplane takes 1 MiB. */
+const [mostAsked, mostCharacters] = [50, 700_000];
+/** How long sessions that come to this node are gathered before the others are asked. ms */
+const gatherFor = 10;
+/** How often it is looked whether sessions are lost, and how often a node that is silent may put that off, for how long. ms */
+const [lookEvery, mostDelays, delay] = [1_000, 3, 5_000];
+/** Sessions that ended here and are remembered. */
+const mostOver = 20_000;
+
+export interface SessionTrailsOptions {
+  readonly store: Store;
+  /** True for a session that this node owns. */
+  isLive(session: string): boolean;
+  /** Sends what other nodes have not got rid of. */
+  resend(entries: readonly OutboxEntry[]): Promise<void>;
+  /** Tells that the session is over, which nobody has come back to. */
+  lost(open: OpenSession): void;
+}
+
+/**
+ * The events of a session as one sequence, whoever owns it. A session that begins at another node, or in an earlier run of this one, goes
+ * on here after what was told there, and what still waits there is sent first. Those that nobody goes on with are lost.
+ */
+export class SessionTrails {
+  readonly #options: SessionTrailsOptions;
+  readonly #context: CoreContext;
+  readonly #cluster: boolean;
+  /** Sessions that were told of and that this node does not own, by when they are lost. */
+  readonly #open = new Map<string, { readonly open: OpenSession; dueAt: number; delays: number }>();
+  /** Sessions that have come here, and what is to be told of them once it is known what was told before. */
+  readonly #held = new Map<string, (() => void)[]>();
+  readonly #over = new Map<string, true>();
+  #coming: LiveRecord[] = [];
+  #looking = false;
+  readonly #stop: () => void;
+
+  constructor(context: CoreContext, options: SessionTrailsOptions) {
+    this.#context = context;
+    this.#options = options;
+    const { core, fault } = context;
+    this.#cluster = core.clusterStats() !== undefined;
+    core.survey.answers(question, async ({ sessions }) => ({ trails: await this.#known(sessions) }));
+    const failed = (error: unknown): void => fault("records", error);
+    this.#stop = every(lookEvery, () => void this.#look().catch(failed), failed);
+  }
+
+  stop(): void {
+    this.#stop();
+  }
+
+  /** These were told of, and are lost where nobody goes on with them within `within` ms. */
+  left(opens: readonly OpenSession[], within: number): void {
+    const dueAt = this.#context.now() + within;
+    for (const open of opens)
+      if (!this.#options.isLive(open.session)) this.#open.set(open.session, { open, dueAt, delays: 0 });
+  }
+
+  /** What an earlier run of this node has told of the session, which comes back now. */
+  take(session: string): OpenSession | undefined {
+    const open = this.#open.get(session)?.open;
+    this.#open.delete(session);
+    return open;
+  }
+
+  /** The session is this node's from now on. Its events wait until it is known what was told before. */
+  came(live: LiveRecord): void {
+    if (!this.#cluster) return;
+    this.#held.set(live.session, []);
+    this.#coming.push(live);
+    if (this.#coming.length > 1) return;
+    after(gatherFor, () => {
+      const coming = this.#coming;
+      this.#coming = [];
+      for (let at = 0; at < coming.length; at += mostAsked)
+        void this.#follow(coming.slice(at, at + mostAsked));
+    });
+  }
+
+  /** Tells something of the session: at once, or once it is known what was told before. */
+  tell(session: string, task: () => void): void {
+    const held = this.#held.get(session);
+    if (held === undefined) task();
+    else held.push(task);
+  }
+
+  /** The end of the session is told. */
+  over(session: string): void {
+    if (this.#cluster) keepNewest(this.#over, session, true, mostOver);
+  }
+
+  async #follow(coming: readonly LiveRecord[]): Promise<void> {
+    const { trails } = await this.#ask(coming.map(({ session }) => session));
+    for (const live of coming) {
+      const trail = trails.get(live.session);
+      if (trail?.over) live.muted = true;
+      else if (trail?.open !== undefined) live.goesOn(trail.open);
+      if (trail !== undefined && trail.waiting.length > 0) await this.#options.resend(trail.waiting);
+      const held = this.#held.get(live.session) ?? [];
+      this.#held.delete(live.session);
+      for (const task of held)
+        try {
+          task();
+        } catch (error) {
+          this.#context.fault("records", error);
+        }
+    }
+  }
+
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      const now = this.#context.now();
+      const due = [...this.#open].filter(([, { dueAt }]) => dueAt <= now);
+      for (let at = 0; at < due.length; at += mostAsked) await this.#settle(due.slice(at, at + mostAsked));
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  async #settle(
+    due: readonly (readonly [string, { readonly open: OpenSession; dueAt: number; delays: number }])[],
+  ) {
+    const { store, lost } = this.#options;
+    const { trails, silent } = await this.#ask(due.map(([session]) => session));
+    const closed: Write[] = [];
+    for (const [session, entry] of due) {
+      if (this.#open.get(session) !== entry) continue;
+      const trail = trails.get(session);
+      if (trail?.live || trail?.over) closed.push({ write: "closed", session });
+      else if (silent && entry.delays < mostDelays) {
+        entry.delays += 1;
+        entry.dueAt += delay;
+        continue;
+      } else lost({ ...entry.open, told: Math.max(entry.open.told, trail?.open?.told ?? 0) });
+      this.#open.delete(session);
+    }
+    if (closed.length > 0) await store.write(...closed);
+  }
+
+  async #ask(
+    sessions: readonly string[],
+  ): Promise<{ readonly trails: ReadonlyMap<string, Trail>; readonly silent: boolean }> {
+    const { survey } = this.#context.core;
+    const { answers, silent } = await survey.ask(question, { sessions: [...sessions] });
+    const trails = new Map<string, Trail>();
+    for (const answer of answers.values())
+      for (const trail of answer.trails) {
+        const known = trails.get(trail.session);
+        trails.set(trail.session, known === undefined ? trail : joined(known, trail));
+      }
+    return { trails, silent: silent.length > 0 };
+  }
+
+  async #known(sessions: readonly string[]): Promise<Trail[]> {
+    const { store, isLive } = this.#options;
+    // Questions overtake writes that wait.
+    await store.write();
+    let characters = 0;
+    return (await store.ask("trails", sessions)).map(({ session, over, open, waiting }) => {
+      for (const { body } of waiting) characters += body.length + 512;
+      return {
+        session,
+        live: isLive(session),
+        over: over || this.#over.has(session),
+        ...(open !== undefined && { open }),
+        waiting: characters > mostCharacters ? [] : waiting.map((entry) => ({ ...entry })),
+      };
+    });
+  }
+}
+
+function joined(one: Trail, other: Trail): Trail {
+  const [first, second] = (one.open?.told ?? -1) >= (other.open?.told ?? -1) ? [one, other] : [other, one];
+  const waiting = new Map<string, OutboxEntry>();
+  for (const entry of [...first.waiting, ...second.waiting])
+    waiting.set(`${entry.endpoint} ${entry.id}`, entry);
+  return {
+    session: one.session,
+    live: one.live || other.live,
+    over: one.over || other.over,
+    ...(first.open !== undefined && { open: first.open }),
+    waiting: [...waiting.values()].sort((a, b) => a.createdAt - b.createdAt),
+  };
+}
