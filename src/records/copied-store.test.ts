@@ -90,6 +90,26 @@ test("a node that does not answer is left for another one, which begins anew, an
   expect(kept("n3").sort()).toEqual(["e1", "e2", "s1 1", "s2 1"]);
 });
 
+test("writes are taken in order, though some need no copy", async () => {
+  const third = add("n3");
+  await store.write(open("s0"));
+  const order: string[] = [];
+  // The node is gone while it is asked: what comes next has nobody to wait for.
+  const { apply } = third;
+  third.apply = (write) => {
+    keepers.delete("n3");
+    return apply.call(third, write);
+  };
+  const first = store.write(open("s1")).then(() => order.push("first"));
+  const second = store.write({ write: "audit", entry: { at: 1, actor: "a", act: "b", subject: "c" } });
+  await Promise.all([
+    first,
+    second.then(() => order.push("second")),
+    store.write().then(() => order.push("third")),
+  ]);
+  expect(order).toEqual(["first", "second", "third"]);
+});
+
 test("where nobody answers, writes are taken all the same", async () => {
   add("n1");
   deaf.add("n1");

@@ -51,6 +51,7 @@ export class CopiedStore implements Store {
   #former: string | undefined;
   #waiting: Waiting[] = [];
   #busy = false;
+  #last: Promise<unknown> = Promise.resolve();
   readonly #resting = new Map<string, number>();
 
   constructor(options: CopiedStoreOptions) {
@@ -58,10 +59,19 @@ export class CopiedStore implements Store {
   }
 
   write(...writes: Write[]): Promise<boolean> {
-    const { store, after } = this.#options;
-    const written = store.write(...writes);
+    const written = this.#options.store.write(...writes);
     const copies = writes.flatMap((write) => copyOf(write) ?? []);
-    if (copies.length === 0 || this.#choose() === undefined) return written;
+    const before = this.#last;
+    const copied = copies.length === 0 || this.#choose() === undefined ? undefined : this.#copy(copies);
+    // Writes are taken in order, whichever of them are copied.
+    const taken = Promise.all([written, before, copied]).then(([isWritten]) => isWritten);
+    this.#last = taken;
+    return taken;
+  }
+
+  /** Resolves once the copies are made, or can't be. */
+  #copy(copies: readonly Copy[]): Promise<void> {
+    const { after } = this.#options;
     const copied = new Promise<void>((resolve) => {
       const cancel = after(patience, resolve);
       let open = copies.length;
@@ -76,7 +86,7 @@ export class CopiedStore implements Store {
     });
     if (this.#waiting.length > mostWaiting) this.#failed();
     void this.#run();
-    return copied.then(() => written);
+    return copied;
   }
 
   ask<Q extends Question>(

@@ -51,7 +51,7 @@ export class LiveRecord {
 
   /** It began elsewhere, and that was told of it. */
   goesOn({ told, startedAt }: { readonly told: number; readonly startedAt: number }): void {
-    this.told = Math.max(this.told, told);
+    this.told = told;
     this.startedAt = Math.min(this.startedAt, startedAt);
   }
 

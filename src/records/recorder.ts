@@ -231,7 +231,8 @@ export class Recorder implements FrameObserver {
     const before = this.#options.before?.(event.session);
     const live = this.#begin(event, now, event.epoch);
     if (live === undefined) return;
-    if (before !== undefined) live.goesOn(before);
+    // Where nobody knows what was told, the numbers go on with the next thousand: none is used twice.
+    live.goesOn(before ?? { told: (event.epoch - 1) * 1_000, startedAt: now });
     live.add({ at: live.since(now), from: serverParty, to: serverParty, type: "recovered" });
     this.#options.came?.(live);
   }

@@ -78,6 +78,9 @@ async function start(context: CoreContext): Promise<Service> {
     store,
     isLive: (session) => recorder.get(session) !== undefined,
     resend: (entries) => webhooks.resend(entries),
+    goesOn: (live) => {
+      if (tells() && !live.muted) void store.write({ write: "open", open: openOf(live) });
+    },
     lost: (open) => {
       feed.lost(open, now());
       const record = lostRecord(open, node, now());
@@ -103,10 +106,7 @@ async function start(context: CoreContext): Promise<Service> {
     sessions: mostSessions,
     newId: () => `r_${random(12)}`,
     before: (session) => trails.take(session),
-    came: (live) => {
-      if (tells()) void store.write({ write: "open", open: openOf(live) });
-      trails.came(live);
-    },
+    came: (live) => trails.came(live),
     left: (live) => {
       if (tells() && live.told > 0) trails.left([openOf(live)], lostAfter);
     },

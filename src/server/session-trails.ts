@@ -41,6 +41,8 @@ export interface SessionTrailsOptions {
   readonly store: Store;
   /** True for a session that this node owns. */
   isLive(session: string): boolean;
+  /** It is known what was told of a session that has come here. */
+  goesOn(live: LiveRecord): void;
   /** Sends what other nodes have not got rid of. */
   resend(entries: readonly OutboxEntry[]): Promise<void>;
   /** Tells that the session is over, which nobody has come back to. */
@@ -125,6 +127,7 @@ export class SessionTrails {
       if (trail?.over) live.muted = true;
       else if (trail?.open !== undefined) live.goesOn(trail.open);
       if (trail !== undefined && trail.waiting.length > 0) await this.#options.resend(trail.waiting);
+      this.#options.goesOn(live);
       const held = this.#held.get(live.session) ?? [];
       this.#held.delete(live.session);
       for (const task of held)

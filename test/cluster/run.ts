@@ -1,5 +1,6 @@
 // The fault tests: npm run faults -- --help
 import { parseArgs } from "node:util";
+import { runWebhooks } from "../webhooks/run.ts";
 import { runLanes } from "./fault-lanes.ts";
 import { runScenario, table } from "./fault-run.ts";
 import { paces, scenarios } from "./scenarios.ts";
@@ -11,6 +12,8 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     pace: { type: "string", default: "full" },
     one: { type: "string", default: "" },
+    calls: { type: "string", default: "2000" },
+    nodes: { type: "string", default: "1,3" },
     help: { type: "boolean", default: false },
   },
 });
@@ -20,6 +23,8 @@ npm run faults -- [options]
 
   --times N       all of it N times in a row (default 1)
   --only A,B      some scenarios: ${Object.keys(scenarios).join(", ")}
+  --only webhooks what webhooks promise, under kill -9 at random: one node, then three
+  --calls N       calls of a run of webhooks (default 2000); --nodes 1 or 3: with so many nodes alone
   --seed N        what the load's chance begins with (default 1)
   --pace short    faults that last for as long as in npm test, and nodes that give each other up sooner`);
   process.exit(0);
@@ -28,6 +33,21 @@ const pace = values.pace === "short" ? "short" : "full";
 if (values.one !== "") {
   console.log(JSON.stringify(await runScenario(values.one, Number(values.seed), paces[pace])));
   process.exit(0);
+}
+
+if (values.only === "webhooks") {
+  let broken = 0;
+  for (let time = 0; time < Number(values.times); time++)
+    for (const nodes of values.nodes.split(",").map(Number)) {
+      const seed = Number(values.seed) + time;
+      const options = { nodes, calls: Number(values.calls), seed, pairs: 24, killEvery: 4_000 };
+      const { findings, ...figures } = await runWebhooks(options);
+      console.log(JSON.stringify({ nodes, seed, ...figures, findings: findings.length }));
+      for (const finding of findings.slice(0, 20)) console.log(`  ${finding}`);
+      broken += findings.length;
+    }
+  console.log(broken === 0 ? "no promise was broken" : "a promise was broken");
+  process.exit(broken === 0 ? 0 : 1);
 }
 
 const wanted = values.only === "" ? Object.keys(scenarios) : values.only.split(",");
