@@ -46,6 +46,29 @@ export interface ShownStream {
   readonly viewers: number;
   readonly layers: readonly object[];
   readonly codecs: object;
+  readonly pushes: readonly ShownPush[];
+}
+
+/** A push of a stream to another server, as the API shows it: without what is secret in its target. */
+interface ShownPush {
+  readonly id: string;
+  readonly stream: string;
+  readonly kind: "rtmp";
+  readonly to: string;
+  readonly by: "rule" | "request";
+  readonly state: "waiting" | "connecting" | "live";
+  readonly since: number;
+  readonly failures: number;
+  readonly failure?: string;
+}
+
+/** What the API asks of the part that pushes streams. */
+export interface ApiPushes {
+  list(stream: string): readonly ShownPush[];
+  /** Pushes a live stream until it is over, or says why it doesn't. */
+  add(stream: string, to: string): ShownPush | "no target" | "not live" | "full";
+  /** False where there is none of that id. */
+  remove(stream: string, id: string): boolean;
 }
 
 /** Samples for graphs: every series is as long as `at`. */
@@ -63,6 +86,8 @@ export interface ApiStreams {
   addKey(name: string): { readonly key: string; readonly id: string };
   /** Answers how many there were. */
   revokeKeys(name: string, id?: string): number;
+  /** Undefined where another process of this machine has the media server. */
+  readonly pushes: ApiPushes | undefined;
   /** A signed token for `?token=` of the stream's WHIP or WHEP URL. `expires`: Unix s. */
   link(name: string, action: "publish" | "view", expires: number): string;
 }

@@ -133,6 +133,29 @@ export interface Events {
     readonly to: string;
     readonly body?: unknown;
   };
+  /** The target of a push takes the stream. */
+  readonly "push.started": {
+    readonly stream: string;
+    readonly push: string;
+    readonly kind: "rtmp";
+    readonly to: string;
+  };
+  /** A push has ended, or its first attempt has failed: others follow, and are not told of before one succeeds. */
+  readonly "push.failed": {
+    readonly stream: string;
+    readonly push: string;
+    readonly kind: "rtmp";
+    readonly to: string;
+    readonly reason: string;
+  };
+  /** A push is over, since its stream is, or since it was removed. */
+  readonly "push.ended": {
+    readonly stream: string;
+    readonly push: string;
+    readonly kind: "rtmp";
+    readonly to: string;
+    readonly reason: "over" | "removed";
+  };
   /** A user is called, none of the user's devices is connected, and this one has asked the application to wake it. Send its push at once, urgent, with `session`, `caller`, `left` and `ticket`. */
   readonly "wake.needed": {
     readonly session: string;

@@ -256,6 +256,17 @@ export interface Operations {
         readonly viewers: number;
         readonly layers: readonly { readonly [name: string]: unknown }[];
         readonly codecs: { readonly [name: string]: unknown };
+        readonly pushes: readonly {
+          readonly id: string;
+          readonly stream: string;
+          readonly kind: "rtmp";
+          readonly to: string;
+          readonly by: "rule" | "request";
+          readonly state: "waiting" | "connecting" | "live";
+          readonly since: number;
+          readonly failures: number;
+          readonly failure?: string;
+        }[];
       }[];
       readonly next?: string;
       readonly partial?: readonly string[];
@@ -270,11 +281,61 @@ export interface Operations {
       readonly viewers: number;
       readonly layers: readonly { readonly [name: string]: unknown }[];
       readonly codecs: { readonly [name: string]: unknown };
+      readonly pushes: readonly {
+        readonly id: string;
+        readonly stream: string;
+        readonly kind: "rtmp";
+        readonly to: string;
+        readonly by: "rule" | "request";
+        readonly state: "waiting" | "connecting" | "live";
+        readonly since: number;
+        readonly failures: number;
+        readonly failure?: string;
+      }[];
     };
   };
   /** Ends a stream. */
   readonly endStream: {
     readonly input: { readonly stream: string };
+    readonly output: undefined;
+  };
+  /** Where a stream is pushed to. */
+  readonly listPushes: {
+    readonly input: { readonly stream: string };
+    readonly output: {
+      readonly items: readonly {
+        readonly id: string;
+        readonly stream: string;
+        readonly kind: "rtmp";
+        readonly to: string;
+        readonly by: "rule" | "request";
+        readonly state: "waiting" | "connecting" | "live";
+        readonly since: number;
+        readonly failures: number;
+        readonly failure?: string;
+      }[];
+      readonly next?: string;
+      readonly partial?: readonly string[];
+    };
+  };
+  /** Pushes a live stream to another server, until it is over. */
+  readonly addPush: {
+    readonly input: { readonly stream: string; readonly to: string };
+    readonly output: {
+      readonly id: string;
+      readonly stream: string;
+      readonly kind: "rtmp";
+      readonly to: string;
+      readonly by: "rule" | "request";
+      readonly state: "waiting" | "connecting" | "live";
+      readonly since: number;
+      readonly failures: number;
+      readonly failure?: string;
+    };
+  };
+  /** Ends a push. */
+  readonly removePush: {
+    readonly input: { readonly stream: string; readonly push: string };
     readonly output: undefined;
   };
   /** The keys that publish a stream. */
@@ -773,6 +834,9 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   listStreams: "GET /streams",
   getStream: "GET /streams/{stream}",
   endStream: "POST /streams/{stream}/end",
+  listPushes: "GET /streams/{stream}/pushes",
+  addPush: "POST /streams/{stream}/pushes",
+  removePush: "DELETE /streams/{stream}/pushes/{push}",
   listStreamKeys: "GET /streams/{stream}/keys",
   addStreamKey: "POST /streams/{stream}/keys",
   revokeStreamKey: "DELETE /streams/{stream}/keys/{key}",

@@ -31,6 +31,13 @@ const person = {
   device: Type.String(),
 } satisfies TProperties;
 
+const push = {
+  stream: Type.String(),
+  push: Type.String({ description: "The push's id." }),
+  kind: Type.Literal("rtmp"),
+  to: Type.String({ description: "The target's host: paths and keys are secret." }),
+} satisfies TProperties;
+
 export const events = {
   "device.online": event("A device came online. A resume is none.", {
     user: Type.String(),
@@ -123,6 +130,15 @@ export const events = {
       body: Type.Optional(Type.Unknown({ description: "Absent where it is over 16 KB." })),
     },
   ),
+  "push.started": event("The target of a push takes the stream.", push),
+  "push.failed": event(
+    "A push has ended, or its first attempt has failed: others follow, and are not told of before one succeeds.",
+    { ...push, reason: Type.String() },
+  ),
+  "push.ended": event("A push is over, since its stream is, or since it was removed.", {
+    ...push,
+    reason: Type.Union([Type.Literal("over"), Type.Literal("removed")]),
+  }),
   "wake.needed": event(
     "A user is called, none of the user's devices is connected, and this one has asked the application to wake it. Send its push at once, urgent, with `session`, `caller`, `left` and `ticket`.",
     {

@@ -17,9 +17,12 @@ export interface FeedOptions {
   tell(event: ApplicationEvent, open?: OpenSession): void;
 }
 
+type PushEventType = "push.started" | "push.failed" | "push.ended";
+
 /** Events that only a part of the server knows. */
 export interface ToldEvents {
   wake<T extends "wake.needed" | "wake.failed">(type: T, data: ApplicationEvent<T>["data"]): void;
+  push<T extends PushEventType>(type: T, data: ApplicationEvent<T>["data"]): void;
 }
 
 /** Users whose devices are followed at a time. */
@@ -135,6 +138,10 @@ export class EventFeed {
   ): void {
     const { session, device } = data;
     this.#tell(type, `${session}_${type}_${device}`, session, data, now);
+  }
+
+  push<T extends PushEventType>(type: T, data: ApplicationEvent<T>["data"], now: number): void {
+    this.#tell(type, this.#id(), `push ${data.push}`, data, now);
   }
 
   node(state: "up" | "draining" | "down", now: number): void {

@@ -8,6 +8,9 @@ export interface MediaNumbers {
   readonly reports: readonly WorkerReport[];
   /** Workers that died since the start. */
   readonly died: number;
+  /** Pushes by state, and attempts that failed since the start. */
+  readonly pushes: Readonly<Record<string, number>>;
+  readonly pushFailures: number;
   /** How packets are sealed and sent, such as `libcrypto` and `sendmmsg`. */
   readonly crypto: string;
   readonly sending: string;
@@ -47,6 +50,15 @@ export function registerMediaMetrics(registry: MetricsRegistry, numbers: () => M
       const { reports, crypto, sending } = numbers();
       set(reports.length, { crypto, sending });
     },
+  );
+  registry.gauge("media_pushes", "Pushes to other servers, by state.", ["state"], (set) => {
+    for (const [state, count] of Object.entries(numbers().pushes)) set(count, { state });
+  });
+  registry.counter(
+    "media_push_failures_total",
+    "Attempts to push a stream that failed or ended.",
+    [],
+    (set) => set(numbers().pushFailures),
   );
   registry.counter(
     "media_workers_died_total",

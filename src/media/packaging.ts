@@ -1,14 +1,16 @@
 import type { PublishedTrack } from "./negotiated.ts";
 import type { Part } from "./package/segmenter.ts";
+import type { RtmpTarget } from "./rtmp/target.ts";
 
 /** What the server says to the packager. `take` numbers what is taken, and is never used again. */
 export type ToPackager =
-  /** The Unix socket of the server, where parts go. `ffmpeg`: the program, empty for none. */
+  /** The Unix socket of the server, where parts go. `ffmpeg`: the program, empty for none. `hlsAac`: HLS has the sound as AAC too. */
   | {
       readonly type: "start";
       readonly socket: string;
       readonly recordings: RecordingRules;
       readonly ffmpeg: string;
+      readonly hlsAac: boolean;
     }
   /** Takes a stream from a media worker; again for another publisher of it, or for something else to be made of it. */
   | {
@@ -23,6 +25,15 @@ export type ToPackager =
       readonly hls: boolean;
       readonly record: boolean;
     }
+  /** Publishes what is taken by RTMP. `address`: the host's, which was allowed. `push` numbers attempts, and is never used again. */
+  | {
+      readonly type: "push";
+      readonly take: number;
+      readonly push: number;
+      readonly address: string;
+      readonly target: RtmpTarget;
+    }
+  | { readonly type: "unpush"; readonly push: number }
   | { readonly type: "leave"; readonly take: number }
   | { readonly type: "stop" };
 
@@ -58,6 +69,8 @@ export type FromPackager =
       readonly fault: "codec" | "reordered";
       readonly codec: string;
     }
+  /** The target of a push takes the stream, or the attempt is over. The reason holds no secret. */
+  | { readonly type: "push"; readonly push: number; readonly state: "live" | "over"; readonly reason: string }
   /** A file of a recording has begun, or has ended. */
   | {
       readonly type: "recording";

@@ -1,6 +1,7 @@
 import { Type } from "typebox";
 import { parseOriginRule } from "../net/origin-rule.ts";
 import { isAddressPattern } from "../protocol/address-pattern.ts";
+import { AddressBlock } from "../shared/address-block.ts";
 import { parseAddress } from "../shared/ip-address.ts";
 import {
   flag,
@@ -14,14 +15,16 @@ import {
 } from "../shared/setting.ts";
 import type { WorkerLimits } from "./control.ts";
 import { codecNames } from "./negotiated.ts";
+import { parsePushTarget } from "./push/target.ts";
 import type { ShareLimits } from "./streams/peer-shares.ts";
 
-/** What HLS may take of the server. */
-interface HlsLimits {
+/** What HLS and pushes may take of the server. */
+interface OutputLimits {
   readonly hlsBytes: number;
+  readonly pushes: number;
 }
 
-type MediaLimits = WorkerLimits & ShareLimits & HlsLimits;
+type MediaLimits = WorkerLimits & ShareLimits & OutputLimits;
 
 const defaultMediaLimits: MediaLimits = {
   viewers: 2_000,
@@ -31,6 +34,7 @@ const defaultMediaLimits: MediaLimits = {
   peersPerUser: 100,
   peersPerAddress: 500,
   hlsBytes: 256 << 20,
+  pushes: 100,
 };
 
 const meanings: { readonly [name in keyof MediaLimits]: string } = {
@@ -41,7 +45,16 @@ const meanings: { readonly [name in keyof MediaLimits]: string } = {
   peersPerUser: "Publishers and viewers of one user, at all workers.",
   peersPerAddress: "Publishers and viewers of one address by WHIP and WHEP; IPv6 counts by /64.",
   hlsBytes: "Bytes of one rendition that are kept in memory for HLS: a longer media.dvr is cut to that.",
+  pushes: "Pushes of all streams at a time.",
 };
+
+const PushRule = Type.Object(
+  {
+    stream: Type.String({ minLength: 1 }),
+    to: Type.String({ minLength: 1, maxLength: 2_048 }),
+  },
+  { additionalProperties: false },
+);
 
 /** Settings of the media server: WHIP, WHEP and the workers that forward media. docs/media.md says how they are meant. */
 export const mediaSettings = {
@@ -101,6 +114,17 @@ export const mediaSettings = {
       record: texts(
         [],
         "Names of streams that are recorded while they are live, such as `lobby` or `show-*`.",
+      ),
+      push: Type.Array(PushRule, {
+        default: [],
+        maxItems: 256,
+        secret: true,
+        description:
+          "Where streams are pushed to while they are live, `{stream, to}`: `stream` is a name or a pattern such as `show-*`; `to` is `rtmp://HOST/APP/KEY`, or the same with `rtmps:`.",
+      }),
+      pushAllow: texts(
+        [],
+        "Private addresses and ranges that streams may be pushed to. Public addresses are always allowed.",
       ),
       recordings: Type.Object(
         {
@@ -184,6 +208,16 @@ export function checkMedia({ media }: SettingsOf<typeof mediaSettings>): string 
     if (wrong !== undefined)
       return `setting media.${name}: ${wrong} is no name of a stream; write it like lobby or open-*`;
   }
+  for (const { stream, to } of media.push) {
+    if (!isAddressPattern(`stream:${stream}`))
+      return `setting media.push: ${stream} is no name of a stream; write it like lobby or show-*`;
+    // What it is may be secret.
+    if (parsePushTarget(to) === undefined)
+      return `setting media.push: the target of ${stream} is neither rtmp://HOST/APP/KEY nor rtmps://HOST/APP/KEY`;
+  }
+  const range = media.pushAllow.find((text) => AddressBlock.parse(text) === undefined);
+  if (range !== undefined)
+    return `setting media.pushAllow: ${range} is neither an address nor a range such as 10.0.0.0/8`;
   return undefined;
 }
 

@@ -6,6 +6,7 @@ import type { AllowsOrigin } from "../media/http/cross-origin.ts";
 import { HlsHttp, isHlsPath } from "../media/http/hls-http.ts";
 import type { Authenticate, Decide } from "../media/http/media-http.ts";
 import { isRecordingsPath } from "../media/http/recordings-http.ts";
+import type { StreamPushes } from "../media/push/stream-pushes.ts";
 import type { StreamInfo } from "../media/service.ts";
 import type { MediaStreams } from "../media/streams/media-streams.ts";
 import { StreamOutputs } from "../media/streams/stream-outputs.ts";
@@ -14,12 +15,14 @@ import { random } from "../net/crypto.ts";
 import { packagerModule, programInPath } from "../package-info.ts";
 import { covers } from "../protocol/address-pattern.ts";
 import type { MetricsRegistry } from "../shared/metrics-registry.ts";
+import { startPushes } from "./media-pushes.ts";
 import { startRecordings } from "./media-recordings.ts";
 import type { CoreContext } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
 
-/** What is made of streams beside forwarding them: HLS and recordings. */
+/** What is made of streams beside forwarding them: HLS, recordings and pushes. */
 export interface MediaOutputs {
+  readonly pushes: StreamPushes;
   changed(stream: StreamInfo): void;
   fetch(request: Request): Promise<Response> | undefined;
   /** For `/health/ready`. */
@@ -54,21 +57,26 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   const folder = media.recordings.folder || join(stateFolder(settings.stateFolder), "recordings");
   const recorded = media.record.map((name) => `stream:${name}`);
   const program = programInPath("ffmpeg") ?? "";
-  const ffmpeg = media.hls && media.hlsAac ? program : "";
+  const hlsAac = media.hls && media.hlsAac && program !== "";
   const packager = await PackagerProcess.listen({
     bun: parts.bun,
     module: packagerModule,
     socket: fleet.socket("packager"),
-    ffmpeg,
+    ffmpeg: program,
+    hlsAac,
     recordings: { folder, seconds: fileDuration / 1_000, bytes: fileBytes },
     heard: (message, bytes) => {
       if (message.type === "recording" || message.type === "recording-failed") recordings.heard(message);
-      else hls.received(message, bytes);
+      else if (message.type === "push") {
+        if (message.state === "over") outputs.endPush(message.push);
+        pushes.heard(message.push, message.state, message.reason);
+      } else hls.received(message, bytes);
     },
     died: (reason) => {
       log.error({ reason }, "the packager ended: it is started again");
       recordings.writerDied();
-      const names = outputs.lost();
+      const { names, pushes: lost } = outputs.lost();
+      for (const push of lost) pushes.heard(push, "over", "the packager ended");
       after(restartPause, () => {
         for (const name of names) outputs.changed(name);
       });
@@ -80,6 +88,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
     records: (name) => covers(recorded, { kind: "stream", name }),
     post: (message) => packager.post(message),
   });
+  const pushes = startPushes(context, streams, outputs);
   const hls = new HlsStreams(
     {
       now,
@@ -88,7 +97,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
       want: (name, wanted) => outputs.wantHls(name, wanted),
       after,
     },
-    { seconds: media.dvr, bytes: media.limits.hlsBytes, sounds: ffmpeg === "" ? 1 : 2 },
+    { seconds: media.dvr, bytes: media.limits.hlsBytes, sounds: hlsAac ? 2 : 1 },
   );
   const http = media.hls
     ? new HlsHttp({ streams: hls, authenticate, decide, allowsOrigin, now, after })
@@ -103,11 +112,15 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   });
   const stopTicks = every(tickInterval, () => hls.tick());
   return {
+    pushes,
     changed: ({ name }) => {
       // A stream that has only lost its publisher is still known, and may go on.
-      if (streams.stream(name) !== undefined) outputs.changed(name);
-      else {
+      if (streams.stream(name) !== undefined) {
+        outputs.changed(name);
+        pushes.changed(name);
+      } else {
         hls.over(name);
+        pushes.over(name);
         outputs.over(name);
       }
     },
@@ -119,6 +132,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
     stop: async () => {
       stopTicks();
       recordings.stop();
+      pushes.stop();
       hls.overAll();
       await packager.stop();
     },

@@ -175,7 +175,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
     // A worker that is started again takes the same port.
     relayPeers: () =>
       fleet.started.flatMap(({ udpPort }) => listen.map((address) => ({ address, port: udpPort }))),
-    streams: apiStreams(context, () => [...made.streams].map(({ info }) => info)),
+    streams: apiStreams(context, () => [...made.streams].map(({ info }) => info), outputs.current.pushes),
     // There is one set of ports on a machine: the other processes share this media server.
     ...(media.share !== "" && { workerSettings: [{ SWITCHBOARD_MEDIA_JOIN: media.share }] }),
     health: () => shown(fleet, outputs.current?.state),
@@ -185,6 +185,8 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
         streams: [...made.streams].length,
         reports: fleet.reports,
         died,
+        pushes: outputs.current?.pushes.counts ?? {},
+        pushFailures: outputs.current?.pushes.failures ?? 0,
         crypto: fleet.started[0]?.crypto ?? "none",
         sending: fleet.started[0]?.sending ?? "none",
       }));

@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises";
 import { interfaceAddresses } from "../net/interfaces.ts";
 import { packageVersion } from "../package-info.ts";
 import { AddressBlock } from "../shared/address-block.ts";
@@ -8,11 +9,15 @@ import { WebhookSender } from "../webhooks/sender.ts";
 /** Connections to one address. */
 export const outboundConnections = 32;
 
-/**
- * Posts to addresses that others have named: public ones by https, and those of `allow` by http as well. In development mode programs
- * of this machine may be reached too.
- */
-export function outboundSender(allow: readonly string[], dev: boolean): WebhookSender {
+/** Which addresses that others have named may be reached. */
+interface OutboundRules {
+  readonly policy: Pick<PeerPolicy, "judgeHost">;
+  /** True for an address that may be reached without TLS. */
+  plainAllowed(address: string): boolean;
+}
+
+/** Public addresses, and those of `allow`, these without TLS too. In development mode programs of this machine may be reached as well. */
+function outboundRules(allow: readonly string[], dev: boolean): OutboundRules {
   const allowed = allow.flatMap((text) => AddressBlock.parse(text) ?? []);
   const own = interfaceAddresses().flatMap(({ address }) => parseAddress(address) ?? []);
   const policy = new PeerPolicy({
@@ -24,7 +29,7 @@ export function outboundSender(allow: readonly string[], dev: boolean): WebhookS
     hairpin: false,
   });
   const isAllowed = (bytes: Uint8Array): boolean => allowed.some((block) => block.contains(bytes));
-  return new WebhookSender({
+  return {
     // Who names loopback means it: an application beside the server. TURN's peers never may.
     policy: {
       judgeHost: (bytes, user) => (isAllowed(bytes) ? "direct" : policy.judgeHost(bytes, user)),
@@ -34,7 +39,33 @@ export function outboundSender(allow: readonly string[], dev: boolean): WebhookS
       if (dev && (bytes[0] === 127 || address === "::1")) return true;
       return isAllowed(bytes);
     },
+  };
+}
+
+/** Posts to addresses that others have named: public ones by https, and those of `allow` by http as well. */
+export function outboundSender(allow: readonly string[], dev: boolean): WebhookSender {
+  return new WebhookSender({
+    ...outboundRules(allow, dev),
     connections: outboundConnections,
     userAgent: `switchboard/${packageVersion}`,
   });
+}
+
+/**
+ * Resolves names of hosts that others have named: public ones, and those of `allow`. The promise rejects with an Error of one line where
+ * one of the name's addresses isn't allowed, since a client may try any. Connect to the address: the name may stand for another one a moment later.
+ */
+export function outboundResolver(allow: readonly string[], dev: boolean): (host: string) => Promise<string> {
+  const { policy } = outboundRules(allow, dev);
+  return async (host) => {
+    const addresses =
+      parseAddress(host) === undefined ? await lookup(host, { all: true }) : [{ address: host }];
+    for (const { address } of addresses) {
+      const verdict = policy.judgeHost(unmapped(parseAddress(address) ?? new Uint8Array(4)), "");
+      if (verdict !== "direct") throw new Error(`the address ${address} is not allowed (${verdict})`);
+    }
+    const [first] = addresses;
+    if (first === undefined) throw new Error("the name has no address");
+    return first.address;
+  };
 }

@@ -160,7 +160,10 @@ async function start(context: CoreContext): Promise<Service> {
     heard,
     records: made,
     eventLog,
-    events: { wake: (type, data) => guarded(() => feed.wake(type, data, now())) },
+    events: {
+      wake: (type, data) => guarded(() => feed.wake(type, data, now())),
+      push: (type, data) => guarded(() => feed.push(type, data, now())),
+    },
     webhooks: endpoints.api,
     draining: () => {
       feed.node("draining", now());

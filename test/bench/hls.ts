@@ -61,7 +61,7 @@ const bits = (chunks.reduce((sum, { length }) => sum + length, 0) * 8) / seconds
 let heard: (message: FromPackager, bytes: Uint8Array) => void = () => {};
 const reader = new PackagerFrames();
 let written = 0;
-const stream = new TakenStream(1, (message, bytes) => {
+const stream = new TakenStream(1, false, (message, bytes) => {
   const frame = packagerFrame(message, bytes);
   written += frame.length;
   reader.push(frame, (told, body) => heard(told, body));

@@ -1,16 +1,30 @@
 import { Type } from "typebox";
 import type { HttpProblem } from "../../net/problem.ts";
-import type { ApiContext, ApiStreams } from "../context.ts";
+import type { ApiContext, ApiPushes, ApiStreams } from "../context.ts";
 import { type Answer, answer, notFound, type Operation, operation } from "../operation.ts";
 import { badCursor, page, pageOf, pageQuery } from "../pages.ts";
 import { closed, KeyId, StreamName, Time } from "./schemas.ts";
 
+const Push = Type.Object({
+  id: Type.String(),
+  stream: StreamName,
+  kind: Type.Enum(["rtmp"]),
+  to: Type.String({ description: "The target without its path and key, which are secret." }),
+  by: Type.Enum(["rule", "request"], { description: "By the setting `media.push`, or by this API." }),
+  state: Type.Enum(["waiting", "connecting", "live"], {
+    description: "`waiting`: for the next attempt, or for the publisher.",
+  }),
+  since: Time("When the state began."),
+  failures: Type.Integer({ description: "Attempts that failed, without a minute of success between them." }),
+  failure: Type.Optional(Type.String({ description: "Why the last attempt failed." })),
+});
 const Stream = Type.Object({
   stream: StreamName,
   live: Type.Boolean({ description: "False while a publisher that has vanished is waited for." }),
   viewers: Type.Integer(),
   layers: Type.Array(Type.Object({}, { additionalProperties: true })),
   codecs: Type.Object({}, { additionalProperties: true }),
+  pushes: Type.Array(Push, { description: "Where it is pushed to." }),
 });
 const StreamKey = Type.Object({ id: KeyId, stream: StreamName, created: Time("When it was made.") });
 const streamKey = ({ stream }: { readonly stream: string }): string => stream;
@@ -22,10 +36,21 @@ const noMediaServer: HttpProblem = {
   detail: "This server has no media server: the setting media.enabled is false, or Bun is missing.",
 };
 
+const noTarget: HttpProblem = {
+  ...{ status: 422, code: "bad_target" },
+  detail: "`to` must be rtmp://HOST/APP/KEY or rtmps://HOST/APP/KEY, without a user name or a password.",
+};
+const tooManyPushes: HttpProblem = {
+  ...{ status: 409, code: "too_many" },
+  detail: "There are as many pushes as media.limits.pushes allows.",
+};
+
 /** Streams, who views them, and what lets one publish or view. */
 export function streamOperations({ administration, streams, now, wall }: ApiContext): Operation[] {
   const served = (use: (streams: ApiStreams) => Answer | HttpProblem): Answer | HttpProblem =>
     streams === undefined ? noMediaServer : use(streams);
+  const pushed = (use: (pushes: ApiPushes) => Answer | HttpProblem): Answer | HttpProblem =>
+    streams?.pushes === undefined ? noMediaServer : use(streams.pushes);
   return [
     operation({
       ...{ id: "listStreams", method: "GET", path: "/streams", tag: "Streams", scope: "streams:read" },
@@ -64,6 +89,53 @@ export function streamOperations({ administration, streams, now, wall }: ApiCont
           for (const { session } of publishers) administration.end(session, now());
           return publishers.length === 0 ? notFound("stream") : { status: 204 };
         }),
+    }),
+    operation({
+      ...{ id: "listPushes", method: "GET", path: "/streams/{stream}/pushes", tag: "Streams" },
+      ...{ scope: "streams:read", summary: "Where a stream is pushed to", refuses: [404, 503] },
+      params: oneStream,
+      answers: { 200: { description: "The pushes.", schema: pageOf(Push) } },
+      over: { kind: "owner" },
+      perform: ({ params: { stream } }) =>
+        pushed((pushes) =>
+          streams?.get(stream) === undefined ? notFound("stream") : answer({ items: pushes.list(stream) }),
+        ),
+    }),
+    operation({
+      ...{ id: "addPush", method: "POST", path: "/streams/{stream}/pushes", tag: "Streams" },
+      ...{ scope: "streams:write", summary: "Pushes a live stream to another server, until it is over" },
+      ...{ refuses: [404, 409, 422, 503], params: oneStream },
+      description:
+        "An attempt that fails is followed by others, with growing pauses. Targets that are always to get a stream belong into the setting `media.push`.",
+      body: Type.Object(
+        {
+          to: Type.String({
+            minLength: 1,
+            maxLength: 2_048,
+            description: "`rtmp://HOST/APP/KEY`, or the same with `rtmps:`.",
+          }),
+        },
+        closed,
+      ),
+      answers: { 201: { description: "The push.", schema: Push } },
+      over: { kind: "owner" },
+      perform: ({ params: { stream }, body: { to } }) =>
+        pushed((pushes) => {
+          const made = streams?.get(stream) === undefined ? "not live" : pushes.add(stream, to);
+          if (made === "not live") return notFound("live stream");
+          if (made === "no target") return noTarget;
+          return made === "full" ? tooManyPushes : { status: 201, body: made };
+        }),
+    }),
+    operation({
+      ...{ id: "removePush", method: "DELETE", path: "/streams/{stream}/pushes/{push}", tag: "Streams" },
+      ...{ scope: "streams:write", summary: "Ends a push", refuses: [404, 503] },
+      description: "One by the setting `media.push` comes back when the stream begins anew.",
+      params: Type.Object({ stream: StreamName, push: Type.String({ minLength: 1, maxLength: 64 }) }),
+      answers: { 204: { description: "It is over." } },
+      over: { kind: "owner" },
+      perform: ({ params: { stream, push } }) =>
+        pushed((pushes) => (pushes.remove(stream, push) ? { status: 204 } : notFound("push"))),
     }),
     operation({
       ...{ id: "listStreamKeys", method: "GET", path: "/streams/{stream}/keys", tag: "Streams" },

@@ -11,6 +11,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 async function obey(message: ToPackager): Promise<void> {
   if (message.type === "start") packager = new Packager(message, () => void end());
   else if (message.type === "take") packager?.take(message);
+  else if (message.type === "push") packager?.push(message);
+  else if (message.type === "unpush") packager?.endPush(message.push);
   else if (message.type === "leave") packager?.leave(message.take);
   else await end();
 }

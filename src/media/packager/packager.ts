@@ -6,6 +6,7 @@ import { RelayedPublisher } from "../worker/relay.ts";
 import { AacEncoder } from "./aac-encoder.ts";
 import { packagerFrame } from "./frames.ts";
 import { Recorder } from "./recorder.ts";
+import { RtmpPush } from "./rtmp-push.ts";
 import { TakenStream } from "./taken-stream.ts";
 
 /** ms */
@@ -17,6 +18,7 @@ interface Taken {
   readonly stream: TakenStream;
   recorder: Recorder | undefined;
   publisher: string;
+  sounds: boolean;
   relayed: RelayedPublisher | undefined;
 }
 
@@ -27,16 +29,21 @@ export class Packager {
   readonly #stopTimer: () => void;
   readonly #recordings: RecordingRules;
   readonly #ffmpeg: string;
+  readonly #hlsAac: boolean;
+  readonly #pushes = new Map<number, RtmpPush>();
   /** Recordings whose end is being written. */
   readonly #ending = new Set<Promise<void>>();
 
-  constructor({ socket, recordings, ffmpeg }: Extract<ToPackager, { type: "start" }>, closed: () => void) {
+  constructor(options: Extract<ToPackager, { type: "start" }>, closed: () => void) {
+    const { socket, recordings, ffmpeg, hlsAac } = options;
     this.#recordings = recordings;
     this.#ffmpeg = ffmpeg;
+    this.#hlsAac = hlsAac;
     this.#server = connectUnix(socket, { data: () => {}, closed });
     this.#stopTimer = every(tickInterval, () => {
       const at = now();
       for (const { stream } of this.#taken.values()) stream.tick(at);
+      for (const push of this.#pushes.values()) push.tick(at);
     });
   }
 
@@ -44,10 +51,10 @@ export class Packager {
     const { take, publisher } = message;
     let taken = this.#taken.get(take);
     if (taken === undefined) {
-      const stream = new TakenStream(take, (told, bytes) => this.#tell(told, bytes));
+      const stream = new TakenStream(take, this.#hlsAac, (told, bytes) => this.#tell(told, bytes));
       if (this.#ffmpeg !== "")
         stream.sound = new AacEncoder(this.#ffmpeg, (frame) => stream.soundAs(frame), now);
-      taken = { stream, recorder: undefined, publisher: "", relayed: undefined };
+      taken = { stream, recorder: undefined, publisher: "", sounds: false, relayed: undefined };
       this.#taken.set(take, taken);
     }
     const { stream } = taken;
@@ -67,6 +74,7 @@ export class Packager {
   ): void {
     const { stream } = taken;
     taken.publisher = publisher;
+    taken.sounds = tracks.some(({ kind }) => kind === "audio");
     const former = taken.relayed;
     taken.relayed = RelayedPublisher.follow(from, name, stream, tracks, now, () => {}, frameType.observe);
     former?.close();
@@ -89,9 +97,30 @@ export class Packager {
     this.#ending.add(ending);
   }
 
+  push(message: Extract<ToPackager, { type: "push" }>): void {
+    const { take, push, address, target } = message;
+    const taken = this.#taken.get(take);
+    const tell = (state: "live" | "over", reason = ""): void => {
+      if (state === "over") this.#pushes.delete(push);
+      this.#tell({ type: "push", push, state, reason }, none);
+    };
+    if (taken === undefined) tell("over", "the stream is over");
+    else if (this.#ffmpeg === "" && taken.sounds) tell("over", "RTMP takes sound as AAC: install ffmpeg");
+    else {
+      const { stream } = taken;
+      this.#pushes.set(push, new RtmpPush({ take, stream, address, target, tell }, now()));
+    }
+  }
+
+  endPush(push: number): void {
+    this.#pushes.get(push)?.stop();
+    this.#pushes.delete(push);
+  }
+
   leave(take: number): void {
     const taken = this.#taken.get(take);
     if (taken === undefined) return;
+    for (const [number, push] of this.#pushes) if (push.take === take) this.endPush(number);
     this.#taken.delete(take);
     taken.relayed?.close();
     taken.stream.end();

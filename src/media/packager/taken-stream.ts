@@ -18,6 +18,14 @@ export interface FrameSink {
   interrupted(): void;
 }
 
+/** Takes a stream in the formats that older players know. */
+export interface BroadcastSink {
+  /** A picture. `best`: of all layers that are sent, this has the largest one. */
+  picture(rendition: string, frame: TimedFrame, best: boolean): void;
+  /** Sound, as AAC. */
+  aac(frame: TimedFrame): void;
+}
+
 interface Reading {
   readonly name: string;
   readonly layer: Layer;
@@ -46,11 +54,15 @@ export class TakenStream {
   #waitsForPicture = false;
   #since = 0;
   sink: FrameSink | undefined;
-  /** Takes the sound that HLS has, to give it back in another codec by {@link soundAs}. */
+  /** Takes sound, to give it back as AAC by {@link soundAs}. */
   sound: { add(frame: TimedFrame): void; stop(): void } | undefined;
+  /** HLS has the sound as AAC too. */
+  readonly #hlsAac: boolean;
+  readonly #broadcasts = new Set<BroadcastSink>();
 
-  constructor(take: number, tell: (message: FromPackager, bytes: Uint8Array) => void) {
+  constructor(take: number, hlsAac: boolean, tell: (message: FromPackager, bytes: Uint8Array) => void) {
     this.#take = take;
+    this.#hlsAac = hlsAac;
     this.#tell = tell;
   }
 
@@ -62,8 +74,28 @@ export class TakenStream {
   /** Whether parts are made for HLS. */
   set hls(wanted: boolean) {
     if (this.#hls !== wanted) this.#segmenters.clear();
-    if (!wanted) this.sound?.stop();
     this.#hls = wanted;
+    this.#stopSound();
+  }
+
+  /** Gives all that comes from now on to the sink. A keyframe is asked for. */
+  addBroadcast(sink: BroadcastSink): void {
+    this.#broadcasts.add(sink);
+    for (const { layer, reader } of this.#readings.values())
+      if (reader instanceof VideoReader) layer.wantKeyframe();
+  }
+
+  removeBroadcast(sink: BroadcastSink): void {
+    this.#broadcasts.delete(sink);
+    this.#stopSound();
+  }
+
+  get #wantsAac(): boolean {
+    return this.#broadcasts.size > 0 || (this.#hls && this.#hlsAac);
+  }
+
+  #stopSound(): void {
+    if (!this.#wantsAac) this.sound?.stop();
   }
 
   setPublisher(tracks: readonly PublishedTrack[], sender: MediaSender, now: number): void {
@@ -95,7 +127,8 @@ export class TakenStream {
     for (const { name, layer, reader } of this.#readings.values()) {
       if (!(reader instanceof VideoReader)) continue;
       const key = this.#lastKey.get(name);
-      const group = this.#hls ? (this.#segmenters.get(name)?.target ?? segmentTarget) : recordingGroup;
+      const often = this.#hls || this.#broadcasts.size > 0;
+      const group = often ? (this.#segmenters.get(name)?.target ?? segmentTarget) : recordingGroup;
       if (key !== undefined && now - key >= (group - ahead) * 1_000) layer.wantKeyframe();
     }
   }
@@ -148,20 +181,26 @@ export class TakenStream {
       reading.height = frame.format.height;
       if (frame.key) this.#lastKey.set(name, reading.layer.head?.arrival ?? 0);
     }
-    if (kind === "audio") this.sink?.audio(frame);
-    else this.sink?.video(name, frame, reading === this.#best(reading));
+    if (kind === "audio") {
+      this.sink?.audio(frame);
+      if (this.#wantsAac) this.sound?.add(frame);
+    } else {
+      const best = reading === this.#best(reading);
+      this.sink?.video(name, frame, best);
+      for (const broadcast of this.#broadcasts) broadcast.picture(name, frame, best);
+    }
     if (!this.#hls) return;
     if (frame.format.codec === "vp8") {
       if (frame.key) this.#tell({ type: "fault", take: this.#take, fault: "codec", codec: "vp8" }, none);
       return;
     }
     this.#cut(name, frame);
-    if (kind === "audio") this.sound?.add(frame);
   }
 
-  /** Sound in another codec, for HLS. */
+  /** Sound as AAC. */
   soundAs(frame: TimedFrame): void {
-    if (this.#hls) this.#cut("a1", frame);
+    if (this.#hls && this.#hlsAac) this.#cut("a1", frame);
+    for (const broadcast of this.#broadcasts) broadcast.aac(frame);
   }
 
   #cut(name: string, frame: TimedFrame): void {

@@ -1,5 +1,6 @@
 import type { PublishedTrack } from "../negotiated.ts";
 import type { ToPackager } from "../packaging.ts";
+import type { RtmpTarget } from "../rtmp/target.ts";
 
 /** Where a live stream comes from. */
 export interface StreamSource {
@@ -25,12 +26,17 @@ interface Take {
   readonly publisher: string;
 }
 
-/** Which streams the packager takes, and what it makes of each: HLS while it is asked for, recordings by rule or on demand. Pure, but for its ports. */
+/**
+ * Which streams the packager takes, and what it makes of each: HLS while it is asked for, recordings by rule or on demand, pushes by RTMP. Pure,
+ * but for its ports.
+ */
 export class StreamOutputs {
   readonly #ports: OutputPorts;
   readonly #takes = new Map<string, Take>();
   readonly #hls = new Set<string>();
   readonly #demanded = new Set<string>();
+  /** The streams of attempts to push. */
+  readonly #pushes = new Map<number, string>();
   #last = 0;
 
   constructor(ports: OutputPorts) {
@@ -61,13 +67,36 @@ export class StreamOutputs {
     return this.#demanded.has(name) ? "demand" : undefined;
   }
 
+  /** Begins an attempt to push the stream; `push` is its number. False where nobody publishes it. */
+  push(name: string, push: number, address: string, target: RtmpTarget): boolean {
+    this.#pushes.set(push, name);
+    this.changed(name);
+    const take = this.#takes.get(name)?.number;
+    if (take === undefined) {
+      this.#pushes.delete(push);
+      return false;
+    }
+    this.#ports.post({ type: "push", take, push, address, target });
+    return true;
+  }
+
+  /** Ends an attempt, or notes that it is over. */
+  endPush(push: number): void {
+    const name = this.#pushes.get(push);
+    if (name === undefined) return;
+    this.#pushes.delete(push);
+    this.#ports.post({ type: "unpush", push });
+    this.changed(name);
+  }
+
   /** The stream has begun, has another publisher, or something else is to be made of it. */
   changed(name: string): void {
     const source = this.#ports.source(name);
     const known = this.#takes.get(name);
     const hls = this.#hls.has(name);
     const record = this.#demanded.has(name) || this.#ports.records(name);
-    if (!hls && !record) {
+    const pushed = [...this.#pushes.values()].includes(name);
+    if (!hls && !record && !pushed) {
       if (known !== undefined) this.over(name);
       return;
     }
@@ -90,12 +119,14 @@ export class StreamOutputs {
     this.#ports.post({ type: "leave", take: take.number });
   }
 
-  /** The packager has died: answers the streams that it had, which are to be taken anew. */
-  lost(): string[] {
+  /** The packager has died: answers the streams that it had, which are to be taken anew, and the attempts to push that are over. */
+  lost(): { readonly names: string[]; readonly pushes: number[] } {
     const names = [...this.#takes.keys()];
+    const pushes = [...this.#pushes.keys()];
     this.#takes.clear();
     // Whoever asks for HLS asks again.
     this.#hls.clear();
-    return names;
+    this.#pushes.clear();
+    return { names, pushes };
   }
 }

@@ -40,7 +40,7 @@ export function Streams({ owner }: { owner: Console }) {
 
 function StreamCard({
   owner,
-  stream: { stream, live, viewers, layers, codecs },
+  stream: { stream, live, viewers, layers, codecs, pushes },
 }: {
   owner: Console;
   stream: Stream;
@@ -78,6 +78,12 @@ function StreamCard({
         <a href={placeHref("sessions", undefined, { kind: "view" })}>{viewersText(viewers)}</a>
         {names.length > 0 && <span class="muted"> · {names.join(", ")}</span>}
       </p>
+      {pushes.map(({ id, to, state, failure }) => (
+        <p key={id}>
+          Pushed to {to}: {state}
+          {failure !== undefined && <span class="muted"> · {failure}</span>}
+        </p>
+      ))}
       {layers.length > 0 && (
         <List
           label={`Layers of ${stream}`}

@@ -1,0 +1,66 @@
+import type { PushEvent } from "../media/push/stream-pushes.ts";
+import { StreamPushes } from "../media/push/stream-pushes.ts";
+import { type PushTarget, parsePushTarget } from "../media/push/target.ts";
+import type { MediaStreams } from "../media/streams/media-streams.ts";
+import type { StreamOutputs } from "../media/streams/stream-outputs.ts";
+import { after } from "../net/clock.ts";
+import { random } from "../net/crypto.ts";
+import { covers } from "../protocol/address-pattern.ts";
+import { outboundResolver } from "./outbound.ts";
+import type { CoreContext } from "./service.ts";
+
+/** Pushes streams to the targets of `media.push`, and to those that the API names. */
+export function startPushes(
+  context: CoreContext,
+  streams: MediaStreams,
+  outputs: Pick<StreamOutputs, "push" | "endPush">,
+): StreamPushes {
+  const { settings, log, now } = context;
+  const { media, dev } = settings;
+  const resolve = outboundResolver(media.pushAllow, dev);
+  const rules = media.push.flatMap(({ stream, to }) => {
+    const target = parsePushTarget(to);
+    return target === undefined ? [] : [{ pattern: `stream:${stream}`, target }];
+  });
+  const begin = async (attempt: number, name: string, { rtmp }: PushTarget): Promise<void> => {
+    const address = await resolve(rtmp.host);
+    if (!pushes.wants(attempt)) return;
+    if (!outputs.push(name, attempt, address, rtmp)) throw new Error("the stream has no publisher");
+  };
+  const pushes: StreamPushes = new StreamPushes(
+    {
+      now,
+      after,
+      random,
+      live: (name) => streams.source(name) !== undefined,
+      targets: (name) =>
+        rules
+          .filter(({ pattern }) => covers([pattern], { kind: "stream", name }))
+          .map(({ target }) => target),
+      begin: (attempt, name, target) =>
+        void begin(attempt, name, target).catch(({ message }: Error) =>
+          pushes.heard(attempt, "over", message),
+        ),
+      end: (attempt) => outputs.endPush(attempt),
+      tell: (event) => {
+        log.info(logged(event), `push ${event.type}`);
+        tellApplication(context, event);
+      },
+    },
+    media.limits.pushes,
+  );
+  return pushes;
+}
+
+function logged({ push: { id, stream, to }, reason }: PushEvent): object {
+  return { push: id, stream, to, ...(reason !== undefined && { reason }) };
+}
+
+function tellApplication(context: CoreContext, { type, push, reason = "" }: PushEvent): void {
+  const { id, stream, kind, to } = push;
+  const data = { stream, push: id, kind, to };
+  const events = context.events();
+  if (type === "started") events?.push("push.started", data);
+  else if (type === "failed") events?.push("push.failed", { ...data, reason });
+  else events?.push("push.ended", { ...data, reason: reason === "removed" ? "removed" : "over" });
+}
