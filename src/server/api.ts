@@ -67,17 +67,16 @@ export const api: Part = {
       },
     });
     let document: string | undefined;
-    const answer = (request: Request): Promise<Response> | Response | undefined => {
-      const { pathname } = new URL(request.url);
-      if (pathname !== apiPath && !pathname.startsWith(`${apiPath}/`)) return undefined;
-      if (pathname !== `${apiPath}/openapi.json` || request.method !== "GET") return router.fetch(request);
+    const asksApi = (path: string): boolean => path === apiPath || path.startsWith(`${apiPath}/`);
+    const answer = (request: Request, path: string): Promise<Response> | Response => {
+      if (path !== `${apiPath}/openapi.json` || request.method !== "GET") return router.fetch(request);
       document ??= `${JSON.stringify(openApiDocument(router.operations, packageVersion, outgoing), null, 2)}\n`;
       return new Response(document, { headers: { "Content-Type": "application/json" } });
     };
     const onMainPort = (): boolean => settings.dev || (settings.admin.port === 0 && keys.size > 0);
     return {
-      fetch: (request) => (onMainPort() ? answer(request) : undefined),
-      fetchAdmin: (request) => answer(request),
+      fetch: (request, _client, path) => (asksApi(path) && onMainPort() ? answer(request, path) : undefined),
+      fetchAdmin: (request, _client, path) => (asksApi(path) ? answer(request, path) : undefined),
       observer: followed,
       heard: (event) => {
         history.heard(event);

@@ -1,5 +1,6 @@
 import { createApp } from "../http/app.ts";
 import { packageVersion, pageFolder } from "../package-info.ts";
+import { paths } from "../protocol/version.ts";
 import { HttpPoll } from "../transports/http-poll.ts";
 import { websocketRoute } from "../transports/websocket.ts";
 import type { Part } from "./service.ts";
@@ -22,7 +23,8 @@ export const http: Part = {
     });
     return {
       routes: [websocketRoute(guard)],
-      fetch: (request, client) => poll.fetch(request, client) ?? app(request),
+      fetch: (request, client, path) =>
+        (path === paths.http ? poll.fetch(request, client) : undefined) ?? app(request),
       fetchAdmin: (request) => admin(request),
       stop: async () => poll.stop(),
     };

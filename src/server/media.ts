@@ -170,8 +170,10 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   for (const { udpPort, crypto, sending } of fleet.started)
     log.info({ port: udpPort, addresses, crypto, sending }, "media worker");
   return {
-    fetch: (request, client) =>
-      http.fetch(request, addressGroup(client.address)) ?? outputs.current?.fetch(request),
+    fetch: (request, client, path) => {
+      if (isMediaPath(path)) return http.fetch(request, addressGroup(client.address));
+      return isOutputPath(path) ? outputs.current?.fetch(request) : undefined;
+    },
     // A worker that is started again takes the same port.
     relayPeers: () =>
       fleet.started.flatMap(({ udpPort }) => listen.map((address) => ({ address, port: udpPort }))),
@@ -211,8 +213,8 @@ function joinMedia(context: CoreContext): Service {
   });
   sessions.join(streams, context.core);
   return {
-    fetch: (request, client) =>
-      isMediaPath(new URL(request.url).pathname) || isOutputPath(new URL(request.url).pathname)
+    fetch: (request, client, path) =>
+      isMediaPath(path) || isOutputPath(path)
         ? streams.forward(request, addressGroup(client.address))
         : undefined,
     streams: apiStreams(context, () => streams.streams),

@@ -44,7 +44,7 @@ async function start(
   });
   return {
     routes: gateway.routes(guard),
-    fetch: (request) => gateway.fetch(guard, request),
+    fetch: (request, _client, path) => gateway.fetch(guard, request, path),
     metrics: (registry) => registerGatewayMetrics(registry, name, () => gateway.numbers),
     stop: async () => gateway.stop(),
   };

@@ -25,10 +25,10 @@ import type { GuestKeys } from "./publishable-keys.ts";
 export interface Service {
   /** WebSocket routes that it serves. */
   readonly routes?: readonly SocketRoute[];
-  /** Answers an HTTP request; undefined leaves it to the next part of the list. */
-  fetch?(request: Request, client: Client): Response | Promise<Response> | undefined;
+  /** Answers an HTTP request to this path; undefined leaves it to the next part of the list. */
+  fetch?(request: Request, client: Client, path: string): Response | Promise<Response> | undefined;
   /** The same on the port for operators (`admin.port`). */
-  fetchAdmin?(request: Request, client: Client): Response | Promise<Response> | undefined;
+  fetchAdmin?(request: Request, client: Client, path: string): Response | Promise<Response> | undefined;
   /** Registers its metrics, once. */
   metrics?(registry: MetricsRegistry): void;
   /** What it shows in `/health/ready`. */

@@ -227,12 +227,13 @@ export async function makeSwitchboard(
   const answer = (
     request: Request,
     client: Client,
-    by: (service: Service) => Response | Promise<Response> | undefined,
+    by: "fetch" | "fetchAdmin",
   ): Response | Promise<Response> => {
     const refusal = access.refuseStranger(request, client);
     if (refusal !== undefined) return refusalResponse(refusal);
+    const { pathname } = new URL(request.url);
     for (const service of services) {
-      const response = by(service);
+      const response = service[by]?.(request, client, pathname);
       if (response !== undefined) return response;
     }
     return refusalResponse({ status: 404, body: "There is nothing at this address." });
@@ -249,10 +250,9 @@ export async function makeSwitchboard(
     fetch: (request, client) => {
       const below = requestBelow(settings.path, request);
       if (below instanceof Response) return below;
-      return answer(below, client, (service) => service.fetch?.(below, client));
+      return answer(below, client, "fetch");
     },
-    fetchAdmin: (request, client) =>
-      answer(request, client, (service) => service.fetchAdmin?.(request, client)),
+    fetchAdmin: (request, client) => answer(request, client, "fetchAdmin"),
     stun: stunService && ((stream) => stunService.stun?.(stream)),
     workerSettings: services.flatMap(({ workerSettings }) => (workerSettings ? [workerSettings] : [])),
     drainRequested,

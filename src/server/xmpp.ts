@@ -46,7 +46,7 @@ export const xmpp: Part = {
     joinServer(settings.xmpp.component, gateway, log);
     return {
       routes: [gateway.route(guard)],
-      fetch: (request) => gateway.fetch(request),
+      fetch: (request, _client, path) => gateway.fetch(request, path),
       metrics: (registry) => registerGatewayMetrics(registry, name, () => gateway.numbers),
       stop: async () => gateway.stop(),
     };

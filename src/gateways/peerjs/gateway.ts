@@ -63,8 +63,8 @@ export class PeerjsGateway implements GatewayShell, HttpShell {
   }
 
   /** Answers the HTTP requests of clients; undefined for every other one. */
-  fetch(guard: EntryGuard, request: Request): Response | undefined {
-    return answerHttp(this, guard, request);
+  fetch(guard: EntryGuard, request: Request, path: string): Response | undefined {
+    return answerHttp(this, guard, request, path);
   }
 
   /** Ends every connection. */

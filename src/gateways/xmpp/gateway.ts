@@ -80,8 +80,8 @@ export class XmppGateway implements GatewayShell {
   }
 
   /** Tells clients where that is (XEP-0156); undefined for every other request. */
-  fetch(request: Request): Response | undefined {
-    return answerHostMeta(request);
+  fetch(request: Request, path: string): Response | undefined {
+    return answerHostMeta(request, path);
   }
 
   /** Joins another server as a component, and keeps at it. */

@@ -24,8 +24,12 @@ const paths = /^\/peerjs(?:\/(?:([^/]{1,128})\/)?(id|peers)|\/?)$/;
 const keyPaths = /^\/([^/]{1,128})\/(id|peers)$/;
 
 /** Answers the HTTP requests of clients; undefined for every other one. Pages of allowed origins may read the answers (CORS). */
-export function answerHttp(gateway: HttpShell, guard: EntryGuard, request: Request): Response | undefined {
-  const { pathname } = new URL(request.url);
+export function answerHttp(
+  gateway: HttpShell,
+  guard: EntryGuard,
+  request: Request,
+  pathname: string,
+): Response | undefined {
   const [whole, key = "peerjs", what] = paths.exec(pathname) ?? ofKey(gateway, pathname);
   if (whole === undefined) return undefined;
   const refusal = guard.access.refuseOrigin(request);

@@ -2,10 +2,10 @@ const path = /^\/\.well-known\/host-meta(\.json)?$/;
 const relation = "urn:xmpp:alt-connections:websocket";
 
 /** Answers where WebSocket clients of this host connect (XEP-0156, RFC 6415); undefined for every other request. */
-export function answerHostMeta(request: Request): Response | undefined {
-  const url = new URL(request.url);
-  const [whole, json] = path.exec(url.pathname) ?? [];
+export function answerHostMeta(request: Request, pathname: string): Response | undefined {
+  const [whole, json] = path.exec(pathname) ?? [];
   if (whole === undefined || (request.method !== "GET" && request.method !== "HEAD")) return undefined;
+  const url = new URL(request.url);
   const secure = url.protocol === "https:" || request.headers.get("x-forwarded-proto") === "https";
   const href = `${secure ? "wss" : "ws"}://${url.host}/xmpp`;
   const body =
