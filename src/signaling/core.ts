@@ -50,6 +50,8 @@ export interface OtherNodes {
 export interface Connection {
   /** One text frame. `came`: when it came, where it has waited since: the rate of requests is of that. */
   receive(text: string, now: number, came?: number): void;
+  /** One text frame of a transport that has sent far too much: a request is refused for the rate, whatever the rate allows. */
+  receiveOverRate(text: string, now: number): void;
   /** One binary frame: no client may send one. */
   receiveBinary(now: number): void;
   /** The transport is gone; 1000 is the client's own close. */

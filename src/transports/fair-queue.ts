@@ -164,11 +164,13 @@ export class Backlog<Message> {
     this.#queue.changed(this, cost);
   }
 
-  /** Performs what waits at once, for about as long as one turn works, and forgets what is left then. */
-  finish(): void {
+  /** Performs what waits at once, for about as long as one turn works. Forgets what is left then, and returns the first message of that. */
+  finish(): Message | undefined {
     const { end } = this.#queue;
     while (this.#waiting !== undefined && !this.#queue.over(end)) this.step();
+    const left = this.#waiting?.[0]?.message;
     this.clear();
+    return left;
   }
 
   /** Forgets what waits. */

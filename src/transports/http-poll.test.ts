@@ -30,6 +30,7 @@ class EchoCore {
         else if (text === "later") setTimeout(() => transport.send("welcome"), 10);
         else transport.send(`<${text}>`);
       },
+      receiveOverRate: () => {},
       receiveBinary: () => {},
       closed: (code) => void this.closed.push(code),
     };

@@ -6,10 +6,10 @@ import { Backlog, type FairQueue } from "./fair-queue.ts";
 /** Addresses whose requests are remembered. */
 const rememberedAddresses = 10_000;
 /**
- * What a request costs in the queue: so little that a client on Bun may send 48 without waiting for an answer. Bun closes a connection that
- * sends one more while another waits.
+ * What a request costs in the queue: a client on Bun may send 16 without waiting for an answer, and Bun closes a connection that sends one
+ * more while another waits. Hardly any client sends two; and as many as are answered in one turn delay everybody else.
  */
-const requestCost = 256;
+const requestCost = 768;
 
 type Turn = (refusal: Refusal | undefined) => void;
 

@@ -106,9 +106,10 @@ class WebSocketTransport implements Transport, SocketHandlers, Worker<Input> {
     if (this.#gone) return;
     if (this.#meter.message(message.length, now)) this.#backlog.take(message, message.length, now);
     else {
-      // What came before is answered first, which tells the client why it is closed. That can't wait for other turns: as long as the
-      // socket is open, the platform reads megabytes of such frames from it in each.
-      this.#backlog.finish();
+      // What came before is answered first, as far as there is time. That can't wait for other turns: as long as the socket is open, the
+      // platform reads megabytes of such frames from it in each. The last answer tells the client why it is closed.
+      const left = this.#backlog.finish();
+      if (typeof left === "string") this.#connection.receiveOverRate(left, now);
       this.flooded();
     }
   }

@@ -158,6 +158,7 @@ test("nothing that clients send makes the endpoint throw, or grow", () => {
         opened += 1;
         return {
           receive: (text) => void transport.send(`{"re":${text.length}}`),
+          receiveOverRate: () => {},
           receiveBinary: () => {},
           closed: () => {
             open -= 1;

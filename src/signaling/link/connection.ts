@@ -66,6 +66,12 @@ export class NativeConnection {
     this.#host.settle(now);
   }
 
+  /** One text frame of a transport that has sent far too much: a request is refused for the rate, whatever the rate allows. */
+  receiveOverRate(text: string, now: number): void {
+    this.#speaking?.spendRate(now);
+    this.receive(text, now);
+  }
+
   /** One binary frame: no client may send one. */
   receiveBinary(now: number): void {
     this.#violation("binary frames are not spoken here", now);

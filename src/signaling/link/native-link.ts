@@ -189,6 +189,12 @@ export class NativeLink implements DeviceLink {
     );
   }
 
+  /** Takes all that the link's rate has left. */
+  spendRate(now: number): void {
+    this.allowance = 0;
+    this.allowanceAt = now;
+  }
+
   /** Stops for now without telling anybody: the link may be about to go over to another node. */
   freeze(now: number): void {
     const { code, text } = closeCodes.stale;
