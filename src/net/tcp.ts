@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, TLSSocket, type Server as TlsServer } from "node:tls";
 import type { CertificatePair } from "./certificate-files.ts";
 import type { ConnectionCaps } from "./connection-caps.ts";
+import { StreamWriter } from "./stream-writer.ts";
 import { limitHandshakes } from "./tls-handshakes.ts";
 
 /** A stream to a client, over TCP or TLS. */
@@ -12,7 +13,7 @@ export interface StreamSocket {
   readonly certificateName?: string | undefined;
   /** Bytes that were not sent yet. */
   readonly buffered: number;
-  /** Writes. The bytes must not change afterwards. */
+  /** Writes, at the end of this turn of the event loop. The bytes must not change afterwards. */
   write(bytes: Uint8Array): void;
   /** Closes the connection after what was written. */
   end(): void;
@@ -119,17 +120,17 @@ export function serveStream(
     return;
   }
   const certificateName = nameOf(socket);
+  const writer = new StreamWriter(socket);
   const handlers = accept({
     remoteAddress,
     remotePort,
     ...(certificateName !== undefined && { certificateName }),
     get buffered() {
-      return socket.writableLength;
+      return writer.buffered;
     },
-    write: (bytes) => {
-      if (socket.writable) socket.write(bytes);
-    },
+    write: (bytes) => writer.write(bytes),
     end: () => {
+      writer.flush();
       socket.end();
       // Whoever does not read is not waited for.
       setTimeout(() => socket.destroy(), lastWords).unref();

@@ -5,7 +5,7 @@ import { createConnection, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import * as packets from "mqtt-packet";
 import { Framing } from "../../src/gateways/mqtt/framing.ts";
-import { encodeText } from "../../src/gateways/mqtt/shell/codec.ts";
+import { encodeText } from "../../src/gateways/mqtt/shell/plain-packets.ts";
 import { hasMosquitto, Mosquitto } from "../mqtt/support/mosquitto.ts";
 import { endWithUs } from "../support/end-with-us.ts";
 import { freePort } from "../support/free-port.ts";

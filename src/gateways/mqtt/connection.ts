@@ -3,6 +3,7 @@ import type { Identity } from "../../signaling/ports.ts";
 import type { GatewayTraffic } from "../gateway-traffic.ts";
 import { cameraTopic } from "./cameras/camera-topics.ts";
 import type { CameraClient, Cameras } from "./cameras/cameras.ts";
+import type { DeviceTree } from "./device-tree.ts";
 import { NativeTopics, type OpenTransport } from "./native-topics.ts";
 import type { ClientPacket, Connect, Publish, ServerPacket, Version, Will } from "./packets.ts";
 import { reasons } from "./reason-codes.ts";
@@ -265,7 +266,10 @@ export class ClientConnection implements SessionOutlet {
     }
     const path = treeOf(device);
     const { will } = packet;
-    if (will !== undefined && (!isTopicName(will.topic) || !isOwn(will.topic, path))) {
+    if (
+      will !== undefined &&
+      (!isTopicName(will.topic) || !isOwn(will.topic, { prefix: `${path}/`, in: `${path}/in` }))
+    ) {
       this.#refuse(reasons.notAuthorized, "the topic of the Will is not this device's", now);
       return;
     }
@@ -365,8 +369,8 @@ export class ClientConnection implements SessionOutlet {
   #route(packet: Publish, held: TreeSession, now: number, came: number): number {
     const { tree, session } = held;
     const isCameras = this.#client !== undefined && this.#camera(packet, this.#client, now);
-    if (!isOwn(packet.topic, tree.path)) return isCameras ? reasons.success : reasons.notAuthorized;
-    if (packet.topic === `${tree.path}/out`) return this.#frame(packet, held, now, came);
+    if (!isOwn(packet.topic, tree)) return isCameras ? reasons.success : reasons.notAuthorized;
+    if (packet.topic === tree.out) return this.#frame(packet, held, now, came);
     const { receivers, full } = tree.publish(packet, session, now);
     if (full) return reasons.quotaExceeded;
     return receivers > 0 || isCameras ? reasons.success : reasons.noMatchingSubscribers;
@@ -446,6 +450,6 @@ export class ClientConnection implements SessionOutlet {
 }
 
 /** True for a topic that the device may publish to: its own, other than what the server says there. */
-function isOwn(topic: string, path: string): boolean {
-  return topic.startsWith(`${path}/`) && topic !== `${path}/in`;
+function isOwn(topic: string, tree: Pick<DeviceTree, "prefix" | "in">): boolean {
+  return topic.startsWith(tree.prefix) && topic !== tree.in;
 }

@@ -10,12 +10,20 @@ const retainedBytes = 16_384;
  */
 export class DeviceTree {
   readonly path: string;
+  /** Where its topics begin. */
+  readonly prefix: string;
+  /** The topics of frames, from the device and for it. */
+  readonly out: string;
+  readonly in: string;
   readonly sessions = new Map<string, Session>();
   readonly #retained = new Map<string, { readonly message: Message; readonly expires: number }>();
   readonly #mostRetained: number;
 
   constructor(path: string, mostRetained: number) {
     this.path = path;
+    this.prefix = `${path}/`;
+    this.out = `${path}/out`;
+    this.in = `${path}/in`;
     this.#mostRetained = mostRetained;
   }
 

@@ -41,6 +41,8 @@ type Frame = string;
 export class Session {
   readonly clientId: string;
   readonly tree: string;
+  /** The topic of frames for the device. */
+  readonly #in: string;
   readonly #device: TopicDevice;
   readonly #limits: SessionLimits;
   readonly #subscriptions = new Map<string, Subscription>();
@@ -61,6 +63,7 @@ export class Session {
   constructor(clientId: string, device: TopicDevice, limits: SessionLimits) {
     this.clientId = clientId;
     this.tree = treeOf(device);
+    this.#in = `${this.tree}/in`;
     this.#device = device;
     this.#limits = limits;
   }
@@ -106,12 +109,12 @@ export class Session {
   deliver(message: Message, ownPublish: boolean, now: number): boolean {
     let qos: 0 | 1 | undefined;
     let retain = false;
-    const ids: number[] = [];
+    let ids: number[] = noIds;
     for (const subscription of this.#subscriptions.values()) {
       if ((ownPublish && subscription.noLocal) || !matches(subscription.filter, message.topic)) continue;
       qos = Math.max(qos ?? 0, Math.min(granted(subscription), message.qos)) as 0 | 1;
       retain ||= message.retain && subscription.retainAsPublished;
-      if (subscription.id !== undefined) ids.push(subscription.id);
+      if (subscription.id !== undefined) ids = [...ids, subscription.id];
     }
     if (qos === undefined) return false;
     this.#push(outgoing(message, qos, retain, ids, now), now);
@@ -132,7 +135,7 @@ export class Session {
   sendFrame(text: string, now: number): boolean {
     const { outlet } = this;
     if (outlet === undefined || this.#frameQos === undefined) return false;
-    if (this.#frameQos === 0) return outlet.publishText(`${this.tree}/in`, text, 0);
+    if (this.#frameQos === 0) return outlet.publishText(this.#in, text, 0);
     if (this.#waiting.length === 0 && this.#mayFly(outlet)) return this.#fly(text, outlet, now);
     if (this.#waitingBytes + text.length > this.sendBuffer) return false;
     this.#wait(text);
@@ -209,7 +212,7 @@ export class Session {
     const id = this.#nextId();
     if (typeof one === "string") {
       this.#inFlight.set(id, undefined);
-      return outlet.publishText(`${this.tree}/in`, one, id);
+      return outlet.publishText(this.#in, one, id);
     }
     this.#inFlight.set(id, one);
     return outlet.send(publishOf(one, id, false, now));
@@ -222,13 +225,15 @@ export class Session {
   }
 
   #findFrameQos(): void {
-    const topic = `${this.tree}/in`;
+    const topic = this.#in;
     this.#frameQos = undefined;
     for (const subscription of this.#subscriptions.values())
       if (matches(subscription.filter, topic))
         this.#frameQos = Math.max(this.#frameQos ?? 0, granted(subscription)) as 0 | 1;
   }
 }
+
+const noIds: number[] = [];
 
 function granted({ qos }: Subscription): 0 | 1 {
   return qos === 0 ? 0 : 1;
@@ -257,14 +262,14 @@ function publishOf(
   dup: boolean,
   now: number,
 ): ServerPacket {
+  const { topic, payload, properties } = message;
+  const plain = { type: "publish", topic, payload, qos, retain, dup, id } as const;
+  if (properties === undefined && subscriptionIds.length === 0) return plain;
   const left =
     expires === undefined ? {} : { messageExpiryInterval: Math.max(1, Math.ceil((expires - now) / 1_000)) };
   return {
-    type: "publish",
-    topic: message.topic,
-    payload: message.payload,
-    ...{ qos, retain, dup, id },
-    ...(message.properties && { properties: { ...message.properties, ...left } }),
+    ...plain,
+    ...(properties && { properties: { ...properties, ...left } }),
     ...(subscriptionIds.length > 0 && { subscriptionIds }),
   };
 }

@@ -70,12 +70,22 @@ export function isWithin(filter: string, tree: string): boolean {
 /** True when the filter matches the topic. Both are valid. */
 export function matches(filter: string, topic: string): boolean {
   if (filter === topic) return true;
-  const wanted = filter.split("/");
-  const levels = topic.split("/");
-  for (let at = 0; at < wanted.length; at++) {
+  let at = 0;
+  for (let from = 0; from <= filter.length; ) {
+    const to = endOfLevel(filter, from);
+    const end = at > topic.length ? -1 : endOfLevel(topic, at);
     // `a/#` matches `a` as well (MQTT 5.0 §4.7.1.2).
-    if (wanted[at] === "#") return levels.length >= at;
-    if (at >= levels.length || (wanted[at] !== "+" && wanted[at] !== levels[at])) return false;
+    if (filter[from] === "#") return true;
+    if (end < 0) return false;
+    const isAny = filter[from] === "+";
+    if (!isAny && (end - at !== to - from || !topic.startsWith(filter.slice(from, to), at))) return false;
+    from = to + 1;
+    at = end + 1;
   }
-  return wanted.length === levels.length;
+  return at > topic.length;
+}
+
+function endOfLevel(text: string, from: number): number {
+  const at = text.indexOf("/", from);
+  return at < 0 ? text.length : at;
 }

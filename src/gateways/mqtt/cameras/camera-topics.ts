@@ -41,13 +41,23 @@ export function cameraFilter(filter: string, device: TopicDevice): CameraFilter 
   return { kind: match?.[2] === undefined ? "pi-webrtc" : "libpeer", base };
 }
 
-/** What a topic of a camera's is for; undefined for every other topic. */
+/** What a topic of a camera's is for; undefined for every other topic. Asked for every message, so that it ends early for most. */
 export function cameraTopic(topic: string, device: TopicDevice): CameraTopic | undefined {
-  const match = /^(.+)\/(?:(result)|(doorbell)|(offer|answer|ice)\/([^/]+))$/.exec(topic);
-  const [, base, result, doorbell, word, client] = match ?? [];
-  if (base === undefined || !isBase(base, device)) return undefined;
-  if (result !== undefined) return { kind: "libpeer", base };
-  if (doorbell !== undefined) return { kind: "doorbell", base };
-  if (word === undefined || client === undefined) return undefined;
-  return { kind: "pi-webrtc", base, word: word as PiWord, client };
+  const end = topic.lastIndexOf("/");
+  const before = topic.lastIndexOf("/", end - 1);
+  const last = topic.slice(end + 1);
+  const word =
+    before < 0
+      ? undefined
+      : words.find((one) => topic.startsWith(one, before + 1) && before + 1 + one.length === end);
+  if (word !== undefined) {
+    const base = topic.slice(0, before);
+    return last !== "" && isBase(base, device) ? { kind: "pi-webrtc", base, word, client: last } : undefined;
+  }
+  if (last !== "result" && last !== "doorbell") return undefined;
+  const base = topic.slice(0, end);
+  if (!isBase(base, device)) return undefined;
+  return { kind: last === "result" ? "libpeer" : "doorbell", base };
 }
+
+const words: readonly PiWord[] = ["offer", "answer", "ice"];

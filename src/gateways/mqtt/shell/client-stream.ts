@@ -14,7 +14,8 @@ import type { Endpoint } from "../endpoint.ts";
 import { Framing } from "../framing.ts";
 import type { ServerPacket, Version } from "../packets.ts";
 import { reasons } from "../reason-codes.ts";
-import { encodePacket, encodeText, type PacketReader } from "./codec.ts";
+import { encodePacket, type PacketReader } from "./codec.ts";
+import { encodeText } from "./plain-packets.ts";
 
 /** What the shell of a connection needs of the gateway that it belongs to. */
 export interface GatewayShell {
@@ -53,6 +54,9 @@ export function acceptStream(
 
 /** The first byte of CONNECT. */
 const connectByte = 0x10;
+
+/** Acknowledgements and pings are no longer than this, and cost less than other messages. Bytes */
+const [shortPacket, shortCost] = [4, 64];
 
 /** A packet, or what is to be done after those before. */
 type Input = Uint8Array | (() => void);
@@ -174,7 +178,9 @@ abstract class ClientStream implements Wire, Worker<Input> {
   }
 
   #wait(input: Input): void {
-    this.#backlog.take(input, typeof input === "function" ? 0 : input.length, this.#guard.now());
+    const size = typeof input === "function" ? 0 : input.length;
+    if (size > 0 && size <= shortPacket) this.#backlog.take(input, size, this.#guard.now(), shortCost);
+    else this.#backlog.take(input, size, this.#guard.now());
   }
 
   #write(bytes: Uint8Array<ArrayBuffer>): boolean {
@@ -235,7 +241,8 @@ class TcpStream extends ClientStream implements StreamHandlers {
   }
 
   data(bytes: Uint8Array): void {
-    this.received(bytes);
+    // Of what Node gives, parts are dear.
+    this.received(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
   }
 
   closed(): void {

@@ -9,6 +9,7 @@ import type {
   Version,
 } from "../packets.ts";
 import { legacyReturnCode, reasons } from "../reason-codes.ts";
+import { encodePlain, readPlain } from "./plain-packets.ts";
 
 /** Why bytes are no packet: the reason code, and a text for people. */
 export interface PacketFault {
@@ -25,6 +26,7 @@ const connectType = 1;
  */
 export class PacketReader {
   readonly #parsers = new Map<Version, PacketParser>();
+  #lastTopic = "";
 
   /** Reads the first packet of a connection, which names the version. */
   readFirst(bytes: Uint8Array): Result<ClientPacket, PacketFault> {
@@ -34,6 +36,11 @@ export class PacketReader {
   }
 
   read(bytes: Uint8Array, version: Version): Result<ClientPacket, PacketFault> {
+    const plain = readPlain(bytes, version, this.#lastTopic);
+    if (plain !== undefined) {
+      if (plain.type === "publish") this.#lastTopic = plain.topic;
+      return ok(plain);
+    }
     if ((bytes[0] ?? 0) >> 4 === connectType) return malformed("a second CONNECT", reasons.protocolError);
     let parser = this.#parsers.get(version);
     if (parser === undefined) {
@@ -206,7 +213,10 @@ function bytesOf(payload: string | Buffer): Uint8Array {
 
 /** Writes a packet. */
 export function encodePacket(packet: ServerPacket, version: Version): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(mqtt.generate(toWire(packet, version), { protocolVersion: version }));
+  return (
+    encodePlain(packet, version) ??
+    new Uint8Array(mqtt.generate(toWire(packet, version), { protocolVersion: version }))
+  );
 }
 
 function toWire(packet: ServerPacket, version: Version): mqtt.Packet {
@@ -262,31 +272,6 @@ function messageProperties(
     ...(userProperties && { userProperties: { ...userProperties } }),
     ...(subscriptionIds.length > 0 && { subscriptionIdentifier: [...subscriptionIds] }),
   };
-}
-
-/** Writes a PUBLISH of a text: what most packets are, and so without the detour over objects. `id` 0: QoS 0. */
-export function encodeText(
-  topic: string,
-  text: string,
-  id: number,
-  version: Version,
-): Uint8Array<ArrayBuffer> {
-  const topicBytes = Buffer.byteLength(topic);
-  const textBytes = Buffer.byteLength(text);
-  const length = 2 + topicBytes + (id > 0 ? 2 : 0) + (version === 5 ? 1 : 0) + textBytes;
-  const digits = length < 128 ? 1 : length < 16_384 ? 2 : length < 2_097_152 ? 3 : 4;
-  const bytes = new Uint8Array(1 + digits + length);
-  const buffer = Buffer.from(bytes.buffer);
-  let at = 0;
-  bytes[at++] = id > 0 ? 0x32 : 0x30;
-  for (let left = length, digit = 0; digit < digits; digit++, left = Math.floor(left / 128))
-    bytes[at++] = (left % 128) | (digit < digits - 1 ? 0x80 : 0);
-  at = buffer.writeUInt16BE(topicBytes, at);
-  at += buffer.write(topic, at);
-  if (id > 0) at = buffer.writeUInt16BE(id, at);
-  if (version === 5) bytes[at++] = 0;
-  buffer.write(text, at);
-  return bytes;
 }
 
 /** A text of UTF-8; undefined for other bytes. */
