@@ -106,10 +106,16 @@ export class SimMqttClient implements Wire {
   }
 
   /** Publishes, and answers the reason of the acknowledgement; undefined for QoS 0. */
-  publish(topic: string, message: string | object, qos: 0 | 1 | 2 = 1, dup = false): number | undefined {
+  publish(
+    topic: string,
+    message: string | object,
+    qos: 0 | 1 | 2 = 1,
+    dup = false,
+    retain = false,
+  ): number | undefined {
     const payload = Buffer.from(typeof message === "string" ? message : JSON.stringify(message));
     const id = qos === 0 ? 0 : this.#id();
-    this.receive({ type: "publish", topic, payload, qos, retain: false, dup, id });
+    this.receive({ type: "publish", topic, payload, qos, retain, dup, id });
     if (qos === 2) this.receive({ type: "pubrel", id, reason: 0 });
     if (qos === 0) return undefined;
     const found = this.packets.find(
