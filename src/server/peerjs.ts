@@ -1,11 +1,20 @@
+import { Type } from "typebox";
 import { parseGrants } from "../auth/grant-claims.ts";
 import { registerGatewayMetrics } from "../gateways/gateway-metrics.ts";
 import { PeerjsGateway } from "../gateways/peerjs/gateway.ts";
 import type { PeerjsEvents } from "../gateways/peerjs/listener.ts";
+import type { Survey, SurveyQuestion } from "../signaling/survey.ts";
 import { credentialsOf } from "./device-credentials.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 
 const name = "peerjs";
+
+/** Whose a client is at a node: a guest's id belongs to the token that it first came with, at every node. */
+const ownerQuestion = {
+  name: "peerjs owner",
+  argument: Type.Object({ user: Type.String(), device: Type.String() }),
+  answer: Type.Object({ owner: Type.Optional(Type.String()) }),
+} satisfies SurveyQuestion;
 
 /** What a program that has the gateway in it hears and decides. */
 export interface PeerjsListener {
@@ -41,6 +50,11 @@ async function start(
     dev: settings.dev,
     guestGrants: grants.value,
     identify: (login, at) => credentials.find(login, at),
+    ownersElsewhere: (user, device) => ownersElsewhere(core.survey, user, device),
+  });
+  core.survey.answers(ownerQuestion, ({ user, device }) => {
+    const owner = gateway.ownerOf(user, device);
+    return owner === undefined ? {} : { owner };
   });
   return {
     routes: gateway.routes(guard),
@@ -48,4 +62,9 @@ async function start(
     metrics: (registry) => registerGatewayMetrics(registry, name, () => gateway.numbers),
     stop: async () => gateway.stop(),
   };
+}
+
+async function ownersElsewhere(survey: Survey, user: string, device: string): Promise<string[]> {
+  const { answers } = await survey.ask(ownerQuestion, { user, device }, { others: true });
+  return [...new Set([...answers.values()].flatMap(({ owner }) => owner ?? []))];
 }

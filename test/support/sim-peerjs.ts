@@ -1,5 +1,5 @@
 import { PeerjsAgent } from "../../src/gateways/peerjs/agent.ts";
-import type { Flow } from "../../src/gateways/peerjs/peerjs-context.ts";
+import type { Flow, PeerjsContext } from "../../src/gateways/peerjs/peerjs-context.ts";
 import {
   defaultPeerjsLimits,
   type PeerjsLimits,
@@ -19,12 +19,13 @@ export class SimPeerjs {
 
   constructor(
     limits: Partial<PeerjsLimits> = {},
-    settings: Partial<PeerjsSettings> & { readonly dev?: boolean } = {},
+    settings: Partial<PeerjsSettings> &
+      Pick<PeerjsContext, "ownersElsewhere"> & { readonly dev?: boolean } = {},
     at: { readonly cluster: SimCluster; readonly node: string } | Partial<Limits> = {},
   ) {
     this.sim = isNode(at) ? at.cluster.node(at.node) : new SimCore(at);
     const core = this.sim.core.gateway({ name: "peerjs", asksOffers: true });
-    const { dev = true, ...others } = settings;
+    const { dev = true, ownersElsewhere, ...others } = settings;
     this.agent = new PeerjsAgent(
       {
         core,
@@ -38,6 +39,7 @@ export class SimPeerjs {
           limits: { ...defaultPeerjsLimits, ...limits },
           ...others,
         },
+        ownersElsewhere,
         after: (ms, now, due) => core.deadlines.add(now + ms, due),
       },
       {

@@ -2,14 +2,33 @@ import { expect, test } from "bun:test";
 import { signIn } from "../../../test/support/cluster-steps.ts";
 import { SimCluster } from "../../../test/support/sim-cluster.ts";
 import { answerSdp, SimPeerjs } from "../../../test/support/sim-peerjs.ts";
+import type { PeerjsContext } from "./peerjs-context.ts";
 
-function build() {
+/** `isLate`: what nodes ask each other is answered by {@link late}. */
+function build({ dev = true, isLate = false } = {}) {
   const cluster = new SimCluster(["n1", "n2"]);
-  const [n1, n2] = ["n1", "n2"].map((node) => new SimPeerjs({}, {}, { cluster, node })) as [
-    SimPeerjs,
-    SimPeerjs,
-  ];
-  return { cluster, n1, n2 };
+  const all = new Map<string, SimPeerjs>();
+  const waiting: (() => void)[] = [];
+  const make = (node: string): SimPeerjs => {
+    const ownersElsewhere: PeerjsContext["ownersElsewhere"] = (user, device, done) => {
+      const answer = (): void => {
+        const others = [...all].filter(([name]) => name !== node);
+        done(
+          others.flatMap(([, { agent }]) => agent.clients.ownerOf(user, device) ?? []),
+          cluster.now,
+        );
+      };
+      if (isLate) waiting.push(answer);
+      else answer();
+    };
+    const made = new SimPeerjs({}, { dev, ownersElsewhere }, { cluster, node });
+    all.set(node, made);
+    return made;
+  };
+  const late = () => {
+    for (const answer of waiting.splice(0)) answer();
+  };
+  return { cluster, late, n1: make("n1"), n2: make("n2") };
 }
 
 test("clients of two nodes: offer, answer, candidates, and the end of one", () => {
@@ -74,4 +93,36 @@ test("the device that only makes offers is at another node", () => {
   alice.answer("cam", "mc_1");
   cluster.flow();
   expect(camera.last("signal")).toMatchObject({ generation: 2, description: { type: "answer" } });
+});
+
+test("guests of two nodes: an id is its first token's everywhere, and the two call each other", () => {
+  const { cluster, n1, n2 } = build({ dev: false });
+  const guest = (at: SimPeerjs, id: string, token: string) => at.client(id, { token, key: "guests" });
+  const [one, two] = [guest(n1, "guest-1", "mine"), guest(n2, "guest-2", "hers")];
+  cluster.flow();
+  const thief = guest(n2, "guest-1", "another");
+  cluster.flow();
+  expect([thief.heard.map(({ type }) => type), thief.open, one.open]).toEqual([["ID-TAKEN"], false, true]);
+  one.offer("guest-2", "mc_1");
+  cluster.flow();
+  expect(two.last("OFFER")).toMatchObject({ src: "guest-1" });
+  two.answer("guest-1", "mc_1");
+  cluster.flow();
+  expect(one.of("ANSWER")).toHaveLength(1);
+  // With its token it may come to another node.
+  const moved = guest(n2, "guest-1", "mine");
+  cluster.flow();
+  expect(moved.heard[0]).toEqual({ type: "OPEN" });
+  // The one at the first node is over, and the id is free once it leaves.
+  moved.drop();
+  cluster.pass(60_000);
+  expect(guest(n1, "guest-1", "another").heard[0]).toEqual({ type: "OPEN" });
+});
+
+test("of two who want one id at two nodes at once, at most one gets it", () => {
+  const { late, n1, n2 } = build({ dev: false, isLate: true });
+  const [one, two] = [n1, n2].map((at, n) => at.client("guest-1", { token: `token-${n}`, key: "guests" }));
+  late();
+  expect([one, two].filter((peer) => peer?.heard[0]?.type === "OPEN").length).toBeLessThan(2);
+  expect([one, two].filter((peer) => peer?.open).length).toBeLessThan(2);
 });

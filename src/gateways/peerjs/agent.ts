@@ -1,12 +1,19 @@
 import { parseAddress } from "../../protocol/address.ts";
 import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import { GatewayTraffic } from "../gateway-traffic.ts";
-import type { PeerClient } from "./client.ts";
+import { onlyDevice, type PeerClient } from "./client.ts";
 import { Clients } from "./clients.ts";
 import { Connection, clientKind } from "./connection.ts";
-import { type ClientFrame, type ConnectionType, type Extra, noticeText, parseFrame } from "./frames.ts";
+import {
+  type ClientFrame,
+  type ConnectionType,
+  type Extra,
+  type Notice,
+  noticeText,
+  parseFrame,
+} from "./frames.ts";
 import type { Flow, PeerjsContext } from "./peerjs-context.ts";
-import { type Credentials, SignIn, type SignInPorts } from "./sign-in.ts";
+import { anyOfUser, type Credentials, type SignedIn, SignIn, type SignInPorts } from "./sign-in.ts";
 
 /** What the gateway does with what its clients say, and tells them what the core says. Pure. */
 export class PeerjsAgent {
@@ -37,13 +44,32 @@ export class PeerjsAgent {
     });
     this.#signIn.prove(credentials, flow, now, (result, later) => {
       if (!flow.open) return;
-      const notice =
-        typeof result === "object" && "owner" in result ? this.clients.enter(flow, result, later) : result;
-      flow.send(noticeText(notice));
-      if (notice === "OPEN") {
-        this.clients.opened(flow);
-        this.#context.entered?.(flow, credentials.id, credentials.token);
-      } else flow.close("refused");
+      const told = (notice: Notice): void => {
+        flow.send(noticeText(notice));
+        if (notice === "OPEN") {
+          this.clients.opened(flow);
+          this.#context.entered?.(flow, credentials.id, credentials.token);
+        } else flow.close("refused");
+      };
+      if (typeof result === "object" && "owner" in result) this.#enter(flow, result, later, told);
+      else told(result);
+    });
+  }
+
+  /** Lets a client in. Where nothing but its first token says whose an id is, the other nodes are asked first. */
+  #enter(flow: Flow, signedIn: SignedIn, now: number, told: (notice: Notice) => void): void {
+    const { identity, owner } = signedIn;
+    const { ownersElsewhere } = this.#context;
+    if (owner === anyOfUser || ownersElsewhere === undefined) {
+      told(this.clients.enter(flow, signedIn, now));
+      return;
+    }
+    const done = this.clients.entering(identity, owner);
+    ownersElsewhere(identity.user, identity.device ?? onlyDevice, (owners, later) => {
+      done();
+      if (!flow.open) return;
+      const isTaken = owners.some((one) => one !== owner);
+      told(isTaken ? "ID-TAKEN" : this.clients.enter(flow, signedIn, later));
     });
   }
 

@@ -13,6 +13,8 @@ export class Clients {
   /** By user and device. */
   readonly #clients = new Map<string, PeerClient>();
   readonly #flows = new Map<Flow, PeerClient>();
+  /** Clients that other nodes are being asked about, each with the owners that want to be let in. */
+  readonly #entering = new Map<string, string[]>();
 
   constructor(context: PeerjsContext, pushed: (client: PeerClient, push: PushBody, now: number) => void) {
     this.#context = context;
@@ -30,6 +32,24 @@ export class Clients {
   /** The client of that socket. */
   of(flow: Flow): PeerClient | undefined {
     return this.#flows.get(flow);
+  }
+
+  /** Whose that client is, or wants to become: another node asks. */
+  ownerOf(user: string, device: string): string | undefined {
+    const key = keyOf(user, device);
+    return this.#clients.get(key)?.owner ?? this.#entering.get(key)?.[0];
+  }
+
+  /** Somebody is about to enter. Of two who try at two nodes at once with two tokens neither gets in. Call the answer when it is over. */
+  entering({ user, device = onlyDevice }: SignedIn["identity"], owner: string): () => void {
+    const key = keyOf(user, device);
+    const waiting = this.#entering.get(key) ?? [];
+    waiting.push(owner);
+    this.#entering.set(key, waiting);
+    return () => {
+      waiting.splice(waiting.indexOf(owner), 1);
+      if (waiting.length === 0) this.#entering.delete(key);
+    };
   }
 
   /** Signs a client in by this socket, which takes the place of the one it had. What the client is to be told. */

@@ -19,6 +19,8 @@ export interface PeerjsGatewayOptions extends SignInPorts {
   /** A new random id that nobody has. */
   uuid(): string;
   readonly events?: PeerjsEvents | undefined;
+  /** Asks the other nodes who owns that client there. Undefined: there are none. */
+  readonly ownersElsewhere?: ((user: string, device: string) => Promise<readonly string[]>) | undefined;
 }
 
 /**
@@ -40,6 +42,8 @@ export class PeerjsGateway implements GatewayShell, HttpShell {
     const context: PeerjsContext = {
       core,
       settings,
+      ownersElsewhere:
+        options.ownersElsewhere && ((user, device, done) => this.#askOthers(user, device, done)),
       entered: options.events && ((flow, id, token) => this.#entered(flow, id, token)),
       after: (ms, from, due) =>
         core.deadlines.add(from + ms, (later) => this.#guarded("timer", () => due(later))),
@@ -70,6 +74,20 @@ export class PeerjsGateway implements GatewayShell, HttpShell {
   /** Ends every connection. */
   stop(): void {
     for (const flow of [...this.#agent.traffic.connections]) flow.close("shutdown");
+  }
+
+  /** Whose that client of this node is; undefined where there is none. */
+  ownerOf(user: string, device: string): string | undefined {
+    return this.#agent.clients.ownerOf(user, device);
+  }
+
+  #askOthers(user: string, device: string, done: (owners: readonly string[], now: number) => void): void {
+    const told = (owners: readonly string[]): void => {
+      const now = this.#options.now();
+      this.#guarded("sign-in", () => done(owners, now));
+      this.#options.core.settle(now);
+    };
+    void this.#options.ownersElsewhere?.(user, device).then(told, () => told([]));
   }
 
   // For the shells

@@ -18,6 +18,10 @@ export interface PeerjsContext {
   readonly settings: PeerjsSettings;
   /** A client was told OPEN, by this socket. */
   readonly entered?: ((flow: Flow, id: string, token: string) => void) | undefined;
+  /** Tells who owns that client at other nodes, each owner once. Undefined: there are no other nodes. */
+  readonly ownersElsewhere?:
+    | ((user: string, device: string, done: (owners: readonly string[], now: number) => void) => void)
+    | undefined;
   /** Calls `due` once, this many ms after `now`. */
   after(ms: number, now: number, due: (now: number) => void): Deadline;
 }

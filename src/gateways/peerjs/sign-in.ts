@@ -21,6 +21,9 @@ export interface SignedIn {
   readonly owner: string;
 }
 
+/** The owner where everybody who signs in as the user may take the client's place. */
+export const anyOfUser = "user";
+
 /** Whom a login of a device secret stands for. */
 interface Account {
   readonly identity: Identity;
@@ -110,7 +113,7 @@ export class SignIn {
       if (!result.ok) refuse(result.error.temporary ? { error: result.error.message } : badToken, later);
       else if (this.#isStale(result.value, later)) refuse(badToken, later);
       else if (result.value.user !== id) refuse("ID-TAKEN", later);
-      else done({ identity: result.value, owner: "user" }, later);
+      else done({ identity: result.value, owner: anyOfUser }, later);
       core.settle(later);
     });
   }
@@ -124,7 +127,7 @@ export class SignIn {
     const [device, secret] = token.includes(":") ? token.split(":", 2) : [undefined, token];
     const login = device === undefined ? id : `${id}/${device}`;
     const account = this.#ports.identify(login, now);
-    if (account?.matches(secret ?? "") === true) return { identity: account.identity, owner: "user" };
+    if (account?.matches(secret ?? "") === true) return { identity: account.identity, owner: anyOfUser };
     if (!settings.guestKeys.includes(key) || !id.startsWith(settings.guestPrefix)) return undefined;
     const { guestGrants: grants } = this.#ports;
     // Kicked guests stay away: whatever they bring, nobody has given it to them anew.
