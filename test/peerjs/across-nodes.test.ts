@@ -39,7 +39,25 @@ describe.skipIf(!hasNats)("guests of PeerJS at two nodes", () => {
     });
   }
 
+  /** Resolves once the second node reaches clients of the first: a node that has just started knows no other. */
+  async function joined(): Promise<void> {
+    const [hears, asks] = [await first(0, "guest-hears", "x"), await first(1, "guest-asks", "x")];
+    let heard = false;
+    hears.socket.onmessage = ({ data }) => {
+      heard ||= JSON.parse(String(data)).type === "OFFER";
+    };
+    const sdp = { type: "offer", sdp: "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n" };
+    for (let n = 0; !heard; n++) {
+      const payload = { type: "media", connectionId: `mc_${n}`, sdp };
+      asks.socket.send(JSON.stringify({ type: "OFFER", dst: "guest-hears", payload }));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      asks.socket.send(JSON.stringify({ type: "LEAVE", dst: "guest-hears" }));
+    }
+    for (const { socket } of [hears, asks]) socket.close();
+  }
+
   test("an id belongs to its first token at every node", async () => {
+    await joined();
     const one = await first(0, "guest-1", "mine");
     expect(one.word).toBe("OPEN");
     expect((await first(1, "guest-1", "another")).word).toBe("ID-TAKEN");
