@@ -11,6 +11,8 @@ export type ToPackager =
       readonly recordings: RecordingRules;
       readonly ffmpeg: string;
       readonly hlsAac: boolean;
+      /** Streams whose pictures may be transcoded at a time. */
+      readonly transcoders: number;
     }
   /** Takes a stream from a media worker; again for another publisher of it, or for something else to be made of it. */
   | {
@@ -66,8 +68,10 @@ export type FromPackager =
   | {
       readonly type: "fault";
       readonly take: number;
-      readonly fault: "codec" | "reordered";
+      readonly fault: "codec" | "reordered" | "transcoder";
       readonly codec: string;
+      /** Of a transcoder, in words. */
+      readonly reason?: string;
     }
   /** The target of a push takes the stream, or the attempt is over. The reason holds no secret. */
   | { readonly type: "push"; readonly push: number; readonly state: "live" | "over"; readonly reason: string }

@@ -22,6 +22,7 @@ import type { ShareLimits } from "./streams/peer-shares.ts";
 interface OutputLimits {
   readonly hlsBytes: number;
   readonly pushes: number;
+  readonly transcoders: number;
 }
 
 type MediaLimits = WorkerLimits & ShareLimits & OutputLimits;
@@ -35,6 +36,7 @@ const defaultMediaLimits: MediaLimits = {
   peersPerAddress: 500,
   hlsBytes: 256 << 20,
   pushes: 100,
+  transcoders: 4,
 };
 
 const meanings: { readonly [name in keyof MediaLimits]: string } = {
@@ -46,6 +48,7 @@ const meanings: { readonly [name in keyof MediaLimits]: string } = {
   peersPerAddress: "Publishers and viewers of one address by WHIP and WHEP; IPv6 counts by /64.",
   hlsBytes: "Bytes of one rendition that are kept in memory for HLS: a longer media.dvr is cut to that.",
   pushes: "Pushes of all streams at a time.",
+  transcoders: "Streams whose pictures are transcoded at a time: each takes a good part of a core.",
 };
 
 const PushRule = Type.Object(
@@ -103,6 +106,10 @@ export const mediaSettings = {
       hlsStreams: texts(
         [],
         "Names of streams whose publishers are asked for H.264, which HLS takes, before any other codec, such as `lobby` or `show-*`.",
+      ),
+      transcode: flag(
+        true,
+        "Makes H.264 of VP8, VP9 and AV1 where HLS or RTMP needs it, where the system has ffmpeg.",
       ),
       dvr: Type.Integer({
         default: 0,

@@ -58,12 +58,14 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   const recorded = media.record.map((name) => `stream:${name}`);
   const program = programInPath("ffmpeg") ?? "";
   const hlsAac = media.hls && media.hlsAac && program !== "";
+  const transcodes = media.transcode && program !== "";
   const packager = await PackagerProcess.listen({
     bun: parts.bun,
     module: packagerModule,
     socket: fleet.socket("packager"),
     ffmpeg: program,
     hlsAac,
+    transcoders: transcodes ? media.limits.transcoders : 0,
     recordings: { folder, seconds: fileDuration / 1_000, bytes: fileBytes },
     heard: (message, bytes) => {
       if (message.type === "recording" || message.type === "recording-failed") recordings.heard(message);
@@ -97,7 +99,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
       want: (name, wanted) => outputs.wantHls(name, wanted),
       after,
     },
-    { seconds: media.dvr, bytes: media.limits.hlsBytes, sounds: hlsAac ? 2 : 1 },
+    { seconds: media.dvr, bytes: media.limits.hlsBytes, sounds: hlsAac ? 2 : 1, transcodes },
   );
   const http = media.hls
     ? new HlsHttp({ streams: hls, authenticate, decide, allowsOrigin, now, after })

@@ -1,13 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { av1Format, av1Units } from "../../src/media/package/av1.ts";
 import { boxesIn, fragmentTracks, moveFragment, timescalesIn } from "../../src/media/package/box-reader.ts";
-import { concat } from "../../src/media/package/boxes.ts";
+import { ascii, concat, u8, u32 } from "../../src/media/package/boxes.ts";
+import { FlvReader } from "../../src/media/package/flv-reader.ts";
 import { fragment } from "../../src/media/package/fragment.ts";
 import { H264Pictures, h264Format } from "../../src/media/package/h264.ts";
 import { initSegment } from "../../src/media/package/init-segment.ts";
 import { opusFormat, opusSamples } from "../../src/media/package/opus.ts";
 import type { VideoFormat } from "../../src/media/package/sample-format.ts";
 import { Vp8Pictures } from "../../src/media/package/vp8.ts";
+import { Vp9Pictures } from "../../src/media/package/vp9.ts";
+import { videoConfiguration, videoFrame } from "../../src/media/rtmp/flv.ts";
 import { keyframePayloads, pps, slicePayloads, sps } from "../support/h264-pictures.ts";
 import { Random } from "./random.ts";
 
@@ -37,6 +40,32 @@ function broken(random: Random, bytes: Uint8Array): Uint8Array {
   return Uint8Array.from(copy);
 }
 
+function tag(time: number, body: Uint8Array): Uint8Array {
+  const { length } = body;
+  const head = u8(9, length >>> 16, length >>> 8, length, time >>> 16, time >>> 8, time, 0, 0, 0, 0);
+  return concat([head, body, u32(length + 11)]);
+}
+
+const flv = concat([
+  ...[ascii("FLV"), u8(1, 1), u32(9, 0), tag(0, videoConfiguration(format))],
+  ...[0, 40, 80].map((time) => tag(time, videoFrame(Uint8Array.of(0, 0, 0, 1, 0x65), time === 0))),
+]);
+
+test("FLV that an encoder could write: whole, in pieces, and broken, nothing throws", () => {
+  const random = new Random(Number(process.env.SEED ?? 1));
+  for (let n = 0; n < runs; n++) {
+    const bytes = n === 0 ? flv : broken(random, flv);
+    const reader = new FlvReader();
+    const seen: number[] = [];
+    for (let at = 0, step = 1; at < bytes.length; at += step) {
+      step = random.int(1, 60);
+      if (!reader.push(bytes.slice(at, at + step), (_, time) => seen.push(time))) break;
+    }
+    expect(seen.length).toBeLessThanOrEqual(8);
+    if (n === 0) expect(seen).toEqual([0, 40, 80]);
+  }
+});
+
 describe("packets of a publisher and boxes of a file that mean harm", () => {
   test("are a picture, or none: nothing throws, and nothing grows beyond what came", () => {
     const random = new Random(Number(process.env.SEED ?? 1));
@@ -55,6 +84,7 @@ describe("packets of a publisher and boxes of a file that mean harm", () => {
       }
       for (const unit of av1Units(payloads) ?? []) expect(unit.length).toBeLessThanOrEqual(size);
       new Vp8Pictures().take(payloads);
+      new Vp9Pictures().take(payloads);
       av1Format(broken(random, sequence));
       h264Format(broken(random, sps), pps);
       const samples = opusSamples(payloads[0] ?? new Uint8Array());

@@ -57,11 +57,23 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
     await eventually(async () => (await fetch(`${server.url}/hls/lobby/index.m3u8`)).status === 404, 10_000);
   }, 7_200_000);
 
-  test("a publisher of VP8 is told of, and asked for H.264 where the stream is listed", async () => {
+  test("VP9 is made H.264 where there is ffmpeg, and told of where there is none", async () => {
     const publisher = await tab();
-    expect(await publish(publisher.page, `${server.url}/whip/old`, { codec: "video/VP8" })).toBe(201);
-    await eventually(async () => (await fetch(`${server.url}/hls/old/index.m3u8`)).status === 406, 20_000);
+    expect(await publish(publisher.page, `${server.url}/whip/old`, { codec: "video/VP9" })).toBe(201);
+    const address = `${server.url}/hls/old/index.m3u8`;
+    const expected = Bun.which("ffmpeg") === null ? 406 : 200;
+    await eventually(async () => (await fetch(address)).status === expected, 30_000);
+    if (expected === 200) {
+      expect(await (await fetch(address)).text()).toContain("avc1.");
+      const viewer = await tab();
+      await playHls(viewer.page, address);
+      await plays(viewer, 20);
+    }
     expect(await end(publisher.page)).toBe(200);
+  }, 120_000);
+
+  test("a publisher is asked for H.264 where the stream is listed", async () => {
+    const publisher = await tab();
     expect(await publish(publisher.page, `${server.url}/whip/show-1`)).toBe(201);
     await eventually(async () => (await fetch(`${server.url}/hls/show-1/index.m3u8`)).status === 200, 20_000);
     expect(await end(publisher.page)).toBe(200);

@@ -98,11 +98,12 @@ describe.skipIf(chromiumPath === null || !hasRtmpSink)("pushes by RTMP, to nginx
     expect(await publish(tab.page, `${server.url}/whip/${name}`, { codec, picture: "given" })).toBe(201);
     return tab;
   };
-  /** True once the file holds so many pictures. */
+  /** True once the file holds so many pictures, and as many pieces of sound. */
   const holds = async (at: number, frames: number): Promise<boolean> => {
     const file = sink.files()[at];
     if (file === undefined) return false;
-    return Number(probe(file).find(({ codec_name }) => codec_name === "h264")?.nb_read_frames ?? 0) >= frames;
+    const tracks = probe(file);
+    return tracks.length === 2 && tracks.every(({ nb_read_frames }) => Number(nb_read_frames) >= frames);
   };
 
   test("H.264 and a tone by rule, through a crash of the target; the key is seen nowhere", async () => {
@@ -133,6 +134,16 @@ describe.skipIf(chromiumPath === null || !hasRtmpSink)("pushes by RTMP, to nginx
     }
     expect(server.logs.join("\n")).not.toContain(key);
   }, 180_000);
+
+  test("VP8 is made H.264", async () => {
+    const { page } = await publishColors("show-2", "video/VP8");
+    const before = sink.files().length;
+    await becomes("show-2", "live");
+    await eventually(() => holds(before, 40), 30_000);
+    expect(await end(page)).toBe(200);
+    await eventually(async () => (await pushes("show-2")).length === 0, 10_000);
+    expect(colorsIn(sink.files()[before] ?? "").join(" ")).toMatch(/red green|green blue|blue red/);
+  }, 120_000);
 
   test("on request, until it is removed; bad targets are refused, and private ones never reached", async () => {
     const { page } = await publishColors("other", "video/H264");

@@ -13,6 +13,7 @@ export interface PackagerOptions {
   /** Empty for none. */
   readonly ffmpeg: string;
   readonly hlsAac: boolean;
+  readonly transcoders: number;
   heard(message: FromPackager, bytes: Uint8Array): void;
   /** It ended by itself: all that it took is lost. */
   died(reason: string): void;
@@ -70,7 +71,7 @@ export class PackagerProcess {
   }
 
   #start(): ChildProcess {
-    const { bun, module, socket, recordings, ffmpeg, hlsAac, died } = this.#options;
+    const { bun, module, socket, recordings, ffmpeg, hlsAac, transcoders, died } = this.#options;
     const child = spawn(bun, [module], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#child = child;
     let over = false;
@@ -82,7 +83,7 @@ export class PackagerProcess {
     };
     child.on("error", (error) => ended(error.message));
     child.on("exit", (code, signal) => ended(signal ?? `code ${code}`));
-    child.send({ type: "start", socket, recordings, ffmpeg, hlsAac } satisfies ToPackager);
+    child.send({ type: "start", socket, recordings, ffmpeg, hlsAac, transcoders } satisfies ToPackager);
     return child;
   }
 }

@@ -11,7 +11,13 @@ export class HlsStream {
   /** When it was asked for last, ms. */
   askedAt: number;
   /** Why it can't be served. */
-  fault: { readonly fault: "codec" | "reordered"; readonly codec: string } | undefined;
+  fault:
+    | {
+        readonly fault: "codec" | "reordered" | "transcoder";
+        readonly codec: string;
+        readonly reason: string;
+      }
+    | undefined;
   /** A rendition came to be of another codec: players need another multivariant playlist. */
   outdated = false;
   readonly #rules: WindowRules;
@@ -26,7 +32,8 @@ export class HlsStream {
   }
 
   received(message: FromPackager, bytes: Uint8Array): void {
-    if (message.type === "fault") this.fault ??= { fault: message.fault, codec: message.codec };
+    if (message.type === "fault")
+      this.fault ??= { fault: message.fault, codec: message.codec, reason: message.reason ?? "" };
     else if (message.type === "init") {
       const { rendition: name, kind, init, codec, width, height } = message;
       const known = this.renditions.get(name);

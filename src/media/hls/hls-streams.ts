@@ -10,7 +10,9 @@ export type HlsFailure =
   /** The packager can't be reached, or has sent nothing in time. */
   | { readonly kind: "unavailable" }
   | { readonly kind: "codec"; readonly codec: string }
-  | { readonly kind: "reordered" };
+  | { readonly kind: "reordered" }
+  /** There is no H.264 of the publisher's pictures; the reason in words. */
+  | { readonly kind: "transcoder"; readonly codec: string; readonly reason: string };
 
 export interface HlsPorts {
   now(): number;
@@ -25,6 +27,8 @@ export interface HlsPorts {
 export interface HlsRules extends WindowRules {
   /** Codecs that sound comes in. */
   readonly sounds: number;
+  /** Pictures of other codecs are made H.264. */
+  readonly transcodes: boolean;
 }
 
 /** ms: without a request for so long packaging ends; so long the first request waits for the first part, and then for other renditions. */
@@ -61,17 +65,23 @@ export class HlsStreams {
     const info = this.#ports.stream(name);
     if (info === undefined || (!info.live && !this.#streams.has(name))) return fail({ kind: "not-live" });
     const codec = info.codecs.video?.name;
-    if (codec !== undefined && codec !== "h264" && codec !== "av1") return fail({ kind: "codec", codec });
+    if (codec !== undefined && !isCarried(codec) && !this.#rules.transcodes)
+      return fail({ kind: "codec", codec });
     const stream = this.#streams.get(name) ?? this.#begin(name);
     if (stream === undefined) return fail({ kind: "unavailable" });
     stream.askedAt = this.#ports.now();
     const due = stream.askedAt + patience;
-    await this.#until(stream, due, () => readyCount(stream) > 0);
+    // Sound comes first, and an encoder takes a while to begin.
+    const transcoded = codec !== undefined && !isCarried(codec);
+    await this.#until(stream, due, () => (transcoded ? hasPicture(stream) : readyCount(stream) > 0));
     const { fault } = stream;
     if (fault !== undefined) {
       // The next request may find another publisher.
       this.#end(stream);
-      return fail(fault.fault === "codec" ? { kind: "codec", codec: fault.codec } : { kind: "reordered" });
+      const { fault: kind, codec, reason } = fault;
+      return fail(
+        kind === "reordered" ? { kind } : kind === "codec" ? { kind, codec } : { kind, codec, reason },
+      );
     }
     if (readyCount(stream) === 0) return fail({ kind: "unavailable" });
     const expected = expectedOf(info, this.#rules.sounds);
@@ -136,13 +146,26 @@ export class HlsStreams {
   }
 }
 
+/** Pictures that HLS takes as they are. */
+function isCarried(codec: string): boolean {
+  return codec === "h264" || codec === "av1";
+}
+
 function readyCount({ renditions }: HlsStream): number {
   return [...renditions.values()].filter(({ newest }) => newest !== undefined).length;
+}
+
+function hasPicture({ renditions }: HlsStream): boolean {
+  return [...renditions.values()].some(({ kind, newest }) => kind === "video" && newest !== undefined);
 }
 
 /** How many renditions the publisher's layers and sound make. */
 function expectedOf({ layers, codecs }: StreamInfo, sounds: number): number {
   const video =
-    codecs.video === undefined ? 0 : Math.max(1, layers.filter(({ bitrate }) => bitrate > 0).length);
+    codecs.video === undefined
+      ? 0
+      : isCarried(codecs.video.name)
+        ? Math.max(1, layers.filter(({ bitrate }) => bitrate > 0).length)
+        : 1;
   return video + (codecs.audio === undefined ? 0 : sounds);
 }

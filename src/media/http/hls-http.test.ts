@@ -43,7 +43,7 @@ class World {
           return this.#take;
         },
       },
-      { seconds: dvr, bytes, sounds: 1 },
+      { seconds: dvr, bytes, sounds: 1, transcodes: false },
     );
     this.http = new HlsHttp({
       ...{ streams: this.streams, now, after },

@@ -220,7 +220,13 @@ function problemOf(failure: HlsFailure): HttpProblem {
     case "codec":
       return {
         status: 406,
-        detail: `HLS takes H.264 and AV1, and the publisher sends ${failure.codec.toUpperCase()}. View by WHEP, or list the stream in media.hlsStreams, so that its publisher is asked for H.264.`,
+        detail: `HLS takes H.264 and AV1, and the publisher sends ${failure.codec.toUpperCase()}. View by WHEP, or list the stream in media.hlsStreams, so that its publisher is asked for H.264. Where the system has ffmpeg, and media.transcode is true, H.264 is made of it.`,
+      };
+    case "transcoder":
+      return {
+        status: 503,
+        detail: `HLS takes H.264 and AV1, the publisher sends ${failure.codec.toUpperCase()}, and it can't be made H.264 now: ${failure.reason}. View by WHEP, or try again later.`,
+        headers: { "Retry-After": "5" },
       };
     case "reordered":
       return {

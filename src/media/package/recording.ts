@@ -8,7 +8,7 @@ import { webmCluster, webmHeader } from "./webm.ts";
 /** What is written at once, in s: what is lost where the process is killed. */
 const fragmentTarget = 1;
 
-/** The content of a file: one picture size, and sound. MP4 in fragments, or WebM for VP8; each piece makes the file longer, and playable. */
+/** The content of a file: one picture size, and sound. MP4 in fragments, or WebM for VP8 and VP9; each piece makes the file longer, and playable. */
 export class Recording {
   readonly container: "mp4" | "webm";
   readonly codecs: readonly string[];
@@ -25,7 +25,7 @@ export class Recording {
   /** `first`: a keyframe, or sound where there is no picture. */
   constructor(first: TimedFrame, sound: boolean) {
     this.#video = first.format.kind === "video" ? first.format : undefined;
-    this.container = this.#video?.codec === "vp8" ? "webm" : "mp4";
+    this.container = this.#video?.codec === "vp8" || this.#video?.codec === "vp9" ? "webm" : "mp4";
     this.start = first.time / timescales[first.format.kind];
     this.#end = this.start;
     const formats = [...(this.#video ? [this.#video] : []), ...(sound || !this.#video ? [opusFormat] : [])];

@@ -3,10 +3,10 @@ export type SampleFormat = VideoFormat | AudioFormat;
 
 export interface VideoFormat {
   readonly kind: "video";
-  readonly codec: "h264" | "av1" | "vp8";
+  readonly codec: "h264" | "av1" | "vp8" | "vp9";
   readonly width: number;
   readonly height: number;
-  /** The content of `avcC` or `av1C`; empty for VP8. */
+  /** The content of `avcC` or `av1C`; empty for VP8 and VP9. */
   readonly configuration: Uint8Array;
   /** As `CODECS` has it (RFC 6381), such as `avc1.42e01f`. */
   readonly name: string;

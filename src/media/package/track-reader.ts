@@ -7,6 +7,7 @@ import { opusFormat, opusGap, opusSamples } from "./opus.ts";
 import { type Frame, timescales } from "./sample-format.ts";
 import { type StreamClock, TrackClock } from "./stream-clock.ts";
 import { Vp8Pictures } from "./vp8.ts";
+import { Vp9Pictures } from "./vp9.ts";
 
 /** A frame, and when it is shown, in units of its track's timescale. */
 export interface TimedFrame extends Frame {
@@ -88,6 +89,7 @@ export class VideoReader implements LayerViewer {
     if (codec === "h264") this.#pictures = new H264Pictures();
     else if (codec === "av1") this.#pictures = new Av1Pictures();
     else if (codec === "vp8") this.#pictures = new Vp8Pictures();
+    else if (codec === "vp9") this.#pictures = new Vp9Pictures();
     else this.#fault("codec", codec);
     this.#lost();
   }

@@ -29,7 +29,7 @@ function float(value: number): Uint8Array {
 }
 
 const [videoTrack, audioTrack] = [1, 2];
-const codecIds = { h264: "V_MPEG4/ISO/AVC", av1: "V_AV1", vp8: "V_VP8" } as const;
+const codecIds = { h264: "V_MPEG4/ISO/AVC", av1: "V_AV1", vp8: "V_VP8", vp9: "V_VP9" } as const;
 
 /** The beginning of a WebM file that is written as it comes: segment and clusters (RFC 9559). Video is track 1, sound track 2. */
 export function webmHeader(video: VideoFormat | undefined, audio: AudioFormat | undefined): Uint8Array {
@@ -39,6 +39,7 @@ export function webmHeader(video: VideoFormat | undefined, audio: AudioFormat | 
       element(
         ...([0xae, element(0xd7, u8(videoTrack)), element(0x73c5, u8(videoTrack))] as const),
         ...[element(0x83, u8(1)), element(0x86, ascii(codecIds[video.codec]))],
+        ...(video.configuration.length > 0 ? [element(0x63a2, video.configuration)] : []),
         element(0xe0, element(0xb0, number(video.width)), element(0xba, number(video.height))),
       ),
     );

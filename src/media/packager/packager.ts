@@ -8,6 +8,7 @@ import { packagerFrame } from "./frames.ts";
 import { Recorder } from "./recorder.ts";
 import { RtmpPush } from "./rtmp-push.ts";
 import { TakenStream } from "./taken-stream.ts";
+import { Transcoder, TranscoderPool } from "./transcoder.ts";
 
 /** ms */
 const tickInterval = 20;
@@ -30,12 +31,14 @@ export class Packager {
   readonly #recordings: RecordingRules;
   readonly #ffmpeg: string;
   readonly #hlsAac: boolean;
+  readonly #transcoders: TranscoderPool;
   readonly #pushes = new Map<number, RtmpPush>();
   /** Recordings whose end is being written. */
   readonly #ending = new Set<Promise<void>>();
 
   constructor(options: Extract<ToPackager, { type: "start" }>, closed: () => void) {
-    const { socket, recordings, ffmpeg, hlsAac } = options;
+    const { socket, recordings, ffmpeg, hlsAac, transcoders } = options;
+    this.#transcoders = new TranscoderPool(transcoders);
     this.#recordings = recordings;
     this.#ffmpeg = ffmpeg;
     this.#hlsAac = hlsAac;
@@ -56,6 +59,13 @@ export class Packager {
         stream.sound = new AacEncoder(this.#ffmpeg, (frame) => stream.soundAs(frame), now);
       taken = { stream, recorder: undefined, publisher: "", sounds: false, relayed: undefined };
       this.#taken.set(take, taken);
+      if (this.#transcoders.most > 0)
+        stream.transcoder = new Transcoder({
+          ...{ program: this.#ffmpeg, pool: this.#transcoders, now },
+          frame: (frame) => stream.pictureAs(frame),
+          wantKeyframe: () => stream.wantKeyframe(),
+          failed: (reason) => stream.transcoderFailed(reason),
+        });
     }
     const { stream } = taken;
     stream.hls = message.hls;

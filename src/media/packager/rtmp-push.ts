@@ -85,17 +85,16 @@ export class RtmpPush implements BroadcastSink {
   }
 
   picture(rendition: string, frame: TimedFrame, best: boolean): void {
-    const { format } = frame;
-    if (format.codec !== "h264") {
-      if (frame.key) this.#end(`the publisher sends ${format.codec}, and RTMP takes H.264 only`);
-      return;
-    }
     if (frame.key && best) this.#rendition = rendition;
     if (rendition === this.#rendition) this.#frames.add("video", frame.time / timescales.video, frame);
   }
 
   aac(frame: TimedFrame): void {
     this.#frames.add("audio", frame.time / timescales.audio, frame);
+  }
+
+  failed(reason: string): void {
+    this.#end(reason);
   }
 
   #send(frame: TimedFrame, time: number): void {

@@ -20,10 +20,12 @@ export interface FrameSink {
 
 /** Takes a stream in the formats that older players know. */
 export interface BroadcastSink {
-  /** A picture. `best`: of all layers that are sent, this has the largest one. */
+  /** A picture of H.264. `best`: of all layers that are sent, this has the largest one. */
   picture(rendition: string, frame: TimedFrame, best: boolean): void;
   /** Sound, as AAC. */
   aac(frame: TimedFrame): void;
+  /** There is no H.264, in words. */
+  failed(reason: string): void;
 }
 
 interface Reading {
@@ -33,6 +35,8 @@ interface Reading {
   height: number;
 }
 
+/** Pictures that HLS takes as they are. */
+const hlsCodecs: ReadonlySet<string> = new Set(["h264", "av1"]);
 /** Without HLS, keyframes are asked for so rarely. s */
 const recordingGroup = 4;
 /** Keyframes are asked for so long before they are due. s */
@@ -56,6 +60,11 @@ export class TakenStream {
   sink: FrameSink | undefined;
   /** Takes sound, to give it back as AAC by {@link soundAs}. */
   sound: { add(frame: TimedFrame): void; stop(): void } | undefined;
+  /** Takes pictures, to give them back as H.264 by {@link pictureAs}. */
+  transcoder: { add(frame: TimedFrame): void; tick(): void; stop(): void } | undefined;
+  /** The layer that it takes, and the codec of that. */
+  #transcoded = "";
+  #codec = "";
   /** HLS has the sound as AAC too. */
   readonly #hlsAac: boolean;
   readonly #broadcasts = new Set<BroadcastSink>();
@@ -75,7 +84,7 @@ export class TakenStream {
   set hls(wanted: boolean) {
     if (this.#hls !== wanted) this.#segmenters.clear();
     this.#hls = wanted;
-    this.#stopSound();
+    this.#rest();
   }
 
   /** Gives all that comes from now on to the sink. A keyframe is asked for. */
@@ -87,15 +96,17 @@ export class TakenStream {
 
   removeBroadcast(sink: BroadcastSink): void {
     this.#broadcasts.delete(sink);
-    this.#stopSound();
+    this.#rest();
   }
 
   get #wantsAac(): boolean {
     return this.#broadcasts.size > 0 || (this.#hls && this.#hlsAac);
   }
 
-  #stopSound(): void {
+  /** Ends encoders that nobody needs. */
+  #rest(): void {
     if (!this.#wantsAac) this.sound?.stop();
+    if (!this.#hls && this.#broadcasts.size === 0) this.transcoder?.stop();
   }
 
   setPublisher(tracks: readonly PublishedTrack[], sender: MediaSender, now: number): void {
@@ -124,6 +135,7 @@ export class TakenStream {
 
   tick(now: number): void {
     this.#publisher?.tick(now);
+    this.transcoder?.tick();
     for (const { name, layer, reader } of this.#readings.values()) {
       if (!(reader instanceof VideoReader)) continue;
       const key = this.#lastKey.get(name);
@@ -141,6 +153,7 @@ export class TakenStream {
     this.#readings.clear();
     this.#lastKey.clear();
     this.sound?.stop();
+    this.transcoder?.stop();
     for (const segmenter of this.#segmenters.values()) segmenter.interrupt();
     this.sink?.interrupted();
   }
@@ -187,14 +200,44 @@ export class TakenStream {
     } else {
       const best = reading === this.#best(reading);
       this.sink?.video(name, frame, best);
-      for (const broadcast of this.#broadcasts) broadcast.picture(name, frame, best);
+      if (frame.format.codec === "h264")
+        for (const broadcast of this.#broadcasts) broadcast.picture(name, frame, best);
+      else this.#transcode(name, frame, best);
+      if (!hlsCodecs.has(frame.format.codec)) return;
     }
-    if (!this.#hls) return;
-    if (frame.format.codec === "vp8") {
-      if (frame.key) this.#tell({ type: "fault", take: this.#take, fault: "codec", codec: "vp8" }, none);
-      return;
+    if (this.#hls) this.#cut(name, frame);
+  }
+
+  /** Has H.264 made of the largest layer, where somebody needs that. */
+  #transcode(name: string, frame: TimedFrame, best: boolean): void {
+    const { codec } = frame.format;
+    if (this.#broadcasts.size === 0 && (!this.#hls || hlsCodecs.has(codec))) return;
+    if (frame.key && best) {
+      this.#transcoded = name;
+      this.#codec = codec;
     }
-    this.#cut(name, frame);
+    if (this.transcoder === undefined) {
+      if (frame.key)
+        this.transcoderFailed(`the publisher sends ${codec}, and nothing makes H.264 of it here`);
+    } else if (name === this.#transcoded) this.transcoder.add(frame);
+  }
+
+  /** A picture as H.264. */
+  pictureAs(frame: TimedFrame): void {
+    if (this.#hls && !hlsCodecs.has(this.#codec)) this.#cut("v0", frame);
+    for (const broadcast of this.#broadcasts) broadcast.picture("h264", frame, true);
+  }
+
+  /** There will be no H.264 of it, in words. */
+  transcoderFailed(reason: string): void {
+    for (const broadcast of [...this.#broadcasts]) broadcast.failed(reason);
+    if (!this.#hls || hlsCodecs.has(this.#codec)) return;
+    this.#tell({ type: "fault", take: this.#take, fault: "transcoder", codec: this.#codec, reason }, none);
+  }
+
+  /** Asks for a keyframe of the layer that is transcoded. */
+  wantKeyframe(): void {
+    this.#readings.get(this.#transcoded)?.layer.wantKeyframe();
   }
 
   /** Sound as AAC. */

@@ -17,6 +17,8 @@ export interface Vp9Descriptor {
   readonly end: boolean;
   /** True for a packet that begins a picture which depends on no other. */
   readonly key: boolean;
+  /** Bytes of the descriptor: what follows is the picture. */
+  readonly length: number;
   /** The size of each spatial layer's picture, where the descriptor tells it; keyframes do. */
   readonly sizes: readonly { readonly width: number; readonly height: number }[];
 }
@@ -69,6 +71,6 @@ export function parseVp9(payload: Uint8Array): Vp9Descriptor | undefined {
   const key = begin && !predicted && spatialLayer === 0;
   return {
     ...{ pictureIdAt, longPictureId, pictureId, tl0At, tl0, spatialLayer, temporalLayer },
-    ...{ switchUp, begin, end, key, sizes },
+    ...{ switchUp, begin, end, key, length: at, sizes },
   };
 }

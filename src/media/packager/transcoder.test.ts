@@ -1,0 +1,180 @@
+import { afterAll, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TimedFrame } from "../package/track-reader.ts";
+import { Transcoder, TranscoderPool } from "./transcoder.ts";
+
+const ffmpeg = Bun.which("ffmpeg") ?? "";
+const folder = mkdtempSync(join(tmpdir(), "switchboard-transcoder-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Ten pictures a second, each fourth a keyframe: what ffmpeg makes of a test pattern. */
+function pictures(count: number, codec: "vp8" | "vp9" = "vp8"): TimedFrame[] {
+  const args = ["-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x120:rate=10", "-frames:v", `${count}`];
+  const encoder = [
+    "-c:v",
+    codec === "vp8" ? "libvpx" : "libvpx-vp9",
+    "-deadline",
+    "realtime",
+    "-cpu-used",
+    "8",
+  ];
+  const ivf = execFileSync("ffmpeg", [
+    ...args,
+    ...encoder,
+    "-g",
+    "4",
+    "-lag-in-frames",
+    "0",
+    "-f",
+    "ivf",
+    "-",
+  ]);
+  const frames: TimedFrame[] = [];
+  for (let at = 32; at + 12 <= ivf.length; ) {
+    const length = ivf.readUInt32LE(at);
+    const data = Uint8Array.from(ivf.subarray(at + 12, at + 12 + length));
+    const n = frames.length;
+    const none = new Uint8Array();
+    const format = {
+      kind: "video",
+      codec,
+      width: 160,
+      height: 120,
+      configuration: none,
+      name: codec,
+    } as const;
+    // Not quite regular, and far from 0.
+    frames.push({ data, key: n % 4 === 0, format, time: 900_000 + n * 9_000 + (n % 3) * 90 });
+    at += 12 + length;
+  }
+  return frames;
+}
+
+/** A program that stands in for ffmpeg and misbehaves. */
+function program(name: string, script: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, `#!/bin/sh\n${script}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+interface Made {
+  readonly transcoder: Transcoder;
+  readonly frames: TimedFrame[];
+  readonly reasons: string[];
+  readonly pool: TranscoderPool;
+  now: number;
+  wanted: number;
+}
+
+function make(path: string, most = 1): Made {
+  const pool = new TranscoderPool(most);
+  const made: Made = {
+    ...{ frames: [], reasons: [], pool, now: 0, wanted: 0 },
+    transcoder: new Transcoder({
+      ...{ program: path, pool, now: () => made.now },
+      frame: (frame) => made.frames.push(frame),
+      wantKeyframe: () => made.wanted++,
+      failed: (reason) => made.reasons.push(reason),
+    }),
+  };
+  return made;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const end = Date.now() + 20_000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`never: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+test.skipIf(ffmpeg === "").each(["vp8", "vp9"] as const)(
+  "each picture of %s comes back as H.264 at once, at its time, and keyframes as such",
+  async (codec) => {
+    const made = make(ffmpeg);
+    const sent = pictures(12, codec);
+    made.transcoder.add(sent[1] as TimedFrame);
+    expect(made.wanted).toBe(1);
+    for (const [n, frame] of sent.entries()) {
+      made.transcoder.add(frame);
+      // No later picture is needed for this one to come.
+      await until(() => made.frames.length === n + 1);
+    }
+    expect(made.frames.map(({ time }) => time)).toEqual(sent.map(({ time }) => time));
+    expect(made.frames.map(({ key }) => key)).toEqual(sent.map(({ key }) => key));
+    expect(made.frames[0]?.format).toMatchObject({ codec: "h264", width: 160, height: 120 });
+    made.transcoder.stop();
+    expect(made.pool.take()).toBe(true);
+  },
+);
+
+test.skipIf(ffmpeg === "")("another size begins another encoder, and its pictures follow", async () => {
+  const made = make(ffmpeg);
+  const [first, second] = pictures(2);
+  if (first === undefined || second === undefined) throw new Error("no pictures");
+  made.transcoder.add(first);
+  await until(() => made.frames.length === 1);
+  const wider = {
+    ...first,
+    time: second.time,
+    format: { ...first.format, width: 176, height: 144 },
+  } as TimedFrame;
+  made.transcoder.add(wider);
+  await until(() => made.frames.length === 2);
+  expect(made.frames[1]).toMatchObject({ time: second.time, key: true });
+  made.transcoder.stop();
+});
+
+test.skipIf(ffmpeg === "")(
+  "a program that crashes, hangs, floods or speaks nonsense is ended, and told of after three times",
+  async () => {
+    const [key] = pictures(1);
+    if (key === undefined) throw new Error("no picture");
+    const programs = {
+      crashes: program("crashes", "exit 1"),
+      floods: program("floods", "exec yes x >&2"),
+      nonsense: program("nonsense", "exec yes nonsense"),
+      hangs: program("hangs", "exec sleep 60"),
+      missing: join(folder, "missing"),
+    };
+    for (const [name, path] of Object.entries(programs)) {
+      const made = make(path);
+      for (let n = 0; n < 4 && made.reasons.length === 0; n++) {
+        made.now += 100_000;
+        made.transcoder.add(key);
+        if (name === "hangs" || name === "floods") {
+          // It takes what it is given, and is silent.
+          made.now += 9_000;
+          made.transcoder.tick();
+        }
+        await until(() => made.pool.take());
+        made.pool.free();
+      }
+      expect([name, made.reasons.length]).toEqual([name, 1]);
+      expect(made.reasons[0]).toMatch(/^ffmpeg (ended by itself|makes no pictures)$/);
+      // It isn't started again at once.
+      made.transcoder.add(key);
+      expect(made.pool.take()).toBe(true);
+    }
+  },
+);
+
+test("beyond the pool's bound there is none, which is said", () => {
+  const made = make("/bin/false", 0);
+  made.transcoder.add({
+    ...{ data: new Uint8Array(1), key: true, time: 0 },
+    format: {
+      kind: "video",
+      codec: "vp8",
+      width: 16,
+      height: 16,
+      configuration: new Uint8Array(),
+      name: "vp8",
+    },
+  });
+  expect(made.reasons).toEqual(["as many streams are transcoded as may be"]);
+});

@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { FlvReader } from "../package/flv-reader.ts";
+import { sameFormat, timescales, type VideoFormat } from "../package/sample-format.ts";
+import type { TimedFrame } from "../package/track-reader.ts";
+import { webmCluster, webmHeader } from "../package/webm.ts";
+
+/** Pictures come by a pipe and leave by one; nothing else is opened. The encoder makes a keyframe of each that comes. */
+const options = [
+  ...["-hide_banner", "-loglevel", "quiet", "-nostdin", "-protocol_whitelist", "pipe"],
+  // One thread for the decoder: each further one keeps a picture back.
+  ...["-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", "matroska", "-i", "pipe:0", "-an"],
+  ...["-enc_time_base", "1:1000", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
+  ...["-pix_fmt", "yuv420p", "-g", "9999", "-force_key_frames", "source", "-forced-idr", "1"],
+  ...["-f", "flv", "-flush_packets", "1", "pipe:1"],
+];
+/** Bytes that may wait for the encoder; how long it may be silent while pictures come, ms; and a gap after which it begins anew, in s. */
+const [mostWaiting, longestSilence, longestGap] = [8 << 20, 8_000, 10];
+/** How long an encoder that ended isn't started again: doubled with each that has made nothing. ms */
+const [firstPause, longestPause] = [1_000, 60_000];
+/** Encoders in a row that make nothing, until it is said that there is no way. */
+const mostFailures = 3;
+
+/** How many encoders there may be at a time. */
+export class TranscoderPool {
+  readonly most: number;
+  #used = 0;
+
+  constructor(most: number) {
+    this.most = most;
+  }
+
+  /** True where there was room: it is taken. */
+  take(): boolean {
+    if (this.#used >= this.most) return false;
+    this.#used++;
+    return true;
+  }
+
+  free(): void {
+    this.#used--;
+  }
+}
+
+interface TranscoderOptions {
+  readonly program: string;
+  readonly pool: TranscoderPool;
+  readonly now: () => number;
+  /** A picture as H.264. */
+  frame(frame: TimedFrame): void;
+  /** A keyframe is needed to begin with. */
+  wantKeyframe(): void;
+  /** It doesn't work, in words. Told again only after it has worked. */
+  failed(reason: string): void;
+}
+
+/**
+ * Pictures of one layer as H.264, by ffmpeg. An encoder that crashes, hangs or falls behind is ended, and another one begins with the next
+ * keyframe.
+ */
+export class Transcoder {
+  readonly #options: TranscoderOptions;
+  #child: ChildProcess | undefined;
+  #format: VideoFormat | undefined;
+  /** Media time of the encoder's first picture, and of the newest one, in the timescale of video. */
+  #start = 0;
+  #newest = 0;
+  #heardAt = 0;
+  #resume = 0;
+  #failures = 0;
+
+  constructor(options: TranscoderOptions) {
+    this.#options = options;
+  }
+
+  add(frame: TimedFrame): void {
+    const { format, time, key, data } = frame;
+    if (format.kind !== "video") return;
+    const jumped = Math.abs(time - this.#newest) > longestGap * timescales.video || time < this.#newest;
+    const another = this.#format === undefined || !sameFormat(format, this.#format);
+    if (this.#child !== undefined && (jumped || (key && another))) this.stop();
+    if (this.#child === undefined) {
+      if (this.#options.now() < this.#resume) return;
+      if (!key) {
+        this.#options.wantKeyframe();
+        return;
+      }
+      if (!this.#begin(format, time)) return;
+    }
+    this.#newest = time;
+    const ms = ((time - this.#start) * 1_000) / timescales.video;
+    this.#write(webmCluster([{ data, key, duration: 0, time: ms }], []));
+  }
+
+  /** Ends an encoder that hangs. Call now and then. */
+  tick(): void {
+    const now = this.#options.now();
+    if (this.#child === undefined || now - this.#heardAt < longestSilence) return;
+    this.stop();
+    this.#ended("ffmpeg makes no pictures");
+  }
+
+  /** Ends the encoder. It starts again with the next keyframe. */
+  stop(): void {
+    const child = this.#child;
+    if (child === undefined) return;
+    this.#child = undefined;
+    this.#options.pool.free();
+    child.kill("SIGKILL");
+  }
+
+  #begin(format: VideoFormat, start: number): boolean {
+    const { program, pool, now, frame } = this.#options;
+    if (program === "") {
+      this.#none("ffmpeg is missing");
+      return false;
+    }
+    if (!pool.take()) {
+      this.#none("as many streams are transcoded as may be");
+      return false;
+    }
+    this.#format = format;
+    this.#start = start;
+    this.#heardAt = now();
+    const child = spawn(program, options, { stdio: ["pipe", "pipe", "ignore"] });
+    this.#child = child;
+    const ended = (): void => {
+      if (this.#child !== child) return;
+      this.stop();
+      this.#ended("ffmpeg ended by itself");
+    };
+    child.on("error", ended);
+    child.on("exit", ended);
+    child.stdin?.on("error", ended);
+    const reader = new FlvReader();
+    child.stdout?.on("data", (chunk: Uint8Array) => {
+      if (this.#child !== child) return;
+      const read = reader.push(chunk, (picture, ms) => {
+        this.#heardAt = now();
+        this.#failures = 0;
+        frame({ ...picture, time: start + Math.round((ms * timescales.video) / 1_000) });
+      });
+      if (!read) ended();
+    });
+    this.#write(webmHeader(format, undefined));
+    return true;
+  }
+
+  #write(bytes: Uint8Array): void {
+    const input = this.#child?.stdin;
+    if (input === undefined || input === null) return;
+    if (input.writableLength > mostWaiting) {
+      this.stop();
+      this.#ended("ffmpeg is too slow");
+    } else input.write(bytes);
+  }
+
+  #ended(reason: string): void {
+    const pause = Math.min(longestPause, firstPause * 2 ** this.#failures);
+    this.#resume = this.#options.now() + pause;
+    this.#failures++;
+    if (this.#failures === mostFailures) this.#options.failed(reason);
+  }
+
+  #none(reason: string): void {
+    this.#resume = this.#options.now() + firstPause;
+    this.#options.failed(reason);
+  }
+}
