@@ -3,7 +3,7 @@ import { capsOf } from "../../src/gateways/xmpp/disco.ts";
 import { defaultXmppLimits, mechanisms, type XmppLimits } from "../../src/gateways/xmpp/settings.ts";
 import { element, type XmlElement } from "../../src/gateways/xmpp/xml.ts";
 import { parseXml, stanzaLimits } from "../../src/gateways/xmpp/xml-parser.ts";
-import type { Flow } from "../../src/gateways/xmpp/xmpp-context.ts";
+import type { Flow, XmppContext } from "../../src/gateways/xmpp/xmpp-context.ts";
 import { saslCrypto } from "../../src/net/sasl-crypto.ts";
 import { SimCore } from "./sim-core.ts";
 
@@ -13,12 +13,13 @@ const everything = { call: ["*"], send: ["*"], watch: ["*"] };
 export class SimXmpp {
   readonly sim = new SimCore();
   readonly agent: XmppAgent;
+  readonly context: XmppContext;
   /** What users may do, where that is not everything. */
   readonly grants = new Map<string, Record<string, string[]>>();
 
   constructor(limits: Partial<XmppLimits> = {}, domain = "") {
     const core = this.sim.core.gateway({ name: "xmpp", asksOffers: true });
-    this.agent = new XmppAgent({
+    this.context = {
       core,
       settings: {
         enabled: true,
@@ -49,7 +50,8 @@ export class SimXmpp {
           matches: (secret) => secret === `secret-of-${login.replace("/", "-")}`,
         };
       },
-    });
+    };
+    this.agent = new XmppAgent(this.context);
   }
 
   /** A connection that has said nothing. */

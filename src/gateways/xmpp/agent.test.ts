@@ -103,7 +103,13 @@ describe("a stream", () => {
       .client("bob")
       .stanza("message", 'from="alice@example.org/desk" to="bob@example.org"', "<body>x</body>");
     expect([bob.inside("error"), bob.open]).toEqual(["invalid-from", false]);
-    expect(second.open).toBe(true);
+    const spoofed = world
+      .client("bob", "y")
+      .stanza("message", 'from="bob@example.com/y" to="alice@example.org"', "<body>x</body>");
+    expect([spoofed.inside("error"), spoofed.open]).toEqual(["invalid-from", false]);
+    expect([second.open, bodies(second)]).toEqual([true, []]);
+    const moved = world.connect().signIn("bob").hello("example.com");
+    expect([moved.inside("error"), moved.open]).toEqual(["policy-violation", false]);
     // A credential of one device has that one's resource, and a resource that is no id is given another.
     const bound = (user: string, resource: string) => {
       const answer = world

@@ -52,6 +52,9 @@ export interface XmlStreamHandler {
   ended(): void;
 }
 
+/** A stream is parsed in parts of so many characters: an element may be so much larger than its limit. */
+const partLength = 4_096;
+
 /** Parses a stream that is one document (RFC 6120 §4.2) as its text comes. It keeps no more than one child of the root. */
 export class XmlStream {
   readonly #parser = makeParser();
@@ -90,10 +93,14 @@ export class XmlStream {
    * thrown on.
    */
   write(input: string): XmlFault | undefined {
-    if (this.#fault !== undefined) return this.#fault;
-    this.#pending += input.length;
-    this.#fault = guarded(() => this.#parser.write(input));
-    if (this.#fault === undefined && this.#pending > this.#limits.size) this.#fault = tooLarge(this.#limits);
+    // In parts, so that an element which is whole in one text is counted as well.
+    for (let at = 0; at < input.length && this.#fault === undefined; at += partLength) {
+      const part = input.slice(at, at + partLength);
+      this.#pending += part.length;
+      this.#fault = guarded(() => this.#parser.write(part));
+      if (this.#fault === undefined && this.#pending > this.#limits.size)
+        this.#fault = tooLarge(this.#limits);
+    }
     return this.#fault;
   }
 }

@@ -251,7 +251,7 @@ describe("a client calls", () => {
 
   test("what can't be is refused in XEP-0166's words", () => {
     const world = new SimJingle();
-    natively(world, "bob");
+    const page = natively(world, "bob");
     const alice = world.client("alice", "desk", { mostSessions: 1 });
     const contents = contentsOf(offer, "initiator");
     const say = (action: string, sid: string, to: string, ...within: XmlElement[]) =>
@@ -271,6 +271,9 @@ describe("a client calls", () => {
     );
     expect(say("security-info", "s1", bob)).toBe("feature-not-implemented unsupported-info");
     expect(say("content-add", "s1", bob, ...contents)).toBe("unexpected-request out-of-order");
+    // Candidates of no content.
+    expect(say("transport-info", "s1", bob, trickle(ufragOf(offer), "nowhere"))).toBe("result");
+    expect(page.pushes("signal")).toEqual([]);
     // Another's session.
     expect(say("transport-info", "s1", "carol@call.example", trickle("x"))).toBe(
       "item-not-found unknown-session",
