@@ -4,16 +4,7 @@ import { blankTab, end, eventually, publish } from "../media/support/pages.ts";
 import type { RunningServer } from "../support/server.ts";
 import { button, chromiumPath, launch, sees } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
-
-/** Takes the server's addresses out of every answer, as a network does that lets neither UDP nor TCP through. */
-function withoutCandidates(): void {
-  const original = RTCPeerConnection.prototype.setRemoteDescription;
-  const changed = function (this: RTCPeerConnection, description: RTCSessionDescriptionInit): Promise<void> {
-    const { type, sdp = "" } = description;
-    return Reflect.apply(original, this, [{ type, sdp: sdp.replaceAll(/a=candidate.*\r\n/g, "") }]);
-  };
-  Object.assign(RTCPeerConnection.prototype, { setRemoteDescription: changed });
-}
+import { withoutCandidates } from "./support/without-candidates.ts";
 
 describe.skipIf(chromiumPath === null)("a viewer whom WebRTC doesn't reach", () => {
   let server: RunningServer;
