@@ -174,6 +174,25 @@ describe("a playlist", () => {
     expect((await hinted).status).toBe(200);
   });
 
+  test("asked for 100,000 times at once lets 20,000 wait, tells the others to come again, and answers all", async () => {
+    const address = await world.open();
+    const last = readLast(await (await world.get(address)).text());
+    const query = `?_HLS_msn=${last.segment}&_HLS_part=${last.part + 1}`;
+    const asked = Array.from({ length: 100_000 }, () => world.get(`${address}${query}`));
+    await settle();
+    world.pass(0.4);
+    const statuses = new Map<number, number>();
+    for (const { status, headers } of await Promise.all(asked)) {
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      if (status === 503) expect(headers.get("retry-after")).toBe("1");
+    }
+    expect([...statuses].sort()).toEqual([
+      [200, 20_000],
+      [503, 80_000],
+    ]);
+    expect((await world.get(`${address}${query}`)).status).toBe(200);
+  });
+
   test("is not waited for beyond reason, nor asked for what makes no sense", async () => {
     const address = await world.open();
     for (const query of [

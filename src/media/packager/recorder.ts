@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { random, sha256 } from "../../net/crypto.ts";
+import { TokenBucket } from "../forward/token-bucket.ts";
 import { Recording } from "../package/recording.ts";
 import type { TimedFrame } from "../package/track-reader.ts";
 import type { FromPackager, RecordingRules } from "../packaging.ts";
@@ -11,6 +12,8 @@ import type { FrameSink, TakenStream } from "./taken-stream.ts";
 const [mostWaiting, pause] = [32 << 20, 10_000];
 /** A shorter file is not kept: while a stream begins, a larger layer takes the place of the first one at once. s */
 const shortest = 0.5;
+/** Files that one stream may begin a second, and at once: a publisher that changes its picture all the time has gaps in its recordings. */
+const [filesPerSecond, filesAtOnce] = [0.1, 20];
 
 /** Records one stream to files, one after the other. A write that fails ends the file, and another one is begun a while later. */
 export class Recorder implements FrameSink {
@@ -24,6 +27,7 @@ export class Recorder implements FrameSink {
   #file: OpenFile | undefined;
   #rendition = "";
   #resume = 0;
+  readonly #files: TokenBucket;
   /** Files that are still being closed. */
   readonly #closing = new Set<Promise<void>>();
 
@@ -42,6 +46,7 @@ export class Recorder implements FrameSink {
     this.#rules = rules;
     this.#tell = tell;
     this.#now = now;
+    this.#files = new TokenBucket(filesPerSecond, filesAtOnce, now());
   }
 
   video(rendition: string, frame: TimedFrame, best: boolean): void {
@@ -86,7 +91,8 @@ export class Recorder implements FrameSink {
   }
 
   #open(first: TimedFrame): void {
-    if (this.#now() < this.#resume) return;
+    const now = this.#now();
+    if (now < this.#resume || !this.#files.take(1, now)) return;
     const recording = new Recording(first, this.#sound);
     const started = Math.round(this.#stream.origin + recording.start * 1_000);
     const { container, codecs } = recording;
