@@ -1,9 +1,9 @@
-// Long runs: `npm run soak` under a steady load, `npm run soak -- media` of the media server. `--help` says more.
+// Long runs: `npm run soak` under a steady load, `npm run soak -- media` of the media server, `npm run soak -- recordings` of recordings whose
+// writer is killed. `--help` says more.
 import { bun, ensureModules, run } from "./modules.mjs";
 
 ensureModules();
 const [first, ...rest] = process.argv.slice(2);
-run(
-  bun,
-  first === "media" ? ["test/soak/media.ts", ...rest] : ["test/soak/run.ts", ...process.argv.slice(2)],
-);
+const files = { media: "test/soak/media.ts", recordings: "test/soak/recordings.ts" };
+const file = files[first];
+run(bun, file === undefined ? ["test/soak/run.ts", ...process.argv.slice(2)] : [file, ...rest]);

@@ -1,33 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
+import { killWriter, type Listed, listRecordings, probe, whatIsLeft } from "./support/killed-writer.ts";
 import { blankTab, end, eventually, publish } from "./support/pages.ts";
 import { portable } from "./support/portable.ts";
 
 const withSound = ["--autoplay-policy=no-user-gesture-required"];
-
-interface Shown {
-  readonly id: string;
-  readonly seconds: number;
-  readonly container: string;
-  readonly url: string;
-}
-
-/** What the machine's ffprobe reads of a file; undefined where there is no ffprobe. */
-function probe(path: string): { codec_name: string; nb_read_frames?: string }[] | undefined {
-  const options = ["-v", "error", "-count_frames", "-show_streams", "-of", "json", path];
-  try {
-    return JSON.parse(execFileSync("ffprobe", options, { encoding: "utf8" })).streams;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
 
 describe.skipIf(chromiumPath === null)("recordings", () => {
   let folder: string;
@@ -49,10 +31,7 @@ describe.skipIf(chromiumPath === null)("recordings", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const list = async (stream: string): Promise<readonly Shown[]> => {
-    const response = await fetch(`${server.url}/api/v1/recordings?stream=${stream}`);
-    return ((await response.json()) as { recordings: Shown[] }).recordings;
-  };
+  const list = (stream: string): Promise<readonly Listed[]> => listRecordings(server, stream);
   const download = async (address: string): Promise<Uint8Array> => {
     const response = await fetch(new URL(address, server.url));
     expect(response.status).toBe(200);
@@ -72,6 +51,12 @@ describe.skipIf(chromiumPath === null)("recordings", () => {
     const tab = await blankTab(browser, server.url);
     expect(await publish(tab.page, `${server.url}/whip/show-1`, { codec: "video/H264" })).toBe(201);
     await eventually(async () => ((await list("show-1")).at(-1)?.seconds ?? 0) > 3, 40_000);
+    // More of this: npm run soak -- recordings
+    const kill = await killWriter(server, "show-1", 3_000);
+    const left = await whatIsLeft(server, "show-1", kill, join(folder, "probed"));
+    expect(left.lost).toBeLessThanOrEqual(2_000);
+    expect(left.pictures).not.toBe(0);
+    await eventually(async () => ((await list("show-1")).at(-1)?.seconds ?? 0) > 2, 40_000);
     expect(await end(tab.page)).toBe(200);
     // The last fragment is written when the stream is over.
     await eventually(
@@ -119,7 +104,6 @@ describe.skipIf(chromiumPath === null)("recordings", () => {
 });
 
 /** When it begins, or so many seconds later. */
-function dateOf(recording: Shown | undefined, seconds: number): string {
-  const { from = "" } = (recording ?? {}) as { from?: string };
-  return new Date(Date.parse(from) + seconds * 1_000).toISOString();
+function dateOf(recording: Listed | undefined, seconds: number): string {
+  return new Date(Date.parse(recording?.from ?? "") + seconds * 1_000).toISOString();
 }
