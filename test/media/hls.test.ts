@@ -14,7 +14,9 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
   let browser: Browser;
   beforeAll(async () => {
     server = await startServer({
-      config: { media: { enabled: true, port: 0, workers: 1, hlsStreams: ["show-*"], portable } },
+      config: {
+        media: { enabled: true, port: 0, workers: 1, hlsStreams: ["show-*"], takeover: ["lobby"], portable },
+      },
     });
     browser = await launch("fake", withSound);
   }, 60_000);
@@ -28,8 +30,10 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
     eventually(async () => (await hlsFigures(page)).frames > frames, 30_000);
 
   test("hls.js plays H.264 and Opus with low latency", async () => {
-    const publisher = await tab();
-    expect(await publish(publisher.page, `${server.url}/whip/lobby`, { codec: "video/H264" })).toBe(201);
+    let publisher = await tab();
+    const publishes = async ({ page }: Tab): Promise<void> =>
+      expect(await publish(page, `${server.url}/whip/lobby`, { codec: "video/H264" })).toBe(201);
+    await publishes(publisher);
     const viewer = await tab();
     await eventually(async () => (await fetch(`${server.url}/hls/lobby/index.m3u8`)).status === 200, 20_000);
     await playHls(viewer.page, `${server.url}/hls/lobby/index.m3u8`);
@@ -44,15 +48,25 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
     const names = [...new Set(master.match(/[av]\d(?=\.m3u8)/g) ?? [])];
     expect(names).toContain("v0");
     expect(names).toContain("a0");
-    // An hour of it: HLS_CHECK_SECONDS=3600 bun test test/media/hls.test.ts --timeout=7200000
+    // An hour of it, with a publisher that comes back from another page every 40 s: HLS_CHECK_SECONDS=3600 bun test test/media/hls.test.ts --timeout=7200000
     const seconds = Number(process.env.HLS_CHECK_SECONDS ?? 3);
-    const checks = await Promise.all(
+    const checking = Promise.all(
       names.map((name) => checkRendition(`${folder}/${name}.m3u8`, seconds * 1_000)),
     );
+    for (let left = seconds - 40; left > 0; left -= 40) {
+      await new Promise((resolve) => setTimeout(resolve, 40_000));
+      const former = publisher;
+      publisher = await tab();
+      await publishes(publisher);
+      if (process.env.SHOW === "1") console.error(`another publisher at ${new Date().toISOString()}`);
+      await former.page.context().close();
+    }
+    const checks = await checking;
     expect(Object.fromEntries(names.map((name, at) => [name, checks[at]?.findings]))).toEqual(
       Object.fromEntries(names.map((name) => [name, []])),
     );
     for (const { reloads } of checks) expect(reloads).toBeGreaterThan(seconds);
+    if (seconds > 40) expect((await hlsFigures(viewer.page)).frames).toBeGreaterThan(5 * seconds);
     expect(await end(publisher.page)).toBe(200);
     await eventually(async () => (await fetch(`${server.url}/hls/lobby/index.m3u8`)).status === 404, 10_000);
   }, 7_200_000);

@@ -166,9 +166,15 @@ export async function checkRendition(
 ): Promise<{ findings: string[]; reloads: number }> {
   const checker = new PlaylistChecker();
   const get = async (query: string): Promise<string> => {
-    const response = await fetch(`${base}${query}`);
-    if (response.status !== 200) throw new Error(`${query} was answered ${response.status}`);
-    return await response.text();
+    for (let stalls = 0; ; stalls++) {
+      const response = await fetch(`${base}${query}`);
+      if (response.status === 200) return await response.text();
+      // Nothing came for three target durations: a player asks again.
+      if (response.status !== 503 || stalls > 5)
+        throw new Error(`${base}${query} was answered ${response.status}`);
+      checker.findings.push(`${query} was answered 503 at ${new Date().toISOString()}`);
+      await response.body?.cancel();
+    }
   };
   let listed = checker.take(await get(""));
   const end = Date.now() + ms;
