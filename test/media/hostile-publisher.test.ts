@@ -16,7 +16,7 @@ type Told<T extends FromPackager["type"]> = Extract<FromPackager, { type: T }>;
 /** A stream that is made into HLS, and recorded where a folder is given. */
 function packaged(folder?: string) {
   const told: FromPackager[] = [];
-  const stream = new TakenStream(1, (message) => told.push(message));
+  const stream = new TakenStream(1, false, (message) => told.push(message));
   stream.hls = true;
   const publisher = new PackagedPublisher(stream);
   const of = <T extends FromPackager["type"]>(type: T): Told<T>[] =>
