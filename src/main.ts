@@ -17,3 +17,4 @@ export {
   type SwitchboardOptions,
   type SwitchboardServer,
 } from "./server/listen.ts";
+export type { ObservedEvent, Observer } from "./server/observers.ts";

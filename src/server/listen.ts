@@ -1,6 +1,5 @@
 import { type LoadedSettings, loadSettings } from "../config/load.ts";
 import type { SettingsInput } from "../config/schema.ts";
-import type { Hooks } from "../hooks/hooks.ts";
 import type { HandlerOptions, HttpServer, ServerOptions } from "../net/http-server.ts";
 import { listen } from "../net/listen.ts";
 import type { NodeHost } from "../net/node-host.ts";
@@ -11,10 +10,10 @@ import { Embedding } from "./embed.ts";
 import type { BunHost, BunSocketHandlers, FastifyHost } from "./hosts.ts";
 import { openPorts } from "./ports.ts";
 import type { Part } from "./service.ts";
-import { makeSwitchboard, type Switchboard } from "./switchboard.ts";
+import { type Functions, makeSwitchboard, type Switchboard } from "./switchboard.ts";
 
-/** Settings, and what the application decides by functions. */
-export type SwitchboardOptions = SettingsInput & Hooks;
+/** Settings, what the application decides by functions, and functions that hear events. */
+export type SwitchboardOptions = SettingsInput & Functions;
 
 /** What every switchboard has, whoever listens for it. */
 interface Running {
@@ -69,6 +68,7 @@ export async function createSwitchboard(
     authenticate,
     authorize,
     wake,
+    observers = [],
     listen = true,
     ...object
   }: SwitchboardOptions & { readonly listen?: boolean },
@@ -79,7 +79,9 @@ export async function createSwitchboard(
   );
   const wrong = functions.find(([, hook]) => typeof hook !== "function");
   if (wrong !== undefined) throw new Error(`option ${wrong[0]}: must be a function`);
-  const hooks: Hooks = Object.fromEntries(functions);
+  if (!Array.isArray(observers) || observers.some((one) => typeof one !== "function"))
+    throw new Error("option observers: must be a list of functions");
+  const hooks: Functions = { ...Object.fromEntries(functions), observers };
   const settings = loadSettings({ object });
   if (!settings.ok) throw new Error(settings.error);
   const ownLog = log ?? createLog(settings.value.log);
@@ -95,7 +97,7 @@ export async function createSwitchboard(
 export async function embedSwitchboard(
   settings: LoadedSettings,
   log: Logger,
-  hooks: Hooks,
+  hooks: Functions,
   { parts, only }: { readonly parts?: readonly Part[]; readonly only?: RegExp } = {},
 ): Promise<EmbeddedSwitchboard> {
   const switchboard = await makeSwitchboard(settings, log, hooks, parts);
@@ -125,7 +127,7 @@ export async function embedSwitchboard(
 export async function startSwitchboard(
   settings: LoadedSettings,
   log: Logger,
-  hooks: Hooks = {},
+  hooks: Functions = {},
 ): Promise<SwitchboardServer> {
   const switchboard = await makeSwitchboard(settings, log, hooks);
   try {

@@ -15,6 +15,7 @@ import type { OpenSession, Store, Write } from "../records/store.ts";
 import type { CoreEvent } from "../signaling/events.ts";
 import type { FrameObserver } from "../signaling/observer.ts";
 import { Webhooks } from "../webhooks/webhooks.ts";
+import { tellObservers } from "./observers.ts";
 import { outboundConnections, outboundSender } from "./outbound.ts";
 import { copyRecords } from "./record-copies.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
@@ -65,6 +66,7 @@ async function start(context: CoreContext): Promise<Service> {
       eventLog.add(event, wallAhead());
       const ended = event.type === "session.ended";
       if (ended) trails.over(event.lane);
+      tellObservers(context.observers, event, wallAhead(), fault);
       if (!tells()) return;
       webhooks.tell(
         event,

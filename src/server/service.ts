@@ -19,6 +19,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import type { TransportGuard } from "../transports/transport-guard.ts";
 import type { LocalPeer } from "../turn/shell/relay-sockets.ts";
 import type { IceDevice, ToldIceServers } from "./ice-servers.ts";
+import type { Observer } from "./observers.ts";
 import type { GuestKeys } from "./publishable-keys.ts";
 
 /** What a part of the server does for the whole, once it runs. It has what it needs, and nothing else. */
@@ -100,6 +101,8 @@ export interface PartContext {
 /** What a part starts with that has to do with the core, or shows what all parts do. */
 export interface CoreContext extends PartContext {
   readonly core: SignalingNode;
+  /** Functions of the application's that hear the events of this node. */
+  readonly observers: readonly Observer[];
   /** The keys by which pages of other sites get tokens for guests. */
   readonly guestKeys: GuestKeys;
   /** What every transport passes on its way to the core. */

@@ -30,6 +30,7 @@ import { requestBelow, routeBelow } from "./base-path.ts";
 import { corePorts } from "./core-ports.ts";
 import { joinIceServers } from "./ice-servers.ts";
 import { KickFile } from "./kick-file.ts";
+import type { Observer } from "./observers.ts";
 import { GuestKeys } from "./publishable-keys.ts";
 import type { CoreContext, Part, PartContext, Service } from "./service.ts";
 import { parts } from "./services.ts";
@@ -40,6 +41,12 @@ import { ticketKeys } from "./ticket-keys.ts";
 const [tickInterval, certificateInterval] = [25, 1_000];
 /** How long a node of a cluster stays after its last device has left. ms */
 const lingerFor = 1_500;
+
+/** What a program that a server is part of gives it beside settings: decisions, and who hears events. */
+export interface Functions extends Hooks {
+  /** Hear the events of this server as they happen. */
+  readonly observers?: readonly Observer[];
+}
 
 /** What listens for a switchboard and carries its connections. */
 interface Carrier {
@@ -94,7 +101,7 @@ export interface Switchboard {
 export async function makeSwitchboard(
   settings: LoadedSettings,
   log: Logger,
-  hooks: Hooks = {},
+  { observers = [], ...hooks }: Functions = {},
   list: readonly Part[] = parts,
 ): Promise<Switchboard> {
   const application = joinApplication(settings, hooks, (where, error) => fault(where, error));
@@ -188,6 +195,7 @@ export async function makeSwitchboard(
   const withCore: CoreContext = {
     ...context,
     core,
+    observers,
     guestKeys,
     guard,
     metrics,
