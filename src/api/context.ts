@@ -25,7 +25,7 @@ interface ShownApiKey extends ShownKey {
 }
 
 /** A key that pages of these origins get tokens for guests with, who may call the target. */
-export interface ShownPublishableKey extends ShownKey {
+interface ShownPublishableKey extends ShownKey {
   readonly name: string;
   readonly target: string;
   readonly origins: readonly string[];

@@ -4,7 +4,7 @@ import type { Question, Questions, Store, StoredRecord, Told, Write } from "./st
 export type Copy = Told | { readonly write: "record"; readonly stored: StoredRecord };
 
 /** The other nodes, as those that keep copies. */
-export interface CopyKeepers {
+interface CopyKeepers {
   /** Nodes that are there, without this one. */
   names(): readonly string[];
   /**

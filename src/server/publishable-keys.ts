@@ -19,7 +19,7 @@ export interface PublishableKey extends KeptKey {
   readonly expires?: number;
 }
 
-export const publishablePrefix = "sbp_";
+const publishablePrefix = "sbp_";
 
 /** What a key has where nothing else is said. */
 export const usualRates = { perMinute: 60, perAddress: 6, lifetime: 3_600 } as const;

@@ -7,8 +7,8 @@ import { scenarios } from "./scenarios.ts";
 /** The longest scenario, on a machine that has other things to do. ms */
 const patience = 150_000;
 
-/** Each kind of fault once: a node, NATS, a drain. `npm run test:long` and `npm run faults` run them all. */
-const everyday = ["kill", "nats-short", "rolling"];
+/** A node and NATS: what a drain does, src/cluster/drain.test.ts shows. `npm run test:long` and `npm run faults` run them all. */
+const everyday = ["kill", "nats-short"];
 const wanted = Object.entries(scenarios).filter(
   ([name]) => process.env.TEST_LONG === "1" || everyday.includes(name),
 );
