@@ -61,6 +61,7 @@ const traits = {
   mqtt: { seconds: 20, cores: 0.6 },
   peerjs: { seconds: 40, cores: 0.8 },
   xmpp: { seconds: 28, cores: 0.6 },
+  interop: { seconds: 45, cores: 0.8 },
   embed: { seconds: 12, cores: 0.5 },
   records: { seconds: 20, cores: 0.8 },
   turn: { seconds: 45, cores: 0.7, lanes: 3 },

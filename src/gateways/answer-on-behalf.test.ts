@@ -14,7 +14,7 @@ test("the capability record says what becomes of an offer", () => {
       courseOf(capabilities, change),
     );
   expect(courses({})).toEqual(["ask", "ask", "ask"]);
-  expect(courses({ renegotiation: "hold-only" })).toEqual(["ask", "answer", "refuse"]);
+  expect(courses({ renegotiation: "hold-only" })).toEqual(["ask", "answer", "ask"]);
   expect(courses({ renegotiation: "none" })).toEqual(["answer", "answer", "refuse"]);
   expect(courses({ sdpRole: "offer-only" })).toEqual(["answer", "answer", "refuse"]);
   // Who can't start one may still answer one.

@@ -9,14 +9,15 @@ export type Course = "ask" | "answer" | "refuse";
 
 /**
  * What to do with an offer in mid-call, by the capabilities of the core side. If that can't be asked, hold, resume and new
- * media can be answered on its behalf. Changes of its own part can't, above all an ICE restart.
+ * media can be answered on its behalf. Changes of its own part can't, above all an ICE restart: a device that takes only holds
+ * is asked, because some restart ICE (as a callee with Jingle), and refuses what it can't do.
  */
 export function courseOf(
   { renegotiation = "full", sdpRole = "both" }: Capabilities,
   change: OfferChange,
 ): Course {
   const asks = sdpRole === "offer-only" ? "none" : renegotiation;
-  if (asks === "full" || (asks === "hold-only" && change === "direction-only")) return "ask";
+  if (asks === "full" || (asks === "hold-only" && change !== "media-change")) return "ask";
   return change === "ice-restart" ? "refuse" : "answer";
 }
 

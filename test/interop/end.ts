@@ -19,6 +19,8 @@ export interface End {
   /** Puts the call on hold, or goes on. */
   hold(on: boolean): Promise<void>;
   restartIce(): Promise<void>;
+  /** How its connection is, for whoever looks why a call failed. */
+  about?(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -46,14 +48,14 @@ export async function converse(caller: End, callee: End): Promise<void> {
 }
 
 /** Calls, and waits until it rings. */
-async function rung(caller: End, callee: End): Promise<void> {
+export async function rung(caller: End, callee: End): Promise<void> {
   const { rings } = await callee.state();
   await caller.call(callee.user);
   await eventually(`${callee.user} to ring`, async () => (await callee.state()).rings > rings);
 }
 
 /** Calls, and answers when it rings. */
-async function answered(caller: End, callee: End): Promise<void> {
+export async function answered(caller: End, callee: End): Promise<void> {
   await rung(caller, callee);
   await callee.answer();
 }

@@ -70,7 +70,12 @@ export async function openEnd(
     user: options.user,
     page,
     sends: { color: options.audioOnly === true ? undefined : options.color, tone: options.tone },
-    state: () => page.evaluate(() => (window as unknown as Kept).end.state),
+    state: () =>
+      page.evaluate(() => {
+        const { end } = window as unknown as Kept;
+        end.look();
+        return end.state;
+      }),
     content: () => page.evaluate(() => (window as unknown as Kept).content()),
     ufrags: () =>
       page.evaluate(() => {
@@ -91,6 +96,15 @@ export async function openEnd(
         await (window as unknown as Kept).end.restartIce?.();
       }),
     hangup: () => page.evaluate(() => (window as unknown as Kept).end.hangup()),
+    about: () =>
+      page.evaluate(() => {
+        const { pc, state } = (window as unknown as Kept).end;
+        const { connectionState, iceConnectionState, signalingState } = pc ?? {};
+        const ways = pc
+          ?.getTransceivers()
+          .map(({ mid, currentDirection, direction }) => ({ mid, currentDirection, direction }));
+        return JSON.stringify({ state, connectionState, iceConnectionState, signalingState, ways });
+      }),
     close: async () => {
       await page.evaluate(() => (window as unknown as Kept).end.stop?.()).catch(() => {});
       await context.close();

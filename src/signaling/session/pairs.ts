@@ -119,6 +119,7 @@ export class Pairs {
     if (request.generation === pair.generation - 1) return { ok: told(leg) };
     if (request.generation !== pair.generation)
       return failed("stale_generation", `the generation is ${pair.generation}`);
+    if (!takesOffers(pair.other(offerer))) return failed("incompatible", takesNone);
     this.#nextGeneration(pair, offerer, ticket, now, () =>
       leg.device?.link.reply(request.id, { ok: told(leg) }, now),
     );
@@ -129,7 +130,9 @@ export class Pairs {
   renew(ticket: (leg: Leg) => string, now: number): Outcome {
     const pair = this.current;
     if (!pair.open) return failed("wrong_state", "nobody has answered yet");
-    this.#nextGeneration(pair, pair.restartOfferer(), ticket, now);
+    const offerer = pair.restartOfferer();
+    if (!takesOffers(pair.other(offerer))) return failed("incompatible", takesNone);
+    this.#nextGeneration(pair, offerer, ticket, now);
     return done;
   }
 
@@ -161,4 +164,11 @@ export class Pairs {
     pair.other(leg)?.deliver({ type: "resync", session: this.#session, pair: number, generation }, now);
     return done;
   }
+}
+
+const takesNone = "the other device takes no offers in a call";
+
+/** An offer that is sure to be refused is better not made: Chromium loses its media where it has to take one back. */
+function takesOffers(leg: Leg | undefined): boolean {
+  return leg?.device?.capabilities.renegotiation !== "none";
 }

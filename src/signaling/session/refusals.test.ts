@@ -105,3 +105,12 @@ test("accept with refused puts one device out of the ring, and the last one ends
   expect(tablet.ask("accept", { session, refused }).error.code).toBe("incompatible");
   expect(alice.last("ended")).toMatchObject({ session, reason: "incompatible" });
 });
+
+test("ICE is not restarted with a device that takes no offers in a call", () => {
+  const { alice, bob, session } = establish({ capabilities: { renegotiation: "none", iceRestart: false } });
+  expect(alice.ask("restart", { session, ...one }).error.code).toBe("incompatible");
+  expect([...alice.pushes("restart"), ...bob.pushes("restart")]).toEqual([]);
+  // One that makes the offer of a restart itself takes none for it.
+  const able = establish({ capabilities: { sdpRole: "offer-only", renegotiation: "none" } });
+  expect(able.bob.ask("restart", { session: able.session, ...one }).ok).toMatchObject({ offer: true });
+});

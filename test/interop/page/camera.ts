@@ -1,4 +1,11 @@
+import type { Capabilities } from "../../../src/client/index.ts";
 import { Base, type PageEnd } from "./page-end.ts";
+
+export const cameraCapabilities: Capabilities = {
+  sdpRole: "offer-only",
+  renegotiation: "none",
+  iceRestart: false,
+};
 
 /** A device that makes offers and can't answer any, as cameras on libpeer are: the native protocol, with RTCPeerConnection alone. */
 export class Camera extends Base implements PageEnd {
@@ -17,8 +24,7 @@ export class Camera extends Base implements PageEnd {
     await new Promise((resolve) => {
       socket.onopen = resolve;
     });
-    const capabilities = { sdpRole: "offer-only", renegotiation: "none", iceRestart: false };
-    const device = { id, kind: "camera", capabilities };
+    const device = { id, kind: "camera", capabilities: cameraCapabilities };
     const hello = { type: "hello", token: `dev:${user}`, device, instance: crypto.randomUUID(), attempt: 1 };
     socket.send(JSON.stringify(hello));
     await new Promise<void>((resolve) => {
@@ -39,8 +45,14 @@ export class Camera extends Base implements PageEnd {
       if (!frame.offer || frame.description) this.failed("the camera was not asked for its offer");
       this.#ask("ringing", {});
     } else if (frame.ok?.offer === true) this.#candidates(frame.ok.generation);
-    else if (frame.error && frame.re !== this.#accepting) this.failed(frame.error.message);
-    else if (frame.type === "signal" && frame.description)
+    else if (frame.error) {
+      // Another device was faster, or a report came after the end.
+      const late = frame.re === this.#accepting || frame.error.code === "no_session";
+      if (!late) this.failed(frame.error.message);
+    } else if (frame.type === "signal" && frame.description?.type === "offer") {
+      const { pair, generation } = frame;
+      this.#ask("signal", { pair, generation, refused: { reason: "this camera takes no offers" } });
+    } else if (frame.type === "signal" && frame.description)
       await this.pc!.setRemoteDescription(frame.description);
     else if (frame.type === "ended" && frame.session === this.#session) {
       this.set({ ended: frame.reason });
@@ -66,7 +78,14 @@ export class Camera extends Base implements PageEnd {
       const pc = new RTCPeerConnection();
       this.pc = pc;
       pc.onconnectionstatechange = () => {
-        if (pc.connectionState === "connected") this.set({ connected: true });
+        this.#ask("report", { stats: { state: pc.connectionState } });
+        if (pc.connectionState !== "connected") return;
+        this.set({ connected: true });
+        // The far end closed its connection.
+        const dtls = pc.getSenders()[0]?.transport;
+        dtls?.addEventListener("statechange", () => {
+          if (dtls.state === "closed") this.#ask("report", { stats: { state: "closed" } });
+        });
       };
       for (const track of this.stream.getTracks()) pc.addTrack(track, this.stream);
       const offer = await pc.createOffer();
@@ -95,6 +114,9 @@ export class Camera extends Base implements PageEnd {
 
   hangup() {
     this.#ask("hangup", {});
+    // Who hangs up is told no more.
+    this.set({ ended: "hangup" });
+    this.pc?.close();
   }
 
   stop() {

@@ -1,7 +1,7 @@
 /** What every client in a page has: what it is told, what it says of its calls, and what it sends. */
 
-type PageKind = "native" | "jssip" | "sipjs" | "peerjs" | "stanza" | "camera";
-type Color = "red" | "green" | "blue";
+export type PageKind = "native" | "jssip" | "sipjs" | "peerjs" | "stanza" | "camera";
+export type Color = "red" | "green" | "blue";
 
 export interface PageOptions {
   readonly kind: PageKind;
@@ -37,7 +37,8 @@ export interface EndState {
 
 /** One client in its page. */
 export interface PageEnd {
-  state: EndState;
+  readonly state: EndState;
+  look(): void;
   start(): Promise<void>;
   call(to: string): void;
   answer(): void;
@@ -85,6 +86,9 @@ export abstract class Base {
     this.options = options;
     this.stream = source(options);
   }
+
+  /** Finds out what the client does not say by itself. */
+  look(): void {}
 
   protected set(state: Partial<EndState>): void {
     this.state = { ...this.state, ...state };

@@ -3,6 +3,7 @@ import { Base, type PageEnd } from "./page-end.ts";
 /** As much of PeerJS as is used here; its script is in the page. */
 interface PeerjsCall {
   readonly peer: string;
+  readonly connectionId: string;
   readonly peerConnection: RTCPeerConnection;
   answer(stream: MediaStream): void;
   close(): void;
@@ -12,6 +13,7 @@ interface PeerjsCall {
 interface PeerjsPeer {
   readonly id: string;
   call(to: string, stream: MediaStream, options?: object): PeerjsCall;
+  getConnection(peer: string, id: string): PeerjsCall | null;
   destroy(): void;
   // biome-ignore lint/suspicious/noExplicitAny: its events have many shapes
   on(event: string, hear: (value: any) => void): void;
@@ -27,6 +29,13 @@ export class PeerjsEnd extends Base implements PageEnd {
 
   get pc() {
     return this.#call?.peerConnection;
+  }
+
+  /** A call that it has not answered goes without an event. */
+  override look() {
+    const call = this.#call;
+    if (call === undefined || this.state.ended !== undefined) return;
+    if (this.peer?.getConnection(call.peer, call.connectionId) === null) this.set({ ended: "gone" });
   }
 
   async start() {
@@ -48,9 +57,9 @@ export class PeerjsEnd extends Base implements PageEnd {
       data.on("data", (heard: unknown) => data.send({ heard, label, metadata }));
     });
     peer.on("error", (error: { type: string }) => {
-      this.failed(error.type);
-      // Of a call to nobody, or to one who declines, it hears nothing else at first.
+      // Nobody is there, or nobody takes the call.
       if (error.type === "peer-unavailable") this.set({ ended: error.type });
+      else this.failed(error.type);
     });
     await new Promise<void>((resolve, reject) => {
       peer.on("open", () => resolve());

@@ -24,6 +24,7 @@ if (inNetwork) {
 }
 
 const notes: string[] = [];
+let failed = false;
 const tables = [await chromiumTable(), await clientTable()];
 const numbered = notes.map((note, n) => `${n + 1}. ${note}`);
 const text = `${tables.join("\n\n")}\n${numbered.length > 0 ? `\n${numbered.join("\n")}\n` : ""}`;
@@ -35,7 +36,7 @@ else {
     readFileSync(docs, "utf8").replace(markers, (_, begin, end) => `${begin}\n${text}${end}`),
   );
 }
-process.exit();
+process.exit(failed ? 1 : 0);
 
 /** Starts a server with TURN for the matrix. */
 function server(listen: readonly string[] = []) {
@@ -163,6 +164,7 @@ async function firefoxRows(): Promise<Row[]> {
 /** A cell as the table shows it: what is not plainly right has a note. */
 function shown(name: string, { result, detail }: Outcome): string {
   console.error(`${name}: ${result} ${detail}`);
+  failed ||= result === "failed";
   if (result === "ok" && detail === "") return "✓";
   const [sign, word] = { ok: ["✓", "Works"], no: ["–", "Not run"], failed: ["✗", "Failed"] }[result] as [
     string,
