@@ -1,7 +1,7 @@
 import type { EventLog } from "../events/event-log.ts";
 import type { HttpProblem } from "../net/problem.ts";
 import type { WireError } from "../protocol/error-codes.ts";
-import type { PushSubscription } from "../protocol/values.ts";
+import type { PushSubscription, RoomPolicy } from "../protocol/values.ts";
 import type { Records } from "../records/records.ts";
 import type { OutboxEntry } from "../records/store.ts";
 import type { Administration } from "../signaling/administration.ts";
@@ -167,6 +167,11 @@ export interface ApiContext {
   readonly development: boolean;
   /** The settings in force at this node, as JSON without secrets, and which of them somebody gave. */
   settings(): readonly { readonly path: string; readonly value: string; readonly given: boolean }[];
+  /** Rooms of the whole cluster. */
+  readonly rooms: {
+    /** Sets the rules of a room (`room:NAME`), whether or not somebody is in. False: too many have such rules. */
+    open(room: string, policy: RoomPolicy): Promise<boolean>;
+  };
   /** Samples of this node that were taken after that moment. Unix ms. */
   history(since: number): ShownHistory;
   /** Signs a token; undefined where the server has no shared secret. Development mode without one has `dev:USER`, with all grants. */

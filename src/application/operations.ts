@@ -412,6 +412,25 @@ export interface Operations {
       }[];
     };
   };
+  /** Opens a room: its window, its size and its lobby. */
+  readonly openRoom: {
+    readonly input: {
+      readonly room: string;
+      readonly lobby?: boolean;
+      readonly size?: number;
+      readonly opens?: number;
+      readonly closes?: number;
+    };
+    readonly output: {
+      readonly room: string;
+      readonly policy: {
+        readonly lobby?: boolean;
+        readonly size?: number;
+        readonly opens?: number;
+        readonly closes?: number;
+      };
+    };
+  };
   /** Sends everybody out. */
   readonly closeRoom: {
     readonly input: { readonly room: string };
@@ -843,6 +862,7 @@ export const paths: Readonly<Record<keyof Operations, string>> = {
   signStreamLink: "POST /streams/{stream}/links",
   listRooms: "GET /rooms",
   getRoom: "GET /rooms/{room}",
+  openRoom: "PUT /rooms/{room}",
   closeRoom: "POST /rooms/{room}/close",
   admitMember: "POST /rooms/{room}/members/{member}/admit",
   removeMember: "POST /rooms/{room}/members/{member}/remove",

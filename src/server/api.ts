@@ -21,6 +21,7 @@ import { type ApiKey, apiKeyPrefix, apiKeys } from "./api-keys.ts";
 import { startHistory } from "./history.ts";
 import { keptIdempotency } from "./idempotency-file.ts";
 import { addKey, KeyFile, listKeys, revokeKeys } from "./key-file.ts";
+import { startOpenedRooms } from "./opened-rooms.ts";
 import { publishableKeys } from "./publishable-keys.ts";
 import type { CoreContext, Part } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
@@ -49,9 +50,10 @@ export const api: Part = {
     );
     const wall = (): number => now() + wallAhead();
     const history = startHistory(context);
+    const rooms = startOpenedRooms(context);
     const followed = new FollowedUsers(() => random(6));
     answerFrames(context.core.survey, context.node, followed, now);
-    const router = new ApiRouter(allOperations(apiContext(context, folder, wall, history.since)), {
+    const router = new ApiRouter(allOperations(apiContext(context, folder, wall, history.since, rooms)), {
       survey: context.core.survey,
       authenticate: (request) => authenticate(request, keys, settings.dev, wall()),
       idempotency: keptIdempotency(folder, wall, (error) =>
@@ -82,7 +84,10 @@ export const api: Part = {
         history.heard(event);
         followed.heard(event, now());
       },
-      stop: async () => history.stop(),
+      stop: async () => {
+        history.stop();
+        rooms.stop();
+      },
     };
   },
 };
@@ -92,11 +97,12 @@ function apiContext(
   folder: string,
   wall: () => number,
   history: ApiContext["history"],
+  rooms: ApiContext["rooms"],
 ): ApiContext {
   const { core, node, now, settings, requestDrain } = context;
   const { tokens, credentials } = settings;
   return {
-    ...{ node, version: packageVersion, development: settings.dev, now, wall, history },
+    ...{ node, version: packageVersion, development: settings.dev, now, wall, history, rooms },
     administration: new Administration(core.core, node),
     streams: context.streams(),
     ...{

@@ -120,6 +120,14 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
     expect(await found(ask(2))).toEqual([]);
   }, 60_000);
 
+  test("a room that is opened at one node has its rules at all", async () => {
+    expect((await ask(2)("PUT", "/rooms/ward", { size: 1 })).status).toBe(200);
+    await (await signIn(at(0), "dev:nurse")).ok("join", { room: "room:ward" });
+    const refused = await (await signIn(at(1), "dev:guest")).request("join", { room: "room:ward" });
+    expect(refused.error.code).toBe("room_full");
+    expect((await ask(1)("POST", "/rooms/ward/close")).status).toBe(204);
+  });
+
   test("a room and its members are reached from every node", async () => {
     const [doctor, patient] = [await signIn(at(0), "dev:doctor"), await signIn(at(1), "dev:patient")];
     await doctor.ok("join", { room: "room:visit" });

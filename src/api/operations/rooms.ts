@@ -1,4 +1,5 @@
 import { Type } from "typebox";
+import { RoomPolicy } from "../../protocol/values.ts";
 import type { RoomAct } from "../../signaling/administration.ts";
 import { type ApiContext, wireProblem } from "../context.ts";
 import { type Answer, answer, notFound, type Operation, operation } from "../operation.ts";
@@ -35,7 +36,7 @@ const oneMember = Type.Object({
 });
 
 /** Rooms that somebody is in. */
-export function roomOperations({ administration, now }: ApiContext): Operation[] {
+export function roomOperations({ administration, now, rooms }: ApiContext): Operation[] {
   const act = (name: string, what: RoomAct, member: string): Answer | ReturnType<typeof notFound> => {
     const done = administration.moderate(`room:${name}`, what, member, now());
     if (done === undefined) return notFound("room");
@@ -61,6 +62,30 @@ export function roomOperations({ administration, now }: ApiContext): Operation[]
       perform: ({ params }) => {
         const found = administration.room(`room:${params.room}`);
         return found === undefined ? notFound("room") : answer(found);
+      },
+    }),
+    operation({
+      ...{ id: "openRoom", method: "PUT", path: "/rooms/{room}", tag: "Rooms", scope: "rooms:write" },
+      ...{ summary: "Opens a room: its window, its size and its lobby", refuses: [503], params: oneRoom },
+      description:
+        "The rules take the place of those that were set before, at all nodes, whether or not somebody is in; nodes that don't answer now hear of them within a minute. Before `opens` and from `closes` on nobody joins; at `closes` the room ends for those who are in. Rules without an end are kept for 30 days. A room needs no opening: without one the setting `rooms` rules it.",
+      body: Type.Object(RoomPolicy.properties, closed),
+      answers: {
+        200: { description: "It is open.", schema: Type.Object({ room: Type.String(), policy: Policy }) },
+      },
+      perform: async ({ params, body }) => {
+        const { opens, closes } = body;
+        if (opens !== undefined && closes !== undefined && closes <= opens)
+          return {
+            status: 400,
+            code: "bad_request",
+            detail: "closes: must be after opens.",
+            more: { field: "closes" },
+          };
+        const room = `room:${params.room}`;
+        return (await rooms.open(room, body))
+          ? answer({ room, policy: body })
+          : { status: 503, code: "temporary", detail: "Too many rooms are open that nobody has used." };
       },
     }),
     operation({

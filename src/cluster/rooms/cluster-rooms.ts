@@ -4,6 +4,7 @@ import type { RoomRequest } from "../../protocol/requests.ts";
 import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import type { Device, LinkEnd, Outcome } from "../../signaling/device.ts";
 import { failed } from "../../signaling/outcome.ts";
+import type { OpenedRoom } from "../../signaling/room/opened-rooms.ts";
 import type { Room, SetRules } from "../../signaling/room/room.ts";
 import type { FormerSeat } from "../../signaling/room/room-member.ts";
 import type { RoomMessage, RoomService } from "../../signaling/room/room-service.ts";
@@ -73,6 +74,18 @@ export class ClusterRooms
 
   get(room: string): Room | undefined {
     return this.#rooms.get(room);
+  }
+
+  prepare(entries: Iterable<OpenedRoom>, now: number): void {
+    this.#rooms.prepare(entries, now);
+  }
+
+  prepared(now: number): OpenedRoom[] {
+    return this.#rooms.prepared(now);
+  }
+
+  isPreparedFull(now: number): boolean {
+    return this.#rooms.isPreparedFull(now);
   }
 
   /** True when this node owns the room. */

@@ -1,6 +1,7 @@
 import type { PushOf } from "../../protocol/pushes.ts";
 import type { RoomRequest } from "../../protocol/requests.ts";
 import type { Device, LinkEnd, Outcome } from "../device.ts";
+import type { OpenedRoom } from "./opened-rooms.ts";
 import type { Room } from "./room.ts";
 
 /** A message to a room, as its members hear it. */
@@ -14,6 +15,12 @@ export interface RoomService {
   owned(): Iterable<readonly [room: string, Room]>;
   /** The room of that name, where this node owns it and somebody is in it. */
   get(room: string): Room | undefined;
+  /** Rules that the application has set for rooms: they count here from now on, where they are later than what was set before. */
+  prepare(entries: Iterable<OpenedRoom>, now: number): void;
+  /** Those that are in force here. */
+  prepared(now: number): OpenedRoom[];
+  /** True when no other room can be prepared. */
+  isPreparedFull(now: number): boolean;
   /** Performs what a device asks of a room. Without an outcome the reply comes later, through its link. */
   perform(device: Device, request: RoomRequest, now: number): Outcome | undefined;
   /** How many others are in the room, as far as is known here; undefined when the device is not. */

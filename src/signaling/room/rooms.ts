@@ -9,6 +9,7 @@ import type { RoomEvent } from "../events.ts";
 import { done } from "../outcome.ts";
 import { may } from "../permissions.ts";
 import { type Joined, joinOf, overCaps } from "./join-request.ts";
+import { type OpenedRoom, OpenedRooms } from "./opened-rooms.ts";
 import { Room } from "./room.ts";
 import { DeviceSeat, type RoomMember } from "./room-member.ts";
 import type { RoomRule } from "./room-policy.ts";
@@ -66,6 +67,7 @@ export interface Membership {
 export class Rooms implements RoomService {
   readonly #options: RoomsOptions;
   readonly #rooms = new Map<string, Room>();
+  readonly #opened = new OpenedRooms();
   /** Device → room → its part in it. */
   readonly #memberships = new Map<Device, Map<string, Membership>>();
 
@@ -90,6 +92,19 @@ export class Rooms implements RoomService {
   /** The same; where there is none, a new one, which is kept from the first {@link seat} on. */
   open(name: string): Room {
     return this.#rooms.get(name) ?? this.#newRoom(name);
+  }
+
+  prepare(entries: Iterable<OpenedRoom>, now: number): void {
+    for (const { room, policy, at } of this.#opened.merge(entries, now))
+      this.#rooms.get(room)?.adopt({ set: policy, at }, now);
+  }
+
+  prepared(now: number): OpenedRoom[] {
+    return this.#opened.all(now);
+  }
+
+  isPreparedFull(now: number): boolean {
+    return this.#opened.full(now);
   }
 
   membership(device: Device, room: string): Membership | undefined {
@@ -249,7 +264,7 @@ export class Rooms implements RoomService {
   #newRoom(name: string): Room {
     const { limits, rules, deadlines, random, connect, disconnect, emit = () => {} } = this.#options;
     const address = parseAddress(name);
-    return new Room({
+    const room = new Room({
       room: name,
       rule: address === undefined ? {} : ruleFor(rules, address),
       limits,
@@ -264,6 +279,9 @@ export class Rooms implements RoomService {
         disconnect: (member, now) => disconnect(name, member.id, now),
       },
     });
+    const opened = this.#opened.get(name);
+    if (opened !== undefined) room.adopt({ set: opened.policy, at: opened.at }, opened.at);
+    return room;
   }
 
   #membershipsOf(device: Device): Map<string, Membership> {
