@@ -43,6 +43,10 @@ async function main(args: readonly string[]): Promise<number> {
       return printCredential(line.value);
     case "record":
       return await printRecord(line.value);
+    case "listen": {
+      const { listen } = await import("./commands/listen.ts");
+      return await listen(line.value);
+    }
     case "stream-key":
       return streamKey(line.value);
     case "stream-link":

@@ -17,6 +17,8 @@ const usage = `Switchboard: the server that WebRTC applications need beside the 
                                        prints a signed link that views (WHEP) or publishes (WHIP) one stream for a while
   switchboard record [SESSION] --admin.port 9090 [--key sbk_…]
                                        prints what became of a call and why: its diagnosis and its ladder; without SESSION the newest ones
+  switchboard listen --forward http://localhost:3000/hooks [--events session.*,room.*] [--url …] [--key sbk_…] [--secret whsec_…]
+                                       posts the events of a running server to a program of yours, signed as webhooks
   switchboard check-config [settings]  checks the settings and prints them
   switchboard coturn-config [settings] prints a hardened turnserver.conf for coturn in place of the embedded TURN server
   switchboard doctor [settings]        looks for what would keep the server from working

@@ -109,7 +109,7 @@ export interface Trail {
 }
 
 /** A part of a list; `last` is the place to go on after, absent at the end. */
-export interface Part<T> {
+export interface ListPart<T> {
   readonly items: readonly T[];
   readonly last?: number;
 }
@@ -126,9 +126,9 @@ export interface Questions {
     readonly limit: number;
   }): readonly OutboxEntry[];
   /** What waits for any endpoint, in the order in which it was written. */
-  waiting(query: { readonly after: number; readonly limit: number }): Part<OutboxEntry>;
+  waiting(query: { readonly after: number; readonly limit: number }): ListPart<OutboxEntry>;
   /** Copies of a node: its open sessions and what waits, in order. */
-  copies(query: { readonly owner: string; readonly after: number; readonly limit: number }): Part<Told>;
+  copies(query: { readonly owner: string; readonly after: number; readonly limit: number }): ListPart<Told>;
   /** Nodes that there are copies of, and since when. */
   owners(): readonly { readonly owner: string; readonly since: number }[];
   /** Of this node's own and of copies. */

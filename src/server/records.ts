@@ -11,7 +11,7 @@ import { Recorder } from "../records/recorder.ts";
 import type { Records } from "../records/records.ts";
 import { hasSqlite, memoryStore } from "../records/store/open-store.ts";
 import { startSqliteStore } from "../records/store/sqlite-store.ts";
-import type { OpenSession, Store, Write } from "../records/store.ts";
+import type { ListPart, OpenSession, OutboxEntry, Store, Write } from "../records/store.ts";
 import type { CoreEvent } from "../signaling/events.ts";
 import type { FrameObserver } from "../signaling/observer.ts";
 import { Webhooks } from "../webhooks/webhooks.ts";
@@ -43,6 +43,8 @@ async function start(context: CoreContext): Promise<Service> {
   const copies = await copyRecords(context, await openStore(context));
   const { store } = copies;
   const webhooks = makeWebhooks(context, store);
+  const isClustered = core.clusterStats() !== undefined;
+  if (isClustered) webhooks.hold();
   const endpoints = await startEndpoints(context, webhooks);
   const tells = (): boolean => webhooks.size > 0;
   const guarded = (task: () => void): void => {
@@ -136,7 +138,12 @@ async function start(context: CoreContext): Promise<Service> {
       if (type === "session_ended" || type === "link_closed") settleSoon();
     });
   };
-  if (tells()) trails.left(await store.ask("open").catch(() => []), lostAfter);
+  const open = tells() ? await store.ask("open").catch(() => []) : [];
+  trails.left(open, lostAfter);
+  if (isClustered)
+    void dropGoneOn(store, trails, open)
+      .catch((error: unknown) => fault("records", error))
+      .finally(() => webhooks.release());
   copies.begin(
     async (left) => {
       const opens = left.flatMap((told) => (told.write === "open" ? told.open : []));
@@ -155,7 +162,7 @@ async function start(context: CoreContext): Promise<Service> {
   prune();
   const pruner = setInterval(prune, pruneEvery);
   pruner.unref();
-  const made = recordsOf(recorder, store, now, core.clusterStats() && node);
+  const made = recordsOf(recorder, store, now, isClustered ? node : undefined);
   feed.node("up", now());
   return {
     observer,
@@ -262,6 +269,25 @@ async function openStore({ settings, node, log }: CoreContext): Promise<Store> {
     log.error({ err: error, path }, "the store can't be opened: records and webhooks are kept in memory");
     return memoryStore();
   }
+}
+
+/** Drops what an earlier run has not got rid of, of sessions that another node has gone on with or ended meanwhile. */
+async function dropGoneOn(store: Store, trails: SessionTrails, open: readonly OpenSession[]): Promise<void> {
+  const waiting = new Map<string, Write[]>();
+  for (const { session } of open) waiting.set(session, [{ write: "closed", session }]);
+  for (let from: number | undefined = 0; from !== undefined; ) {
+    const { items, last }: ListPart<OutboxEntry> = await store.ask("waiting", { after: from, limit: 1_000 });
+    for (const { endpoint, id, lane } of items) {
+      if (!lane.startsWith("s_")) continue;
+      const writes = waiting.get(lane) ?? [];
+      writes.push({ write: "delivered", endpoint, id });
+      waiting.set(lane, writes);
+    }
+    from = last;
+  }
+  if (waiting.size === 0) return;
+  const gone = await trails.goneOn([...waiting.keys()]);
+  if (gone.length > 0) await store.write(...gone.flatMap((session) => waiting.get(session) ?? []));
 }
 
 function causeOf(record: CallRecord): string | undefined {

@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { after, every } from "../net/clock.ts";
+import { after, every, until } from "../net/clock.ts";
 import { OpenSessionSchema, OutboxEntrySchema } from "../records/copy-schema.ts";
 import type { LiveRecord } from "../records/live-record.ts";
 import type { OpenSession, OutboxEntry, Store, Write } from "../records/store.ts";
@@ -25,6 +25,13 @@ const question = {
   answer: Type.Object({ trails: Type.Array(Answer) }),
 } as const;
 
+/** Of these sessions, which ones a node owns, or has told the end of. */
+const goneOnQuestion = {
+  name: "records.goneOn",
+  argument: Type.Object({ sessions: Type.Array(SessionId, { maxItems: 5_000 }) }),
+  answer: Type.Object({ sessions: Type.Array(SessionId) }),
+} as const;
+
 /** What all nodes together know of a session. */
 type Trail = Static<typeof Answer>;
 
@@ -34,6 +41,8 @@ const [mostAsked, mostCharacters] = [50, 700_000];
 const gatherFor = 10;
 /** How often it is looked whether sessions are lost, and how often a node that is silent may put that off, for how long. ms */
 const [lookEvery, mostDelays, delay] = [1_000, 3, 5_000];
+/** How long a node that starts waits for the others. ms */
+const meetWithin = 3_000;
 /** Sessions that ended here and are remembered. */
 const mostOver = 20_000;
 
@@ -72,6 +81,9 @@ export class SessionTrails {
     const { core, fault } = context;
     this.#cluster = core.clusterStats() !== undefined;
     core.survey.answers(question, async ({ sessions }) => ({ trails: await this.#known(sessions) }));
+    core.survey.answers(goneOnQuestion, ({ sessions }) => ({
+      sessions: sessions.filter((session) => options.isLive(session) || this.#over.has(session)),
+    }));
     const failed = (error: unknown): void => fault("records", error);
     this.#stop = every(lookEvery, () => void this.#look().catch(failed), failed);
   }
@@ -118,6 +130,22 @@ export class SessionTrails {
   /** The end of the session is told. */
   over(session: string): void {
     if (this.#cluster) keepNewest(this.#over, session, true, mostOver);
+  }
+
+  /**
+   * Sessions of an earlier run of this node that another one has gone on with, or has ended, in the meantime: what was not told before that
+   * must not be told after it. Waits a moment for the others.
+   */
+  async goneOn(sessions: readonly string[]): Promise<string[]> {
+    const { core, now } = this.#context;
+    await until(() => core.survey.others.length > 0, now() + meetWithin, 50);
+    const gone = new Set<string>();
+    for (let at = 0; at < sessions.length; at += 5_000) {
+      const argument = { sessions: sessions.slice(at, at + 5_000) };
+      const { answers } = await core.survey.ask(goneOnQuestion, argument, { others: true });
+      for (const answer of answers.values()) for (const session of answer.sessions) gone.add(session);
+    }
+    return [...gone];
   }
 
   async #follow(coming: readonly LiveRecord[]): Promise<void> {

@@ -42,6 +42,7 @@ interface Counts {
 export class Webhooks {
   readonly #options: WebhookOptions;
   #lines: Line[] = [];
+  #isHeld = false;
   readonly counts: Counts = { delivered: 0, failed: 0, dead: 0 };
 
   constructor(options: WebhookOptions) {
@@ -71,7 +72,7 @@ export class Webhooks {
         known.endpoint = endpoint;
         return known;
       }
-      const line = new Line(endpoint, this.#options, this.counts);
+      const line = new Line(endpoint, this.#options, this.counts, () => this.#isHeld);
       fresh.push(line);
       return line;
     });
@@ -84,6 +85,16 @@ export class Webhooks {
   /** True where the endpoint has answered 410, and nothing is sent to it. */
   isDisabled(url: string): boolean {
     return this.#lines.find(({ endpoint }) => endpoint.url === url)?.disabled ?? false;
+  }
+
+  /** Sends nothing until {@link release}: what an earlier run has left is to be looked through first. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  async release(): Promise<void> {
+    this.#isHeld = false;
+    await Promise.all(this.#lines.map((line) => line.refill()));
   }
 
   /** Messages that wait for the endpoint, or are dead, the oldest first. Rejects where the store can't be read. */
@@ -164,6 +175,7 @@ class Line {
   readonly #counts: Counts;
   readonly #queue: DeliveryQueue;
   readonly #url: URL;
+  readonly #isHeld: () => boolean;
   /** Messages that wait in the store alone. */
   #spilled = false;
   #refilling = false;
@@ -173,8 +185,9 @@ class Line {
   #removed = false;
   #flying = 0;
 
-  constructor(endpoint: Endpoint, options: WebhookOptions, counts: Counts) {
+  constructor(endpoint: Endpoint, options: WebhookOptions, counts: Counts, isHeld: () => boolean) {
     this.endpoint = endpoint;
+    this.#isHeld = isHeld;
     this.#options = options;
     this.#counts = counts;
     this.#url = new URL(endpoint.url);
@@ -197,7 +210,7 @@ class Line {
       void this.#options.store.write({ write: "delivered", endpoint: entry.endpoint, id: entry.id });
       return;
     }
-    if (this.#spilled && kept) {
+    if ((this.#spilled || this.#isHeld()) && kept) {
       this.#addedSince += 1;
       return;
     }
@@ -211,7 +224,7 @@ class Line {
 
   /** Takes what waits in the store, the oldest first. */
   async refill(): Promise<void> {
-    if (this.#refilling || this.#stopped) return;
+    if (this.#refilling || this.#stopped || this.#isHeld()) return;
     this.#refilling = true;
     try {
       this.#addedSince = 0;
@@ -259,7 +272,7 @@ class Line {
   }
 
   #pump(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#isHeld()) return;
     this.#cancel?.();
     this.#cancel = undefined;
     for (const delivery of this.#queue.take(now())) void this.#send(delivery);

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { VerificationError, verifyHook, verifyWebhook } from "../../src/application/index.ts";
 import { signedHeaders, webhookKey } from "../../src/net/standard-webhooks.ts";
@@ -25,6 +27,28 @@ const signed = (by: string, text = body, id = "msg_1"): Record<string, string> =
   "webhook-id": id,
   "webhook-timestamp": String(seconds),
   "webhook-signature": new Webhook(by).sign(id, new Date(seconds * 1_000), text),
+});
+
+describe("the Python of docs/events.md", () => {
+  test("takes what the server signs with either secret, and refuses what was changed", () => {
+    const docs = readFileSync(new URL("../../docs/events.md", import.meta.url), "utf8");
+    const code = docs.match(/```python\n([\s\S]*?)```/)?.[1] ?? "";
+    const keys = [former, secret].flatMap((one) => webhookKey(one) ?? []);
+    const headers = signedHeaders(keys, { id: "msg_1", seconds, body });
+    const tries = [
+      [body, secret],
+      [body, former],
+      [body, stranger],
+      [`${body} `, secret],
+    ];
+    const input = JSON.stringify({ headers, tries });
+    const program = `${code}
+import json, sys
+given = json.load(sys.stdin)
+print([verify_webhook(body.encode(), given["headers"], secret) for body, secret in given["tries"]])`;
+    const ran = spawnSync("python3", ["-c", program], { encoding: "utf8", input });
+    expect([ran.stderr, ran.stdout.trim()]).toEqual(["", "[True, True, False, False]"]);
+  });
 });
 
 describe("verifyWebhook", () => {

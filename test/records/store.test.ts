@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from "bun:test";
+import { afterAll, afterEach, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -117,6 +118,37 @@ test("SQLite: what waits for an endpoint, and sessions that have not ended, outl
   ]);
   expect(await again.ask("open")).toEqual([{ session: "s_1", told: 1, startedAt: 1, facts: "{}" }]);
 });
+
+const disk = mkdtempSync(join(tmpdir(), "switchboard-disk-"));
+const hasDisk = spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", disk]).status === 0;
+afterAll(() => {
+  if (hasDisk) spawnSync("umount", [disk]);
+  rmSync(disk, { recursive: true, force: true });
+});
+
+test.skipIf(!hasDisk)(
+  "SQLite: what a full disk does not take is counted and said, and what is there can be read",
+  async () => {
+    const store = await startSqliteStore(join(disk, "store.sqlite"), reports);
+    open.push(store);
+    let taken = 0;
+    for (let n = 1; n <= 3_000; n++) {
+      const text = crypto.randomUUID().repeat(20);
+      const ladder = [{ at: 0, from: "server", to: "server", type: "x", note: text }];
+      const stored = { record: { ...record(n, "alice", "bob"), ladder }, cause: undefined };
+      if (!(await store.write({ write: "record", stored }))) break;
+      taken += 1;
+    }
+    expect([taken > 10, taken < 3_000, store.counts.lost > 0]).toEqual([true, true, true]);
+    expect(told[0]).toContain("full");
+    expect((await store.ask("search", { limit: 1 })).records[0]?.session).toBe(`s_${taken}`);
+    // Room was made: it goes on.
+    spawnSync("mount", ["-o", "remount,size=4m", disk]);
+    expect(
+      await store.write({ write: "record", stored: { record: record(1, "a", "b"), cause: undefined } }),
+    ).toBe(true);
+  },
+);
 
 test("SQLite: a damaged file is put aside, and a new one begins", async () => {
   writeFileSync(join(folder, "bad.sqlite"), "this is no database".repeat(1_000));

@@ -3,10 +3,10 @@ import {
   type AuditEntry,
   cursorOf,
   keyOfTold,
+  type ListPart,
   limitOf,
   type OpenSession,
   type OutboxEntry,
-  type Part,
   type Questions,
   type RecordPage,
   type RecordQuery,
@@ -116,11 +116,11 @@ export class MemoryTables implements Questions {
     return waiting.slice(0, limit);
   }
 
-  waiting({ after }: Parameters<Questions["waiting"]>[0]): Part<OutboxEntry> {
+  waiting({ after }: Parameters<Questions["waiting"]>[0]): ListPart<OutboxEntry> {
     return { items: after > 0 ? [] : [...this.#outbox.values()].filter(({ dead }) => dead !== true) };
   }
 
-  copies({ owner, after }: Parameters<Questions["copies"]>[0]): Part<Told> {
+  copies({ owner, after }: Parameters<Questions["copies"]>[0]): ListPart<Told> {
     return { items: after > 0 ? [] : [...(this.#copies.get(owner)?.told.values() ?? [])] };
   }
 

@@ -6,10 +6,10 @@ import {
   type AuditEntry,
   cursorOf,
   keyOfTold,
+  type ListPart,
   limitOf,
   type OpenSession,
   type OutboxEntry,
-  type Part,
   type Questions,
   type RecordPage,
   type RecordQuery,
@@ -275,7 +275,7 @@ export class SqliteTables implements Questions {
     ).map(entryOf);
   }
 
-  waiting({ after, limit }: Parameters<Questions["waiting"]>[0]): Part<OutboxEntry> {
+  waiting({ after, limit }: Parameters<Questions["waiting"]>[0]): ListPart<OutboxEntry> {
     const rows = this.#all(
       "SELECT * FROM outbox WHERE seq > ? AND dead = 0 ORDER BY seq LIMIT ?",
       ...[after, limit],
@@ -283,7 +283,7 @@ export class SqliteTables implements Questions {
     return partOf(rows, limit, entryOf);
   }
 
-  copies({ owner, after, limit }: Parameters<Questions["copies"]>[0]): Part<Told> {
+  copies({ owner, after, limit }: Parameters<Questions["copies"]>[0]): ListPart<Told> {
     const rows = this.#all(
       "SELECT seq, told FROM copies WHERE owner = ? AND seq > ? ORDER BY seq LIMIT ?",
       ...[owner, after, limit],
@@ -420,7 +420,7 @@ function toldOf({ told }: Row): Told {
   return JSON.parse(String(told));
 }
 
-function partOf<T>(rows: readonly Row[], limit: number, read: (row: Row) => T): Part<T> {
+function partOf<T>(rows: readonly Row[], limit: number, read: (row: Row) => T): ListPart<T> {
   const last = rows.at(-1)?.seq;
   return {
     items: rows.map(read),

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSwitchboard, type SwitchboardServer } from "../../../src/main.ts";
+import { hasNats, NatsServer } from "../../support/nats-server.ts";
 import { signIn } from "../../support/sign-in.ts";
 
 const stops: (() => unknown)[] = [];
@@ -187,6 +188,31 @@ test("who registers by the application is woken by its webhook, and who was kick
   expect(await woken.closed()).toBeWithin(4_300, 4_400);
   const metrics = await (await fetch(`${server.url}/metrics`)).text();
   expect(metrics).toContain("switchboard_push_registrations 0");
+});
+
+test.skipIf(!hasNats)("a ring at one node wakes a device that is registered at another", async () => {
+  const nats = await NatsServer.start();
+  stops.push(() => nats.stop());
+  const { received, subscription } = pushService();
+  const joined = { nats: { url: [nats.url] }, ticketKey: Buffer.alloc(32, 7).toString("base64") };
+  const [first, second] = await Promise.all(["n1", "n2"].map((node) => serve({ node, ...joined })));
+  if (first === undefined || second === undefined) throw new Error("no servers");
+  const nodes = async () => {
+    const response = await fetch(`${first.url}/api/v1/nodes`, {
+      headers: { authorization: "Bearer dev:admin" },
+    });
+    return ((await response.json()) as { items: unknown[] }).items.length;
+  };
+  while ((await nodes()) < 2) await Bun.sleep(50);
+  const bob = await signIn(second, "dev:bob", "phone");
+  expect((await bob.request("push", { webPush: subscription })).ok.registered).toBe("webPush");
+  bob.close();
+  const alice = await signIn(first, "dev:alice", "laptop");
+  const { session } = (await alice.request("call", { to: "bob" })).ok;
+  while (received.length === 0) await Bun.sleep(5);
+  expect(received[0]?.message).toMatchObject({ session, caller: "alice" });
+  const woken = await signIn(second, String(received[0]?.message.ticket), "phone");
+  expect((await woken.push("incoming")).session).toBe(session);
 });
 
 test("what can't be used is refused, and says why", async () => {
