@@ -10,14 +10,16 @@ export const courseRules: readonly Rule[] = [
   {
     code: "one_way_audio",
     meaning: "One end sends sound, and the other gets none.",
-    proof: "A report with `packets.audio`: the far end has sent, this end has received none.",
+    proof:
+      "A report with `packets.audio`: the far end has sent, this end has received none, or less than a twentieth.",
     advice: "A firewall drops one direction, or the sender's microphone is muted by the system.",
     find: (view) => oneWay(view, "audio"),
   },
   {
     code: "one_way_video",
     meaning: "One end sends a picture, and the other gets none.",
-    proof: "A report with `packets.video`: the far end has sent, this end has received none.",
+    proof:
+      "A report with `packets.video`: the far end has sent, this end has received none, or less than a twentieth.",
     advice: "A firewall drops one direction; look at the codecs of the answer.",
     find: (view) => oneWay(view, "video"),
   },
@@ -92,14 +94,16 @@ export const courseRules: readonly Rule[] = [
   {
     code: "connection_lost",
     meaning: "Media was connected, and the connection failed later.",
-    proof: "An end reports `connected` and later `failed`, or the reason is `failed`.",
+    proof:
+      "An end reports `connected` and later `failed`, or the reason is `failed`; *likely*, where an end was not connected for the last 5 s.",
     advice: "A network changed or broke and no restart mended it: look at the `restart` rows.",
     find: (view) => {
       if (!view.connected || !view.isOver) return undefined;
       const broke = view.ends.some(({ leg }) => leg?.states.at(-1) === "failed");
-      if (!broke && view.record.reason !== "failed") return undefined;
+      const isCertain = broke || view.record.reason === "failed";
+      if (!isCertain && !view.ends.some((end) => isDown(view, end))) return undefined;
       return {
-        certainty: "certain",
+        certainty: isCertain ? "certain" : "likely",
         text: "The media connection broke during the call.",
         rows: view.rows(({ state }) => state === "failed" || state === "disconnected"),
       };
@@ -194,11 +198,22 @@ export const courseRules: readonly Rule[] = [
   },
 ];
 
+/** Was connected, and for at least 5 s before the end was not: nobody hung up just as ICE was restarted. */
+function isDown({ record }: RecordView, { name, leg }: End): boolean {
+  const { startedAt, endedAt = startedAt } = record;
+  const last = record.ladder.findLast(({ from, state }) => from === name && state !== undefined);
+  return (
+    leg?.states.includes("connected") === true &&
+    (last?.state === "disconnected" || last?.state === "connecting") &&
+    endedAt - startedAt - last.at >= 5_000
+  );
+}
+
 /** How long after the connection packets have had time to arrive, and how much younger the sender's report may be. ms */
 const [arrivalPatience, mostYounger] = [2_000, 1_000];
 
 /**
- * Of a kind that the far end has sent 50 packets of, one second of sound, this end has received none. Both must have said so of about the
+ * Of a kind that the far end has sent 50 packets of, one second of sound, this end has received less than a twentieth. Both must have said so of about the
  * same time: the first report of an end counts nothing yet.
  */
 function oneWay(view: RecordView, kind: "audio" | "video"): Found | undefined {
@@ -206,18 +221,20 @@ function oneWay(view: RecordView, kind: "audio" | "video"): Found | undefined {
   const { connectedAt } = view.record;
   if (one === undefined || other === undefined || connectedAt === undefined) return undefined;
   const [received, sent] = [0, 1] as const;
-  const deaf = ({ leg }: End, { leg: far }: End): boolean =>
-    leg?.lastAt !== undefined &&
-    far?.lastAt !== undefined &&
-    leg.lastAt >= connectedAt + arrivalPatience &&
-    far.lastAt <= leg.lastAt + mostYounger &&
-    leg.last?.packets?.[kind]?.[received] === 0 &&
-    (far.last?.packets?.[kind]?.[sent] ?? 0) >= 50;
+  const got = ({ leg }: End): number => leg?.last?.packets?.[kind]?.[received] ?? Number.POSITIVE_INFINITY;
+  const deaf = (here: End, { leg: far }: End): boolean => {
+    const { leg } = here;
+    if (leg?.lastAt === undefined || far?.lastAt === undefined) return false;
+    const atOneTime = leg.lastAt >= connectedAt + arrivalPatience && far.lastAt <= leg.lastAt + mostYounger;
+    const packets = far.last?.packets?.[kind]?.[sent] ?? 0;
+    return atOneTime && packets >= 50 && got(here) < packets / 20;
+  };
   const [end, far] = deaf(one, other) ? [one, other] : deaf(other, one) ? [other, one] : [];
   return (
     end && {
-      certainty: "certain",
-      text: `${far?.name} sends ${kind}, and ${end.name} gets none.`,
+      // A few may have come by another path, before ICE chose this one.
+      certainty: got(end) === 0 ? "certain" : "likely",
+      text: `${far?.name} sends ${kind}, and ${end.name} gets ${got(end) === 0 ? "" : "almost "}none.`,
       rows: view.rows(({ from, type }) => type === "report" && (from === one.name || from === other.name)),
     }
   );

@@ -60,6 +60,13 @@ function answered(
   ];
   return record({ acceptedAt: 5_000, reason: "hangup", legs, ladder, ...more });
 }
+/** A call of 30 s whose caller was connected, and then reported that it is not. `since`: ms after the start. */
+function lostFrom(since: number): CallRecord {
+  const down = row({ at: since, from: "alice/laptop", to: "server", type: "report", state: "disconnected" });
+  const found = answered({ state: "disconnected" }, { connectedAt: 6_000 }, [...both, down]);
+  found.legs[0]?.states.unshift("connected");
+  return found;
+}
 /** The callee's device could not open what it needs to answer. */
 function unopened(refusedMedia: { audio?: string; video?: string }): CallRecord {
   const last = { state: "new" as const, refusedMedia };
@@ -164,6 +171,19 @@ const cases: readonly [code: string, certainty: string, of: CallRecord][] = [
       iceErrors: [{ url: "stun:s.example", code: 701 }],
     }),
   ],
+  [
+    // Neither STUN nor TURN: it is not TURN that is down.
+    "udp_blocked",
+    "likely",
+    answered({
+      state: "failed",
+      candidates: { "host/udp": 1 },
+      iceErrors: [
+        { url: "stun:s.example", code: 701 },
+        { url: relay, code: 701 },
+      ],
+    }),
+  ],
   ["no_candidates", "certain", answered({ state: "failed", candidates: {} })],
   ["only_mdns", "likely", answered({ state: "failed", candidates: { "mdns/udp": 2 } })],
   ["fingerprint_mismatch", "certain", answered({ state: "failed", dtlsError: "fingerprint-failure" })],
@@ -184,6 +204,9 @@ const cases: readonly [code: string, certainty: string, of: CallRecord][] = [
   ["signed_out", "certain", answered({ state: "connected" }, { connectedAt: 6_000, reason: "forbidden" })],
   ["page_closed", "certain", answered({ state: "connected" }, { connectedAt: 6_000, reason: "closed" })],
   ["connection_lost", "certain", answered({ state: "failed" }, { connectedAt: 6_000 })],
+  // ICE is restarted over and over, until somebody hangs up; or just as somebody does.
+  ["connection_lost", "likely", lostFrom(20_000)],
+  ["no_fault", "certain", lostFrom(28_000)],
   ["no_fault", "certain", answered({ state: "connected" }, { connectedAt: 6_000 })],
   ["unknown", "unknown", record({ reason: "left" })],
 ];
@@ -207,8 +230,8 @@ test("what happens beside a cause is told with it", () => {
   const moves = [{ at: 9_000, user: "bob", from: "phone", to: "laptop" }];
   const ladder = [...both, row({ type: "session", note: "recovered" })];
   const codes = diagnose({ ...of, moves, ladder }).map((finding) => finding.code);
+  // No fault, it would say, if both had heard each other.
   expect(codes).toEqual([
-    "no_fault",
     "one_way_audio",
     "node_died",
     "network_changed",
@@ -230,6 +253,19 @@ test("reports of different times say nothing about which end hears the other", (
   expect(codes(16_000, 16_000)).toContain("one_way_audio");
   expect(codes(6_010, 6_010)).not.toContain("one_way_audio");
   expect(codes(16_000, 26_000)).not.toContain("one_way_audio");
+});
+
+test("a few packets that came before the path was chosen are almost none", () => {
+  const of = answered({ state: "connected", packets: { audio: [5, 1_000] } }, { connectedAt: 6_000 });
+  for (const one of of.legs) one.lastAt = 16_000;
+  Object.assign(of.legs[1]?.last ?? {}, { packets: { audio: [1_000, 1_000] } });
+  expect(diagnose(of)[0]).toMatchObject({
+    code: "one_way_audio",
+    certainty: "likely",
+    text: "bob/phone sends audio, and alice/laptop gets almost none.",
+  });
+  Object.assign(of.legs[0]?.last ?? {}, { packets: { audio: [100, 1_000] } });
+  expect(diagnose(of)[0]?.code).toBe("no_fault");
 });
 
 test("a session that lives and is well has no findings", () => {

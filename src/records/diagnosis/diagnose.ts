@@ -49,7 +49,9 @@ export function diagnose(record: CallRecord): Finding[] {
     else causesFound.push(finding);
   }
   if (causesFound.length === 0 && view.isOver) causesFound.push(unknown(view));
-  return [...causesFound, ...others];
+  // A call that one end did not hear was not without fault.
+  const isOneWay = others.some(({ code }) => code.startsWith("one_way"));
+  return [...causesFound.filter(({ code }) => !isOneWay || code !== "no_fault"), ...others];
 }
 
 function unknown(view: RecordView): Finding {

@@ -154,9 +154,34 @@ export const pathRules: readonly Rule[] = [
     find: (view) => turnError(view, [403], "TURN denied a peer of"),
   },
   {
+    code: "udp_blocked",
+    meaning: "A network lets no UDP through.",
+    proof:
+      "An end gathered no candidate by UDP beyond its own network, though it asked STUN: a report with `iceErrors` of code 701 for `stun:`.",
+    advice: "Offer TURN over TCP and TLS on port 443 (`turn.tlsPort`, or the port of HTTPS).",
+    find: (view) => {
+      if (view.connected || view.endedOtherwise) return undefined;
+      const end = view.ends.find(
+        (one) =>
+          one.gatheringKnown &&
+          countOf(one, "srflx", "udp") === 0 &&
+          countOf(one, "relay", "udp") === 0 &&
+          errors(one, [701]).some(({ url }) => url.startsWith("stun:")),
+      );
+      return (
+        end && {
+          certainty: "likely",
+          text: `${end.name} reaches nothing by UDP.`,
+          rows: view.candidateRows(end.name),
+        }
+      );
+    },
+  },
+  {
     code: "turn_unreachable",
     meaning: "The TURN server did not answer.",
-    proof: "A report with `iceErrors` of code 701 for `turn:` or `turns:`, and no relay candidate.",
+    proof:
+      "A report with `iceErrors` of code 701 for `turn:` or `turns:`, and no relay candidate, though STUN answered or was not asked.",
     advice:
       "A firewall blocks it, or the address is wrong: `switchboard doctor` tries it; offer TURN over TLS on port 443.",
     find: (view) => {
@@ -168,30 +193,6 @@ export const pathRules: readonly Rule[] = [
         end && {
           certainty: "likely",
           text: `${end.name} got no answer from TURN, and has no relay candidate.`,
-          rows: view.candidateRows(end.name),
-        }
-      );
-    },
-  },
-  {
-    code: "udp_blocked",
-    meaning: "A network lets no UDP through.",
-    proof:
-      "An end gathered no candidate by UDP beyond its own network, though it asked STUN or TURN; STUN errors 701, or relays over TCP alone.",
-    advice: "Offer TURN over TCP and TLS on port 443 (`turn.tlsPort`, or the port of HTTPS).",
-    find: (view) => {
-      if (view.connected || view.endedOtherwise) return undefined;
-      const end = view.ends.find(
-        (one) =>
-          one.gatheringKnown &&
-          countOf(one, "srflx", "udp") === 0 &&
-          countOf(one, "relay", "udp") === 0 &&
-          errors(one, [701]).some(({ url }) => /^(stun|turn):/.test(url) && !/transport=tcp/.test(url)),
-      );
-      return (
-        end && {
-          certainty: "likely",
-          text: `${end.name} reaches nothing by UDP.`,
           rows: view.candidateRows(end.name),
         }
       );

@@ -39,10 +39,19 @@ const flags: Readonly<Record<Camera, readonly string[]>> = {
 };
 
 export function launch(camera: Camera = "fake", more: readonly string[] = []): Promise<Browser> {
+  return launchAt(programFor(camera), camera, more);
+}
+
+/** The program for a browser with this camera. Throws where there is none. */
+export function programFor(camera: Camera): string {
   if (chromiumPath === null) throw new Error("there is no Chromium on this machine");
   // Only the whole browser has somebody to refuse a camera.
-  const executablePath = camera === "denied" ? chromiumPath : (shellPath ?? chromiumPath);
-  return chromium.launch({ executablePath, args: [...quiet, ...flags[camera], ...more] });
+  return camera === "denied" ? chromiumPath : (shellPath ?? chromiumPath);
+}
+
+/** The same by another program, such as one that starts the browser on another host. */
+export function launchAt(program: string, camera: Camera, more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath: program, args: [...quiet, ...flags[camera], ...more] });
 }
 
 /** Options of a context whose pages draw no animation: on a machine without a graphics card each frame costs. */

@@ -9,22 +9,22 @@ export interface Told {
 }
 
 /** The record of a session that is over; waits for it. `url`: where the API is. */
-async function recordOf(url: string, session: string): Promise<Told> {
+async function recordOf(url: string, session: string, key?: string): Promise<Told> {
   return await eventually(`the record of ${session}`, async () => {
-    const { status, body } = await api({ url })("GET", `/records/${session}`);
+    const { status, body } = await api({ url }, key)("GET", `/records/${session}`);
     if (status !== 200 || (body.state !== "ended" && body.state !== "refused")) return undefined;
     const { diagnosis, ...record } = body;
     return { record, diagnosis };
   });
 }
 
-/** The newest record that names the user; waits for it. */
-export async function newestOf(url: string, user: string): Promise<Told> {
+/** The newest record that names the user; waits for it. `key`: of the API, outside of development mode. */
+export async function newestOf(url: string, user: string, key?: string): Promise<Told> {
   const session = await eventually(`a record of ${user}`, async () => {
-    const { body } = await api({ url })("GET", `/records?user=${user}`);
+    const { body } = await api({ url }, key)("GET", `/records?user=${user}`);
     return body.items?.[0]?.session as string | undefined;
   });
-  return await recordOf(url, session);
+  return await recordOf(url, session, key);
 }
 
 async function eventually<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {

@@ -29,11 +29,15 @@ export class NatNetwork {
     }
   }
 
+  /** The command that runs this one on one of the hosts, or on the NAT before it (`leftnat`, `rightnat`). */
+  inside(host: string, ...command: readonly string[]): string[] {
+    return ["ip", "netns", "exec", this.#space(host), ...command];
+  }
+
   /** Starts a program on one of the hosts. */
   start(host: "left" | "right" | "open", program: string, args: readonly string[]): ChildProcess {
-    return spawn("ip", ["netns", "exec", this.#space(host), program, ...args], {
-      stdio: ["pipe", "pipe", "ignore"],
-    });
+    const [ip = "", ...rest] = this.inside(host, program, ...args);
+    return spawn(ip, rest, { stdio: ["pipe", "pipe", "ignore"] });
   }
 
   /** Runs a program on one of the hosts to its end. Throws where it fails. */

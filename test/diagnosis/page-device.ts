@@ -1,0 +1,93 @@
+import type { Browser, Page } from "playwright-core";
+import type * as Sdk from "../../src/client/index.ts";
+import { clientPage } from "../browser/support/client-page.ts";
+
+interface Kept {
+  client: Sdk.Client;
+  media: Sdk.LocalMedia;
+  call: Sdk.Call;
+  ring: Sdk.IncomingCall;
+}
+
+/** A device in a page of its own, with the SDK that the server ships and media that needs no camera. */
+export class PageDevice {
+  readonly #page: Page;
+
+  private constructor(page: Page) {
+    this.#page = page;
+  }
+
+  static async open(browser: Browser, url: string, token: string, id: string): Promise<PageDevice> {
+    const context = await browser.newContext({ bypassCSP: true });
+    const page = await clientPage(context, url);
+    await page.evaluate(
+      async ([url, token, id]) => {
+        const { connect, capture } = (await import(`${url}/client.js`)) as typeof Sdk;
+        const kept = globalThis as unknown as Kept;
+        const sound = new AudioContext();
+        const tone = new OscillatorNode(sound);
+        const made = sound.createMediaStreamDestination();
+        tone.connect(made);
+        tone.start();
+        kept.media = await capture(made.stream);
+        kept.client = connect({ url, token, device: { id, kind: "browser" } });
+        kept.client.on("incoming", (ring) => {
+          kept.ring = ring;
+        });
+        await kept.client.ready;
+      },
+      [url, token, id] as const,
+    );
+    return new PageDevice(page);
+  }
+
+  async call(to: string): Promise<void> {
+    await this.#page.evaluate((callee) => {
+      const kept = globalThis as unknown as Kept;
+      kept.call = kept.client.call(callee, { media: kept.media });
+    }, to);
+  }
+
+  /** Waits for a ring, and answers. */
+  async answer(): Promise<void> {
+    await this.#page.waitForFunction(() => (globalThis as unknown as Kept).ring !== undefined);
+    await this.#page.evaluate(async () => {
+      const kept = globalThis as unknown as Kept;
+      kept.call = await kept.ring.accept({ media: kept.media });
+    });
+  }
+
+  /** Waits until the call is connected. */
+  connected(): Promise<unknown> {
+    return this.#page.evaluate(() => (globalThis as unknown as Kept).call.connected.then(() => undefined));
+  }
+
+  /** Waits until the call has ended, or its connection has failed. */
+  async failed(patience = 60_000): Promise<void> {
+    await this.#page.waitForFunction(
+      () => {
+        const { call } = globalThis as unknown as Kept;
+        return call.state === "ended" || call.pc?.connectionState === "failed";
+      },
+      undefined,
+      { timeout: patience, polling: 200 },
+    );
+  }
+
+  hangup(): Promise<void> {
+    return this.#page.evaluate(() => (globalThis as unknown as Kept).call.hangup());
+  }
+
+  async ended(patience = 60_000): Promise<void> {
+    await this.#page.waitForFunction(
+      () => (globalThis as unknown as Kept).call.state === "ended",
+      undefined,
+      { timeout: patience, polling: 200 },
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#page.close();
+    await this.#page.context().close();
+  }
+}
