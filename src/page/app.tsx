@@ -50,7 +50,7 @@ function Layout({ page, act }: { page: Page; act: Actions }) {
   return (
     <div class={chats ? "layout engaged" : scene.at === "directory" ? "layout" : "layout waiting"}>
       <Header page={page} act={act} />
-      <aside class="left">
+      <aside class="left" aria-label="People">
         <Directory page={page} />
         {chats && (
           <Sheet page={page} open={sheet === "chat"} name="Chat">
@@ -62,7 +62,7 @@ function Layout({ page, act }: { page: Page; act: Actions }) {
         <NoteView page={page} />
         <Stage page={page} act={act} />
       </main>
-      <aside class="right">
+      <aside class="right" aria-label="Ladder">
         <Sheet page={page} open={sheet === "ladder"} name="Ladder">
           <LadderView page={page} act={act} />
         </Sheet>

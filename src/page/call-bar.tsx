@@ -76,7 +76,7 @@ function CameraMenu({ page, act }: { page: Page; act: Actions }) {
   const own = page.own.value;
   return (
     <div id="camera-menu" popover="auto" class="menu">
-      <h3 class="label">Picture</h3>
+      <h2 class="label">Picture</h2>
       {own.cameras.map(({ id, label }) => (
         <MenuItem
           key={id}
@@ -90,7 +90,7 @@ function CameraMenu({ page, act }: { page: Page; act: Actions }) {
       <MenuItem menu="camera-menu" checked={own.source === "test"} press={() => act.camera("test")}>
         Test picture
       </MenuItem>
-      <h3 class="label">Sound</h3>
+      <h2 class="label">Sound</h2>
       <MenuItem menu="camera-menu" checked={own.pip} press={() => act.pip(!own.pip)}>
         Beep every second
       </MenuItem>
@@ -103,7 +103,7 @@ function MoveMenu({ page, act }: { page: Page; act: Actions }) {
   const me = myName(page);
   return (
     <div id="move-menu" popover="auto" class="menu">
-      <h3 class="label">Move to</h3>
+      <h2 class="label">Move to</h2>
       {mine.map((device) => (
         <MenuItem key={device.id} menu="move-menu" press={() => act.move(device)}>
           {device.label}

@@ -51,7 +51,7 @@ export function LadderView({ page, act }: { page: Page; act: Actions }) {
 function PhaseView({ phase, peer }: { phase: Phase; peer: string }) {
   return (
     <section class="phase">
-      <h3>{phase.name}</h3>
+      <h2>{phase.name}</h2>
       <p>{phase.sentence}</p>
       <ol>
         {phase.rows.map((row) => (

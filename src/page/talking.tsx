@@ -17,6 +17,7 @@ export function Talking({ page, act, scene }: { page: Page; act: Actions; scene:
       class={lost === undefined ? "stage talking" : "stage talking dimmed"}
       aria-label={`Call with ${scene.peer}`}
     >
+      <h1 class="sr">Call with {scene.peer}</h1>
       {!link.up && (
         <div class="banner">
           <span>

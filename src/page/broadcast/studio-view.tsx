@@ -14,6 +14,7 @@ export function StudioView({ studio }: { studio: Studio }) {
   const name = studio.stream.value;
   return (
     <div class="studio">
+      <h1 class="sr">Broadcast to {name}</h1>
       <NoteView page={studio} />
       <section class="stage talking" aria-label="Your picture and controls">
         <div class="screen">

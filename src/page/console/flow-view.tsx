@@ -33,7 +33,7 @@ export function FlowView({ record }: { record: SessionRecord }) {
       </div>
       {phases.map(({ name, steps }, number) => (
         <section class="flow-phase" key={number} aria-label={name}>
-          <h3>{name}</h3>
+          <h2>{name}</h2>
           <ol>
             <li class="lifelines-behind" aria-hidden="true">
               {lanes.map(({ party }, at) => (

@@ -87,8 +87,13 @@ export function Shell({ owner }: { owner: Console }) {
 }
 
 function Navigation({ owner, section }: { owner: Console; section: Section }) {
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // On a phone the sections stand in one row, which scrolls.
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [section]);
   return (
-    <nav class="console-nav" aria-label="Sections">
+    <nav class="console-nav" aria-label="Sections" ref={nav}>
       <ul>
         {entries.map(
           ([one, title, scope]) =>

@@ -83,6 +83,7 @@ function Stage({ watching }: { watching: Watching }) {
       class={words === undefined ? "stage talking" : "stage talking dimmed"}
       aria-label={`Live: ${stream}`}
     >
+      <h1 class="sr">Live: {stream}</h1>
       <div class="screen">
         <video ref={video} autoplay playsInline muted={muted.value} aria-label={`Picture of ${stream}`} />
         {words !== undefined && (
