@@ -1,4 +1,5 @@
 import { Histogram } from "./histogram.ts";
+import { MqttDevice } from "./mqtt-device.ts";
 import { PeerjsDevice } from "./peerjs-device.ts";
 import { type RelayDevice, runRelay } from "./relay-load.ts";
 import { SipPhone } from "./sip-phone.ts";
@@ -10,7 +11,7 @@ export interface Job {
   readonly server: "switchboard" | "gateway" | "peerjs" | "bare" | "sip";
   /** Of the nodes; devices are spread over them so that they deal with each other across nodes. */
   readonly ports: readonly number[];
-  readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume" | "sip-invite";
+  readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume" | "sip-invite" | "setup-gateways";
   /** Devices that are connected. */
   readonly devices: number;
   /** Relay: messages of each device under way at a time. */
@@ -131,6 +132,21 @@ async function setup(): Promise<void> {
   });
 }
 
+/** OFFER of a client of PeerJS to its ANSWER, by a native device over MQTT. */
+async function setupThroughGateways(): Promise<void> {
+  const half = job.devices / 2;
+  await connectAll(half, (n) => MqttDevice.connect(port(1), `callee${n}`));
+  const callers = await connectAll(half, (n) => PeerjsDevice.connect(port(0), `caller${n}`));
+  await atRate(async (n) => {
+    const caller = callers[n % half]!;
+    const began = performance.now();
+    await caller.offer(`callee${n % half}`, `mc_${n}`);
+    const took = performance.now() - began;
+    caller.leave(`callee${n % half}`);
+    return took;
+  });
+}
+
 /** `call` until the last of eight devices rings. */
 async function fanout(): Promise<void> {
   const users = job.devices / 8;
@@ -195,6 +211,9 @@ process.on("uncaughtException", (error) => {
   process.exit(1);
 });
 
-const scenarios = { relay, idle, setup, fanout, resume, "sip-invite": sipInvite };
+const scenarios = {
+  ...{ relay, idle, setup, fanout, resume },
+  ...{ "sip-invite": sipInvite, "setup-gateways": setupThroughGateways },
+};
 await scenarios[job.scenario]();
 process.exit(0);

@@ -40,6 +40,18 @@ export class PeerjsDevice implements RelayDevice {
     await answered;
   }
 
+  /** Offers somebody a connection, and resolves with the answer. */
+  async offer(dst: string, id: string): Promise<void> {
+    const answered = this.#next("ANSWER");
+    const payload = { type: "media", connectionId: id, sdp: { type: "offer", sdp: "v=0\r\n" } };
+    this.#say("OFFER", { dst, payload });
+    await answered;
+  }
+
+  leave(dst: string): void {
+    this.#say("LEAVE", { dst });
+  }
+
   #say(type: string, fields: object): void {
     this.socket.write(clientFrame(JSON.stringify({ type, ...fields })).slice());
   }

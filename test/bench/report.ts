@@ -26,6 +26,7 @@ const goals = {
   relay: 2.5,
   bytesPerLink: 4_096,
   setupP99: 10,
+  setupThroughGatewaysP99: 20,
   jingleMicroseconds: 600,
 };
 const peerjsServers = ["Switchboard, by its gateway", "PeerJS server"] as const;
@@ -49,6 +50,9 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
   const beside = results["relay-media"];
   if (beside !== undefined)
     lines.push("### Relay A beside an idle media server", "", ...besideTable(beside), "");
+  const gateways = results["relay-gateways"];
+  if (gateways !== undefined)
+    lines.push("### Relay A beside idle gateways", "", ...besideTable(gateways, ["all off", "all on"]), "");
   const memory = results.memory;
   if (memory !== undefined) lines.push("### Memory per idle link", "", ...memoryTable(memory, how.links), "");
   const { "peerjs-relay": peerjsRelay, "peerjs-memory": peerjsMemory } = results;
@@ -57,6 +61,7 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
   if (peerjsMemory !== undefined) lines.push(...memoryTable(peerjsMemory, how.links, peerjsServers), "");
   const timings = [
     ["setup", "`call` → `accepted` at 200 set-ups/s"],
+    ["setup-gateways", "PeerJS's OFFER → ANSWER by a device over MQTT at 100/s"],
     ["fanout", "`call` → the last of 8 devices rings, 50/s"],
     ["resume", "broken transport → `welcome` over a new one, 100/s"],
   ] as const;
@@ -88,9 +93,12 @@ function relayTable(
   ]);
 }
 
-function besideTable(both: readonly (readonly Figures[])[]): string[] {
+function besideTable(
+  both: readonly (readonly Figures[])[],
+  names: readonly string[] = ["without", "with"],
+): string[] {
   const all = both.map((runs) => runs.map((run) => ({ ...run, perCpuSecond: perCpuSecond(run) })));
-  return table(["without", "with"], all, [
+  return table(names, all, [
     ["relayed/s", "messagesPerSecond", count],
     ["p50", "p50", ms],
     ["p99", "p99", ms],
@@ -160,6 +168,11 @@ function verdicts(results: Results): string[] {
     const ratio = median(beside, "messagesPerSecond") / median(without, "messagesPerSecond");
     judge(`relay A beside an idle media server ≥ 0.95 × without: ${ratio.toFixed(3)} ×`, ratio >= 0.95);
   }
+  const [off, on] = results["relay-gateways"] ?? [];
+  if (off !== undefined && on !== undefined) {
+    const ratio = median(on, "messagesPerSecond") / median(off, "messagesPerSecond");
+    judge(`relay A with all gateways on and idle ≥ 0.95 × off: ${ratio.toFixed(3)} ×`, ratio >= 0.95);
+  }
   const [memory] = results.memory ?? [];
   if (memory !== undefined) {
     const size = median(memory, "bytesPerLink");
@@ -192,6 +205,12 @@ function verdicts(results: Results): string[] {
   if (setups !== undefined) {
     const p99 = median(setups, "p99");
     judge(`call set-up p99 ≤ ${goals.setupP99} ms: ${ms(p99)}`, p99 <= goals.setupP99);
+  }
+  const [through] = results["setup-gateways"] ?? [];
+  if (through !== undefined) {
+    const p99 = median(through, "p99");
+    const goal = goals.setupThroughGatewaysP99;
+    judge(`call set-up through two gateways p99 ≤ ${goal} ms: ${ms(p99)}`, p99 <= goal);
   }
   return lines;
 }

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { attackReport, attacks } from "./attacks.ts";
 import { clusterReport } from "./cluster-report.ts";
 import { failover } from "./failover.ts";
+import { relayBesideGateways, setupThroughGateways } from "./gateways.ts";
 import { jingleMapping, jingleWays } from "./jingle.ts";
 import { benchMedia } from "./media.ts";
 import { mediaReport } from "./media-report.ts";
@@ -39,7 +40,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, relay-media, memory, peerjs-relay, peerjs-memory, setup, fanout, resume, sip-parse, sip-invite, jingle, turn, media, mqtt, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, relay-media, relay-gateways, memory, peerjs-relay, peerjs-memory, setup, setup-gateways, fanout, resume, sip-parse, sip-invite, jingle, turn, media, mqtt, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --beside A    of the attacks, those whose names contain this text
   --quick       short, to see that it works: the figures mean little
@@ -58,15 +59,20 @@ const setupAcross = { scenario: "setup", devices: 400, rate: 100, warmUp, measur
 const fanoutAcross = { scenario: "fanout", devices: 160, rate: 25, warmUp, measure } as const;
 const resumeAcross = { scenario: "resume", devices: 200, rate: 50, warmUp, measure } as const;
 
+/** Relay A beside something that is idle. */
+const besides = ["relay-media", "relay-gateways"];
+
 /** Each scenario's runs: ours, PeerJS, ours, PeerJS … so that what the machine does meanwhile hits both. */
 const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   "relay-a": relayServers.map((name) => () => relay(name, 1_000, 1, times)),
   "relay-b": relayServers.map((name) => () => relay(name, 200, 8, times)),
+  "relay-gateways": [false, true].map((on) => () => relayBesideGateways(on, times)),
   "relay-media": [false, true].map((media) => () => relayBesideMedia(media, times)),
   memory: [() => idle("switchboard", times), () => idle("peerjs", times)],
   "peerjs-relay": peerjsServers.map((name) => () => relay(name, 200, 8, times)),
   "peerjs-memory": peerjsServers.map((name) => () => idle(name, times)),
   setup: [() => setup(times)],
+  "setup-gateways": [() => setupThroughGateways(times)],
   fanout: [() => fanout(times)],
   resume: [() => resume(times)],
   "sip-parse": sipParsers.map((name) => () => sipParse(name, times)),
@@ -86,7 +92,7 @@ for (const [name, servers] of Object.entries(plan)) {
   const all: Figures[][] = servers.map(() => []);
   results[name] = all;
   // A difference of some hundredths shows in many runs only.
-  const rounds = name === "relay-media" && !values.quick ? Math.max(7, runs) : runs;
+  const rounds = besides.includes(name) && !values.quick ? Math.max(7, runs) : runs;
   for (let run = 0; run < rounds; run++)
     for (const [index, measure] of servers.entries()) {
       const figures = await measure();
@@ -168,6 +174,8 @@ function subjects(name: string): readonly string[] {
   if (name === "sip-invite") return sipServers;
   if (name === "jingle") return jingleWays;
   if (name.startsWith("peerjs-")) return peerjsServers;
+  if (name === "relay-gateways") return ["all gateways off", "on and idle"];
+  if (name === "setup-gateways") return ["PeerJS to MQTT"];
   if (name === "relay-media") return ["without the media server", "with an idle one"];
   return acrossNodes().includes(name) ? ["one node", "several"] : relayServers;
 }

@@ -7,6 +7,7 @@ import wrtc from "@roamhq/wrtc";
 import { connectAsync, type IClientOptions, type MqttClient } from "mqtt";
 import { type Client, connect } from "../../src/client/index.ts";
 import { overMqtt } from "../../src/client/mqtt.ts";
+import { findRuntime } from "../support/runtimes.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { camera, closeAll, device, frames } from "../webrtc/support/parties.ts";
@@ -120,6 +121,43 @@ test("repeated packets of QoS 1 are performed once", async () => {
     "then",
   ]);
 });
+
+test.skipIf(findRuntime("node") === undefined)(
+  "a server on Node serves MQTT over TCP and WebSocket as one on Bun does",
+  async () => {
+    const node = await startServer({
+      runtime: "node",
+      config: { mqtt: { tcp: { enabled: true, port: 0 } } },
+    });
+    try {
+      const line = node.logs.find((one) => one.includes("MQTT over TCP")) ?? "";
+      const [tcp, ws] = [
+        `mqtt://127.0.0.1:${/"port":(\d+)/.exec(line)?.[1]}`,
+        `${node.url.replace("http", "ws")}/mqtt`,
+      ];
+      const ends = [
+        await RawDevice.connect(tcp, "alice/cam", { protocolVersion: 5 }),
+        await RawDevice.connect(ws, "bob/b"),
+      ] as const;
+      for (const one of ends) expect(await one.hello()).toMatchObject({ type: "welcome" });
+      const body = "x".repeat(10_000);
+      for (const [from, to, user] of [
+        [ends[0], ends[1], "bob"],
+        [ends[1], ends[0], "alice"],
+      ] as const) {
+        for (let n = 0; n < 20; n++)
+          expect(await from.ask({ type: "send", to: user, body: n })).toHaveProperty("ok");
+        await from.ask({ type: "send", to: user, body });
+        await to.heard((frame) => frame.body === body);
+        const bodies = to.frames.filter(({ type }) => type === "message").map((frame) => frame.body);
+        expect(bodies).toEqual([...Array.from({ length: 20 }, (_, n) => n), body]);
+      }
+      for (const one of ends) await one.mqtt.endAsync(true);
+    } finally {
+      await node.stop();
+    }
+  },
+);
 
 test("a hello for another user or device is refused, and so are frames before a hello", async () => {
   const alice = await RawDevice.connect(url, "alice/cam");
