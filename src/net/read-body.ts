@@ -1,28 +1,49 @@
 import { fail, ok, type Result } from "../shared/result.ts";
+import { after } from "./clock.ts";
 import type { HttpProblem } from "./problem.ts";
 
 /** Bytes of a body. The largest offers of browsers have about 20 KB. */
 const mostBytes = 65_536;
 
-/** The body as text, where it has this media type and fits. It is read no further than that. */
-export async function readBody(request: Request, type: string): Promise<Result<string, HttpProblem>> {
+/** How long a body may take, however it is spread. ms */
+const usualTime = 20_000;
+
+/** The body as text, where it has this media type, fits, and comes within so many ms. It is read no further than that. */
+export async function readBody(
+  request: Request,
+  type: string,
+  within = usualTime,
+): Promise<Result<string, HttpProblem>> {
   const given = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
   if (given !== type)
     return fail({ status: 415, detail: `Send a body with Content-Type: ${type}.`, headers: accepts(type) });
   const tooLarge = fail({ status: 413, detail: `The body has more than ${mostBytes} bytes.` });
   if (Number(request.headers.get("content-length") ?? 0) > mostBytes) return tooLarge;
+  const tooSlow = fail({ status: 408, detail: `The body took more than ${within / 1_000} s.` });
+  const reader = request.body?.getReader();
+  if (reader === undefined) return ok("");
   const decoder = new TextDecoder();
-  let [text, bytes] = ["", 0];
+  let [text, bytes, late] = ["", 0, false];
+  // Ends the read that waits, as if the body were over.
+  const stop = after(within, () => {
+    late = true;
+    void reader.cancel().catch(() => {});
+  });
   try {
-    for await (const chunk of request.body ?? []) {
-      bytes += chunk.length;
-      if (bytes > mostBytes) return tooLarge;
-      text += decoder.decode(chunk, { stream: true });
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      bytes += part.value.length;
+      if (bytes > mostBytes) {
+        void reader.cancel().catch(() => {});
+        return tooLarge;
+      }
+      text += decoder.decode(part.value, { stream: true });
     }
   } catch {
-    return fail({ status: 400, detail: "The body did not arrive." });
+    return late ? tooSlow : fail({ status: 400, detail: "The body did not arrive." });
+  } finally {
+    stop();
   }
-  return ok(text + decoder.decode());
+  return late ? tooSlow : ok(text + decoder.decode());
 }
 
 /** Says which type is wanted (RFC 9725 §4.2, RFC 5789 §3.1). */

@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { type AddressInfo, connect } from "node:net";
+import { join } from "node:path";
+import { temporaryFolder } from "../support/certificates.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { signIn } from "../support/sign-in.ts";
 import { type Ask, api } from "./support.ts";
@@ -92,6 +97,39 @@ test("of two calls of the API and a device that end one session at once, one doe
   }
 }, 30_000);
 
+test("of two that place or move one session at once one does, and both are told", async () => {
+  const [gil, phone, tablet] = [
+    await signIn(server, "dev:gil"),
+    await signIn(server, "dev:hal"),
+    await signIn(server, "dev:hal", "tablet"),
+  ];
+  const { session } = await gil.ok("call", { to: "hal/phone" });
+  await phone.push("incoming", { session });
+  const accepted = phone.ok("accept", { session });
+  await gil.push("accepted", { session });
+  await gil.ok("confirm", { session, device: "phone" });
+  await accepted;
+  const move = () => ask("POST", `/sessions/${session}/move`, { user: "hal", device: "tablet" });
+  const moves = (await Promise.all([move(), move()])).map(({ status }) => status);
+  expect(moves.sort()).toEqual([202, 409]);
+  await tablet.push("incoming", { session });
+  expect((await ask("DELETE", `/sessions/${session}`)).status).toBe(204);
+  for (const one of [gil, phone, tablet]) await one.push("ended", { session });
+
+  const key = { "Idempotency-Key": "place" };
+  const place = () => ask("POST", "/sessions", { from: "gil", to: "hal" }, key);
+  const placed = await Promise.all([place(), place()]);
+  expect(placed.map(({ status }) => status).sort()).toBeOneOf([
+    [201, 201],
+    [201, 409],
+  ]);
+  const ids = new Set(placed.flatMap(({ body }) => body.session ?? []));
+  expect(ids.size).toBe(1);
+  const ringing = (await ask("GET", "/sessions?user=gil")).body.items;
+  expect(ringing.map((one: { session: string }) => one.session)).toEqual([...ids]);
+  await ask("DELETE", `/sessions/${[...ids][0]}`);
+}, 30_000);
+
 test("a request under a key that is still being executed gets 409", async () => {
   const key = { "Idempotency-Key": "twice" };
   const post = () => ask("POST", "/messages", { to: "nobody-there", body: 1 }, key);
@@ -103,6 +141,47 @@ test("a request under a key that is still being executed gets 409", async () => 
   ]);
   expect((await post()).status).toBe(200);
 });
+
+test("an endpoint whose TLS certificate has another name is a typed failure", async () => {
+  const folder = temporaryFolder();
+  const [cert, key] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  const named = ["-subj", "/CN=other.example", "-addext", "subjectAltName=DNS:other.example"];
+  execFileSync("openssl", ["req", "-x509", ...made, ...named, "-keyout", key, "-out", cert], {
+    stdio: "pipe",
+  });
+  let taken = 0;
+  const receiver = createTlsServer(
+    { cert: readFileSync(cert), key: readFileSync(key) },
+    (_request, response) => {
+      taken += 1;
+      response.end();
+    },
+  );
+  await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+  const allowing = await startServer({
+    config: { webhookAllow: ["127.0.0.1"] },
+    // It is trusted, but for its name.
+    env: { NODE_EXTRA_CA_CERTS: cert },
+  });
+  try {
+    const asks = api(allowing);
+    const url = `https://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+    const { id } = (await asks("POST", "/webhooks", { url, events: ["user.online"] })).body;
+    await signIn(allowing, "dev:tls");
+    let failure: string | undefined;
+    while (failure === undefined) {
+      const { items } = (await asks("GET", `/webhooks/${id}/deliveries`)).body;
+      failure = items.find((one: { failure?: string }) => one.failure !== undefined)?.failure;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    expect(failure).toMatch(/altname|hostname/i);
+    expect(taken).toBe(0);
+  } finally {
+    await allowing.stop();
+    receiver.close();
+  }
+}, 60_000);
 
 /** Answers every webhook in one of these ways. */
 function hostile(way: "redirects" | "never ends" | "refuses"): Promise<Server> {
