@@ -1,15 +1,21 @@
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { HlsStreams } from "../../src/media/hls/hls-streams.ts";
 import { HlsHttp } from "../../src/media/http/hls-http.ts";
 import type { AgreedCodec, PublishedTrack } from "../../src/media/negotiated.ts";
 import { PackagerFrames, packagerFrame } from "../../src/media/packager/frames.ts";
+import { Recorder } from "../../src/media/packager/recorder.ts";
 import { TakenStream } from "../../src/media/packager/taken-stream.ts";
 import type { FromPackager } from "../../src/media/packaging.ts";
 import { FrameWriter, packetOf, RelayReader } from "../../src/media/relay/frames.ts";
 import { ok } from "../../src/shared/result.ts";
+import { chromiumPath } from "../browser/support/browser.ts";
 import { keyframePayloads, slicePayloads } from "../support/h264-pictures.ts";
+import { glassToGlass } from "./glass-to-glass.ts";
 
-// Measures HLS without browsers: `bun test/bench/hls.ts [seconds of media]`. The CPU that packaging one stream of 2 Mbit/s takes, and how many
-// requests for parts the server answers from memory.
+// Measures HLS and recordings: `bun test/bench/hls.ts [seconds of media]`. The CPU that packaging one stream of 2 Mbit/s takes, and recording it, how
+// many requests for parts the server answers from memory, and in Chromium how old the picture is by each way.
 const seconds = Number(process.argv[2] ?? 60);
 const [framesPerSecond, frameBytes, packetBytes] = [30, 8_333, 1_200];
 const codec = (name: "h264" | "opus", payloadType: number, clockRate: number): AgreedCodec => ({
@@ -76,21 +82,52 @@ const http = new HlsStreams(
 );
 heard = (message, bytes) => http.received(message, bytes);
 const opened = http.open("x");
-const before = process.cpuUsage();
-stream.setPublisher(tracks, { buffered: 0, rtp: () => false, rtcp: () => {} }, 0);
-const relay = new RelayReader();
-for (const [at, chunk] of chunks.entries()) {
-  relay.push(chunk, ({ body }) => {
-    const packet = packetOf(body);
-    if (packet !== undefined) stream.publisherRtp(packet, at * 20);
-  });
-  stream.tick(at * 20);
+/** The share of a core that the stream takes to read all packets. */
+async function shareOf(taken: TakenStream): Promise<number> {
+  const before = process.cpuUsage();
+  taken.setPublisher(tracks, { buffered: 0, rtp: () => false, rtcp: () => {} }, 0);
+  const relay = new RelayReader();
+  for (const [at, chunk] of chunks.entries()) {
+    relay.push(chunk, ({ body }) => {
+      const packet = packetOf(body);
+      if (packet !== undefined) taken.publisherRtp(packet, at * 20);
+    });
+    taken.tick(at * 20);
+    // What was written since goes to the disk.
+    if (at % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  taken.end();
+  await (taken.sink as Recorder | undefined)?.stop();
+  const spent = process.cpuUsage(before);
+  return (spent.user + spent.system) / 1_000_000 / seconds;
 }
-const spent = process.cpuUsage(before);
-const share = (spent.user + spent.system) / 1_000_000 / seconds;
+
+const share = await shareOf(stream);
 await opened;
 console.log(
   `packaging ${(bits / 1e6).toFixed(2)} Mbit/s: ${(share * 100).toFixed(2)} % of a core (${(written / seconds / 1_000).toFixed(0)} kB/s out)`,
+);
+
+const folder = mkdtempSync(join(tmpdir(), "switchboard-bench-"));
+const recorded = new TakenStream(2, false, () => {});
+const rules = { folder, seconds: 3_600, bytes: 2 ** 31 };
+const kinds = { sound: true, picture: true };
+recorded.sink = new Recorder(
+  recorded,
+  "x",
+  kinds,
+  rules,
+  () => {},
+  () => 0,
+);
+const recording = await shareOf(recorded);
+const [kept = ""] = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) =>
+  name.endsWith(".mp4"),
+);
+const bytes = statSync(join(folder, kept)).size;
+rmSync(folder, { recursive: true });
+console.log(
+  `recording it: ${(recording * 100).toFixed(2)} % of a core (${(bytes / seconds / 1_000).toFixed(0)} kB/s on disk)`,
 );
 
 const served = new HlsHttp({
@@ -117,3 +154,5 @@ console.log(
   `parts from memory: ${Math.round(requests / core)} requests per second and core (${requests} in 8 s)`,
 );
 await server.stop(true);
+if (chromiumPath !== null) await glassToGlass(Math.min(10, seconds));
+process.exit();

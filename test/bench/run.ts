@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { attackReport, attacks } from "./attacks.ts";
 import { clusterReport } from "./cluster-report.ts";
@@ -40,7 +42,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, relay-media, relay-gateways, memory, peerjs-relay, peerjs-memory, setup, setup-gateways, fanout, resume, sip-parse, sip-invite, jingle, turn, media, mqtt, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, relay-media, relay-gateways, memory, peerjs-relay, peerjs-memory, setup, setup-gateways, fanout, resume, sip-parse, sip-invite, jingle, turn, media, hls, mqtt, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
   --beside A    of the attacks, those whose names contain this text
   --quick       short, to see that it works: the figures mean little
@@ -129,6 +131,11 @@ if (values.only === "" || only.includes("turn")) {
   else show("turn", turnReport(figures, size));
 }
 
+if (only.includes("hls")) {
+  // It measures the CPU of its own process.
+  const program = fileURLToPath(new URL("hls.ts", import.meta.url));
+  spawnSync(process.execPath, [program, values.quick ? "10" : "60"], { stdio: "inherit" });
+}
 if (values.only === "" || only.includes("media")) {
   const size = values.quick
     ? {

@@ -1,4 +1,5 @@
-// The whole matrix of clients with the media server, written into docs/interop.md: `npm run interop`, `npm run interop -- --print` prints it only.
+// The whole matrix of clients with the media server, written into docs/interop.md: `npm run interop -- media`. `--print` prints it only, `outputs` runs the
+// players of HLS and recordings alone, `clients` those of WHIP and WHEP.
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -10,6 +11,7 @@ import { npmClientRuns, programPublishes, programRepublishes, programViews } fro
 import { codecs, pageToPage, roles, ways, withSound } from "./chromium.ts";
 import { npmClients } from "./npm-clients.ts";
 import { NotHere, type Outcome, outcomeOf } from "./outcome.ts";
+import { outputRows } from "./outputs.ts";
 import { aiortc, gstreamer, nodeDatachannel } from "./programs.ts";
 
 const docs = fileURLToPath(new URL("../../../docs/interop.md", import.meta.url));
@@ -23,20 +25,39 @@ if (inNetwork) {
   process.exit();
 }
 
-const notes: string[] = [];
+let notes: string[] = [];
 let failed = false;
-const tables = [await chromiumTable(), await clientTable()];
-const numbered = notes.map((note, n) => `${n + 1}. ${note}`);
-const text = `${tables.join("\n\n")}\n${numbered.length > 0 ? `\n${numbered.join("\n")}\n` : ""}`;
-if (process.argv.includes("--print")) console.log(text);
-else {
-  const markers = /(<!-- interop -->\n)[\s\S]*?(\n<!-- \/interop -->)/;
-  writeFileSync(
-    docs,
-    readFileSync(docs, "utf8").replace(markers, (_, begin, end) => `${begin}\n${text}${end}`),
-  );
+const parts = { clients: clientTables, outputs: outputsTable };
+const named = Object.keys(parts).filter((name) => process.argv.includes(name));
+for (const [name, make] of Object.entries(parts)) {
+  if (named.length > 0 && !named.includes(name)) continue;
+  notes = [];
+  const tables = await make();
+  const numbered = notes.map((note, n) => `${n + 1}. ${note}`);
+  const text = `${tables.join("\n\n")}\n${numbered.length > 0 ? `\n${numbered.join("\n")}\n` : ""}`;
+  if (process.argv.includes("--print")) console.log(text);
+  else {
+    const markers = new RegExp(`(<!-- interop ${name} -->\n)[\\s\\S]*?(\n<!-- /interop -->)`);
+    const changed = readFileSync(docs, "utf8").replace(markers, (_, begin, end) => `${begin}\n${text}${end}`);
+    writeFileSync(docs, changed);
+  }
 }
 process.exit(failed ? 1 : 0);
+
+async function clientTables(): Promise<string[]> {
+  return [await chromiumTable(), await clientTable()];
+}
+
+async function outputsTable(): Promise<string[]> {
+  const browser = await launch("fake", withSound);
+  const { names, rows } = await outputRows(browser);
+  await browser.close();
+  const cells = rows.map(({ name, outcomes }) => [
+    name,
+    ...outcomes.map((one, n) => shown(`${name}, ${names[n]}`, one)),
+  ]);
+  return [table(["player", ...names], cells)];
+}
 
 /** Starts a server with TURN for the matrix. */
 function server(listen: readonly string[] = []) {

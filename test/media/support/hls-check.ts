@@ -165,19 +165,19 @@ export async function checkRendition(
   ms: number,
 ): Promise<{ findings: string[]; reloads: number }> {
   const checker = new PlaylistChecker();
+  const end = Date.now() + ms;
   const get = async (query: string): Promise<string> => {
-    for (let stalls = 0; ; stalls++) {
+    for (;;) {
       const response = await fetch(`${base}${query}`);
       if (response.status === 200) return await response.text();
       // Nothing came for three target durations: a player asks again.
-      if (response.status !== 503 || stalls > 5)
+      if (response.status !== 503 || Date.now() > end)
         throw new Error(`${base}${query} was answered ${response.status}`);
       checker.findings.push(`${query} was answered 503 at ${new Date().toISOString()}`);
       await response.body?.cancel();
     }
   };
   let listed = checker.take(await get(""));
-  const end = Date.now() + ms;
   let reloads = 0;
   while (Date.now() < end && !listed.ended) {
     const last = listed.segments.at(-1);

@@ -20,18 +20,18 @@ export interface HlsFigures {
 
 const script = readFileSync(fileURLToPath(import.meta.resolve("hls.js/dist/hls.min.js")), "utf8");
 
-/** Plays a stream in the page's video by hls.js. */
-export async function playHls(page: Page, url: string, token?: string): Promise<void> {
+/** Plays a stream in the page's video by hls.js. `low`: with the low latency that parts make possible. */
+export async function playHls(page: Page, url: string, token?: string, low = true): Promise<void> {
   // As an expression: the page's content security policy lets no script element in.
   await page.evaluate(script);
   await page.evaluate(
-    ({ url, token }) => {
+    ({ url, token, low }) => {
       // biome-ignore lint/suspicious/noExplicitAny: what the script brings
       const Hls = (globalThis as any).Hls;
       const video = document.querySelector("video") as HTMLVideoElement;
       const errors: string[] = [];
       const hls = new Hls({
-        lowLatencyMode: true,
+        lowLatencyMode: low,
         enableWorker: false,
         ...(token !== undefined && {
           xhrSetup: (request: XMLHttpRequest) => request.setRequestHeader("Authorization", `Bearer ${token}`),
@@ -51,7 +51,7 @@ export async function playHls(page: Page, url: string, token?: string): Promise<
       hls.loadSource(url);
       hls.attachMedia(video);
     },
-    { url, token },
+    { url, token, low },
   );
 }
 
