@@ -1,5 +1,5 @@
 // Call set-up at 200 calls a second, without a hook, with `authorize` as a function, and over HTTP: from `call` until the callee's `accept` is answered.
-// Run by itself: bun test/bench/hooks.ts. Each server, and the application of the last, is a process of its own.
+// Run by `npm run bench -- --only hooks`. Each server, and the application of the last, is a process of its own.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ import { endWithUs } from "../support/end-with-us.ts";
 import { signIn } from "../support/sign-in.ts";
 
 const rate = 200;
-const [warmUp, measured] = [2_000, 10_000];
+const [warmUp, measured] = process.argv.includes("--quick") ? [500, 1_000] : [2_000, 10_000];
 /** A user may call 60 times a minute. */
 const pairs = 400;
 const self = fileURLToPath(import.meta.url);
@@ -23,6 +23,8 @@ async function serve(): Promise<void> {
   const { createSwitchboard } = await import("../../src/main.ts");
   const server = await createSwitchboard({
     ...{ port: 0, host: "127.0.0.1", dev: true, page: false, log: { level: "error" } },
+    // All load comes from one address.
+    limits: { connectsPerSecond: 1e6, connectsBurst: 1e6, linksPerAddress: 1e6, openTransports: 1e6 },
     ...{ turn: { embedded: false }, media: { enabled: false }, sip: { enabled: false } },
     ...(hooksUrl.startsWith("http") && { hooks: { url: hooksUrl, secret } }),
     ...(hooksUrl === "function" && { authorize: async ({ to }) => to !== "mallory" }),

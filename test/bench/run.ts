@@ -44,9 +44,21 @@ if (values.help) {
   --runs N      interleaved runs of which the medians count (default 3)
   --only A,B    relay-a, relay-b, relay-media, relay-gateways, memory, peerjs-relay, peerjs-memory, setup, setup-gateways, fanout, resume, sip-parse, sip-invite, jingle, turn, media, hls, mqtt, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
+                By themselves: records (searches among a million), webhooks (event to receiver), hooks (call set-up with authorize)
   --beside A    of the attacks, those whose names contain this text
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
+  process.exit(0);
+}
+
+/** Programs of their own, which print their figures. */
+const programs = ["records", "webhooks", "hooks"];
+const named = values.only.split(",");
+if (named.every((name) => programs.includes(name))) {
+  for (const name of named) {
+    const file = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+    spawnSync(process.execPath, [file, ...(values.quick ? ["--quick"] : [])], { stdio: "inherit" });
+  }
   process.exit(0);
 }
 
