@@ -27,6 +27,7 @@ import { sipInvite, sipServers } from "./sip-invite.ts";
 import { sipParse, sipParsers } from "./sip-parse.ts";
 import { benchTurn } from "./turn.ts";
 import { turnReport } from "./turn-report.ts";
+import { benchXmpp } from "./xmpp.ts";
 
 const { values } = parseArgs({
   options: {
@@ -42,7 +43,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, relay-media, relay-gateways, memory, peerjs-relay, peerjs-memory, setup, setup-gateways, fanout, resume, sip-parse, sip-invite, jingle, turn, media, hls, mqtt, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, relay-media, relay-gateways, memory, peerjs-relay, peerjs-memory, setup, setup-gateways, fanout, resume, sip-parse, sip-invite, jingle, turn, media, hls, mqtt, xmpp, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
                 By themselves: records (searches among a million), webhooks (event to receiver), hooks (call set-up with authorize)
   --beside A    of the attacks, those whose names contain this text
@@ -173,6 +174,13 @@ if (values.only === "" || only.includes("mqtt")) {
     ? { pairs: 4, seconds: 1, idle: 50, runs: 1 }
     : { pairs: 20, seconds: 3, idle: 1_000, runs };
   show("mqtt", await benchMqtt(size));
+}
+
+if (values.only === "" || only.includes("xmpp")) {
+  const size = values.quick
+    ? { pairs: 4, seconds: 1, idle: 50, signingIn: 8, runs: 1 }
+    : { pairs: 20, seconds: 3, idle: 1_000, signingIn: 32, runs };
+  show("xmpp", await benchXmpp(size));
 }
 
 if (values.only === "" || only.includes("attacks")) {

@@ -79,6 +79,22 @@ describe("a stream", () => {
     expect(world.connect().hello().plain("alice", "bob").inside("failure")).toBe("not-authorized");
   });
 
+  test("names and passwords are prepared by SASLprep", () => {
+    const world = new SimXmpp();
+    const stream = world.connect().hello().plain("\u00aal\u00adice", "secret\u00ad-of-alice");
+    expect(stream.last("success")).toBeDefined();
+    for (const [name, password, error] of [
+      ["\u0007", "secret", "invalid-authzid"],
+      ["\u06271", "secret", "invalid-authzid"],
+      ["alice", "secret-of-alice\u0007", "not-authorized"],
+    ] as const)
+      expect(world.connect().hello().plain(name, password).inside("failure")).toBe(error);
+    const scram = world.connect().hello();
+    const first = Buffer.from("n,,n=\u0007,r=abc").toString("base64");
+    scram.say(`<auth xmlns="${namespaces.sasl}" mechanism="SCRAM-SHA-256">${first}</auth>`);
+    expect(scram.inside("failure")).toBe("invalid-authzid");
+  });
+
   test("SCRAM goes on for logins that there are not, and then fails", () => {
     const world = new SimXmpp();
     const salts = [1, 2].map(() => {

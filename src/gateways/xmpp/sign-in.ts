@@ -2,6 +2,7 @@ import { parseAddress } from "../../protocol/address.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import type { GatewayTraffic } from "../gateway-traffic.ts";
 import { parseJid, unescapeLocal } from "./jid.ts";
+import { saslPrep } from "./saslprep.ts";
 import { parseClientFirst, parseVerifier, ScramExchange, type ScramName } from "./scram.ts";
 import type { Mechanism } from "./settings.ts";
 import type { Flow, XmppContext } from "./xmpp-context.ts";
@@ -116,9 +117,11 @@ export class SignIn {
       done({ failure: "invalid-authzid" }, now);
       return;
     }
+    const secret = saslPrep(password);
     const account = this.#context.identify(login, now);
-    if (account?.matches(password) === true) done(this.#proven(account.identity, now), now);
-    else this.#token(password, login, done);
+    if (secret === undefined) done(this.#refused(now), now);
+    else if (account?.matches(secret) === true) done(this.#proven(account.identity, now), now);
+    else this.#token(secret, login, done);
   }
 
   #token(token: string, login: string, done: Done): void {
@@ -151,7 +154,7 @@ export class SignIn {
 /** `alice` or `alice/desk`. Clients take the local part of the JID, which may be escaped, and some the JID itself. */
 function loginOf(username: string): string | undefined {
   const plain = username.includes("@") ? (parseJid(username)?.local ?? "") : username;
-  const login = unescapeLocal(plain);
+  const login = saslPrep(unescapeLocal(plain)) ?? "";
   const kind = login.length > longestLogin ? undefined : parseAddress(login)?.kind;
   return kind === "user" || kind === "device" ? login : undefined;
 }

@@ -1,17 +1,20 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { scramVerifier } from "../../../src/auth/credential-verifiers.ts";
 import { endWithUs } from "../../support/end-with-us.ts";
 import { freePort } from "../../support/free-port.ts";
 
 /** Undefined where Debian's `prosody` is not installed. */
 export const prosodyPath = Bun.which("prosody") ?? undefined;
 
-/** An XMPP server whose users sign in with the password `pw`, and the component `call.DOMAIN` with the secret `component`. */
+/** An XMPP server with accounts, and the component `call.DOMAIN` with the secret `component`. */
 export interface Prosody {
   readonly domain: string;
+  readonly pid: number;
   /** Of WebSocket clients. */
   readonly service: string;
   readonly componentPort: number;
@@ -23,13 +26,17 @@ export interface Prosody {
 export interface ProsodyOptions {
   /** Of its users; `localhost` unless told otherwise. */
   readonly domain?: string;
+  /** Of all users; `pw` unless told otherwise. */
+  readonly password?: string;
+  /** Keeps verifiers of SCRAM-SHA-1 instead of passwords. */
+  readonly hashed?: boolean;
   /** Clients that know no WebSocket connect to port 5222 of this address with TLS; certificate and key are those of the domain. */
   readonly clients?: { readonly address: string; readonly cert: string; readonly key: string };
 }
 
 export async function startProsody(
   users: readonly string[],
-  { domain = "localhost", clients }: ProsodyOptions = {},
+  { domain = "localhost", password = "pw", hashed = false, clients }: ProsodyOptions = {},
 ): Promise<Prosody> {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-prosody-"));
   const [http, component] = [await freePort(), await freePort()];
@@ -46,19 +53,21 @@ interfaces = { "127.0.0.1" }; ${
 ssl = { certificate = "${clients.cert}", key = "${clients.key}" }`
         : "c2s_ports = {}"
     }; https_ports = {}; http_ports = { ${http} }; component_ports = { ${component} }
-c2s_require_encryption = false; allow_unencrypted_plain_auth = true; authentication = "internal_plain"
+c2s_require_encryption = false; allow_unencrypted_plain_auth = true; authentication = "internal_${hashed ? "hashed" : "plain"}"
 consider_websocket_secure = true; cross_domain_websocket = true; log = { info = "${folder}/log" }
 VirtualHost "${domain}"
 Component "call.${domain}"
   component_secret = "component"
 `,
   );
-  for (const user of users) {
-    const { status, stderr } = spawnSync("prosodyctl", ["--config", config, "register", user, domain, "pw"], {
-      encoding: "utf8",
-    });
-    if (status !== 0) throw new Error(`prosodyctl: ${stderr}`);
-  }
+  // What `prosodyctl register` writes.
+  const accounts = join(folder, "data", encodeURIComponent(domain).replaceAll(".", "%2e"), "accounts");
+  mkdirSync(accounts, { recursive: true });
+  for (const user of users)
+    writeFileSync(
+      join(accounts, `${user}.dat`),
+      hashed ? verifier(password) : `return { ["password"] = "${password}"; };`,
+    );
   let running = run();
   function run() {
     const child = spawn(`${prosodyPath}`, ["--config", config, "-F"], { stdio: "ignore" });
@@ -73,6 +82,9 @@ Component "call.${domain}"
   await listens(http);
   return {
     domain,
+    get pid() {
+      return running.child.pid ?? 0;
+    },
     service: `ws://127.0.0.1:${http}/xmpp-websocket`,
     componentPort: component,
     restart: async () => {
@@ -85,6 +97,18 @@ Component "call.${domain}"
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** An account of `internal_hashed`. */
+function verifier(password: string): string {
+  const salt = randomUUID();
+  const [iterations = "", , stored = "", server = ""] = scramVerifier(
+    "SHA-1",
+    password,
+    Buffer.from(salt),
+  ).split(":");
+  const hex = (base64: string) => Buffer.from(base64, "base64").toString("hex");
+  return `return { ["salt"] = "${salt}"; ["iteration_count"] = ${iterations}; ["stored_key"] = "${hex(stored)}"; ["server_key"] = "${hex(server)}"; };`;
 }
 
 async function listens(port: number): Promise<void> {
