@@ -108,6 +108,7 @@ export class SessionTrails {
 
   /** The session is this node's from now on. Its events wait until it is known what was told before. */
   came(live: LiveRecord): void {
+    if (this.#over.has(live.session)) live.muted = true;
     if (!this.#cluster) return;
     this.#held.set(live.session, []);
     this.#coming.push(live);
@@ -129,7 +130,7 @@ export class SessionTrails {
 
   /** The end of the session is told. */
   over(session: string): void {
-    if (this.#cluster) keepNewest(this.#over, session, true, mostOver);
+    keepNewest(this.#over, session, true, mostOver);
   }
 
   /**

@@ -19,6 +19,8 @@ export interface WebhookRunOptions {
   readonly killEvery: number;
   /** Every so many kills a node stays away until another one goes on in its place. */
   readonly longEvery?: number;
+  /** After how long a session is lost, ms. */
+  readonly lostAfter?: number;
 }
 
 export interface WebhookRun {
@@ -35,8 +37,8 @@ export interface WebhookRun {
   readonly folder?: string;
 }
 
-/** After how long nodes give each other up, and sessions are lost. ms */
-const [nodeSilence, lostAfter] = [6_000, 7_500];
+/** After how long nodes give each other up. ms */
+const nodeSilence = 6_000;
 /** How long before a kill a call must have been placed for its beginning to be in the store. ms */
 const storedWithin = 1_500;
 /** How long everything may take to arrive once all works again. ms */
@@ -44,7 +46,15 @@ const patience = 90_000;
 
 /** Calls under `kill -9` at random, with receivers that misbehave; then a check of what they have taken. */
 export async function runWebhooks(options: WebhookRunOptions): Promise<WebhookRun> {
-  const { nodes: count, calls, seed, pairs: pairCount, killEvery, longEvery = 4 } = options;
+  const {
+    nodes: count,
+    calls,
+    seed,
+    pairs: pairCount,
+    killEvery,
+    longEvery = 4,
+    lostAfter = 7_500,
+  } = options;
   const began = performance.now();
   const random = new Random(seed);
   const receivers = new Receivers(random);
