@@ -76,7 +76,7 @@ export function whyNot(caller: Client, callee: Client): string | undefined {
   return undefined;
 }
 
-async function mediaFlows(one: Party, other: Party): Promise<void> {
+export async function mediaFlows(one: Party, other: Party): Promise<void> {
   await contentFlows({ ...one.end, sends: sentTo(one, other) }, { ...other.end, sends: sentTo(other, one) });
 }
 
@@ -174,7 +174,7 @@ export async function over(
 }
 
 /** Waits until neither has part in a session. */
-async function nothingLeft(ask: Ask, ...parties: readonly Party[]): Promise<void> {
+export async function nothingLeft(ask: Ask, ...parties: readonly Party[]): Promise<void> {
   for (const { end } of parties)
     await eventually(`no session to be left of ${end.user}`, async () => {
       const { body } = await ask("GET", `/sessions?user=${end.user}`);

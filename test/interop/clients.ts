@@ -1,24 +1,18 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Browser } from "playwright-core";
 import { clientCapabilities } from "../../src/gateways/peerjs/client.ts";
 import { phoneCapabilities } from "../../src/gateways/sip/phone.ts";
 import { jingleCapabilities } from "../../src/gateways/xmpp/jingle/ports.ts";
 import type { Capabilities } from "../../src/protocol/values.ts";
 import { installPeers } from "../support/peers.ts";
-import type { RunningServer } from "../support/server.ts";
 import { device } from "../webrtc/support/parties.ts";
 import type { End } from "./end.ts";
+import { mqttEnd } from "./mqtt-end.ts";
 import { nodeEnd } from "./node-end.ts";
 import { cameraCapabilities } from "./page/camera.ts";
 import type { Color, PageKind } from "./page/page-end.ts";
 import { openEnd } from "./page-ends.ts";
-
-/** What the clients of a run have in common. */
-export interface Rig {
-  readonly server: RunningServer;
-  readonly chromium: Browser;
-}
+import type { Rig } from "./rig.ts";
 
 /** Who a client is, and what it sends. */
 export interface Wishes {
@@ -47,6 +41,8 @@ export interface Client {
   readonly name: string;
   /** What was run. */
   readonly version: string;
+  /** What this machine lacks to run it. */
+  readonly lacks?: string;
   /** What may be asked of it, as the server knows it. */
   readonly capabilities: Capabilities;
   /** Why it calls nobody. */
@@ -81,6 +77,9 @@ const inPage =
   (kind: PageKind) =>
   ({ chromium, server }: Rig, wishes: Wishes): Promise<End> =>
     openEnd(chromium, server.port, { kind, ...wishes });
+
+const lacking = (program: string): { lacks?: string } =>
+  Bun.which(program) === null ? { lacks: `needs ${program}` } : {};
 
 const nativeWords: Words = {
   told: /^hangup$/,
@@ -126,6 +125,13 @@ export function clients(): readonly Client[] {
         nodeEnd({ user, client: device(server.url, user, id), ...sends }),
     },
     {
+      ...native,
+      name: "MQTT",
+      version: `the SDK in Bun over mqtt.js ${versionOf("mqtt")}, at Mosquitto`,
+      ...lacking("mosquitto"),
+      open: ({ mosquitto }, wishes) => mqttEnd(mosquitto?.url ?? "", wishes),
+    },
+    {
       ...phone,
       name: "JsSIP",
       version: `JsSIP ${versionOf("jssip")} in Chromium`,
@@ -136,7 +142,7 @@ export function clients(): readonly Client[] {
         own: /^Terminated$/,
         declined: /^Rejected$/,
         cancelled: /^Canceled: SIP;cause=487/,
-        elsewhere: /^Canceled: SIP;cause=200;text="Call completed elsewhere"/,
+        elsewhere: /^(Canceled|Terminated): SIP;cause=200;text="Call completed elsewhere"/,
       },
       open: inPage("jssip"),
     },
@@ -149,7 +155,7 @@ export function clients(): readonly Client[] {
         own: /^terminated$/,
         declined: /^603$/,
         cancelled: /^Canceled: SIP;cause=487/,
-        elsewhere: /^Canceled: SIP;cause=200;text="Call completed elsewhere"/,
+        elsewhere: /^(Canceled|bye): SIP;cause=200;text="Call completed elsewhere"/,
       },
       open: inPage("sipjs"),
     },
@@ -192,7 +198,7 @@ export function clients(): readonly Client[] {
         own: /^close$/,
         declined: /^peer-unavailable$/,
         cancelled: /^gone$/,
-        elsewhere: /^gone$/,
+        elsewhere: /^(gone|close)$/,
       },
       open: inPage("peerjs"),
     },

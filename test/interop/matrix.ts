@@ -1,7 +1,8 @@
 import { api } from "../api/support.ts";
 import { converseWholly, type Party, whyNot } from "./cell.ts";
-import type { Client, Rig } from "./clients.ts";
+import type { Client } from "./clients.ts";
 import type { End } from "./end.ts";
+import type { Rig } from "./rig.ts";
 
 /** What became of an ordered pair. `no`: it can't call, and why. `ok`: with what was left out, and why. */
 export type Outcome =
@@ -52,7 +53,7 @@ export async function runMatrix(
     for (const [n, caller] of clients.entries()) {
       const callee = clients[(n + round) % clients.length] as Client;
       if (!wanted(caller, callee)) continue;
-      const why = whyNot(caller, callee);
+      const why = caller.lacks ?? callee.lacks ?? whyNot(caller, callee);
       if (why === undefined) waiting.push([caller, callee]);
       else settle(caller, callee, { result: "no", notes: [why] });
     }

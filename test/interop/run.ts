@@ -2,21 +2,21 @@
 // `--only JsSIP,stanza` runs some of the clients, and prints.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { launch } from "../browser/support/browser.ts";
-import { startBuiltServer } from "../browser/support/built-server.ts";
 import { clients } from "./clients.ts";
 import { runMatrix } from "./matrix.ts";
-import { settings } from "./settings.ts";
-import { tablesOf } from "./tables.ts";
+import { startRig } from "./rig.ts";
+import { runScenarios } from "./scenarios.ts";
+import { scenarioTable, tablesOf } from "./tables.ts";
 
 const docs = fileURLToPath(new URL("../../docs/interop.md", import.meta.url));
 const only = process.argv[process.argv.indexOf("--only") + 1]?.split(",");
 const some = process.argv.includes("--only");
 
-const rig = { server: await startBuiltServer(settings), chromium: await launch("fake") };
+const rig = await startRig();
 const wanted = clients().filter(({ name }) => !some || only?.includes(name));
 const matrix = await runMatrix(rig, wanted);
-const text = tablesOf(matrix);
+const scenarios = await runScenarios(rig, wanted);
+const text = [tablesOf(matrix), scenarioTable(scenarios)].join("\n\n");
 if (some || process.argv.includes("--print")) console.log(text);
 else {
   const marks = /(<!-- interop-calls -->\n)[\s\S]*?(\n<!-- \/interop-calls -->)/;
@@ -26,9 +26,8 @@ else {
     page.replace(marks, (_, begin, end) => `${begin}\n${text}\n${end}`),
   );
 }
-await rig.chromium.close();
-await rig.server.stop();
-const failed = [...matrix.outcomes.values()].some((row) =>
-  [...row.values()].some(({ result }) => result === "failed"),
-);
+await rig.stop();
+const failed =
+  scenarios.some(({ result }) => result === "failed") ||
+  [...matrix.outcomes.values()].some((row) => [...row.values()].some(({ result }) => result === "failed"));
 process.exit(failed ? 1 : 0);

@@ -1,5 +1,6 @@
 import type { Client } from "./clients.ts";
 import type { Matrix } from "./matrix.ts";
+import type { ScenarioOutcome } from "./scenarios.ts";
 
 /** The matrix in Markdown: who calls whom, what each client does in a call, and what each is told. */
 export function tablesOf({ clients, outcomes, words }: Matrix): string {
@@ -52,6 +53,16 @@ function told(clients: readonly Client[], words: Matrix["words"]): string {
     ),
   ]);
   return table(["client", "the other end hung up", "declined", "gave up"], rows);
+}
+
+/** What became of the scenarios, in Markdown. */
+export function scenarioTable(outcomes: readonly ScenarioOutcome[]): string {
+  const rows = outcomes.map(({ name, result, why, said }) => [
+    name,
+    result === "ok" ? "✓" : `✗ ${why}`,
+    said.join(", "),
+  ]);
+  return table(["scenario", "", "what the others said"], rows);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

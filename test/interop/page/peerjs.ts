@@ -41,8 +41,15 @@ export class PeerjsEnd extends Base implements PageEnd {
   async start() {
     const { user, device, port, peerjs } = this.options;
     const token = device === undefined ? {} : { token: `dev:${user}` };
-    const id = device === undefined ? user : `${user}/${device}`;
-    const peer = new Peer(id, { host: "localhost", port, path: "/peerjs", config: {}, ...token, ...peerjs });
+    // An id of PeerJS names no device: with a token that names none either, its device is `peerjs`.
+    const peer = new Peer(user, {
+      host: "localhost",
+      port,
+      path: "/peerjs",
+      config: {},
+      ...token,
+      ...peerjs,
+    });
     this.peer = peer;
     Object.assign(globalThis, { peerjs: peer });
     peer.on("call", (call: PeerjsCall) => {

@@ -1,0 +1,115 @@
+import { type Ask, api } from "../api/support.ts";
+import { mediaFlows, nothingLeft, over, type Party } from "./cell.ts";
+import type { Client } from "./clients.ts";
+import { type End, eventually } from "./end.ts";
+import type { Rig } from "./rig.ts";
+
+/** Something that takes more than two clients, and what became of it: `why` is empty where it went well. */
+export interface ScenarioOutcome {
+  readonly name: string;
+  readonly result: "ok" | "failed";
+  readonly why: string;
+  /** What each client said that lost. */
+  readonly said: readonly string[];
+}
+
+/** Six clients, of five protocols and transports. */
+const protocols = ["Chromium", "MQTT", "JsSIP", "SIP.js", "stanza", "PeerJS"];
+
+/** Runs every scenario with those of these clients that take part in it. */
+export async function runScenarios(rig: Rig, clients: readonly Client[]): Promise<ScenarioOutcome[]> {
+  const outcomes: ScenarioOutcome[] = [];
+  const settle = async (name: string, run: () => Promise<readonly string[]>): Promise<void> => {
+    let outcome: ScenarioOutcome;
+    try {
+      outcome = { name, result: "ok", why: "", said: await run() };
+    } catch (error) {
+      const why = (error as Error).message.split("\n")[0] ?? "";
+      outcome = { name, result: "failed", why, said: [] };
+    }
+    console.error(`${outcome.result} ${name} ${outcome.why} ${outcome.said.join(", ")}`);
+    outcomes.push(outcome);
+  };
+  const here = clients.filter(({ lacks }) => lacks === undefined);
+  const many = here.filter(({ name }) => protocols.includes(name));
+  const native = here.find(({ name }) => name === "Chromium");
+  if (native === undefined) return outcomes;
+  const ask = api(rig.server);
+
+  const devices = await openMany(rig, many);
+  const caller = await openParty(rig, native, { user: "caller", color: "red", tone: 400 });
+  for (const winner of devices)
+    await settle(`one ring to ${many.length} devices, answered by ${winner.client.name}`, () =>
+      answeredByOne(caller, devices, winner, ask),
+    );
+  await settle(`${many.length} devices answer at once`, () => answeredAtOnce(caller, devices, ask));
+  for (const { end } of devices) await end.close();
+  await caller.end.close();
+  return outcomes;
+}
+
+type Wished = Parameters<Client["open"]>[1];
+
+async function openParty(rig: Rig, client: Client, wishes: Wished): Promise<Party> {
+  return { client, end: await client.open(rig, wishes) };
+}
+
+/** A user with a device of each client. */
+async function openMany(rig: Rig, clients: readonly Client[]): Promise<Party[]> {
+  const devices: Party[] = [];
+  for (const [n, client] of clients.entries()) {
+    const device = client.name.toLowerCase();
+    devices.push(await openParty(rig, client, { user: "many", device, color: "blue", tone: 600 + 120 * n }));
+  }
+  return devices;
+}
+
+async function ringAll(caller: End, devices: readonly Party[]): Promise<void> {
+  const before = await Promise.all(devices.map(async ({ end }) => (await end.state()).rings));
+  await caller.call("many");
+  for (const [n, { client, end }] of devices.entries())
+    await eventually(`${client.name} to ring`, async () => (await end.state()).rings > (before[n] ?? 0));
+}
+
+async function answeredByOne(
+  caller: Party,
+  devices: readonly Party[],
+  winner: Party,
+  ask: Ask,
+): Promise<string[]> {
+  await ringAll(caller.end, devices);
+  await winner.end.answer();
+  await mediaFlows(caller, winner);
+  return await lostAndOver(caller, devices, winner, ask);
+}
+
+async function answeredAtOnce(caller: Party, devices: readonly Party[], ask: Ask): Promise<string[]> {
+  await ringAll(caller.end, devices);
+  // JsSIP throws where the other one's answer has arrived first.
+  await Promise.all(devices.map(({ end }) => end.answer().catch(() => {})));
+  const going = async () => {
+    const states = await Promise.all(devices.map(({ end }) => end.state()));
+    return devices.filter((_, n) => states[n]?.ended === undefined);
+  };
+  await eventually("all but one to end", async () => (await going()).length <= 1);
+  const [winner] = await going();
+  if (winner === undefined) throw new Error("nobody has the call");
+  await mediaFlows(caller, winner);
+  return await lostAndOver(caller, devices, winner, ask);
+}
+
+/** The losers were told that another device answered; the caller hangs up. Returns what each loser said. */
+async function lostAndOver(
+  caller: Party,
+  devices: readonly Party[],
+  winner: Party,
+  ask: Ask,
+): Promise<string[]> {
+  const said: string[] = [];
+  const heard = ({ name }: Client, _: string, words: string) => said.push(`${name}: \`${words}\``);
+  for (const device of devices) if (device !== winner) await over(device, "elsewhere", heard);
+  await caller.end.hangup();
+  await over(winner, "told", () => {});
+  await nothingLeft(ask, caller, winner);
+  return said;
+}
