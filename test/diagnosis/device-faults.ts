@@ -30,6 +30,7 @@ const words: Readonly<Record<string, string>> = {
   went_offline: "^B/raw rang and went offline before anybody answered\\.$",
   bad_request: "^The call was refused: bad_request\\.$",
   over_limit: "^A limit refused the call of A \\(too_many_rings\\)\\.$",
+  caller_not_reached: "^A's devices did not take the call: declined\\.$",
   no_answer: "^B/phone rang for [\\d.]+ s and was not answered\\.$",
   not_alerted: "^B/raw got the call and never said that it rings\\.$",
   caller_gave_up: "^A gave up after",
