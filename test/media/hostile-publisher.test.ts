@@ -62,7 +62,7 @@ describe("a publisher that", () => {
         publisher.pass(20);
       }
     }
-    expect(of("fault")[0]).toMatchObject({ fault: "codec", codec: "vp8" });
+    expect(of("fault")[0]).toMatchObject({ fault: "transcoder", codec: "vp8" });
     const sound = of("part").filter(({ rendition }) => rendition === "a0");
     expect(sound.at(-1)?.start).toBeGreaterThan(14.5);
     const until = video().length;
