@@ -24,7 +24,7 @@ export interface Wishes {
 }
 
 /** How a client tells each end of a call. */
-export interface Words {
+interface Words {
   /** The other end hung up, and it hung up itself. */
   readonly told: RegExp;
   readonly own: RegExp;

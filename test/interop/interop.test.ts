@@ -10,7 +10,7 @@ describe.skipIf(chromiumPath === null)("clients call each other", () => {
   let rig: Rig;
   beforeAll(async () => {
     rig = await startRig();
-  }, 60_000);
+  }, 180_000);
   afterAll(() => rig?.stop());
 
   test("ring, media both ways, hold, ICE restart, hang-up, refusal and cancel", async () => {

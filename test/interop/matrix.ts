@@ -5,7 +5,7 @@ import type { End } from "./end.ts";
 import type { Rig } from "./rig.ts";
 
 /** What became of an ordered pair. `no`: it can't call, and why. `ok`: with what was left out, and why. */
-export type Outcome =
+type Outcome =
   | { readonly result: "ok"; readonly notes: readonly string[] }
   | { readonly result: "failed" | "no"; readonly notes: readonly [string] };
 
