@@ -276,9 +276,7 @@ class SwitchboardClient
   }
 
   async say<T extends RequestType>(type: T, fields: Fields<T>): Promise<void> {
-    await this.ask(type, fields, { repeat: true }).catch((error) =>
-      this.log("debug", `${type} refused`, { error }),
-    );
+    await this.ask(type, fields, { repeat: true }).catch((error) => this.log("debug", type, { error }));
   }
 
   newStream(): MediaStream {

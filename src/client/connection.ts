@@ -81,7 +81,7 @@ export class Connection implements LinkShell {
 
   open(attempt: number, http: boolean, url = this.#server): void {
     const hello = this.#hello as Introduction;
-    this.#events.log("debug", "dial", { attempt, http });
+    this.#events.log("debug", "connecting", { attempt, http });
     this.#transport = (this.#options.transport ?? (http ? openHttp : openSocket))(url, {
       opened: () => this.tell((link, now) => link.opened(attempt, hello, now)),
       frame: (frame) => {
@@ -133,7 +133,7 @@ export class Connection implements LinkShell {
       const { token } = this.#options;
       return typeof token === "string" ? token : await token();
     } catch (error) {
-      this.#events.log("warn", "no token", { error });
+      this.#events.log("warn", "unauthorized", { error });
       throw error;
     }
   }

@@ -98,10 +98,11 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
       call.use(source.media, source.owned);
       const done = (reply: ReplyOf<"accept">) => {
         this.#won(call);
-        if (reply.early) call.push({ ...reply, type: "offer_wanted", seq: 0, offer: true });
+        if (reply.early) call.push({ ...reply, type: "offer_wanted" } as PushOf<"offer_wanted">);
         else call.begin({ offer: false, ...reply });
         // Some callers send their offer with the ring.
-        if (this.#offer) call.push({ ...reply, type: "signal", seq: 0, description: this.#offer });
+        if (this.#offer)
+          call.push({ ...reply, type: "signal", description: this.#offer } as PushOf<"signal">);
       };
       if (this.resumed) {
         this.#won(call);
