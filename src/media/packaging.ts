@@ -25,6 +25,8 @@ export type ToPackager =
       /** Names the publisher: another one's media doesn't follow the first one's. */
       readonly publisher: string;
       readonly hls: boolean;
+      /** Heights that HLS has beside the publisher's own. */
+      readonly ladder: readonly number[];
       readonly record: boolean;
     }
   /** Publishes what is taken by RTMP. `address`: the host's, which was allowed. `push` numbers attempts, and is never used again. */
@@ -68,7 +70,7 @@ export type FromPackager =
   | {
       readonly type: "fault";
       readonly take: number;
-      readonly fault: "codec" | "reordered" | "transcoder";
+      readonly fault: "codec" | "reordered" | "transcoder" | "ladder";
       readonly codec: string;
       /** Of a transcoder, in words. */
       readonly reason?: string;

@@ -111,6 +111,22 @@ export const mediaSettings = {
         true,
         "Makes H.264 of VP8, VP9 and AV1 where HLS or RTMP needs it, where the system has ffmpeg.",
       ),
+      ladder: Type.Object(
+        {
+          streams: texts(
+            [],
+            "Names of streams, such as `lobby` or `show-*`, that HLS has in smaller sizes too, where the system has ffmpeg and the publisher sends one size only.",
+          ),
+          heights: Type.Array(Type.Integer({ minimum: 16, maximum: 4_320, multipleOf: 2 }), {
+            default: [720, 480, 360],
+            maxItems: 6,
+            uniqueItems: true,
+            description:
+              "Heights of the pictures to make. Those that aren't smaller than the publisher's are left out.",
+          }),
+        },
+        { description: "Smaller sizes for HLS, made by ffmpeg." },
+      ),
       dvr: Type.Integer({
         default: 0,
         minimum: 0,
@@ -215,6 +231,9 @@ export function checkMedia({ media }: SettingsOf<typeof mediaSettings>): string 
     if (wrong !== undefined)
       return `setting media.${name}: ${wrong} is no name of a stream; write it like lobby or open-*`;
   }
+  const step = media.ladder.streams.find((pattern) => !isAddressPattern(`stream:${pattern}`));
+  if (step !== undefined)
+    return `setting media.ladder.streams: ${step} is no name of a stream; write it like lobby or show-*`;
   for (const { stream, to } of media.push) {
     if (!isAddressPattern(`stream:${stream}`))
       return `setting media.push: ${stream} is no name of a stream; write it like lobby or show-*`;

@@ -59,6 +59,9 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   const program = programInPath("ffmpeg") ?? "";
   const hlsAac = media.hls && media.hlsAac && program !== "";
   const transcodes = media.transcode && program !== "";
+  const laddered = media.ladder.streams.map((name) => `stream:${name}`);
+  const ladder = (name: string): readonly number[] =>
+    transcodes && covers(laddered, { kind: "stream", name }) ? media.ladder.heights : [];
   const packager = await PackagerProcess.listen({
     bun: parts.bun,
     module: packagerModule,
@@ -87,6 +90,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   });
   const outputs = new StreamOutputs({
     source: (name) => streams.source(name),
+    ladder,
     records: (name) => covers(recorded, { kind: "stream", name }),
     post: (message) => packager.post(message),
   });
@@ -99,7 +103,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
       want: (name, wanted) => outputs.wantHls(name, wanted),
       after,
     },
-    { seconds: media.dvr, bytes: media.limits.hlsBytes, sounds: hlsAac ? 2 : 1, transcodes },
+    { seconds: media.dvr, bytes: media.limits.hlsBytes, sounds: hlsAac ? 2 : 1, transcodes, ladder },
   );
   const http = media.hls
     ? new HlsHttp({ streams: hls, authenticate, decide, allowsOrigin, now, after })

@@ -78,7 +78,7 @@ const http = new HlsStreams(
     ...{ now: () => performance.now(), random: () => "bench", want: () => 1, after: () => () => {} },
     stream: () => ({ name: "x", live: true, viewers: 0, layers: [], codecs: {} }),
   },
-  { seconds: 0, bytes: 1e9, sounds: 1, transcodes: false },
+  { seconds: 0, bytes: 1e9, sounds: 1, transcodes: false, ladder: () => [] },
 );
 heard = (message, bytes) => http.received(message, bytes);
 const opened = http.open("x");

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
@@ -7,15 +8,27 @@ import { hlsFigures, playHls } from "./support/hls-page.ts";
 import { blankTab, end, eventually, publish } from "./support/pages.ts";
 import { portable } from "./support/portable.ts";
 
+const admin = { headers: { Authorization: "Bearer dev:admin" } };
 const withSound = ["--autoplay-policy=no-user-gesture-required"];
 
 describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
   let server: RunningServer;
   let browser: Browser;
   beforeAll(async () => {
+    const ladder = { streams: ["steps"], heights: [720, 240, 120] };
     server = await startServer({
       config: {
-        media: { enabled: true, port: 0, workers: 1, hlsStreams: ["show-*"], takeover: ["lobby"], portable },
+        media: {
+          ...{
+            enabled: true,
+            port: 0,
+            workers: 1,
+            hlsStreams: ["show-*"],
+            takeover: ["lobby"],
+            ladder,
+            portable,
+          },
+        },
       },
     });
     browser = await launch("fake", withSound);
@@ -85,6 +98,32 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
     }
     expect(await end(publisher.page)).toBe(200);
   }, 120_000);
+
+  test.skipIf(Bun.which("ffmpeg") === null)(
+    "smaller sizes are made where the settings say so",
+    async () => {
+      const publisher = await tab();
+      expect(await publish(publisher.page, `${server.url}/whip/steps`, { codec: "video/H264" })).toBe(201);
+      const live = async (): Promise<number> =>
+        (await (await fetch(`${server.url}/api/v1/streams/steps`, admin)).json()).layers?.[0]?.height ?? 0;
+      await eventually(async () => (await live()) >= 240, 20_000);
+      const address = `${server.url}/hls/steps/index.m3u8`;
+      const master = await (await fetch(address)).text();
+      const names = [...new Set(master.match(/[\w-]+\/v\d(?=\.m3u8)/g) ?? [])];
+      // 720 lines are more than the publisher has.
+      expect(names.map((name) => name.slice(-2)).sort()).toEqual(["v0", "v2", "v3"]);
+      const heights = names.map((name) => {
+        const options = ["-v", "error", "-show_entries", "stream=height", "-of", "csv=p=0"];
+        return Number.parseInt(
+          `${spawnSync("ffprobe", [...options, `${server.url}/hls/steps/${name}.m3u8`]).stdout}`,
+          10,
+        );
+      });
+      expect(heights.sort((one, other) => one - other).slice(0, 2)).toEqual([120, 240]);
+      expect(await end(publisher.page)).toBe(200);
+    },
+    120_000,
+  );
 
   test("a publisher is asked for H.264 where the stream is listed", async () => {
     const publisher = await tab();

@@ -18,6 +18,8 @@ export class HlsStream {
         readonly reason: string;
       }
     | undefined;
+  /** There is nothing that makes its smaller sizes now. */
+  withoutLadder = false;
   /** A rendition came to be of another codec: players need another multivariant playlist. */
   outdated = false;
   readonly #rules: WindowRules;
@@ -32,9 +34,11 @@ export class HlsStream {
   }
 
   received(message: FromPackager, bytes: Uint8Array): void {
-    if (message.type === "fault")
-      this.fault ??= { fault: message.fault, codec: message.codec, reason: message.reason ?? "" };
-    else if (message.type === "init") {
+    if (message.type === "fault") {
+      const { fault, codec, reason = "" } = message;
+      if (fault === "ladder") this.withoutLadder = true;
+      else this.fault ??= { fault, codec, reason };
+    } else if (message.type === "init") {
       const { rendition: name, kind, init, codec, width, height } = message;
       const known = this.renditions.get(name);
       const rendition = known ?? new Rendition(name, kind, this.#rules);

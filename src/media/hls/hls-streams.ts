@@ -29,6 +29,8 @@ export interface HlsRules extends WindowRules {
   readonly sounds: number;
   /** Pictures of other codecs are made H.264. */
   readonly transcodes: boolean;
+  /** Heights that the stream has beside the publisher's own. */
+  ladder(name: string): readonly number[];
 }
 
 /** ms: without a request for so long packaging ends; so long the first request waits for the first part, and then for other renditions. */
@@ -73,7 +75,7 @@ export class HlsStreams {
     const due = stream.askedAt + patience;
     // Sound comes first, and an encoder takes a while to begin.
     const transcoded = codec !== undefined && !isCarried(codec);
-    await this.#until(stream, due, () => (transcoded ? hasPicture(stream) : readyCount(stream) > 0));
+    await this.#until(stream, due, () => (transcoded ? pictureCount(stream) : readyCount(stream)) > 0);
     const { fault } = stream;
     if (fault !== undefined) {
       // The next request may find another publisher.
@@ -84,7 +86,10 @@ export class HlsStreams {
       );
     }
     if (readyCount(stream) === 0) return fail({ kind: "unavailable" });
-    const expected = expectedOf(info, this.#rules.sounds);
+    const steps = stepsOf(info, this.#rules.ladder(name));
+    // Players learn of the sizes once: an encoder may take a while to begin.
+    if (steps > 0) await this.#until(stream, due, () => stream.withoutLadder || pictureCount(stream) > steps);
+    const expected = expectedOf(info, this.#rules.sounds) + (stream.withoutLadder ? 0 : steps);
     await this.#until(
       stream,
       Math.min(due, this.#ports.now() + companions),
@@ -155,8 +160,15 @@ function readyCount({ renditions }: HlsStream): number {
   return [...renditions.values()].filter(({ newest }) => newest !== undefined).length;
 }
 
-function hasPicture({ renditions }: HlsStream): boolean {
-  return [...renditions.values()].some(({ kind, newest }) => kind === "video" && newest !== undefined);
+function pictureCount({ renditions }: HlsStream): number {
+  return [...renditions.values()].filter(({ kind, newest }) => kind === "video" && newest !== undefined)
+    .length;
+}
+
+/** How many smaller sizes are made of the publisher's one. */
+function stepsOf({ layers }: StreamInfo, ladder: readonly number[]): number {
+  const height = layers.length === 1 ? (layers[0]?.height ?? 0) : 0;
+  return ladder.filter((one) => one < height).length;
 }
 
 /** How many renditions the publisher's layers and sound make. */

@@ -43,7 +43,7 @@ class World {
           return this.#take;
         },
       },
-      { seconds: dvr, bytes, sounds: 1, transcodes: false },
+      { seconds: dvr, bytes, sounds: 1, transcodes: false, ladder: () => [] },
     );
     this.http = new HlsHttp({
       ...{ streams: this.streams, now, after },

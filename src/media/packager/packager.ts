@@ -62,13 +62,14 @@ export class Packager {
       if (this.#transcoders.most > 0)
         stream.transcoder = new Transcoder({
           ...{ program: this.#ffmpeg, pool: this.#transcoders, now },
-          frame: (frame) => stream.pictureAs(frame),
+          frame: (frame, height) => stream.pictureAs(frame, height),
           wantKeyframe: () => stream.wantKeyframe(),
           failed: (reason) => stream.transcoderFailed(reason),
         });
     }
     const { stream } = taken;
     stream.hls = message.hls;
+    stream.ladder = message.ladder;
     if (!message.record && taken.recorder !== undefined) this.#endRecording(taken);
     if (taken.publisher !== publisher) {
       // What the former publisher sent ends before the next one's begins, which may send sound or pictures only.

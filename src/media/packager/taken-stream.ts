@@ -61,7 +61,12 @@ export class TakenStream {
   /** Takes sound, to give it back as AAC by {@link soundAs}. */
   sound: { add(frame: TimedFrame): void; stop(): void } | undefined;
   /** Takes pictures, to give them back as H.264 by {@link pictureAs}. */
-  transcoder: { add(frame: TimedFrame): void; tick(): void; stop(): void } | undefined;
+  transcoder:
+    | { add(frame: TimedFrame, heights: readonly number[]): void; tick(): void; stop(): void }
+    | undefined;
+  /** Heights that HLS has beside the publisher's own, where that sends one layer only. */
+  ladder: readonly number[] = [];
+  #layers = 0;
   /** The layer that it takes, and the codec of that. */
   #transcoded = "";
   #codec = "";
@@ -121,6 +126,8 @@ export class TakenStream {
       now,
     );
     this.#publisher = publisher;
+    const video = tracks.find((track) => track.kind === "video");
+    this.#layers = Math.max(1, video?.rids.length ?? 0, video?.ssrcs.length ?? 0);
     this.#waitsForPicture = tracks.some(({ kind }) => kind === "video");
     this.#since = now;
   }
@@ -202,16 +209,22 @@ export class TakenStream {
       this.sink?.video(name, frame, best);
       if (frame.format.codec === "h264")
         for (const broadcast of this.#broadcasts) broadcast.picture(name, frame, best);
-      else this.#transcode(name, frame, best);
+      this.#transcode(name, frame, best);
       if (!hlsCodecs.has(frame.format.codec)) return;
     }
     if (this.#hls) this.#cut(name, frame);
   }
 
-  /** Has H.264 made of the largest layer, where somebody needs that. */
+  /** Has H.264 made of the largest layer, in the sizes that somebody needs. */
   #transcode(name: string, frame: TimedFrame, best: boolean): void {
-    const { codec } = frame.format;
-    if (this.#broadcasts.size === 0 && (!this.#hls || hlsCodecs.has(codec))) return;
+    const { format } = frame;
+    if (format.kind !== "video") return;
+    const { codec } = format;
+    const whole =
+      (this.#broadcasts.size > 0 && codec !== "h264") || (this.#hls && !hlsCodecs.has(codec)) ? [0] : [];
+    const ladder =
+      this.#hls && this.#layers === 1 ? this.ladder.filter((height) => height < format.height) : [];
+    if (whole.length + ladder.length === 0) return;
     if (frame.key && best) {
       this.#transcoded = name;
       this.#codec = codec;
@@ -219,20 +232,26 @@ export class TakenStream {
     if (this.transcoder === undefined) {
       if (frame.key)
         this.transcoderFailed(`the publisher sends ${codec}, and nothing makes H.264 of it here`);
-    } else if (name === this.#transcoded) this.transcoder.add(frame);
+    } else if (name === this.#transcoded) this.transcoder.add(frame, [...whole, ...ladder]);
   }
 
-  /** A picture as H.264. */
-  pictureAs(frame: TimedFrame): void {
+  /** A picture as H.264. `height`: of the ladder, or 0. */
+  pictureAs(frame: TimedFrame, height: number): void {
+    if (height > 0) {
+      if (this.#hls) this.#cut(`v${1 + this.ladder.indexOf(height)}`, frame);
+      return;
+    }
     if (this.#hls && !hlsCodecs.has(this.#codec)) this.#cut("v0", frame);
     for (const broadcast of this.#broadcasts) broadcast.picture("h264", frame, true);
   }
 
   /** There will be no H.264 of it, in words. */
   transcoderFailed(reason: string): void {
-    for (const broadcast of [...this.#broadcasts]) broadcast.failed(reason);
-    if (!this.#hls || hlsCodecs.has(this.#codec)) return;
-    this.#tell({ type: "fault", take: this.#take, fault: "transcoder", codec: this.#codec, reason }, none);
+    const codec = this.#codec;
+    if (codec !== "h264") for (const broadcast of [...this.#broadcasts]) broadcast.failed(reason);
+    if (!this.#hls) return;
+    const fault = hlsCodecs.has(codec) ? "ladder" : "transcoder";
+    this.#tell({ type: "fault", take: this.#take, fault, codec, reason }, none);
   }
 
   /** Asks for a keyframe of the layer that is transcoded. */

@@ -64,6 +64,7 @@ function program(name: string, script: string): string {
 interface Made {
   readonly transcoder: Transcoder;
   readonly frames: TimedFrame[];
+  readonly heights: number[];
   readonly reasons: string[];
   readonly pool: TranscoderPool;
   now: number;
@@ -73,10 +74,13 @@ interface Made {
 function make(path: string, most = 1): Made {
   const pool = new TranscoderPool(most);
   const made: Made = {
-    ...{ frames: [], reasons: [], pool, now: 0, wanted: 0 },
+    ...{ frames: [], heights: [], reasons: [], pool, now: 0, wanted: 0 },
     transcoder: new Transcoder({
       ...{ program: path, pool, now: () => made.now },
-      frame: (frame) => made.frames.push(frame),
+      frame: (frame, height) => {
+        made.frames.push(frame);
+        made.heights.push(height);
+      },
       wantKeyframe: () => made.wanted++,
       failed: (reason) => made.reasons.push(reason),
     }),
@@ -160,6 +164,27 @@ test.skipIf(ffmpeg === "")(
       made.transcoder.add(key);
       expect(made.pool.take()).toBe(true);
     }
+  },
+);
+
+test.skipIf(ffmpeg === "")(
+  "one encoder makes several sizes, and another set of them begins another one",
+  async () => {
+    const made = make(ffmpeg);
+    const sent = pictures(5);
+    for (const [n, frame] of sent.slice(0, 4).entries()) {
+      made.transcoder.add(frame, [0, 60, 30]);
+      await until(() => made.frames.length === 3 * (n + 1));
+    }
+    for (const height of [0, 60, 30]) {
+      const those = made.frames.filter((_, n) => made.heights[n] === height);
+      expect(those.map(({ time }) => time)).toEqual(sent.slice(0, 4).map(({ time }) => time));
+      expect(those[0]?.format).toMatchObject({ height: height || 120, width: ((height || 120) * 160) / 120 });
+    }
+    made.transcoder.add(sent[4] as TimedFrame, [60]);
+    await until(() => made.frames.length === 13);
+    expect(made.heights.at(-1)).toBe(60);
+    made.transcoder.stop();
   },
 );
 

@@ -4,15 +4,29 @@ import { sameFormat, timescales, type VideoFormat } from "../package/sample-form
 import type { TimedFrame } from "../package/track-reader.ts";
 import { webmCluster, webmHeader } from "../package/webm.ts";
 
-/** Pictures come by a pipe and leave by one; nothing else is opened. The encoder makes a keyframe of each that comes. */
-const options = [
+/** Pictures come by a pipe; nothing else is opened. One thread for the decoder: each further one keeps a picture back. */
+const input = [
   ...["-hide_banner", "-loglevel", "quiet", "-nostdin", "-protocol_whitelist", "pipe"],
-  // One thread for the decoder: each further one keeps a picture back.
-  ...["-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", "matroska", "-i", "pipe:0", "-an"],
-  ...["-enc_time_base", "1:1000", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
-  ...["-pix_fmt", "yuv420p", "-g", "9999", "-force_key_frames", "source", "-forced-idr", "1"],
-  ...["-f", "flv", "-flush_packets", "1", "pipe:1"],
+  ...["-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", "matroska", "-i", "pipe:0"],
 ];
+/** The encoder makes a keyframe of each that comes. */
+const encoding = [
+  ...["-an", "-enc_time_base", "1:1000", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
+  ...["-pix_fmt", "yuv420p", "-g", "9999", "-force_key_frames", "source", "-forced-idr", "1"],
+  ...["-f", "flv", "-flush_packets", "1"],
+];
+/** Bits per second of a picture of that height, at most, for each line of each line. */
+const density = 5.5;
+/** The first pipe for an output beside the standard one. */
+const firstPipe = 3;
+
+/** The options of an output: the pictures as large as they come where `height` is 0. */
+function output(height: number, pipe: number): string[] {
+  const rate = Math.round(density * height * height);
+  const smaller = ["-vf", `scale=-2:${height}`, "-maxrate", `${rate}`, "-bufsize", `${rate}`];
+  return ["-map", "0:v:0", ...(height === 0 ? [] : smaller), ...encoding, `pipe:${pipe}`];
+}
+
 /** Bytes that may wait for the encoder; how long it may be silent while pictures come, ms; and a gap after which it begins anew, in s. */
 const [mostWaiting, longestSilence, longestGap] = [8 << 20, 8_000, 10];
 /** How long an encoder that ended isn't started again: doubled with each that has made nothing. ms */
@@ -45,8 +59,8 @@ interface TranscoderOptions {
   readonly program: string;
   readonly pool: TranscoderPool;
   readonly now: () => number;
-  /** A picture as H.264. */
-  frame(frame: TimedFrame): void;
+  /** A picture as H.264, of that height; 0 for as large as it came. */
+  frame(frame: TimedFrame, height: number): void;
   /** A keyframe is needed to begin with. */
   wantKeyframe(): void;
   /** It doesn't work, in words. Told again only after it has worked. */
@@ -54,13 +68,15 @@ interface TranscoderOptions {
 }
 
 /**
- * Pictures of one layer as H.264, by ffmpeg. An encoder that crashes, hangs or falls behind is ended, and another one begins with the next
+ * Pictures of one layer as H.264, by ffmpeg, in one size or several. An encoder that crashes, hangs or falls behind is ended, and another one begins with the next
  * keyframe.
  */
 export class Transcoder {
   readonly #options: TranscoderOptions;
   #child: ChildProcess | undefined;
   #format: VideoFormat | undefined;
+  /** What it makes. */
+  #heights = "";
   /** Media time of the encoder's first picture, and of the newest one, in the timescale of video. */
   #start = 0;
   #newest = 0;
@@ -72,19 +88,21 @@ export class Transcoder {
     this.#options = options;
   }
 
-  add(frame: TimedFrame): void {
+  /** `heights`: the sizes to make of it, even numbers; 0 for as large as it comes. */
+  add(frame: TimedFrame, heights: readonly number[] = [0]): void {
     const { format, time, key, data } = frame;
     if (format.kind !== "video") return;
     const jumped = Math.abs(time - this.#newest) > longestGap * timescales.video || time < this.#newest;
     const another = this.#format === undefined || !sameFormat(format, this.#format);
-    if (this.#child !== undefined && (jumped || (key && another))) this.stop();
+    const others = heights.join() !== this.#heights;
+    if (this.#child !== undefined && (jumped || (key && (another || others)))) this.stop();
     if (this.#child === undefined) {
       if (this.#options.now() < this.#resume) return;
       if (!key) {
         this.#options.wantKeyframe();
         return;
       }
-      if (!this.#begin(format, time)) return;
+      if (!this.#begin(format, time, heights)) return;
     }
     this.#newest = time;
     const ms = ((time - this.#start) * 1_000) / timescales.video;
@@ -108,7 +126,7 @@ export class Transcoder {
     child.kill("SIGKILL");
   }
 
-  #begin(format: VideoFormat, start: number): boolean {
+  #begin(format: VideoFormat, start: number, heights: readonly number[]): boolean {
     const { program, pool, now, frame } = this.#options;
     if (program === "") {
       this.#none("ffmpeg is missing");
@@ -119,9 +137,14 @@ export class Transcoder {
       return false;
     }
     this.#format = format;
+    this.#heights = heights.join();
     this.#start = start;
     this.#heardAt = now();
-    const child = spawn(program, options, { stdio: ["pipe", "pipe", "ignore"] });
+    const outputs = heights.map((height, n) => output(height, n === 0 ? 1 : firstPipe + n - 1));
+    const pipes = heights.slice(1).map(() => "pipe" as const);
+    const child = spawn(program, [...input, ...outputs.flat()], {
+      stdio: ["pipe", "pipe", "ignore", ...pipes],
+    });
     this.#child = child;
     const ended = (): void => {
       if (this.#child !== child) return;
@@ -131,16 +154,20 @@ export class Transcoder {
     child.on("error", ended);
     child.on("exit", ended);
     child.stdin?.on("error", ended);
-    const reader = new FlvReader();
-    child.stdout?.on("data", (chunk: Uint8Array) => {
-      if (this.#child !== child) return;
-      const read = reader.push(chunk, (picture, ms) => {
-        this.#heardAt = now();
-        this.#failures = 0;
-        frame({ ...picture, time: start + Math.round((ms * timescales.video) / 1_000) });
+    for (const [n, height] of heights.entries()) {
+      const reader = new FlvReader();
+      const stream = n === 0 ? child.stdout : child.stdio[firstPipe + n - 1];
+      stream?.on("error", ended);
+      stream?.on("data", (chunk: Uint8Array) => {
+        if (this.#child !== child) return;
+        const read = reader.push(chunk, (picture, ms) => {
+          this.#heardAt = now();
+          this.#failures = 0;
+          frame({ ...picture, time: start + Math.round((ms * timescales.video) / 1_000) }, height);
+        });
+        if (!read) ended();
       });
-      if (!read) ended();
-    });
+    }
     this.#write(webmHeader(format, undefined));
     return true;
   }

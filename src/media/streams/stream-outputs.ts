@@ -16,6 +16,8 @@ export interface OutputPorts {
   source(name: string): StreamSource | undefined;
   /** Whether the stream is recorded by rule. */
   records(name: string): boolean;
+  /** Heights that HLS is to have of the stream beside the publisher's own. */
+  ladder(name: string): readonly number[];
   post(message: ToPackager): void;
 }
 
@@ -106,7 +108,8 @@ export class StreamOutputs {
     if (same) return;
     const take = { number: known?.number ?? ++this.#last, hls, record, publisher: source.publisher };
     this.#takes.set(name, take);
-    this.#ports.post({ type: "take", take: take.number, stream: name, hls, record, ...source });
+    const ladder = this.#ports.ladder(name);
+    this.#ports.post({ type: "take", take: take.number, stream: name, hls, ladder, record, ...source });
   }
 
   /** The stream is over. */
