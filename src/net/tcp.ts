@@ -135,7 +135,11 @@ export function serveStream(
       // Whoever does not read is not waited for.
       setTimeout(() => socket.destroy(), lastWords).unref();
     },
-    destroy: () => socket.destroy(),
+    destroy: () => {
+      // What was written is with the system, as far as that takes it.
+      writer.flush();
+      socket.destroy();
+    },
   });
   if (handlers === undefined) {
     socket.destroy();
