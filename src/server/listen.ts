@@ -8,9 +8,10 @@ import { createLog, type Logger } from "../telemetry/log.ts";
 import { createToken, type TokenRequest } from "./create-token.ts";
 import { Embedding } from "./embed.ts";
 import type { BunHost, BunSocketHandlers, FastifyHost } from "./hosts.ts";
+import type { Functions } from "./observers.ts";
 import { openPorts } from "./ports.ts";
 import type { Part } from "./service.ts";
-import { type Functions, makeSwitchboard, type Switchboard } from "./switchboard.ts";
+import { makeSwitchboard, type Switchboard } from "./switchboard.ts";
 
 /** Settings, what the application decides by functions, and functions that hear events. */
 export type SwitchboardOptions = SettingsInput & Functions;

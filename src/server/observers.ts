@@ -1,5 +1,6 @@
 import type { Static } from "typebox";
 import type { ApplicationEvent, events } from "../events/catalog.ts";
+import type { Hooks } from "../hooks/hooks.ts";
 
 type Events = typeof events;
 
@@ -16,6 +17,12 @@ export type ObservedEvent = {
 
 /** Hears events as they happen. What it returns is not waited for; what it throws is logged. */
 export type Observer = (event: ObservedEvent) => unknown;
+
+/** What a program that a server is part of gives it beside settings: decisions, and who hears events. */
+export interface Functions extends Hooks {
+  /** Hear the events of this server as they happen. */
+  readonly observers?: readonly Observer[];
+}
 
 /** Tells the observers of an event, after the work in hand, in order. `ahead`: how far the system's clock is ahead of the core's, ms. */
 export function tellObservers(

@@ -3,7 +3,6 @@ import { refuseWithoutKeys } from "../auth/settings.ts";
 import { registerClusterMetrics } from "../cluster/metrics.ts";
 import { createNode, type SignalingNode } from "../cluster/node.ts";
 import type { LoadedSettings } from "../config/load.ts";
-import type { Hooks } from "../hooks/hooks.ts";
 import { type CertificatePair, readCertificate, watchCertificate } from "../net/certificate-files.ts";
 import { every, nextTurn, now, until, wallAhead } from "../net/clock.ts";
 import type { CutReason } from "../net/connection-caps.ts";
@@ -30,7 +29,7 @@ import { requestBelow, routeBelow } from "./base-path.ts";
 import { corePorts } from "./core-ports.ts";
 import { joinIceServers } from "./ice-servers.ts";
 import { KickFile } from "./kick-file.ts";
-import type { Observer } from "./observers.ts";
+import type { Functions } from "./observers.ts";
 import { GuestKeys } from "./publishable-keys.ts";
 import type { CoreContext, Part, PartContext, Service } from "./service.ts";
 import { parts } from "./services.ts";
@@ -41,12 +40,6 @@ import { ticketKeys } from "./ticket-keys.ts";
 const [tickInterval, certificateInterval] = [25, 1_000];
 /** How long a node of a cluster stays after its last device has left. ms */
 const lingerFor = 1_500;
-
-/** What a program that a server is part of gives it beside settings: decisions, and who hears events. */
-export interface Functions extends Hooks {
-  /** Hear the events of this server as they happen. */
-  readonly observers?: readonly Observer[];
-}
 
 /** What listens for a switchboard and carries its connections. */
 interface Carrier {
