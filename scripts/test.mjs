@@ -18,6 +18,7 @@ const words = process.argv.slice(2).filter((word) => word !== "--long");
 if (long) process.env.TEST_LONG = "1";
 /** What other files cover in less time, or what is large to install: left to `npm run test:long`. */
 const longer = new Set([
+  "test/browser/accessible.test.ts",
   "test/packages/folders.test.ts",
   "test/turn/soak.test.ts",
   "test/webrtc/takeover.test.ts",

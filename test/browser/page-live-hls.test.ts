@@ -10,7 +10,7 @@ describe.skipIf(chromiumPath === null)("a viewer whom WebRTC doesn't reach", () 
   let server: RunningServer;
   let browser: Browser;
   beforeAll(async () => {
-    server = await startBuiltServer({ media: { port: 0, workers: 1 } });
+    server = await startBuiltServer({ media: { port: 0, workers: 1, transcode: false } });
     browser = await launch("fake");
   }, 90_000);
   afterAll(async () => {

@@ -37,6 +37,7 @@ export const notObservable: Readonly<Record<string, string>> = {
   L25: "a duty of the client",
   L26: "needs a socket that is not read: test/bad-input",
   S14: "shows in S3",
+  S29: "needs the application: test/webrtc/placed-calls.test.ts",
   N7: "shows in N1",
   B2: "needs media: src/media/streams/core-sessions.test.ts",
   B4: "needs media: src/media/streams/core-sessions.test.ts",
