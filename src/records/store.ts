@@ -101,8 +101,8 @@ export type Write =
 /** What is known of the events of a session. */
 export interface Trail {
   readonly session: string;
-  /** Its record is complete: its end was told. */
-  readonly over: boolean;
+  /** Of its record, where that is complete: the node that has seen its end. */
+  readonly endedAt?: string;
   readonly open?: OpenSession;
   /** Its events that wait for endpoints, in order. */
   readonly waiting: readonly OutboxEntry[];
@@ -178,14 +178,15 @@ export function keyOfTold(told: Told): string {
 }
 
 /** The trail that own entries and copies make together. */
-export function trailOf(session: string, over: boolean, told: readonly Told[]): Trail {
+export function trailOf(session: string, endedAt: string | undefined, told: readonly Told[]): Trail {
   let open: OpenSession | undefined;
   const waiting = new Map<string, OutboxEntry>();
   for (const one of told) {
     if (one.write === "open" && one.open.told > (open?.told ?? -1)) open = one.open;
     if (one.write === "outbox") waiting.set(keyOfTold(one), one.entry);
   }
-  return { session, over, ...(open !== undefined && { open }), waiting: [...waiting.values()] };
+  const end = endedAt === undefined ? {} : { endedAt };
+  return { session, ...end, ...(open !== undefined && { open }), waiting: [...waiting.values()] };
 }
 
 export function summaryOf({ record, cause }: StoredRecord): RecordSummary {

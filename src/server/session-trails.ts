@@ -216,15 +216,17 @@ export class SessionTrails {
 
   async #known(sessions: readonly string[]): Promise<Trail[]> {
     const { store, isLive } = this.#options;
+    const { node } = this.#context;
     // Questions overtake writes that wait.
     await store.write();
     let characters = 0;
-    return (await store.ask("trails", sessions)).map(({ session, over, open, waiting }) => {
+    return (await store.ask("trails", sessions)).map(({ session, endedAt, open, waiting }) => {
       for (const { body } of waiting) characters += body.length + 512;
       return {
         session,
         live: isLive(session),
-        over: over || this.#over.has(session),
+        // The copy of another node's record does not say that its end was told: that node may have died before.
+        over: endedAt === node || this.#over.has(session),
         ...(open !== undefined && { open }),
         waiting: characters > mostCharacters ? [] : waiting.map((entry) => ({ ...entry })),
       };

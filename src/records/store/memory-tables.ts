@@ -137,7 +137,7 @@ export class MemoryTables implements Questions {
       if (open !== undefined) told.push({ write: "open", open });
       for (const entry of this.#outbox.values())
         if (entry.lane === session && entry.dead !== true) told.push({ write: "outbox", entry });
-      return trailOf(session, this.#records.has(session), told);
+      return trailOf(session, this.#records.get(session)?.record.node, told);
     });
   }
 

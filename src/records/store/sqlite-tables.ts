@@ -300,7 +300,8 @@ export class SqliteTables implements Questions {
 
   trails(sessions: readonly string[]): readonly Trail[] {
     return sessions.map((session) => {
-      const over = this.#all("SELECT 1 FROM records WHERE session = ?", session).length > 0;
+      const [ended] = this.#all("SELECT summary FROM records WHERE session = ?", session);
+      const endedAt: string | undefined = ended && JSON.parse(String(ended.summary)).node;
       const copies = this.#all("SELECT told FROM copies WHERE lane = ? ORDER BY seq", session).map(toldOf);
       const opens = this.#all("SELECT * FROM open_sessions WHERE session = ?", session).map(
         (row): Told => ({ write: "open", open: openOf(row) }),
@@ -308,7 +309,7 @@ export class SqliteTables implements Questions {
       const own = this.#all("SELECT * FROM outbox WHERE lane = ? AND dead = 0 ORDER BY seq", session).map(
         (row): Told => ({ write: "outbox", entry: entryOf(row) }),
       );
-      return trailOf(session, over, [...copies, ...opens, ...own]);
+      return trailOf(session, endedAt, [...copies, ...opens, ...own]);
     });
   }
 
