@@ -52,7 +52,7 @@ const traits = {
   unit: { seconds: 40 },
   fuzz: { seconds: 25 },
   model: { seconds: 18, cores: 0.8 },
-  cluster: { seconds: 60, cores: 1.1 },
+  cluster: { seconds: 20, cores: 0.8 },
   "bad-input": { seconds: 15, cores: 0.8 },
   conformance: { seconds: 20, cores: 0.9 },
   dtls: { seconds: 18, cores: 0.5 },
@@ -68,7 +68,7 @@ const traits = {
   records: { seconds: 20, cores: 0.8 },
   turn: { seconds: 45, cores: 0.7, lanes: 3 },
   media: { seconds: 55, cores: 0.9, lanes: 2, calm: true },
-  "media-portable": { seconds: 20, cores: 0.8, calm: true },
+  "media-portable": { seconds: 10, cores: 0.8, calm: true },
   webrtc: { seconds: 40, cores: 0.7, lanes: 2, calm: true },
   packages: { seconds: 35 },
 };
@@ -81,9 +81,13 @@ const runs = new Map(folders.map((name) => [name, (only) => onBun(name, only ?? 
 runs.set("check", async () => one(await finished(process.execPath, ["scripts/check.mjs"])));
 // The media server once more, without what only some systems have.
 runs.set("media-portable", (only) =>
-  onBun("media-portable", only ?? ["./test/media/sockets.test.ts", "./test/media/live.test.ts"], {
-    MEDIA_PORTABLE: "1",
-  }),
+  onBun(
+    "media-portable",
+    only ?? ["./test/media/sockets.test.ts", ...(long ? ["./test/media/live.test.ts"] : [])],
+    {
+      MEDIA_PORTABLE: "1",
+    },
+  ),
 );
 runs.set("unit", (only) => onBun("unit", only ?? ["src"]));
 runs.set("node", (only) => onNode(only ?? files.filter(isPortable)));

@@ -7,8 +7,11 @@ import { scenarios } from "./scenarios.ts";
 /** The longest scenario, on a machine that has other things to do. ms */
 const patience = 150_000;
 
-/** A node and NATS: what a drain does, src/cluster/drain.test.ts shows. `npm run test:long` and `npm run faults` run them all. */
-const everyday = ["kill", "nats-short"];
+/**
+ * What the death of a node does, test/records/copies.test.ts and src/cluster show, and src/cluster/drain.test.ts what a drain does.
+ * `npm run test:long` and `npm run faults` run them all.
+ */
+const everyday = ["nats-short"];
 const wanted = Object.entries(scenarios).filter(
   ([name]) => process.env.TEST_LONG === "1" || everyday.includes(name),
 );
