@@ -3,6 +3,7 @@ import { ConnectionCaps } from "./connection-caps.ts";
 import type { Client, HandlerOptions, Refusal, Socket, SocketHandlers, SocketRoute } from "./http-server.ts";
 import { isHostField } from "./request-url.ts";
 import { TrustedProxies } from "./trusted-proxies.ts";
+import { TurnFlush } from "./turn-flush.ts";
 import { chooseRoute, lastResponse, refusalResponse, unusableRequest, upgradeRequired } from "./upgrade.ts";
 
 /** What Bun lets a message have, and wait to be sent, where nothing is said. Bytes. */
@@ -72,7 +73,7 @@ export class BunHandler {
 
   /** Sends what waits to be sent. */
   flush(): void {
-    this.#outbox.flush();
+    this.#outbox.turn.flush();
   }
 
   /** Answers a request. Undefined: it has become a WebSocket. */
@@ -149,41 +150,16 @@ type Message = string | Uint8Array<ArrayBuffer>;
 /** When this many sockets have something to send, it is sent at once. */
 const socketsDue = 64;
 
-/**
- * Collects messages until the end of the event loop's turn, and then sends them together. Messages that were read together
- * often go to the same socket, which then needs only one system call. Consecutive system calls are also cheaper than calls
- * between other work, because receivers are woken for many messages at once.
- */
+/** What sockets share: their bounds, and when they send. */
 class Outbox {
   /** The most bytes that may wait in one socket, and that a message of a client may have. */
   readonly limit: number;
   readonly messageBytes: number;
-  #due: BunSocket[] = [];
-  #scheduled = false;
-  readonly #turn = (): void => {
-    this.#scheduled = false;
-    this.flush();
-  };
+  readonly turn = new TurnFlush(socketsDue);
 
   constructor({ bufferedBytes, messageBytes }: Pick<HandlerOptions, "bufferedBytes" | "messageBytes">) {
     this.limit = bufferedBytes;
     this.messageBytes = messageBytes;
-  }
-
-  /** This socket has something to send. */
-  add(socket: BunSocket): void {
-    this.#due.push(socket);
-    if (this.#due.length >= socketsDue) this.flush();
-    else if (!this.#scheduled) {
-      this.#scheduled = true;
-      setImmediate(this.#turn);
-    }
-  }
-
-  flush(): void {
-    const due = this.#due;
-    this.#due = [];
-    for (const socket of due) socket.flush();
   }
 }
 
@@ -219,7 +195,7 @@ export class BunSocket implements Socket {
     this.#queued += message.length;
     if (queue === undefined) {
       this.#queue = message;
-      this.#outbox.add(this);
+      this.#outbox.turn.add(this);
     } else if (Array.isArray(queue)) queue.push(message);
     else this.#queue = [queue, message];
     return true;

@@ -1,18 +1,12 @@
 import type { Socket } from "node:net";
+import { TurnFlush } from "./turn-flush.ts";
 
 /** A stream's writes go out at once where this many bytes of them wait. */
 const mostWaiting = 65_536;
 /** So do those of all streams where this many have something to send. */
 const mostDue = 256;
 
-/** The streams that have something to send at the end of this turn of the event loop. */
-let due: StreamWriter[] = [];
-
-function flushDue(): void {
-  const all = due;
-  due = [];
-  for (const writer of all) writer.flush();
-}
+const turn = new TurnFlush(mostDue);
 
 /**
  * Writes to a socket. What is written in one turn of the event loop goes out together at its end: each write of the platform costs a system
@@ -37,11 +31,7 @@ export class StreamWriter {
     this.#waiting.push(bytes);
     this.#bytes += bytes.length;
     if (this.#bytes >= mostWaiting) this.flush();
-    else if (this.#waiting.length === 1) {
-      due.push(this);
-      if (due.length === 1) setImmediate(flushDue);
-      else if (due.length >= mostDue) flushDue();
-    }
+    else if (this.#waiting.length === 1) turn.add(this);
   }
 
   /** Sends what waits now. */
