@@ -18,21 +18,28 @@ interface ShownKey {
   readonly created: number;
 }
 
-interface ShownApiKey extends ShownKey {
+export interface ShownApiKey extends ShownKey {
+  /** What people call it. */
   readonly name: string;
   readonly scopes: readonly Scope[];
+  /** When it ends, Unix ms; absent for one that does not. */
   readonly expires?: number;
 }
 
 /** A key that pages of these origins get tokens for guests with, who may call the target. */
-interface ShownPublishableKey extends ShownKey {
+export interface ShownPublishableKey extends ShownKey {
+  /** What people call it. */
   readonly name: string;
+  /** The user or device that guests may call. */
   readonly target: string;
+  /** Where the pages come from that may use it. */
   readonly origins: readonly string[];
+  /** Tokens that it gives in a minute, in all and to one address. */
   readonly perMinute: number;
   readonly perAddress: number;
-  /** Of a token. s */
+  /** How long a token is valid. s */
   readonly lifetime: number;
+  /** When it ends, Unix ms; absent for one that does not. */
   readonly expires?: number;
 }
 

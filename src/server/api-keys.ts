@@ -1,14 +1,9 @@
-import { isScope, type Scope } from "../api/scopes.ts";
+import type { ShownApiKey } from "../api/context.ts";
+import { isScope } from "../api/scopes.ts";
 import type { KeptKey, KeyKind } from "./key-file.ts";
 
 /** A key of the HTTP API. */
-export interface ApiKey extends KeptKey {
-  /** What people call it. */
-  readonly name: string;
-  readonly scopes: readonly Scope[];
-  /** When it ends, Unix ms; absent for one that does not. */
-  readonly expires?: number;
-}
+export interface ApiKey extends KeptKey, ShownApiKey {}
 
 export const apiKeyPrefix = "sbk_";
 

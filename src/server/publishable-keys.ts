@@ -1,23 +1,10 @@
+import type { ShownPublishableKey } from "../api/context.ts";
 import { type OriginRule, parseOriginRule } from "../net/origin-rule.ts";
 import { parseAddress } from "../protocol/address.ts";
 import { type KeptKey, KeyFile, type KeyKind } from "./key-file.ts";
 
 /** A key that stands in public pages: it gets tokens for guests who may call one target. */
-export interface PublishableKey extends KeptKey {
-  /** What people call it. */
-  readonly name: string;
-  /** The user or device that guests may call. */
-  readonly target: string;
-  /** Where the pages come from that may use it. */
-  readonly origins: readonly string[];
-  /** Tokens that it gives in a minute, in all and to one address. */
-  readonly perMinute: number;
-  readonly perAddress: number;
-  /** How long a token is valid. s */
-  readonly lifetime: number;
-  /** When it ends, Unix ms; absent for one that does not. */
-  readonly expires?: number;
-}
+export interface PublishableKey extends KeptKey, ShownPublishableKey {}
 
 const publishablePrefix = "sbp_";
 
