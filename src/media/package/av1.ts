@@ -1,6 +1,6 @@
 import { BitReader } from "./bits.ts";
 import { concat, u8 } from "./boxes.ts";
-import type { VideoFormat } from "./sample-format.ts";
+import type { VideoFormat, VideoFrame } from "./sample-format.ts";
 
 /** OBU types (AV1 bitstream §6.2.2). */
 const obu = { sequenceHeader: 1, temporalDelimiter: 2, tileList: 8, padding: 15 } as const;
@@ -42,9 +42,7 @@ export class Av1Pictures {
   #format: VideoFormat | undefined;
 
   /** The temporal unit as a sample of MP4: each OBU with its size. Undefined for one that can't be put together, or before a sequence header. */
-  take(
-    payloads: readonly Uint8Array[],
-  ): { readonly data: Uint8Array; readonly key: boolean; readonly format: VideoFormat } | undefined {
+  take(payloads: readonly Uint8Array[]): VideoFrame | undefined {
     const units = av1Units(payloads);
     if (units === undefined) return undefined;
     const kept: Uint8Array[] = [];

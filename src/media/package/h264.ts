@@ -1,7 +1,7 @@
 import { readU16 } from "../../wire/bytes.ts";
 import { BitReader } from "./bits.ts";
 import { concat, u8, u16, u32 } from "./boxes.ts";
-import type { VideoFormat } from "./sample-format.ts";
+import type { VideoFormat, VideoFrame } from "./sample-format.ts";
 
 const nal = { slice: 1, idr: 5, sei: 6, sps: 7, pps: 8, delimiter: 9, stapA: 24, fuA: 28 } as const;
 /** NAL units of one picture, at most. */
@@ -50,9 +50,7 @@ export class H264Pictures {
    * The picture as a sample of MP4: each NAL unit with its length, without parameter sets. Undefined for what is no picture, can't be put
    * together, or comes before the first parameter sets.
    */
-  take(
-    payloads: readonly Uint8Array[],
-  ): { readonly data: Uint8Array; readonly key: boolean; readonly format: VideoFormat } | undefined {
+  take(payloads: readonly Uint8Array[]): VideoFrame | undefined {
     const units = h264Units(payloads);
     if (units === undefined) return undefined;
     const kept: Uint8Array[] = [];

@@ -32,6 +32,11 @@ export interface Frame {
   readonly format: SampleFormat;
 }
 
+/** The same of a video track, as its packets are put together. */
+export interface VideoFrame extends Frame {
+  readonly format: VideoFormat;
+}
+
 export function sameFormat(one: SampleFormat, other: SampleFormat): boolean {
   if (one.name !== other.name || one.configuration.length !== other.configuration.length) return false;
   if (one.kind === "video" && other.kind === "video" && one.height !== other.height) return false;

@@ -1,15 +1,13 @@
 import { parseVp8 } from "../../wire/rtp/vp8.ts";
 import { concat } from "./boxes.ts";
-import type { VideoFormat } from "./sample-format.ts";
+import type { VideoFormat, VideoFrame } from "./sample-format.ts";
 
 /** Pictures of VP8 (RFC 7741): the payloads without their descriptors. */
 export class Vp8Pictures {
   #format: VideoFormat | undefined;
 
   /** Undefined for one that can't be put together, or before the first keyframe. */
-  take(
-    payloads: readonly Uint8Array[],
-  ): { readonly data: Uint8Array; readonly key: boolean; readonly format: VideoFormat } | undefined {
+  take(payloads: readonly Uint8Array[]): VideoFrame | undefined {
     const pieces: Uint8Array[] = [];
     let key = false;
     for (const payload of payloads) {

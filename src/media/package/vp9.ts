@@ -1,15 +1,13 @@
 import { parseVp9 } from "../../wire/rtp/vp9.ts";
 import { concat } from "./boxes.ts";
-import type { VideoFormat } from "./sample-format.ts";
+import type { VideoFormat, VideoFrame } from "./sample-format.ts";
 
 /** Pictures of VP9 (RFC 9628): the payloads without their descriptors. Of several spatial layers it takes the lowest one, which needs no other. */
 export class Vp9Pictures {
   #format: VideoFormat | undefined;
 
   /** Undefined for one that can't be put together, or before the first keyframe. */
-  take(
-    payloads: readonly Uint8Array[],
-  ): { readonly data: Uint8Array; readonly key: boolean; readonly format: VideoFormat } | undefined {
+  take(payloads: readonly Uint8Array[]): VideoFrame | undefined {
     const pieces: Uint8Array[] = [];
     let key = false;
     for (const payload of payloads) {
