@@ -7,7 +7,7 @@ import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { temporaryFolder } from "../support/certificates.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { signIn } from "../support/sign-in.ts";
+import { answeredCall, signIn } from "../support/sign-in.ts";
 import { type Ask, api } from "./support.ts";
 
 let server: RunningServer;
@@ -103,12 +103,7 @@ test("of two that place or move one session at once one does, and both are told"
     await signIn(server, "dev:hal"),
     await signIn(server, "dev:hal", "tablet"),
   ];
-  const { session } = await gil.ok("call", { to: "hal/phone" });
-  await phone.push("incoming", { session });
-  const accepted = phone.ok("accept", { session });
-  await gil.push("accepted", { session });
-  await gil.ok("confirm", { session, device: "phone" });
-  await accepted;
+  const session = await answeredCall(gil, phone, "hal/phone");
   const move = () => ask("POST", `/sessions/${session}/move`, { user: "hal", device: "tablet" });
   const moves = (await Promise.all([move(), move()])).map(({ status }) => status);
   expect(moves.sort()).toEqual([202, 409]);

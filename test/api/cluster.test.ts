@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { hasNats, NatsServer } from "../support/nats-server.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { signIn } from "../support/sign-in.ts";
+import { answeredCall, signIn } from "../support/sign-in.ts";
 import { type Ask, api } from "./support.ts";
 
 /** Asks again until it is true. The test's own timeout bounds it. */
@@ -71,12 +71,7 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
   test("a call is shown, restarted and hung up from a node that holds no part of it", async () => {
     const caller = await signIn(at(0), "dev:cara");
     const callee = await signIn(at(1), "dev:carl");
-    const { session } = await caller.ok("call", { to: "carl" });
-    await callee.push("incoming");
-    const accepted = callee.ok("accept", { session });
-    await caller.push("accepted");
-    await caller.ok("confirm", { session, device: "phone" });
-    await accepted;
+    const session = await answeredCall(caller, callee, "carl");
     const third = ask(2);
     expect((await third("GET", `/sessions/${session}`)).body).toMatchObject({ node: "n1", state: "active" });
     const listed = await third("GET", "/sessions?user=carl");

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { signIn } from "../support/sign-in.ts";
+import { answeredCall, signIn } from "../support/sign-in.ts";
 import { type Ask, api } from "./support.ts";
 
 let server: RunningServer;
@@ -15,13 +15,7 @@ afterAll(() => server?.stop());
 /** A call from one user to another that is active. */
 async function call(from: string, to: string) {
   const [caller, callee] = [await signIn(server, `dev:${from}`), await signIn(server, `dev:${to}`)];
-  const { session } = await caller.ok("call", { to });
-  await callee.push("incoming");
-  const accepted = callee.ok("accept", { session });
-  await caller.push("accepted");
-  await caller.ok("confirm", { session, device: "phone" });
-  await accepted;
-  return { caller, callee, session: String(session) };
+  return { caller, callee, session: await answeredCall(caller, callee, to) };
 }
 
 test("users and devices are listed, shown and signed out", async () => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { api } from "../api/support.ts";
 import { hasNats, NatsServer } from "../support/nats-server.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { signIn } from "../support/sign-in.ts";
+import { answeredCall, signIn } from "../support/sign-in.ts";
 import { until } from "../support/until.ts";
 
 interface Told {
@@ -55,13 +55,7 @@ const at = (name: string): RunningServer => servers.get(name) as RunningServer;
 /** Two devices of that node in a call. */
 async function call(node: string, from: string, to: string) {
   const [caller, callee] = [await signIn(at(node), `dev:${from}`), await signIn(at(node), `dev:${to}`)];
-  const { session } = await caller.ok("call", { to });
-  await callee.push("incoming");
-  const accepted = callee.ok("accept", { session });
-  await caller.push("accepted");
-  await caller.ok("confirm", { session, device: "phone" });
-  await accepted;
-  return { caller, session: String(session) };
+  return { caller, session: await answeredCall(caller, callee, to) };
 }
 
 const of = (session: string): Told[] => told.filter(({ data }) => data.session === session);

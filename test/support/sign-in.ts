@@ -17,3 +17,14 @@ export async function signIn(
   refused.catch(() => {});
   return client;
 }
+
+/** A call of `caller` that `callee` has answered, both at devices named "phone". Resolves with the session's id. */
+export async function answeredCall(caller: Client, callee: Client, to: string): Promise<string> {
+  const { session } = await caller.ok("call", { to });
+  await callee.push("incoming", { session });
+  const accepted = callee.ok("accept", { session });
+  await caller.push("accepted", { session });
+  await caller.ok("confirm", { session, device: "phone" });
+  await accepted;
+  return String(session);
+}
