@@ -1,6 +1,5 @@
 import { createApp } from "../http/app.ts";
 import { packageVersion, pageFolder } from "../package-info.ts";
-import { paths } from "../protocol/version.ts";
 import { HttpPoll } from "../transports/http-poll.ts";
 import { websocketRoute } from "../transports/websocket.ts";
 import type { Part } from "./service.ts";
@@ -23,8 +22,7 @@ export const http: Part = {
     });
     return {
       routes: [websocketRoute(guard)],
-      fetch: (request, client, path) =>
-        (path === paths.http ? poll.fetch(request, client) : undefined) ?? app(request),
+      fetch: (request, client, path) => poll.fetch(request, client, path) ?? app(request),
       fetchAdmin: (request) => admin(request),
       stop: async () => poll.stop(),
     };

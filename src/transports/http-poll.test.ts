@@ -69,7 +69,7 @@ function start({ wait = 5_000, patience = 5_000, origins = ["https://app.example
       headers: { ...authorization, ...headers },
       ...(body === undefined ? {} : { body }),
     });
-    const response = await poll.fetch(request, client);
+    const response = await poll.fetch(request, client, new URL(request.url).pathname);
     if (response === undefined) throw new Error("was not for it");
     return response;
   };
@@ -168,7 +168,11 @@ describe("frames down", () => {
     const { secret } = await hello();
     const gone = new AbortController();
     const headers = { Authorization: `Bearer ${secret}` };
-    const get = poll.fetch(new Request("http://x.example/link", { headers, signal: gone.signal }), client);
+    const get = poll.fetch(
+      new Request("http://x.example/link", { headers, signal: gone.signal }),
+      client,
+      "/link",
+    );
     gone.abort();
     await get;
     core.transports[0]?.send("1");
@@ -288,7 +292,7 @@ describe("pages of other origins", () => {
 
 test("other paths are not for it, other methods not allowed", async () => {
   const { poll, ask, hello } = start();
-  expect(poll.fetch(new Request("http://x.example/links"), client)).toBeUndefined();
+  expect(poll.fetch(new Request("http://x.example/links"), client, "/links")).toBeUndefined();
   const { secret } = await hello();
   expect((await ask("PUT", secret, "x")).status).toBe(405);
 });

@@ -31,8 +31,8 @@ export class HttpPoll {
   }
 
   /** Answers requests to its path; undefined for all others. */
-  fetch(request: Request, client: Client): Promise<Response> | undefined {
-    return new URL(request.url).pathname === paths.http ? this.#answer(request, client) : undefined;
+  fetch(request: Request, client: Client, path: string): Promise<Response> | undefined {
+    return path === paths.http ? this.#answer(request, client) : undefined;
   }
 
   async #answer(request: Request, client: Client): Promise<Response> {
