@@ -87,6 +87,8 @@ export interface Capabilities {
   readonly maxCandidates?: number;
   /** Its calls survive the loss of its link. Default true. */
   readonly detachable?: boolean;
+  /** It takes part in glare. Of two devices that don't, both calls go on. Default true; this library does. */
+  readonly glare?: boolean;
   /** Its offers may be refused: it goes back to what stood before. Default false; this library sets it. */
   readonly refusals?: boolean;
 }

@@ -165,6 +165,12 @@ export const Capabilities = Type.Object(
     detachable: Type.Optional(
       Type.Boolean({ description: "Its calls survive the loss of its link. Default true." }),
     ),
+    glare: Type.Optional(
+      Type.Boolean({
+        description:
+          "It takes part in [glare](#75-glare-two-users-call-each-other). Of two devices that don't, both calls go on. Default true.",
+      }),
+    ),
     refusals: Type.Optional(
       Type.Boolean({
         description: "Its offers may be refused: it goes back to what stood before. Default false.",

@@ -57,6 +57,23 @@ test("clients of two nodes: offer, answer, candidates, and the end of one", () =
   for (const { core } of cluster.nodes.values()) expect(core.stats().sessionsActive).toBe(0);
 });
 
+test("clients of two nodes that call each other at the same time have two connections", () => {
+  const { cluster, n1, n2 } = build();
+  const [alice, bob] = [n1.client("alice"), n2.client("bob")];
+  cluster.flow();
+  alice.offer("bob", "dc_1");
+  bob.offer("alice", "dc_2");
+  cluster.flow();
+  bob.answer("alice", "dc_1");
+  cluster.flow();
+  alice.answer("bob", "dc_2");
+  cluster.flow();
+  expect([alice, bob].map((peer) => peer.heard.map(({ type }) => type))).toEqual([
+    ["OPEN", "OFFER", "ANSWER"],
+    ["OPEN", "OFFER", "ANSWER"],
+  ]);
+});
+
 test("a native device of another node says that the client's connection is closed", () => {
   const { cluster, n1 } = build();
   const bob = signIn(cluster, "n2", "bob/web");

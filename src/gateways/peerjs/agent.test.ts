@@ -125,6 +125,21 @@ describe("two clients", () => {
     expect(bob.last("OFFER").src).toBe("alice");
   });
 
+  test("who call each other at the same time have two connections, as with peer", () => {
+    const world = new SimPeerjs();
+    const [alice, bob] = [world.client("alice"), world.client("bob")];
+    alice.offer("bob", "dc_1");
+    bob.offer("alice", "dc_2");
+    bob.answer("alice", "dc_1");
+    alice.answer("bob", "dc_2");
+    const types = [alice, bob].map(({ heard }) => heard.map(({ type }) => type));
+    expect(types).toEqual([
+      ["OPEN", "OFFER", "ANSWER"],
+      ["OPEN", "OFFER", "ANSWER"],
+    ]);
+    expect(world.sim.core.stats().sessionsActive).toBe(2);
+  });
+
   test("LEAVE closes no other connection with the same peer", () => {
     const world = new SimPeerjs();
     const [alice, bob] = [world.client("alice"), world.client("bob")];

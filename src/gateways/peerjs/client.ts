@@ -18,6 +18,7 @@ export const clientCapabilities: Capabilities = {
   iceRestart: false,
   reports: false,
   hangup: false,
+  glare: false,
   refusals: true,
 };
 

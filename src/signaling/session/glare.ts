@@ -26,6 +26,7 @@ export class Glare {
       if (other === session || back === undefined || other.crossing !== undefined) continue;
       if (other.placement !== undefined) continue;
       if (session.legOf(back) === undefined || other.legOf(from) === undefined) continue;
+      if (!canMerge(from, back)) continue;
       const crossed = crossedPush(session.id, other.id);
       session.crossing = { other: other.id, survivor: crossed.survivor };
       other.crossing = { other: session.id, survivor: crossed.survivor };
@@ -35,7 +36,8 @@ export class Glare {
     for (const user of session.ring.users)
       for (const rung of this.#directory.devices(user)) {
         const remote = this.#elsewhere.rungBy(from, rung);
-        if (remote !== undefined && session.legOf(rung) !== undefined) this.#crossed(session, remote, now);
+        if (remote === undefined || session.legOf(rung) === undefined) continue;
+        if (canMerge(from, rung)) this.#crossed(session, remote, now);
       }
   }
 
@@ -44,7 +46,8 @@ export class Glare {
     for (const session of this.#sessions.of(device)) {
       if (session.caller.device !== device || session.state !== "ringing") continue;
       if (session.placement !== undefined) continue;
-      if (session.legOf(caller) !== undefined) this.#crossed(session, remote, now);
+      if (session.legOf(caller) !== undefined && canMerge(device, caller))
+        this.#crossed(session, remote, now);
     }
   }
 
@@ -55,6 +58,11 @@ export class Glare {
     session.crossing = { other: remote, survivor: crossed.survivor };
     session.caller.deliver(crossed, now);
   }
+}
+
+/** False for two devices that hold each connection by itself: neither could give its own up for the other's. */
+function canMerge(one: Device, other: Device): boolean {
+  return one.capabilities.glare !== false || other.capabilities.glare !== false;
 }
 
 /** Of two calls that cross the one with the lower id survives. */
