@@ -14,6 +14,7 @@ import { Thumbnails } from "../../src/media/recordings/thumbnails.ts";
 import { Uploads } from "../../src/media/recordings/uploads.ts";
 import { ok } from "../../src/shared/result.ts";
 import { pps, sps } from "../support/h264-pictures.ts";
+import { runtimesFor } from "../support/runtimes.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
 import { BucketServer } from "./support/bucket-server.ts";
@@ -211,7 +212,7 @@ describe("recordings in a bucket", () => {
     expect((await store.find("show", id))?.uploaded).toBeNumber();
   }, 60_000);
 
-  test.each(["bun", "node"] as const)(
+  test.each(runtimesFor("uploads"))(
     "a server on %s uploads what it finds, and says how that goes without saying the secret",
     async (runtime) => {
       const bytes = recorded(2, 20_000);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
-import { findRuntime } from "../support/runtimes.ts";
+import { runtimesFor } from "../support/runtimes.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { blankTab, end, eventually, figure, publish, view } from "./support/pages.ts";
 
@@ -58,9 +58,7 @@ async function gather(url: string, heard: { name: string; data: string }[]): Pro
   return () => stop.abort();
 }
 
-const runtimes = (["bun", "node"] as const).filter((runtime) => findRuntime(runtime) !== undefined);
-
-describe.skipIf(chromiumPath === null).each(runtimes)("a server on %s", (runtime) => {
+describe.skipIf(chromiumPath === null).each(runtimesFor("whep-extensions"))("a server on %s", (runtime) => {
   let server: RunningServer;
   let browser: Browser;
   beforeAll(async () => {

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { seed } from "./seed.ts";
 
 const nodeFolder = new URL("../../.cache/node/node_modules/", import.meta.url);
 const leastNode = "22.18";
@@ -29,4 +30,15 @@ function runsTypeScript(node: string): boolean {
   const { stdout } = spawnSync(node, ["--version"], { encoding: "utf8" });
   const [major = 0, minor = 0] = (stdout ?? "").slice(1).split(".").map(Number);
   return major > 23 || (major === 23 && minor >= 6) || (major === 22 && minor >= 18);
+}
+
+/**
+ * The runtimes that the tests of a file start whole servers on: each that this machine has with `npm run test:long`. `npm test` takes one of
+ * them, which follows the commit and the name; test/conformance and test/integration/net cover both in every run.
+ */
+export function runtimesFor(name: string): readonly ("bun" | "node")[] {
+  const all = (["bun", "node"] as const).filter((runtime) => findRuntime(runtime) !== undefined);
+  if (process.env.TEST_LONG === "1") return all;
+  const sum = [...name].reduce((total, letter) => total + letter.charCodeAt(0), seed);
+  return [all[sum % all.length] ?? "bun"];
 }

@@ -15,6 +15,16 @@ export function runs(usual: number): number {
   return Number(process.env.MODEL_RUNS ?? usual);
 }
 
+/**
+ * So many of the cases, in their order: others with each commit, and in time each of them. `npm run test:long` takes them all. For cases that
+ * each try much of the same; name them in the test, so that a failure in a log can be repeated.
+ */
+export function someOf<T>(cases: readonly T[], count: number): readonly T[] {
+  if (process.env.TEST_LONG === "1" || count >= cases.length) return cases;
+  const first = (seed * count) % cases.length;
+  return cases.filter((_, at) => (at - first + cases.length) % cases.length < count);
+}
+
 /** How long a model may take, ms. What somebody asks for by `MODEL_RUNS` may take long. */
 export const modelTimeout = process.env.MODEL_RUNS === undefined ? 120_000 : 7_200_000;
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { request } from "node:http";
 import { RawSocket } from "../../support/raw-socket.ts";
-import { findRuntime } from "../../support/runtimes.ts";
+import { runtimesFor } from "../../support/runtimes.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
 
@@ -38,8 +38,8 @@ const upgrade = {
 const hello = (token: string) => JSON.stringify({ type: "hello", token, instance: "instance-1", attempt: 1 });
 const secret = "a secret of at least 32 characters";
 
-for (const runtime of ["bun", "node"] as const)
-  describe.skipIf(findRuntime(runtime) === undefined)(`on ${runtime}`, () => {
+for (const runtime of runtimesFor("access"))
+  describe(`on ${runtime}`, () => {
     describe("development mode", () => {
       let server: RunningServer;
       beforeAll(async () => {

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { makeCertificate, temporaryFolder } from "../../support/certificates.ts";
 import { command } from "../../support/command.ts";
-import { findRuntime } from "../../support/runtimes.ts";
+import { runtimesFor } from "../../support/runtimes.ts";
+import { someOf } from "../../support/seed.ts";
 import { startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
 
@@ -34,7 +35,7 @@ describe("a start that can't be", () => {
     ["unknown command", ["start"], {}, /no command start/],
     ["a word too many", ["serve", "now"], {}, /now/],
   ];
-  for (const [name, args, environment, text] of cases)
+  for (const [name, args, environment, text] of someOf(cases, 4))
     test(name, () => {
       const { code, out, err } = command(args, environment);
       expect(err).toMatch(text);
@@ -44,8 +45,8 @@ describe("a start that can't be", () => {
       expect(code).toBe(2);
     });
 
-  for (const runtime of ["bun", "node"] as const)
-    test.skipIf(findRuntime(runtime) === undefined)(`on a port that is taken, on ${runtime}`, async () => {
+  for (const runtime of runtimesFor("command-line"))
+    test(`on a port that is taken, on ${runtime}`, async () => {
       const other = createServer();
       const port = await new Promise<number>((resolve) => {
         other.listen(0, "127.0.0.1", () => resolve((other.address() as { port: number }).port));
@@ -134,7 +135,7 @@ describe("token", () => {
     [["token", "--user", "alice", "--grants", "some"], env, /--grants/],
     [["token", "--user", "alice", "--colour", "red"], env, /--colour/],
   ];
-  for (const [args, environment, text] of wrong)
+  for (const [args, environment, text] of someOf(wrong, 4))
     test(`refuses ${args.slice(1).join(" ") || "nothing"}`, () => {
       const { code, out, err } = command(args, environment);
       expect(err).toMatch(text);

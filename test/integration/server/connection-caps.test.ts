@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { connect, type Socket } from "node:net";
 import { makeCertificate, temporaryFolder } from "../../support/certificates.ts";
 import { freePort } from "../../support/free-port.ts";
-import { findRuntime } from "../../support/runtimes.ts";
+import { runtimesFor } from "../../support/runtimes.ts";
 import { startServer } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 
@@ -34,8 +34,8 @@ const binding = Buffer.from("000100002112a442000102030405060708090a0b", "hex");
 const options =
   "OPTIONS sip:a SIP/2.0\r\nVia: SIP/2.0/TCP b;branch=z9hG4bK1\r\nMax-Forwards: 70\r\nFrom: <sip:b@a>;tag=1\r\nTo: <sip:a>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
 
-for (const runtime of ["bun", "node"] as const)
-  describe.skipIf(findRuntime(runtime) === undefined)(`one greedy address, on ${runtime}`, () => {
+for (const runtime of runtimesFor("connection-caps"))
+  describe(`one greedy address, on ${runtime}`, () => {
     test("has its share of SIP and TURN over TCP and of HTTPS with TURN, and others are served beside it", async () => {
       const [turnPort, sipPort, adminPort] = [await freePort(), await freePort(), await freePort()];
       const server = await startServer({

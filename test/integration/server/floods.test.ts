@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import { freePort } from "../../support/free-port.ts";
 import { RawSocket } from "../../support/raw-socket.ts";
-import { findRuntime } from "../../support/runtimes.ts";
+import { runtimesFor } from "../../support/runtimes.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
 
@@ -48,8 +48,8 @@ function untilClosed(raw: RawSocket): Promise<Buffer> {
   });
 }
 
-for (const runtime of ["bun", "node"] as const)
-  describe.skipIf(findRuntime(runtime) === undefined)(`who floods is closed, on ${runtime}`, () => {
+for (const runtime of runtimesFor("floods"))
+  describe(`who floods is closed, on ${runtime}`, () => {
     let server: RunningServer;
     let sipPort: number;
     beforeAll(async () => {
@@ -162,8 +162,8 @@ for (const runtime of ["bun", "node"] as const)
     });
   });
 
-for (const runtime of ["bun", "node"] as const)
-  describe.skipIf(findRuntime(runtime) === undefined)(`requests without an end, on ${runtime}`, () => {
+for (const runtime of runtimesFor("floods"))
+  describe(`requests without an end, on ${runtime}`, () => {
     test("429, and the connection is closed; upgrades count as well", async () => {
       const config = { limits: { httpRequestsPerSecond: 1, httpRequestsBurst: 10 } };
       const server = await startServer({ runtime, config });
@@ -188,8 +188,8 @@ for (const runtime of ["bun", "node"] as const)
     });
   });
 
-for (const runtime of ["bun", "node"] as const)
-  describe.skipIf(findRuntime(runtime) === undefined)(`a burst within the limits, on ${runtime}`, () => {
+for (const runtime of runtimesFor("floods"))
+  describe(`a burst within the limits, on ${runtime}`, () => {
     let server: RunningServer;
     beforeAll(async () => {
       server = await startServer({ runtime });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { createSwitchboard } from "../../../src/main.ts";
 import { freePort } from "../../support/free-port.ts";
-import { findRuntime } from "../../support/runtimes.ts";
+import { runtimesFor } from "../../support/runtimes.ts";
 import { startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
 
@@ -20,8 +20,8 @@ const ended = async (pid: number) => {
   return false;
 };
 
-for (const runtime of ["bun", "node"] as const)
-  describe.skipIf(findRuntime(runtime) === undefined)(`on ${runtime}`, () => {
+for (const runtime of runtimesFor("life"))
+  describe(`on ${runtime}`, () => {
     test("SIGTERM: devices are told to go, ready says so, and the process ends when they are gone", async () => {
       const server = await startServer({ runtime, config: { drain: 2_000 } });
       const alice = await signIn(server, "dev:alice");

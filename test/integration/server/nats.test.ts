@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { command } from "../../support/command.ts";
 import { hasNats, NatsServer } from "../../support/nats-server.ts";
-import { findRuntime } from "../../support/runtimes.ts";
+import { runtimesFor } from "../../support/runtimes.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
 import { until } from "../../support/until.ts";
@@ -26,8 +26,8 @@ async function becomes(server: RunningServer, status: string): Promise<object> {
   throw new Error(`never ${status}`);
 }
 
-for (const runtime of ["bun", "node"] as const)
-  test.skipIf(!hasNats || findRuntime(runtime) === undefined)(
+for (const runtime of runtimesFor("nats"))
+  test.skipIf(!hasNats)(
     `${runtime}: without NATS a server is live, ready for this node's own, and heals by itself`,
     async () => {
       const nats = await NatsServer.start("--user", "me", "--pass", "hush-hush");

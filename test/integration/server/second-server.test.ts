@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { command } from "../../support/command.ts";
-import { findRuntime } from "../../support/runtimes.ts";
+import { runtimesFor } from "../../support/runtimes.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
 
 /** What `npm start` runs: development mode, no port given, and SIP over TCP, which has a port of its own. */
 const untold = { host: undefined, port: undefined, turn: undefined, sip: { tcp: { enabled: true } } };
 
-for (const runtime of ["bun", "node"] as const)
-  describe.skipIf(findRuntime(runtime) === undefined)(`in development mode, on ${runtime}`, () => {
+for (const runtime of runtimesFor("second-server"))
+  describe(`in development mode, on ${runtime}`, () => {
     let [first, second]: RunningServer[] = [];
 
     beforeAll(async () => {

@@ -3,7 +3,7 @@ import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { makeCertificate, temporaryFolder } from "../../support/certificates.ts";
-import { findRuntime } from "../../support/runtimes.ts";
+import { runtimesFor } from "../../support/runtimes.ts";
 import { startServer } from "../../support/server.ts";
 import { until } from "../../support/until.ts";
 
@@ -30,8 +30,8 @@ async function shows(port: number, name: string): Promise<void> {
   expect(shown).toBe(name);
 }
 
-for (const runtime of ["bun", "node"] as const)
-  describe.skipIf(findRuntime(runtime) === undefined)(`on ${runtime}`, () => {
+for (const runtime of runtimesFor("tls"))
+  describe(`on ${runtime}`, () => {
     test("a renewed certificate is taken without a restart, and calls on the line go on", async () => {
       const folder = temporaryFolder();
       const [one, two] = [makeCertificate(folder, "one"), makeCertificate(folder, "two")];
