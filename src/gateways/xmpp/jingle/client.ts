@@ -161,7 +161,7 @@ export class JingleClient {
     const { from = this.#options.jid, to = "" } = message.attributes;
     const session = this.#sessions.get(found.id);
     if (session !== undefined) {
-      if (bare(from) === bare(session.remote)) session.message(found.kind, found.element, from, now);
+      if (bare(from) === bare(session.remote)) session.receiveMessage(found.kind, found.element, from, now);
       return true;
     }
     if (found.kind !== "propose") return true;

@@ -1,6 +1,7 @@
 import type { WireReason } from "../../../protocol/end-reasons.ts";
 import type { WireError } from "../../../protocol/error-codes.ts";
 import { child, element, elements, text, type XmlElement } from "../xml.ts";
+import type { JingleFault } from "./faults.ts";
 import { namespaces } from "./namespaces.ts";
 
 /** The conditions of XEP-0166 §7.4 that are sent. */
@@ -21,6 +22,11 @@ export type Condition =
   | "timeout"
   | "unsupported-applications"
   | "unsupported-transports";
+
+/** The condition that a session ends with when what the client sent can't be used. */
+export function conditionOf({ reason }: JingleFault): Condition {
+  return reason === "bad-request" ? "failed-application" : reason;
+}
 
 /** Why a session ended, in Jingle's words. */
 export interface EndReason {
