@@ -62,8 +62,8 @@ export class DeviceLifecycle {
   /** A device has a new link, and has heard `welcome`. */
   opened(device: Device, now: number): void {
     for (const [session, leg] of this.#recovered.get(device) ?? []) {
-      session.tellRecovered(leg, now);
-      session.linkChanged(leg, "live", now);
+      session.links.tellRecovered(leg, now);
+      session.links.changed(leg, "live", now);
     }
     this.#recovered.delete(device);
     this.#options.sessions.arrived(device, now);

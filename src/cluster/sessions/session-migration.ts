@@ -76,7 +76,7 @@ export class SessionMigration {
     if (session === undefined || leg === undefined) return;
     const state = leg.device?.link.state ?? "closed";
     leg.linkTold = told;
-    if (state !== told) session.linkChanged(leg, state === "closed" ? "detached" : state, now);
+    if (state !== told) session.links.changed(leg, state === "closed" ? "detached" : state, now);
   }
 
   /** Another node owns the session in a newer epoch. Answers the devices that had part in the copy of this one. */
@@ -104,9 +104,9 @@ export class SessionMigration {
     }
     // Nothing that it was told is lost: to be told where the session stands would cost it a pair that opens.
     if (leg.device === device) return true;
-    session.rebind(leg, device, now);
-    session.tellRecovered(leg, now);
-    session.linkChanged(leg, device.link.state === "live" ? "live" : "suspended", now);
+    session.links.rebind(leg, device, now);
+    session.links.tellRecovered(leg, now);
+    session.links.changed(leg, device.link.state === "live" ? "live" : "suspended", now);
     return true;
   }
 

@@ -283,10 +283,10 @@ export class CallSetup {
     // It has gone over to another device of the user.
     if (session.caller.deviceId !== device.id) return this.#overAlready(device, session.id, "moved", now);
     if (session.caller.device !== device) {
-      session.rebind(session.caller, device, now);
+      session.links.rebind(session.caller, device, now);
       this.#sessions.deadlines.add(now, (later) => {
-        session.tellRecovered(session.caller, later);
-        session.linkChanged(session.caller, "live", later);
+        session.links.tellRecovered(session.caller, later);
+        session.links.changed(session.caller, "live", later);
       });
     }
     return { ok: { session: session.id, ticket: this.#sessions.ticket(session, session.caller, now) } };

@@ -119,7 +119,7 @@ export class Move {
       const ticket = this.#session.ticket(end, now);
       const push = { type: "moved", session: this.#session.id, pair: pair.number } as const;
       end.deliver({ ...push, peer: other.info, ticket }, now);
-      this.#session.tellPeerLink(end, now);
+      this.#session.links.tellPeer(end, now);
     }
   }
 

@@ -38,7 +38,7 @@ export class SessionRecovery {
       if (session === undefined || leg?.user !== device.user || leg.deviceId !== device.id) continue;
       // A mesh lives and dies with the memberships of its room, which end with the older link.
       if (session.kind === "mesh" || found.some(([one]) => one === session)) continue;
-      if (leg.device !== device) session.rebind(leg, device, now);
+      if (leg.device !== device) session.links.rebind(leg, device, now);
       found.push([session, leg]);
     }
     return found;
@@ -80,7 +80,7 @@ export class SessionRecovery {
     const session = this.#adopt({ ...snapshot, legs }, find, epoch, now);
     const reply = before.state.name === "answering" ? before.state.reply : undefined;
     const leg = peer && session.legOf(peer);
-    if (leg !== undefined && reply === undefined) session.tellRecovered(leg, now);
+    if (leg !== undefined && reply === undefined) session.links.tellRecovered(leg, now);
     else if (leg !== undefined && reply !== undefined) {
       const waits = reply.link === peer?.link.id ? peer : undefined;
       session.tellWon(leg, { device: waits, id: reply.id }, now);

@@ -117,7 +117,7 @@ export function restoreSession(
   else if (state.name === "answering") {
     const reply = restoreReply(state.reply, find);
     session.phase = { name: "answering", leg: legs.get(state.leg), reply };
-    session.awaitConfirm(state.confirmIn, now);
+    session.answering.awaitConfirm(state.confirmIn, now);
   }
   if (move !== undefined) restoreMove(session, host, move, legs, find, now);
   const lostIn = new Map(snapshot.legs.map((leg) => [leg.id, leg.lostIn]));
@@ -125,7 +125,7 @@ export function restoreSession(
     if (leg.device !== undefined) host.bound(leg.device, session, leg.id);
     else if (isStandIn(session, leg)) continue;
     else if (leg === session.caller || leg === session.answered)
-      session.awaitReturn(leg, lostIn.get(leg.id) ?? host.limits.detachedTimeout, now);
+      session.links.awaitReturn(leg, lostIn.get(leg.id) ?? host.limits.detachedTimeout, now);
   // Once who keeps the session knows it.
   host.deadlines.add(now, (later) => settle(session, later));
   return session;

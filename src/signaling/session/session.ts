@@ -3,18 +3,20 @@ import type { Limits } from "../../protocol/limits.ts";
 import type { PushOf } from "../../protocol/pushes.ts";
 import type { RequestOf } from "../../protocol/requests.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
-import type { Device, LinkEnd, Outcome } from "../device.ts";
+import type { Device, Outcome } from "../device.ts";
 import type { SessionKind } from "../events.ts";
 import { done, failed } from "../outcome.ts";
 import type { StreamPart } from "../stream/stream-part.ts";
-import { Leg, type LinkTold, type PendingReply, type Side } from "./leg.ts";
+import { Answering } from "./answering.ts";
+import { Leg, type PendingReply, type Side } from "./leg.ts";
+import { LegLinks } from "./leg-links.ts";
 import type { Move } from "./move.ts";
 import { Pairs } from "./pairs.ts";
-import { acceptPlaced, wantPlacedOffer } from "./placed-accept.ts";
+import { wantPlacedOffer } from "./placed-accept.ts";
 import type { Placement } from "./placement.ts";
 import { type CallRequest, Ring } from "./ring.ts";
 import type { SessionHost } from "./session-host.ts";
-import { acceptedPush, endDetails, type HowEnded, sessionPush } from "./session-pushes.ts";
+import { endDetails, type HowEnded, sessionPush } from "./session-pushes.ts";
 import { type SessionTimes, sessionRecord } from "./session-record.ts";
 
 /** How far a session has come. */
@@ -31,8 +33,7 @@ export type Phase =
  *     ringing ──accept──▶ answering ──confirm──▶ active ──hangup · lost──▶ ended(reason)
  *        └── declined · cancelled · no_answer · busy · unreachable · merged ──▶ ended(reason)
  *
- * The first accept is locked, the caller's confirm makes it final: there is at most one winner, and both ends agree
- * on it.
+ * The ring's answer is in {@link Answering}; what becomes of the links of both ends in {@link LegLinks}.
  */
 export class Session {
   readonly limits: Limits;
@@ -64,6 +65,10 @@ export class Session {
   counted: "ringing" | "active" = "active";
   /** Legs that the session has had. */
   legCount = 0;
+  /** The first accept, and the caller's word that makes it final. */
+  readonly answering: Answering;
+  /** The links of both ends. */
+  readonly links: LegLinks;
   /** When an answer must be confirmed. */
   confirmEnd: Deadline | undefined;
   readonly #host: SessionHost;
@@ -83,6 +88,8 @@ export class Session {
     this.room = room;
     this.times = { started: now };
     this.#host = host;
+    this.answering = new Answering(this, host);
+    this.links = new LegLinks(this, host);
     this.caller = caller instanceof Leg ? caller : this.addLeg("caller", caller);
     this.pairs = new Pairs(id, this.caller, host.limits);
     if (callRequest.description !== undefined)
@@ -102,7 +109,7 @@ export class Session {
       release: (leg) => this.release(leg),
       full: (device) => host.load(device) >= (device.capabilities.maxSessions ?? Number.POSITIVE_INFINITY),
       caller: () => this.caller,
-      callerMayKnow: () => this.#callerMaySee(),
+      callerMayKnow: () => this.callerMaySee(),
       placed: () => this.placement !== undefined,
       wantPlacedOffer: (at) => void host.deadlines.add(at, (later) => wantPlacedOffer(this, later)),
       busy: (target) => host.busy(target),
@@ -187,139 +194,12 @@ export class Session {
     if (this.phase.name === "ringing") this.ring.device(device, now, rings);
   }
 
-  alerting(leg: Leg, now: number): Outcome {
-    if (this.phase.name === "active") return failed("wrong_state");
-    if (leg.side === "caller") return failed("wrong_state", "only a callee's device rings");
-    const heard = this.caller.device !== undefined || this.placement !== undefined;
-    if (!leg.alerting && this.phase.name === "ringing" && heard) {
-      leg.alerting = true;
-      // Only a device that is there can alert: who may not see presence does not hear of it.
-      if (this.#callerMaySee())
-        this.caller.deliver({ type: "ringing", session: this.id, device: leg.info }, now);
-    }
-    return done;
-  }
-
-  accept(leg: Leg, request: RequestOf<"accept">, now: number): Outcome | undefined {
-    if (this.move?.leg === leg) return this.move.accept(now);
-    // Asked again by a device that does not know what became of it, for the session has another owner since.
-    if (this.waiting.some((reply) => reply.device === leg.device && reply.id === request.id))
-      return undefined;
-    if (leg === this.caller) return failed("wrong_state", "only a callee's device accepts");
-    const { device } = leg;
-    if (device === undefined) return failed("no_session");
-    if (this.phase.name !== "ringing") {
-      if (this.answered === leg) return failed("wrong_state", "this device has already accepted");
-      return failed("answered_elsewhere");
-    }
-    const { description } = request;
-    if (request.refused !== undefined) return this.#acceptRefused(leg, request, now);
-    if (this.placement !== undefined)
-      return acceptPlaced(this, this.#host, this.placement, leg, request, now);
-    const pair = this.pairs.current;
-    const offers = this.ring.calleeOffers(device);
-    if (description !== undefined && (description.type === "offer") !== offers)
-      return failed("wrong_state", offers ? "this device makes the offer" : "the caller makes the offer");
-    const refusal = description === undefined ? undefined : pair.refusal(leg, description);
-    if (refusal !== undefined) return { error: refusal };
-    if (offers) this.pairs.invert(leg);
-    else pair.answerer = leg;
-    if (description !== undefined) pair.described(leg, description);
-    this.ring.remove(device);
-    this.ring.pause();
-    this.phase = { name: "answering", leg, reply: { device, id: request.id } };
-    this.times.accepted = now;
-    this.awaitConfirm(this.limits.confirmTimeout, now);
-    this.caller.deliver(acceptedPush(this, leg, description), now);
-    return undefined;
-  }
-
-  /** The person answers, but the device can't use the offer that it rang with: it is out, others may still answer. */
-  #acceptRefused(leg: Leg, { description }: RequestOf<"accept">, now: number): Outcome {
-    if (description !== undefined) return failed("bad_request", "refused: goes alone");
-    this.decline(leg, { reason: "incompatible" }, now);
-    return failed("incompatible", "this device is out of the ring");
-  }
-
   /** Another ring than the one before: of the other party of a placed call. */
   ringAnew(callRequest: CallRequest, timeout: number, now: number): void {
     const former = this.ring.users;
     this.ring = this.#newRing(callRequest, now);
     this.ring.start(timeout, now);
     this.#host.ringsNext(this, former, now);
-  }
-
-  confirm(leg: Leg, device: string, now: number): Outcome {
-    const state = this.phase;
-    // Sent again by a caller that did not hear the reply.
-    const taken = (): Outcome => ({ ok: { ticket: this.ticket(leg, now) } });
-    // Who made the offer of a placed call heard `accepted`, though nothing waits for its word.
-    if (this.placement !== undefined && state.name === "active") return taken();
-    if (leg !== this.caller) return failed("wrong_state", "only the caller confirms");
-    if (state.name === "active" && state.callee.deviceId === device) return taken();
-    if (state.name !== "answering" || state.leg.deviceId !== device) return failed("wrong_state");
-    const winner = state.leg;
-    this.confirmEnd?.cancel();
-    this.phase = { name: "active", callee: winner };
-    this.tellWon(winner, state.reply, now);
-    const inverted = this.pairs.current.offerer === winner;
-    if (!inverted) this.ring.tellOffer(winner, now);
-    this.ring.stop("answered_elsewhere", { device: winner.deviceId }, now);
-    this.pairs.current.opens(now);
-    if (this.offerLost && !inverted)
-      leg.deliver({ type: "resync", session: this.id, ...this.pairs.current.position }, now);
-    this.offerLost = false;
-    const after = (this.times.accepted ?? now) - this.times.started;
-    this.#host.ports.emit({ type: "session_accepted", session: this.id, device: winner.deviceId, after });
-    this.#host.activated(this, now);
-    return taken();
-  }
-
-  /** The answer must be confirmed within this time. */
-  awaitConfirm(ms: number, now: number): void {
-    this.confirmEnd = this.#host.deadlines.add(now + ms, (later) => this.end("unconfirmed", later));
-  }
-
-  decline(
-    leg: Leg,
-    request: Pick<RequestOf<"decline">, "everywhere" | "reason" | "automatic">,
-    now: number,
-  ): Outcome {
-    if (this.move?.leg === leg && leg !== this.move.from) return this.move.decline(now);
-    // Who has accepted a placed call, and waits for the other party, has nothing else to say for it.
-    if (this.placement !== undefined && leg === this.caller && this.phase.name === "ringing")
-      return this.cancel(leg, now);
-    if (leg.side === "caller" || this.phase.name === "active")
-      return failed("wrong_state", "nothing rings here");
-    if (this.phase.name === "answering" && this.phase.leg === leg) {
-      this.end("declined", now, { by: leg, except: leg });
-      return done;
-    }
-    const { device } = leg;
-    this.#leaveRing(leg);
-    const automatic = request.automatic === true;
-    this.ring.refused(device, request.reason ?? "declined", automatic);
-    if (this.phase.name !== "ringing") return done;
-    // Once somebody has answered, everywhere is here: the answer is not this device's to take back.
-    if (request.everywhere === true && (!automatic || this.#callerMaySee())) {
-      if (this.callRequest.plan !== undefined) {
-        // Everywhere is where this user is rung; who else is, may still answer.
-        this.ring.stopUser(leg.user, leg.deviceId, now);
-        this.ring.settle(now);
-        return done;
-      }
-      this.ring.stop("declined_elsewhere", { device: leg.deviceId }, now);
-      this.end("declined", now, { by: leg });
-    } else this.ring.settle(now);
-    return done;
-  }
-
-  cancel(leg: Leg, now: number): Outcome {
-    if (leg !== this.caller) return failed("wrong_state", "only the caller cancels");
-    if (this.phase.name === "active") return this.hangup(leg, "hangup", undefined, now);
-    const merged = this.crossing !== undefined && this.crossing.survivor !== this.id;
-    this.end(merged ? "merged" : "cancelled", now, { by: leg, except: leg });
-    return done;
   }
 
   // Connected
@@ -331,7 +211,7 @@ export class Session {
     this.phase = { name: "active", callee };
     this.times.accepted = now;
     this.pairs.current.opens(now);
-    for (const leg of [this.caller, callee]) leg.deliver(this.#described(leg, now), now);
+    for (const leg of [this.caller, callee]) leg.deliver(this.described(leg, now), now);
   }
 
   signal(leg: Leg, request: RequestOf<"signal">, now: number): Outcome {
@@ -375,7 +255,7 @@ export class Session {
   hangup(leg: Leg, reason: "hangup" | "failed", detail: string | undefined, now: number): Outcome {
     if (this.move?.leg === leg && leg !== this.move.from) return this.move.decline(now);
     if (this.phase.name !== "active")
-      return leg === this.caller ? this.cancel(leg, now) : this.decline(leg, {}, now);
+      return leg === this.caller ? this.answering.cancel(leg, now) : this.answering.decline(leg, {}, now);
     this.end(reason, now, { by: leg, except: leg, detail });
     return done;
   }
@@ -402,83 +282,6 @@ export class Session {
     return done;
   }
 
-  // Links that come and go
-
-  /** The leg's link was lost for now, or is back. */
-  linkChanged(leg: Leg, link: LinkTold, now: number): void {
-    if (this.phase.name !== "active") return;
-    const peer = leg === this.caller ? this.callee : leg === this.callee ? this.caller : undefined;
-    if (peer === undefined) return;
-    leg.linkTold = link;
-    peer.deliver({ type: "peer", session: this.id, link }, now);
-  }
-
-  /** The leg's device has closed its link, or lost it for good. */
-  linkClosed(leg: Leg, why: LinkEnd, now: number): void {
-    const { move } = this;
-    if (leg.device === undefined) return;
-    if (this.ring.legOf(leg.device) === leg) {
-      this.#leaveRing(leg);
-      if (this.phase.name === "ringing") this.ring.settle(now);
-      return;
-    }
-    if (move !== undefined && move.leg === leg && leg !== move.from) {
-      move.fail(now);
-      return;
-    }
-    const left = why === "client" || why === "kicked";
-    // A newer run of the device that has not brought the session's ticket has no connection to go on with.
-    const renewed = this.stream !== undefined && (why === "replaced" || why === "renewed");
-    // Who leaves the device behind in the middle of a move is on the way to another one.
-    if (this.phase.name === "active" && !renewed && !(left && move?.from !== leg)) {
-      this.#detach(leg, now);
-      return;
-    }
-    const active = why === "kicked" ? "forbidden" : renewed ? "lost" : "closed";
-    const reason = this.phase.name !== "active" && leg === this.caller ? "cancelled" : active;
-    this.end(reason, now, { by: leg, except: leg });
-  }
-
-  /** A device has come back with this leg's ticket. */
-  rebind(leg: Leg, device: Device, now: number): void {
-    // Its next pair was with a page that is gone; the device comes back to the current one.
-    if (this.move?.joins(leg)) this.move.fail(now);
-    if (leg.device !== undefined) this.#host.unbound(leg.device, this);
-    leg.bind(device);
-    this.#host.bound(device, this, leg.id);
-  }
-
-  /** Tells a device of the session that its ticket found again. */
-  tellRecovered(leg: Leg, now: number): void {
-    leg.unaware = false;
-    leg.deliver({ ...this.#described(leg, now), recovered: true }, now);
-    if (leg === this.caller && this.phase.name !== "active") this.ring.tellWanted(now);
-    this.tellPeerLink(leg, now);
-    if (this.phase.name === "answering" && leg === this.caller)
-      leg.deliver(acceptedPush(this, this.phase.leg), now);
-  }
-
-  /** Tells an end that is new how the other one's link is, where it is not live. */
-  tellPeerLink(leg: Leg, now: number): void {
-    const other = leg === this.caller ? this.callee : this.caller;
-    if (this.phase.name !== "active" || other === undefined || other.device?.link.state === "live") return;
-    const link = other.device === undefined ? "detached" : "suspended";
-    other.linkTold = link;
-    leg.deliver({ type: "peer", session: this.id, link }, now);
-  }
-
-  #detach(leg: Leg, now: number): void {
-    this.#host.unbound(leg.device!, this);
-    leg.device = undefined;
-    this.awaitReturn(leg, this.limits.detachedTimeout, now);
-    this.linkChanged(leg, "detached", now);
-  }
-
-  /** A detached leg's device must be back within this time. */
-  awaitReturn(leg: Leg, ms: number, now: number): void {
-    leg.lostAt = this.#host.deadlines.add(now + ms, (later) => this.end("lost", later, { by: leg }));
-  }
-
   // What is told
 
   ticket(leg: Leg, now: number): string {
@@ -488,7 +291,7 @@ export class Session {
   /** The reply to the winner's accept; one whose link is another by now hears of it as a session found again. */
   tellWon(winner: Leg, pending: PendingReply, now: number, more: object = {}): void {
     if (pending.device === undefined || winner.device !== pending.device) {
-      this.tellRecovered(winner, now);
+      this.links.tellRecovered(winner, now);
       return;
     }
     pending.device.link.reply(pending.id, { ok: { ...this.wonBy(winner, now), ...more } }, now);
@@ -501,11 +304,13 @@ export class Session {
     return { session: this.id, ...current.position, ticket: this.ticket(winner, now), ...offers };
   }
 
-  #described(leg: Leg, now: number): Omit<PushOf<"session">, "seq"> {
+  /** The session as one end of it is told. */
+  described(leg: Leg, now: number): Omit<PushOf<"session">, "seq"> {
     return sessionPush(this, leg, this.ticket(leg, now));
   }
 
-  #callerMaySee(): boolean {
+  /** True where the caller may learn whether those who are rung are there. */
+  callerMaySee(): boolean {
     // It is the application that calls.
     if (this.placement !== undefined) return true;
     const { device } = this.caller;
@@ -536,13 +341,14 @@ export class Session {
     this.#host.ended(this, record);
   }
 
-  #leaveRing(leg: Leg): void {
-    if (leg.device !== undefined) this.ring.remove(leg.device);
+  #endLeg(leg: Leg, how: { reason: WireReason; device?: string }, now: number): void {
+    leg.deliver({ type: "ended", session: this.id, ...how }, now);
     this.release(leg);
   }
 
-  #endLeg(leg: Leg, how: { reason: WireReason; device?: string }, now: number): void {
-    leg.deliver({ type: "ended", session: this.id, ...how }, now);
+  /** The leg does not ring any more. */
+  leaveRing(leg: Leg): void {
+    if (leg.device !== undefined) this.ring.remove(leg.device);
     this.release(leg);
   }
 

@@ -84,15 +84,15 @@ export class Sessions {
         this.signals += 1;
         return session.signal(leg, request, now);
       case "ringing":
-        return session.alerting(leg, now);
+        return session.answering.alerting(leg, now);
       case "accept":
-        return session.accept(leg, request, now);
+        return session.answering.accept(leg, request, now);
       case "confirm":
-        return session.confirm(leg, request.device, now);
+        return session.answering.confirm(leg, request.device, now);
       case "decline":
-        return session.decline(leg, request, now);
+        return session.answering.decline(leg, request, now);
       case "cancel":
-        return session.cancel(leg, now);
+        return session.answering.cancel(leg, now);
       case "restart":
         return session.pairs.restart(leg, request, (end) => session.ticket(end, now), now);
       case "resync":
@@ -159,15 +159,15 @@ export class Sessions {
   }
 
   suspended(device: Device, now: number): void {
-    for (const [session, leg] of this.table.legsOf(device)) session.linkChanged(leg, "suspended", now);
+    for (const [session, leg] of this.table.legsOf(device)) session.links.changed(leg, "suspended", now);
   }
 
   live(device: Device, now: number): void {
-    for (const [session, leg] of this.table.legsOf(device)) session.linkChanged(leg, "live", now);
+    for (const [session, leg] of this.table.legsOf(device)) session.links.changed(leg, "live", now);
   }
 
   closed(device: Device, why: LinkEnd, now: number): void {
-    for (const [session, leg] of this.table.legsOf(device)) session.linkClosed(leg, why, now);
+    for (const [session, leg] of this.table.legsOf(device)) session.links.closed(leg, why, now);
     this.table.dropped(device);
   }
 

@@ -239,7 +239,7 @@ export class Streams {
   // Unlisted devices
 
   #end(device: Device, now: number): void {
-    for (const [session, leg] of this.#options.table.legsOf(device)) session.linkClosed(leg, "kicked", now);
+    for (const [session, leg] of this.#options.table.legsOf(device)) session.links.closed(leg, "kicked", now);
   }
 
   #forget(device: Device, why: LinkEnd): void {
