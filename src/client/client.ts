@@ -3,7 +3,6 @@ import type { Push, PushOf } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { RequestType } from "../protocol/requests.ts";
 import type {
-  Broadcast,
   Call,
   CallOptions,
   Cancel,
@@ -17,12 +16,9 @@ import type {
   Message,
   Peer,
   Presence,
-  PublishOptions,
   Room,
   Rtc,
   Sent,
-  Viewing,
-  ViewOptions,
 } from "./api.ts";
 import { MediaCall } from "./call.ts";
 import type { AskOptions, ClientInternals, Fields } from "./client-internals.ts";
@@ -38,7 +34,8 @@ import { followPage } from "./page-lifecycle.ts";
 import { randomId } from "./random.ts";
 import { JoinedRoom } from "./room.ts";
 import { SessionTable, type Ticketed } from "./session-table.ts";
-import type { StreamClient } from "./streams.ts";
+import type { Broadcast, PublishOptions, Viewing, ViewOptions } from "./stream-api.ts";
+import type { StreamClient } from "./stream-end.ts";
 import { Watches } from "./watches.ts";
 
 type ClientEvents = { incoming: IncomingCall; message: Message; presence: Presence; frame: Frame };

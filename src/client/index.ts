@@ -3,8 +3,6 @@
  * explains it.
  */
 export type {
-  Broadcast,
-  BroadcastStats,
   Call,
   CallOptions,
   CallStats,
@@ -20,7 +18,6 @@ export type {
   IncomingCall,
   JoinOptions,
   Kind,
-  LayerWish,
   Live,
   LocalMedia,
   Media,
@@ -29,19 +26,24 @@ export type {
   OpenTransport,
   Peer,
   Presence,
-  PublishOptions,
   Refused,
   Room,
   RoomPolicy,
   Rtc,
   Sent,
-  StreamLayer,
   Transport,
   TransportEvents,
-  Viewing,
-  ViewingStats,
-  ViewOptions,
 } from "./api.ts";
 export { connect } from "./client.ts";
 export { type ErrorCode, SwitchboardError } from "./error.ts";
 export { capture } from "./media.ts";
+export type {
+  Broadcast,
+  BroadcastStats,
+  LayerWish,
+  PublishOptions,
+  StreamLayer,
+  Viewing,
+  ViewingStats,
+  ViewOptions,
+} from "./stream-api.ts";

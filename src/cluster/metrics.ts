@@ -1,5 +1,5 @@
 import type { MetricsRegistry } from "../shared/metrics-registry.ts";
-import type { ClusterStats } from "./cluster.ts";
+import type { ClusterStats } from "./cluster-host.ts";
 
 const nothing: ClusterStats = { peers: 0, devices: 0, users: 0, sessions: 0, backlog: 0, malformed: 0 };
 

@@ -1,5 +1,6 @@
 import type { PushBody } from "../protocol/pushes.ts";
 import type { Request } from "../protocol/requests.ts";
+import type { Stats } from "../protocol/values.ts";
 import { type Carried, carried, type KeptText } from "./carried.ts";
 import type { LadderRow } from "./record.ts";
 
@@ -64,4 +65,19 @@ function dataBytes(frame: Request | PushBody): number {
 /** Its first 200 characters. */
 export function cut(text: string): string {
   return text.length > 200 ? `${text.slice(0, 199)}…` : text;
+}
+
+/** What a report says beside the state: the path, devices that were refused, ICE servers that gave nothing. */
+export function reportNote({ path, refusedMedia = {}, iceErrors = [], dtlsError }: Stats): {
+  readonly note?: string;
+} {
+  const { audio, video } = refusedMedia;
+  const words = [
+    path,
+    audio && `microphone: ${audio}`,
+    video && `camera: ${video}`,
+    dtlsError && `DTLS: ${dtlsError}`,
+    ...iceErrors.map(({ url, code }) => `${code} ${url}`),
+  ].filter((word) => word !== undefined && word !== "");
+  return words.length === 0 ? {} : { note: cut(words.join(", ")) };
 }

@@ -1,14 +1,14 @@
 import type { PushBody } from "../protocol/pushes.ts";
 import { type Request, silentRequests } from "../protocol/requests.ts";
-import type { Stats } from "../protocol/values.ts";
 import type { Device, Outcome } from "../signaling/device.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import type { FrameObserver, GatewayMessage } from "../signaling/observer.ts";
 import type { KeptText } from "./carried.ts";
-import { cut, saidBy } from "./frame-row.ts";
+import { cut, reportNote, saidBy } from "./frame-row.ts";
 import { LiveRecord, type SessionStart } from "./live-record.ts";
 import { applicationParty, type CallRecord, type LadderRow, serverParty, turnParty } from "./record.ts";
 import type { SessionEventType } from "./session-events.ts";
+import { UnansweredRequests } from "./unanswered-requests.ts";
 
 export interface RecorderOptions {
   readonly node: string;
@@ -29,9 +29,6 @@ export interface RecorderOptions {
   happened?(type: SessionEventType, record: LiveRecord, facts: object, now: number): void;
 }
 
-/** Requests of a device that wait for their replies. Replies to further ones are not shown. */
-const mostPending = 64;
-
 /**
  * Makes the records of this node's sessions of the frames and events of its core. A session's record is made where its owner is. Pure:
  * call {@link settle} after each turn, which hands over what has ended.
@@ -42,9 +39,9 @@ export class Recorder implements FrameObserver {
   /** The same, by the users of both ends. */
   readonly #byUser = new Map<string, Set<LiveRecord>>();
   /** Rows whose outcome comes later, by device and request id. */
-  readonly #pending = new WeakMap<Device, Map<number, LadderRow>>();
+  readonly #pending = new UnansweredRequests<LadderRow>();
   /** Sessions that are asked for and are not there yet. */
-  readonly #opening = new WeakMap<Device, Map<number, Opening>>();
+  readonly #opening = new UnansweredRequests<Opening>();
   /** What the application decided last: the outcome of the request follows in the same turn. */
   #decision: Decision | undefined;
   /** Who has asked for the restart that is being done. */
@@ -98,7 +95,7 @@ export class Recorder implements FrameObserver {
   request(device: Device, request: Request, now: number): void {
     if (isOpener(request)) {
       const row = { at: 0, ...this.#row(partyOf(device), serverParty, request) };
-      hold(this.#opening, device, request.id, { request, row, at: now });
+      this.#opening.hold(device, request.id, { request, row, at: now });
       return;
     }
     if (!("session" in request)) return;
@@ -111,7 +108,7 @@ export class Recorder implements FrameObserver {
     const row = { at: live.since(now), ...this.#row(partyOf(device), serverParty, request) };
     this.#note(live, device, request, row, now);
     live.add(row);
-    hold(this.#pending, device, request.id, row);
+    this.#pending.hold(device, request.id, row);
   }
 
   outcome(device: Device, request: Request, outcome: Outcome | undefined, now: number): void {
@@ -122,7 +119,7 @@ export class Recorder implements FrameObserver {
   }
 
   reply(device: Device, id: number, outcome: Outcome, now: number): void {
-    if (this.#opening.get(device)?.has(id)) this.#opened(device, id, outcome, now);
+    if (this.#opening.has(device, id)) this.#opened(device, id, outcome, now);
     else this.#settled(device, id, outcome, false);
   }
 
@@ -270,7 +267,7 @@ export class Recorder implements FrameObserver {
   }
 
   #opened(device: Device, id: number, outcome: Outcome, now: number): void {
-    const opening = take(this.#opening, device, id);
+    const opening = this.#opening.take(device, id);
     if (opening === undefined) return;
     const { row, at } = opening;
     const hook = this.#hookRow(device, opening, now);
@@ -359,7 +356,7 @@ export class Recorder implements FrameObserver {
   }
 
   #settled(device: Device, id: number, outcome: Outcome, silent: boolean): void {
-    const row = take(this.#pending, device, id);
+    const row = this.#pending.take(device, id);
     if (row === undefined) return;
     // Success of a silent request is not said to anybody.
     if ("error" in outcome) row.outcome = outcome.error.code;
@@ -390,33 +387,4 @@ interface Opening {
 
 function isOpener(request: Request): request is Opener {
   return request.type === "call" || request.type === "publish" || request.type === "view";
-}
-
-function hold<Held>(held: WeakMap<Device, Map<number, Held>>, device: Device, id: number, one: Held): void {
-  const of = held.get(device);
-  if (of === undefined) held.set(device, new Map([[id, one]]));
-  else if (of.size < mostPending) of.set(id, one);
-}
-
-function take<Held>(held: WeakMap<Device, Map<number, Held>>, device: Device, id: number): Held | undefined {
-  const of = held.get(device);
-  const one = of?.get(id);
-  of?.delete(id);
-  if (of?.size === 0) held.delete(device);
-  return one;
-}
-
-/** What a report says beside the state: the path, devices that were refused, ICE servers that gave nothing. */
-function reportNote({ path, refusedMedia = {}, iceErrors = [], dtlsError }: Stats): {
-  readonly note?: string;
-} {
-  const { audio, video } = refusedMedia;
-  const words = [
-    path,
-    audio && `microphone: ${audio}`,
-    video && `camera: ${video}`,
-    dtlsError && `DTLS: ${dtlsError}`,
-    ...iceErrors.map(({ url, code }) => `${code} ${url}`),
-  ].filter((word) => word !== undefined && word !== "");
-  return words.length === 0 ? {} : { note: cut(words.join(", ")) };
 }

@@ -45,7 +45,16 @@ test("only names that nobody else knows are shortened", () => {
     [...source("api").matchAll(/^ {2}(?:readonly )?(\w+)[?(:<]/gm)].map(([, name]) => name),
   );
   expect(known.size).toBeGreaterThan(50);
-  for (const name of ["local-media", "stats", "http-socket", "redact", "streams", "push"])
+  for (const name of [
+    "local-media",
+    "stats",
+    "http-socket",
+    "redact",
+    "stream-end",
+    "published-stream",
+    "viewed-stream",
+    "push",
+  ])
     for (const [, used] of source(name).matchAll(/(?:events|client|sessions)\.(\w+)/g)) known.add(used);
   // What `publish` is given of the media that it opens.
   for (const name of ["media", "owned"]) known.add(name);

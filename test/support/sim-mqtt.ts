@@ -1,4 +1,5 @@
-import type { ClientConnection, Wire } from "../../src/gateways/mqtt/connection.ts";
+import type { ClientConnection } from "../../src/gateways/mqtt/connection.ts";
+import type { Wire } from "../../src/gateways/mqtt/connection-host.ts";
 import { MqttGateway } from "../../src/gateways/mqtt/gateway.ts";
 import type { ClientPacket, Connect, ServerPacket, Version } from "../../src/gateways/mqtt/packets.ts";
 import { defaultMqttLimits, type MqttLimits } from "../../src/gateways/mqtt/settings.ts";

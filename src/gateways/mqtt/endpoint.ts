@@ -1,7 +1,8 @@
 import type { Deadline, Deadlines } from "../../shared/deadlines.ts";
 import { GatewayTraffic } from "../gateway-traffic.ts";
 import type { Cameras } from "./cameras/cameras.ts";
-import { ClientConnection, type ConnectionHost, type ReadText, type Wire } from "./connection.ts";
+import { ClientConnection } from "./connection.ts";
+import type { ConnectionHost, ReadText, Wire } from "./connection-host.ts";
 import { DeviceTree } from "./device-tree.ts";
 import type { Will } from "./packets.ts";
 import { reasons } from "./reason-codes.ts";

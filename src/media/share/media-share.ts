@@ -1,7 +1,8 @@
 import { type LocalStream, listenUnix } from "../../net/unix-socket.ts";
 import type { MediaIdentity, StreamInfo } from "../service.ts";
 import type { MediaPeer } from "../streams/media-peer.ts";
-import type { MediaStreams, StreamObserver } from "../streams/media-streams.ts";
+import type { MediaStreams } from "../streams/media-streams.ts";
+import type { StreamObserver } from "../streams/ports.ts";
 import { type FromOwner, LineReader, lineOf, type SharedIdentity, type ToOwner } from "./messages.ts";
 
 export interface MediaShareOptions {

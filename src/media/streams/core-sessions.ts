@@ -5,8 +5,8 @@ import type { StreamRole } from "../../signaling/stream/stream-part.ts";
 import type { StreamSession } from "../../signaling/stream/stream-session.ts";
 import type { StreamServer } from "../../signaling/stream/streams.ts";
 import type { MediaFailure, MediaIdentity, StreamInfo } from "../service.ts";
-import type { StreamObserver } from "./media-streams.ts";
 import { NativeEnd, type NativeEndHost } from "./native-end.ts";
+import type { StreamObserver } from "./ports.ts";
 import type { SessionMedia, SessionPeer } from "./session-media.ts";
 import type { StreamOffers } from "./stream-offers.ts";
 

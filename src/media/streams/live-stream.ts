@@ -1,6 +1,6 @@
 import type { LayerReport } from "../control.ts";
 import type { AgreedCodec, PublishedTrack } from "../negotiated.ts";
-import type { StreamInfo } from "../service.ts";
+import type { PeerEvent, StreamInfo } from "../service.ts";
 import type { MediaPeer } from "./media-peer.ts";
 
 /** A stream that is live, or whose publisher is waited for. */
@@ -59,6 +59,17 @@ export class LiveStream {
       const former = this.#formerCodecs[kind];
       return former === undefined || takes.has(former.name);
     });
+  }
+
+  /** Its publisher, the one that is to follow, and its viewers. */
+  get peers(): MediaPeer[] {
+    const peers = [this.publisher, this.newcomer, ...this.viewers];
+    return peers.filter((peer) => peer !== undefined);
+  }
+
+  /** Tells all its peers. */
+  tell(event: PeerEvent): void {
+    for (const peer of this.peers) peer.tell(event);
   }
 
   get info(): StreamInfo {

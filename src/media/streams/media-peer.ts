@@ -1,9 +1,14 @@
-import type { CodecName } from "../negotiated.ts";
-import type { MediaIdentity, PeerEvent } from "../service.ts";
+import type { CodecName, TransportParameters } from "../negotiated.ts";
+import type { MediaIdentity, PeerEvent, RemoteTransport } from "../service.ts";
 import type { LiveStream } from "./live-stream.ts";
 
 /** What a worker was asked for and has not answered. */
 export type Answer = "opened" | "refused" | "died";
+
+interface IceCredentials {
+  readonly ufrag: string;
+  readonly pwd: string;
+}
 
 /** A publisher or a viewer: one transport at one worker. */
 export class MediaPeer {
@@ -27,6 +32,8 @@ export class MediaPeer {
   takes: ReadonlySet<CodecName> = new Set();
   /** The simulcast layer that a viewer gets. */
   rid: string | undefined;
+  /** What its worker was told of ICE and DTLS at both ends, once it was opened. */
+  #transport: TransportParameters | undefined;
   readonly #listeners = new Set<(event: PeerEvent) => void>();
   #answered: ((answer: Answer) => void) | undefined;
 
@@ -42,6 +49,27 @@ export class MediaPeer {
     this.expires = facts.identity.expires;
     this.ufrag = facts.ufrag;
     this.pwd = facts.pwd;
+  }
+
+  /** The transport that its worker opens. */
+  opens({ ufrag, pwd, dtlsRole, fingerprints }: RemoteTransport): TransportParameters {
+    this.#transport = {
+      localUfrag: this.ufrag,
+      localPwd: this.pwd,
+      remoteUfrag: ufrag,
+      remotePwd: pwd,
+      dtlsRole,
+      fingerprints,
+    };
+    return this.#transport;
+  }
+
+  /** The transport after an ICE restart, with new credentials of both ends. Undefined for a peer that was not opened. */
+  restarts(own: IceCredentials, remote: IceCredentials): TransportParameters | undefined {
+    if (this.#transport === undefined) return undefined;
+    this.ufrag = own.ufrag;
+    this.pwd = own.pwd;
+    return this.opens({ ...this.#transport, ...remote });
   }
 
   /** Resolves once the worker has taken or refused it. */

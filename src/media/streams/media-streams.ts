@@ -13,12 +13,15 @@ import type {
 } from "../service.ts";
 import { LiveStream } from "./live-stream.ts";
 import { type Answer, MediaPeer } from "./media-peer.ts";
-import { PeerShares, type ShareLimits } from "./peer-shares.ts";
-import type { StreamPorts } from "./ports.ts";
+import { PeerShares } from "./peer-shares.ts";
+import type { StreamObserver, StreamPorts, StreamRules } from "./ports.ts";
 import type { StreamSource } from "./stream-outputs.ts";
+import { WorkerPlaces } from "./worker-places.ts";
 
-/** After how long a client should ask again, where a stream isn't live, its name is taken, or no worker has room. Seconds. */
-const [retryWhenNotLive, retryWhenTaken, retryWhenFull] = [2, 5, 5];
+/** Where a stream isn't live, its name is taken, or no worker has room. `retryAfter`: seconds. */
+const notLive: MediaFailure = { kind: "not-live", retryAfter: 2 };
+const taken: MediaFailure = { kind: "taken", retryAfter: 5 };
+const noRoom: MediaFailure = { kind: "full", retryAfter: 5 };
 /** How long a peer that was opened may take to connect. ms */
 const connectPatience = 30_000;
 /** How often it is looked whose credential has expired. ms */
@@ -28,25 +31,6 @@ const countPause = 250;
 /** Random bytes of a session's id, an ICE user name fragment and an ICE password (RFC 8445 §5.3 asks for 3 and 16). */
 const [idBytes, ufragBytes, pwdBytes] = [18, 6, 18];
 
-export interface StreamRules {
-  /** How long viewers wait for a publisher that has vanished. ms */
-  readonly linger: number;
-  readonly shares: ShareLimits;
-  /** Whether a second publisher takes the place of the first one. */
-  takesOver(stream: string): boolean;
-  /** The addresses that peers are told, best first, with the way to each. */
-  candidates(worker: { readonly udpPort: number; readonly tcpPort: number }): LocalTransport["candidates"];
-}
-
-/** What happens to streams, for whoever shows or counts it. */
-export interface StreamObserver {
-  /** A stream is live, is no longer, or has other viewers or layers. */
-  changed?(stream: StreamInfo): void;
-  /** A peer was opened, or has ended. */
-  opened?(peer: MediaPeer): void;
-  ended?(peer: MediaPeer, reason: string): void;
-}
-
 /** All streams of this node: who publishes them, who views them, and at which worker. Pure, but for its ports. */
 export class MediaStreams implements MediaService {
   readonly #ports: StreamPorts;
@@ -55,8 +39,7 @@ export class MediaStreams implements MediaService {
   readonly #streams = new Map<string, LiveStream>();
   readonly #peers = new Map<string, MediaPeer>();
   readonly #shares: PeerShares;
-  /** The peers of each worker, by their numbers there. */
-  readonly #numbers: Map<number, MediaPeer>[] = [];
+  readonly #places: WorkerPlaces;
   #lastNumber = 0;
   #watching = false;
 
@@ -65,7 +48,7 @@ export class MediaStreams implements MediaService {
     this.#rules = rules;
     this.#shares = new PeerShares(rules.shares);
     this.#observer = observer;
-    for (let worker = 0; worker < ports.workers; worker++) this.#numbers.push(new Map());
+    this.#places = new WorkerPlaces(ports);
   }
 
   get peers(): IterableIterator<MediaPeer> {
@@ -94,7 +77,7 @@ export class MediaStreams implements MediaService {
     const stream = this.#streams.get(name);
     if (role === "view") return stream?.publisher === undefined ? notLive : undefined;
     if (this.#isTaken(name)) return taken;
-    return stream === undefined && this.#leastLoaded() === undefined ? noRoom : undefined;
+    return stream === undefined && this.#places.leastLoaded === undefined ? noRoom : undefined;
   }
 
   async publish(request: {
@@ -107,7 +90,7 @@ export class MediaStreams implements MediaService {
     const known = this.#streams.get(name);
     if (this.#isTaken(name)) return fail(taken);
     if (this.#shares.full(identity)) return full();
-    const worker = known?.worker ?? this.#leastLoaded();
+    const worker = known?.worker ?? this.#places.leastLoaded;
     if (worker === undefined) return full();
     const stream = known ?? new LiveStream(name, worker);
     this.#streams.set(name, stream);
@@ -135,10 +118,10 @@ export class MediaStreams implements MediaService {
     const stream = this.#streams.get(name);
     if (stream?.publisher === undefined) return fail(notLive);
     if (this.#shares.full(identity)) return full();
-    const peer = this.#peer("viewer", stream, this.#workerFor(stream), identity);
+    const peer = this.#peer("viewer", stream, this.#places.forViewer(stream), identity);
     peer.takes = new Set(tracks.flatMap(({ codecs }) => codecs.map(({ name }) => name)));
     stream.viewers.add(peer);
-    this.#follow(peer);
+    this.#places.follow(peer);
     const opened = await this.#open(peer, transport, (parameters) => ({
       type: "view",
       peer: peer.number,
@@ -155,18 +138,9 @@ export class MediaStreams implements MediaService {
     remote: { readonly ufrag: string; readonly pwd: string },
   ): Promise<Result<LocalTransport, MediaFailure>> {
     const peer = this.#peers.get(id);
-    const former = peer && this.#parameters.get(peer);
-    if (peer === undefined || former === undefined) return fail({ kind: "unknown" });
-    peer.ufrag = this.#ports.random(ufragBytes);
-    peer.pwd = this.#ports.random(pwdBytes);
-    const transport: TransportParameters = {
-      ...former,
-      localUfrag: peer.ufrag,
-      localPwd: peer.pwd,
-      remoteUfrag: remote.ufrag,
-      remotePwd: remote.pwd,
-    };
-    this.#parameters.set(peer, transport);
+    const own = { ufrag: this.#ports.random(ufragBytes), pwd: this.#ports.random(pwdBytes) };
+    const transport = peer?.restarts(own, remote);
+    if (peer === undefined || transport === undefined) return fail({ kind: "unknown" });
     this.#ports.post(peer.worker, { type: "restart", peer: peer.number, transport });
     const local = this.#local(peer);
     return local === undefined ? fail({ kind: "unknown" }) : ok(local);
@@ -259,12 +233,12 @@ export class MediaStreams implements MediaService {
       const stream = this.#streams.get(message.stream);
       if (stream === undefined) return;
       stream.layers = message.layers;
-      for (const peer of this.#peersOf(stream)) peer.tell({ type: "layers", layers: message.layers });
+      stream.tell({ type: "layers", layers: message.layers });
       this.#observer.changed?.(stream.info);
       return;
     }
     if (!("peer" in message)) return;
-    const peer = this.#numbers[worker]?.get(message.peer);
+    const peer = this.#places.peer(worker, message.peer);
     if (peer === undefined) return;
     switch (message.type) {
       case "opened":
@@ -292,7 +266,7 @@ export class MediaStreams implements MediaService {
 
   /** A worker is gone with all its peers: they are told, and come back by themselves. */
   workerDied(worker: number): void {
-    const peers = [...(this.#numbers[worker]?.values() ?? [])];
+    const peers = this.#places.peersAt(worker);
     for (const peer of peers) {
       peer.answered("died");
       this.#end(peer, "worker");
@@ -302,8 +276,6 @@ export class MediaStreams implements MediaService {
   }
 
   // Opening
-
-  readonly #parameters = new Map<MediaPeer, TransportParameters>();
 
   #peer(role: MediaPeer["role"], stream: LiveStream, worker: number, identity: MediaIdentity): MediaPeer {
     this.#lastNumber += 1;
@@ -321,7 +293,7 @@ export class MediaStreams implements MediaService {
     this.#peers.set(peer.id, peer);
     this.#shares.entered(identity);
     this.#watchExpiries();
-    this.#numbers[worker]?.set(peer.number, peer);
+    this.#places.entered(peer);
     return peer;
   }
 
@@ -330,20 +302,11 @@ export class MediaStreams implements MediaService {
     remote: RemoteTransport,
     message: (parameters: TransportParameters) => ToWorker,
   ): Promise<Result<OpenedPeer, MediaFailure>> {
-    const parameters: TransportParameters = {
-      localUfrag: peer.ufrag,
-      localPwd: peer.pwd,
-      remoteUfrag: remote.ufrag,
-      remotePwd: remote.pwd,
-      dtlsRole: remote.dtlsRole,
-      fingerprints: remote.fingerprints,
-    };
     const local = this.#local(peer);
     let answer: Answer = "refused";
     if (local !== undefined && !this.#ports.draining()) {
-      this.#parameters.set(peer, parameters);
       const answered = peer.answer;
-      this.#ports.post(peer.worker, message(parameters));
+      this.#ports.post(peer.worker, message(peer.opens(remote)));
       answer = await answered;
     }
     if (local === undefined || answer !== "opened") {
@@ -363,59 +326,10 @@ export class MediaStreams implements MediaService {
     return { ufrag, pwd, fingerprint: worker.fingerprint, candidates: this.#rules.candidates(worker) };
   }
 
-  /** The worker with the fewest viewers of all that run. */
-  #workerFor(stream: LiveStream): number {
-    let best = stream.worker;
-    let least = this.#numbers[best]?.size ?? 0;
-    for (const [number, peers] of this.#numbers.entries())
-      if (peers.size < least && this.#ports.worker(number) !== undefined) {
-        best = number;
-        least = peers.size;
-      }
-    return best;
-  }
-
-  /** The worker of a viewer gets the stream, where the publisher is at another one. */
-  #follow({ stream, worker }: MediaPeer): void {
-    if (worker === stream.worker) return;
-    const viewers = stream.followers.get(worker) ?? 0;
-    stream.followers.set(worker, viewers + 1);
-    if (viewers === 0) this.#postFollow(stream, worker);
-  }
-
-  #postFollow(stream: LiveStream, worker: number): void {
-    const from = this.#ports.worker(stream.worker)?.relay;
-    if (from === undefined) return;
-    this.#ports.post(worker, { type: "follow", stream: stream.name, from, tracks: stream.tracks });
-  }
-
-  #unfollow({ stream, worker }: MediaPeer): void {
-    const viewers = stream.followers.get(worker);
-    if (viewers === undefined) return;
-    if (viewers > 1) stream.followers.set(worker, viewers - 1);
-    else {
-      stream.followers.delete(worker);
-      this.#ports.post(worker, { type: "unfollow", stream: stream.name });
-    }
-  }
-
   /** Somebody publishes the stream, or is about to, and is not to be replaced. */
   #isTaken(name: string): boolean {
     const stream = this.#streams.get(name);
     return (stream?.newcomer !== undefined || stream?.live === true) && !this.#rules.takesOver(name);
-  }
-
-  #leastLoaded(): number | undefined {
-    let best: number | undefined;
-    let least = Number.POSITIVE_INFINITY;
-    for (let number = 0; number < this.#ports.workers; number++) {
-      const worker = this.#ports.worker(number);
-      if (worker !== undefined && worker.report.packetsPerSecond < least) {
-        best = number;
-        least = worker.report.packetsPerSecond;
-      }
-    }
-    return best;
   }
 
   // What becomes of them
@@ -437,7 +351,7 @@ export class MediaStreams implements MediaService {
     if (stream.publisher !== peer) return;
     stream.stopWaiting?.();
     stream.stopWaiting = undefined;
-    for (const worker of stream.followers.keys()) this.#postFollow(stream, worker);
+    this.#places.tellFollowers(stream);
     this.#tellLive(stream, true);
   }
 
@@ -459,15 +373,14 @@ export class MediaStreams implements MediaService {
     peer.stopWaiting?.();
     this.#peers.delete(peer.id);
     this.#shares.left(peer.identity);
-    this.#numbers[peer.worker]?.delete(peer.number);
-    this.#parameters.delete(peer);
+    this.#places.left(peer);
     this.#ports.post(peer.worker, { type: "close", peer: peer.number });
     // Whoever waits for the worker waits no longer.
     peer.answered("refused");
     peer.tell({ type: "ended", reason });
     if (!wasOpening) this.#observer.ended?.(peer, reason);
     if (stream.viewers.delete(peer)) {
-      this.#unfollow(peer);
+      this.#places.unfollow(peer);
       this.#viewersChanged(stream);
     }
     if (stream.newcomer === peer) stream.newcomer = undefined;
@@ -486,7 +399,7 @@ export class MediaStreams implements MediaService {
     stream.stopWaiting?.();
     stream.countTold?.();
     this.#streams.delete(stream.name);
-    for (const peer of this.#peersOf(stream)) this.#end(peer, reason);
+    for (const peer of stream.peers) this.#end(peer, reason);
     this.#observer.changed?.({ ...stream.info, live: false, layers: [] });
   }
 
@@ -500,20 +413,11 @@ export class MediaStreams implements MediaService {
     stream.countTold ??= this.#ports.after(countPause, () => {
       stream.countTold = undefined;
       if (this.#streams.get(stream.name) !== stream) return;
-      for (const peer of this.#peersOf(stream)) peer.tell({ type: "viewers", count: stream.viewers.size });
+      stream.tell({ type: "viewers", count: stream.viewers.size });
       this.#observer.changed?.(stream.info);
     });
   }
-
-  #peersOf(stream: LiveStream): MediaPeer[] {
-    const peers = [stream.publisher, stream.newcomer, ...stream.viewers];
-    return peers.filter((peer) => peer !== undefined);
-  }
 }
-
-const notLive: MediaFailure = { kind: "not-live", retryAfter: retryWhenNotLive };
-const taken: MediaFailure = { kind: "taken", retryAfter: retryWhenTaken };
-const noRoom: MediaFailure = { kind: "full", retryAfter: retryWhenFull };
 
 function full(): Result<never, MediaFailure> {
   return fail(noRoom);

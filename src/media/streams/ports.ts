@@ -1,4 +1,7 @@
 import type { ToWorker, WorkerReport } from "../control.ts";
+import type { LocalTransport, StreamInfo } from "../service.ts";
+import type { MediaPeer } from "./media-peer.ts";
+import type { ShareLimits } from "./peer-shares.ts";
 
 /** A worker as streams see it. */
 interface WorkerView {
@@ -26,4 +29,24 @@ export interface StreamPorts {
   random(bytes: number): string;
   /** Calls back after so many ms, until it is cancelled. */
   after(ms: number, due: () => void): () => void;
+}
+
+/** What the settings say of streams. */
+export interface StreamRules {
+  /** How long viewers wait for a publisher that has vanished. ms */
+  readonly linger: number;
+  readonly shares: ShareLimits;
+  /** Whether a second publisher takes the place of the first one. */
+  takesOver(stream: string): boolean;
+  /** The addresses that peers are told, best first, with the way to each. */
+  candidates(worker: { readonly udpPort: number; readonly tcpPort: number }): LocalTransport["candidates"];
+}
+
+/** What happens to streams, for whoever shows or counts it. */
+export interface StreamObserver {
+  /** A stream is live, is no longer, or has other viewers or layers. */
+  changed?(stream: StreamInfo): void;
+  /** A peer was opened, or has ended. */
+  opened?(peer: MediaPeer): void;
+  ended?(peer: MediaPeer, reason: string): void;
 }

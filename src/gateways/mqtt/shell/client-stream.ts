@@ -9,7 +9,8 @@ import {
   refuseEntry,
   refuseWhenFull,
 } from "../../../transports/transport-guard.ts";
-import type { ClientConnection, Wire } from "../connection.ts";
+import type { ClientConnection } from "../connection.ts";
+import type { Wire } from "../connection-host.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { Framing } from "../framing.ts";
 import type { ServerPacket, Version } from "../packets.ts";
