@@ -15,6 +15,9 @@ export interface StreamSocket {
   readonly buffered: number;
   /** Writes, at the end of this turn of the event loop. The bytes must not change afterwards. */
   write(bytes: Uint8Array): void;
+  /** Stops reading, and goes on with it. What the platform has read already may still come. */
+  pause(): void;
+  resume(): void;
   /** Closes the connection after what was written. */
   end(): void;
   /** Closes the connection at once. */
@@ -129,6 +132,8 @@ export function serveStream(
       return writer.buffered;
     },
     write: (bytes) => writer.write(bytes),
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
     end: () => {
       writer.flush();
       socket.end();

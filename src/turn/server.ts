@@ -13,8 +13,8 @@ import { encodeText } from "../wire/stun/text.ts";
 import type { TurnEvent } from "./events.ts";
 import { defaultTurnLimits, limitsWithin } from "./limits.ts";
 import { type TurnGauges, TurnMachine } from "./machine.ts";
-import { DatagramTurns } from "./shell/datagram-turns.ts";
 import { FleetPorts } from "./shell/fleet-ports.ts";
+import { MessageTurns } from "./shell/message-turns.ts";
 import {
   defaultCredentialLife,
   defaultRealm,
@@ -92,7 +92,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
   const told = Object.values(addresses).map(({ advertised }) => advertised);
   if (told.length === 0) throw new RangeError("there is no address to relay from");
 
-  const turns = new DatagramTurns();
+  const turns = new MessageTurns();
   const relays = new RelaySockets({
     turns,
     addresses,
@@ -130,7 +130,7 @@ export async function startTurn(options: TurnOptions): Promise<TurnServer> {
     perAddress: limits.connectionsPerAddress,
     cut: () => machine.stats.refuse("connections"),
   });
-  const streams = new StreamListener(machine, now);
+  const streams = new StreamListener(machine, turns, now);
   const listen = options.listen ?? wildcards(interfaces);
   const opened = await openListeners(listen, options, machine, { turns, streams, caps });
   const stopSweeping = every(sweepInterval, () => {
@@ -192,7 +192,7 @@ function takeOver(socket: StreamSocket, streams: StreamListener, caps: Connectio
 
 /** What all listeners of a server share. */
 interface Shells {
-  readonly turns: DatagramTurns;
+  readonly turns: MessageTurns;
   readonly streams: StreamListener;
   readonly caps: ConnectionCaps;
 }
@@ -240,7 +240,7 @@ async function openListeners(
   return opened;
 }
 
-async function openUdp(machine: TurnMachine, turns: DatagramTurns, address: string, port: number) {
+async function openUdp(machine: TurnMachine, turns: MessageTurns, address: string, port: number) {
   let listener: UdpListener | undefined;
   const socket = await bindUdp({
     address,

@@ -42,6 +42,26 @@ async function tcpClient(turn: TurnServer, user: string) {
   return { client, stream, isClosed: () => closed };
 }
 
+test("a flood over TCP leaves turns to others", async () => {
+  const turn = await startTestTurn({});
+  const many = 10_000;
+  const [flood, innocent] = [await tcpClient(turn, "mallory"), await tcpClient(turn, "alice")];
+  // Binding requests, all in one piece.
+  const requests = Buffer.alloc(many * 20);
+  for (let n = 0; n < many; n++) {
+    requests.set([0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42], n * 20);
+    requests.writeUInt32BE(n, n * 20 + 16);
+  }
+  flood.stream.write(requests);
+  await innocent.client.allocate();
+  // The innocent has had two answers while most of the flood waits.
+  expect(turn.stats().bindings).toBeLessThan(many);
+  await until(() => turn.stats().bindings === many);
+  flood.stream.destroy();
+  innocent.stream.destroy();
+  await turn.stop();
+});
+
 describe("a server", () => {
   test("tests itself: over UDP, over TCP where there is no UDP, over IPv6", async () => {
     const variants: TurnOptions[] = [

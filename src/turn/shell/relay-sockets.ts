@@ -4,8 +4,8 @@ import type { UdpSocket, UdpTarget } from "../../net/udp-socket.ts";
 import { formatAddress, parseAddress } from "../../shared/ip-address.ts";
 import { type Family, family as families, familyOf } from "../../wire/stun/transport-address.ts";
 import type { RelayPorts, RelayReceiver, RelayRequest, RelaySocket } from "../relay.ts";
-import type { DatagramTurns } from "./datagram-turns.ts";
 import type { FleetPorts } from "./fleet-ports.ts";
+import type { MessageTurns } from "./message-turns.ts";
 import { type RelayAddress, reachableAddress } from "./public-address.ts";
 
 export interface RelaySocketOptions {
@@ -15,7 +15,7 @@ export interface RelaySocketOptions {
   readonly dontFragment: boolean;
   /** The relay ports of all workers of a server. */
   readonly fleet?: FleetPorts;
-  readonly turns: DatagramTurns;
+  readonly turns: MessageTurns;
   random(bytes: number): Uint8Array;
 }
 
@@ -135,7 +135,7 @@ export class RelaySockets implements RelayPorts {
 /** What a relay needs to reach relays of other workers, and local peers. */
 interface Siblings {
   readonly fleet: FleetPorts | undefined;
-  readonly turns: DatagramTurns;
+  readonly turns: MessageTurns;
   readonly family: Family;
   readonly address: RelayAddress;
   readonly local: ReadonlyMap<number, string>;

@@ -6,6 +6,7 @@ import type { Allocation } from "../allocation.ts";
 import type { Client } from "../client.ts";
 import type { TurnLimits } from "../limits.ts";
 import type { TurnMachine } from "../machine.ts";
+import type { MessageTurns } from "./message-turns.ts";
 
 /** A connection in which more bytes of answers wait is closed: its client does not read. */
 const mostAnswers = 1 << 20;
@@ -15,10 +16,12 @@ export class StreamListener {
   readonly #machine: TurnMachine;
   readonly #limits: TurnLimits;
   readonly #now: () => number;
+  readonly #turns: MessageTurns;
   readonly #clients = new Set<StreamClient>();
 
-  constructor(machine: TurnMachine, now: () => number) {
+  constructor(machine: TurnMachine, turns: MessageTurns, now: () => number) {
     this.#machine = machine;
+    this.#turns = turns;
     this.#limits = machine.options.limits;
     this.#now = now;
   }
@@ -34,21 +37,37 @@ export class StreamListener {
     const source = { address: unmapped(bytes), port: socket.remotePort };
     const client = new StreamClient(socket, transport, source, this.#limits.sendBuffer, this.#now());
     this.#clients.add(client);
+    const refuse = (): void => {
+      if (!client.open) return;
+      stats.refuse("malformed");
+      client.cut();
+    };
+    const turns = this.#turns.stream({
+      perform: (message) => {
+        if (!client.open) return;
+        this.#machine.message(client, message, this.#now());
+        if (!client.readsItsAnswers) refuse();
+      },
+      pause: () => socket.pause(),
+      resume: () => socket.resume(),
+    });
+    const take = (message: Uint8Array): boolean => {
+      turns.take(message);
+      return client.open;
+    };
     return {
       data: (chunk) => {
-        const now = this.#now();
         // Text looks like ChannelData: a client that doesn't begin with STUN speaks another protocol.
         const stranger = !client.spoke && (chunk[0] ?? 0xff) > 3;
         client.spoke = true;
-        if (stranger || !client.splitter.push(chunk, (message) => this.#take(client, message, now))) {
-          stats.refuse("malformed");
-          socket.destroy();
-        }
+        if (stranger || !client.splitter.push(chunk, take)) turns.take(refuse);
       },
-      closed: () => {
-        this.#clients.delete(client);
-        this.#machine.disconnected(client);
-      },
+      closed: () =>
+        turns.take(() => {
+          client.open = false;
+          this.#clients.delete(client);
+          this.#machine.disconnected(client);
+        }),
     };
   }
 
@@ -62,11 +81,6 @@ export class StreamListener {
       }
     }
   }
-
-  #take(client: StreamClient, message: Uint8Array, now: number): boolean {
-    this.#machine.message(client, message, now);
-    return client.readsItsAnswers;
-  }
 }
 
 class StreamClient implements Client {
@@ -75,6 +89,8 @@ class StreamClient implements Client {
   readonly splitter = new StreamSplitter();
   allocation: Allocation | undefined;
   pending: Uint8Array | undefined;
+  /** False once the connection is closed, or about to be: what it has brought is not acted on any more. */
+  open = true;
   /** The client has sent something. */
   spoke = false;
   /** Since when the client has had no allocation. */
@@ -116,6 +132,7 @@ class StreamClient implements Client {
   released(): void {}
 
   cut(): void {
+    this.open = false;
     this.#socket.destroy();
   }
 }

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
-import { DatagramTurns } from "./datagram-turns.ts";
+import { MessageTurns } from "./message-turns.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const bytes = new Uint8Array(1);
 
 /** Datagrams that are numbered by their port. */
 function start(cost: () => void = () => {}) {
-  const turns = new DatagramTurns();
+  const turns = new MessageTurns();
   const done: number[] = [];
   const receive = turns.bounded((_bytes, port) => {
     cost();
@@ -31,6 +31,39 @@ test("many datagrams at once are acted on in their order, a few at once and the 
   expect(done).toEqual(range(0, 110));
   come(110, 111);
   expect(done.length).toBe(111);
+});
+
+test("each stream has its turn, in its order; one that brings much is not read meanwhile, and nothing of it is lost", async () => {
+  const { turns, come, done } = start();
+  const heard: string[] = [];
+  const calls: string[] = [];
+  const stream = (name: string) =>
+    turns.stream({
+      perform: (message) => {
+        heard.push(`${name}${message.length}`);
+        for (const end = performance.now() + 0.1; performance.now() < end; );
+      },
+      pause: () => calls.push(`${name} pauses`),
+      resume: () => calls.push(`${name} resumes`),
+    });
+  const [flood, innocent] = [stream("f"), stream("i")];
+  for (let n = 0; n < 500; n++) flood.take(new Uint8Array(1_000));
+  expect(heard.length).toBe(16);
+  expect(calls).toEqual(["f pauses"]);
+  innocent.take(new Uint8Array(1));
+  innocent.take(new Uint8Array(2));
+  flood.take(() => heard.push("f closed"));
+  come(0, 1);
+  for (let n = 0; done.length === 0 || !heard.includes("i2"); n++) {
+    expect(n).toBeLessThan(20);
+    await turn();
+  }
+  // The flood has hardly begun.
+  expect(heard.length).toBeLessThan(100);
+  expect(heard.filter((name) => name.startsWith("i"))).toEqual(["i1", "i2"]);
+  while (heard.at(-1) !== "f closed") await turn();
+  expect(heard.filter((name) => name === "f1000").length).toBe(500);
+  expect(calls).toEqual(["f pauses", "f resumes"]);
 });
 
 test("a turn ends after a while, so that others have theirs", async () => {
