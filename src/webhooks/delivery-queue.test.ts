@@ -21,7 +21,7 @@ test("a lane is in order, and lanes do not wait for each other", () => {
     ["a2", "a"],
     ["b1", "b"],
   ] as const)
-    queue.add(delivery(id, lane));
+    queue.add(delivery(id, lane), 0);
   expect(ids(queue.take(0))).toEqual(["a1", "b1"]);
   expect(queue.take(0)).toEqual([]);
   expect(queue.attempted("a1", failed, 0)).toBe("retry");
@@ -34,8 +34,8 @@ test("a lane is in order, and lanes do not wait for each other", () => {
 
 test("a message that is not taken for ten minutes lets the next of its lane go, and is tried for three days", () => {
   const queue = make();
-  queue.add(delivery("a1", "a"));
-  queue.add(delivery("a2", "a"));
+  queue.add(delivery("a1", "a"), 0);
+  queue.add(delivery("a2", "a"), 0);
   let now = 0;
   let attempts = 0;
   const times: number[] = [];
@@ -62,19 +62,38 @@ test("a message that is not taken for ten minutes lets the next of its lane go, 
 
 test("an endpoint that is overloaded gets nothing for as long as it says", () => {
   const queue = make();
-  queue.add(delivery("a1", "a"));
+  queue.add(delivery("a1", "a"), 0);
   queue.take(0);
   queue.attempted("a1", { ok: false, failure: "429", slowDown: 30_000 }, 0);
-  queue.add(delivery("b1", "b"));
+  queue.add(delivery("b1", "b"), 0);
   expect(queue.take(29_999)).toEqual([]);
   expect(queue.nextAt(0)).toBe(30_000);
   expect(ids(queue.take(30_000)).sort()).toEqual(["a1", "b1"]);
 });
 
+test("a dead endpoint gets one attempt every 50 ms, and all that waits once it answers", () => {
+  const queue = make();
+  for (let n = 0; n < 1_000; n++) queue.add(delivery(`a${n}`, `lane ${n}`), 0);
+  for (const { id } of queue.take(0)) queue.attempted(id, failed, 0);
+  let [now, attempts] = [0, 0];
+  for (; now < 1_000; now = queue.nextAt(now) ?? Number.POSITIVE_INFINITY)
+    for (const { id } of queue.take(now)) {
+      attempts += 1;
+      queue.attempted(id, failed, now);
+    }
+  expect(attempts).toBe(19);
+  const [probe] = queue.take(now);
+  expect(queue.attempted(probe?.id ?? "", { ok: true }, now)).toBe("delivered");
+  let delivered = 1;
+  for (let taken = queue.take(now); taken.length > 0; taken = queue.take(now))
+    for (const { id } of taken) if (queue.attempted(id, { ok: true }, now) === "delivered") delivered += 1;
+  expect([delivered, queue.size, queue.nextAt(now)]).toEqual([1_000, 0, undefined]);
+});
+
 test("410 ends the endpoint", () => {
   const queue = make();
-  queue.add(delivery("a1", "a"));
-  queue.add(delivery("b1", "b"));
+  queue.add(delivery("a1", "a"), 0);
+  queue.add(delivery("b1", "b"), 0);
   queue.take(0);
   expect(queue.attempted("a1", { ok: false, failure: "410", gone: true }, 0)).toBe("dead");
   expect(queue.take(1_000_000)).toEqual([]);

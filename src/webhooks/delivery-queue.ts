@@ -1,3 +1,5 @@
+import { type Deadline, Deadlines } from "../shared/deadlines.ts";
+
 /** A message that waits for its endpoint. Times are Unix ms. */
 export interface Delivery {
   readonly id: string;
@@ -49,16 +51,34 @@ const holdsLane = 10 * minute;
 /** The pause of an endpoint that is overloaded and does not say for how long; it doubles up to a limit. */
 const [firstPause, longestPause] = [1 * second, 60 * second];
 const longestRetryAfter = hour;
+/** Failures in a row after which an endpoint counts as dead. It then gets one attempt at a time, with a pause between two of them. ms */
+const [deadAfter, betweenProbes] = [5, 50];
+
+/** Messages that go one after the other. */
+interface Lane {
+  /** Undefined for a message that no longer holds others back. */
+  readonly name: string | undefined;
+  /** The first is the one to send next, or in flight. */
+  readonly deliveries: Delivery[];
+  /** Set while the first waits for its next attempt. */
+  wait?: Deadline | undefined;
+}
 
 /**
  * What one endpoint is to be sent, and when. Pure. Each lane sends one message at a time: the next goes when the one before was taken, is
- * dead, or has been tried for 10 minutes. Lanes never wait for each other, as long as there are free connections.
+ * dead, or has been tried for 10 minutes. Lanes never wait for each other, as long as there are free connections. No call takes longer
+ * because many messages wait.
  */
 export class DeliveryQueue {
-  readonly #lanes = new Map<string, Delivery[]>();
-  /** Messages that no longer hold their lane back. */
-  readonly #loose = new Map<string, Delivery>();
-  readonly #inFlight = new Map<string, Delivery>();
+  readonly #lanes = new Map<string, Lane>();
+  /** Lanes whose first message can go now, in the order in which they became so. */
+  readonly #ready = new Set<Lane>();
+  /** Lanes whose first message waits for its next attempt. */
+  readonly #waits = new Deadlines();
+  readonly #waiting = new Set<Lane>();
+  readonly #inFlight = new Map<string, Lane>();
+  /** Ids of all messages. */
+  readonly #ids = new Set<string>();
   readonly #jitter: () => number;
   readonly #connections: number;
   #pausedUntil = 0;
@@ -66,7 +86,6 @@ export class DeliveryQueue {
   /** Attempts that failed since the last that did not. */
   #failures = 0;
   disabled = false;
-  #size = 0;
 
   constructor(options: { readonly jitter: () => number; readonly connections: number }) {
     this.#jitter = options.jitter;
@@ -74,64 +93,51 @@ export class DeliveryQueue {
   }
 
   get size(): number {
-    return this.#size;
+    return this.#ids.size;
   }
 
-  has(id: string, lane: string): boolean {
-    return (
-      this.#inFlight.has(id) ||
-      this.#loose.has(id) ||
-      this.#lanes.get(lane)?.some((one) => one.id === id) === true
-    );
-  }
-
-  add(delivery: Delivery): void {
-    if (this.has(delivery.id, delivery.lane)) return;
+  /** Queues a message, to be sent at its `dueAt`. One with an id that waits already is ignored. */
+  add(delivery: Delivery, now: number): void {
+    if (this.#ids.has(delivery.id)) return;
+    this.#ids.add(delivery.id);
     const lane = this.#lanes.get(delivery.lane);
-    if (lane === undefined) this.#lanes.set(delivery.lane, [delivery]);
-    else lane.push(delivery);
-    this.#size += 1;
+    if (lane === undefined) {
+      const made: Lane = { name: delivery.lane, deliveries: [delivery] };
+      this.#lanes.set(delivery.lane, made);
+      this.#schedule(made, now);
+      return;
+    }
+    lane.deliveries.push(delivery);
+    // Now that another message is behind it, the first may have to let that go earlier.
+    if (lane.deliveries.length === 2 && lane.wait !== undefined) this.#schedule(lane, now);
   }
 
   /** The messages to send now. Each is in flight until {@link attempted}. */
   take(now: number): Delivery[] {
-    if (this.disabled || now < this.#pausedUntil) return [];
-    // One that does not answer is asked with one connection, which finds out when it is back.
-    const free = (this.#failures >= 5 ? 1 : this.#connections) - this.#inFlight.size;
     const taken: Delivery[] = [];
-    if (free <= 0) return taken;
-    const send = (one: Delivery): void => {
-      one.firstTriedAt ??= now;
-      this.#inFlight.set(one.id, one);
-      taken.push(one);
-    };
-    // Lanes that are served go to the end, where the loop meets them again: what is in flight is passed over.
-    for (const [name, lane] of this.#lanes) {
-      if (taken.length >= free) return taken;
-      let [head] = lane;
-      if (head === undefined || this.#inFlight.has(head.id)) continue;
-      if (head.firstTriedAt !== undefined && now - head.firstTriedAt >= holdsLane && lane.length > 1) {
-        lane.shift();
-        this.#loose.set(head.id, head);
-        head = lane[0];
-      }
-      if (head === undefined || head.dueAt > now) continue;
-      this.#lanes.delete(name);
-      this.#lanes.set(name, lane);
-      send(head);
+    if (this.disabled || now < this.#pausedUntil) return taken;
+    this.#waits.run(now);
+    const connections = this.#failures >= deadAfter ? 1 : this.#connections;
+    for (const lane of this.#ready) {
+      if (this.#inFlight.size >= connections) break;
+      this.#ready.delete(lane);
+      const [first] = lane.deliveries;
+      if (first === undefined) continue;
+      first.firstTriedAt ??= now;
+      this.#inFlight.set(first.id, lane);
+      taken.push(first);
     }
-    for (const one of this.#loose.values())
-      if (taken.length < free && one.dueAt <= now && !this.#inFlight.has(one.id)) send(one);
     return taken;
   }
 
   /** Notes what became of a message that was taken. */
   attempted(id: string, attempt: Attempt, now: number): Verdict {
-    const delivery = this.#inFlight.get(id);
-    if (delivery === undefined) return "ignored";
+    const lane = this.#inFlight.get(id);
+    const delivery = lane?.deliveries[0];
     this.#inFlight.delete(id);
+    if (lane === undefined || delivery === undefined) return "ignored";
     if (attempt.ok) {
-      this.#remove(delivery);
+      this.#removeFirst(lane, now);
       if (this.#failures > 0) this.#wake(now);
       this.#failures = 0;
       this.#pause = firstPause;
@@ -142,43 +148,64 @@ export class DeliveryQueue {
     delivery.failure = attempt.failure;
     if (attempt.gone === true) this.disabled = true;
     if (attempt.slowDown !== undefined) this.#slowDown(attempt.slowDown, now);
+    if (this.#failures >= deadAfter) this.#pausedUntil = Math.max(this.#pausedUntil, now + betweenProbes);
     const wait = waits[delivery.attempts - 1];
     if (wait === undefined || this.disabled) {
-      this.#remove(delivery);
+      this.#removeFirst(lane, now);
       return "dead";
     }
     delivery.dueAt = now + wait * (1 + jitterShare * (2 * this.#jitter() - 1));
+    this.#schedule(lane, now);
     return "retry";
   }
 
-  /** All that waits, taken out: the endpoint is gone. */
+  /** All that waits, taken out: the endpoint is gone. What is in flight then is ignored when it comes back. */
   clear(): Delivery[] {
-    const all = [...this.#lanes.values()].flat();
-    all.push(...this.#loose.values());
-    this.#lanes.clear();
-    this.#loose.clear();
-    this.#size = this.#inFlight.size;
-    return all;
+    const lanes = new Set([...this.#lanes.values(), ...this.#ready, ...this.#waiting]);
+    for (const lane of this.#inFlight.values()) lanes.add(lane);
+    for (const { wait } of lanes) wait?.cancel();
+    for (const of of [this.#lanes, this.#ready, this.#waiting, this.#inFlight, this.#ids]) of.clear();
+    return [...lanes].flatMap(({ deliveries }) => deliveries);
   }
 
   /** When {@link take} may have something, as far as time decides; undefined where only an answer does. */
   nextAt(now: number): number | undefined {
-    if (this.disabled || this.#size === 0) return undefined;
-    let next = Number.POSITIVE_INFINITY;
-    for (const [head] of this.#lanes.values())
-      if (head !== undefined && !this.#inFlight.has(head.id)) next = Math.min(next, head.dueAt);
-    for (const one of this.#loose.values()) if (!this.#inFlight.has(one.id)) next = Math.min(next, one.dueAt);
-    if (next === Number.POSITIVE_INFINITY) return undefined;
-    return Math.max(next, this.#pausedUntil, now);
+    if (this.disabled) return undefined;
+    const next = this.#ready.size > 0 ? now : this.#waits.next;
+    return next === undefined ? undefined : Math.max(next, this.#pausedUntil, now);
+  }
+
+  /** Lets the first message of the lane go when its time comes, or those behind it when it has held them back for long enough. */
+  #schedule(lane: Lane, now: number): void {
+    lane.wait?.cancel();
+    lane.wait = undefined;
+    this.#waiting.delete(lane);
+    const [first] = lane.deliveries;
+    if (first === undefined) return;
+    const isFollowed = lane.deliveries.length > 1;
+    const holdsUntil =
+      isFollowed && first.firstTriedAt !== undefined ? first.firstTriedAt + holdsLane : undefined;
+    if (holdsUntil !== undefined && holdsUntil <= now) {
+      lane.deliveries.shift();
+      this.#schedule({ name: undefined, deliveries: [first] }, now);
+      this.#schedule(lane, now);
+    } else if (first.dueAt <= now) {
+      this.#ready.add(lane);
+    } else {
+      this.#waiting.add(lane);
+      lane.wait = this.#waits.add(Math.min(first.dueAt, holdsUntil ?? first.dueAt), (at) =>
+        this.#schedule(lane, at),
+      );
+    }
   }
 
   /** The endpoint answers again: what waits for a later attempt need not. */
   #wake(now: number): void {
-    for (const lane of this.#lanes.values()) {
-      const [head] = lane;
-      if (head !== undefined && head.dueAt > now) head.dueAt = now;
+    for (const lane of [...this.#waiting]) {
+      const [first] = lane.deliveries;
+      if (first !== undefined) first.dueAt = now;
+      this.#schedule(lane, now);
     }
-    for (const one of this.#loose.values()) if (one.dueAt > now) one.dueAt = now;
   }
 
   #slowDown(ms: number, now: number): void {
@@ -187,14 +214,10 @@ export class DeliveryQueue {
     this.#pausedUntil = Math.max(this.#pausedUntil, now + pause);
   }
 
-  #remove(delivery: Delivery): void {
-    // After clear() it is none of this queue's.
-    if (this.#size > 0) this.#size -= 1;
-    if (this.#loose.delete(delivery.id)) return;
-    const lane = this.#lanes.get(delivery.lane);
-    if (lane === undefined) return;
-    const at = lane.indexOf(delivery);
-    if (at >= 0) lane.splice(at, 1);
-    if (lane.length === 0) this.#lanes.delete(delivery.lane);
+  #removeFirst(lane: Lane, now: number): void {
+    const first = lane.deliveries.shift();
+    if (first !== undefined) this.#ids.delete(first.id);
+    if (lane.deliveries.length > 0) this.#schedule(lane, now);
+    else if (lane.name !== undefined) this.#lanes.delete(lane.name);
   }
 }

@@ -176,6 +176,8 @@ class Line {
   readonly #queue: DeliveryQueue;
   readonly #url: URL;
   readonly #isHeld: () => boolean;
+  /** Ids of messages that the endpoint has taken, and that the store may still have. */
+  readonly #taken = new Set<string>();
   /** Messages that wait in the store alone. */
   #spilled = false;
   #refilling = false;
@@ -218,7 +220,7 @@ class Line {
       this.#spilled = kept;
       return;
     }
-    this.#queue.add(deliveryOf(entry));
+    this.#queue.add(deliveryOf(entry), now());
     this.#pump();
   }
 
@@ -231,7 +233,7 @@ class Line {
       const query = { endpoint: this.endpoint.url, limit: mostInMemory };
       const entries = await this.#options.store.ask("outbox", query);
       this.#spilled = entries.length >= mostInMemory || this.#addedSince > 0;
-      for (const entry of entries) this.#queue.add(deliveryOf(entry));
+      for (const entry of entries) if (!this.#taken.has(entry.id)) this.#queue.add(deliveryOf(entry), now());
     } catch {
       // The store says so itself; what is in memory is sent.
     } finally {
@@ -299,9 +301,10 @@ class Line {
     const endpoint = this.endpoint.url;
     const { id } = delivery;
     const verdict = this.#queue.attempted(id, attempt, now());
-    if (verdict === "delivered") {
+    if (attempt.ok) {
       this.#counts.delivered += 1;
-      void store.write({ write: "delivered", endpoint, id });
+      this.#taken.add(id);
+      void store.write({ write: "delivered", endpoint, id }).then(() => this.#taken.delete(id));
       return;
     }
     this.#counts.failed += 1;
@@ -309,7 +312,7 @@ class Line {
     const failure = delivery.failure ?? "";
     if (verdict === "retry") void store.write({ write: "outbox", entry: entryOf(delivery, endpoint) });
     else if (verdict === "dead") this.#bury([delivery], failure);
-    if (!this.#queue.disabled || attempt.ok || attempt.gone !== true) return;
+    if (!this.#queue.disabled || attempt.gone !== true) return;
     told("disabled", endpoint, failure);
     this.#bury(this.#queue.clear(), failure);
   }
