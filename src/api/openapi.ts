@@ -1,4 +1,5 @@
 import type { TObject, TSchema } from "typebox";
+import { guestTokensDocument, guestTokensPath } from "./guest-tokens.ts";
 import type { AnswerKind, Operation } from "./operation.ts";
 import { apiPath } from "./router.ts";
 import { scopes } from "./scopes.ts";
@@ -27,6 +28,7 @@ const usual: Readonly<Record<number, string>> = {
 };
 const special: Readonly<Record<number, string>> = {
   404: "What the path names is not there.",
+  405: "The path takes another method.",
   409: "The state does not permit it.",
   422: "The `Idempotency-Key` was used for another request.",
   503: "Not now: try again later.",
@@ -56,6 +58,7 @@ export function openApiDocument(
     paths[path] ??= {};
     paths[path][operation.method.toLowerCase()] = describe(operation);
   }
+  paths[guestTokensPath] = { post: guestTokensDocument(refusal) };
   return {
     openapi: "3.1.0",
     info: { title: "Switchboard", version, description: "Holds a Switchboard from an application's server." },
@@ -69,6 +72,10 @@ export function openApiDocument(
         apiKey: {
           ...{ type: "http", scheme: "bearer" },
           description: `An API key. Scopes: ${scopes.join(", ")}.`,
+        },
+        publishableKey: {
+          ...{ type: "http", scheme: "bearer" },
+          description: "A publishable key, in a page of one of its origins.",
         },
       },
       schemas: { Problem: problem },
@@ -101,11 +108,13 @@ function describe(operation: Operation): object {
       ...Object.fromEntries(
         Object.entries(answers).map(([status, kind]) => [status, answerOf(kind as AnswerKind)]),
       ),
-      ...Object.fromEntries(
-        [...new Set(problems)].map((status) => [status, { $ref: `#/components/responses/Problem${status}` }]),
-      ),
+      ...Object.fromEntries([...new Set(problems)].map((status) => [status, refusal(status)])),
     },
   };
+}
+
+function refusal(status: number): object {
+  return { $ref: `#/components/responses/Problem${status}` };
 }
 
 /** Standard Webhooks 1.0.0: who receives one verifies the signature before anything else. */

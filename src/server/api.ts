@@ -99,7 +99,7 @@ function apiContext(
   history: ApiContext["history"],
   rooms: ApiContext["rooms"],
 ): ApiContext {
-  const { core, node, now, settings, requestDrain } = context;
+  const { core, node, now, settings, guestKeys, requestDrain } = context;
   const { tokens, credentials } = settings;
   return {
     ...{ node, version: packageVersion, development: settings.dev, now, wall, history, rooms },
@@ -143,7 +143,7 @@ function apiContext(
         const { key, kept } = addKey(publishableKeys, folder, own, wall());
         return { key, id: kept.id };
       },
-      revoke: (id) => revokeKeys(publishableKeys, folder, (key) => key.id === id) > 0,
+      revoke: (id) => guestKeys.revoke(id),
     },
   };
 }

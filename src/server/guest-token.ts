@@ -19,10 +19,15 @@ export function guestToken(
   now: number,
   seal: (text: string) => string,
 ): { readonly token: string; readonly user: string; readonly expires: number } {
-  const guest = `guest-${random(12)}`;
+  const guest = `${guestsOf(key)}${random(12)}`;
   const until = now + lifetime * 1_000;
   const contents: Contents = { guest, key, target, made: now, until };
   return { token: prefix + seal(JSON.stringify(contents)), user: guest, expires: until };
+}
+
+/** What the names of the guests of a publishable key begin with. `key`: its id. */
+export function guestsOf(key: string): string {
+  return `guest-${key}-`;
 }
 
 export function isGuestToken(token: string): boolean {

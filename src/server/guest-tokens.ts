@@ -1,19 +1,30 @@
+import { Type } from "typebox";
+import { guestTokensPath } from "../api/guest-tokens.ts";
 import { addressGroup } from "../net/client-address.ts";
 import { wallAhead } from "../net/clock.ts";
 import type { Client } from "../net/http-server.ts";
 import { type HttpProblem, problemResponse } from "../net/problem.ts";
 import { TokenBuckets } from "../shared/token-bucket.ts";
-import { guestToken } from "./guest-token.ts";
+import type { SurveyQuestion } from "../signaling/survey.ts";
+import { guestsOf, guestToken } from "./guest-token.ts";
 import type { PublishableKey } from "./publishable-keys.ts";
-import type { Part } from "./service.ts";
+import type { CoreContext, Part } from "./service.ts";
 
-const path = "/api/v1/guest-tokens";
 /** Addresses, and keys, whose rate is remembered. */
 const remembered = 100_000;
 
+/** Every node is told of a key that was revoked. */
+const question = {
+  name: "publishable key revoked",
+  argument: Type.Object({ key: Type.String({ maxLength: 64 }) }),
+  answer: Type.Object({}),
+} satisfies SurveyQuestion;
+
 /** Gives tokens to guests: pages of other sites ask for them with a publishable key, always on the main port. */
 export const guestTokens: Part = {
-  start: async ({ core, guestKeys, now }) => {
+  start: async (context) => {
+    const { core, guestKeys, now } = context;
+    const stopWatching = cutRevoked(context);
     const { seal } = core.core.ports;
     /** By the rate of the key: a bucket knows one rate. */
     const rates = new Map<number, TokenBuckets>();
@@ -75,11 +86,35 @@ export const guestTokens: Part = {
     };
     return {
       fetch: (request, client) =>
-        new URL(request.url).pathname === path ? answer(request, client) : undefined,
-      stop: async () => {},
+        new URL(request.url).pathname === guestTokensPath ? answer(request, client) : undefined,
+      stop: async () => stopWatching(),
     };
   },
 };
+
+/** Ends the links of guests whose key was revoked, here and at all other nodes. Those forget their copies of the key. */
+function cutRevoked({ core, guestKeys, now, fault }: CoreContext): () => void {
+  const cut = (key: string): void => {
+    const name = guestsOf(key);
+    const guests = new Set<string>();
+    for (const { user, guest, node } of core.core.directory.all())
+      if (guest && node === undefined && user.startsWith(name)) guests.add(user);
+    for (const user of guests) core.kick(user, undefined, now());
+  };
+  core.survey.answers(question, ({ key }) => {
+    try {
+      guestKeys.revoke(key);
+    } catch (error) {
+      fault("guest-tokens", error);
+    }
+    cut(key);
+    return {};
+  });
+  return guestKeys.watch((key) => {
+    cut(key);
+    void core.survey.ask(question, { key }, { others: true });
+  });
+}
 
 function preflight(): Response {
   return new Response(null, {

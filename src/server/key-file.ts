@@ -89,6 +89,7 @@ export class KeyFile<K extends KeptKey> {
   #last: ReadonlyMap<string, K> = new Map();
   /** Keys that were revoked since {@link watch} has told of them last. */
   #gone: K[] = [];
+  #revoked: ((key: K) => void) | undefined;
 
   /** `failed` hears why the file can't be used; then no key is valid. */
   constructor(kind: KeyKind<K>, folder: string, failed: (reason: string) => void) {
@@ -120,11 +121,15 @@ export class KeyFile<K extends KeptKey> {
    * that can't be used ends nobody.
    */
   watch(revoked: (key: K) => void): () => void {
+    this.#revoked = revoked;
     this.#readAgain();
-    return every(1_000, () => {
-      this.#readAgain();
-      for (const key of this.#gone.splice(0)) revoked(key);
-    });
+    return every(1_000, () => this.look());
+  }
+
+  /** Tells {@link watch} of what was revoked, at once. */
+  look(): void {
+    this.#readAgain();
+    for (const key of this.#gone.splice(0)) this.#revoked?.(key);
   }
 
   /** Where the file can't be used, no key is valid. */

@@ -1,7 +1,7 @@
 import type { ShownPublishableKey } from "../api/context.ts";
 import { type OriginRule, parseOriginRule } from "../net/origin-rule.ts";
 import { parseAddress } from "../protocol/address.ts";
-import { type KeptKey, KeyFile, type KeyKind } from "./key-file.ts";
+import { type KeptKey, KeyFile, type KeyKind, revokeKeys } from "./key-file.ts";
 
 /** A key that stands in public pages: it gets tokens for guests who may call one target. */
 export interface PublishableKey extends KeptKey, ShownPublishableKey {}
@@ -39,12 +39,14 @@ export function isPageOrigin(text: unknown): text is string {
 
 /** The publishable keys of a running server: which origins they let in, and with which keys. */
 export class GuestKeys {
+  readonly #folder: string;
   readonly #file: KeyFile<PublishableKey>;
   readonly #wall: () => number;
   readonly #rules = new WeakMap<PublishableKey, readonly OriginRule[]>();
 
   /** `wall`: Unix ms, by the system's clock. `failed` hears why the file can't be used: then no key is valid. */
   constructor(folder: string, wall: () => number, failed: (reason: string) => void) {
+    this.#folder = folder;
     this.#file = new KeyFile(publishableKeys, folder, failed);
     this.#wall = wall;
   }
@@ -75,6 +77,20 @@ export class GuestKeys {
   allowsOrigin(origin: string): boolean {
     for (const key of this.#file.list()) if (this.#isValid(key) && this.allows(key, origin)) return true;
     return false;
+  }
+
+  /** Calls back with the id of each key that is revoked, by {@link revoke} or in the file, until the returned function is called. */
+  watch(revoked: (id: string) => void): () => void {
+    return this.#file.watch(({ id }) => revoked(id));
+  }
+
+  /** Revokes a key of this node. False: there is none of that id. Throws an Error where that can't be kept. */
+  revoke(id: string): boolean {
+    // What is read now is missed then.
+    this.#file.look();
+    const count = revokeKeys(publishableKeys, this.#folder, (key) => key.id === id);
+    this.#file.look();
+    return count > 0;
   }
 
   #isValid({ expires }: PublishableKey): boolean {

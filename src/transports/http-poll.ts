@@ -4,7 +4,7 @@ import type { Client, Refusal } from "../net/http-server.ts";
 import { closeCodes } from "../protocol/close-codes.ts";
 import { paths } from "../protocol/version.ts";
 import { PollTransport } from "./poll-transport.ts";
-import { refuseNativeEntry, type TransportGuard } from "./transport-guard.ts";
+import { refuseGuestEntry, type TransportGuard } from "./transport-guard.ts";
 
 /** How long a GET waits for frames, and how long a transport lives without one. ms */
 export interface PollTimes {
@@ -75,7 +75,7 @@ export class HttpPoll {
   }
 
   async #hello(request: Request, client: Client): Promise<Response> {
-    const refusal = refuseNativeEntry(this.#guard, request, client);
+    const refusal = refuseGuestEntry(this.#guard, request, client);
     if (refusal !== undefined) return refused(refusal);
     const hello = await bodyOf(request);
     if (hello === undefined) return failure(400, closeCodes.protocolError.code, "the body did not arrive");

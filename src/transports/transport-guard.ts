@@ -31,8 +31,8 @@ export function refuseEntry(guard: EntryGuard, request: Request, client: Client)
   );
 }
 
-/** The same for the native protocol, which lets in pages of guests. */
-export function refuseNativeEntry(guard: EntryGuard, request: Request, client: Client): Refusal | undefined {
+/** The same for protocols that let in pages of guests. */
+export function refuseGuestEntry(guard: EntryGuard, request: Request, client: Client): Refusal | undefined {
   return (
     guard.access.refuseStranger(request, client) ??
     guard.access.refuseForeignOrigin(request) ??

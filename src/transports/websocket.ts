@@ -6,7 +6,7 @@ import type { Connection } from "../signaling/core.ts";
 import type { Remote, Transport } from "../signaling/ports.ts";
 import { Backlog, type Worker } from "./fair-queue.ts";
 import { FlowMeter } from "./flow-meter.ts";
-import { refuseNativeEntry, type TransportGuard } from "./transport-guard.ts";
+import { refuseGuestEntry, type TransportGuard } from "./transport-guard.ts";
 
 /** The bytes that a close frame has for its reason (RFC 6455 §5.5). */
 const reasonBytes = 123;
@@ -21,7 +21,7 @@ export function websocketRoute(guard: TransportGuard): SocketRoute {
     check: (request, client) => {
       const origin = guard.access.guestOrigin(request);
       if (origin !== undefined) guests.set(client, origin);
-      return refuseNativeEntry(guard, request, client);
+      return refuseGuestEntry(guard, request, client);
     },
     open: (socket) => new WebSocketTransport(guard, socket, { guestOrigin: guests.get(socket.client) }),
   };

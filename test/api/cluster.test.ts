@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { hasNats, NatsServer } from "../support/nats-server.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { answeredCall, signIn } from "../support/sign-in.ts";
@@ -15,13 +18,16 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
   let nats: NatsServer;
   let servers: RunningServer[] = [];
   let asks: Ask[] = [];
+  const folders = names.map(() => mkdtempSync(join(tmpdir(), "switchboard-cluster-")));
 
   beforeAll(async () => {
     nats = await NatsServer.start();
     const ticketKey = Buffer.alloc(32, 7).toString("base64");
     const limits = { nodeSilence: 30_000 };
-    const start = (node: string) =>
-      startServer({ config: { node, nats: { url: [nats.url] }, limits, ticketKey } });
+    const start = (node: string, n: number) =>
+      startServer({
+        config: { node, nats: { url: [nats.url] }, limits, ticketKey, stateFolder: folders[n] },
+      });
     servers = await Promise.all(names.map(start));
     asks = servers.map((server) => api(server));
     for (const ask of asks)
@@ -30,6 +36,7 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
   afterAll(async () => {
     await Promise.all(servers.map((server) => server.kill()));
     await nats?.stop();
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
 
   const at = (node: number): RunningServer => servers[node] as RunningServer;
@@ -183,6 +190,24 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
     const links = [await signIn(at(0), "dev:kim", "one"), await signIn(at(1), "dev:kim", "two")];
     expect((await ask(2)("POST", "/users/kim/kick")).body).toEqual({ links: 2 });
     for (const link of links) expect(await link.closed()).toBe(4305);
+  }, 60_000);
+
+  test("guests of a key that is revoked at one node are cut at every node, and copies of the key are gone", async () => {
+    const origin = "http://localhost:3000";
+    const made = await ask(0)("POST", "/publishable-keys", { name: "x", target: "ann", origins: [origin] });
+    const { key, id } = made.body;
+    const file = "publishable-keys.json";
+    copyFileSync(join(folders[0] as string, file), join(folders[1] as string, file));
+    const response = await fetch(`${at(0).url}/api/v1/guest-tokens`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${key}`, Origin: origin },
+    });
+    const { token } = await response.json();
+    const guest = await signIn(at(1), token, "tab");
+    expect((await ask(0)("DELETE", `/publishable-keys/${id}`)).status).toBe(204);
+    expect(await guest.closed()).toBe(4305);
+    expect((await ask(1)("GET", "/publishable-keys")).body.items).toEqual([]);
+    await expect(signIn(at(1), token, "tab")).rejects.toThrow("refused");
   }, 60_000);
 
   test("a node that stands still for a second is named, and what it may hold is not said to be missing", async () => {

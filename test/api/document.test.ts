@@ -18,7 +18,7 @@ interface Schema {
 
 interface Documented {
   readonly operationId: string;
-  readonly security: readonly [{ readonly apiKey: readonly [string] }];
+  readonly security: readonly [{ readonly apiKey?: readonly [string] }];
   readonly parameters: readonly { readonly name: string; readonly in: string; readonly schema: Schema }[];
   readonly requestBody?: { readonly content: { readonly "application/json": { readonly schema: Schema } } };
   readonly responses: Readonly<Record<string, unknown>>;
@@ -143,6 +143,8 @@ test("each operation is refused to a key that has every scope but its own, and t
   const ask = api(server);
   for (const { operationId, method, path, security } of operations) {
     const [{ apiKey }] = security;
+    // Pages of guests have a publishable key.
+    if (apiKey === undefined) continue;
     const without = scopes.filter((scope) => scope !== apiKey[0]);
     const { body } = await ask("POST", "/api-keys", { name: operationId, scopes: without });
     const filled = path.slice("/api/v1".length).replace(/\{\w+\}/g, "x");

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createToken } from "../../src/application/create-token.ts";
 import { closeCodes } from "../../src/protocol/close-codes.ts";
+import type { Client } from "../conformance/client.ts";
 import { command } from "../support/command.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { signIn } from "../support/sign-in.ts";
@@ -111,6 +112,59 @@ test("/ws lets pages of the key's origin in with its tokens alone", async () => 
   expect(await enter(origin, token)).toBe(0);
   await expect(signIn(server, token, "tab")).rejects.toThrow(`${unauthorized}`);
   expect((await guestToken(key, origin)).status).toBe(403);
+});
+
+test("whose key is revoked, by the API or a command, is cut in the middle of a call", async () => {
+  const owner = await signIn(server, await createToken({ secret, user: "owner" }), "desk");
+  for (const revoke of [
+    (id: string) => ask("DELETE", `/publishable-keys/${id}`),
+    async (id: string) => command(["api-key", "--revoke", id], { SWITCHBOARD_STATE_FOLDER: folder }),
+  ]) {
+    const [revoked, other] = [await publish(), await publish()];
+    const guests = [];
+    for (const { key } of [revoked, other]) {
+      const { token } = await (await guestToken(key)).json();
+      guests.push(await signIn(server, token, "tab"));
+    }
+    const [guest, stays] = guests as [Client, Client];
+    const { session } = await guest.ok("call", { to: "owner" });
+    await owner.push("incoming", { session });
+    const closed = guest.closed();
+    await revoke(revoked.id);
+    expect(await closed).toBe(closeCodes.kicked.code);
+    expect((await owner.push("ended", { session })).session).toBe(session);
+    expect((await stays.ok("call", { to: "owner" })).session).toBeString();
+    await stays.drop();
+  }
+  await owner.drop();
+});
+
+test("a PeerJS client of the key's page comes in with the guest's name and token, and is cut with the key", async () => {
+  const { key, id } = await publish();
+  const { token, user } = await (await guestToken(key)).json();
+  const connect = (origin: string, as: string, held: string): Promise<string | WebSocket> => {
+    const url = `${server.url.replace("http", "ws")}/peerjs/peerjs?key=peerjs&id=${as}&token=${held}`;
+    const socket = new WebSocket(url, { headers: { Origin: origin } } as never);
+    return new Promise((resolve) => {
+      socket.onerror = () => resolve("refused");
+      socket.onmessage = ({ data }) => {
+        const { type } = JSON.parse(data);
+        resolve(type === "OPEN" ? socket : type);
+      };
+    });
+  };
+  const peer = await connect(shop, user, token);
+  expect(peer).toBeInstanceOf(WebSocket);
+  expect(await connect("https://evil.example", user, token)).toBe("refused");
+  expect(await connect(shop, "somebody", token)).toBe("ID-TAKEN");
+  expect(await connect(shop, "owner", await createToken({ secret, user: "owner" }))).toBe("ERROR");
+  expect(await connect(shop, "owner", "a-device-secret")).toBe("ERROR");
+  const cut = new Promise<void>((resolve) => {
+    (peer as WebSocket).onclose = () => resolve();
+  });
+  await ask("DELETE", `/publishable-keys/${id}`);
+  await cut;
+  expect(await connect(shop, user, token)).toBe("ERROR");
 });
 
 test("without the key, from another page, or too often there is no token", async () => {

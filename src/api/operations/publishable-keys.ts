@@ -97,7 +97,7 @@ export function publishableKeyOperations({ publishableKeys, wall }: ApiContext):
       ...{ id: "revokePublishableKey", method: "DELETE", path: "/publishable-keys/{key}", tag: "Keys" },
       ...{ scope: "keys:write", summary: "Revokes a key of public pages at once", refuses: [404] },
       description:
-        "Its tokens sign nobody in any more. Guests who are connected stay until their tokens end.",
+        "Its tokens sign nobody in any more. Guests who are connected with one are cut, at every node, and other nodes forget their copies of the key.",
       params: Type.Object({ key: KeyId }),
       answers: { 204: { description: "It is void." } },
       perform: ({ params }) => (publishableKeys.revoke(params.key) ? { status: 204 } : notFound("key")),

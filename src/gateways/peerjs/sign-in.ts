@@ -1,4 +1,6 @@
 import { isId } from "../../protocol/address.ts";
+import type { WireError } from "../../protocol/error-codes.ts";
+import type { Result } from "../../shared/result.ts";
 import type { Grants } from "../../signaling/grants.ts";
 import type { Identity } from "../../signaling/ports.ts";
 import type { GatewayTraffic } from "../gateway-traffic.ts";
@@ -12,6 +14,8 @@ export interface Credentials {
   /** Its id: the user as whom others call it. */
   readonly id: string;
   readonly token: string;
+  /** The origin of its page, where that may connect as a guest's alone. */
+  readonly guestOrigin?: string | undefined;
 }
 
 /** Somebody who signed in. */
@@ -40,12 +44,13 @@ export interface SignInPorts {
 }
 
 const badToken: Notice = { error: "Invalid token provided" };
-const jwt = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+/** A JWT, or the token of a publishable key's guest. */
+const signedToken = /^(?:[\w-]+\.[\w-]+\.[\w-]+|guest\.[\w-]+)$/;
 /** How long somebody without a token that ends is signed in. ms */
 const lifetime = 7 * 86_400_000;
 
 /**
- * Proves who a client is: by a JWT, by a device secret (`SECRET` or `DEVICE:SECRET`), as a guest, or, in development mode, by nothing. Its id
+ * Proves who a client is: by a JWT or the token of a publishable key's guest, by a device secret (`SECRET` or `DEVICE:SECRET`), as a guest, or, in development mode, by nothing. Its id
  * is always its user.
  */
 export class SignIn {
@@ -88,11 +93,11 @@ export class SignIn {
       refuse("INVALID-KEY", now);
       return;
     }
-    if (jwt.test(token) || (this.#ports.dev && token.startsWith("dev:"))) {
-      this.#verify(token, id, done, refuse);
+    if (signedToken.test(token) || (this.#ports.dev && token.startsWith("dev:"))) {
+      this.#verify(credentials, done, refuse);
       return;
     }
-    const known = this.#known(credentials, now);
+    const known = credentials.guestOrigin === undefined ? this.#known(credentials, now) : undefined;
     if (known === undefined) refuse(badToken, now);
     else if (this.#isStale(known.identity, now)) refuse(badToken, now);
     else done(known, now);
@@ -103,19 +108,19 @@ export class SignIn {
   }
 
   #verify(
-    token: string,
-    id: string,
+    { id, token, guestOrigin }: Credentials,
     done: (result: SignedIn, now: number) => void,
     refuse: (notice: Notice, now: number) => void,
   ): void {
     const { core } = this.#context;
-    core.ports.verify(token, (result, later) => {
+    const proved = (result: Result<Identity, WireError>, later: number): void => {
       if (!result.ok) refuse(result.error.temporary ? { error: result.error.message } : badToken, later);
       else if (this.#isStale(result.value, later)) refuse(badToken, later);
       else if (result.value.user !== id) refuse("ID-TAKEN", later);
       else done({ identity: result.value, owner: anyOfUser }, later);
       core.settle(later);
-    });
+    };
+    core.ports.verify(token, proved, { guestOrigin });
   }
 
   #known({ key, id, token }: Credentials, now: number): SignedIn | undefined {

@@ -1,6 +1,6 @@
-import type { Socket, SocketRoute } from "../../../net/http-server.ts";
+import type { Client, Socket, SocketRoute } from "../../../net/http-server.ts";
 import type { FlowRates } from "../../../transports/flow-meter.ts";
-import { type EntryGuard, refuseEntry, refuseWhenFull } from "../../../transports/transport-guard.ts";
+import { type EntryGuard, refuseGuestEntry, refuseWhenFull } from "../../../transports/transport-guard.ts";
 import { closeCodes, MeteredSocket, type SocketUser } from "../../shell/metered-socket.ts";
 import { noticeText } from "../frames.ts";
 import type { Flow } from "../peerjs-context.ts";
@@ -23,10 +23,19 @@ const socketPaths = ["/peerjs/peerjs", "/peerjs"] as const;
 
 /** The routes of WebSocket clients: a message is a frame of text. */
 export function socketRoutes(gateway: GatewayShell, guard: EntryGuard): SocketRoute[] {
+  /** Where pages of guests come from, until their sockets open. */
+  const guests = new WeakMap<Client, string>();
   return socketPaths.map((path) => ({
     path,
-    check: (request, client) => refuseEntry(guard, request, client) ?? refuseWhenFull(gateway),
-    open: (socket, url) => new SocketFlow(gateway, guard, socket, url).socket,
+    check: (request, client) => {
+      const origin = guard.access.guestOrigin(request);
+      if (origin !== undefined) guests.set(client, origin);
+      return refuseGuestEntry(guard, request, client) ?? refuseWhenFull(gateway);
+    },
+    open: (socket, url) => {
+      const guestOrigin = guests.get(socket.client);
+      return new SocketFlow(gateway, guard, socket, { ...credentialsOf(url), guestOrigin }).socket;
+    },
   }));
 }
 
@@ -34,10 +43,10 @@ class SocketFlow implements Flow, SocketUser {
   readonly socket: MeteredSocket;
   readonly #gateway: GatewayShell;
 
-  constructor(gateway: GatewayShell, guard: EntryGuard, socket: Socket, url: string) {
+  constructor(gateway: GatewayShell, guard: EntryGuard, socket: Socket, credentials: Credentials) {
     this.#gateway = gateway;
     this.socket = new MeteredSocket(gateway.rates, guard, socket, this);
-    gateway.opened(this, credentialsOf(url));
+    gateway.opened(this, credentials);
   }
 
   get open(): boolean {
