@@ -40,8 +40,11 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-/** Starts our server as `npm start` does, on Bun, with tokens; its log goes to a file. */
-export async function startOurs(settings: object = {}): Promise<BenchServer> {
+/**
+ * Starts our server as `npm start` does, on Bun, with tokens; its log goes to a file. `settings` may be made of the folder that is
+ * removed when it stops.
+ */
+export async function startOurs(settings: object | ((folder: string) => object) = {}): Promise<BenchServer> {
   const folder = mkdtempSync(join(tmpdir(), "switchboard-bench-"));
   const port = await freePort();
   const config = join(folder, "switchboard.json");
@@ -55,7 +58,7 @@ export async function startOurs(settings: object = {}): Promise<BenchServer> {
       limits,
       // Its ports are for one server of a machine. What it costs the others has a scenario of its own.
       media: { enabled: false },
-      ...settings,
+      ...(typeof settings === "function" ? settings(folder) : settings),
     }),
   );
   const log = openSync(join(folder, "log"), "w");

@@ -14,6 +14,8 @@ export interface Job {
   readonly scenario: "relay" | "idle" | "setup" | "fanout" | "resume" | "sip-invite" | "setup-gateways";
   /** Devices that are connected. */
   readonly devices: number;
+  /** What the names of native devices' users begin with, `user` by default. */
+  readonly name?: string;
   /** Relay: messages of each device under way at a time. */
   readonly inFlight?: number;
   /** Operations a second, where there is a rate. */
@@ -47,7 +49,7 @@ async function connectAll<T>(count: number, connect: (n: number) => Promise<T>):
 const port = (n: number) => job.ports[n % job.ports.length] as number;
 /** Neighbours are at different nodes, where there are several. */
 const switchboardDevices = (count: number) =>
-  connectAll(count, (n) => SwitchboardDevice.connect(port(n), `user${n}`));
+  connectAll(count, (n) => SwitchboardDevice.connect(port(n), `${job.name ?? "user"}${n}`));
 
 async function relay(): Promise<void> {
   const pairs: [RelayDevice, RelayDevice][] = [];

@@ -32,6 +32,13 @@ const goals = {
 const peerjsServers = ["Switchboard, by its gateway", "PeerJS server"] as const;
 const servers = ["Switchboard", "PeerJS server", "`Bun.serve` alone"] as const;
 
+/** Relay beside what the application's server has of Switchboard: name, title, what is compared, and the least ratio. */
+const applicationSide = [
+  ["relay-records-a", "Relay A with records, ladders and an endpoint of webhooks", ["off", "on"], 0.9],
+  ["relay-records-b", "Relay B with records, ladders and an endpoint of webhooks", ["off", "on"], 0.9],
+  ["relay-listed", "Relay A while 10,000 devices are listed once a second", ["alone", "listed"], 0.95],
+] as const;
+
 /** The figures as Markdown: medians of the runs, and the least and most in brackets. */
 export function report(results: Results, how: BenchTimes & { runs: number }): string {
   const lines = [
@@ -53,6 +60,10 @@ export function report(results: Results, how: BenchTimes & { runs: number }): st
   const gateways = results["relay-gateways"];
   if (gateways !== undefined)
     lines.push("### Relay A beside idle gateways", "", ...besideTable(gateways, ["all off", "all on"]), "");
+  for (const [name, title, subjects] of applicationSide) {
+    const both = results[name];
+    if (both !== undefined) lines.push(`### ${title}`, "", ...besideTable(both, subjects), "");
+  }
   const memory = results.memory;
   if (memory !== undefined) lines.push("### Memory per idle link", "", ...memoryTable(memory, how.links), "");
   const { "peerjs-relay": peerjsRelay, "peerjs-memory": peerjsMemory } = results;
@@ -172,6 +183,15 @@ function verdicts(results: Results): string[] {
   if (off !== undefined && on !== undefined) {
     const ratio = median(on, "messagesPerSecond") / median(off, "messagesPerSecond");
     judge(`relay A with all gateways on and idle ≥ 0.95 × off: ${ratio.toFixed(3)} ×`, ratio >= 0.95);
+  }
+  for (const [name, title, , least] of applicationSide) {
+    const [alone, both] = results[name] ?? [];
+    if (alone === undefined || both === undefined) continue;
+    const ratio = median(both, "messagesPerSecond") / median(alone, "messagesPerSecond");
+    judge(
+      `${title[0]?.toLowerCase()}${title.slice(1)} ≥ ${least} × without: ${ratio.toFixed(3)} ×`,
+      ratio >= least,
+    );
   }
   const [memory] = results.memory ?? [];
   if (memory !== undefined) {

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { relayBesideRecords, relayWhileListed } from "./application.ts";
 import { attackReport, attacks } from "./attacks.ts";
 import { clusterReport } from "./cluster-report.ts";
 import { failover } from "./failover.ts";
@@ -43,7 +44,7 @@ if (values.help) {
   console.log(`Measures the server beside the PeerJS server, its TURN beside coturn, and its media server beside the kernel's limit: npm run bench -- [options]
 
   --runs N      interleaved runs of which the medians count (default 3)
-  --only A,B    relay-a, relay-b, relay-media, relay-gateways, memory, peerjs-relay, peerjs-memory, setup, setup-gateways, fanout, resume, sip-parse, sip-invite, jingle, turn, media, hls, mqtt, xmpp, attacks; across nodes (with nats-server): relay-nodes,
+  --only A,B    relay-a, relay-b, relay-media, relay-gateways, relay-records-a, relay-records-b, relay-listed, memory, peerjs-relay, peerjs-memory, setup, setup-gateways, fanout, resume, sip-parse, sip-invite, jingle, turn, media, hls, mqtt, xmpp, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
                 By themselves: records (searches among a million), webhooks (event to receiver), hooks (call set-up with authorize)
   --beside A    of the attacks, those whose names contain this text
@@ -74,14 +75,17 @@ const setupAcross = { scenario: "setup", devices: 400, rate: 100, warmUp, measur
 const fanoutAcross = { scenario: "fanout", devices: 160, rate: 25, warmUp, measure } as const;
 const resumeAcross = { scenario: "resume", devices: 200, rate: 50, warmUp, measure } as const;
 
-/** Relay A beside something that is idle. */
-const besides = ["relay-media", "relay-gateways"];
+/** Relay beside something else, and without it. */
+const besides = ["relay-media", "relay-gateways", "relay-records-a", "relay-records-b", "relay-listed"];
 
 /** Each scenario's runs: ours, PeerJS, ours, PeerJS … so that what the machine does meanwhile hits both. */
 const plan: Record<string, (() => Figures | Promise<Figures>)[]> = {
   "relay-a": relayServers.map((name) => () => relay(name, 1_000, 1, times)),
   "relay-b": relayServers.map((name) => () => relay(name, 200, 8, times)),
   "relay-gateways": [false, true].map((on) => () => relayBesideGateways(on, times)),
+  "relay-records-a": [false, true].map((on) => () => relayBesideRecords("a", on, times)),
+  "relay-records-b": [false, true].map((on) => () => relayBesideRecords("b", on, times)),
+  "relay-listed": [false, true].map((on) => () => relayWhileListed(on, times)),
   "relay-media": [false, true].map((media) => () => relayBesideMedia(media, times)),
   memory: [() => idle("switchboard", times), () => idle("peerjs", times)],
   "peerjs-relay": peerjsServers.map((name) => () => relay(name, 200, 8, times)),
@@ -202,6 +206,8 @@ function subjects(name: string): readonly string[] {
   if (name === "jingle") return jingleWays;
   if (name.startsWith("peerjs-")) return peerjsServers;
   if (name === "relay-gateways") return ["all gateways off", "on and idle"];
+  if (name.startsWith("relay-records-")) return ["without records and webhooks", "with both"];
+  if (name === "relay-listed") return ["alone", "while 10,000 devices are listed"];
   if (name === "setup-gateways") return ["PeerJS to MQTT"];
   if (name === "relay-media") return ["without the media server", "with an idle one"];
   return acrossNodes().includes(name) ? ["one node", "several"] : relayServers;
