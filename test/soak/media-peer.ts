@@ -1,5 +1,8 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { FrameReader, frame } from "../../src/media/transport/ice-tcp.ts";
 import { bindUdp } from "../../src/net/udp.ts";
-import type { UdpSocket } from "../../src/net/udp-socket.ts";
+import { readU16, readU32 } from "../../src/wire/bytes.ts";
 import { parseRtcp } from "../../src/wire/rtp/rtcp.ts";
 import { MediaSource, shape, soundSsrc } from "../bench/media-source.ts";
 import { TestPeer } from "../media/support/test-peer.ts";
@@ -12,12 +15,23 @@ const [firstPause, longestPause] = [100, 1_000];
 const [ownFingerprint = ""] = new TestPeer(0, "server", () => {}).parameters().fingerprints;
 let peers = 0;
 
+/** A way to a worker. */
+interface Way {
+  send(bytes: Uint8Array): void;
+  close(): void;
+  /** Reads nothing more, where that is possible. */
+  pause?(): void;
+  /** True for a connection that the worker has closed. */
+  readonly cut?: boolean;
+}
+
 /** A client of WHIP or WHEP without a decoder: HTTP, ICE, DTLS and SRTP on a socket of its own. */
 export class MediaPeer {
   readonly #url: string;
   readonly #role: "publish" | "view";
+  readonly #protocol: "udp" | "tcp";
   #peer: TestPeer | undefined;
-  #socket: UdpSocket | undefined;
+  #way: Way | undefined;
   #session: string | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #checkedAt = 0;
@@ -25,17 +39,46 @@ export class MediaPeer {
   #sentSince = -1;
   #frames = 0;
   #sounds = 0;
-  readonly #source = new MediaSource();
   #closed = false;
+  /** What a publisher sends. */
+  readonly source = new MediaSource();
+  /** Of a viewer: pictures whose last packet came since it was made, the SSRC of its video and its newest sequence number. */
+  pictures = 0;
+  videoSsrc = 0;
+  newest = 0;
+  /** Of the worker. */
+  port = 0;
   /** Packets of video since the session began, and when the newest packet came. */
   videoPackets = 0;
   heardAt = 0;
   /** Answers that were no 201. */
   refusals = 0;
 
-  constructor(server: string, stream: string, role: "publish" | "view") {
+  constructor(server: string, stream: string, role: "publish" | "view", protocol: "udp" | "tcp" = "udp") {
     this.#url = `${server}/${role === "publish" ? "whip" : "whep"}/${stream}`;
     this.#role = role;
+    this.#protocol = protocol;
+  }
+
+  /** Pictures of each layer that a publisher has sent since it came up. */
+  get sent(): number {
+    return this.#frames;
+  }
+
+  /** The far end of its transport. Throws where there is none. */
+  get peer(): TestPeer {
+    if (this.#peer === undefined) throw new Error(`${this.#url} is not open`);
+    return this.#peer;
+  }
+
+  /** True where the worker has closed its connection. */
+  get cut(): boolean {
+    return this.#way?.cut === true;
+  }
+
+  /** Reads nothing more of a connection. */
+  pause(): void {
+    this.#way?.pause?.();
   }
 
   /** Media comes, or goes out. */
@@ -84,8 +127,8 @@ export class MediaPeer {
 
   #leave(): void {
     clearInterval(this.#timer);
-    this.#socket?.close();
-    this.#socket = undefined;
+    this.#way?.close();
+    this.#way = undefined;
     this.#peer = undefined;
     this.#session = undefined;
     this.videoPackets = 0;
@@ -106,15 +149,14 @@ export class MediaPeer {
     }
     this.#session = new URL(response.headers.get("Location") ?? "", this.#url).href;
     const value = (pattern: RegExp): string => pattern.exec(answer)?.[1] ?? "";
-    const port = Number(value(/a=candidate:\S+ 1 udp \d+ 127\.0\.0\.1 (\d+)/));
-    const socket = await bindUdp({ address: "127.0.0.1", port: 0, receive: (bytes) => this.#receive(bytes) });
-    const target = socket.target(port, "127.0.0.1");
-    const send = (bytes: Uint8Array): void => void socket.sendPart(bytes, bytes.length, target);
-    const peer = new TestPeer(number, "server", send, { fingerprint: value(/a=fingerprint:(.*?)\r/) });
+    this.port = Number(value(/a=candidate:\S+ 1 udp \d+ 127\.0\.0\.1 (\d+)/));
+    const receive = (bytes: Uint8Array): void => this.#receive(bytes);
+    const way = await (this.#protocol === "udp" ? byUdp : byTcp)(this.port, receive);
+    const peer = new TestPeer(number, "server", way.send, { fingerprint: value(/a=fingerprint:(.*?)\r/) });
     peer.workerUfrag = value(/a=ice-ufrag:(.*?)\r/);
     peer.workerPwd = value(/a=ice-pwd:(.*?)\r/);
     this.#peer = peer;
-    this.#socket = socket;
+    this.#way = way;
     this.#checkedAt = 0;
     this.#startedAt = now();
     this.#sentSince = -1;
@@ -142,17 +184,17 @@ export class MediaPeer {
       this.#sentSince = at;
       this.#frames = 0;
       this.#sounds = 0;
-      for (const ssrc of [1_001, 1_002]) this.#source.keyframe(ssrc);
+      for (const ssrc of [1_001, 1_002]) this.source.keyframe(ssrc);
     }
     for (const compound of peer.rtcp.splice(0))
       for (const packet of parseRtcp(compound) ?? [])
-        if (packet.type === "pli") this.#source.keyframe(packet.media);
+        if (packet.type === "pli") this.source.keyframe(packet.media);
     const passed = at - this.#sentSince;
     for (; (this.#sounds * 1_000) / shape.sounds < passed; this.#sounds++)
-      peer.send(peer.sealed(this.#source.sound(passed)));
+      peer.send(peer.sealed(this.source.sound(passed)));
     for (; (this.#frames * 1_000) / shape.frames < passed; this.#frames++) {
-      for (const packet of this.#source.frame("low", 1, 300, passed)) peer.send(peer.sealed(packet));
-      for (const packet of this.#source.frame("high", 2, 700, passed)) peer.send(peer.sealed(packet));
+      for (const packet of this.source.frame("low", 1, 300, passed)) peer.send(peer.sealed(packet));
+      for (const packet of this.source.frame("high", 2, 700, passed)) peer.send(peer.sealed(packet));
     }
   }
 
@@ -167,12 +209,50 @@ export class MediaPeer {
       return;
     }
     this.heardAt = now();
-    if (((bytes[1] ?? 0) & 0x7f) === 96) this.videoPackets += 1;
-    else if (this.#role === "publish") peer.receive(bytes, now());
+    if (((bytes[1] ?? 0) & 0x7f) === 96) {
+      this.videoPackets += 1;
+      this.videoSsrc = readU32(bytes, 8);
+      this.newest = readU16(bytes, 2);
+      if ((bytes[1] ?? 0) >= 0x80) this.pictures += 1;
+    } else if (this.#role === "publish") peer.receive(bytes, now());
   }
 }
 
-function offerOf(role: "publish" | "view", ufrag: string, pwd: string): string {
+async function byUdp(port: number, receive: (bytes: Uint8Array) => void): Promise<Way> {
+  const socket = await bindUdp({ address: "127.0.0.1", port: 0, receive });
+  const target = socket.target(port, "127.0.0.1");
+  return {
+    send: (bytes) => void socket.sendPart(bytes, bytes.length, target),
+    close: () => socket.close(),
+  };
+}
+
+async function byTcp(port: number, receive: (bytes: Uint8Array) => void): Promise<Way> {
+  const socket: Socket = connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  const reader = new FrameReader();
+  const take = (bytes: Uint8Array): boolean => {
+    receive(bytes);
+    return true;
+  };
+  socket.on("data", (chunk: Uint8Array) => void reader.push(new Uint8Array(chunk), take));
+  let cut = false;
+  socket.on("error", () => {});
+  socket.on("close", () => {
+    cut = true;
+  });
+  return {
+    get cut() {
+      return cut;
+    },
+    send: (bytes) => void socket.write(frame(bytes, bytes.length)),
+    close: () => socket.destroy(),
+    pause: () => void socket.pause(),
+  };
+}
+
+/** An offer of VP8 and Opus, as such a client makes it. */
+export function offerOf(role: "publish" | "view", ufrag: string, pwd: string): string {
   const direction = role === "publish" ? "sendonly" : "recvonly";
   const transport = [
     "c=IN IP4 0.0.0.0",
