@@ -178,6 +178,8 @@ export interface ApiContext {
   readonly rooms: {
     /** Sets the rules of a room (`room:NAME`), whether or not somebody is in. False: too many have such rules. */
     open(room: string, policy: RoomPolicy): Promise<boolean>;
+    /** The rules that {@link open} has set. */
+    policyOf(room: string): RoomPolicy | undefined;
   };
   /** Samples of this node that were taken after that moment. Unix ms. */
   history(since: number): ShownHistory;

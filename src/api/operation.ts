@@ -48,8 +48,15 @@ export type Over<P = never, Q = never, B = never> =
       readonly kind: "all";
       gather(bodies: readonly never[], silent: readonly string[], call: Call<P, Q, B>): object;
     }
-  /** The one that has what it is about: others answer 404. `when` says whether this may be another node at all. */
-  | { readonly kind: "owner"; when?(call: Call<P, Q, B>): boolean }
+  /**
+   * The one that has what it is about: others answer 404. `when` says whether this may be another node at all, `otherwise` what is answered
+   * where all have said 404; undefined for that 404.
+   */
+  | {
+      readonly kind: "owner";
+      when?(call: Call<P, Q, B>): boolean;
+      otherwise?(call: Call<P, Q, B>): Answer | undefined;
+    }
   /** The one that the request names. */
   | { readonly kind: "node"; of(call: Call<P, Q, B>): string };
 

@@ -3,7 +3,7 @@ import type { HttpProblem } from "../net/problem.ts";
 import { longerThan } from "../shared/utf8.ts";
 import type { Survey, SurveyQuestion } from "../signaling/survey.ts";
 import type { Checkers } from "./check.ts";
-import { type Answer, type Call, isProblem, type Operation } from "./operation.ts";
+import { type Answer, type Call, isProblem, type Operation, type Over } from "./operation.ts";
 import { firstHalf, type ListOrder, mergePages, type Page } from "./pages.ts";
 
 /** An operation with the checkers of its schemas. */
@@ -71,7 +71,7 @@ export class Spread {
       case "node":
         return await this.#atNode(operation, call, over.of(call as never));
       case "owner":
-        return await this.#atOwner(operation, call, over.when?.(call as never) ?? true);
+        return await this.#atOwner(operation, call, over);
     }
     const [own, { found: theirs, silent }] = await Promise.all([
       this.#perform(operation, call),
@@ -100,13 +100,14 @@ export class Spread {
   async #atOwner(
     operation: Operation,
     call: Call<unknown, unknown, unknown>,
-    asksOthers: boolean,
+    { when, otherwise }: Extract<Over, { readonly kind: "owner" }>,
   ): Promise<Outcome> {
     const own = await this.#perform(operation, call);
-    if (!asksOthers || !isAbsent(own)) return own;
+    if (when?.(call as never) === false || !isAbsent(own)) return own;
     const { found, silent } = await this.#ask(operation, call, { others: true });
     const owner = found.find((one) => !isAbsent(one));
-    return owner ?? (silent.length === 0 ? own : unanswered(silent));
+    if (owner !== undefined) return owner;
+    return silent.length === 0 ? (otherwise?.(call as never) ?? own) : unanswered(silent);
   }
 
   async #ask(

@@ -166,7 +166,8 @@ export class Recorder implements FrameObserver {
         this.#started(event, now);
         break;
       case "decided":
-        this.#decision = event;
+        if (event.placed && event.session !== undefined) this.note(event.session, hookRow(event), now);
+        else this.#decision = event;
         break;
       case "session_adopted":
         this.#adopted(event, now);
@@ -291,15 +292,7 @@ export class Recorder implements FrameObserver {
     this.#decision = undefined;
     if (decision?.user !== device.user || decision.device !== device.id) return undefined;
     if (decision.request !== request.type || decision.to !== request.to) return undefined;
-    const outcome = hookOutcomes[decision.outcome];
-    return {
-      at: now,
-      from: serverParty,
-      to: "hook",
-      type: "authorize",
-      outcome,
-      ...(decision.reason !== undefined && { note: cut(decision.reason) }),
-    };
+    return { at: now, ...hookRow(decision) };
   }
 
   /** A call that was refused leaves a record as well: somebody will ask why. */
@@ -375,6 +368,13 @@ function partyOf(device: Device): string {
 type Decision = Extract<CoreEvent, { type: "decided" }>;
 
 const hookOutcomes = { allowed: "ok", refused: "refused", failed: "failed", late: "timeout" } as const;
+
+function hookRow({ outcome, reason }: Decision): Omit<LadderRow, "at"> {
+  return {
+    ...{ from: serverParty, to: "hook", type: "authorize", outcome: hookOutcomes[outcome] },
+    ...(reason !== undefined && { note: cut(reason) }),
+  };
+}
 
 /** A request that makes a session. */
 type Opener = Extract<Request, { type: "call" | "publish" | "view" }>;

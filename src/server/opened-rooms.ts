@@ -29,6 +29,8 @@ const question = {
 export interface OpenedByApi {
   /** False: there are too many already. */
   open(room: string, policy: RoomPolicy): Promise<boolean>;
+  /** The rules of a room that was opened. */
+  policyOf(room: string): RoomPolicy | undefined;
   stop(): void;
 }
 
@@ -64,12 +66,14 @@ export function startOpenedRooms({ settings, core, log, now }: CoreContext): Ope
   } catch (error) {
     failed(error);
   }
+  const find = (room: string): Entry | undefined => rooms.prepared(now()).find((one) => one.room === room);
   const sync = (): void => void ask([]);
   sync();
   return {
     stop: every(syncEvery, sync),
+    policyOf: (room) => find(room)?.policy,
     open: async (room, policy) => {
-      const known = rooms.prepared(now()).find((one) => one.room === room);
+      const known = find(room);
       if (known === undefined && rooms.isPreparedFull(now())) return false;
       const entry = { room, policy, at: Math.max(now(), (known?.at ?? 0) + 1) };
       take([entry]);

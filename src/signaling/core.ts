@@ -138,7 +138,11 @@ export class Core implements ConnectionHost {
       draining: () => this.draining,
       ask: (question, at, done) => {
         if (this.#gate === undefined || !this.#gate.asks(question.request)) done({ allow: true }, at);
-        else this.#gate.ask(question, at, done);
+        else
+          this.#gate.ask(question, at, (decision, later, tell) => {
+            tell();
+            done(decision, later);
+          });
       },
     });
     const lifecycle = new DeviceLifecycle({ sessions, presence, rooms, streams, elsewhere });
@@ -301,9 +305,13 @@ export class Core implements ConnectionHost {
    * of `from`; no grants are asked.
    */
   connect(request: PlacedCall, now: number, done: (outcome: Outcome) => void): void {
-    const place = (later: number, permission?: Permission): void => {
-      if (this.draining) done({ error: wireError("temporary") });
-      else this.sessions.setup.placed.place(request, permission, later, done);
+    const place = (later: number, permission?: Permission, tell?: (placed?: string) => void): void => {
+      const placed = (outcome: Outcome): void => {
+        tell?.("ok" in outcome ? (outcome.ok as { session: string }).session : undefined);
+        done(outcome);
+      };
+      if (this.draining) placed({ error: wireError("temporary") });
+      else this.sessions.setup.placed.place(request, permission, later, placed);
       this.settle(later);
     };
     const from = parseAddress(request.from);
@@ -314,9 +322,13 @@ export class Core implements ConnectionHost {
     const { to, media, data } = request;
     const who = { user: from.user, ...(from.kind === "device" && { device: from.device }), guest: false };
     const question = { request: "call", ...who, to, ...(media && { media }), data } as const;
-    this.#gate.ask(question, now, (decision, later) => {
-      if (decision.allow) place(later, decision);
-      else done({ error: decision.error });
+    this.#gate.ask(question, now, (decision, later, tell) => {
+      if (decision.allow) {
+        place(later, decision, tell);
+        return;
+      }
+      tell();
+      done({ error: decision.error });
     });
   }
 

@@ -42,6 +42,8 @@ export type CoreEvent =
       readonly reason?: string;
       readonly after: number;
       readonly session?: string;
+      /** The application has placed the call, not a device. */
+      readonly placed?: true;
     }
   /** A call found no device of its target online, and the policy or who sends pushes was asked to wake one. `waits`: one may come. */
   | {

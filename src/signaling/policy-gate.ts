@@ -99,11 +99,17 @@ export class PolicyGate {
     return undefined;
   }
 
-  /** Asks about something that is no request of a device. `done` is called once, now or later. */
-  ask(question: PolicyQuestion, now: number, done: (decision: PolicyDecision, now: number) => void): void {
+  /**
+   * Asks about something that is no request of a device. `done` is called once, now or later, and calls `tell` once it has carried the
+   * decision out, with the session of a call that it has placed.
+   */
+  ask(
+    question: PolicyQuestion,
+    now: number,
+    done: (decision: PolicyDecision, now: number, tell: (placed?: string) => void) => void,
+  ): void {
     this.#ask(question, now, (decision, later, how) => {
-      this.#tell(question, how, undefined);
-      done(decision, later);
+      done(decision, later, (placed) => this.#tell(question, how, placed, placed !== undefined));
     });
   }
 
@@ -173,12 +179,18 @@ export class PolicyGate {
     return { error: decision.error };
   }
 
-  #tell({ request, user, device, to }: PolicyQuestion, how: HowDecided, session: string | undefined): void {
+  #tell(
+    { request, user, device, to }: PolicyQuestion,
+    how: HowDecided,
+    session: string | undefined,
+    isPlaced = false,
+  ): void {
     this.#options.ports.emit({
       ...{ type: "decided", request, user, ...how },
       ...(device !== undefined && { device }),
       ...(to !== undefined && { to }),
       ...(session !== undefined && { session }),
+      ...(isPlaced && { placed: true }),
     });
   }
 

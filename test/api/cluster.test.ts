@@ -124,9 +124,12 @@ describe.skipIf(!hasNats)("the API of a cluster", () => {
 
   test("a room that is opened at one node has its rules at all", async () => {
     expect((await ask(2)("PUT", "/rooms/ward", { size: 1 })).status).toBe(200);
+    for (const one of asks)
+      expect((await one("GET", "/rooms/ward")).body).toMatchObject({ policy: { size: 1 }, members: [] });
     await (await signIn(at(0), "dev:nurse")).ok("join", { room: "room:ward" });
     const refused = await (await signIn(at(1), "dev:guest")).request("join", { room: "room:ward" });
     expect(refused.error.code).toBe("room_full");
+    for (const one of asks) expect((await one("GET", "/rooms/ward")).body.members).toHaveLength(1);
     expect((await ask(1)("POST", "/rooms/ward/close")).status).toBe(204);
   });
 

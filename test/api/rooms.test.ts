@@ -32,6 +32,10 @@ test("a room that is opened before anybody is in has its window, its size and it
     200,
     { room: "room:later", policy: { opens, closes: opens + 1_000 } },
   ]);
+  // Nobody is in.
+  expect((await ask("GET", "/rooms/later")).body).toMatchObject({ ...later.body, members: [] });
+  expect((await ask("POST", "/rooms/later/close")).status).toBe(204);
+  expect((await ask("GET", "/rooms/never")).status).toBe(404);
   const ann = await patient("ann");
   expect((await ann.request("join", { room: "room:later" })).error.code).toBe("room_closed");
   await ask("PUT", "/rooms/later", {});

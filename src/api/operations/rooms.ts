@@ -1,4 +1,4 @@
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { RoomPolicy } from "../../protocol/values.ts";
 import type { RoomAct } from "../../signaling/administration.ts";
 import { type ApiContext, wireProblem } from "../context.ts";
@@ -36,11 +36,16 @@ const oneMember = Type.Object({
 });
 
 /** Rooms that somebody is in. */
-export function roomOperations({ administration, now, rooms }: ApiContext): Operation[] {
+export function roomOperations({ administration, node, now, rooms }: ApiContext): Operation[] {
   const act = (name: string, what: RoomAct, member: string): Answer | ReturnType<typeof notFound> => {
     const done = administration.moderate(`room:${name}`, what, member, now());
     if (done === undefined) return notFound("room");
     return done.error === undefined ? { status: 204 } : wireProblem(done.error);
+  };
+  /** A room that was opened, and that nobody is in. */
+  const empty = (name: string): Static<typeof Room> | undefined => {
+    const policy = rooms.policyOf(`room:${name}`);
+    return policy && { room: `room:${name}`, node, policy, members: [] };
   };
   return [
     operation({
@@ -57,8 +62,16 @@ export function roomOperations({ administration, now, rooms }: ApiContext): Oper
     operation({
       ...{ id: "getRoom", method: "GET", path: "/rooms/{room}", tag: "Rooms", scope: "rooms:read" },
       ...{ summary: "A room, with its members and its lobby", refuses: [404, 503], params: oneRoom },
+      description:
+        "One that `openRoom` has opened and nobody is in has no members; `node` is then the node that was asked.",
       answers: { 200: { description: "The room.", schema: Room } },
-      over: { kind: "owner" },
+      over: {
+        kind: "owner",
+        otherwise: ({ params }) => {
+          const found = empty(params.room);
+          return found && answer(found);
+        },
+      },
       perform: ({ params }) => {
         const found = administration.room(`room:${params.room}`);
         return found === undefined ? notFound("room") : answer(found);
@@ -91,8 +104,12 @@ export function roomOperations({ administration, now, rooms }: ApiContext): Oper
     operation({
       ...{ id: "closeRoom", method: "POST", path: "/rooms/{room}/close", tag: "Rooms", scope: "rooms:write" },
       ...{ summary: "Sends everybody out", refuses: [404, 503], params: oneRoom },
-      answers: { 204: { description: "The room is over." } },
-      over: { kind: "owner" },
+      description: "Rules that `openRoom` has set stay: set `closes` there to keep people out.",
+      answers: { 204: { description: "Nobody is in the room." } },
+      over: {
+        kind: "owner",
+        otherwise: ({ params }) => (empty(params.room) ? { status: 204 } : undefined),
+      },
       perform: ({ params }) => act(params.room, "close", ""),
     }),
     operation({

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "bun:test";
 import { createSwitchboard, type Hooks, type SwitchboardServer } from "../../../src/main.ts";
 import { isSigned, webhookKey } from "../../../src/net/standard-webhooks.ts";
+import { api } from "../../api/support.ts";
 import type { Client } from "../../conformance/client.ts";
 import { signIn } from "../../support/sign-in.ts";
 
@@ -152,6 +153,79 @@ test("what a hook said of a call stands in its record, and its failure as the di
     if (cause !== undefined)
       expect(diagnosis[0]).toMatchObject({ code: cause, certainty: "certain", rows: [1] });
   }
+});
+
+test("authorize decides calls that the application places: by a plan, elsewhere, or not at all", async () => {
+  const app = application(({ data: { to } }) => {
+    if (to === "support")
+      return Response.json({
+        ring: [
+          { ring: ["bob"], for: 60_000 },
+          { ring: ["carol", "dave"], for: 60_000 },
+        ],
+        data: { ticket: 7 },
+      });
+    if (to === "sales") return Response.json({ to: "dave" });
+    if (to === "mallory") return Response.json({ allow: false, reason: "He is blocked." });
+    return new Response("no", { status: 500 });
+  });
+  const server = await serve({ hooks: { url: app.url, secret, ask: ["call"] } });
+  const [alice, bob, carol, dave] = await Promise.all(
+    ["alice", "bob", "carol", "dave"].map((user) => device(server, user)),
+  );
+  if (!alice || !bob || !carol || !dave) throw new Error("all are signed in");
+  const ask = api(server);
+  const place = (to: string, from = "alice") => ask("POST", "/sessions", { from, to });
+
+  const { status, body } = await place("support");
+  expect(status).toBe(201);
+  const { session } = body;
+  expect(await alice.push("incoming", { session })).toMatchObject({ placed: true, data: { ticket: 7 } });
+  const first = alice.ok("accept", { session });
+  expect(await bob.push("incoming", { session })).toMatchObject({ to: "support", data: { ticket: 7 } });
+  await bob.ok("decline", { session });
+  for (const one of [carol, dave]) await one.push("incoming", { session });
+  const second = carol.ok("accept", { session });
+  expect([(await first).session, (await second).session]).toEqual([session, session]);
+  expect(await dave.push("ended", { session })).toMatchObject({ reason: "answered_elsewhere" });
+  expect((await ask("GET", `/sessions/${session}`)).body.state).toBe("active");
+  await alice.ok("hangup", { session });
+  await carol.push("ended", { session });
+  const record = (await ask("GET", `/records/${session}`)).body;
+  expect([record.caller.user, record.callee.user]).toEqual(["alice", "carol"]);
+  expect(record.ladder.filter(({ type }: { type: string }) => type === "authorize")).toHaveLength(1);
+
+  // A camera can't ring first: the plan's targets do, one step after the other.
+  const camera = await signIn(server, "dev:door", "cam", { device: { id: "cam", kind: "camera" } });
+  const opened = (await place("support", "door")).body;
+  await bob.push("incoming", opened);
+  await bob.ok("decline", opened);
+  await dave.push("incoming", opened);
+  const taken = dave.ok("accept", opened);
+  await camera.push("incoming", opened);
+  await camera.ok("accept", opened);
+  expect((await taken).session).toBe(opened.session);
+
+  const elsewhere = (await place("sales")).body;
+  await alice.push("incoming", elsewhere);
+  void alice.request("accept", elsewhere);
+  await dave.push("incoming", elsewhere);
+  expect((await ask("DELETE", `/sessions/${elsewhere.session}`)).status).toBe(204);
+  const refused = await place("mallory");
+  expect([refused.status, refused.body.code, refused.body.detail]).toEqual([
+    403,
+    "forbidden",
+    "He is blocked.",
+  ]);
+  const failed = await place("anybody");
+  expect([failed.status, failed.body.code]).toEqual([503, "temporary"]);
+  expect(app.received.map(({ data }) => data.to)).toEqual([
+    "support",
+    "support",
+    "sales",
+    "mallory",
+    "anybody",
+  ]);
 });
 
 test("an application that is down is left alone, and found again", async () => {
