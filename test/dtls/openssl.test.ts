@@ -19,13 +19,15 @@ const profiles = {
 interface Case {
   readonly profile?: keyof typeof profiles;
   readonly key?: "ec" | "rsa";
+  /** Whether a server asks for our certificate. Default: yes. */
+  readonly asks?: boolean;
   /** More arguments of the program. */
   readonly args?: readonly string[];
   readonly ours?: Partial<UdpSideOptions>;
 }
 
 function peer(role: "client" | "server", options: Case = {}): Peer {
-  const { profile = "SRTP_AEAD_AES_128_GCM", key = "ec", args = [], ours = {} } = options;
+  const { profile = "SRTP_AEAD_AES_128_GCM", key = "ec", asks = true, args = [], ours = {} } = options;
   assert.ok(certificates);
   const certificate = certificates[key];
   const { number, bytes } = profiles[profile];
@@ -34,7 +36,9 @@ function peer(role: "client" | "server", options: Case = {}): Peer {
   const command = (port: number) => {
     const address = `127.0.0.1:${port}`;
     const first =
-      role === "client" ? ["s_client", "-connect", address] : ["s_server", "-accept", address, "-Verify", 1];
+      role === "client"
+        ? ["s_client", "-connect", address]
+        : ["s_server", "-accept", address, ...(asks ? ["-Verify", 1] : [])];
     return ["openssl", ...first, ...files, ...exporter, ...args];
   };
   return { certificate, command, profile: number, ready: /ACCEPT/, ours };
@@ -62,6 +66,7 @@ describe("OpenSSL", { skip }, () => {
   const servers: Record<string, Case> = {
     "with AES-128-GCM for SRTP": {},
     "with AES-CM and SHA-1 for SRTP": { profile: "SRTP_AES128_CM_SHA1_80" },
+    "that asks for no certificate": { asks: false },
     "that asks for a cookie": { args: ["-listen"] },
     "with an RSA certificate": { key: "rsa" },
     "with an RSA certificate and PKCS #1 signatures": {

@@ -346,7 +346,7 @@ describe("rule 16: keys leave only after certificate, signature and Finished", (
       "signature",
     );
   });
-  test("a server that signs nothing, or asks for no certificate, is never taken", () => {
+  test("a server whose signature or request for a certificate doesn't come is never taken", () => {
     assert.equal(
       clientFails(12, () => undefined),
       undefined,

@@ -82,7 +82,8 @@ export class ClientHandshake implements Handshake {
   take(message: HandshakeMessage): Outcome {
     if (this.#state === "serverHello" && message.type === messageType.helloVerifyRequest)
       return this.#helloVerifyRequest(message);
-    if (message.type !== expected[this.#state]) return fail("unexpectedMessage");
+    if (message.type !== expected[this.#state] && !this.#asksForNothing(message))
+      return fail("unexpectedMessage");
     const outcome = this.#take(message);
     if (outcome.ok) this.#next = message.sequence + 1;
     return outcome;
@@ -106,9 +107,18 @@ export class ClientHandshake implements Handshake {
     const hello = this.#hello as ServerHello;
     if (this.#state === "certificate") return this.#certificate(message, hello);
     if (this.#state === "serverKeyExchange") return this.#serverKeyExchange(message, hello);
+    if (this.#asksForNothing(message)) return this.#serverHelloDone(message, hello, false);
     if (this.#state === "certificateRequest") return this.#certificateRequest(message);
-    if (this.#state === "serverHelloDone") return this.#serverHelloDone(message, hello);
+    if (this.#state === "serverHelloDone") return this.#serverHelloDone(message, hello, true);
     return this.#finished(message, hello);
+  }
+
+  /**
+   * A server that wants no certificate of ours, as FFmpeg's WHIP muxer, ends its flight without a request (RFC 5246 §7.3). It doesn't know then
+   * whom it sends to; we know it by its certificate all the same.
+   */
+  #asksForNothing({ type }: HandshakeMessage): boolean {
+    return this.#state === "certificateRequest" && type === messageType.serverHelloDone;
   }
 
   /** The first one is obeyed, others are ignored: anybody can forge them (RFC 6347 §4.2.1). */
@@ -172,8 +182,8 @@ export class ClientHandshake implements Handshake {
     return ok({});
   }
 
-  /** It is answered with Certificate, ClientKeyExchange, CertificateVerify and Finished. */
-  #serverHelloDone(message: HandshakeMessage, { suite, random }: ServerHello): Outcome {
+  /** It is answered with ClientKeyExchange and Finished, and where our certificate was asked for, with that and CertificateVerify. */
+  #serverHelloDone(message: HandshakeMessage, { suite, random }: ServerHello, asked: boolean): Outcome {
     if (message.body.length > 0) return fail("malformed");
     const { crypto, certificate } = this.#settings;
     const peer = this.#peerShare as ServerShare;
@@ -181,27 +191,26 @@ export class ClientHandshake implements Handshake {
     const premaster = share.agree(peer.publicKey);
     if (premaster === undefined) return fail("keyShare");
 
-    const ours = handshakeMessage(
-      messageType.certificate,
-      this.#nextSent++,
-      encodeCertificate(certificate.der),
-    );
-    const keyExchange = encodeClientKeyExchange(share.publicKey);
-    const exchange = handshakeMessage(messageType.clientKeyExchange, this.#nextSent++, keyExchange);
-    this.#transcript.add(message, ours, exchange);
+    const plain: HandshakeMessage[] = [];
+    const add = (type: number, body: Uint8Array): void => {
+      const ours = handshakeMessage(type, this.#nextSent++, body);
+      plain.push(ours);
+      this.#transcript.add(ours);
+    };
+    this.#transcript.add(message);
+    if (asked) add(messageType.certificate, encodeCertificate(certificate.der));
+    add(messageType.clientKeyExchange, encodeClientKeyExchange(share.publicKey));
     const sessionHash = this.#transcript.hash(crypto, suite.hash);
     const randoms: Randoms = { client: this.#random, server: random };
     const schedule = new KeySchedule(crypto, suite.hash, randoms, premaster, sessionHash);
-    const signature = encodeSigned(certificate.sign(this.#transcript.messages));
-    const verify = handshakeMessage(messageType.certificateVerify, this.#nextSent++, signature);
-    this.#transcript.add(verify);
+    if (asked) add(messageType.certificateVerify, encodeSigned(certificate.sign(this.#transcript.messages)));
     const verifyData = schedule.verifyData("client", this.#transcript.hash(crypto, suite.hash));
     const sealed = handshakeMessage(messageType.finished, this.#nextSent++, verifyData);
     this.#transcript.add(sealed);
     this.#schedule = schedule;
     this.#state = "finished";
     return ok({
-      flight: { plain: [ours, exchange, verify], sealed },
+      flight: { plain, sealed },
       recordKeys: schedule.recordKeys("client", suite.keyBytes),
     });
   }

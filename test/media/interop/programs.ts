@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { endWithUs } from "../../support/end-with-us.ts";
+import { installPeers } from "../../support/peers.ts";
 import { type Content, check, NotHere, patience } from "./outcome.ts";
 
 /** Of Debian: the modules that the peers import are packages of it. */
@@ -48,6 +49,22 @@ export const nodeDatachannel: Program = {
   probe: [node, "--input-type=module", "-e", "import 'node-datachannel'"],
   packages: "node-datachannel and Node",
 };
+
+/** FFmpeg's WHIP muxer, in a package of npm that has its libraries; large, so it is installed only here. */
+export function ffmpeg(): Program {
+  let folder = "";
+  try {
+    folder = installPeers("ffmpeg");
+  } catch {
+    // The probe tells.
+  }
+  return {
+    name: "FFmpeg 8.1's WHIP muxer",
+    command: [process.execPath, file("ffmpeg-peer.mjs"), folder],
+    probe: [process.execPath, file("ffmpeg-peer.mjs"), folder, "probe"],
+    packages: "node-av of npm on Linux x64, and ffmpeg",
+  };
+}
 
 /** Throws a {@link NotHere} where the program can't run. */
 export function need({ probe: [command = "", ...args], packages }: Program): void {

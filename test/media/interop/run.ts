@@ -12,7 +12,7 @@ import { codecs, pageToPage, roles, ways, withSound } from "./chromium.ts";
 import { npmClients } from "./npm-clients.ts";
 import { NotHere, type Outcome, outcomeOf } from "./outcome.ts";
 import { outputRows } from "./outputs.ts";
-import { aiortc, gstreamer, nodeDatachannel } from "./programs.ts";
+import { aiortc, ffmpeg, gstreamer, nodeDatachannel } from "./programs.ts";
 
 const docs = fileURLToPath(new URL("../../../docs/interop.md", import.meta.url));
 /** The first of a network of this run's own: Firefox takes no loopback address. */
@@ -114,6 +114,9 @@ async function clientTable(): Promise<string> {
       await cell(`${name} views`, () => programViews(browser, url, program, options)),
     ]);
   }
+  const whipMuxer = ffmpeg();
+  const published = () => programPublishes(browser, url, whipMuxer, { codec: "H264", role: "active" });
+  rows.push([`${whipMuxer.name}, H264, server active`, await cell(whipMuxer.name, published), ""]);
   for (const [codec, role] of [
     ["VP8", "passive"],
     ["H264", "active"],
