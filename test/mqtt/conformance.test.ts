@@ -1,6 +1,7 @@
 // One script against Mosquitto and against Switchboard: what differs is listed here and in docs/mqtt.md, and nothing else may.
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import mqtt, { type IClientOptions } from "mqtt";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { until } from "../support/until.ts";
@@ -246,6 +247,33 @@ const paho: Readonly<Record<string, Step>> = Object.fromEntries(
   ]),
 );
 
+/** Debian's programs of Paho C: one hears what the other says. */
+const hasPahoC = spawnSync("paho_c_pub", []).error === undefined;
+const pahoC: Readonly<Record<string, Step>> = Object.fromEntries(
+  ["311", "5"].map((version): [string, Step] => [
+    `Paho C over ${version}`,
+    async (port) => {
+      const common = ["-h", "127.0.0.1", "-p", String(port), "-u", login.username, "-P", login.password];
+      const topic = ["-V", version, "-t", `${tree}/t`];
+      const subscriber = spawn("paho_c_sub", [...common, ...topic, "-i", "sub", "-q", "2"]);
+      let heard = "";
+      subscriber.stdout.on("data", (chunk) => {
+        heard += chunk;
+      });
+      const ended = once(subscriber, "close");
+      // It doesn't say when it has subscribed.
+      const publish = [...common, ...topic, "-i", "pub", "-q", "2", "-m", "hi"];
+      while (!heard.includes("\n")) {
+        const { status, out } = await run("paho_c_pub", publish);
+        if (status !== 0) throw new Error(out);
+      }
+      subscriber.kill("SIGINT");
+      const [status] = await ended;
+      return { status, heard: heard.split("\n")[0] };
+    },
+  ]),
+);
+
 /** What Switchboard answers where it differs from Mosquitto. Each stands in docs/mqtt.md with its reason. */
 const differences: Readonly<Record<string, unknown>> = {
   "SUBACK of QoS 2": [1],
@@ -259,6 +287,7 @@ for (const [group, isThere] of [
   [steps, true],
   [tools, hasMosquittoClients],
   [paho, pahoPython !== undefined],
+  [pahoC, hasPahoC],
 ] as const)
   for (const [name, step] of Object.entries(group))
     test.skipIf(!hasMosquitto || !isThere)(name, async () => {
