@@ -20,6 +20,7 @@ if (long) process.env.TEST_LONG = "1";
 const longer = new Set([
   "test/browser/accessible.test.ts",
   "test/packages/folders.test.ts",
+  "test/records/full-disk.test.ts",
   "test/sip/matrix.test.ts",
   "test/turn/soak.test.ts",
   "test/webrtc/takeover.test.ts",

@@ -16,6 +16,8 @@ export interface ServerOptions {
   readonly args?: readonly string[];
   /** Most file descriptors that it may have. */
   readonly descriptors?: number;
+  /** How large a file of its may be, bytes, until `prlimit` raises it: as with a full disk, a write fails. */
+  readonly fileSize?: number;
 }
 
 export interface RunningServer {
@@ -53,9 +55,13 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     ...options.config,
   };
   writeFileSync(file, JSON.stringify(config));
-  const { descriptors } = options;
-  const limited =
-    descriptors === undefined ? [] : ["sh", "-c", `ulimit -n ${descriptors} && exec "$@"`, "sh"];
+  const { descriptors, fileSize } = options;
+  const limits = [
+    ...(descriptors === undefined ? [] : [`ulimit -n ${descriptors}`]),
+    // In blocks of 512 bytes. Without the signal a write that goes beyond only fails.
+    ...(fileSize === undefined ? [] : ["trap '' XFSZ", `ulimit -S -f ${Math.ceil(fileSize / 512)}`]),
+  ];
+  const limited = limits.length === 0 ? [] : ["sh", "-c", `${limits.join(" && ")} && exec "$@"`, "sh"];
   const [program = "", ...args] = [...limited, runtimePath(runtime), cli, "serve", "--config", file];
   const child = spawn(program, [...args, ...(options.args ?? [])], {
     stdio: ["ignore", "pipe", "pipe"],
