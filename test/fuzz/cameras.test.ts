@@ -12,7 +12,7 @@ import { SimMqtt } from "../support/sim-mqtt.ts";
 import { Random } from "./random.ts";
 
 /** CAMERA_FUZZ=1000000 and CAMERA_SEEDS=10000 for a whole run. */
-const inputs = Number(process.env.CAMERA_FUZZ ?? 5_000);
+const inputs = Number(process.env.CAMERA_FUZZ ?? 2_000);
 const seeds = Number(process.env.CAMERA_SEEDS ?? 60);
 
 const read = (name: string) => readFileSync(new URL(`../support/sdp/${name}.sdp`, import.meta.url), "utf8");

@@ -9,7 +9,7 @@ import { contentsOf, SimJingle, type SimJingleClient } from "../support/sim-jing
 import { Random } from "./random.ts";
 
 /** JINGLE_FUZZ=1000000 and JINGLE_SEEDS=8000 for a whole run. */
-const inputs = Number(process.env.JINGLE_FUZZ ?? 2_000);
+const inputs = Number(process.env.JINGLE_FUZZ ?? 1_000);
 const seeds = Number(process.env.JINGLE_SEEDS ?? 25);
 
 const read = (name: string) => readFileSync(new URL(`../support/sdp/${name}.sdp`, import.meta.url), "utf8");

@@ -13,7 +13,7 @@ import type { Identity } from "../../src/signaling/ports.ts";
 import { SimCore } from "../support/sim-core.ts";
 import { Random } from "./random.ts";
 
-const numRuns = Number(process.env.FUZZ_RUNS ?? 6_000);
+const numRuns = Number(process.env.FUZZ_RUNS ?? 2_000);
 const seed = Number(process.env.FUZZ_SEED ?? 1);
 const tree = "sb/1/d/alice/cam";
 const topics = [

@@ -14,7 +14,7 @@ import { videoConfiguration, videoFrame } from "../../src/media/rtmp/flv.ts";
 import { keyframePayloads, pps, slicePayloads, sps } from "../support/h264-pictures.ts";
 import { Random } from "./random.ts";
 
-const runs = Number(process.env.FUZZ_RUNS ?? 4_000);
+const runs = Number(process.env.FUZZ_RUNS ?? 2_000);
 const format = h264Format(sps, pps) as VideoFormat;
 const sample = { data: Uint8Array.of(1, 2, 3), duration: 3_000, key: true, time: 12_345 };
 const file = concat([

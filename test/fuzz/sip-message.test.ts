@@ -14,7 +14,7 @@ import { StreamFraming } from "../../src/gateways/sip/stream-framing.ts";
 import { mutatedText } from "./mutation.ts";
 import { Random } from "./random.ts";
 
-const numRuns = Number(process.env.FUZZ_RUNS ?? 6_000);
+const numRuns = Number(process.env.FUZZ_RUNS ?? 2_000);
 const encoder = new TextEncoder();
 const folder = join(dirname(createRequire(import.meta.url).resolve("sip/package.json")), "test", "messages");
 const valid = readdirSync(folder)

@@ -7,7 +7,7 @@ import { mutatedText } from "./mutation.ts";
 import { Random } from "./random.ts";
 
 /** XMPP_FUZZ=1000000 and XMPP_SEEDS=5000 for a whole run. */
-const inputs = Number(process.env.XMPP_FUZZ ?? 5_000);
+const inputs = Number(process.env.XMPP_FUZZ ?? 2_000);
 const seeds = Number(process.env.XMPP_SEEDS ?? 40);
 
 const framing = `xmlns="${namespaces.framing}"`;
