@@ -1,14 +1,12 @@
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
+// @ts-expect-error: a script without types
+import { commitSeed } from "../../scripts/commit-seed.mjs";
 
 /**
  * What the models and the fuzzers draw their histories from: the same in every run of one commit, another one with each commit.
  * `MODEL_SEED` repeats an earlier one. Print it in the test's name, so that a failure in a log can be repeated.
  */
 export const seed: number =
-  process.env.MODEL_SEED === undefined ? ofCommit() : Number(process.env.MODEL_SEED);
+  process.env.MODEL_SEED === undefined ? commitSeed() : Number(process.env.MODEL_SEED);
 
 /** How many histories a model tries: `usual`, unless `MODEL_RUNS` says otherwise. */
 export function runs(usual: number): number {
@@ -27,10 +25,3 @@ export function someOf<T>(cases: readonly T[], count: number): readonly T[] {
 
 /** How long a model may take, ms. What somebody asks for by `MODEL_RUNS` may take long. */
 export const modelTimeout = process.env.MODEL_RUNS === undefined ? 120_000 : 7_200_000;
-
-/** 1 where there is no repository, such as in an unpacked archive. */
-function ofCommit(): number {
-  const { stdout } = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" });
-  const commit = /^[0-9a-f]{40}/.exec(stdout ?? "")?.[0];
-  return commit === undefined ? 1 : Number.parseInt(commit.slice(0, 7), 16);
-}
