@@ -20,7 +20,7 @@ interface Kept {
 type KeptWindow = Kept;
 
 /** Longer than the first attempts to come back. ms */
-const cutFor = 3_000;
+const cutFor = 1_500;
 
 describe.skipIf(chromiumPath === null)("client.publish and client.view", () => {
   let server: RunningServer;
@@ -171,9 +171,9 @@ describe.skipIf(chromiumPath === null)("client.publish and client.view", () => {
     for (const page of [alice, victor]) await page.context().close();
   }, 200_000);
 
-  test.skipIf(process.platform !== "linux")(
-    "both ends come back by themselves after their media worker was killed",
-    async () => {
+  // test/media/shared-port.test.ts kills a process that has the media server beneath the same client.
+  if (process.env.TEST_LONG === "1" && process.platform === "linux")
+    test("both ends come back by themselves after their media worker was killed", async () => {
       const [alice, victor] = [await signIn("alice"), await signIn("victor")];
       await publish(alice, "worker");
       await view(victor, "worker");
@@ -188,9 +188,7 @@ describe.skipIf(chromiumPath === null)("client.publish and client.view", () => {
       expect(await states(alice)).not.toContain("ended");
       expect(workersOf(server.pid)).not.toContain(worker ?? 0);
       for (const page of [alice, victor]) await page.context().close();
-    },
-    200_000,
-  );
+    }, 200_000);
 
   test("who closes the client ends its streams", async () => {
     const [alice, victor] = [await signIn("alice"), await signIn("victor")];

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import { blankTab, end, eventually, publish } from "../media/support/pages.ts";
 import type { RunningServer } from "../support/server.ts";
@@ -13,6 +13,10 @@ describe.skipIf(chromiumPath === null)("a viewer whom WebRTC doesn't reach", () 
     server = await startBuiltServer({ media: { port: 0, workers: 1, transcode: false } });
     browser = await launch("fake");
   }, 90_000);
+  // A page that is left open goes on playing.
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+  });
   afterAll(async () => {
     await browser?.close();
     await server?.stop();
@@ -58,6 +62,7 @@ describe.skipIf(chromiumPath === null)("a viewer whom WebRTC doesn't reach", () 
       ),
     );
     await showing(full);
+    await full.context().close();
 
     const body = `<!doctype html><script src="${url}/live.js" async></script>
       <switchboard-live stream="lobby" muted controls></switchboard-live>`;

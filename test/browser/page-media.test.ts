@@ -99,21 +99,23 @@ describe.skipIf(chromiumPath === null)("what is sent in a call", () => {
     await seesVideo(bob);
   });
 
-  test("two who call each other at the same moment get one call", async () => {
-    // By the element itself: the ring of whoever was a moment earlier already lies over the other's button.
-    const press = (tab: Tab) => button(tab, "Call").evaluate((call) => (call as HTMLElement).click());
-    await Promise.all([press(alice), press(bob)]);
-    // A ring of one of the two calls may be there for a moment, until they have become one; then it goes by itself.
-    for (const tab of [alice, bob])
-      if ((await tab.page.getByRole("alertdialog").count()) > 0)
-        await button(tab, "Accept")
-          .click({ timeout: 2_000 })
-          .catch(() => undefined);
-    await Promise.all([seesVideo(alice), seesVideo(bob)]);
-    await button(bob, "Hang up").click();
-    await sees(alice, /^bob hung up after/);
-    await button(bob, "Call").waitFor();
-  });
+  // src/signaling and test/model say that it becomes one call; here, what the two pages show meanwhile.
+  if (process.env.TEST_LONG === "1")
+    test("two who call each other at the same moment get one call", async () => {
+      // By the element itself: the ring of whoever was a moment earlier already lies over the other's button.
+      const press = (tab: Tab) => button(tab, "Call").evaluate((call) => (call as HTMLElement).click());
+      await Promise.all([press(alice), press(bob)]);
+      // A ring of one of the two calls may be there for a moment, until they have become one; then it goes by itself.
+      for (const tab of [alice, bob])
+        if ((await tab.page.getByRole("alertdialog").count()) > 0)
+          await button(tab, "Accept")
+            .click({ timeout: 2_000 })
+            .catch(() => undefined);
+      await Promise.all([seesVideo(alice), seesVideo(bob)]);
+      await button(bob, "Hang up").click();
+      await sees(alice, /^bob hung up after/);
+      await button(bob, "Call").waitFor();
+    });
 
   test("declining everywhere stops all devices", async () => {
     const phone = await signIn(browser, pageUrl(server), "bob");

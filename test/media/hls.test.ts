@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
@@ -33,6 +33,10 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
     });
     browser = await launch("fake", withSound);
   }, 60_000);
+  // A page that is left open goes on capturing and encoding.
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+  });
   afterAll(async () => {
     await browser?.close();
     await server?.stop();

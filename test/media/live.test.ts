@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
@@ -25,6 +25,10 @@ describe.skipIf(chromiumPath === null)("one publishes by WHIP, others view by WH
     server = await startServer({ config: { media } });
     browser = await launch("fake", withSound);
   }, 60_000);
+  // A page that is left open goes on capturing and encoding.
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+  });
   afterAll(async () => {
     await browser?.close();
     await server?.stop();
