@@ -15,8 +15,8 @@ import {
 } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
-/** Longer than the first few attempts to come back. ms */
-const cutFor = 4_000;
+/** Longer than the first attempts to come back. ms */
+const cutFor = 1_500;
 
 describe.skipIf(chromiumPath === null)("the page when the network or the server goes", () => {
   let server: RunningServer;
