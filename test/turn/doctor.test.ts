@@ -267,5 +267,6 @@ describe.skipIf(network === undefined)("from behind a NAT", () => {
       /^WRONG stun:11\.0\.0\.1:3478 sees this machine as 11\.0\.0\.11, but NAT changes port numbers/,
     );
     await stun.end();
-  }, 30_000);
+    // Five programs start for it.
+  }, 60_000);
 });
