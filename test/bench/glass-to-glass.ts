@@ -1,4 +1,6 @@
+import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
+import type { PlayHls } from "../../src/page/live/hls-fallback.ts";
 import { launch } from "../browser/support/browser.ts";
 import { hlsFigures, playHls } from "../media/support/hls-page.ts";
 import { blankTab, eventually, publish, view } from "../media/support/pages.ts";
@@ -82,10 +84,12 @@ export async function glassToGlass(seconds: number): Promise<void> {
   if (status !== 201) throw new Error(`WHIP answered ${status}`);
   const address = `${server.url}/hls/clock/index.m3u8`;
   await eventually(async () => (await fetch(address)).status === 200, 30_000);
+  const player = await builtPlayer();
   const ways: Record<string, (page: Page) => Promise<unknown>> = {
     WebRTC: async (page) =>
       eventually(async () => (await view(page, `${server.url}/whep/clock`)) === 201, 30_000),
     "LL-HLS": (page) => playHls(page, address),
+    "LL-HLS in our page's player": (page) => playAsOurPage(page, player, address),
     HLS: (page) => playHls(page, address, undefined, false),
   };
   for (const [name, play] of Object.entries(ways)) {
@@ -96,7 +100,7 @@ export async function glassToGlass(seconds: number): Promise<void> {
     // A player comes nearer to the live edge for a while.
     await Bun.sleep(seconds * 1_000);
     const found = await ages(page, seconds);
-    const told = name === "WebRTC" ? "" : await behind(page);
+    const told = name === "WebRTC" ? "" : await (name.includes("our") ? firstPicture(page) : behind(page));
     console.log(
       `${name}: the picture is ${Math.round(median(found))} ms old (median of ${found.length})${told}`,
     );
@@ -108,6 +112,31 @@ export async function glassToGlass(seconds: number): Promise<void> {
 
 function median(figures: readonly number[]): number {
   return [...figures].sort((one, other) => one - other)[Math.floor(figures.length / 2)] ?? Number.NaN;
+}
+
+/** The script of `/hls.js`. */
+async function builtPlayer(): Promise<string> {
+  const entry = fileURLToPath(new URL("../../src/page/live/hls.ts", import.meta.url));
+  const { outputs } = await Bun.build({ entrypoints: [entry], target: "browser", format: "iife" });
+  return (await outputs[0]?.text()) ?? "";
+}
+
+/** Plays as the page `/live` does where WebRTC doesn't get through. */
+async function playAsOurPage(page: Page, script: string, url: string): Promise<void> {
+  await page.evaluate(script);
+  await page.evaluate((url) => {
+    const { switchboardHls } = globalThis as unknown as { switchboardHls: PlayHls };
+    const video = document.querySelector("video") as HTMLVideoElement;
+    const begun = performance.now();
+    video.requestVideoFrameCallback(() => Object.assign(globalThis, { started: performance.now() - begun }));
+    switchboardHls(video, { url, token: undefined, lost: () => {} });
+    void video.play();
+  }, url);
+}
+
+async function firstPicture(page: Page): Promise<string> {
+  const started = await page.evaluate(() => (globalThis as unknown as { started: number }).started);
+  return `, first picture after ${Math.round(started)} ms`;
 }
 
 async function behind(page: Page): Promise<string> {

@@ -77,7 +77,8 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
       const former = publisher;
       publisher = await tab();
       await publishes(publisher);
-      if (process.env.SHOW === "1") console.error(`another publisher at ${new Date().toISOString()}`);
+      if (process.env.SHOW === "1")
+        console.error(`another publisher at ${new Date().toISOString()}`, await hlsFigures(viewer.page));
       await former.page.context().close();
     }
     const checks = await checking;

@@ -1,8 +1,9 @@
 import Hls from "hls.js";
 import type { HlsPlayer, PlayHls } from "./hls-fallback.ts";
+import { LiveEdge } from "./live-edge.ts";
 
-/** How much faster than life a player catches up that has fallen behind. */
-const catchUp = 1.25;
+/** How often the player looks where the live edge is, ms. */
+const lookInterval = 250;
 
 /** Plays by hls.js, or by the browser itself where it has no Media Source Extensions. */
 const play: PlayHls = (video, { url, token, lost }) => {
@@ -11,14 +12,26 @@ const play: PlayHls = (video, { url, token, lost }) => {
     lowLatencyMode: true,
     // Pages that allow no workers from blobs play as well.
     enableWorker: false,
-    maxLiveSyncPlaybackRate: catchUp,
+    // Its own way to the live edge never gets nearer than a second, and a second further away with each stall.
+    maxLiveSyncPlaybackRate: 1,
+    liveSyncOnStallIncrease: 0,
     ...(token !== undefined && {
       xhrSetup: (request: XMLHttpRequest) => request.setRequestHeader("Authorization", `Bearer ${token}`),
     }),
   });
-  hls.on(Hls.Events.ERROR, (_, { fatal }) => {
+  const edge = new LiveEdge(performance.now());
+  hls.on(Hls.Events.ERROR, (_, { fatal, details }) => {
     if (fatal) lost();
+    else if (details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) edge.stalled(performance.now());
   });
+  const timer = setInterval(() => {
+    const { buffered, currentTime } = video;
+    const loaded = buffered.length === 0 ? currentTime : buffered.end(buffered.length - 1);
+    const { latency, targetLatency } = hls;
+    if (latency === 0 || targetLatency === null) return;
+    const rate = edge.rate(latency, targetLatency, loaded - currentTime, performance.now());
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+  }, lookInterval);
   hls.on(Hls.Events.BUFFER_EOS, lost);
   hls.loadSource(url);
   hls.attachMedia(video);
@@ -29,7 +42,11 @@ const play: PlayHls = (video, { url, token, lost }) => {
     get codec() {
       return hls.levels[hls.currentLevel]?.videoCodec?.split(".")[0];
     },
-    stop: () => hls.destroy(),
+    stop() {
+      clearInterval(timer);
+      video.playbackRate = 1;
+      hls.destroy();
+    },
   };
   return player;
 };
