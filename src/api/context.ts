@@ -60,7 +60,7 @@ export interface ShownStream {
 interface ShownPush {
   readonly id: string;
   readonly stream: string;
-  readonly kind: "rtmp";
+  readonly kind: "rtmp" | "whip";
   readonly to: string;
   readonly by: "rule" | "request";
   readonly state: "waiting" | "connecting" | "live";
@@ -73,7 +73,7 @@ interface ShownPush {
 export interface ApiPushes {
   list(stream: string): readonly ShownPush[];
   /** Pushes a live stream until it is over, or says why it doesn't. */
-  add(stream: string, to: string): ShownPush | "no target" | "not live" | "full";
+  add(stream: string, to: string, token: string | undefined): ShownPush | "no target" | "not live" | "full";
   /** False where there is none of that id. */
   remove(stream: string, id: string): boolean;
 }

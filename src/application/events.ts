@@ -137,14 +137,14 @@ export interface Events {
   readonly "push.started": {
     readonly stream: string;
     readonly push: string;
-    readonly kind: "rtmp";
+    readonly kind: "rtmp" | "whip";
     readonly to: string;
   };
   /** A push has ended, or its first attempt has failed: others follow, and are not told of before one succeeds. */
   readonly "push.failed": {
     readonly stream: string;
     readonly push: string;
-    readonly kind: "rtmp";
+    readonly kind: "rtmp" | "whip";
     readonly to: string;
     readonly reason: string;
   };
@@ -152,7 +152,7 @@ export interface Events {
   readonly "push.ended": {
     readonly stream: string;
     readonly push: string;
-    readonly kind: "rtmp";
+    readonly kind: "rtmp" | "whip";
     readonly to: string;
     readonly reason: "over" | "removed";
   };

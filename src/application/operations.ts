@@ -259,7 +259,7 @@ export interface Operations {
         readonly pushes: readonly {
           readonly id: string;
           readonly stream: string;
-          readonly kind: "rtmp";
+          readonly kind: "rtmp" | "whip";
           readonly to: string;
           readonly by: "rule" | "request";
           readonly state: "waiting" | "connecting" | "live";
@@ -284,7 +284,7 @@ export interface Operations {
       readonly pushes: readonly {
         readonly id: string;
         readonly stream: string;
-        readonly kind: "rtmp";
+        readonly kind: "rtmp" | "whip";
         readonly to: string;
         readonly by: "rule" | "request";
         readonly state: "waiting" | "connecting" | "live";
@@ -306,7 +306,7 @@ export interface Operations {
       readonly items: readonly {
         readonly id: string;
         readonly stream: string;
-        readonly kind: "rtmp";
+        readonly kind: "rtmp" | "whip";
         readonly to: string;
         readonly by: "rule" | "request";
         readonly state: "waiting" | "connecting" | "live";
@@ -320,11 +320,11 @@ export interface Operations {
   };
   /** Pushes a live stream to another server, until it is over. */
   readonly addPush: {
-    readonly input: { readonly stream: string; readonly to: string };
+    readonly input: { readonly stream: string; readonly to: string; readonly token?: string };
     readonly output: {
       readonly id: string;
       readonly stream: string;
-      readonly kind: "rtmp";
+      readonly kind: "rtmp" | "whip";
       readonly to: string;
       readonly by: "rule" | "request";
       readonly state: "waiting" | "connecting" | "live";

@@ -34,8 +34,8 @@ const person = {
 const push = {
   stream: Type.String(),
   push: Type.String({ description: "The push's id." }),
-  kind: Type.Literal("rtmp"),
-  to: Type.String({ description: "The target's host: paths and keys are secret." }),
+  kind: Type.Union([Type.Literal("rtmp"), Type.Literal("whip")]),
+  to: Type.String({ description: "The target's host: paths, keys and tokens are secret." }),
 } satisfies TProperties;
 
 export const events = {

@@ -16,6 +16,8 @@ export type ToWorker =
       readonly stream: string;
       readonly transport: TransportParameters;
       readonly tracks: readonly ViewedTrack[];
+      /** Of the peer's answer, where the offer was ours: the worker reaches it from ports of its own. */
+      readonly candidates?: readonly RemoteCandidate[];
     }
   /** An ICE restart (RFC 8839 §4.4.1): other credentials, the same DTLS association. */
   | { readonly type: "restart"; readonly peer: number; readonly transport: TransportParameters }
@@ -38,6 +40,12 @@ export type ToWorker =
     }
   | { readonly type: "unfollow"; readonly stream: string }
   | { readonly type: "stop" };
+
+/** Where a peer is reached by UDP; the address is numeric. */
+export interface RemoteCandidate {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** What a worker is started with. */
 export interface WorkerOptions {

@@ -13,6 +13,8 @@ export type ToPackager =
       readonly hlsAac: boolean;
       /** Streams whose pictures may be transcoded at a time. */
       readonly transcoders: number;
+      /** Encodes by hardware where there is any. */
+      readonly hardware: boolean;
     }
   /** Takes a stream from a media worker; again for another publisher of it, or for something else to be made of it. */
   | {
@@ -77,6 +79,8 @@ export type FromPackager =
     }
   /** The target of a push takes the stream, or the attempt is over. The reason holds no secret. */
   | { readonly type: "push"; readonly push: number; readonly state: "live" | "over"; readonly reason: string }
+  /** What pictures are encoded by; told when the first ones are. */
+  | { readonly type: "encoder"; readonly name: string }
   /** A file of a recording has begun, or has ended. */
   | {
       readonly type: "recording";

@@ -55,6 +55,7 @@ const PushRule = Type.Object(
   {
     stream: Type.String({ minLength: 1 }),
     to: Type.String({ minLength: 1, maxLength: 2_048 }),
+    token: Type.Optional(Type.String({ minLength: 1, maxLength: 4_096 })),
   },
   { additionalProperties: false },
 );
@@ -111,6 +112,10 @@ export const mediaSettings = {
         true,
         "Makes H.264 of VP8, VP9 and AV1 where HLS or RTMP needs it, where the system has ffmpeg.",
       ),
+      hardwareEncoders: flag(
+        true,
+        "Encodes by NVENC, Quick Sync, VA-API or V4L2 where ffmpeg and the machine have it, which is tried with the first stream. Off: by software.",
+      ),
       ladder: Type.Object(
         {
           streams: texts(
@@ -143,11 +148,11 @@ export const mediaSettings = {
         maxItems: 256,
         secret: true,
         description:
-          "Where streams are pushed to while they are live, `{stream, to}`: `stream` is a name or a pattern such as `show-*`; `to` is `rtmp://HOST/APP/KEY`, or the same with `rtmps:`.",
+          "Where streams are pushed to while they are live, `{stream, to, token}`: `stream` is a name or a pattern such as `show-*`; `to` is `rtmp://HOST/APP/KEY`, the same with `rtmps:`, or the WHIP endpoint of another server, which gets `token` as Bearer.",
       }),
       pushAllow: texts(
         [],
-        "Private addresses and ranges that streams may be pushed to. Public addresses are always allowed.",
+        "Private addresses and ranges that streams may be pushed to, to WHIP by http as well. Public addresses are always allowed.",
       ),
       recordings: Type.Object(
         {
@@ -234,12 +239,12 @@ export function checkMedia({ media }: SettingsOf<typeof mediaSettings>): string 
   const step = media.ladder.streams.find((pattern) => !isAddressPattern(`stream:${pattern}`));
   if (step !== undefined)
     return `setting media.ladder.streams: ${step} is no name of a stream; write it like lobby or show-*`;
-  for (const { stream, to } of media.push) {
+  for (const { stream, to, token } of media.push) {
     if (!isAddressPattern(`stream:${stream}`))
       return `setting media.push: ${stream} is no name of a stream; write it like lobby or show-*`;
     // What it is may be secret.
-    if (parsePushTarget(to) === undefined)
-      return `setting media.push: the target of ${stream} is neither rtmp://HOST/APP/KEY nor rtmps://HOST/APP/KEY`;
+    if (parsePushTarget(to, token) === undefined)
+      return `setting media.push: the target of ${stream} is neither rtmp://HOST/APP/KEY, rtmps://HOST/APP/KEY nor a WHIP endpoint with a token`;
   }
   const range = media.pushAllow.find((text) => AddressBlock.parse(text) === undefined);
   if (range !== undefined)

@@ -36,8 +36,8 @@ export function apiStreams(
       revokeKeys(streamKeys, folder, (key) => key.stream === name && (id === undefined || key.id === id)),
     pushes: pushes && {
       list: (name) => pushes.list(name),
-      add: (name, to) => {
-        const target = parsePushTarget(to);
+      add: (name, to, token) => {
+        const target = parsePushTarget(to, token);
         return target === undefined ? "no target" : pushes.add(name, target);
       },
       remove: (name, id) => pushes.remove(name, id),

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { FromWorker } from "../media/control.ts";
 import type { MediaFleet } from "../media/fleet/fleet.ts";
 import { PackagerProcess } from "../media/fleet/packager-process.ts";
 import { HlsStreams } from "../media/hls/hls-streams.ts";
@@ -24,6 +25,9 @@ import { stateFolder } from "./state-folder.ts";
 export interface MediaOutputs {
   readonly pushes: StreamPushes;
   changed(stream: StreamInfo): void;
+  /** A media worker said something, or ended. */
+  heard(message: FromWorker): void;
+  workerDied(worker: number): void;
   fetch(request: Request): Promise<Response> | undefined;
   /** For `/health/ready`. */
   readonly state: Readonly<Record<string, unknown>>;
@@ -69,9 +73,11 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
     ffmpeg: program,
     hlsAac,
     transcoders: transcodes ? media.limits.transcoders : 0,
+    hardware: media.hardwareEncoders,
     recordings: { folder, seconds: fileDuration / 1_000, bytes: fileBytes },
     heard: (message, bytes) => {
       if (message.type === "recording" || message.type === "recording-failed") recordings.heard(message);
+      else if (message.type === "encoder") log.info({ encoder: message.name }, "pictures are encoded");
       else if (message.type === "push") {
         if (message.state === "over") outputs.endPush(message.push);
         pushes.heard(message.push, message.state, message.reason);
@@ -94,7 +100,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
     records: (name) => covers(recorded, { kind: "stream", name }),
     post: (message) => packager.post(message),
   });
-  const pushes = startPushes(context, streams, outputs);
+  const { pushes, whip } = startPushes(context, streams, fleet, outputs);
   const hls = new HlsStreams(
     {
       now,
@@ -119,10 +125,13 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   const stopTicks = every(tickInterval, () => hls.tick());
   return {
     pushes,
+    heard: (message) => whip.heard(message),
+    workerDied: (worker) => whip.workerDied(worker),
     changed: ({ name }) => {
       // A stream that has only lost its publisher is still known, and may go on.
       if (streams.stream(name) !== undefined) {
         outputs.changed(name);
+        whip.changed(name);
         pushes.changed(name);
       } else {
         hls.over(name);

@@ -1,6 +1,9 @@
+import type { MediaFleet } from "../media/fleet/fleet.ts";
+import { whipClient } from "../media/http/whip-client.ts";
 import type { PushEvent } from "../media/push/stream-pushes.ts";
 import { StreamPushes } from "../media/push/stream-pushes.ts";
 import { type PushTarget, parsePushTarget } from "../media/push/target.ts";
+import { WhipPushes } from "../media/push/whip-pushes.ts";
 import type { MediaStreams } from "../media/streams/media-streams.ts";
 import type { StreamOutputs } from "../media/streams/stream-outputs.ts";
 import { after } from "../net/clock.ts";
@@ -9,21 +12,42 @@ import { covers } from "../protocol/address-pattern.ts";
 import { outboundResolver } from "./outbound.ts";
 import type { CoreContext } from "./service.ts";
 
+export interface MediaPushes {
+  readonly pushes: StreamPushes;
+  /** Those of them that go to WHIP endpoints. */
+  readonly whip: WhipPushes;
+}
+
 /** Pushes streams to the targets of `media.push`, and to those that the API names. */
 export function startPushes(
   context: CoreContext,
   streams: MediaStreams,
+  fleet: Pick<MediaFleet, "post">,
   outputs: Pick<StreamOutputs, "push" | "endPush">,
-): StreamPushes {
+): MediaPushes {
   const { settings, log, now } = context;
   const { media, dev } = settings;
-  const resolve = outboundResolver(media.pushAllow, dev);
+  const outbound = outboundResolver(media.pushAllow, dev);
+  const whip = new WhipPushes({
+    ...whipClient(outbound),
+    place: (name) => streams.place(name),
+    post: (worker, message) => fleet.post(worker, message),
+    allows: outbound.allows,
+    random,
+    ssrc: () => Buffer.from(random(4), "base64url").readUInt32BE() || 1,
+    tell: (attempt, state, reason) => pushes.heard(attempt, state, reason),
+  });
   const rules = media.push.flatMap(({ stream, to }) => {
     const target = parsePushTarget(to);
     return target === undefined ? [] : [{ pattern: `stream:${stream}`, target }];
   });
-  const begin = async (attempt: number, name: string, { rtmp }: PushTarget): Promise<void> => {
-    const address = await resolve(rtmp.host);
+  const begin = async (attempt: number, name: string, target: PushTarget): Promise<void> => {
+    if (target.kind === "whip") {
+      await whip.begin(attempt, name, target.whip);
+      return;
+    }
+    const { rtmp } = target;
+    const address = await outbound.resolve(rtmp.host);
     if (!pushes.wants(attempt)) return;
     if (!outputs.push(name, attempt, address, rtmp)) throw new Error("the stream has no publisher");
   };
@@ -41,7 +65,10 @@ export function startPushes(
         void begin(attempt, name, target).catch(({ message }: Error) =>
           pushes.heard(attempt, "over", message),
         ),
-      end: (attempt) => outputs.endPush(attempt),
+      end: (attempt) => {
+        outputs.endPush(attempt);
+        whip.end(attempt);
+      },
       tell: (event) => {
         log.info(logged(event), `push ${event.type}`);
         tellApplication(context, event);
@@ -49,7 +76,7 @@ export function startPushes(
     },
     media.limits.pushes,
   );
-  return pushes;
+  return { pushes, whip };
 }
 
 function logged({ push: { id, stream, to }, reason }: PushEvent): object {

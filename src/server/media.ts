@@ -63,6 +63,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const listen = listenAddresses(context);
   const count = media.workers > 0 ? media.workers : Math.max(1, availableParallelism() - 1);
   const streams: { current?: MediaStreams } = {};
+  const outputs: { current?: MediaOutputs } = {};
   const fleet = await openPorts(context, wanted, ({ "media.port": port }) => {
     const { portable, limits } = media;
     const options: Omit<WorkerOptions, "relay"> = { listen, port, portable, limits };
@@ -70,11 +71,15 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
       command: { bun, module: mediaWorkerModule },
       workers: count,
       options,
-      heard: (worker, message) => streams.current?.heard(worker, message),
+      heard: (worker, message) => {
+        streams.current?.heard(worker, message);
+        outputs.current?.heard(message);
+      },
       died: (worker, reason) => {
         log.error({ worker, reason }, "a media worker ended: it is started again");
         died += 1;
         streams.current?.workerDied(worker);
+        outputs.current?.workerDied(worker);
       },
       restarted: (worker) => log.info({ worker }, "a media worker took the place of one that ended"),
     });
@@ -83,7 +88,6 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const answers = streamAnswers(settings);
   const sessions = coreSessions(context);
   const share: { current?: MediaShare } = {};
-  const outputs: { current?: MediaOutputs } = {};
   const made = new MediaStreams(
     {
       now,

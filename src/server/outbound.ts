@@ -51,21 +51,32 @@ export function outboundSender(allow: readonly string[], dev: boolean): WebhookS
   });
 }
 
+export interface OutboundResolver {
+  resolve(host: string): Promise<string>;
+  /** True for a numeric address that may be connected to. */
+  allows(address: string): boolean;
+  /** True for an address that may be reached without TLS. */
+  plainAllowed(address: string): boolean;
+}
+
 /**
  * Resolves names of hosts that others have named: public ones, and those of `allow`. The promise rejects with an Error of one line where
  * one of the name's addresses isn't allowed, since a client may try any. Connect to the address: the name may stand for another one a moment later.
  */
-export function outboundResolver(allow: readonly string[], dev: boolean): (host: string) => Promise<string> {
-  const { policy } = outboundRules(allow, dev);
-  return async (host) => {
+export function outboundResolver(allow: readonly string[], dev: boolean): OutboundResolver {
+  const { policy, plainAllowed } = outboundRules(allow, dev);
+  const verdictOf = (address: string): string =>
+    policy.judgeHost(unmapped(parseAddress(address) ?? new Uint8Array(4)), "");
+  const resolve = async (host: string): Promise<string> => {
     const addresses =
       parseAddress(host) === undefined ? await lookup(host, { all: true }) : [{ address: host }];
     for (const { address } of addresses) {
-      const verdict = policy.judgeHost(unmapped(parseAddress(address) ?? new Uint8Array(4)), "");
+      const verdict = verdictOf(address);
       if (verdict !== "direct") throw new Error(`the address ${address} is not allowed (${verdict})`);
     }
     const [first] = addresses;
     if (first === undefined) throw new Error("the name has no address");
     return first.address;
   };
+  return { resolve, plainAllowed, allows: (address) => verdictOf(address) === "direct" };
 }

@@ -1,9 +1,12 @@
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { WorkerReport } from "../../src/media/control.ts";
 import { MediaWorker } from "../../src/media/fleet/media-worker.ts";
+import { PackagerProcess } from "../../src/media/fleet/packager-process.ts";
 import { owned, residentBytes } from "./bench-process.ts";
 import { publishedTracks } from "./media-source.ts";
 import { type BenchViewer, type Network, openViewers } from "./media-viewers.ts";
@@ -31,69 +34,109 @@ interface Subject {
   readonly worker: MediaWorker;
   readonly pid: number;
   readonly viewers: Map<number, BenchViewer>;
-  /** Resolves once the publisher is connected. */
-  readonly published: Promise<void>;
+  /** Called once a publisher is connected. */
+  published: (peer: number) => void;
   /** Takes the worker's reports. */
   report: (report: WorkerReport) => void;
 }
 
-/** The publisher's number at the worker; those of viewers are higher. */
-const publisherNumber = 1;
+/** Numbers of viewers at the worker are higher than those of publishers. */
+const firstViewer = 10;
 
-async function startWorker(way: Way): Promise<Subject> {
+/** `relay`: the Unix socket of the worker, where somebody is to take streams from it. */
+async function startWorker(way: Way, relay = ""): Promise<Subject> {
   const viewers = new Map<number, BenchViewer>();
-  const { promise: published, resolve } = Promise.withResolvers<void>();
-  const heard: Pick<Subject, "report"> = { report: () => {} };
+  const heard: Pick<Subject, "report" | "published"> = { report: () => {}, published: () => {} };
   const limits = { publishers: 10, viewers: 10_000, packetsPerSecond: 1e9, publisherBitrate: 20_000_000 };
   const worker = await MediaWorker.start(
     { bun: process.execPath, module: at("../../src/media/worker/main.ts") },
     {
       ...{ listen: ["127.0.0.1"], port: 0, portable: way === "portable", segments: way === "gso" },
-      ...{ relay: "", limits },
+      ...{ relay, limits },
     },
     (message) => {
       if (message.type === "refused") viewers.get(message.peer)?.refused();
       else if (message.type === "opened") viewers.get(message.peer)?.opened();
       else if (message.type === "report") heard.report(message.report);
-      if (message.type === "connected" && message.peer === publisherNumber) resolve();
+      if (message.type === "connected" && message.peer < firstViewer) heard.published(message.peer);
     },
     (reason) => {
       throw new Error(reason);
     },
   );
-  return Object.assign(heard, { worker, pid: worker.pid ?? 0, viewers, published });
+  return Object.assign(heard, { worker, pid: worker.pid ?? 0, viewers });
 }
 
 /** Starts a publisher; ends it. */
-async function startPublisher({ worker, published }: Subject): Promise<() => void> {
-  const child = spawn(process.execPath, [at("media-publisher.ts")], { stdio: ["pipe", "pipe", "inherit"] });
+async function startPublisher(subject: Subject, peer = 1, stream = "bench"): Promise<() => void> {
+  const { worker } = subject;
+  const program = [at("media-publisher.ts"), `${peer - 1}`];
+  const child = spawn(process.execPath, program, { stdio: ["pipe", "pipe", "inherit"] });
   owned(child);
   const { value } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   const transport = JSON.parse(value ?? "{}");
-  worker.post({
-    type: "publish",
-    peer: publisherNumber,
-    stream: "bench",
-    transport,
-    tracks: publishedTracks,
+  const published = new Promise<void>((done) => {
+    subject.published = (number) => number === peer && done();
   });
+  worker.post({ type: "publish", peer, stream, transport, tracks: publishedTracks });
   const { udpPort: port, fingerprint } = worker.started;
   child.stdin.write(`${JSON.stringify({ port, fingerprint })}\n`);
   await published;
   return () => void child.kill("SIGKILL");
 }
 
+/** Other streams of a worker that is measured: nobody views them. */
+export interface OtherStreams {
+  readonly count: number;
+  /** They are packaged for HLS and recorded. */
+  readonly packaged: boolean;
+}
+
+/** Has other streams published to the worker; ends them. */
+async function startOthers(subject: Subject, folder: string, others: OtherStreams): Promise<() => void> {
+  const [relay, socket] = [join(folder, "worker.sock"), join(folder, "packager.sock")];
+  const packager = await PackagerProcess.listen({
+    ...{ bun: process.execPath, module: at("../../src/media/packager/main.ts"), socket },
+    ...{ ffmpeg: "", hlsAac: false, transcoders: 0, hardware: false },
+    recordings: { folder: join(folder, "recordings"), seconds: 3_600, bytes: 2 ** 31 },
+    heard: () => {},
+    died: (reason) => {
+      throw new Error(reason);
+    },
+  });
+  const stops: (() => void)[] = [];
+  for (let n = 0; n < others.count; n++) {
+    const stream = `other-${n}`;
+    stops.push(await startPublisher(subject, 2 + n, stream));
+    if (!others.packaged) continue;
+    const wanted = { hls: true, ladder: [], record: true };
+    const from = { from: relay, tracks: publishedTracks, publisher: stream };
+    packager.post({ type: "take", take: n + 1, stream, ...from, ...wanted });
+  }
+  return () => {
+    for (const stop of stops) stop();
+    void packager.stop();
+  };
+}
+
 /** Viewers of one worker at LiveKit's shape, with reports, REMB and a repeat a second each. */
-export async function live(way: Way, viewers: number, seconds: number): Promise<Figures> {
-  const subject = await startWorker(way);
+export async function live(
+  way: Way,
+  viewers: number,
+  seconds: number,
+  others: OtherStreams = { count: 0, packaged: false },
+): Promise<Figures> {
+  const folder = mkdtempSync(join(tmpdir(), "switchboard-bench-"));
+  const subject = await startWorker(way, others.count === 0 ? "" : join(folder, "worker.sock"));
   const { worker, pid, viewers: opened } = subject;
   const stopPublisher = await startPublisher(subject);
+  const stopOthers = others.count === 0 ? () => {} : await startOthers(subject, folder, others);
   // The first have warmed the worker up, and are not counted in its memory.
   const warmUp = Math.min(100, Math.floor(viewers / 2));
-  const all = await openViewers(worker, opened, warmUp, 10, 8);
+  const all = await openViewers(worker, opened, warmUp, firstViewer, 8);
   await sleep(2);
   const memoryBefore = residentBytes(pid);
-  all.push(...(await openViewers(worker, opened, viewers - warmUp, 10 + warmUp, 8)));
+  all.push(...(await openViewers(worker, opened, viewers - warmUp, firstViewer + warmUp, 8)));
   let next = 0;
   // Each once a second, spread over it.
   const feedback = setInterval(() => {
@@ -129,7 +172,9 @@ export async function live(way: Way, viewers: number, seconds: number): Promise<
     memory: (residentBytes(pid) - memoryBefore) / (viewers - warmUp),
     opened: all.reduce((sum, { peer }) => sum + peer.rtp.length, 0),
   };
+  stopOthers();
   await end(worker, all, stopPublisher);
+  rmSync(folder, { recursive: true, force: true });
   if (figures.opened === 0) throw new Error("no packet could be opened");
   return figures;
 }
@@ -137,7 +182,7 @@ export async function live(way: Way, viewers: number, seconds: number): Promise<
 /** Viewers that join one after the other, some at a time, while a publisher is there. */
 export async function joins(way: Way, count: number): Promise<Figures> {
   const { worker, pid, viewers: opened } = await startWorker(way);
-  const warmUp = await openViewers(worker, opened, 100, 10, 8);
+  const warmUp = await openViewers(worker, opened, 100, firstViewer, 8);
   await sleep(1);
   let before = { cpu: 0, own: 0, memory: 0, at: 0 };
   const viewers = await openViewers(worker, opened, count, 1_000, 8, {
@@ -164,7 +209,7 @@ export async function firstFrame(way: Way, count: number, network: Network = "ud
   const subject = await startWorker(way);
   const { worker, viewers: opened } = subject;
   const stopPublisher = await startPublisher(subject);
-  await openViewers(worker, opened, 20, 10, 1, { network });
+  await openViewers(worker, opened, 20, firstViewer, 1, { network });
   await sleep(1);
   const viewers = await openViewers(worker, opened, count, 1_000, 1, { network });
   const deadline = performance.now() + 5_000;

@@ -1,11 +1,12 @@
 // Publishes two layers and sound at LiveKit's shape to a media worker, from a process of its own so that nothing delays it. Says its
-// fingerprint on its output, and reads the worker's port and fingerprint from its input.
+// parameters on its output, and reads the worker's port and fingerprint from its input.
 import { createInterface } from "node:readline";
 import { bindUdp } from "../../src/net/udp.ts";
 import { parseRtcp } from "../../src/wire/rtp/rtcp.ts";
 import { TestPeer } from "../media/support/test-peer.ts";
 import { MediaSource, shape } from "./media-source.ts";
 
+const number = Number(process.argv[2] ?? 0);
 let peer: TestPeer | undefined;
 const now = () => performance.now();
 const socket = await bindUdp({
@@ -13,11 +14,11 @@ const socket = await bindUdp({
   port: 0,
   receive: (bytes) => peer?.receive(bytes, now()),
 });
-console.log(JSON.stringify(new TestPeer(0, "server", () => {}).parameters()));
+console.log(JSON.stringify(new TestPeer(number, "server", () => {}).parameters()));
 for await (const line of createInterface({ input: process.stdin })) {
   const { port, fingerprint } = JSON.parse(line) as { port: number; fingerprint: string };
   const target = socket.target(port, "127.0.0.1");
-  peer = new TestPeer(0, "server", (bytes) => void socket.sendPart(bytes, bytes.length, target), {
+  peer = new TestPeer(number, "server", (bytes) => void socket.sendPart(bytes, bytes.length, target), {
     fingerprint,
   });
   publish(peer);

@@ -21,7 +21,8 @@ const kilobytes = (value: number) => `${(value / 1_024).toFixed(0)} KB`;
 
 /** The figures as Markdown: medians of the runs, and the least and most in brackets. */
 export function mediaReport(figures: MediaFigures, size: MediaBenchSize): string {
-  const { limit, flatOut, paced, many, joins, datachannel, firstFrame, firstFrameTcp, janus } = figures;
+  const { limit, flatOut, paced, many, joins, datachannel, firstFrame, firstFrameTcp, janus, others } =
+    figures;
   const reference = limit === undefined ? undefined : median(limit.sendmmsg, "cpu");
   const times = (runs: readonly Figures[]) =>
     reference === undefined ? "" : `${(median(runs, "cpu") / reference).toFixed(2)} ×`;
@@ -41,6 +42,7 @@ export function mediaReport(figures: MediaFigures, size: MediaBenchSize): string
   const cost = median(joins.gso, "cpu") / median(datachannel, "cpu");
   const [p50, p99] = [median(firstFrame, "p50"), median(firstFrame, "p99")];
   const tcp = median(firstFrameTcp, "p50");
+  const beside = median(others.forwarded, "cpu") / median(others.packaged, "cpu");
   const tuned = janus.length === 0 ? undefined : viewers / median(janus, "viewers");
   return [
     `${new Date().toISOString().slice(0, 10)}, ${machine()}. Medians of ${size.runs} runs in turns (least–most).`,
@@ -70,6 +72,8 @@ export function mediaReport(figures: MediaFigures, size: MediaBenchSize): string
     "|---|---|---|---|---|---|---|",
     ...ways.map((way) => viewerRow(`${count(size.viewers)}, ${titles[way]}`, paced[way])),
     viewerRow(`${count(size.many)}, ${titles.gso}`, many),
+    viewerRow(`${count(size.viewers)}, beside 5 other streams`, others.forwarded),
+    viewerRow(`${count(size.viewers)}, beside 5 that are packaged and recorded`, others.packaged),
     ...(tuned === undefined
       ? []
       : [
@@ -97,6 +101,10 @@ export function mediaReport(figures: MediaFigures, size: MediaBenchSize): string
       ? []
       : [verdict(`viewers of one core ≥ 3 × tuned Janus: ${tuned.toFixed(1)} ×`, tuned >= 3)]),
     verdict(`stall p99 < 20 ms with ${count(size.many)} viewers: ${ms(stall)}`, stall < 20),
+    verdict(
+      `forwarding beside 5 streams that are packaged and recorded : beside 5 that are not ≥ 0.95: ${beside.toFixed(2)}`,
+      beside >= 0.95,
+    ),
     verdict(`CPU of a join ≤ 0.6 × node-datachannel: ${cost.toFixed(2)} ×`, cost <= 0.6),
     verdict(`joins/s ≥ 800: ${count(rate)}`, rate >= 800),
     verdict(

@@ -15,6 +15,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 /** Packets of a frame, which one message of the kernel's holds. */
 export const burst = 4;
 const fanViewers = 200;
+const otherStreams = 5;
 
 export interface MediaBenchSize {
   readonly runs: number;
@@ -39,6 +40,8 @@ export interface MediaFigures {
   readonly flatOut: Readonly<Record<Way, readonly Figures[]>>;
   readonly paced: Readonly<Record<Way, readonly Figures[]>>;
   readonly many: readonly Figures[];
+  /** Beside five other streams, and beside five that are packaged and recorded. */
+  readonly others: Readonly<Record<"forwarded" | "packaged", readonly Figures[]>>;
   readonly joins: Readonly<Record<Way, readonly Figures[]>>;
   /** The same at node-datachannel. */
   readonly datachannel: readonly Figures[];
@@ -60,6 +63,7 @@ export async function benchMedia(size: MediaBenchSize): Promise<MediaFigures> {
       flatOut: byWay(),
       paced: byWay(),
       many: [] as Figures[],
+      others: { forwarded: [] as Figures[], packaged: [] as Figures[] },
       joins: byWay(),
       datachannel: [] as Figures[],
       firstFrame: [] as Figures[],
@@ -86,6 +90,11 @@ export async function benchMedia(size: MediaBenchSize): Promise<MediaFigures> {
       for (const way of ways)
         note(`paced ${way}`, figures.paced[way], await live(way, size.viewers, size.paced));
       note("many", figures.many, await live("gso", size.many, size.paced));
+      for (const kind of ["forwarded", "packaged"] as const) {
+        const others = { count: otherStreams, packaged: kind === "packaged" };
+        const run = await live("gso", size.viewers, size.paced, others);
+        note(`beside ${otherStreams} streams, ${kind}`, figures.others[kind], run);
+      }
       for (const way of ["portable", "gso"] as const)
         note(`joins ${way}`, figures.joins[way], await joins(way, size.joins));
       note("joins node-datachannel", figures.datachannel, await datachannelJoins(size.joins));

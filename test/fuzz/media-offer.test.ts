@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { answerPublisher, answerViewer } from "../../src/media/sdp/answer.ts";
 import { parseOffer } from "../../src/media/sdp/offer.ts";
+import { pushOffer, readPushAnswer } from "../../src/media/sdp/push-offer.ts";
 import { publishedTracks, viewedTracks } from "../../src/media/sdp/tracks.ts";
 import type { LocalTransport, StreamInfo } from "../../src/media/service.ts";
 import { attributes, isRejected, mediaLine, mid } from "../../src/wire/sdp/attributes.ts";
@@ -64,8 +65,8 @@ const local: LocalTransport = {
   ],
 };
 
-function broken(random: Random): string {
-  const all = random.pick(valid).split("\r\n");
+function broken(random: Random, text: string = random.pick(valid)): string {
+  const all = text.split("\r\n");
   for (let times = random.int(0, 4); times > 0; times--) {
     const at = random.int(0, all.length - 1);
     const kind = random.int(0, 4);
@@ -147,6 +148,40 @@ test("whatever is offered is refused with a reason, or becomes tracks and a whol
     }
   }
   for (const count of [published, viewed, refused]) expect(count).toBeGreaterThan(numRuns / 20);
+});
+
+test("our own offers are whole, and whatever they are answered is refused with a reason, or becomes tracks and candidates", () => {
+  const random = new Random(8_840);
+  let [read, refused] = [0, 0];
+  for (let run = 0; run < numRuns / 2; run++) {
+    const theirs = parseOffer(random.pick(valid));
+    const published = theirs.ok ? publishedTracks(theirs.value) : undefined;
+    if (published?.ok !== true) continue;
+    let ssrc = 1;
+    const offer = pushOffer(published.value, local, () => ssrc++);
+    const sink = parseOffer(offer.sdp);
+    const taken = sink.ok ? publishedTracks(sink.value) : undefined;
+    if (!sink.ok || taken?.ok !== true) throw new Error(`our own server refuses ${offer.sdp}`);
+    const answer = answerPublisher(sink.value, taken.value, local);
+    expect(readPushAnswer(answer, offer)).toMatchObject({
+      value: {
+        candidates: local.candidates.flatMap(({ protocol, address, port }) =>
+          protocol === "udp" ? [{ address, port }] : [],
+        ),
+      },
+    });
+    const text = broken(random, answer);
+    const result = readPushAnswer(text, offer);
+    if (result.ok) {
+      read++;
+      expect(result.value.candidates.length).toBeLessThanOrEqual(10);
+      expect(result.value.tracks.length).toBeLessThanOrEqual(offer.tracks.length);
+    } else {
+      refused++;
+      expect(result.error.length).toBeLessThan(400);
+    }
+  }
+  for (const count of [read, refused]) expect(count).toBeGreaterThan(numRuns / 50);
 });
 
 test("the worst that fits takes no more than its length: were it squared, this would not end in time", () => {

@@ -8,8 +8,8 @@ import { closed, KeyId, StreamName, Time } from "./schemas.ts";
 const Push = Type.Object({
   id: Type.String(),
   stream: StreamName,
-  kind: Type.Enum(["rtmp"]),
-  to: Type.String({ description: "The target without its path and key, which are secret." }),
+  kind: Type.Enum(["rtmp", "whip"]),
+  to: Type.String({ description: "The target without its path, key and token, which are secret." }),
   by: Type.Enum(["rule", "request"], { description: "By the setting `media.push`, or by this API." }),
   state: Type.Enum(["waiting", "connecting", "live"], {
     description: "`waiting`: for the next attempt, or for the publisher.",
@@ -38,7 +38,8 @@ const noMediaServer: HttpProblem = {
 
 const noTarget: HttpProblem = {
   ...{ status: 422, code: "bad_target" },
-  detail: "`to` must be rtmp://HOST/APP/KEY or rtmps://HOST/APP/KEY, without a user name or a password.",
+  detail:
+    "`to` must be rtmp://HOST/APP/KEY, rtmps://HOST/APP/KEY, or the http: or https: URL of a WHIP endpoint, without a user name or a password. `token` is for WHIP only.",
 };
 const tooManyPushes: HttpProblem = {
   ...{ status: 409, code: "too_many" },
@@ -112,16 +113,24 @@ export function streamOperations({ administration, streams, now, wall }: ApiCont
           to: Type.String({
             minLength: 1,
             maxLength: 2_048,
-            description: "`rtmp://HOST/APP/KEY`, or the same with `rtmps:`.",
+            description:
+              "`rtmp://HOST/APP/KEY`, the same with `rtmps:`, or the WHIP endpoint of another server.",
           }),
+          token: Type.Optional(
+            Type.String({
+              minLength: 1,
+              maxLength: 4_096,
+              description: "Sent to a WHIP endpoint as Bearer.",
+            }),
+          ),
         },
         closed,
       ),
       answers: { 201: { description: "The push.", schema: Push } },
       over: { kind: "owner" },
-      perform: ({ params: { stream }, body: { to } }) =>
+      perform: ({ params: { stream }, body: { to, token } }) =>
         pushed((pushes) => {
-          const made = streams?.get(stream) === undefined ? "not live" : pushes.add(stream, to);
+          const made = streams?.get(stream) === undefined ? "not live" : pushes.add(stream, to, token);
           if (made === "not live") return notFound("live stream");
           if (made === "no target") return noTarget;
           return made === "full" ? tooManyPushes : { status: 201, body: made };

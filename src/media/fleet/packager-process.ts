@@ -14,6 +14,7 @@ export interface PackagerOptions {
   readonly ffmpeg: string;
   readonly hlsAac: boolean;
   readonly transcoders: number;
+  readonly hardware: boolean;
   heard(message: FromPackager, bytes: Uint8Array): void;
   /** It ended by itself: all that it took is lost. */
   died(reason: string): void;
@@ -71,7 +72,8 @@ export class PackagerProcess {
   }
 
   #start(): ChildProcess {
-    const { bun, module, socket, recordings, ffmpeg, hlsAac, transcoders, died } = this.#options;
+    const { bun, module, died, ...others } = this.#options;
+    const { socket, recordings, ffmpeg, hlsAac, transcoders, hardware } = others;
     const child = spawn(bun, [module], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#child = child;
     let over = false;
@@ -83,7 +85,8 @@ export class PackagerProcess {
     };
     child.on("error", (error) => ended(error.message));
     child.on("exit", (code, signal) => ended(signal ?? `code ${code}`));
-    child.send({ type: "start", socket, recordings, ffmpeg, hlsAac, transcoders } satisfies ToPackager);
+    const options = { socket, recordings, ffmpeg, hlsAac, transcoders, hardware };
+    child.send({ type: "start", ...options } satisfies ToPackager);
     return child;
   }
 }

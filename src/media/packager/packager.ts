@@ -5,6 +5,7 @@ import { frameType } from "../relay/frames.ts";
 import { RelayedPublisher } from "../worker/relay.ts";
 import { AacEncoder } from "./aac-encoder.ts";
 import { packagerFrame } from "./frames.ts";
+import { EncoderChoice, software, workingEncoder } from "./h264-encoder.ts";
 import { Recorder } from "./recorder.ts";
 import { RtmpPush } from "./rtmp-push.ts";
 import { TakenStream } from "./taken-stream.ts";
@@ -32,15 +33,20 @@ export class Packager {
   readonly #ffmpeg: string;
   readonly #hlsAac: boolean;
   readonly #transcoders: TranscoderPool;
+  readonly #encoders: EncoderChoice;
   readonly #pushes = new Map<number, RtmpPush>();
   /** Recordings whose end is being written. */
   readonly #ending = new Set<Promise<void>>();
 
   constructor(options: Extract<ToPackager, { type: "start" }>, closed: () => void) {
-    const { socket, recordings, ffmpeg, hlsAac, transcoders } = options;
+    const { socket, recordings, ffmpeg, hlsAac, transcoders, hardware } = options;
     this.#transcoders = new TranscoderPool(transcoders);
     this.#recordings = recordings;
     this.#ffmpeg = ffmpeg;
+    this.#encoders = new EncoderChoice(
+      () => (hardware ? workingEncoder(ffmpeg) : software),
+      ({ name }) => this.#tell({ type: "encoder", name }, none),
+    );
     this.#hlsAac = hlsAac;
     this.#server = connectUnix(socket, { data: () => {}, closed });
     this.#stopTimer = every(tickInterval, () => {
@@ -61,7 +67,7 @@ export class Packager {
       this.#taken.set(take, taken);
       if (this.#transcoders.most > 0)
         stream.transcoder = new Transcoder({
-          ...{ program: this.#ffmpeg, pool: this.#transcoders, now },
+          ...{ program: this.#ffmpeg, pool: this.#transcoders, encoders: this.#encoders, now },
           frame: (frame, height) => stream.pictureAs(frame, height),
           wantKeyframe: () => stream.wantKeyframe(),
           failed: (reason) => stream.transcoderFailed(reason),

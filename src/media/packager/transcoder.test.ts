@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TimedFrame } from "../package/track-reader.ts";
+import { EncoderChoice, type H264Encoder, software, workingEncoder } from "./h264-encoder.ts";
 import { Transcoder, TranscoderPool } from "./transcoder.ts";
 
 const ffmpeg = Bun.which("ffmpeg") ?? "";
@@ -71,12 +72,13 @@ interface Made {
   wanted: number;
 }
 
-function make(path: string, most = 1): Made {
+function make(path: string, most = 1, encoder: H264Encoder = software): Made {
+  const choice = new EncoderChoice(() => encoder);
   const pool = new TranscoderPool(most);
   const made: Made = {
     ...{ frames: [], heights: [], reasons: [], pool, now: 0, wanted: 0 },
     transcoder: new Transcoder({
-      ...{ program: path, pool, now: () => made.now },
+      ...{ program: path, pool, now: () => made.now, encoders: choice },
       frame: (frame, height) => {
         made.frames.push(frame);
         made.heights.push(height);
@@ -202,4 +204,26 @@ test("beyond the pool's bound there is none, which is said", () => {
     },
   });
   expect(made.reasons).toEqual(["as many streams are transcoded as may be"]);
+});
+
+test("the first encoder of hardware that encodes a picture is taken, else software", async () => {
+  const vaapi = program("vaapi", 'case "$*" in *h264_vaapi*) exit 0;; *h264_v4l2m2m*) exit 0;; esac; exit 1');
+  expect((await workingEncoder(vaapi)).name).toBe("h264_vaapi");
+  expect(await workingEncoder(program("none", "exit 1"))).toBe(software);
+  expect(await workingEncoder(join(folder, "missing"))).toBe(software);
+});
+
+test.skipIf(ffmpeg === "")("an encoder of hardware that fails gives way to software", async () => {
+  const [key] = pictures(1);
+  if (key === undefined) throw new Error("no picture");
+  const busy = { ...software, name: "no_such_encoder" };
+  const made = make(ffmpeg, 1, busy);
+  // It is given pictures, and none comes back.
+  made.transcoder.add(key);
+  await until(() => made.pool.take());
+  made.pool.free();
+  made.now += 100_000;
+  made.transcoder.add(key);
+  await until(() => made.frames.length === 1);
+  made.transcoder.stop();
 });

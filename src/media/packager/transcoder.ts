@@ -3,6 +3,7 @@ import { FlvReader } from "../package/flv-reader.ts";
 import { sameFormat, timescales, type VideoFormat } from "../package/sample-format.ts";
 import type { TimedFrame } from "../package/track-reader.ts";
 import { webmCluster, webmHeader } from "../package/webm.ts";
+import { type EncoderChoice, type H264Encoder, software } from "./h264-encoder.ts";
 
 /** Pictures come by a pipe; nothing else is opened. One thread for the decoder: each further one keeps a picture back. */
 const input = [
@@ -10,27 +11,31 @@ const input = [
   ...["-probesize", "32", "-analyzeduration", "0", "-threads", "1", "-f", "matroska", "-i", "pipe:0"],
 ];
 /** The encoder makes a keyframe of each that comes. */
-const encoding = [
-  ...["-an", "-enc_time_base", "1:1000", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency"],
-  ...["-pix_fmt", "yuv420p", "-g", "9999", "-force_key_frames", "source", "-forced-idr", "1"],
-  ...["-f", "flv", "-flush_packets", "1"],
-];
+const keyframes = ["-g", "9999", "-force_key_frames", "source"];
+const written = ["-f", "flv", "-flush_packets", "1"];
 /** Bits per second of a picture of that height, at most, for each line of each line. */
 const density = 5.5;
 /** The first pipe for an output beside the standard one. */
 const firstPipe = 3;
 
 /** The options of an output: the pictures as large as they come where `height` is 0. */
-function output(height: number, pipe: number): string[] {
+function output({ name, filters, options }: H264Encoder, height: number, pipe: number): string[] {
   const rate = Math.round(density * height * height);
-  const smaller = ["-vf", `scale=-2:${height}`, "-maxrate", `${rate}`, "-bufsize", `${rate}`];
-  return ["-map", "0:v:0", ...(height === 0 ? [] : smaller), ...encoding, `pipe:${pipe}`];
+  const bounded = height === 0 ? [] : ["-b:v", `${rate}`, "-maxrate", `${rate}`, "-bufsize", `${rate}`];
+  const chain = [...(height === 0 ? [] : [`scale=-2:${height}`]), ...filters];
+  return [
+    ...["-map", "0:v:0", ...(chain.length === 0 ? [] : ["-vf", chain.join()])],
+    ...["-an", "-enc_time_base", "1:1000", "-c:v", name, ...options, ...keyframes, ...bounded],
+    ...[...written, `pipe:${pipe}`],
+  ];
 }
 
 /** Bytes that may wait for the encoder; how long it may be silent while pictures come, ms; and a gap after which it begins anew, in s. */
 const [mostWaiting, longestSilence, longestGap] = [8 << 20, 8_000, 10];
 /** How long an encoder that ended isn't started again: doubled with each that has made nothing. ms */
 const [firstPause, longestPause] = [1_000, 60_000];
+/** How soon it is looked again which encoder there is, ms. */
+const probePause = 100;
 /** Encoders in a row that make nothing, until it is said that there is no way. */
 const mostFailures = 3;
 
@@ -59,6 +64,7 @@ interface TranscoderOptions {
   readonly program: string;
   readonly pool: TranscoderPool;
   readonly now: () => number;
+  readonly encoders: EncoderChoice;
   /** A picture as H.264, of that height; 0 for as large as it came. */
   frame(frame: TimedFrame, height: number): void;
   /** A keyframe is needed to begin with. */
@@ -127,8 +133,14 @@ export class Transcoder {
   }
 
   #begin(format: VideoFormat, start: number, heights: readonly number[]): boolean {
-    const { program, pool, now, frame } = this.#options;
-    if (program === "") {
+    const { program, pool, now, frame, encoders } = this.#options;
+    // One that failed from the start may have no room: hardware takes so many at a time.
+    const encoder = this.#failures > 0 ? software : encoders.encoder;
+    if (program !== "" && encoder === undefined) {
+      this.#resume = now() + probePause;
+      return false;
+    }
+    if (program === "" || encoder === undefined) {
       this.#none("ffmpeg is missing");
       return false;
     }
@@ -140,9 +152,9 @@ export class Transcoder {
     this.#heights = heights.join();
     this.#start = start;
     this.#heardAt = now();
-    const outputs = heights.map((height, n) => output(height, n === 0 ? 1 : firstPipe + n - 1));
+    const outputs = heights.map((height, n) => output(encoder, height, n === 0 ? 1 : firstPipe + n - 1));
     const pipes = heights.slice(1).map(() => "pipe" as const);
-    const child = spawn(program, [...input, ...outputs.flat()], {
+    const child = spawn(program, [...encoder.device, ...input, ...outputs.flat()], {
       stdio: ["pipe", "pipe", "ignore", ...pipes],
     });
     this.#child = child;

@@ -117,13 +117,22 @@ test("there are no more than may be, and none of a stream that isn't live", () =
 });
 
 test("targets: what is read, and what is shown", () => {
-  expect(parsePushTarget("rtmps://live.example.com/app/inner/key?auth=1")?.rtmp).toEqual({
-    ...{ tls: true, host: "live.example.com", port: 443, app: "app/inner", key: "key?auth=1" },
+  expect(parsePushTarget("rtmps://live.example.com/app/inner/key?auth=1")).toEqual({
+    kind: "rtmp",
+    rtmp: { tls: true, host: "live.example.com", port: 443, app: "app/inner", key: "key?auth=1" },
   });
-  expect(parsePushTarget("rtmp://[2001:db8::1]:80/app/key")?.rtmp).toMatchObject({
-    host: "2001:db8::1",
-    port: 80,
+  expect(parsePushTarget("rtmp://[2001:db8::1]:80/app/key")).toMatchObject({
+    rtmp: { host: "2001:db8::1", port: 80 },
   });
+  const whip = parsePushTarget("https://live.example.com/whip/lobby?key=1", "secret");
+  expect(whip).toEqual({
+    kind: "whip",
+    whip: { url: "https://live.example.com/whip/lobby?key=1", token: "secret" },
+  });
+  expect(whip && shownTarget(whip)).toBe("https://live.example.com");
+  // A token is for WHIP, and no header breaks out of it.
+  expect(parsePushTarget(one, "secret")).toBeUndefined();
+  expect(parsePushTarget("https://live.example.com/whip/lobby", "a\r\nb: c")).toBeUndefined();
   for (const text of [one, "rtmp://live.example.com:1935/app/key"]) {
     const target = parsePushTarget(text);
     expect(target && shownTarget(target)).toBe("rtmp://live.example.com:1935");
@@ -135,6 +144,8 @@ test("targets: what is read, and what is shown", () => {
     "rtmp://u:p@host/a/b",
     "x",
     "rtmp://host/a/b#c",
+    "https://u:p@host/whip/a",
+    "ftp://host/whip/a",
   ])
     expect(parsePushTarget(wrong)).toBeUndefined();
 });

@@ -132,7 +132,7 @@ const written = {
   av1: "AV1/90000",
 };
 
-function codecLines(codec: AgreedCodec): string[] {
+export function codecLines(codec: AgreedCodec): string[] {
   const { name, payloadType, parameters, repair, red, clockRate } = codec;
   const feedback = [
     codec.remb && "goog-remb",
@@ -175,7 +175,7 @@ function simulcastLines({ section }: OfferedMedia, rids: readonly string[]): str
   return [...lines, `a=simulcast:recv ${rids.join(";")}`];
 }
 
-function sourceLines({ kind, ssrc, repairSsrc, codecs }: ViewedTrack): string[] {
+export function sourceLines({ kind, ssrc, repairSsrc, codecs }: ViewedTrack): string[] {
   const repaired = codecs.some(({ repair }) => repair !== undefined);
   const sources = repaired ? [ssrc, repairSsrc] : [ssrc];
   return [
@@ -189,7 +189,7 @@ function sourceLines({ kind, ssrc, repairSsrc, codecs }: ViewedTrack): string[] 
 }
 
 /** The `a=candidate` lines of a host with these addresses, UDP before TCP, and that there are no more (RFC 8839 §5.1, RFC 8840 §8.2). */
-function candidateLines(candidates: readonly LocalCandidate[]): string[] {
+export function candidateLines(candidates: readonly LocalCandidate[]): string[] {
   const lines = candidates.map((candidate, index) => `a=${formatCandidate(candidate, index)}`);
   return [...lines, "a=end-of-candidates"];
 }
@@ -204,7 +204,7 @@ export function formatCandidate({ protocol, address, port }: LocalCandidate, ind
 }
 
 /** A number for `o=` that differs between sessions, as the ufrag does (RFC 8866 §5.2). */
-function sessionNumber(ufrag: string): number {
+export function sessionNumber(ufrag: string): number {
   let number = 7;
   for (let n = 0; n < ufrag.length; n++) number = (number * 131 + ufrag.charCodeAt(n)) % 2 ** 45;
   return number;

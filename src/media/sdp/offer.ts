@@ -80,7 +80,7 @@ export function parseOffer(text: string): Result<MediaOffer, OfferProblem> {
   return transport.ok ? ok({ transport: transport.value, media }) : transport;
 }
 
-function readSection(description: SessionDescription, section: MediaSection): OfferedMedia {
+export function readSection(description: SessionDescription, section: MediaSection): OfferedMedia {
   const { kind } = mediaLine(section);
   const isMedia = kind === "audio" || kind === "video";
   return {
@@ -134,7 +134,7 @@ function checkSections(used: readonly OfferedMedia[], group: readonly string[]):
   return undefined;
 }
 
-function readTransport(
+export function readTransport(
   description: SessionDescription,
   section: MediaSection,
 ): Result<RemoteTransport, OfferProblem> {

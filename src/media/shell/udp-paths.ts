@@ -36,6 +36,14 @@ export class UdpPaths {
     else this.#stranger(bytes, port, address);
   }
 
+  /** The path to an address that a peer has named; undefined before there is a socket. */
+  to(address: string, port: number): UdpPath | undefined {
+    const [socket, parsed] = [this.#socket, parseAddress(address)];
+    if (socket === undefined || parsed === undefined) return undefined;
+    const path = new UdpPath(this, socket, socket.target(port, address), { address: unmapped(parsed), port });
+    return path;
+  }
+
   keep(path: UdpPath): void {
     const { address, port } = path.target;
     let ports = this.#paths.get(address);

@@ -1,6 +1,7 @@
 import { fail, ok, type Result } from "../../shared/result.ts";
 import type { FromWorker, ToWorker } from "../control.ts";
 import type { PublishedTrack, TransportParameters, ViewedTrack } from "../negotiated.ts";
+import type { WhipPushPorts } from "../push/whip-pushes.ts";
 import type {
   LocalTransport,
   MediaFailure,
@@ -69,6 +70,18 @@ export class MediaStreams implements MediaService {
     const from = stream && this.#ports.worker(stream.worker)?.relay;
     if (!stream?.live || stream.publisher === undefined || from === undefined) return undefined;
     return { from, tracks: stream.tracks, publisher: stream.publisher.id };
+  }
+
+  /** The worker that a live stream's publisher is at, and what a peer there is told; undefined for one that isn't live. */
+  place(name: string): ReturnType<WhipPushPorts["place"]> {
+    const stream = this.#streams.get(name);
+    const worker = stream && this.#ports.worker(stream.worker);
+    if (!stream?.live || worker === undefined) return undefined;
+    const { fingerprint } = worker;
+    return {
+      ...{ worker: stream.worker, fingerprint, tracks: stream.tracks },
+      candidates: this.#rules.candidates(worker),
+    };
   }
 
   /** Why nobody can publish or view the stream now; undefined: it is worth a try. */

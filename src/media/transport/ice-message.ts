@@ -83,6 +83,20 @@ export function bindingRequest(
   return sealed(writer, key, crypto);
 }
 
+/** A Binding request from the controlling side. `nominates`: by this path media is to go (RFC 8445 §8.1.1). */
+export function controllingRequest(
+  transactionId: Uint8Array,
+  from: { readonly username: Uint8Array; readonly tieBreaker: Uint8Array; readonly nominates: boolean },
+  key: Uint8Array,
+  crypto: IceCrypto,
+): Uint8Array {
+  const writer = new MessageWriter(method.binding, "request", transactionId, 160);
+  writer.add(attribute.username, from.username).add(attribute.priority, priority);
+  writer.add(attribute.iceControlling, from.tieBreaker);
+  if (from.nominates) writer.add(attribute.useCandidate, new Uint8Array());
+  return sealed(writer, key, crypto);
+}
+
 function sealed(writer: MessageWriter, key: Uint8Array, crypto: IceCrypto): Uint8Array {
   addIntegrity(writer, "sha1", key, crypto);
   addFingerprint(writer);

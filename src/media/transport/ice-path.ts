@@ -17,7 +17,7 @@ interface Question {
   repeated: boolean;
 }
 
-/** A path on which the peer has passed a check, and what is known of it. */
+/** A path on which the peer has passed a check, or that its answer names, and what is known of it. */
 export class IcePath {
   readonly path: MediaPath;
   /** What may be sent there. Everything that isn't media is counted by it. */
@@ -33,9 +33,10 @@ export class IcePath {
   #answeredAt: number | undefined;
   #sentAt = Number.NEGATIVE_INFINITY;
 
-  constructor(path: MediaPath, now: number) {
+  /** `named`: by the peer's own answer, so that what is sent there needs no budget. */
+  constructor(path: MediaPath, now: number, named = false) {
     this.path = path;
-    this.budget = new PathBudget(path.reliable);
+    this.budget = new PathBudget(path.reliable || named);
     this.heardAt = now;
   }
 

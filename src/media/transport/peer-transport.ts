@@ -12,6 +12,7 @@ import { type SealedPayload, SrtpSender } from "../../wire/srtp/sender.ts";
 import type { StunMessage } from "../../wire/stun/message.ts";
 import type { TransportParameters } from "../negotiated.ts";
 import type { DropReason, Drops } from "./drops.ts";
+import { IceControlling } from "./ice-controlling.ts";
 import { IceLite } from "./ice-lite.ts";
 import type { IceCrypto } from "./ice-message.ts";
 import type { PacketSink } from "./packet-sink.ts";
@@ -89,7 +90,7 @@ const dropOf: Readonly<Record<Refused, DropReason>> = {
 };
 
 /**
- * The transport of one peer: ICE-lite, DTLS and SRTP both ways. A pure machine without sockets, timers and clock; times are in milliseconds
+ * The transport of one peer: ICE (lite, or controlling where the offer was ours), DTLS and SRTP both ways. A pure machine without sockets, timers and clock; times are in milliseconds
  * of any clock that never goes back. `TransportTable.add` makes one.
  *
  * Nothing that a peer or a stranger sends makes it throw. DTLS is only taken from a path that has passed a check, media only once there are
@@ -100,7 +101,7 @@ export class PeerTransport implements PathOwner {
   readonly #limits: TransportLimits;
   readonly #ports: PeerPorts;
   readonly #host: TransportHost;
-  readonly #ice: IceLite;
+  readonly #ice: IceLite | IceControlling;
   readonly #fingerprints: readonly Fingerprint[];
   #parameters: TransportParameters;
   #state: "connecting" | "connected" | "lost" | "closed" = "connecting";
@@ -116,13 +117,17 @@ export class PeerTransport implements PathOwner {
   /** Of the call that runs. */
   #now: number;
 
-  /** Throws a RangeError where no fingerprint of the peer is of a hash that we take. */
+  /**
+   * `paths`: to the candidates of the peer's answer, where the offer was ours. Throws a RangeError where no fingerprint of the peer is of a hash
+   * that we take.
+   */
   constructor(
     shared: TransportShared,
     parameters: TransportParameters,
     ports: PeerPorts,
     host: TransportHost,
     now: number,
+    paths?: readonly MediaPath[],
   ) {
     this.#shared = shared;
     this.#limits = shared.limits;
@@ -136,14 +141,20 @@ export class PeerTransport implements PathOwner {
       throw new RangeError("the peer needs a fingerprint by SHA-256, SHA-384 or SHA-512");
     const { iceCrypto: crypto } = shared;
     const { paths: mostPaths, silence } = this.#limits;
-    this.#ice = new IceLite({
+    const ice = {
       credentials: parameters,
       crypto,
-      mostPaths,
-      silence,
-      released: (ufrag) => host.release(ufrag),
-      forgotten: (path) => this.#letGo(path),
-    });
+      released: (ufrag: string) => host.release(ufrag),
+      forgotten: (path: MediaPath) => this.#letGo(path),
+    };
+    this.#ice =
+      paths === undefined
+        ? new IceLite({ ...ice, mostPaths, silence })
+        : new IceControlling({ ...ice, paths }, now);
+    for (const path of paths ?? []) {
+      path.owner = this;
+      path.keep();
+    }
     this.#now = now;
     this.#giveUpAt = now + this.#limits.connect;
   }
@@ -171,7 +182,8 @@ export class PeerTransport implements PathOwner {
   get nextDeadline(): number | undefined {
     if (this.#state === "closed") return undefined;
     let next = this.#state === "connected" ? this.#ice.consentedAt + this.#limits.consent : this.#giveUpAt;
-    for (const time of [this.#dtls?.nextDeadline, this.#askAt])
+    const checkAt = this.#ice instanceof IceControlling ? this.#ice.nextDeadline : undefined;
+    for (const time of [this.#dtls?.nextDeadline, this.#askAt, checkAt])
       if (time !== undefined && (next === undefined || time < next)) next = time;
     return next;
   }
@@ -212,6 +224,7 @@ export class PeerTransport implements PathOwner {
     const { dtlsRole, fingerprints, localUfrag } = this.#parameters;
     const same = parameters.dtlsRole === dtlsRole && sameTexts(parameters.fingerprints, fingerprints);
     if (this.#state === "closed" || !same || parameters.localUfrag === localUfrag) return false;
+    if (!(this.#ice instanceof IceLite)) return false;
     this.#host.claim(parameters.localUfrag);
     this.#parameters = parameters;
     this.#ice.restart(parameters);
@@ -238,6 +251,7 @@ export class PeerTransport implements PathOwner {
     this.#now = now;
     this.#dtls?.tick(now);
     if (this.#state === "closed") return;
+    if (this.#ice instanceof IceControlling) this.#ice.tick(now);
     if (this.#askAt !== undefined && now >= this.#askAt) this.#ask();
     if (this.#state === "connected" && now >= this.#ice.consentedAt + this.#limits.consent) {
       this.#state = "lost";
@@ -255,7 +269,8 @@ export class PeerTransport implements PathOwner {
       this.#host.drops.count(outcome === "forged" ? "forged_check" : "refused_check");
       return;
     }
-    if (path.owner !== this) {
+    // A controlling agent knows its paths: of others nothing is kept.
+    if (path.owner !== this && this.#ice instanceof IceLite) {
       path.owner?.leave(path);
       path.owner = this;
       path.keep();

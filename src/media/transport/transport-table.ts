@@ -53,10 +53,15 @@ export class TransportTable {
   }
 
   /**
-   * Adds a peer; its `close` removes it. Throws a RangeError where no fingerprint of the peer is of a hash that we take, or where another
+   * Adds a peer; its `close` removes it. `paths`: to the candidates of its answer, where the offer was ours. Throws a RangeError where no fingerprint of the peer is of a hash that we take, or where another
    * peer has its fragment.
    */
-  add(parameters: TransportParameters, ports: PeerPorts, now: number): PeerTransport {
+  add(
+    parameters: TransportParameters,
+    ports: PeerPorts,
+    now: number,
+    paths?: readonly MediaPath[],
+  ): PeerTransport {
     const host = {
       drops: this.drops,
       claim: (ufrag: string) => this.#claim(ufrag, peer),
@@ -64,7 +69,7 @@ export class TransportTable {
       reschedule: () => this.#reschedule(peer),
       remove: () => this.#remove(peer),
     };
-    const peer: PeerTransport = new PeerTransport(this.#shared, parameters, ports, host, now);
+    const peer: PeerTransport = new PeerTransport(this.#shared, parameters, ports, host, now, paths);
     this.#claim(parameters.localUfrag, peer);
     const due = (time: number): void => {
       const scheduled = this.#peers.get(peer);

@@ -6,12 +6,14 @@ import { openUdpBatch } from "../../net/open-udp-batch.ts";
 import { stunCrypto } from "../../net/stun-crypto.ts";
 import { fingerprintOf } from "../../wire/dtls/fingerprint.ts";
 import { HandshakeGates } from "../../wire/dtls/handshake-gate.ts";
-import type { FromWorker, ToWorker, WorkerOptions } from "../control.ts";
+import type { FromWorker, RemoteCandidate, ToWorker, WorkerOptions } from "../control.ts";
 import { Stream } from "../forward/stream.ts";
 import { BatchSink } from "../shell/batch-sink.ts";
 import { BusyMeter } from "../shell/busy-meter.ts";
 import { Gatherer } from "../shell/gatherer.ts";
 import { type MediaSockets, openMediaSockets } from "../shell/media-sockets.ts";
+import { openOutgoingPaths } from "../shell/outgoing-paths.ts";
+import type { MediaPath } from "../transport/path.ts";
 import type { PeerTransport } from "../transport/peer-transport.ts";
 import { TransportTable } from "../transport/transport-table.ts";
 import { HostedPeer } from "./hosted-peer.ts";
@@ -53,6 +55,8 @@ export class MediaHost {
   readonly #relay = new RelayServer((name) => this.#streams.get(name));
   /** Streams whose publisher is at another worker. */
   readonly #followed = new Map<string, RelayedPublisher>();
+  /** Closes the sockets of peers that our own offer reaches, by their numbers. */
+  readonly #reached = new Map<number, () => void>();
   #sockets: MediaSockets | undefined;
   #publishers = 0;
   /** Of streams that are over. */
@@ -121,8 +125,11 @@ export class MediaHost {
   obey(message: ToWorker): void {
     switch (message.type) {
       case "publish":
-      case "view":
         this.#open(message);
+        break;
+      case "view":
+        if (message.candidates === undefined) this.#open(message);
+        else void this.#reach(message, message.candidates);
         break;
       case "restart":
         this.#peers.get(message.peer)?.transport.restart(message.transport);
@@ -133,7 +140,7 @@ export class MediaHost {
         break;
       }
       case "close":
-        this.#peers.get(message.peer)?.transport.close();
+        this.#close(message.peer);
         break;
       case "follow":
         this.#follow(message);
@@ -156,11 +163,42 @@ export class MediaHost {
 
   // Peers
 
-  #open(message: Extract<ToWorker, { type: "publish" | "view" }>): void {
+  /** Opens a peer that our own offer reaches. */
+  async #reach(
+    message: Extract<ToWorker, { type: "view" }>,
+    candidates: readonly RemoteCandidate[],
+  ): Promise<void> {
+    const { peer } = message;
+    this.#reached.set(peer, () => {});
+    const opened = await openOutgoingPaths(this.#table, now, candidates).catch(() => undefined);
+    if (opened === undefined || !this.#reached.has(peer)) {
+      opened?.close();
+      this.#reached.delete(peer);
+      this.#tell({ type: "refused", peer, reason: "full" });
+      return;
+    }
+    this.#reached.set(peer, opened.close);
+    if (!this.#open(message, opened.paths)) this.#leaveReached(peer);
+  }
+
+  #close(peer: number): void {
+    const open = this.#peers.get(peer);
+    // One whose sockets are still being opened isn't wanted any more.
+    if (open === undefined) this.#reached.delete(peer);
+    else open.transport.close();
+  }
+
+  #leaveReached(peer: number): void {
+    this.#reached.get(peer)?.();
+    this.#reached.delete(peer);
+  }
+
+  /** False where the peer is refused. */
+  #open(message: Extract<ToWorker, { type: "publish" | "view" }>, paths?: readonly MediaPath[]): boolean {
     const { peer: number, transport: parameters } = message;
     if (this.#isFull(message.type)) {
       this.#tell({ type: "refused", peer: number, reason: this.#stopping ? "stopping" : "full" });
-      return;
+      return false;
     }
     const peer = new HostedPeer(message);
     let transport: PeerTransport;
@@ -181,15 +219,17 @@ export class MediaHost {
           },
         },
         now(),
+        paths,
       );
     } catch {
       this.#tell({ type: "refused", peer: number, reason: "full" });
-      return;
+      return false;
     }
     peer.transport = transport;
     this.#peers.set(number, peer);
     if (peer.role === "publisher") this.#publishers += 1;
     this.#tell({ type: "opened", peer: number });
+    return true;
   }
 
   #isFull(type: "publish" | "view"): boolean {
@@ -218,6 +258,8 @@ export class MediaHost {
   #closed(peer: HostedPeer, reason: string): void {
     if (this.#peers.delete(peer.number) && peer.role === "publisher") this.#publishers -= 1;
     this.#tell({ type: "closed", peer: peer.number, reason });
+    // What DTLS says at its end has left by then.
+    setImmediate(() => this.#leaveReached(peer.number));
     const { stream, viewer } = peer;
     if (stream === undefined) return;
     if (viewer !== undefined) stream.removeViewer(viewer, now());

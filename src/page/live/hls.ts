@@ -4,6 +4,8 @@ import { LiveEdge } from "./live-edge.ts";
 
 /** How often the player looks where the live edge is, ms. */
 const lookInterval = 250;
+/** A decoder that fails again so soon isn't made anew another time, ms. */
+const recoveryPause = 5_000;
 
 /** Plays by hls.js, or by the browser itself where it has no Media Source Extensions. */
 const play: PlayHls = (video, { url, token, lost }) => {
@@ -20,9 +22,15 @@ const play: PlayHls = (video, { url, token, lost }) => {
     }),
   });
   const edge = new LiveEdge(performance.now());
-  hls.on(Hls.Events.ERROR, (_, { fatal, details }) => {
-    if (fatal) lost();
-    else if (details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) edge.stalled(performance.now());
+  let recoveredAt = Number.NEGATIVE_INFINITY;
+  hls.on(Hls.Events.ERROR, (_, { fatal, type, details }) => {
+    const now = performance.now();
+    const recovers = type === Hls.ErrorTypes.MEDIA_ERROR && now - recoveredAt > recoveryPause;
+    if (fatal && recovers) {
+      recoveredAt = now;
+      hls.recoverMediaError();
+    } else if (fatal) lost();
+    else if (details === Hls.ErrorDetails.BUFFER_STALLED_ERROR) edge.stalled(now);
   });
   const timer = setInterval(() => {
     const { buffered, currentTime } = video;

@@ -44,9 +44,11 @@ export async function playHls(page: Page, url: string, token?: string, low = tru
         kept.started = performance.now() - begun;
       });
       // biome-ignore lint/suspicious/noExplicitAny: what hls.js tells
-      hls.on(Hls.Events.ERROR, (_: string, { details, fatal, reason, error }: any) =>
-        errors.push(`${fatal === true ? "fatal " : ""}${details} ${reason ?? error?.message ?? ""}`),
-      );
+      hls.on(Hls.Events.ERROR, (_: string, { type, details, fatal, reason, error }: any) => {
+        errors.push(`${fatal === true ? "fatal " : ""}${details} ${reason ?? error?.message ?? ""}`);
+        // As hls.js tells applications to.
+        if (fatal === true && type === Hls.ErrorTypes.MEDIA_ERROR) hls.recoverMediaError();
+      });
       hls.on(Hls.Events.MANIFEST_PARSED, () => video.play());
       hls.loadSource(url);
       hls.attachMedia(video);

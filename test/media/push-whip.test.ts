@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { Browser } from "playwright-core";
+import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { freePort } from "../support/free-port.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
+import { blankTab, colors, end, eventually, makeColors, publish, tone, view } from "./support/pages.ts";
+import { portable } from "./support/portable.ts";
+
+const token = "dev:secret-pusher";
+
+interface Push {
+  readonly id: string;
+  readonly kind: string;
+  readonly to: string;
+  readonly state: string;
+  readonly failure?: string;
+}
+
+describe.skipIf(chromiumPath === null)("pushes by WHIP, to another of our servers", () => {
+  let port: number;
+  let source: RunningServer;
+  let sink: RunningServer;
+  let browser: Browser;
+  const startSink = (): Promise<RunningServer> =>
+    startServer({ config: { port, media: { enabled: true, port: 0, workers: 1, portable } } });
+  beforeAll(async () => {
+    port = await freePort();
+    sink = await startSink();
+    const to = `http://127.0.0.1:${port}/whip/copy`;
+    source = await startServer({
+      config: {
+        media: { enabled: true, port: 0, workers: 1, push: [{ stream: "show-*", to, token }], portable },
+      },
+    });
+    browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await source?.stop();
+    await sink?.stop();
+  });
+
+  const api = (path: string, method = "GET", body?: object): Promise<Response> =>
+    fetch(`${source.url}/api/v1/streams/${path}`, {
+      method,
+      headers: { Authorization: "Bearer dev:admin", "Content-Type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+  const pushes = async (stream: string): Promise<readonly Push[]> => {
+    const response = await api(`${stream}/pushes`);
+    return response.status === 200 ? ((await response.json()) as { items: Push[] }).items : [];
+  };
+  const becomes = async (stream: string, state: string): Promise<void> => {
+    await eventually(async () => (await pushes(stream)).at(-1)?.state === state, 60_000).catch(async () => {
+      throw new Error(`not ${state}: ${JSON.stringify(await pushes(stream))}`);
+    });
+  };
+  const seesColors = async (stream: string): Promise<void> => {
+    const viewer = await blankTab(browser, sink.url);
+    expect(await view(viewer.page, `${sink.url}/whep/${stream}`)).toBe(201);
+    expect((await colors(viewer.page, 30_000)).join(" ")).toMatch(/red green|green blue|blue red/);
+    expect(Math.round((await tone(viewer.page)) / 20)).toBe(22);
+    await viewer.page.context().close();
+  };
+
+  test("picture and sound arrive, also after the target was away; the token is seen nowhere", async () => {
+    const { page } = await blankTab(browser, source.url);
+    await makeColors(page);
+    const status = await publish(page, `${source.url}/whip/show-1`, {
+      codec: "video/H264",
+      picture: "given",
+    });
+    expect(status).toBe(201);
+    await becomes("show-1", "live");
+    await seesColors("copy");
+    expect(await pushes("show-1")).toMatchObject([{ kind: "whip", to: `http://127.0.0.1:${port}` }]);
+    await sink.stop();
+    await becomes("show-1", "waiting");
+    sink = await startSink();
+    await becomes("show-1", "live");
+    await seesColors("copy");
+
+    // Another one by the API, in the codec of another publisher.
+    const vp8 = await blankTab(browser, source.url);
+    await makeColors(vp8.page);
+    const options = { codec: "video/VP8", picture: "given" } as const;
+    expect(await publish(vp8.page, `${source.url}/whip/other`, options)).toBe(201);
+    await eventually(async () => (await api("other")).status === 200, 10_000);
+    const to = `http://127.0.0.1:${port}/whip/second`;
+    for (const wrong of ["ftp://127.0.0.1/a", `http://u:p@127.0.0.1:${port}/whip/second`])
+      expect((await api("other/pushes", "POST", { to: wrong, token })).status).toBe(422);
+    const made = await api("other/pushes", "POST", { to, token });
+    expect(made.status).toBe(201);
+    const { id } = (await made.json()) as Push;
+    await becomes("other", "live");
+    await seesColors("second");
+    expect((await api(`other/pushes/${id}`, "DELETE")).status).toBe(204);
+    await eventually(async () => (await fetch(`${sink.url}/whep/second`)).status !== 200, 10_000);
+    // No address that isn't allowed is reached, and no body without a session is taken for one.
+    await api("other/pushes", "POST", { to: "http://169.254.169.254/whip/x", token });
+    await becomes("other", "waiting");
+    expect((await pushes("other"))[0]?.failure).toContain("is not allowed (link_local)");
+
+    const shown = JSON.stringify([await pushes("show-1"), await pushes("other")]);
+    for (const text of [shown, source.logs.join("\n")]) expect(text).not.toContain("secret-pusher");
+    expect(await end(vp8.page)).toBe(200);
+    expect(await end(page)).toBe(200);
+    await eventually(async () => source.logs.some((line) => line.includes("push ended")), 10_000);
+  }, 300_000);
+});
