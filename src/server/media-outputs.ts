@@ -18,6 +18,7 @@ import { covers } from "../protocol/address-pattern.ts";
 import type { MetricsRegistry } from "../shared/metrics-registry.ts";
 import { startPushes } from "./media-pushes.ts";
 import { startRecordings } from "./media-recordings.ts";
+import type { RecordingsSurvey } from "./recordings-survey.ts";
 import type { CoreContext } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
 
@@ -44,6 +45,7 @@ interface OutputParts {
   readonly bun: string;
   readonly fleet: MediaFleet;
   readonly streams: MediaStreams;
+  readonly survey: RecordingsSurvey;
   readonly authenticate: Authenticate;
   readonly decide: Decide;
   readonly allowsOrigin: AllowsOrigin;
@@ -115,7 +117,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
     ? new HlsHttp({ streams: hls, authenticate, decide, allowsOrigin, now, after })
     : undefined;
   const recordings = startRecordings(context, {
-    ...{ folder, program, authenticate, decide, allowsOrigin },
+    ...{ folder, program, authenticate, decide, allowsOrigin, survey: parts.survey },
     recorders: {
       live: (name) => streams.source(name) !== undefined,
       recording: (name) => outputs.recording(name),

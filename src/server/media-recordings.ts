@@ -9,6 +9,7 @@ import { Thumbnails } from "../media/recordings/thumbnails.ts";
 import { Uploads } from "../media/recordings/uploads.ts";
 import { after, every } from "../net/clock.ts";
 import type { MetricsRegistry } from "../shared/metrics-registry.ts";
+import type { RecordingsSurvey } from "./recordings-survey.ts";
 import type { CoreContext } from "./service.ts";
 
 /** The recordings of this node: what the packager writes, what clients ask for, and what goes to a bucket. */
@@ -28,6 +29,7 @@ interface RecordingParts {
   /** ffmpeg; empty for none. */
   readonly program: string;
   readonly recorders: Recorders;
+  readonly survey: RecordingsSurvey;
   readonly authenticate: Authenticate;
   readonly decide: Decide;
   readonly allowsOrigin: AllowsOrigin;
@@ -51,7 +53,10 @@ export function startRecordings(context: CoreContext, parts: RecordingParts): Re
         else log.error({ reason: failure }, "recordings can't be uploaded: it is tried again");
       },
     });
+  const { survey } = parts;
+  survey.list = (stream, from, to) => store.list(stream, from, to);
   const http = new RecordingsHttp({
+    elsewhere: (stream, from, to) => survey.elsewhere(stream, from, to),
     ...{ store, recorders, authenticate, decide, allowsOrigin, base: settings.path },
     thumbnails: new Thumbnails(store, program),
   });

@@ -27,6 +27,7 @@ import { credentialsOf } from "./device-credentials.ts";
 import { KeyFile } from "./key-file.ts";
 import { isOutputPath, type MediaOutputs, startOutputs } from "./media-outputs.ts";
 import { openPorts } from "./ports.ts";
+import { RecordingsSurvey } from "./recordings-survey.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
 import { stateFolder } from "./state-folder.ts";
 import { streamKeys } from "./stream-keys.ts";
@@ -39,6 +40,7 @@ const mostAddresses = 6;
 export const media: Part = {
   start: async (context) => {
     const { media } = context.settings;
+    const survey = new RecordingsSurvey(context.core.survey);
     if (!media.enabled) return undefined;
     if (media.join !== "") return joinMedia(context);
     const bun = bundledBun();
@@ -46,11 +48,11 @@ export const media: Part = {
       context.log.warn("the media server is off: its workers need Bun, which the package `bun` brings");
       return undefined;
     }
-    return await startMedia(context, bun);
+    return await startMedia(context, bun, survey);
   },
 };
 
-async function startMedia(context: CoreContext, bun: string): Promise<Service> {
+async function startMedia(context: CoreContext, bun: string, survey: RecordingsSurvey): Promise<Service> {
   const { settings, log, now, core } = context;
   const { media } = settings;
   const folder = stateFolder(settings.stateFolder);
@@ -146,7 +148,7 @@ async function startMedia(context: CoreContext, bun: string): Promise<Service> {
   const allowsOrigin = mediaOrigins(settings.dev, media.origins);
   const decide = decideBy(server, now);
   outputs.current = await startOutputs(context, {
-    ...{ bun, fleet, streams: made, authenticate, decide, allowsOrigin },
+    ...{ bun, fleet, streams: made, survey, authenticate, decide, allowsOrigin },
   });
   const http = new MediaHttp(
     {

@@ -80,6 +80,7 @@ describe("recordings in a bucket", () => {
     };
     const uploads = new Uploads({ store, bucket, after, changed: (failure) => void told.push(failure) });
     const http = new RecordingsHttp({
+      elsewhere: async () => ({ recordings: [], partial: [] }),
       ...{ store, thumbnails: new Thumbnails(store, ""), allowsOrigin: () => true },
       recorders: { live: () => false, recording: () => undefined, wantRecording: () => false },
       authenticate: async () => ok({ user: "a", grants: {}, expires: 0 }),

@@ -17,8 +17,20 @@ export interface Recorders {
   wantRecording(stream: string, wanted: boolean): boolean;
 }
 
+/** A recording that another node has. */
+export interface RecordingElsewhere
+  extends Pick<StoredRecording, "id" | "started" | "seconds" | "bytes" | "container"> {
+  readonly node: string;
+}
+
 export interface RecordingsHttpPorts {
   readonly store: RecordingStore;
+  /** What other nodes have, and those that don't answer. */
+  elsewhere(
+    stream: string,
+    from: number,
+    to: number,
+  ): Promise<{ readonly recordings: readonly RecordingElsewhere[]; readonly partial: readonly string[] }>;
   readonly thumbnails: Thumbnails;
   readonly recorders: Recorders;
   readonly authenticate: Authenticate;
@@ -84,11 +96,7 @@ export class RecordingsHttp {
     const found = await this.#ports.store.list(stream, from, to);
     switch (query.get("format") ?? "json") {
       case "json":
-        return Response.json({
-          live: this.#ports.recorders.live(stream),
-          recording: this.#ports.recorders.recording(stream) ?? "off",
-          recordings: found.map((one) => shown(one, stream, this.#ports.base ?? "")),
-        });
+        return await this.#listed(stream, from, to, found);
       case "mp4":
         return await this.#range(found, from, to);
       case "hls":
@@ -96,6 +104,26 @@ export class RecordingsHttp {
       default:
         return badRequest("format must be json, mp4 or hls.");
     }
+  }
+
+  async #listed(
+    stream: string,
+    from: number,
+    to: number,
+    found: readonly StoredRecording[],
+  ): Promise<Response> {
+    const { recorders, base = "" } = this.#ports;
+    const { recordings, partial } = await this.#ports.elsewhere(stream, from, to);
+    // A folder that nodes share has them for this one too.
+    const own = new Set(found.map(({ id }) => id));
+    const elsewhere = recordings.filter(({ id }) => !own.has(id));
+    return Response.json({
+      live: recorders.live(stream),
+      recording: recorders.recording(stream) ?? "off",
+      recordings: found.map((one) => shown(one, stream, base)),
+      elsewhere: elsewhere.map(({ node, ...one }) => ({ node, ...timed(one) })),
+      ...(partial.length > 0 && { partial }),
+    });
   }
 
   async #file(request: Request, stream: string, name: string): Promise<Response> {
@@ -251,13 +279,25 @@ function shown(
   before: string,
 ): object {
   return {
+    ...timed({ id, started, seconds, bytes, container }),
+    ...{ codecs, local, uploaded: uploaded !== undefined },
+    url: `${before}${base}/${id}.${container}?stream=${encodeURIComponent(stream)}`,
+    picture: `${before}${base}/${id}.jpg?stream=${encodeURIComponent(stream)}`,
+  };
+}
+
+function timed({
+  id,
+  started,
+  seconds,
+  bytes,
+  container,
+}: Pick<StoredRecording, "id" | "started" | "seconds" | "bytes" | "container">): object {
+  return {
     id,
     from: new Date(started).toISOString(),
     to: new Date(started + seconds * 1_000).toISOString(),
-    ...{ seconds: Math.round(seconds * 1_000) / 1_000, bytes, container, codecs },
-    ...{ local, uploaded: uploaded !== undefined },
-    url: `${before}${base}/${id}.${container}?stream=${encodeURIComponent(stream)}`,
-    picture: `${before}${base}/${id}.jpg?stream=${encodeURIComponent(stream)}`,
+    ...{ seconds: Math.round(seconds * 1_000) / 1_000, bytes, container },
   };
 }
 

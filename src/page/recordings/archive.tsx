@@ -182,7 +182,14 @@ function Row({ api, recording, current, choose }: RowProps) {
 function wordsOf(found: Found): string {
   if (found.state === "looking") return "Looking…";
   if (found.state === "refused") return found.reason;
-  if (found.state === "found" && found.listed.recordings.length === 0)
-    return "There are no recordings of this stream.";
-  return "";
+  if (found.state !== "found") return "";
+  const { recordings, elsewhere, partial = [] } = found.listed;
+  const nodes = [...new Set(elsewhere.map(({ node }) => node))];
+  return [
+    recordings.length === 0 && nodes.length === 0 && "There are no recordings of this stream.",
+    nodes.length > 0 && `${elsewhere.length} more on the server ${nodes.join(", ")}.`,
+    partial.length > 0 && `${partial.join(", ")} did not answer.`,
+  ]
+    .filter((one) => one !== false)
+    .join(" ");
 }

@@ -19,6 +19,10 @@ export interface Listed {
   readonly recording: "rule" | "demand" | "off";
   /** Oldest first. */
   readonly recordings: readonly Recording[];
+  /** What other nodes have: they serve it. */
+  readonly elsewhere: readonly { readonly node: string }[];
+  /** Nodes that don't answer. */
+  readonly partial?: readonly string[];
 }
 
 /** An answer, or why there is none. */
