@@ -37,8 +37,8 @@ export function startPushes(
     ssrc: () => Buffer.from(random(4), "base64url").readUInt32BE() || 1,
     tell: (attempt, state, reason) => pushes.heard(attempt, state, reason),
   });
-  const rules = media.push.flatMap(({ stream, to }) => {
-    const target = parsePushTarget(to);
+  const rules = media.push.flatMap(({ stream, to, token }) => {
+    const target = parsePushTarget(to, token);
     return target === undefined ? [] : [{ pattern: `stream:${stream}`, target }];
   });
   const begin = async (attempt: number, name: string, target: PushTarget): Promise<void> => {

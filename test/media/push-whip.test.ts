@@ -1,9 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
+import { interfaceAddresses } from "../../src/net/interfaces.ts";
 import { chromiumPath, launch } from "../browser/support/browser.ts";
 import { freePort } from "../support/free-port.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { blankTab, colors, end, eventually, makeColors, publish, tone, view } from "./support/pages.ts";
+import {
+  blankTab,
+  colors,
+  end,
+  eventually,
+  figure,
+  makeColors,
+  publish,
+  tone,
+  view,
+} from "./support/pages.ts";
 import { portable } from "./support/portable.ts";
 
 const token = "dev:secret-pusher";
@@ -29,7 +40,11 @@ describe.skipIf(chromiumPath === null)("pushes by WHIP, to another of our server
     const to = `http://127.0.0.1:${port}/whip/copy`;
     source = await startServer({
       config: {
-        media: { enabled: true, port: 0, workers: 1, push: [{ stream: "show-*", to, token }], portable },
+        media: {
+          ...{ enabled: true, port: 0, workers: 1, push: [{ stream: "show-*", to, token }], portable },
+          // Where browsers of this machine are.
+          pushAllow: interfaceAddresses().map(({ address }) => address),
+        },
       },
     });
     browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
@@ -107,4 +122,44 @@ describe.skipIf(chromiumPath === null)("pushes by WHIP, to another of our server
     expect(await end(page)).toBe(200);
     await eventually(async () => source.logs.some((line) => line.includes("push ended")), 10_000);
   }, 300_000);
+
+  test("a browser that answers our offer, with full ICE, sees it too", async () => {
+    const { page } = await blankTab(browser, source.url);
+    expect(await publish(page, `${source.url}/whip/full`, { codec: "video/H264" })).toBe(201);
+    await eventually(async () => (await api("full")).status === 200, 10_000);
+    const answerer = await blankTab(browser, source.url);
+    const asked: string[] = [];
+    const endpoint = Bun.serve({
+      ...{ port: 0, hostname: "127.0.0.1" },
+      fetch: async (request) => {
+        asked.push(`${request.method} ${request.headers.get("authorization")}`);
+        if (request.method !== "POST") return new Response();
+        const offer = await request.text();
+        const sdp = await answerer.page.evaluate(answerOffer, offer);
+        return new Response(sdp, { status: 201, headers: { Location: "/session/1" } });
+      },
+    });
+    const made = await api("full/pushes", "POST", { to: `${endpoint.url}whip`, token });
+    const { id } = (await made.json()) as Push;
+    await becomes("full", "live");
+    await eventually(async () => (await figure(answerer.page, "video", "framesDecoded")) > 30, 30_000);
+    await eventually(async () => (await figure(answerer.page, "audio", "packetsReceived")) > 50, 30_000);
+    expect((await api(`full/pushes/${id}`, "DELETE")).status).toBe(204);
+    await eventually(async () => asked.length === 2, 10_000);
+    expect(asked).toEqual([`POST Bearer ${token}`, `DELETE Bearer ${token}`]);
+    await endpoint.stop(true);
+    expect(await end(page)).toBe(200);
+  }, 120_000);
 });
+
+/** In a page: answers an offer, once all candidates are there. */
+async function answerOffer(sdp: string): Promise<string> {
+  // Whoever may use the camera may tell addresses.
+  await navigator.mediaDevices.getUserMedia({ audio: true });
+  const connection = new RTCPeerConnection();
+  Object.assign(globalThis, { kept: { connection } });
+  await connection.setRemoteDescription({ type: "offer", sdp });
+  await connection.setLocalDescription();
+  while (connection.iceGatheringState !== "complete") await new Promise((done) => setTimeout(done, 50));
+  return connection.localDescription?.sdp ?? "";
+}
