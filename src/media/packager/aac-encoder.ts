@@ -5,18 +5,37 @@ import { timescales } from "../package/sample-format.ts";
 import type { TimedFrame } from "../package/track-reader.ts";
 import { webmCluster, webmHeader } from "../package/webm.ts";
 
-/** Opus comes by a pipe, AAC leaves by one; nothing else is opened. */
+/** Opus comes by a pipe, AAC leaves by one; nothing else is opened. Where nothing was sent, `aresample` puts silence, so that AAC can be counted. */
 const options = [
   ...["-hide_banner", "-loglevel", "quiet", "-nostdin", "-protocol_whitelist", "pipe", "-fflags", "nobuffer"],
-  ...["-probesize", "32", "-analyzeduration", "0", "-f", "matroska", "-i", "pipe:0", "-vn", "-c:a", "aac"],
+  ...[
+    "-probesize",
+    "32",
+    "-analyzeduration",
+    "0",
+    "-f",
+    "matroska",
+    "-i",
+    "pipe:0",
+    "-vn",
+    "-af",
+    "aresample=async=1",
+    "-c:a",
+    "aac",
+  ],
   ...["-b:a", "128k", "-ar", "48000", "-ac", "2", "-f", "adts", "-flush_packets", "1", "pipe:1"],
 ];
-/** Frames of sound that are handed over at once; bytes that may wait; a gap after which it begins anew, in samples. */
-const [together, mostWaiting, longestGap] = [5, 1 << 20, 9_600];
+/** Frames of sound that are handed over at once; bytes that may wait. */
+const [together, mostWaiting] = [5, 1 << 20];
+/** A gap after which it begins anew, and how far time may go back, in samples. */
+const [longestGap, mostBack] = [10 * 48_000, 9_600];
 /** How long an encoder that ended isn't started again, ms. */
 const pause = 5_000;
 
-/** Sound as AAC, for players that take no Opus: by ffmpeg, where there is one. */
+/**
+ * Sound as AAC, for players that take no Opus: by ffmpeg, where there is one. One encoder goes on from a publisher to the next: on a busy machine
+ * another one would take seconds to begin.
+ */
 export class AacEncoder {
   readonly #frame: (frame: TimedFrame) => void;
   readonly #program: string;
@@ -26,6 +45,9 @@ export class AacEncoder {
   #start = 0;
   #next = 0;
   #resume = 0;
+  /** Sound that is earlier isn't wanted: what is left of the publisher before, and the silence behind it. */
+  #wantedFrom = 0;
+  #paused = false;
 
   constructor(program: string, frame: (frame: TimedFrame) => void, now: () => number) {
     this.#program = program;
@@ -34,8 +56,11 @@ export class AacEncoder {
   }
 
   add(frame: TimedFrame): void {
-    if (this.#child !== undefined && Math.abs(frame.time - this.#next) > longestGap) this.stop();
+    const step = frame.time - this.#next;
+    if (this.#child !== undefined && (step > longestGap || step < -mostBack)) this.stop();
     this.#next = frame.time;
+    if (this.#paused) this.#wantedFrom = frame.time;
+    this.#paused = false;
     if (this.#child === undefined) {
       if (this.#now() < this.#resume) return;
       this.#begin(frame.time);
@@ -50,6 +75,12 @@ export class AacEncoder {
     this.#write(webmCluster([], samples));
   }
 
+  /** The publisher has gone: what is left of its sound isn't wanted. Another one may come. */
+  pause(): void {
+    this.#paused = true;
+    this.#wantedFrom = Number.POSITIVE_INFINITY;
+  }
+
   /** Ends the encoder. It starts again with the next frame. */
   stop(): void {
     const child = this.#child;
@@ -60,6 +91,7 @@ export class AacEncoder {
 
   #begin(start: number): void {
     this.#start = start;
+    this.#wantedFrom = start;
     const child = spawn(this.#program, options, { stdio: ["pipe", "pipe", "ignore"] });
     this.#child = child;
     const ended = (): void => {
@@ -76,7 +108,8 @@ export class AacEncoder {
     let time = start - aacSamples;
     child.stdout?.on("data", (chunk: Uint8Array) => {
       const read = reader.push(chunk, (data, format) => {
-        if (this.#child === child && time >= start) this.#frame({ data, key: true, format, time });
+        if (this.#child === child && time >= Math.max(start, this.#wantedFrom))
+          this.#frame({ data, key: true, format, time });
         time += aacSamples;
       });
       if (!read) child.kill("SIGKILL");

@@ -59,7 +59,7 @@ export class TakenStream {
   #since = 0;
   sink: FrameSink | undefined;
   /** Takes sound, to give it back as AAC by {@link soundAs}. */
-  sound: { add(frame: TimedFrame): void; stop(): void } | undefined;
+  sound: { add(frame: TimedFrame): void; pause(): void; stop(): void } | undefined;
   /** Takes pictures, to give them back as H.264 by {@link pictureAs}. */
   transcoder:
     | { add(frame: TimedFrame, heights: readonly number[]): void; tick(): void; stop(): void }
@@ -115,7 +115,7 @@ export class TakenStream {
   }
 
   setPublisher(tracks: readonly PublishedTrack[], sender: MediaSender, now: number): void {
-    this.end();
+    this.#interrupt();
     this.#clock.anotherPublisher();
     const publisher: Publisher = new Publisher(
       tracks,
@@ -152,14 +152,20 @@ export class TakenStream {
     }
   }
 
-  /** The publisher has gone: ends what is there. */
+  /** The stream is over: ends what is there. */
   end(): void {
+    this.#interrupt();
+    this.sound?.stop();
+  }
+
+  /** The publisher has gone: another one may come. */
+  #interrupt(): void {
     this.#publisher?.stop();
     this.#publisher = undefined;
     for (const { reader } of this.#readings.values()) reader.leave();
     this.#readings.clear();
     this.#lastKey.clear();
-    this.sound?.stop();
+    this.sound?.pause();
     this.transcoder?.stop();
     for (const segmenter of this.#segmenters.values()) segmenter.interrupt();
     this.sink?.interrupted();
