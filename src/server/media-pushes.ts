@@ -1,5 +1,5 @@
 import type { MediaFleet } from "../media/fleet/fleet.ts";
-import { whipClient } from "../media/http/whip-client.ts";
+
 import type { PushEvent } from "../media/push/stream-pushes.ts";
 import { StreamPushes } from "../media/push/stream-pushes.ts";
 import { type PushTarget, parsePushTarget } from "../media/push/target.ts";
@@ -11,6 +11,7 @@ import { random } from "../net/crypto.ts";
 import { covers } from "../protocol/address-pattern.ts";
 import { outboundResolver } from "./outbound.ts";
 import type { CoreContext } from "./service.ts";
+import { whipClient } from "./whip-client.ts";
 
 export interface MediaPushes {
   readonly pushes: StreamPushes;

@@ -1,7 +1,7 @@
 import { request as requestPlain } from "node:http";
 import { request as requestTls } from "node:https";
-import { fail, ok, type Result } from "../../shared/result.ts";
-import type { WhipAnswer, WhipPushPorts, WhipTarget } from "../push/whip-pushes.ts";
+import type { WhipAnswer, WhipPushPorts, WhipTarget } from "../media/push/whip-pushes.ts";
+import { fail, ok, type Result } from "../shared/result.ts";
 
 /** Which addresses may be reached. */
 export interface WhipClientRules {
