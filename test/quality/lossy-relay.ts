@@ -26,6 +26,7 @@ export class LossyRelay {
 
   private constructor(server: number) {
     this.#server = server;
+    this.#front.on("error", ignored);
     this.#front.on("message", (bytes, { port, address }) => {
       const back = this.#back(port, address);
       this.#pass(() => back.send(bytes, this.#server, "127.0.0.1"));
@@ -46,6 +47,7 @@ export class LossyRelay {
     let back = this.#backs.get(key);
     if (back === undefined) {
       back = createSocket("udp4");
+      back.on("error", ignored);
       back.on("message", (bytes) => this.#pass(() => this.#front.send(bytes, port, address)));
       back.bind(0, "127.0.0.1");
       this.#backs.set(key, back);
@@ -63,3 +65,6 @@ export class LossyRelay {
     else setTimeout(send, Math.random() * jitter);
   }
 }
+
+/** A side that has gone answers by ICMP: its datagrams are lost. */
+function ignored(): void {}
