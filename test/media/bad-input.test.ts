@@ -18,7 +18,7 @@ import { TestPeer } from "./support/test-peer.ts";
 
 /** In `npm run test:long` there is this much more of everything. */
 const times = process.env.TEST_LONG === "1" ? 10 : 1;
-const patience = 20_000;
+const patience = times > 1 ? 60_000 : 20_000;
 /** The share of the pictures sent meanwhile that an innocent viewer must get, and what a worker's memory may rise by. */
 const [enough, mostMemory] = [0.9, 64 << 20];
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -142,7 +142,7 @@ describe("beside a viewer whose pictures are counted,", () => {
     const forged = forger.check({ password: "not-the-password-of-it-012345" });
     const hello = Uint8Array.of(22, 0xfe, 0xfd, ...new Array<number>(80).fill(0));
     await unharmed(() =>
-      storm(5_000 * times, (n) => {
+      storm(3_000 * times, (n) => {
         if (n % 2 === 0) forger.send(forged);
         else {
           hello.set(stunCrypto.random(40), 13);
@@ -201,8 +201,8 @@ describe("beside a viewer whose pictures are counted,", () => {
         lies.packet[0] = 0xbf;
         hostile.peer.send(hostile.peer.sealed({ ...lies, headerBytes: 12 }));
       });
-      // 12 MB in half a second.
-      await storm(200 * times, (n) => {
+      // 6 MB in a quarter of a second.
+      await storm(100 * times, (n) => {
         for (const packet of hostile.source.frame("high", 50, 1_200, n))
           hostile.peer.send(hostile.peer.sealed(packet));
       });
@@ -243,21 +243,26 @@ describe("beside a viewer whose pictures are counted,", () => {
     expect(innocent.peer.closed).toBeUndefined();
   }, 60_000);
 
-  test("a viewer by TCP that reads nothing loses its own picture, and no more", async () => {
-    const deaf = await open("innocent", "view", "tcp");
-    const before = await counts();
-    deaf.pause();
-    const { peer } = deaf;
-    await unharmed(async () => {
-      // Answers that it doesn't read fill the connection sooner than media does.
-      const check = peer.check();
-      for (const end = Date.now() + patience; Date.now() < end; await pause(0)) {
-        for (let n = 0; n < 100; n++) peer.send(check);
-        if (deaf.cut) break;
-      }
-    });
-    await counted(before, "drop_tcp_not_reading", 1);
-    const seen = await open("innocent", "view");
-    await until(() => seen.pictures > 5, patience);
-  }, 60_000);
+  // It takes megabytes to fill what the system keeps of a connection; sockets.test.ts has the same with smaller bounds.
+  if (times > 1)
+    test("a viewer by TCP that reads nothing loses its own picture, and no more", async () => {
+      const deaf = await open("innocent", "view", "tcp");
+      const before = await counts();
+      deaf.pause();
+      const { peer } = deaf;
+      await unharmed(async () => {
+        // Answers that it doesn't read fill the connection sooner than media does.
+        const check = peer.check();
+        let noticed = false;
+        const sending = (async () => {
+          for (; !noticed; await pause(1)) for (let n = 0; n < 50; n++) peer.send(check);
+        })();
+        await counted(before, "drop_tcp_not_reading", 1).finally(() => {
+          noticed = true;
+        });
+        await sending;
+      });
+      const seen = await open("innocent", "view");
+      await until(() => seen.pictures > 5, patience);
+    }, 120_000);
 });

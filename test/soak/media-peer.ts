@@ -21,8 +21,6 @@ interface Way {
   close(): void;
   /** Reads nothing more, where that is possible. */
   pause?(): void;
-  /** True for a connection that the worker has closed. */
-  readonly cut?: boolean;
 }
 
 /** A client of WHIP or WHEP without a decoder: HTTP, ICE, DTLS and SRTP on a socket of its own. */
@@ -69,11 +67,6 @@ export class MediaPeer {
   get peer(): TestPeer {
     if (this.#peer === undefined) throw new Error(`${this.#url} is not open`);
     return this.#peer;
-  }
-
-  /** True where the worker has closed its connection. */
-  get cut(): boolean {
-    return this.#way?.cut === true;
   }
 
   /** Reads nothing more of a connection. */
@@ -236,15 +229,8 @@ async function byTcp(port: number, receive: (bytes: Uint8Array) => void): Promis
     return true;
   };
   socket.on("data", (chunk: Uint8Array) => void reader.push(new Uint8Array(chunk), take));
-  let cut = false;
   socket.on("error", () => {});
-  socket.on("close", () => {
-    cut = true;
-  });
   return {
-    get cut() {
-      return cut;
-    },
     send: (bytes) => void socket.write(frame(bytes, bytes.length)),
     close: () => socket.destroy(),
     pause: () => void socket.pause(),
