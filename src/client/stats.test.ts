@@ -1,5 +1,5 @@
-import { expect, test } from "bun:test";
-import { gathered, summarize } from "./stats.ts";
+import { afterEach, expect, setSystemTime, test } from "bun:test";
+import { gathered, measure, summarize } from "./stats.ts";
 
 function report(at: number, bytes: number, packets: number, lost: number, more: object = {}): RTCStatsReport {
   const entries = [
@@ -24,6 +24,8 @@ function report(at: number, bytes: number, packets: number, lost: number, more: 
   ];
   return new Map(entries.map((entry) => [entry.id, entry])) as unknown as RTCStatsReport;
 }
+
+afterEach(() => void setSystemTime());
 
 test("rates and loss are over the time since the sample before", () => {
   const first = summarize(report(1_000, 1_000, 100, 0));
@@ -82,4 +84,32 @@ test("candidates are counted by type and transport, relays by the way to the rel
     "relay/tls": 1,
   });
   expect(gathered("", stats)).toBeUndefined();
+});
+
+test("a server that has not answered in 6 s of gathering is told of, long before the browser does", async () => {
+  const listeners: (() => void)[] = [];
+  const iceServers = [{ urls: "stun:s.example" }, { urls: ["turn:t.example"] }];
+  const sdp = "a=candidate:1 1 udp 1677729535 203.0.113.7 50000 typ srflx raddr 0.0.0.0 rport 0\r\n";
+  const pc = {
+    iceGatheringState: "gathering",
+    localDescription: { sdp: "" },
+    addEventListener: (_type: string, listener: () => void) => listeners.push(listener),
+    getConfiguration: () => ({ iceServers }),
+    getStats: async () => new Map(),
+  };
+  const silent = async (at: number) => {
+    setSystemTime(at);
+    const { summary } = await measure(pc as unknown as RTCPeerConnection, undefined, [], () => {});
+    return summary.iceErrors?.map(({ url, code }) => `${code} ${url}`);
+  };
+  expect(await silent(1_000)).toBeUndefined();
+  expect(await silent(6_999)).toBeUndefined();
+  expect(await silent(7_000)).toEqual(["701 stun:s.example", "701 turn:t.example"]);
+  pc.localDescription.sdp = sdp;
+  expect(await silent(7_000)).toEqual(["701 turn:t.example"]);
+  // Gathered anew.
+  for (const listener of listeners) listener();
+  expect(await silent(9_000)).toBeUndefined();
+  pc.iceGatheringState = "complete";
+  expect(await silent(20_000)).toBeUndefined();
 });

@@ -46,8 +46,12 @@ type Entry = Readonly<Record<string, unknown>>;
 
 /** The DTLS transports whose end is awaited, with the detail of the error of each. */
 const watched = new WeakMap<RTCDtlsTransport, { dtlsError?: string }>();
-/** Errors that a report names. */
-const mostErrors = 8;
+/** Since when the candidates of a connection are gathered. ms */
+const gathering = new WeakMap<RTCPeerConnection, { since: number }>();
+/** Errors that are kept of a connection, and that a report names. */
+const [mostKept, mostErrors] = [64, 8];
+/** How long a STUN or TURN server may take to answer: by then it was asked five times (RFC 8489 §6.2.1). ms */
+const serverPatience = 6_000;
 
 /**
  * Takes a sample of a connection. `errors`: its `icecandidateerror` events. `closed` is called when the other end closes its connection:
@@ -70,14 +74,23 @@ export async function measure(
       seen.dtlsError = (event as RTCErrorEvent).error?.errorDetail;
     });
   }
+  if (!gathering.has(pc)) {
+    const begun = { since: Date.now() };
+    gathering.set(pc, begun);
+    pc.addEventListener?.("icegatheringstatechange", () => {
+      begun.since = Date.now();
+    });
+  }
   const report = await pc.getStats();
+  const candidates = gathered(pc.localDescription?.sdp ?? "", report);
+  errors.splice(0, errors.length - mostKept);
   const { summary, ...rest } = summarize(report, before);
   return {
     ...rest,
     summary: {
       ...summary,
-      candidates: gathered(pc.localDescription?.sdp ?? "", report),
-      iceErrors: distinct(errors),
+      candidates,
+      iceErrors: distinct([...silent(pc, candidates), ...errors]),
       ice: pc.iceConnectionState,
       ...(transport && { dtls: transport.state, ...watched.get(transport) }),
       ...(transport?.state === "closed" && { state: "closed" }),
@@ -101,9 +114,21 @@ export function gathered(sdp: string, report: RTCStatsReport): Record<string, nu
   return sdp ? counts : undefined;
 }
 
-/** Each server and code once. */
-function distinct(errors: RTCPeerConnectionIceErrorEvent[]): Summary["iceErrors"] {
-  errors.splice(0, errors.length - 64);
+type IceError = Pick<RTCPeerConnectionIceErrorEvent, "url" | "errorCode" | "errorText">;
+
+/** Servers that have not answered. Chromium says so after 40 s (error 701), when the connection has long failed. */
+function silent(pc: RTCPeerConnection, candidates: Record<string, number> = {}): IceError[] {
+  const waited = Date.now() - (gathering.get(pc)?.since ?? 0);
+  if (pc.iceGatheringState !== "gathering" || waited < serverPatience) return [];
+  const has = (type: string) => Object.keys(candidates).some((name) => name.startsWith(type));
+  return (pc.getConfiguration?.().iceServers ?? [])
+    .flatMap(({ urls }) => urls)
+    .filter((url) => !has(url.startsWith("stun") ? "srflx" : "relay"))
+    .map((url) => ({ url, errorCode: 701, errorText: "no answer so far" }));
+}
+
+/** The newest of each server and code. */
+function distinct(errors: readonly IceError[]): Summary["iceErrors"] {
   const found = new Map(
     errors.map(({ url, errorCode: code, errorText }) => [
       url + code,

@@ -1,12 +1,16 @@
+import { createECDH } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import type * as Sdk from "../../src/client/index.ts";
+import { api } from "../api/support.ts";
 import type { Camera } from "../browser/support/browser.ts";
 import { pageUrl } from "../browser/support/built-server.ts";
 import { clientPage } from "../browser/support/client-page.ts";
 import { type Provocation, provocations, type Stage } from "../records/support/provocations.ts";
 import { eventually, pageParty } from "../sip/support/parties.ts";
+import { type RunningServer, startServer } from "../support/server.ts";
 import { camera as film } from "../webrtc/support/parties.ts";
 
 /** What the provocations use beside two devices. */
@@ -15,6 +19,9 @@ export interface Props {
   /** The URL of an application that refuses every call, and of one that never answers. */
   readonly refusing: string;
   readonly silent: string;
+  /** URLs of a push service: that of a subscription that is gone, and of one whose phone never wakes. */
+  readonly gone: string;
+  readonly asleep: string;
 }
 
 /** A fault of devices, and what the console has to say of it. `A` and `B` stand for names of the two users. */
@@ -22,7 +29,8 @@ export interface DeviceFault extends Omit<Provocation, "provoke"> {
   readonly words: string;
   /** It may be one of many at a time, at a server that all share. */
   readonly repeatable: boolean;
-  provoke(stage: Stage, props: Props): Promise<void>;
+  /** Resolves with the server that knows of the call, where that is another one by now. */
+  provoke(stage: Stage, props: Props): Promise<RunningServer | undefined>;
 }
 
 const words: Readonly<Record<string, string>> = {
@@ -46,13 +54,20 @@ const words: Readonly<Record<string, string>> = {
   dtls_failed: "has a path, and DTLS did not finish on it\\.$",
   hung_up_before_media: "^The call was hung up [\\d.]+ s after the answer, before media was connected\\.$",
   no_fault: "^The call was connected for [\\d.]+ s and hung up\\.$",
+  glare: "^(A called B|B called A) at the same time; that call goes on\\.$",
+  moved: "^B moved the call from phone to tablet\\.$",
+  link_lost: "^A/raw lost its link and did not come back\\.$",
   page_closed: "^A/raw closed its page or app\\.$",
   signed_out: "device was signed out during the call\\.$",
   turn_quota: "^TURN had no relay left for A/laptop",
 };
 
-const ofNode: readonly DeviceFault[] = provocations.map((one) => ({
+const ofNode: readonly DeviceFault[] = provocations.map(({ provoke, ...one }) => ({
   ...one,
+  provoke: async (stage) => {
+    await provoke(stage);
+    return undefined;
+  },
   words: words[one.code] ?? "^$",
   repeatable: one.settings === undefined,
 }));
@@ -80,6 +95,7 @@ function camera(code: string, kind: Camera, text: string): DeviceFault {
       const alice = await stage.device(stage.alice);
       await alice.call(stage.bob, { media: await film(), timeout: 6_000 }).ended;
       await context.close();
+      return undefined;
     },
   };
 }
@@ -98,6 +114,7 @@ function phone(code: string, text: string, answer: "decline" | "nothing"): Devic
       if (answer === "decline") await bob.decline();
       await call.ended;
       await bob.stop();
+      return undefined;
     },
   };
 }
@@ -119,25 +136,63 @@ const hookFault =
     provoke: async (stage) => {
       const alice = await stage.device(stage.alice);
       await alice.call(stage.bob, { media: false }).ended;
+      return undefined;
     },
   });
 
-/** All faults that need no network of their own. */
-export function deviceFaults(props: Props): readonly DeviceFault[] {
+/** A device that sleeps is called: its browser's push service is asked to wake it. */
+function asleep(code: string, which: "gone" | "asleep", text: string): DeviceFault {
+  return {
+    ...{ code, words: text, repeatable: true },
+    provoke: async (stage, props) => {
+      const keys = createECDH("prime256v1").generateKeys("base64url");
+      const webPush = { endpoint: props[which], keys: { p256dh: keys, auth: "CQkJCQkJCQkJCQkJCQkJCQ" } };
+      const { status } = await api(stage.server)("PUT", `/devices/${stage.bob}/phone/push`, { webPush });
+      if (status !== 204) throw new Error(`registered: ${status}`);
+      const alice = await stage.device(stage.alice);
+      await alice.call(stage.bob, { media: false, timeout: 2_000 }).ended;
+      return undefined;
+    },
+  };
+}
+
+/** The server is killed during a call, and is started again. It notes which sessions live where a webhook has to hear of their end. */
+function killed(folder: string, { asleep: url }: Props): DeviceFault {
+  const settings = {
+    store: { path: join(folder, "killed.db") },
+    records: { lostAfter: 1_000 },
+    webhooks: [{ url, secret: `whsec_${Buffer.alloc(32, 7).toString("base64")}`, events: ["session.*"] }],
+  };
+  return {
+    ...{ code: "server_lost_it", certainty: "certain", settings, repeatable: false },
+    words: "^The server ended during the call\\.$",
+    provoke: async (stage) => {
+      const { alice, bob, call, theirs } = await stage.answered();
+      await Promise.all([call.connected, theirs.connected]);
+      // What is on the disk is at most 50 ms old.
+      await new Promise((written) => setTimeout(written, 1_000));
+      await stage.server.kill();
+      await Promise.all([alice.close(), bob.close()]);
+      return await startServer({ config: settings });
+    },
+  };
+}
+
+/** All faults that need no network of their own. `folder`: where a server may keep its records. */
+export function deviceFaults(props: Props, folder: string): readonly DeviceFault[] {
   return [
     ...ofNode,
     ...others,
+    asleep("push_failed", "gone", "^The push that wakes a device of B failed\\.$"),
+    asleep("push_late", "asleep", "^A push was sent to B, and no device came in time\\.$"),
+    killed(folder, props),
     hookFault("refused_by_hook", "^The application refused the call", "refusing")(props),
     hookFault("hook_failed", "hook", "silent")(props),
   ];
 }
 
-/** An application that refuses all calls, and one that never answers about them. Both take every device. */
-export async function applications(): Promise<{
-  readonly refusing: string;
-  readonly silent: string;
-  stop(): void;
-}> {
+/** An application that refuses all calls, and one that never answers about them. Both take every device. And a push service. */
+export async function applications(): Promise<Omit<Props, "browser"> & { stop(): void }> {
   const serve = async (about: (respond: (body: object) => void) => void): Promise<Server> => {
     const server = createServer((request, response) => {
       let text = "";
@@ -145,11 +200,13 @@ export async function applications(): Promise<{
         text += chunk;
       });
       request.on("end", () => {
+        if (request.url === "/gone") return response.writeHead(410).end();
+        if (request.url === "/asleep") return response.writeHead(201).end();
         const respond = (body: object): void => {
           response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(body));
         };
-        if (/"type":"hook.authorize"|authorize/.test(text)) about(respond);
-        else respond({});
+        if (/"type":"hook.authorize"|authorize/.test(text)) return about(respond);
+        return respond({});
       });
     });
     await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
@@ -159,10 +216,11 @@ export async function applications(): Promise<{
     await serve((respond) => respond({ allow: false, reason: "not today" })),
     await serve(() => {}),
   ];
-  const url = (server: Server): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`;
+  const url = (server: Server, path: string): string =>
+    `http://127.0.0.1:${(server.address() as AddressInfo).port}/${path}`;
   return {
-    refusing: url(no),
-    silent: url(nothing),
+    ...{ refusing: url(no, "hooks"), silent: url(nothing, "hooks") },
+    ...{ gone: url(no, "gone"), asleep: url(no, "asleep") },
     stop: () => {
       for (const one of [no, nothing]) {
         one.close();

@@ -19,8 +19,14 @@ export interface NetworkFault {
   readonly code: string;
   /** What the console has to say. */
   readonly words: RegExp;
-  /** What differs from {@link usual} about the server. */
+  /** It stands beside the cause: the call as such went on or ended well. */
+  readonly beside?: true;
+  /** What differs about the server from {@link openServer}. */
   readonly settings?: object;
+  /** Whom alice may call. Default: everybody. */
+  readonly call?: readonly string[];
+  /** The browsers tell names in place of the addresses of their hosts, as they do to pages without a camera. */
+  readonly mdns?: true;
   /** Makes the call from `alice` to `bob`, and resolves when it is over. */
   provoke(scene: Scene): Promise<void>;
 }
@@ -69,9 +75,17 @@ export const networkFaults: readonly NetworkFault[] = [
     },
   },
   {
-    // No UDP at all. Chromium says nothing of servers that don't answer, so that this looks as if there were no TURN.
-    code: "no_relay",
-    words: /^No direct path was found, and alice-\S+ and bob-\S+ had no relay candidate\.$/,
+    code: "not_allowed",
+    words: /^alice-\S+'s token has no grant to call bob-\S+\.$/,
+    call: ["carol"],
+    provoke: async ({ alice, names }) => {
+      await alice.call(names.bob);
+      await alice.ended();
+    },
+  },
+  {
+    code: "udp_blocked",
+    words: /^alice-\S+ and bob-\S+ reach nothing by UDP\.$/,
     provoke: async (scene) => {
       for (const host of ["left", "right"] as const) block(host, "meta l4proto udp drop", noTurnByTcp(scene));
       await failToConnect(scene);
@@ -79,14 +93,21 @@ export const networkFaults: readonly NetworkFault[] = [
   },
   {
     // TURN does not answer; STUN is elsewhere, and does.
-    code: "no_relay",
-    words: /^No direct path was found, and alice-\S+ and bob-\S+ had no relay candidate\.$/,
+    code: "turn_unreachable",
+    words: /^alice-\S+ and bob-\S+ got no answer from TURN, and no relay candidate\.$/,
     provoke: async (scene) => {
       // Where one end has a relay, the other one reaches it.
       for (const host of ["left", "right"] as const)
         block(host, `udp dport ${scene.turnPort} drop`, noTurnByTcp(scene));
       await failToConnect(scene);
     },
+  },
+  {
+    code: "only_mdns",
+    words: /^alice-\S+ has only candidates with mDNS names\.$/,
+    settings: { turn: { embedded: false }, iceServers: [] },
+    mdns: true,
+    provoke: failToConnect,
   },
   {
     code: "no_relay",
@@ -112,6 +133,47 @@ export const networkFaults: readonly NetworkFault[] = [
       );
       await connect(scene);
       await pause(24_000);
+      await scene.alice.hangup();
+    },
+  },
+  {
+    code: "poor_network",
+    words: /^(alice|bob)-\S+ saw up to \d\d % loss, /,
+    beside: true,
+    provoke: async (scene) => {
+      block("left", "meta l4proto udp numgen random mod 100 < 20 drop");
+      await connect(scene);
+      await pause(24_000);
+      await scene.alice.hangup();
+    },
+  },
+  {
+    code: "slow_setup",
+    words: /^Media came [\d.]+ s after the answer\.$/,
+    beside: true,
+    provoke: async (scene) => {
+      const { alice, bob, names } = scene;
+      for (const host of ["left", "right"] as const) block(host, "meta l4proto udp drop", noTurnByTcp(scene));
+      await alice.call(names.bob);
+      await bob.answer();
+      await pause(7_000);
+      for (const host of ["left", "right"] as const) unblock(host);
+      await Promise.all([alice.connected(), bob.connected()]);
+      await pause(2_000);
+      await alice.hangup();
+    },
+  },
+  {
+    code: "network_changed",
+    words: /^ICE was restarted /,
+    beside: true,
+    provoke: async (scene) => {
+      await connect(scene);
+      await scene.alice.restartedBy(() => {
+        block("left", "meta l4proto udp drop", noTurnByTcp(scene));
+        setTimeout(() => unblock("left"), 9_000);
+      });
+      await pause(2_000);
       await scene.alice.hangup();
     },
   },
@@ -173,33 +235,63 @@ export async function openServer(
   return { server, url, key: key.trim(), turnPort, stop };
 }
 
-/** The browsers behind the NATs. */
-export async function browsersBehindNats(folder: string): Promise<Readonly<Record<Host, Browser>>> {
-  const start = (host: Host): Promise<Browser> =>
-    launchAt(onHost(host, programFor("fake"), join(folder, host)), "fake", [
-      "--autoplay-policy=no-user-gesture-required",
-    ]);
-  const [left, right] = await Promise.all([start("left"), start("right")]);
-  return { left, right };
+type Pair = Readonly<Record<Host, Browser>>;
+
+/** A server of which devices use STUN alone. Of development mode is none: that answers this machine only. */
+export function startStun(port: number): Promise<RunningServer> {
+  const turn = { embedded: true, host: openAddress, listen: [openAddress], udpPort: port, tcpPort: 0 };
+  return startServer({ config: { dev: false, tokens: { secret }, turn } });
+}
+
+/** Browsers behind the NATs. */
+export interface Browsers {
+  /** One on each side. They are started when they are first asked for. */
+  pair(mdns: boolean): Promise<Pair>;
+  close(): Promise<void>;
+}
+
+export function browsersBehindNats(folder: string): Browsers {
+  const pairs = new Map<boolean, Promise<Pair>>();
+  const start = (host: Host, mdns: boolean): Promise<Browser> => {
+    const kind = mdns ? "none" : "fake";
+    const program = onHost(host, programFor(kind), join(folder, `${host}-${kind}`));
+    return launchAt(program, kind, ["--autoplay-policy=no-user-gesture-required"]);
+  };
+  const startBoth = async (mdns: boolean): Promise<Pair> => {
+    const [left, right] = await Promise.all([start("left", mdns), start("right", mdns)]);
+    return { left, right };
+  };
+  return {
+    pair: (mdns) => {
+      const known = pairs.get(mdns) ?? startBoth(mdns);
+      pairs.set(mdns, known);
+      return known;
+    },
+    close: async () => {
+      for (const { left, right } of await Promise.all(pairs.values()))
+        await Promise.all([left.close(), right.close()]);
+    },
+  };
 }
 
 /** Makes the fault between two browsers. The names of both ends are of this call alone. */
 export async function provoke(
   fault: NetworkFault,
   { server, url, turnPort }: OpenServer,
-  browsers: Readonly<Record<Host, Browser>>,
+  browsers: Browsers,
   n: number | string,
 ): Promise<{ readonly caller: string }> {
   const names = { alice: `alice-${n}`, bob: `bob-${n}` };
-  const token = (user: string): Promise<string> =>
+  const { left, right } = await browsers.pair(fault.mdns === true);
+  const token = (user: string, call: readonly string[] = ["*"]): Promise<string> =>
     signToken(
-      { user, grants: { call: ["*"] }, lifetime: 3_600 },
+      { user, grants: { call: [...call] }, lifetime: 3_600 },
       { secret, issuer: "switchboard", audience: "switchboard" },
       Date.now(),
     );
   const [alice, bob] = await Promise.all([
-    PageDevice.open(browsers.left, url, await token(names.alice), "laptop"),
-    PageDevice.open(browsers.right, url, await token(names.bob), "phone"),
+    PageDevice.open(left, url, await token(names.alice, fault.call), "laptop"),
+    PageDevice.open(right, url, await token(names.bob), "phone"),
   ]);
   try {
     await fault.provoke({ alice, bob, names, httpPort: server.port, turnPort });

@@ -62,6 +62,23 @@ export class PageDevice {
     return this.#page.evaluate(() => (globalThis as unknown as Kept).call.connected.then(() => undefined));
   }
 
+  /** Waits until ICE was restarted because of a change, and the connection stands again. */
+  async restartedBy(change: () => void): Promise<void> {
+    const fragment = () =>
+      /a=ice-ufrag:\S+/.exec((globalThis as unknown as Kept).call.pc?.localDescription?.sdp ?? "")?.[0];
+    const before = await this.#page.evaluate(fragment);
+    change();
+    await this.#page.waitForFunction(
+      (old) => {
+        const { pc } = (globalThis as unknown as Kept).call;
+        const now = /a=ice-ufrag:\S+/.exec(pc?.localDescription?.sdp ?? "")?.[0];
+        return now !== old && pc?.connectionState === "connected";
+      },
+      before,
+      { timeout: 60_000, polling: 200 },
+    );
+  }
+
   /** Waits until the call has ended, or its connection has failed. */
   async failed(patience = 60_000): Promise<void> {
     await this.#page.waitForFunction(

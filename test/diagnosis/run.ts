@@ -12,8 +12,15 @@ import { freePort } from "../support/free-port.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { closeAll } from "../webrtc/support/parties.ts";
 import { applications, type DeviceFault, deviceFaults } from "./device-faults.ts";
-import { isInside, openAddress, runInside } from "./network.ts";
-import { browsersBehindNats, networkFaults, type OpenServer, openServer, provoke } from "./network-faults.ts";
+import { isInside, runInside } from "./network.ts";
+import {
+  browsersBehindNats,
+  networkFaults,
+  type OpenServer,
+  openServer,
+  provoke,
+  startStun,
+} from "./network-faults.ts";
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +43,7 @@ if (!isInside) {
   else process.exit(code);
 }
 
-/** What the console shows of a session: its first finding. */
+/** A finding that the console shows of a session. */
 interface Shown {
   readonly code: string;
   readonly certainty: string;
@@ -52,33 +59,42 @@ const browser = async (camera: Camera): Promise<Browser> => {
 };
 const reader: BrowserContext = await (await browser("none")).newContext(still);
 
-async function inConsole(url: string, session: string, key?: string): Promise<Shown> {
+/** All that the console shows of a session, the cause first. */
+async function inConsole(url: string, session: string, key?: string): Promise<readonly Shown[]> {
   const page = await reader.newPage();
   try {
     if (key !== undefined)
       await page.addInitScript((kept) => sessionStorage.setItem("switchboard.console.key", kept), key);
     await page.goto(`${url}/console#/sessions/${session}`);
-    const finding = page.locator(".findings .finding").first();
-    await finding.waitFor({ timeout: 60_000 });
-    const [code, text, certainty] = await Promise.all([
-      finding.locator("code").textContent(),
-      finding.locator(".finding-text").textContent(),
-      finding.locator(".small").textContent(),
-    ]);
-    return { code: code ?? "", text: text ?? "", certainty: certainty?.split(" ")[0] ?? "" };
+    const findings = page.locator(".findings .finding");
+    await findings.first().waitFor({ timeout: 60_000 });
+    return await findings.evaluateAll((all) =>
+      all.map((one) => {
+        const textOf = (what: string) => one.querySelector(what)?.textContent ?? "";
+        const [certainty = ""] = textOf(".small").split(" ");
+        return { code: textOf("code"), text: textOf(".finding-text"), certainty };
+      }),
+    );
   } finally {
     await page.close();
   }
 }
 
+/** What has to be seen: the finding that stands beside the cause, where the fault is of that kind, else the cause. */
+function looked({ code, beside }: Looked, shown: readonly Shown[]): Shown {
+  const found = beside === true ? shown.find((one) => one.code === code) : undefined;
+  return found ?? shown[0] ?? { code: "", certainty: "", text: "" };
+}
+type Looked = Pick<DeviceFault, "code" | "beside">;
+
 let failures = 0;
 const causes = new Set<string>();
-function judge(code: string, by: string, { text, ...shown }: Shown, words: RegExp, certainty?: string): void {
-  const right =
-    shown.code === code && words.test(text) && (certainty === undefined || certainty === shown.certainty);
+function judge(fault: Looked, by: string, shown: readonly Shown[], words: RegExp, sure?: string): void {
+  const { code, certainty, text } = looked(fault, shown);
+  const right = code === fault.code && words.test(text) && (sure === undefined || sure === certainty);
   if (right) causes.add(code);
   else failures += 1;
-  console.log(`${right ? "ok   " : "WRONG"} ${code.padEnd(22)} ${by.padEnd(9)} ${shown.certainty}: ${text}`);
+  console.log(`${right ? "ok   " : "WRONG"} ${fault.code.padEnd(22)} ${by.padEnd(9)} ${certainty}: ${text}`);
 }
 function broken(code: string, error: unknown): void {
   failures += 1;
@@ -100,24 +116,26 @@ async function inTurn(tasks: readonly (() => Promise<void>)[], atATime: number):
 const server: RunningServer = await startServer({ config: provokedSettings });
 const apps = await applications();
 const props = { ...apps, browser };
-const faults: readonly DeviceFault[] = deviceFaults(props);
+const faults: readonly DeviceFault[] = deviceFaults(props, folder);
 let stages = 0;
 
 /** Makes a fault of devices, and tells what the console says of the call. `of`: the names in the words. */
-async function make(fault: DeviceFault): Promise<{ shown: Shown; words: RegExp }> {
-  const at = fault.settings === undefined ? server : await startServer({ config: withSip(fault.settings) });
+async function make(fault: DeviceFault): Promise<{ shown: readonly Shown[]; words: RegExp }> {
+  let at = fault.settings === undefined ? server : await startServer({ config: withLimits(fault.settings) });
   try {
     const stage = new Stage(at, ++stages);
-    await fault.provoke(stage, props);
+    at = (await fault.provoke(stage, props)) ?? at;
     const { record } = await newestOf(at.url, stage.alice);
-    const words = fault.words.replaceAll(/\bA\b(?! limit)/g, stage.alice).replaceAll(/\bB\b/g, stage.bob);
+    const words = fault.words
+      .replaceAll(/\bA\b(?! limit| push)/g, stage.alice)
+      .replaceAll(/\bB\b/g, stage.bob);
     return { shown: await inConsole(at.url, record.session), words: new RegExp(words) };
   } finally {
     if (at !== server) await at.stop();
   }
 }
 
-function withSip(settings: object): object {
+function withLimits(settings: object): object {
   return { limits: provokedSettings.limits, ...settings };
 }
 
@@ -126,7 +144,7 @@ await inTurn(
   (values.drawn ? [] : faults.filter(wanted)).map((fault) => async () => {
     try {
       const { shown, words } = await make(fault);
-      judge(fault.code, "devices", shown, words, fault.certainty);
+      judge(fault, "devices", shown, words, fault.certainty);
     } catch (error) {
       broken(fault.code, error);
     }
@@ -136,10 +154,8 @@ await inTurn(
 
 if (isInside && !values.drawn) {
   const stunPort = await freePort();
-  const stun = await startServer({
-    config: { turn: { embedded: true, listen: [openAddress], udpPort: stunPort, tcpPort: 0 } },
-  });
-  const behind = await browsersBehindNats(folder);
+  const stun = await startStun(stunPort);
+  const behind = browsersBehindNats(folder);
   // One after the other: they change the network.
   for (const fault of networkFaults.filter(wanted)) {
     let at: OpenServer | undefined;
@@ -148,7 +164,7 @@ if (isInside && !values.drawn) {
       const { caller } = await provoke(fault, at, behind, ++stages);
       const { record } = await newestOf(at.url, caller, at.key);
       const before = failures;
-      judge(fault.code, "network", await inConsole(at.url, record.session, at.key), fault.words);
+      judge(fault, "network", await inConsole(at.url, record.session, at.key), fault.words);
       if (failures > before) console.log(JSON.stringify(record.legs));
     } catch (error) {
       broken(fault.code, error);
@@ -156,7 +172,7 @@ if (isInside && !values.drawn) {
       await at?.stop();
     }
   }
-  await Promise.all([behind.left.close(), behind.right.close(), stun.stop()]);
+  await Promise.all([behind.close(), stun.stop()]);
 }
 if (!values.drawn)
   console.log(`\n${causes.size} causes were made and found in the console, ${failures} were not.`);
@@ -169,7 +185,7 @@ if (calls > 0) {
     const fault = drawn[Math.floor(random() * drawn.length)] as DeviceFault;
     return async (): Promise<void> => {
       try {
-        const { shown } = await make(fault);
+        const shown = looked(fault, (await make(fault)).shown);
         if (shown.code === fault.code) counts.right += 1;
         else if (shown.code === "unknown") counts.unknown += 1;
         else if (shown.certainty === "certain") counts.wrongCertain += 1;

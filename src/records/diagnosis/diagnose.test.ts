@@ -184,6 +184,23 @@ const cases: readonly [code: string, certainty: string, of: CallRecord][] = [
       ],
     }),
   ],
+  [
+    // STUN had answered before ICE was restarted.
+    "turn_unreachable",
+    "likely",
+    answered(
+      {
+        state: "failed",
+        candidates: { "host/udp": 1 },
+        iceErrors: [
+          { url: "stun:s.example", code: 701 },
+          { url: relay, code: 701 },
+        ],
+      },
+      {},
+      [...both, row({ from: "alice/laptop", candidates: { "srflx/udp": 1 } })],
+    ),
+  ],
   ["no_candidates", "certain", answered({ state: "failed", candidates: {} })],
   ["only_mdns", "likely", answered({ state: "failed", candidates: { "mdns/udp": 2 } })],
   ["fingerprint_mismatch", "certain", answered({ state: "failed", dtlsError: "fingerprint-failure" })],

@@ -1,5 +1,5 @@
 import type { Cause, Found } from "./finding.ts";
-import { countOf, type End, type RecordView, seconds } from "./view.ts";
+import { countOf, type End, everHad, type RecordView, seconds } from "./view.ts";
 
 interface Rule extends Cause {
   find(view: RecordView): Found | undefined;
@@ -157,24 +157,23 @@ export const pathRules: readonly Rule[] = [
     code: "udp_blocked",
     meaning: "A network lets no UDP through.",
     proof:
-      "An end gathered no candidate by UDP beyond its own network, though it asked STUN: a report with `iceErrors` of code 701 for `stun:`.",
+      "An end gathered no candidate by UDP beyond its own network, though it asked STUN: a report with `iceErrors` of code 701 for `stun:`. Also where STUN has not answered in 6 s.",
     advice: "Offer TURN over TCP and TLS on port 443 (`turn.tlsPort`, or the port of HTTPS).",
     find: (view) => {
       if (view.connected || view.endedOtherwise) return undefined;
-      const end = view.ends.find(
+      const ends = view.ends.filter(
         (one) =>
           one.gatheringKnown &&
-          countOf(one, "srflx", "udp") === 0 &&
+          !everHad(one, "srflx") &&
           countOf(one, "relay", "udp") === 0 &&
           errors(one, [701]).some(({ url }) => url.startsWith("stun:")),
       );
-      return (
-        end && {
-          certainty: "likely",
-          text: `${end.name} reaches nothing by UDP.`,
-          rows: view.candidateRows(end.name),
-        }
-      );
+      if (ends.length === 0) return undefined;
+      return {
+        certainty: "likely",
+        text: `${namesOf(ends)} ${ends.length === 1 ? "reaches" : "reach"} nothing by UDP.`,
+        rows: ends.flatMap(({ name }) => view.candidateRows(name)).slice(0, 8),
+      };
     },
   },
   {
@@ -186,16 +185,15 @@ export const pathRules: readonly Rule[] = [
       "A firewall blocks it, or the address is wrong: `switchboard doctor` tries it; offer TURN over TLS on port 443.",
     find: (view) => {
       if (view.connected || view.endedOtherwise) return undefined;
-      const end = view.ends.find(
-        (one) => countOf(one, "relay") === 0 && errors(one, [701]).some(({ url }) => /^turns?:/.test(url)),
+      const ends = view.ends.filter(
+        (one) => !everHad(one, "relay") && errors(one, [701]).some(({ url }) => /^turns?:/.test(url)),
       );
-      return (
-        end && {
-          certainty: "likely",
-          text: `${end.name} got no answer from TURN, and has no relay candidate.`,
-          rows: view.candidateRows(end.name),
-        }
-      );
+      if (ends.length === 0) return undefined;
+      return {
+        certainty: "likely",
+        text: `${namesOf(ends)} got no answer from TURN, and no relay candidate.`,
+        rows: ends.flatMap(({ name }) => view.candidateRows(name)).slice(0, 8),
+      };
     },
   },
   {
@@ -253,7 +251,7 @@ export const pathRules: readonly Rule[] = [
       if (without.length === 0 || view.ends.length < 2) return undefined;
       return {
         certainty: "likely",
-        text: `No direct path was found, and ${without.map(({ name }) => name).join(" and ")} had no relay candidate.`,
+        text: `No direct path was found, and ${namesOf(without)} had no relay candidate.`,
         rows: without.flatMap(({ name }) => view.candidateRows(name)).slice(0, 8),
       };
     },
@@ -268,7 +266,7 @@ export const pathRules: readonly Rule[] = [
       view.failed
         ? {
             certainty: "likely",
-            text: `No pair of candidates worked between ${view.ends.map(({ name }) => name).join(" and ")}.`,
+            text: `No pair of candidates worked between ${namesOf(view.ends)}.`,
             rows: view.rows(({ state }) => state === "failed"),
           }
         : undefined,
@@ -290,6 +288,10 @@ export const pathRules: readonly Rule[] = [
     },
   },
 ];
+
+function namesOf(ends: readonly End[]): string {
+  return ends.map(({ name }) => name).join(" and ");
+}
 
 function errors({ leg }: End, codes: readonly number[]): readonly { url: string; code: number }[] {
   return (leg?.last?.iceErrors ?? []).filter(

@@ -6,6 +6,8 @@ export interface End {
   readonly leg: RecordLeg | undefined;
   /** Candidates that it gathered, by type and transport: as it reported them, else as it sent them. */
   readonly gathered: Readonly<Record<string, number>>;
+  /** Those that it sent in the whole session. */
+  readonly sent: Readonly<Record<string, number>>;
   /** True where it said which candidates it gathered, or sent all of them. */
   readonly gatheringKnown: boolean;
 }
@@ -101,18 +103,23 @@ export class RecordView {
 
   #end(leg: RecordLeg): End {
     const name = `${leg.user}/${leg.device}`;
-    const reported = leg.last?.candidates;
-    if (reported !== undefined) return { name, leg, gathered: reported, gatheringKnown: true };
-    const gathered: Record<string, number> = {};
+    const sent: Record<string, number> = {};
     let gatheringKnown = false;
     for (const row of this.record.ladder) {
       if (row.from !== name) continue;
       if (row.lastCandidates === true) gatheringKnown = true;
       for (const [type, count] of Object.entries(row.candidates ?? {}))
-        gathered[type] = (gathered[type] ?? 0) + count;
+        sent[type] = (sent[type] ?? 0) + count;
     }
-    return { name, leg, gathered, gatheringKnown };
+    const reported = leg.last?.candidates;
+    if (reported !== undefined) return { name, leg, gathered: reported, sent, gatheringKnown: true };
+    return { name, leg, gathered: sent, sent, gatheringKnown };
   }
+}
+
+/** Whether it had candidates of that type, now or before a restart: a report counts those since then alone. */
+export function everHad(end: End, type: string): boolean {
+  return countOf(end, type) > 0 || Object.keys(end.sent).some((name) => name.startsWith(`${type}/`));
 }
 
 /** How many candidates of that type, over whatever transport; `transport` narrows it. */

@@ -8,6 +8,8 @@ export interface RawDevice {
   /** The next push of a type, also one that came before. */
   next(type: string): Promise<Fields & { readonly session: string }>;
   close(): void;
+  /** Cuts the connection as a network that is gone does: no close frame. */
+  cut(): void;
 }
 
 export async function rawDevice(
@@ -56,5 +58,10 @@ export async function rawDevice(
   });
   await take("welcome");
   ask("join", { room: "room:front", data: { since: Date.now() } });
-  return { ask, next: take, close: () => socket.close(1000) };
+  return {
+    ask,
+    next: take,
+    close: () => socket.close(1000),
+    cut: () => (socket as unknown as Bun.WebSocket).terminate(),
+  };
 }

@@ -10,6 +10,8 @@ export interface Provocation {
   readonly code: string;
   /** Absent where it depends on whether ICE has given up by the time that the call is hung up. */
   readonly certainty?: "certain" | "likely";
+  /** It stands beside the cause: the call as such went on or ended well. */
+  readonly beside?: true;
   /** The server that it needs is not the one of the others. */
   readonly settings?: object;
   /** Makes the call, and resolves when it is over. */
@@ -21,6 +23,7 @@ export const provokedSettings = {
   limits: {
     unreachableAfter: 300,
     confirmTimeout: 1_000,
+    resumeWindow: 1_000,
     detachedTimeout: 1_000,
     ringsPerPair: 1,
   },
@@ -69,6 +72,18 @@ export class Stage {
     const call = alice.call(this.bob, { media: await microphone() });
     const theirs = await (await ring).accept({ media: await microphone() });
     return { alice, bob, call, theirs };
+  }
+
+  /** A call without media that a device without the SDK makes and bob answers. */
+  async fromRaw(): Promise<{ alice: RawDevice; theirs: Call }> {
+    const alice = await this.raw(this.alice);
+    const bob = await this.device(this.bob, "phone");
+    const ring = bob.next("incoming");
+    alice.ask("call", { to: this.bob, key: crypto.randomUUID() });
+    const accepting = (await ring).accept({ media: false });
+    const { session, device: id } = (await alice.next("accepted")) as unknown as Record<string, string>;
+    alice.ask("confirm", { session, device: id });
+    return { alice, theirs: await accepting };
   }
 }
 
@@ -334,18 +349,47 @@ export const provocations: readonly Provocation[] = [
     },
   },
   {
+    code: "glare",
+    certainty: "certain",
+    provoke: async (stage) => {
+      const { alice, bob, ring } = await stage.both();
+      const call = alice.call(stage.bob, { media: false });
+      await ring;
+      const theirs = bob.call(stage.alice, { media: false });
+      await Promise.all([call.connected, theirs.connected]);
+    },
+  },
+  {
+    code: "moved",
+    certainty: "certain",
+    beside: true,
+    provoke: async (stage) => {
+      const { call, theirs } = await stage.answered();
+      await Promise.all([call.connected, theirs.connected]);
+      const tablet = await stage.device(stage.bob, "tablet");
+      const ring = tablet.next("incoming");
+      const moved = theirs.move("tablet");
+      const there = await (await ring).accept({ media: await microphone() });
+      await moved;
+      await there.connected;
+      await call.hangup();
+    },
+  },
+  {
     code: "page_closed",
     certainty: "certain",
     provoke: async (stage) => {
-      const alice = await stage.raw(stage.alice);
-      const bob = await stage.device(stage.bob, "phone");
-      const ring = bob.next("incoming");
-      alice.ask("call", { to: stage.bob, key: crypto.randomUUID() });
-      const accepting = (await ring).accept({ media: false });
-      const { session, device: id } = (await alice.next("accepted")) as unknown as Record<string, string>;
-      alice.ask("confirm", { session, device: id });
-      const theirs = await accepting;
+      const { alice, theirs } = await stage.fromRaw();
       alice.close();
+      await theirs.ended;
+    },
+  },
+  {
+    code: "link_lost",
+    certainty: "certain",
+    provoke: async (stage) => {
+      const { alice, theirs } = await stage.fromRaw();
+      alice.cut();
       await theirs.ended;
     },
   },
