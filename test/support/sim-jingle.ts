@@ -83,6 +83,7 @@ export class SimJingleClient implements DeviceLink {
           done?.(outcome, now);
         },
         send: (stanza) => this.#hear(stanza),
+        words: () => ({ said: () => {}, begun: () => {} }),
       },
       {
         jid: this.jid,

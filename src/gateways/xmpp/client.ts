@@ -9,6 +9,7 @@ import { Contacts } from "./contacts.ts";
 import { addressOf, jidOf, parseJid } from "./jid.ts";
 import { JingleClient } from "./jingle/client.ts";
 import { namespaces as jingle } from "./jingle/namespaces.ts";
+import { jingleWords } from "./jingle-words.ts";
 import { namespaces } from "./namespaces.ts";
 import type { StreamManagement } from "./stream-management.ts";
 import { child, children, clientNs, element, serialize, type XmlElement } from "./xml.ts";
@@ -99,6 +100,7 @@ export class XmppClient implements DeviceLink {
         after,
         ask: (type, fields, now, done) => this.ask(type, fields, now, done),
         send: (stanza) => this.send(stanza, core.ports.now()),
+        words: () => jingleWords(core, () => this.device),
       },
       {
         jid: this.jid,

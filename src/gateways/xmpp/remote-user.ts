@@ -7,6 +7,7 @@ import { LinkRequests } from "../link-requests.ts";
 import { Contacts } from "./contacts.ts";
 import { addressOf, jidOf, parseJid } from "./jid.ts";
 import { JingleClient } from "./jingle/client.ts";
+import { jingleWords } from "./jingle-words.ts";
 import { messageOf } from "./messages.ts";
 import type { XmlElement } from "./xml.ts";
 import type { XmppContext } from "./xmpp-context.ts";
@@ -60,6 +61,7 @@ export class RemoteUser implements DeviceLink {
         after: (ms, now, due) => context.after(ms, now, due),
         ask: (type, fields, now, done) => this.ask(type, fields, now, done),
         send: (stanza) => keeper.send(stanza),
+        words: () => jingleWords(context.core, () => this.device),
       },
       {
         jid: this.jid,

@@ -3,12 +3,13 @@ import type { Deadline } from "../../../shared/deadlines.ts";
 import { child, clientNs, element, type XmlElement } from "../xml.ts";
 import { contentsByName } from "./description.ts";
 import { namespaces } from "./namespaces.ts";
-import type { JingleClientOptions, JinglePorts } from "./ports.ts";
+import type { JingleClientOptions, JinglePorts, JingleWords } from "./ports.ts";
 import { JingleSession } from "./session.ts";
 import type { SessionKeeper, SessionName } from "./session-keeper.ts";
 import {
   type Action,
   errorIq,
+  type Initiation,
   initiationIn,
   initiationMessage,
   isAction,
@@ -40,6 +41,7 @@ export class JingleClient {
   /** By the id of the core's session. */
   readonly #known = new Map<string, JingleSession>();
   readonly #waiting = new Map<string, Waiting>();
+  readonly #words = new WeakMap<SessionName, JingleWords>();
   readonly #keeper: SessionKeeper;
   #sent = 0;
 
@@ -51,11 +53,15 @@ export class JingleClient {
       ports,
       request: (session, action, attributes, children, now, done) =>
         this.#request(session, action, attributes, children, now, done),
-      initiate: (route, kind, sid, more) =>
-        ports.send(initiationMessage(route, kind, sid, this.#nextId(), more)),
+      initiate: (route, kind, sid, more) => {
+        this.#said(this.#sessions.get(sid), kind, false);
+        ports.send(initiationMessage(route, kind, sid, this.#nextId(), more));
+      },
       known: ({ sid, session }) => {
         const known = this.#sessions.get(sid);
-        if (known !== undefined) this.#known.set(session, known);
+        if (known === undefined) return;
+        this.#known.set(session, known);
+        this.#words.get(known)?.begun(session);
       },
       renamed: ({ sid }, before) => {
         const renamed = this.#sessions.get(before);
@@ -114,6 +120,7 @@ export class JingleClient {
       return;
     }
     this.#ports.send(resultIq(route, id));
+    this.#said(session, action, true);
     session.receive(action, jingle, now);
   }
 
@@ -140,6 +147,7 @@ export class JingleClient {
     const start = { sid, local: route.from, remote: route.to, proposed: false };
     const session = new JingleSession(this.#keeper, start, "initiator");
     this.#sessions.set(sid, session);
+    this.#said(session, "session-initiate", true);
     session.initiate(jingle, address, now);
   }
 
@@ -161,7 +169,9 @@ export class JingleClient {
     const { from = this.#options.jid, to = "" } = message.attributes;
     const session = this.#sessions.get(found.id);
     if (session !== undefined) {
-      if (bare(from) === bare(session.remote)) session.receiveMessage(found.kind, found.element, from, now);
+      if (bare(from) !== bare(session.remote)) return true;
+      this.#said(session, found.kind, true);
+      session.receiveMessage(found.kind, found.element, from, now);
       return true;
     }
     if (found.kind !== "propose") return true;
@@ -177,6 +187,7 @@ export class JingleClient {
     }
     const made = new JingleSession(this.#keeper, start, "initiator");
     this.#sessions.set(found.id, made);
+    this.#said(made, "propose", true);
     made.propose(found.element, address, now);
     return true;
   }
@@ -221,20 +232,29 @@ export class JingleClient {
     return this.#sessions.size >= this.#options.mostSessions;
   }
 
+  #said(session: SessionName | undefined, word: Action | Initiation, isIncoming: boolean): void {
+    if (session === undefined) return;
+    const words = this.#words.get(session) ?? this.#ports.words();
+    this.#words.set(session, words);
+    words.said(session.session, word, isIncoming);
+  }
+
   #nextId(): string {
     this.#sent += 1;
     return `j${this.#sent}-${this.#ports.random(6)}`;
   }
 
   #request(
-    { sid, local, remote }: SessionName,
+    session: SessionName,
     action: Action,
     attributes: Readonly<Record<string, string>>,
     children: readonly XmlElement[],
     now: number,
     done?: (reply: XmlElement | undefined, now: number) => void,
   ): void {
+    const { sid, local, remote } = session;
     const id = this.#nextId();
+    this.#said(session, action, false);
     if (done !== undefined && this.#waiting.size < mostWaiting) {
       const timer = this.#ports.after(replyTimeout, now, (later) => {
         if (this.#waiting.delete(id)) done(undefined, later);

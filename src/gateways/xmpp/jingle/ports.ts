@@ -3,6 +3,7 @@ import type { Capabilities } from "../../../protocol/values.ts";
 import type { Deadline } from "../../../shared/deadlines.ts";
 import type { Outcome } from "../../../signaling/device.ts";
 import type { XmlElement } from "../xml.ts";
+import type { Action, Initiation } from "./stanzas.ts";
 
 type Asked<T extends RequestType> = Omit<RequestOf<T>, "id" | "type">;
 
@@ -21,6 +22,16 @@ export interface JinglePorts {
   ): void;
   /** Sends a stanza to the client. Its `from`, `to` and `id` are there. */
   send(stanza: XmlElement): void;
+  /** Where the messages of one call are told, for its record. */
+  words(): JingleWords;
+}
+
+/** Takes down what a client and the gateway say to each other in one call: actions of XEP-0166, messages of XEP-0353. */
+export interface JingleWords {
+  /** `session`: empty while the core has none for the call. */
+  said(session: string, word: Action | Initiation, isIncoming: boolean): void;
+  /** The call has its session now. */
+  begun(session: string): void;
 }
 
 /** Who a client is, and what it can do. */
