@@ -86,8 +86,40 @@ describe.skipIf(chromiumPath === null)("axe finds nothing wrong", () => {
       expect([path, ...(await findings(tab))]).toEqual([path]);
       await tab.page.close();
     }
+    await embedded();
     await cast.page.close();
   }, 120_000);
+
+  /** The element that pages of other origins embed, of the stream that is live: while it plays, while it waits for one, and refused. */
+  async function embedded(): Promise<void> {
+    const application = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request) =>
+        new Response(
+          `<!doctype html><html lang="en"><title>embeds</title><main><h1>A page</h1>
+            <switchboard-live ${decodeURIComponent(new URL(request.url).search.slice(1))}></switchboard-live></main>
+            <script src="${url}/live.js"></script></html>`,
+          { headers: { "Content-Type": "text/html" } },
+        ),
+    });
+    const look = async (attributes: string, state: string): Promise<Tab> => {
+      const at = `http://localhost:${application.port}/?${encodeURIComponent(attributes)}`;
+      const tab = await openTab(context, at);
+      await tab.page.locator(`switchboard-live[state=${state}]`).waitFor({ timeout: 60_000 });
+      expect([attributes, ...(await findings(tab))]).toEqual([attributes]);
+      return tab;
+    };
+    const plays = await look('stream="lobby" muted controls', "live");
+    await plays.page.getByRole("button", { name: "Turn on sound" }).click();
+    expect(await findings(plays)).toEqual([]);
+    const others = [
+      await look('stream="nobody" controls', "waiting"),
+      await look('stream="x" token="y"', "refused"),
+    ];
+    for (const tab of [plays, ...others]) await tab.page.close();
+    await application.stop(true);
+  }
 
   test("with any section of the console", async () => {
     const carol = await signIn(server, "dev:carol");

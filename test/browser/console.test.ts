@@ -1,11 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Browser } from "playwright-core";
+import { roles } from "../../src/api/scopes.ts";
+import { signToken } from "../../src/auth/sign-token.ts";
 import { api } from "../api/support.ts";
+import { command } from "../support/command.ts";
 import { freePort } from "../support/free-port.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { signIn } from "../support/sign-in.ts";
+import { until } from "../support/until.ts";
 import { audit } from "./support/audit.ts";
 import { button, chromiumPath, closeTab, launch, openTab, sees, type Tab } from "./support/browser.ts";
 import { buildPage, pageUrl, startBuiltServer } from "./support/built-server.ts";
@@ -125,6 +132,36 @@ describe.skipIf(hidden)("the console in development mode", () => {
     await closeTab(tab);
   });
 
+  test("an event that was given up is sent again from the console", async () => {
+    let status = 410;
+    const taken: string[] = [];
+    const receiver = createServer((request, response) => {
+      request.resume().on("end", () => {
+        if (status < 300) taken.push(String(request.headers["webhook-id"]));
+        response.writeHead(status).end();
+      });
+    });
+    await new Promise<void>((listening) => receiver.listen(0, "127.0.0.1", listening));
+    const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/gone`;
+    const { body } = await api(server)("POST", "/webhooks", { url, events: ["device.online"] });
+    const ivan = await signIn(server, "dev:ivan");
+    const tab = await openTab(browser, `${pageUrl(server)}/console#/webhooks/${body.id}?dead=1`);
+    const letters = tab.page.getByRole("table", { name: "Dead letters" });
+    await letters.getByText("device.online").first().waitFor();
+    const { items } = (await api(server)("GET", `/webhooks/${body.id}/deliveries?dead=true`)).body;
+    status = 204;
+    await letters.getByRole("button", { name: "Retry" }).click();
+    await sees(tab, "1 event will be sent again.");
+    await sees(tab, "No event was given up.");
+    await until(() => taken.length > 0, 20_000);
+    expect(taken).toEqual([items[0].id]);
+    expect(tab.errors).toEqual([]);
+    ivan.close();
+    receiver.close();
+    receiver.closeAllConnections();
+    await closeTab(tab);
+  });
+
   test("a device that is kicked is gone from the list; one that comes is in it, without a reload", async () => {
     const carol = await signIn(server, "dev:carol");
     const tab = await openTab(browser, `${pageUrl(server)}/console#/devices?user=carol`);
@@ -152,17 +189,85 @@ describe.skipIf(hidden)("the console in development mode", () => {
 });
 
 describe.skipIf(hidden)("the console in production", () => {
+  const secret = "0123456789abcdef0123456789abcdef";
+  const state = mkdtempSync(join(tmpdir(), "switchboard-console-"));
+  const env = { STATE_DIRECTORY: state };
   let server: RunningServer;
   let url: string;
   beforeAll(async () => {
     buildPage();
     const port = await freePort();
-    server = await startServer({
-      config: { dev: false, admin: { port }, tokens: { secret: "0123456789abcdef0123456789abcdef" } },
-    });
+    server = await startServer({ env, config: { dev: false, admin: { port }, tokens: { secret } } });
     url = `http://127.0.0.1:${port}`;
   }, 60_000);
-  afterAll(() => server?.stop());
+  afterAll(async () => {
+    await server?.stop();
+    rmSync(state, { recursive: true, force: true });
+  });
+
+  async function withKey(role: string): Promise<Tab> {
+    const key = command(["api-key", `the ${role} key`, "--role", role], env).out.trim();
+    const tab = await openTab(browser, url);
+    await tab.page.getByLabel("API key").fill(key);
+    await button(tab, "Sign in").click();
+    await sees(tab, "Devices by protocol");
+    return tab;
+  }
+  const person = async (user: string) =>
+    await signIn(
+      server,
+      await signToken(
+        { user, grants: { call: ["*"] }, lifetime: 600 },
+        { secret, issuer: "switchboard", audience: "switchboard" },
+        Date.now(),
+      ),
+    );
+
+  test("a key with the role operate helps people in their calls; it sees no keys and changes no server", async () => {
+    const [alice, bob] = [await person("alice"), await person("bob")];
+    await alice.ok("call", { to: "bob" });
+    await bob.push("incoming");
+    const tab = await withKey("operate");
+    const sections = await tab.page.getByRole("navigation").getByRole("link").allTextContents();
+    expect(sections).toContain("Webhooks");
+    expect(sections).not.toContain("Keys");
+    await go(tab, "Sessions", "alice/phone");
+    await button(tab, /^End/).click();
+    await button(tab, "End it").click();
+    await sees(tab, "No session lives.");
+    await alice.push("ended");
+    await go(tab, "Devices", "bob");
+    await button(tab, /^Kick bob/).click();
+    await tab.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
+    await bob.closed();
+    await go(tab, "Nodes", /drain|node/i);
+    expect(await tab.page.getByRole("button", { name: /drain/i }).count()).toBe(0);
+    await tab.page.goto(`${url}/console#/keys`);
+    await sees(tab, /keys:read/);
+    expect(await tab.page.getByRole("button", { name: "Make a key" }).count()).toBe(0);
+    expect(await audit(tab.page)).toEqual([]);
+    alice.close();
+    expect(tab.errors).toEqual([]);
+    await closeTab(tab);
+  });
+
+  test("an administrator makes keys: each has exactly the scopes of its role", async () => {
+    const tab = await withKey("administer");
+    await go(tab, "Keys", "the administer key");
+    for (const role of ["look", "operate", "administer"] as const) {
+      await tab.page.getByLabel("Name").fill(`made to ${role}`);
+      await tab.page.getByLabel("Role").selectOption(role);
+      await button(tab, "Make a key").click();
+      const key = (await tab.page.locator("code.secret").textContent()) ?? "";
+      expect((await api({ url }, key)("GET", "/key")).body.scopes).toEqual(roles[role]);
+      await button(tab, "I have kept it").click();
+      const row = tab.page.getByRole("row", { name: `made to ${role}` });
+      await row.getByText(role, { exact: true }).waitFor();
+    }
+    expect(await audit(tab.page)).toEqual([]);
+    expect(tab.errors).toEqual([]);
+    await closeTab(tab);
+  });
 
   test("it is at the port for operators, asks for a key, and says why one is refused", async () => {
     const tab = await openTab(browser, url);

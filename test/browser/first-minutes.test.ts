@@ -65,6 +65,7 @@ describe.skipIf(chromiumPath === null)("README's tour, from npm start to the lad
     await flow.getByRole("button", { name: "alice to server: call bob" }).waitFor();
     const took = (Date.now() - begun) / 1_000;
     console.log(`npm start → a call → its ladder in the console: ${took.toFixed(1)} s`);
+    expect(took).toBeLessThan(60);
     await flowing.close();
 
     await button(alice, "Hang up").click();

@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { type Role, roles } from "../../api/scopes.ts";
 import type { Console, Scope } from "./console.ts";
 import { Answered, List, Name, Title } from "./list.tsx";
 import { usePolled } from "./polled.ts";
@@ -7,23 +8,11 @@ import { momentText } from "./text.ts";
 const day = 86_400_000;
 
 /** What a role is, in words. */
-const roles = {
+const words = {
   look: "sees everything but keys, changes nothing",
-  operate: "ends and moves calls, kicks devices, moderates rooms",
-  administer: "everything, keys and the server itself included",
-} as const;
-type Role = keyof typeof roles;
-
-/** Scopes that only an administrator has. */
-const administrators = ["tokens:write", "server:write", "keys:read", "keys:write"];
-
-/** The scopes of a role, of those that this key has itself: it can give no other. */
-function scopesOf(role: Role, own: readonly Scope[]): Scope[] {
-  if (role === "administer") return [...own];
-  return own.filter(
-    (scope) => !administrators.includes(scope) && (role === "operate" || scope.endsWith(":read")),
-  );
-}
+  operate: "ends and moves calls, kicks devices, ends streams, moderates rooms",
+  administer: "everything, keys, webhooks and the server itself included",
+} as const satisfies Record<Role, string>;
 
 /** API keys: they are shown once, when they are made. */
 export function Keys({ owner }: { owner: Console }) {
@@ -122,7 +111,9 @@ function NewKey({ owner, made }: { owner: Console; made: (name: string, key: str
   const submit = async (event: Event) => {
     event.preventDefault();
     const expires = days.value === "" ? {} : { expires: Date.now() + Number(days.value) * day };
-    const input = { name: name.value.trim(), scopes: scopesOf(role.value, own), ...expires };
+    // A key can give no scope that it lacks itself.
+    const scopes = roles[role.value].filter((scope) => own.includes(scope));
+    const input = { name: name.value.trim(), scopes, ...expires };
     const answer = await owner.act("", (api) => api.createApiKey(input));
     if (answer === undefined) return;
     made(input.name, answer.key);
@@ -152,7 +143,7 @@ function NewKey({ owner, made }: { owner: Console; made: (name: string, key: str
             role.value = event.currentTarget.value as Role;
           }}
         >
-          {Object.keys(roles).map((one) => (
+          {Object.keys(words).map((one) => (
             <option key={one} value={one}>
               {one}
             </option>
@@ -178,19 +169,23 @@ function NewKey({ owner, made }: { owner: Console; made: (name: string, key: str
         Make a key
       </button>
       <p class="muted small">
-        {role.value}: {roles[role.value]}.
+        {role.value}: {words[role.value]}.
       </p>
     </form>
   );
 }
 
+/** The role that has just these scopes, else what may be changed. */
 function scopesText(scopes: readonly Scope[]): string {
+  for (const [role, its] of Object.entries(roles))
+    if (its.length === scopes.length && its.every((scope) => scopes.includes(scope))) return role;
   const writes = scopes.filter((scope) => scope.endsWith(":write"));
-  if (writes.length === 0) return "look";
-  return scopes.includes("keys:write") && scopes.includes("server:write")
-    ? "administer"
-    : `look, change ${writes.map((scope) => scope.slice(0, -":write".length)).join(", ")}`;
+  if (writes.length === 0) return `look at ${scopes.map(subjectOf).join(", ")}`;
+  return `change ${writes.map(subjectOf).join(", ")}`;
 }
+
+/** `devices` of `devices:write`. */
+const subjectOf = (scope: Scope): string => scope.split(":")[0] ?? scope;
 
 function endText(expires: number | undefined): string {
   if (expires === undefined) return "never";

@@ -3,6 +3,9 @@ import { useEffect } from "preact/hooks";
 import type { Api } from "../../application/api.ts";
 import type { Console } from "./console.ts";
 
+/** How long after an answer the next one is asked for: what happens is shown within a second. ms */
+export const liveEvery = 700;
+
 /** What the server answered last. */
 export interface Polled<T> {
   /** Undefined until it has answered, and after it refused. */
@@ -19,7 +22,7 @@ export function usePolled<T>(
   owner: Console,
   what: string,
   load: (api: Api, signal: AbortSignal) => Promise<T>,
-  every = 1_000,
+  every = liveEvery,
 ): Polled<T> {
   const answer = useSignal<Polled<T> & { readonly what?: string }>({ value: undefined, problem: undefined });
   const { api } = owner;
@@ -47,7 +50,7 @@ export function usePolled<T>(
       }
     })();
     return () => leaving.abort();
-  }, [api, what]);
+  }, [api, what, every]);
   return answer.value.what === what ? answer.value : { value: undefined, problem: undefined };
 }
 

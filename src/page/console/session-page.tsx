@@ -4,9 +4,9 @@ import type { Console } from "./console.ts";
 import type { RecordLeg, SessionRecord } from "./flow.ts";
 import { sessionText } from "./flow-text.ts";
 import { FlowView } from "./flow-view.tsx";
-import { Answered, DeviceName, List } from "./list.tsx";
+import { Answered, DeviceName, List, Title } from "./list.tsx";
 import { placeHref } from "./place.ts";
-import { usePolled } from "./polled.ts";
+import { liveEvery, usePolled } from "./polled.ts";
 import { EndButton, type LiveSession } from "./sessions.tsx";
 import { momentText, spanText } from "./text.ts";
 
@@ -21,8 +21,17 @@ export function SessionPage({ owner, session }: { owner: Console; session: strin
       if (record.state === "ended" || record.state === "refused") over.value = session;
       return record;
     },
-    over.value === session ? 30_000 : 1_000,
+    over.value === session ? 30_000 : liveEvery,
   );
+  if (polled.problem !== undefined)
+    return (
+      <>
+        <Title>Session</Title>
+        <p class="blank">
+          {polled.problem} <a href={placeHref("records")}>Look among the records</a>
+        </p>
+      </>
+    );
   return (
     <Answered polled={polled} isEmpty={() => false} empty="">
       {(record) => (
@@ -76,7 +85,7 @@ function Findings({ record: { diagnosis, state } }: { record: SessionRecord }) {
   return (
     <ol class="findings" aria-label="Diagnosis">
       {diagnosis.map(({ code, certainty, text, advice }, index) => (
-        <li key={code} class={code === "no_fault" ? "finding fine" : "finding"}>
+        <li key={code} class={`finding ${lookOf(code, advice)}`}>
           <b class="number" aria-hidden="true">
             {index + 1}
           </b>
@@ -91,6 +100,12 @@ function Findings({ record: { diagnosis, state } }: { record: SessionRecord }) {
       ))}
     </ol>
   );
+}
+
+/** Where somebody declined, or nobody was there, is nothing to mend. */
+function lookOf(code: string, advice: string): string {
+  if (code === "no_fault") return "fine";
+  return /^Nothing( is wrong|,)/.test(advice) ? "plain" : "";
 }
 
 function Copies({ owner, record }: { owner: Console; record: SessionRecord }) {

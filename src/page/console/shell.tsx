@@ -90,7 +90,7 @@ function Navigation({ owner, section }: { owner: Console; section: Section }) {
   const nav = useRef<HTMLElement>(null);
   useEffect(() => {
     // On a phone the sections stand in one row, which scrolls.
-    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [section]);
   return (
     <nav class="console-nav" aria-label="Sections" ref={nav}>
