@@ -43,6 +43,20 @@ test("a running server knows a new key, and refuses a revoked one, at once", () 
   expect(failures).toEqual([]);
 });
 
+test("what is recent is looked at once a second, and at once where this process has changed it", async () => {
+  const count = (): number => [...running.recent()].length;
+  expect(count()).toBe(0);
+  addStreamKey(folder, "lobby", 1);
+  expect(count()).toBe(1);
+  // Another process revokes the key.
+  const began = now();
+  writeFileSync(join(folder, "stream-keys.json"), "[]");
+  const after = count();
+  if (now() - began < 500) expect(after).toBe(1);
+  expect(await until(() => count() === 0)).toBeTrue();
+  expect(failures).toEqual([]);
+});
+
 test("the file is the user's alone, and holds no key", () => {
   const key = addStreamKey(folder, "lobby", 1);
   const path = join(folder, "stream-keys.json");

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { every } from "../net/clock.ts";
+import { every, now } from "../net/clock.ts";
 import { random, sha256 } from "../net/crypto.ts";
 import { readState, writeState } from "./state-folder.ts";
 
@@ -29,6 +29,10 @@ export interface KeyKind<K extends KeptKey> {
 const keyBytes = 24;
 const idLength = 8;
 const mostKeys = 10_000;
+/** How old what {@link KeyFile.recent} answers may be, ms. */
+const recentAge = 1_000;
+/** How many times this process has written keys. */
+let writes = 0;
 
 /** All keys that are kept. Throws an Error where the file can't be read, or is no list of keys. */
 export function listKeys<K extends KeptKey>(kind: KeyKind<K>, folder: string): K[] {
@@ -87,6 +91,9 @@ export class KeyFile<K extends KeptKey> {
   #byHash: ReadonlyMap<string, K> = new Map();
   /** What stood in the file when it could be read last. */
   #last: ReadonlyMap<string, K> = new Map();
+  /** When the file was looked at last, and how many times keys had been written here by then. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #writesThen = 0;
   /** Keys that were revoked since {@link watch} has told of them last. */
   #gone: K[] = [];
   #revoked: ((key: K) => void) | undefined;
@@ -107,6 +114,15 @@ export class KeyFile<K extends KeptKey> {
   /** All keys that are valid. */
   list(): Iterable<K> {
     this.#readAgain();
+    return this.#byHash.values();
+  }
+
+  /**
+   * The keys that were valid at most a second ago: for whoever need not have a key to ask. What this process has changed is in it at
+   * once. The file is looked at once a second, however many ask.
+   */
+  recent(): Iterable<K> {
+    if (now() - this.#lookedAt >= recentAge || this.#writesThen !== writes) this.#readAgain();
     return this.#byHash.values();
   }
 
@@ -134,6 +150,8 @@ export class KeyFile<K extends KeptKey> {
 
   /** Where the file can't be used, no key is valid. */
   #readAgain(): void {
+    this.#lookedAt = now();
+    this.#writesThen = writes;
     try {
       const version = this.#versionOfFile();
       if (version !== this.#version) {
@@ -163,6 +181,7 @@ export class KeyFile<K extends KeptKey> {
 }
 
 function writeKeys<K extends KeptKey>({ fileName }: KeyKind<K>, folder: string, keys: readonly K[]): void {
+  writes += 1;
   writeState(folder, fileName, `${JSON.stringify(keys, null, 2)}\n`);
 }
 
