@@ -5,6 +5,8 @@ const messageCost = 1_024;
  * allows nothing: messages that take long would earn it while they are acted on.
  */
 const mostDirect = 12_288;
+/** The same for protocols whose messages take several times as long as ours: the first message, and no more. */
+export const oneDirect = 0;
 /** How long each turn of the event loop works on what waits. ms */
 const slice = 1;
 /**
@@ -134,10 +136,12 @@ export class Backlog<Message> {
   #turn = 0;
   #waiting: { readonly message: Message; readonly cost: number; readonly came: number }[] | undefined;
   #bytes = 0;
+  readonly #mostDirect: number;
 
-  constructor(queue: FairQueue, worker: Worker<Message>) {
+  constructor(queue: FairQueue, worker: Worker<Message>, most = mostDirect) {
     this.#queue = queue;
     this.#worker = worker;
+    this.#mostDirect = most;
   }
 
   /** What waits. */
@@ -151,7 +155,7 @@ export class Backlog<Message> {
     if (this.#waiting === undefined) {
       const { turn } = this.#queue;
       const before = this.#turn === turn ? this.#direct : 0;
-      if (before === 0 || before + cost <= mostDirect) {
+      if (before === 0 || before + cost <= this.#mostDirect) {
         this.#turn = turn;
         this.#direct = before + cost;
         this.#worker.perform(message, now, false);

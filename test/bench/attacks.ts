@@ -33,11 +33,11 @@ const program = fileURLToPath(new URL("attack-load.ts", import.meta.url));
 
 /**
  * Messages between two devices that do nothing wrong, timed beside nothing, beside a loop that takes one processor, and beside each
- * attack whose name contains the chosen text. Every attack has a server of its own, with the default limits.
+ * attack whose name contains one of the chosen texts. Every attack has a server of its own, with the default limits.
  */
-export async function attacks(seconds: number, chosen: string): Promise<AttackFigures[]> {
+export async function attacks(seconds: number, chosen: readonly string[]): Promise<AttackFigures[]> {
   const figures: AttackFigures[] = [];
-  const kinds = attackKinds.filter((kind) => kind.includes(chosen));
+  const kinds = attackKinds.filter((kind) => chosen.some((text) => kind.includes(text)));
   for (const attack of ["nothing", "busy loop", ...kinds] as const)
     figures.push(await beside(attack, seconds));
   return figures;

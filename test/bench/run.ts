@@ -47,7 +47,7 @@ if (values.help) {
   --only A,B    relay-a, relay-b, relay-media, relay-gateways, relay-records-a, relay-records-b, relay-listed, memory, peerjs-relay, peerjs-memory, setup, setup-gateways, fanout, resume, sip-parse, sip-invite, jingle, turn, media, hls, mqtt, xmpp, attacks; across nodes (with nats-server): relay-nodes,
                 setup-nodes, fanout-nodes, resume-nodes, failover; \`nodes\` for all of those
                 By themselves: records (searches among a million), webhooks (event to receiver), hooks (call set-up with authorize)
-  --beside A    of the attacks, those whose names contain this text
+  --beside A,B  of the attacks, those whose names contain one of these texts
   --quick       short, to see that it works: the figures mean little
   --record      writes docs/benchmarks.md; leave the machine alone meanwhile`);
   process.exit(0);
@@ -189,7 +189,7 @@ if (values.only === "" || only.includes("xmpp")) {
 
 if (values.only === "" || only.includes("attacks")) {
   const seconds = values.quick ? 1 : 10;
-  show("attacks", attackReport(await attacks(seconds, values.beside), seconds));
+  show("attacks", attackReport(await attacks(seconds, values.beside.split(",")), seconds));
 }
 
 // A server that was stopped may have left a timer or a pipe that would keep this process.

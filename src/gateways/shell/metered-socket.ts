@@ -34,12 +34,19 @@ export class MeteredSocket implements SocketHandlers, Worker<Input> {
   readonly #backlog: Backlog<Input>;
   open = true;
 
-  constructor(rates: FlowRates, guard: EntryGuard, socket: Socket, user: SocketUser) {
+  /** `mostDirect`: what may be done as it comes, where that is not as much as for our own messages; see {@link Backlog}. */
+  constructor(
+    rates: FlowRates,
+    guard: EntryGuard,
+    socket: Socket,
+    user: SocketUser,
+    mostDirect?: number,
+  ) {
     this.#guard = guard;
     this.#socket = socket;
     this.#user = user;
     this.#meter = new FlowMeter(rates, guard.now());
-    this.#backlog = new Backlog<Input>(guard.queue, this);
+    this.#backlog = new Backlog<Input>(guard.queue, this, mostDirect);
     guard.admission.entered(socket.client);
   }
 

@@ -1,4 +1,5 @@
 import type { Socket, SocketRoute } from "../../../net/http-server.ts";
+import { oneDirect } from "../../../transports/fair-queue.ts";
 import type { FlowRates } from "../../../transports/flow-meter.ts";
 import { type EntryGuard, refuseEntry, refuseWhenFull } from "../../../transports/transport-guard.ts";
 import { MeteredSocket, type SocketUser } from "../../shell/metered-socket.ts";
@@ -36,7 +37,7 @@ class SocketFlow implements Flow, SocketUser {
     this.id = gateway.nextFlow();
     this.host = gateway.settings.domain || "switchboard.invalid";
     this.#gateway = gateway;
-    this.socket = new MeteredSocket(gateway.rates, guard, socket, this);
+    this.socket = new MeteredSocket(gateway.rates, guard, socket, this, oneDirect);
     gateway.opened(this);
   }
 

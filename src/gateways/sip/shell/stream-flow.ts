@@ -1,7 +1,7 @@
 import { canonicalAddress } from "../../../net/client-address.ts";
 import type { Client } from "../../../net/http-server.ts";
 import type { StreamHandlers, StreamSocket } from "../../../net/tcp.ts";
-import { Backlog, type Worker } from "../../../transports/fair-queue.ts";
+import { Backlog, oneDirect, type Worker } from "../../../transports/fair-queue.ts";
 import { FlowMeter } from "../../../transports/flow-meter.ts";
 import { type EntryGuard, refuseConnection } from "../../../transports/transport-guard.ts";
 import { encodeText } from "../../../wire/stun/text.ts";
@@ -62,7 +62,7 @@ class StreamFlow implements Flow, StreamHandlers, Worker<Input> {
     this.#stream = stream;
     this.#client = client;
     this.#meter = new FlowMeter(gateway.rates, guard.now());
-    this.#backlog = new Backlog<Input>(guard.queue, this);
+    this.#backlog = new Backlog<Input>(guard.queue, this, oneDirect);
     guard.admission.entered(client);
     gateway.opened(this);
   }
