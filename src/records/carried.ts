@@ -21,6 +21,27 @@ const [mostLines, mostCodecs, mostText] = [16, 12, 6_000];
 /** Codecs that only repair others. */
 const repair = /^(rtx|red|ulpfec|flexfec-03|telephone-event|CN)$/i;
 
+/** What was summed up last: a request, and the push that it becomes, carry the same candidates. */
+let latest: { readonly candidates: readonly Candidate[]; readonly carried: Carried } | undefined;
+
+/** Sums up candidates that come without a description. */
+export function carriedCandidates(candidates: readonly Candidate[]): Carried {
+  if (latest?.candidates === candidates) return latest.carried;
+  let bytes = 0;
+  const counts: Record<string, number> = {};
+  for (const { candidate } of candidates) {
+    bytes += candidate.length;
+    if (candidates.length > 1) count(counts, candidate);
+  }
+  const [only] = candidates;
+  const found = candidates.length === 1 && only !== undefined ? countOfOne(only.candidate) : counts;
+  latest = {
+    candidates,
+    carried: found !== undefined && hasAny(found) ? { bytes, candidates: found } : { bytes },
+  };
+  return latest.carried;
+}
+
 /** Sums up what a frame carries. */
 export function carried(
   frame: { readonly description?: Description; readonly candidates?: readonly Candidate[] },
@@ -79,12 +100,42 @@ function candidateLines(sdp: string): string[] {
 
 /** `host/udp`, `mdns/udp`, `srflx/udp`, `relay/tcp` … of a candidate line (RFC 8839 §5.1). */
 function count(counts: Record<string, number>, line: string): void {
-  const fields = line.split(" ", 8);
-  const [transport = "", , address = "", , , type = ""] = fields.slice(2);
-  if (type === "") return;
-  const kind = type === "host" && address.endsWith(".local") ? "mdns" : type;
-  const name = `${kind}/${transport.toLowerCase()}`.slice(0, 24);
-  counts[name] = (counts[name] ?? 0) + 1;
+  const name = kindOf(line);
+  if (name !== undefined) counts[name] = (counts[name] ?? 0) + 1;
+}
+
+/** The counts of one candidate, by its kind: trickled candidates mostly come one by one. */
+const countsOfOne = new Map<string, Readonly<Record<string, number>>>();
+const mostKinds = 64;
+
+function countOfOne(line: string): Readonly<Record<string, number>> | undefined {
+  const name = kindOf(line);
+  if (name === undefined) return undefined;
+  const known = countsOfOne.get(name);
+  if (known !== undefined) return known;
+  const made = { [name]: 1 };
+  if (countsOfOne.size < mostKinds) countsOfOne.set(name, made);
+  return made;
+}
+
+function kindOf(line: string): string | undefined {
+  // Foundation, component, transport, priority, address, port, `typ`, type.
+  const transport = fieldAfter(line, fieldAfter(line, 0));
+  const priority = fieldAfter(line, transport);
+  const address = fieldAfter(line, priority);
+  const port = fieldAfter(line, address);
+  const start = fieldAfter(line, fieldAfter(line, port));
+  if (start === -1) return undefined;
+  const end = line.indexOf(" ", start);
+  const type = line.slice(start, end === -1 ? line.length : end);
+  if (type === "") return undefined;
+  const isMdns = type === "host" && line.startsWith(".local", port - 7);
+  return `${isMdns ? "mdns" : type}/${line.slice(transport, priority - 1).toLowerCase()}`.slice(0, 24);
+}
+
+/** Where the next field begins; -1 where there is none. */
+function fieldAfter(line: string, field: number): number {
+  return field === -1 ? -1 : line.indexOf(" ", field) + 1 || -1;
 }
 
 function textOf(

@@ -1,7 +1,7 @@
 import type { PushBody } from "../protocol/pushes.ts";
 import type { Request } from "../protocol/requests.ts";
 import type { Stats } from "../protocol/values.ts";
-import { type Carried, carried, type KeptText } from "./carried.ts";
+import { type Carried, carried, carriedCandidates, type KeptText } from "./carried.ts";
 import type { LadderRow } from "./record.ts";
 
 /** What a row shows of a frame. */
@@ -9,6 +9,10 @@ export type SaidByFrame = Omit<LadderRow, "at" | "from" | "to">;
 
 /** Sums up a frame: no token, no secret, and of descriptions and the application's data only what `kept` says. */
 export function saidBy(frame: Request | PushBody, kept: KeptText): SaidByFrame {
+  if (frame.type === "signal" && frame.description === undefined && !kept.addresses) {
+    const said = trickled(frame);
+    if (said !== undefined) return said;
+  }
   const note = noteOf(frame);
   const carry: Carried | undefined =
     "description" in frame || "candidates" in frame ? carried(frame, kept) : undefined;
@@ -24,6 +28,19 @@ export function saidBy(frame: Request | PushBody, kept: KeptText): SaidByFrame {
     ...(note !== undefined && { note }),
   };
 }
+
+/** The row of candidates alone, which are most of all frames. Undefined where more is to be said. */
+function trickled({ candidates, pair, endOfCandidates, refused }: Trickle): SaidByFrame | undefined {
+  if (candidates === undefined || refused !== undefined || endOfCandidates === true || (pair ?? 1) > 1)
+    return undefined;
+  const { bytes, candidates: counts } = carriedCandidates(candidates);
+  return counts === undefined ? undefined : { type: "signal", bytes, candidates: counts };
+}
+
+type Trickle = Pick<
+  Extract<Request | PushBody, { type: "signal" }>,
+  "candidates" | "pair" | "endOfCandidates" | "refused"
+>;
 
 /** What a frame says in words. */
 function noteOf(frame: Request | PushBody): string | undefined {

@@ -15,6 +15,7 @@ export class Ladder {
   readonly #bounds: LadderBounds;
   readonly #head: LadderRow[] = [];
   readonly #tail: LadderRow[] = [];
+  readonly #tailSizes: number[] = [];
   #headBytes = 0;
   #tailBytes = 0;
   /** No row goes into the head after one that did not fit. */
@@ -27,11 +28,6 @@ export class Ladder {
 
   get rows(): readonly LadderRow[] {
     return this.#tail.length === 0 ? this.#head : [...this.#head, ...this.#tail];
-  }
-
-  /** True while a row still goes into the head: when not, it is worth building only what is short. */
-  get roomy(): boolean {
-    return !this.#headFull;
   }
 
   add(row: LadderRow): void {
@@ -48,11 +44,11 @@ export class Ladder {
       this.#headFull = true;
     }
     this.#tail.push(row);
+    this.#tailSizes.push(size);
     this.#tailBytes += size;
     while (this.#tail.length > rows * tailShare || this.#tailBytes > bytes * tailShare) {
-      const oldest = this.#tail.shift();
-      if (oldest === undefined) break;
-      this.#tailBytes -= sizeOf(oldest);
+      if (this.#tail.shift() === undefined) break;
+      this.#tailBytes -= this.#tailSizes.shift() ?? 0;
       this.skipped += 1;
     }
   }

@@ -40,6 +40,10 @@ export class Recorder implements FrameObserver {
   readonly #byUser = new Map<string, Set<LiveRecord>>();
   /** Rows whose outcome comes later, by device and request id. */
   readonly #pending = new UnansweredRequests<LadderRow>();
+  /** The request that was heard last, and its row, until something else is heard of it or of another. */
+  #askedBy: Device | undefined;
+  #askedId = 0;
+  #askedRow: LadderRow | undefined;
   /** Sessions that are asked for and are not there yet. */
   readonly #opening = new UnansweredRequests<Opening>();
   /** What the application decided last: the outcome of the request follows in the same turn. */
@@ -94,7 +98,7 @@ export class Recorder implements FrameObserver {
 
   request(device: Device, request: Request, now: number): void {
     if (isOpener(request)) {
-      const row = { at: 0, ...this.#row(partyOf(device), serverParty, request) };
+      const row = this.#row(0, partyOf(device), serverParty, request);
       this.#opening.hold(device, request.id, { request, row, at: now });
       return;
     }
@@ -105,15 +109,18 @@ export class Recorder implements FrameObserver {
       this.#report(live, device, request, now);
       return;
     }
-    const row = { at: live.since(now), ...this.#row(partyOf(device), serverParty, request) };
+    const row = this.#row(live.since(now), partyOf(device), serverParty, request);
     this.#note(live, device, request, row, now);
     live.add(row);
-    this.#pending.hold(device, request.id, row);
+    this.#await(device, request.id, row);
   }
 
   outcome(device: Device, request: Request, outcome: Outcome | undefined, now: number): void {
     this.#restarting = undefined;
-    if (outcome === undefined) return;
+    if (outcome === undefined) {
+      this.#keepAsked();
+      return;
+    }
     if (isOpener(request)) this.#opened(device, request.id, outcome, now);
     else this.#settled(device, request.id, outcome, silentRequests.has(request.type));
   }
@@ -132,7 +139,7 @@ export class Recorder implements FrameObserver {
     else if (push.type === "ended") live.legEnded(device, push.reason, now);
     else if (push.type === "restart" && live.restarted(push.pair, push.generation))
       this.#tell("session.restarted", live, { by: this.#restarting ?? serverParty }, now);
-    live.add({ at: live.since(now), ...this.#row(serverParty, partyOf(device), push) });
+    live.add(this.#row(live.since(now), serverParty, partyOf(device), push));
   }
 
   gatewayMessages(device: Device, session: string, messages: readonly GatewayMessage[]): void {
@@ -344,12 +351,36 @@ export class Recorder implements FrameObserver {
     else if (request.type === "restart") this.#restarting = row.from;
   }
 
-  #row(from: string, to: string, frame: Request | PushBody): Omit<LadderRow, "at"> {
-    return { from, to, ...saidBy(frame, this.#options.kept) };
+  #row(at: number, from: string, to: string, frame: Request | PushBody): LadderRow {
+    return { at, from, to, ...saidBy(frame, this.#options.kept) };
+  }
+
+  /** The row gets its outcome, mostly at once. */
+  #await(device: Device, id: number, row: LadderRow): void {
+    this.#keepAsked();
+    this.#askedBy = device;
+    this.#askedId = id;
+    this.#askedRow = row;
+  }
+
+  /** The request that was heard last is not answered in its turn. */
+  #keepAsked(): void {
+    if (this.#askedBy !== undefined && this.#askedRow !== undefined)
+      this.#pending.hold(this.#askedBy, this.#askedId, this.#askedRow);
+    this.#askedBy = undefined;
+    this.#askedRow = undefined;
+  }
+
+  #rowOf(device: Device, id: number): LadderRow | undefined {
+    if (this.#askedBy !== device || this.#askedId !== id) return this.#pending.take(device, id);
+    const row = this.#askedRow;
+    this.#askedBy = undefined;
+    this.#askedRow = undefined;
+    return row;
   }
 
   #settled(device: Device, id: number, outcome: Outcome, silent: boolean): void {
-    const row = this.#pending.take(device, id);
+    const row = this.#rowOf(device, id);
     if (row === undefined) return;
     // Success of a silent request is not said to anybody.
     if ("error" in outcome) row.outcome = outcome.error.code;

@@ -127,7 +127,7 @@ async function start(context: CoreContext): Promise<Service> {
     },
   });
   const messages = new SentMessages((device, { to, body }, at) => feed.message(device, to, body, at));
-  const observer = guardedObserver(settings.messageEvents ? [recorder, messages] : [recorder], fault);
+  const observer = guardedObserver(recorder, settings.messageEvents ? messages : undefined, fault);
   const heard = (event: CoreEvent): void => {
     const { type } = event;
     // One for each request: nobody here asks for them.
@@ -218,27 +218,52 @@ async function start(context: CoreContext): Promise<Service> {
   };
 }
 
-/** All of them hear every frame. A fault of one costs a row or an event, and no request. */
+/** Both hear every frame. A fault of one costs a row or an event, and no request. Written out, for every frame comes through here. */
 function guardedObserver(
-  observers: readonly Partial<FrameObserver>[],
+  recorder: Recorder,
+  messages: SentMessages | undefined,
   fault: (where: string, error: unknown) => void,
 ): FrameObserver {
-  const heard =
-    <K extends keyof FrameObserver>(name: K) =>
-    (...frame: Parameters<Required<FrameObserver>[K]>): void => {
-      for (const observer of observers)
-        try {
-          (observer[name] as ((...of: typeof frame) => void) | undefined)?.apply(observer, frame);
-        } catch (error) {
-          fault("records", error);
-        }
-    };
+  const guarded = (task: () => void): void => {
+    try {
+      task();
+    } catch (error) {
+      fault("records", error);
+    }
+  };
   return {
-    request: heard("request"),
-    outcome: heard("outcome"),
-    reply: heard("reply"),
-    push: heard("push"),
-    gatewayMessages: heard("gatewayMessages"),
+    request: (device, request, now) => {
+      try {
+        recorder.request(device, request, now);
+      } catch (error) {
+        fault("records", error);
+      }
+    },
+    outcome: (device, request, outcome, now) => {
+      try {
+        recorder.outcome(device, request, outcome, now);
+      } catch (error) {
+        fault("records", error);
+      }
+      if (messages !== undefined) guarded(() => messages.outcome(device, request, outcome, now));
+    },
+    reply: (device, id, outcome, now) => {
+      try {
+        recorder.reply(device, id, outcome, now);
+      } catch (error) {
+        fault("records", error);
+      }
+      if (messages !== undefined) guarded(() => messages.reply(device, id, outcome, now));
+    },
+    push: (device, push, now) => {
+      try {
+        recorder.push(device, push, now);
+      } catch (error) {
+        fault("records", error);
+      }
+    },
+    gatewayMessages: (device, session, told) =>
+      guarded(() => recorder.gatewayMessages(device, session, told)),
   };
 }
 

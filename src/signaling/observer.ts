@@ -43,20 +43,20 @@ export function joinObservers(observers: readonly FrameObserver[]): FrameObserve
   const [only] = observers;
   if (observers.length < 2) return only;
   return {
-    request: (...frame) => {
-      for (const one of observers) one.request(...frame);
+    request: (device, request, now) => {
+      for (const one of observers) one.request(device, request, now);
     },
-    outcome: (...frame) => {
-      for (const one of observers) one.outcome(...frame);
+    outcome: (device, request, outcome, now) => {
+      for (const one of observers) one.outcome(device, request, outcome, now);
     },
-    reply: (...frame) => {
-      for (const one of observers) one.reply(...frame);
+    reply: (device, id, outcome, now) => {
+      for (const one of observers) one.reply(device, id, outcome, now);
     },
-    push: (...frame) => {
-      for (const one of observers) one.push(...frame);
+    push: (device, push, now) => {
+      for (const one of observers) one.push(device, push, now);
     },
-    gatewayMessages: (...messages) => {
-      for (const one of observers) one.gatewayMessages?.(...messages);
+    gatewayMessages: (device, session, messages) => {
+      for (const one of observers) one.gatewayMessages?.(device, session, messages);
     },
   };
 }

@@ -38,8 +38,11 @@ const program = fileURLToPath(new URL("attack-load.ts", import.meta.url));
 export async function attacks(seconds: number, chosen: readonly string[]): Promise<AttackFigures[]> {
   const figures: AttackFigures[] = [];
   const kinds = attackKinds.filter((kind) => chosen.some((text) => kind.includes(text)));
-  for (const attack of ["nothing", "busy loop", ...kinds] as const)
-    figures.push(await beside(attack, seconds));
+  for (const attack of ["nothing", "busy loop", ...kinds] as const) {
+    const measured = await beside(attack, seconds);
+    console.log(`attacks ${attack}: p50 ${ms(measured.p50)}, p99 ${ms(measured.p99)}, lost ${measured.lost}`);
+    figures.push(measured);
+  }
   return figures;
 }
 
