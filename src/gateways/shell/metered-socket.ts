@@ -35,13 +35,7 @@ export class MeteredSocket implements SocketHandlers, Worker<Input> {
   open = true;
 
   /** `mostDirect`: what may be done as it comes, where that is not as much as for our own messages; see {@link Backlog}. */
-  constructor(
-    rates: FlowRates,
-    guard: EntryGuard,
-    socket: Socket,
-    user: SocketUser,
-    mostDirect?: number,
-  ) {
+  constructor(rates: FlowRates, guard: EntryGuard, socket: Socket, user: SocketUser, mostDirect?: number) {
     this.#guard = guard;
     this.#socket = socket;
     this.#user = user;
