@@ -51,4 +51,6 @@ export interface CameraCall {
   heard(word: "result" | PiWord, text: string, now: number): void;
   /** Ends it: the camera is gone. */
   hangUp(now: number): void;
+  /** Its leg has ended: nothing is waited for any more. */
+  ended(): void;
 }

@@ -1,15 +1,13 @@
 import type { PushBody, PushOf } from "../../../protocol/pushes.ts";
-import type { ReplyOf } from "../../../protocol/replies.ts";
 import type { Candidate, Description } from "../../../protocol/values.ts";
 import type { Deadline } from "../../../shared/deadlines.ts";
-import type { Outcome } from "../../../signaling/device.ts";
 import { addCandidates, stripCandidates } from "../../../wire/sdp/candidates.ts";
 import { formatDescription, parseDescription } from "../../../wire/sdp/description.ts";
 import { offerChange } from "../../../wire/sdp/offer-change.ts";
 import { AnswerOnBehalf } from "../../answer-on-behalf.ts";
-import { OwnWords } from "../../own-words.ts";
 import { minimiseAnswer } from "./answer-minimiser.ts";
 import type { CameraCall, CameraPorts } from "./camera-context.ts";
+import { CameraLeg } from "./camera-leg.ts";
 import type { Rpc } from "./rpc.ts";
 
 /** Candidates that are kept for the answer. */
@@ -35,13 +33,10 @@ type Phase =
  * It says nothing by itself, so it is asked now and then whether its call goes on.
  */
 export class LibpeerCall implements CameraCall {
-  session = "";
   readonly #camera: CameraPorts;
+  readonly #leg: CameraLeg;
   readonly #rpc: Rpc;
-  readonly #words: OwnWords;
   #phase: Phase;
-  #pair = 1;
-  #generation = 1;
   /** The camera was asked for an offer, so that it has to be told the end. */
   #asked = false;
   #offer: string | undefined;
@@ -61,81 +56,57 @@ export class LibpeerCall implements CameraCall {
   constructor(camera: CameraPorts, rpc: Rpc, calls: boolean) {
     this.#camera = camera;
     this.#rpc = rpc;
-    this.#words = new OwnWords(camera.context.core);
+    this.#leg = new CameraLeg(camera, this);
     this.#phase = calls ? "calling" : "asking";
+  }
+
+  get session(): string {
+    return this.#leg.session;
   }
 
   // The camera is called
 
   /** The core rings the camera, which answers by itself. */
-  ring({ session, pair, generation, offer }: Omit<PushOf<"incoming">, "seq">, now: number): void {
-    this.session = session;
-    this.#camera.known(this);
-    this.#pair = pair;
-    this.#generation = generation;
-    if (!offer) {
-      this.#decline("incompatible", now);
+  ring(incoming: Omit<PushOf<"incoming">, "seq">, now: number): void {
+    const leg = this.#leg;
+    leg.rung(incoming);
+    if (!incoming.offer) {
+      leg.decline("incompatible", now);
       return;
     }
     this.#ask("state", now, (result, later) => {
-      if (result === undefined) this.#decline("incompatible", later);
-      else if (!idle.includes(result)) this.#decline("busy", later);
+      if (result === undefined) leg.decline("incompatible", later);
+      else if (!idle.includes(result)) leg.decline("busy", later);
       else this.#askOffer(later, (when) => this.#accept(when));
     });
   }
 
   #accept(now: number): void {
     if (this.#offer === undefined) {
-      this.#decline("incompatible", now);
+      this.#leg.decline("incompatible", now);
       return;
     }
     this.#phase = "answering";
     this.#offered = true;
     const description = { type: "offer", sdp: this.#offer } as const;
-    this.#camera.ask("accept", { session: this.session, description }, now, (outcome, later) => {
-      if (this.#phase === "over") return;
-      if ("error" in outcome) {
-        this.#finish();
-        return;
-      }
-      const { pair, generation } = outcome.ok as ReplyOf<"accept">;
-      this.#pair = pair;
-      this.#generation = generation;
+    this.#leg.accept(description, now, (_, later) => {
       this.#begun(later);
       this.#sendCandidates(later);
     });
-  }
-
-  #decline(reason: "busy" | "incompatible", now: number): void {
-    if (this.#phase === "over") return;
-    this.#camera.ask("decline", { session: this.session, reason, automatic: true }, now);
-    this.#finish();
   }
 
   // The camera calls
 
   /** Calls `to`. The offer is made when somebody answers, or when one is rung that needs it. */
   call(to: string, now: number): void {
-    const fields = { to, media: { audio: true, video: true } };
-    this.#camera.ask("call", fields, now, (outcome) => {
-      if (this.#phase === "over") return;
-      if ("error" in outcome) {
-        this.#finish();
-        return;
-      }
-      this.session = (outcome.ok as ReplyOf<"call">).session;
-      this.#camera.known(this);
-      this.#words.begun(this.#camera.device, this.session);
-    });
+    this.#leg.call(to, true, now);
   }
 
   #accepted(push: Omit<PushOf<"accepted">, "seq">, now: number): void {
-    const { session, device, generation, description, offer } = push;
-    this.#generation = generation;
-    this.#camera.ask("confirm", { session, device }, now, (outcome, later) => {
-      if ("error" in outcome || this.#phase === "over") return;
+    const { description, offer } = push;
+    this.#leg.accepted(push, now, (later) => {
       if (offer === false) {
-        this.#hangUp("failed", "a libpeer camera makes the offer itself", later);
+        this.#leg.hangUp("failed", "a libpeer camera makes the offer itself", later);
         return;
       }
       this.#begun(later);
@@ -147,12 +118,12 @@ export class LibpeerCall implements CameraCall {
 
   #sendOffer(now: number): void {
     if (this.#offer === undefined) {
-      this.#hangUp("failed", "the camera made no offer", now);
+      this.#leg.hangUp("failed", "the camera made no offer", now);
       return;
     }
     if (this.#offered) return;
     this.#offered = true;
-    this.#signal({ description: { type: "offer", sdp: this.#offer } }, now);
+    this.#leg.signal({ description: { type: "offer", sdp: this.#offer } }, now);
     this.#sendCandidates(now);
   }
 
@@ -181,7 +152,7 @@ export class LibpeerCall implements CameraCall {
 
   #sendCandidates(now: number): void {
     const candidates = [...this.#candidates];
-    this.#signal({ ...(candidates.length > 0 && { candidates }), endOfCandidates: true }, now);
+    this.#leg.signal({ ...(candidates.length > 0 && { candidates }), endOfCandidates: true }, now);
   }
 
   #described(description: Description, now: number): void {
@@ -214,10 +185,10 @@ export class LibpeerCall implements CameraCall {
       parsed && formatDescription(addCandidates(parsed, this.#theirCandidates, false).description);
     const small = minimiseAnswer(whole ?? "");
     if (!small.ok) {
-      this.#hangUp("failed", small.error, now);
+      this.#leg.hangUp("failed", small.error, now);
       return;
     }
-    this.#said("answer", false, small.value.length);
+    this.#leg.said("answer", false, small.value.length);
     this.#rpc.tell("answer", small.value);
   }
 
@@ -230,18 +201,18 @@ export class LibpeerCall implements CameraCall {
     this.#onBehalf ??= new AnswerOnBehalf();
     const sdp = change === "ice-restart" ? undefined : this.#onBehalf.answer(next, own);
     if (sdp === undefined) {
-      this.#signal(
+      this.#leg.signal(
         { refused: { reason: "a libpeer camera can't be asked for this" } },
         now,
         (outcome, later) => {
           if ("error" in outcome && outcome.error.code === "incompatible")
-            this.#hangUp("failed", outcome.error.message, later);
+            this.#leg.hangUp("failed", outcome.error.message, later);
         },
       );
       return;
     }
     this.#theirs = offer;
-    this.#signal({ description: { type: "answer", sdp } }, now);
+    this.#leg.signal({ description: { type: "answer", sdp } }, now);
   }
 
   /** Asks now and then whether the camera's call goes on: it does not say when it ends. */
@@ -255,8 +226,8 @@ export class LibpeerCall implements CameraCall {
       this.#ask("state", later, (state, then) => {
         this.#missed = state === undefined ? this.#missed + 1 : 0;
         if (state !== undefined && idle.includes(state))
-          this.#hangUp("hangup", `the camera is ${state}`, then);
-        else if (this.#missed >= mostMissed) this.#hangUp("failed", "the camera does not reply", then);
+          this.#leg.hangUp("hangup", `the camera is ${state}`, then);
+        else if (this.#missed >= mostMissed) this.#leg.hangUp("failed", "the camera does not reply", then);
         else this.#watch(then);
       });
     });
@@ -275,41 +246,33 @@ export class LibpeerCall implements CameraCall {
         this.#askOffer(now, (later) => this.#sendOffer(later));
         break;
       case "signal":
-        if (push.pair !== this.#pair || push.generation !== this.#generation) break;
+        if (!this.#leg.isCurrent(push)) break;
         if (push.description !== undefined) this.#described(push.description, now);
         this.#gatherMore(push.candidates ?? [], push.endOfCandidates === true, now);
         break;
       case "restart":
-        if (push.pair === this.#pair) this.#generation = push.generation;
+        this.#leg.restarted(push);
         break;
       case "ended":
-        this.#finish();
+        this.#leg.end();
         break;
       default:
     }
   }
 
   hangUp(now: number): void {
-    this.#hangUp("failed", "the camera is gone", now);
+    this.#leg.hangUp("failed", "the camera is gone", now);
   }
 
-  #hangUp(reason: "hangup" | "failed", detail: string, now: number): void {
-    if (this.#phase === "over") return;
-    if (this.session !== "") this.#camera.ask("hangup", { session: this.session, reason, detail }, now);
-    this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#phase === "over") return;
+  ended(): void {
     this.#phase = "over";
     this.#gather?.cancel();
     this.#poll?.cancel();
     this.#rpc.clear();
     if (this.#asked) {
-      this.#said("close", false);
+      this.#leg.said("close", false);
       this.#rpc.tell("close");
     }
-    this.#camera.over(this);
   }
 
   /** Asks the camera. `done` gets its result, or undefined where it has none or is silent. */
@@ -318,31 +281,11 @@ export class LibpeerCall implements CameraCall {
     now: number,
     done: (result: string | undefined, now: number) => void,
   ): void {
-    this.#said(method, false);
+    this.#leg.said(method, false);
     this.#rpc.ask(method, this.#camera.context.limits.cameraAnswer, now, (outcome, later) => {
       if (this.#phase === "over") return;
-      if ("result" in outcome) this.#said(`${method} result`, true, outcome.result.length);
+      if ("result" in outcome) this.#leg.said(`${method} result`, true, outcome.result.length);
       done("result" in outcome ? outcome.result : undefined, later);
     });
-  }
-
-  #signal(
-    fields: {
-      description?: Description;
-      candidates?: Candidate[];
-      endOfCandidates?: boolean;
-      refused?: { reason: string };
-    },
-    now: number,
-    done?: (outcome: Outcome, now: number) => void,
-  ): void {
-    const position = { session: this.session, pair: this.#pair, generation: this.#generation };
-    this.#camera.ask("signal", { ...position, ...fields }, now, done);
-  }
-
-  #said(word: string, isIncoming: boolean, bytes = 0): void {
-    const at = this.#camera.context.core.ports.now();
-    const message = { gateway: "mqtt", at, isIncoming, word, ...(bytes > 0 && { bytes }) };
-    this.#words.said(this.#camera.device, this.session, message);
   }
 }
