@@ -7,6 +7,7 @@ import { startBuiltServer } from "../browser/support/built-server.ts";
 import { clientPage } from "../browser/support/client-page.ts";
 import { bothEnd, contentFlows, converse, eventually } from "../interop/end.ts";
 import { type PageEnd as End, openEnd, peerjsScript, type Version, versions } from "../interop/page-ends.ts";
+import { someOf } from "../support/seed.ts";
 import type { RunningServer } from "../support/server.ts";
 
 setDefaultTimeout(120_000);
@@ -58,7 +59,7 @@ describe.skipIf(chromiumPath === null)("PeerJS, unmodified, with our address and
     await bothEnd(...ends);
   }
 
-  for (const version of Object.keys(versions) as Version[])
+  for (const version of someOf(Object.keys(versions) as Version[], 1))
     test(`${version} calls the page's user and is called by it`, async () => {
       const [peerjs, native] = [await end("peerjs", version), await end("native")];
       await converse(peerjs, native);
@@ -98,18 +99,15 @@ describe.skipIf(chromiumPath === null)("PeerJS, unmodified, with our address and
     expect(said).toEqual({ heard: { hello: ["world", 1] }, label: "chat", metadata: { n: 7 } });
   });
 
-  test("a camera that only makes offers is called by the page, JsSIP and PeerJS", async () => {
-    const camera = await end("camera");
-    await converse(await end("native"), camera);
-    await over(await end("native"), camera);
-    const jssip = await end("jssip");
-    await converse(jssip, camera);
-    await over(jssip, camera);
-    const peerjs = await end("peerjs");
-    await converse(peerjs, camera);
-    await over(camera, peerjs);
-    expect((await camera.state()).errors).toEqual([]);
-  });
+  for (const kind of someOf(["native", "jssip", "peerjs"] as const, 1))
+    test(`a camera that only makes offers is called by ${kind}`, async () => {
+      const [camera, caller] = [await end("camera"), await end(kind)];
+      await converse(caller, camera);
+      // Of PeerJS a connection is over when its peer says so.
+      if (kind === "peerjs") await over(camera, caller);
+      else await over(caller, camera);
+      expect((await camera.state()).errors).toEqual([]);
+    });
 
   test("the page answers an offer without BUNDLE", async () => {
     const options = {

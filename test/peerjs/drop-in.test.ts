@@ -11,7 +11,7 @@ import { openEnd } from "../interop/page-ends.ts";
 import { endWithUs } from "../support/end-with-us.ts";
 import { freePort } from "../support/free-port.ts";
 import { installPeers } from "../support/peers.ts";
-import { findRuntime, runtimePath } from "../support/runtimes.ts";
+import { findRuntime, runtimePath, runtimesFor } from "../support/runtimes.ts";
 
 setDefaultTimeout(120_000);
 
@@ -52,14 +52,10 @@ async function start(runtime: "node" | "bun", module: string) {
 }
 
 const hosts = [
-  ["bun", "switchboard/peerjs"],
-  ...(findRuntime("node") === undefined
-    ? []
-    : ([
-        ["node", "switchboard/peerjs"],
-        ["node", "peer"],
-      ] as const)),
-] as const;
+  ...runtimesFor("drop-in").map((runtime) => [runtime, "switchboard/peerjs"] as const),
+  // That the program is one for `peer` as well changes with the program alone.
+  ...(process.env.TEST_LONG === "1" && findRuntime("node") !== undefined ? [["node", "peer"] as const] : []),
+];
 
 describe.skipIf(chromiumPath === null)("an application of Express", () => {
   let browser: Browser;
