@@ -18,12 +18,12 @@ export class SimulatedStream {
   /** What the network does with a packet of the publisher: undefined loses it, otherwise its delay in ms. */
   network: (packet: OpenedRtp) => number | undefined = () => 0;
   readonly #underway: { at: number; packet: OpenedRtp }[] = [];
-  /** What waits to be given to viewers, where the stream gathers: until the end of each 10 ms. */
-  readonly #gathered: GatheredPackets[] = [];
+  /** What waits to be given to viewers, where the stream gathers: at the end of each 10 ms the next viewer gets it, and each 20 ms all others. */
+  readonly #gathered = new Set<GatheredPackets>();
   now = 0;
 
   constructor(publisher: PublisherOptions = {}, options: Partial<ForwardOptions> = {}, gathers = false) {
-    const gather = (packets: GatheredPackets) => void this.#gathered.push(packets);
+    const gather = (packets: GatheredPackets) => void this.#gathered.add(packets);
     this.stream = new Stream(gathers ? { ...options, gather } : options);
     this.publisher = new SimulatedPublisher(publisher);
     this.publish(this.publisher);
@@ -51,8 +51,16 @@ export class SimulatedStream {
       if (this.now % 20 === 0) this.publisher.audio(this.now);
       each?.();
       this.#arrive();
-      for (const packets of this.#gathered.splice(0)) packets.flush(this.now);
+      this.#give();
       this.stream.tick(this.now);
+    }
+  }
+
+  #give(): void {
+    for (const packets of this.#gathered) {
+      let done = packets.flush(this.now, 1);
+      while (!done && this.now % 20 === 0) done = packets.flush(this.now, 1);
+      if (done) this.#gathered.delete(packets);
     }
   }
 

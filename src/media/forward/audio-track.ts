@@ -8,6 +8,7 @@ import type { StoredPacket } from "./stored-packet.ts";
 export class AudioTrack implements LayerViewer {
   readonly source: OutgoingSource;
   slot = -1;
+  taken = 0;
   #layer: Layer | undefined;
   #previous: Layer | undefined;
   /** The number of the packet that the next index belongs to; −1 before the first of a layer. */
@@ -54,6 +55,11 @@ export class AudioTrack implements LayerViewer {
     const codec = this.source.codecFor(packet.codec);
     return codec === undefined ? packet : (redPayload(packet, codec)?.payload ?? packet);
   };
+
+  /** Sends what its layer has gathered. */
+  take(now: number): void {
+    this.#layer?.give(this, now);
+  }
 
   forward(packet: StoredPacket, now: number): void {
     const codec = this.source.codecFor(packet.codec);

@@ -8,7 +8,6 @@ import { LossDetector } from "../../wire/rtp/loss-detector.ts";
 import { Reception } from "../../wire/rtp/reception.ts";
 import type { LayerReport } from "../control.ts";
 import { PacketStore } from "./packet-store.ts";
-import type { ForwardOptions, GatheredPackets } from "./ports.ts";
 import { RateMeter } from "./rate-meter.ts";
 import { SenderClock } from "./sender-clock.ts";
 import type { PictureSize, StoredPacket } from "./stored-packet.ts";
@@ -27,8 +26,9 @@ const silence = 1_500;
 
 /** A viewer's track as a layer sees it. */
 export interface LayerViewer {
-  /** Where it stands in the layer's list; kept by the layer. */
+  /** Its place in the layer's list, and how many of the layer's packets it has passed; the layer keeps both. */
   slot: number;
+  taken: number;
   forward(packet: StoredPacket, now: number): void;
   /** A keyframe that it waits for begins with this packet. It attaches itself, or doesn't. */
   begin(layer: Layer, packet: StoredPacket, now: number): void;
@@ -42,7 +42,7 @@ let lastSerial = 0;
  * One SSRC of a publisher: a simulcast layer, or a track without simulcast. Video is put in order before it goes on, so that viewers ask for
  * nothing that hasn't come to us, and packets are numbered without the ones that are padding alone.
  */
-export class Layer implements GatheredPackets {
+export class Layer {
   /** Tells layers of one process apart, up to 2^16 of them. */
   readonly serial: number;
   /** The same for layers whose sender reports tell the same clock. */
@@ -56,9 +56,11 @@ export class Layer implements GatheredPackets {
   readonly viewers: LayerViewer[] = [];
   readonly #ordered: boolean;
   #waiting: LayerViewer[] = [];
-  readonly #gather: ForwardOptions["gather"];
-  /** What viewers haven't been given yet. */
-  #gathered: StoredPacket[] = [];
+  readonly #gather: (() => void) | undefined;
+  /** Packets that not all viewers have been given, how many went before them, and how many there were when the round of viewers began. */
+  readonly #gathered: StoredPacket[] = [];
+  #given = 0;
+  #roundEnd = 0;
   readonly #held = new Map<number, StoredPacket | null>();
   #heldSince = 0;
   #next = -1;
@@ -88,13 +90,14 @@ export class Layer implements GatheredPackets {
   /** The pictures of the spatial layers, where keyframes say their sizes. */
   sizes: readonly PictureSize[] = [];
 
+  /** `gather`: called when packets begin to wait for a round of the viewers. Without it, packets go on as they come. */
   constructor(
     publisher: object,
     kind: "audio" | "video",
     rid: string,
     ssrc: number,
     clockRate: number,
-    gather?: ForwardOptions["gather"],
+    gather?: () => void,
   ) {
     this.#gather = gather;
     this.publisher = publisher;
@@ -208,22 +211,33 @@ export class Layer implements GatheredPackets {
     this.#wanted = true;
   }
 
-  /** Gives viewers what was gathered. */
-  flush(now: number): void {
-    const { viewers } = this;
-    const packets = this.#gathered;
-    if (packets.length === 0) return;
-    this.#gathered = [];
-    for (let n = 0; n < viewers.length; n++) {
-      const viewer = viewers[n];
-      if (viewer !== undefined) for (let at = 0; at < packets.length; at++) give(viewer, packets[at], now);
+  /** Gives a viewer's track the packets that it hasn't passed yet. */
+  give(viewer: LayerViewer, now: number): void {
+    const gathered = this.#gathered;
+    for (let at = Math.max(0, viewer.taken - this.#given); at < gathered.length; at++) {
+      const packet = gathered[at];
+      if (packet !== undefined) viewer.forward(packet, now);
     }
+    viewer.taken = this.#end;
+  }
+
+  /** From here on every viewer is given what waits by now. */
+  beginRound(): void {
+    this.#roundEnd = this.#end;
+  }
+
+  /** Every viewer has been given what waited when the round began. True where nothing waits by now. */
+  endRound(): boolean {
+    this.#gathered.splice(0, this.#roundEnd - this.#given);
+    this.#given = Math.max(this.#given, this.#roundEnd);
+    return this.#gathered.length === 0;
   }
 
   /** Sends a viewer's track every packet from now on. */
   attach(viewer: LayerViewer): void {
     if (this.viewers[viewer.slot] === viewer) return;
     viewer.slot = this.viewers.length;
+    viewer.taken = this.#end;
     this.viewers.push(viewer);
   }
 
@@ -308,9 +322,11 @@ export class Layer implements GatheredPackets {
     packet.frame = this.#frame;
     this.store.put(packet);
     if (this.store.get(packet.number) === undefined) return;
-    // Viewers may not have been given those that follow it yet.
-    this.flush(now);
-    for (const viewer of this.viewers) viewer.late(packet, now);
+    for (const viewer of this.viewers) {
+      // It may not have been given those that follow.
+      this.give(viewer, now);
+      viewer.late(packet, now);
+    }
   }
 
   #offsetAt(index: number): number {
@@ -373,11 +389,17 @@ export class Layer implements GatheredPackets {
       for (const viewer of waiting) viewer.begin(this, packet, now);
     }
     this.#gathered.push(packet);
-    if (this.#gather === undefined) this.flush(now);
-    else if (this.#gathered.length === 1) this.#gather(this, packet.length);
+    if (this.#gather !== undefined) {
+      if (this.#gathered.length === 1) this.#gather();
+      return;
+    }
+    this.beginRound();
+    for (const viewer of this.viewers) this.give(viewer, now);
+    this.endRound();
   }
-}
 
-function give(viewer: LayerViewer, packet: StoredPacket | undefined, now: number): void {
-  if (packet !== undefined) viewer.forward(packet, now);
+  /** How many packets have come for viewers. */
+  get #end(): number {
+    return this.#given + this.#gathered.length;
+  }
 }

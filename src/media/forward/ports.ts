@@ -30,10 +30,13 @@ export interface LayerWish {
   readonly temporal?: number | undefined;
 }
 
-/** Packets of one layer that its viewers have not been given yet. */
+/** Packets of a stream that its viewers have not been given yet. */
 export interface GatheredPackets {
-  /** Gives them to the viewers, one viewer after the other. */
-  flush(now: number): void;
+  /**
+   * Gives the next viewers all that waits for them, one viewer after the other, and `most` viewers at most. True once everybody has everything; the next
+   * call goes on where this one stopped.
+   */
+  flush(now: number, most?: number): boolean;
 }
 
 /** What can be set about forwarding. Times in ms, rates in bit/s. */
@@ -47,10 +50,10 @@ export interface ForwardOptions {
   /** The playout delay that viewers are asked to keep within. */
   readonly playoutDelay: { readonly min: number; readonly max: number };
   /**
-   * Packets begin to wait; `bytes`: the payload of the first. Whoever gets this calls `flush` soon: a viewer that is given a frame at once costs less
-   * than one that is given it packet by packet. Without it, packets go on as they come.
+   * Packets begin to wait; it may be called again while they do. Whoever gets this calls `flush` soon, until that answers true: a viewer that is given a
+   * frame at once costs less than one that is given it packet by packet. Without it, packets go on as they come.
    */
-  readonly gather?: (packets: GatheredPackets, bytes: number) => void;
+  readonly gather?: (packets: GatheredPackets) => void;
   /** Tells that a viewer gets another layer. */
   readonly layerChanged?: (viewer: number, rid: string) => void;
 }

@@ -70,6 +70,7 @@ export class Publisher implements Incoming {
   readonly #counters: ForwardCounters;
   /** A layer came up, or another one took its place. */
   readonly #layersChanged: (now: number) => void;
+  readonly #gather: (() => void) | undefined;
   readonly #table: SourceTable;
   readonly #states = new Map<number, LayerState>();
   readonly #transportId: number | undefined;
@@ -81,6 +82,7 @@ export class Publisher implements Incoming {
   #reportAt: number;
   #fir = 0;
 
+  /** `gather`: for each {@link Layer}. */
   constructor(
     tracks: readonly PublishedTrack[],
     sender: MediaSender,
@@ -88,7 +90,9 @@ export class Publisher implements Incoming {
     counters: ForwardCounters,
     layersChanged: (now: number) => void,
     now: number,
+    gather?: () => void,
   ) {
+    this.#gather = gather;
     this.#tracks = tracks.map((track) => ({ track, layers: [], steps: [], plainSteps: [] }));
     this.audio = this.#tracks.filter(({ track }) => track.kind === "audio");
     this.video = this.#tracks.filter(({ track }) => track.kind === "video");
@@ -108,6 +112,11 @@ export class Publisher implements Incoming {
     this.#stepsAt = now;
     this.#feedbackAt = now;
     this.#reportAt = now + reportInterval;
+  }
+
+  /** All layers of all tracks. */
+  get layers(): Layer[] {
+    return Array.from(this.#states.values(), ({ layer }) => layer);
   }
 
   get clocksKnown(): boolean {
@@ -323,7 +332,7 @@ export class Publisher implements Incoming {
     codec: AgreedCodec,
     now: number,
   ): LayerState {
-    const layer = new Layer(this, incoming.track.kind, rid, ssrc, codec.clockRate, this.#options.gather);
+    const layer = new Layer(this, incoming.track.kind, rid, ssrc, codec.clockRate, this.#gather);
     const state = { layer, codec, requestedAt: Number.NEGATIVE_INFINITY, requests: 0 };
     this.#states.set(ssrc, state);
     const at = incoming.layers.findIndex((one) => one.rid === rid);

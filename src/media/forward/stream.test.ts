@@ -178,8 +178,8 @@ describe("the main path", () => {
 
 describe("gathered", () => {
   test("packets reach viewers when they are flushed, each viewer's together", () => {
-    const gathered: GatheredPackets[] = [];
-    const gather = (packets: GatheredPackets) => void gathered.push(packets);
+    const gathered = new Set<GatheredPackets>();
+    const gather = (packets: GatheredPackets) => void gathered.add(packets);
     const world = new SimulatedStream({ layers: oneLayer }, { gather });
     const order: number[] = [];
     for (const number of [0, 1]) {
@@ -194,12 +194,23 @@ describe("gathered", () => {
     // The first frame is the keyframe that both begin with.
     world.run(20);
     expect(order).toEqual([]);
-    const waiting = gathered.splice(0);
-    for (const packets of waiting) packets.flush(world.now);
-    expect(order.join("")).toMatch(/^(0+1+){1,2}$/);
+    const [waiting] = gathered;
+    expect(waiting?.flush(world.now, 1)).toBe(false);
+    expect(order.join("")).toMatch(/^0+$/);
+    // Nobody gets twice what came before the round, and everybody gets what comes during it.
+    world.publisher.audio(world.now);
+    expect(waiting?.flush(world.now, 1)).toBe(false);
+    expect(order.join("")).toMatch(/^0+1+$/);
+    expect(waiting?.flush(world.now)).toBe(true);
+    expect(order.join("")).toMatch(/^0+1+0$/);
     const sent = order.length;
-    for (const packets of waiting) packets.flush(world.now);
+    expect(waiting?.flush(world.now)).toBe(true);
     expect(order.length).toBe(sent);
+    const [one, other] = world.viewers;
+    expect(one?.refused).toBe(0);
+    expect(one?.audio.length).toBeGreaterThan(1);
+    expect(other?.audio).toEqual(one?.audio ?? []);
+    expect(other?.video).toEqual(one?.video ?? new Map());
     for (const viewer of world.viewers) expect(viewer.frames().length).toBe(1);
   });
 

@@ -5,6 +5,7 @@ import {
   defaultForwardOptions,
   type ForwardCounters,
   type ForwardOptions,
+  type GatheredPackets,
   type LayerWish,
   type MediaSender,
   newCounters,
@@ -18,12 +19,14 @@ const nothing: Incoming = { audio: [], video: [], clocksKnown: false };
  * One name: a publisher, its layers, and those who view them. Pure: packets and times in ms come in with each call, and leave by the peers'
  * {@link MediaSender}. Call `tick` each 10 to 20 ms.
  */
-export class Stream {
+export class Stream implements GatheredPackets {
   readonly counters: ForwardCounters = newCounters();
   readonly #options: ForwardOptions;
   #publisher: Publisher | undefined;
   /** In the order in which they came. */
   readonly #viewers: Viewer[] = [];
+  /** The place of the viewer that is given packets next. */
+  #next = 0;
   /** The number of the next viewer, where its owner has none for it. */
   #added = 1;
   #shed = 0;
@@ -47,7 +50,8 @@ export class Stream {
   setPublisher(tracks: readonly PublishedTrack[], sender: MediaSender, now: number): void {
     this.publisherGone();
     const changed = (at: number): void => this.#layersChanged(at);
-    this.#publisher = new Publisher(tracks, sender, this.#options, this.counters, changed, now);
+    const gather = this.#options.gather && (() => this.#options.gather?.(this));
+    this.#publisher = new Publisher(tracks, sender, this.#options, this.counters, changed, now, gather);
   }
 
   /** `packet`: read during the call only. */
@@ -84,6 +88,7 @@ export class Stream {
     const at = this.#viewers.indexOf(viewer);
     if (at < 0) return;
     this.#viewers.splice(at, 1);
+    if (at < this.#next) this.#next--;
     viewer.leave();
     if (this.#shed > 0) this.#applyShed(now);
   }
@@ -94,6 +99,16 @@ export class Stream {
 
   viewerRtcp(viewer: Viewer, compound: Uint8Array, now: number): void {
     viewer.rtcp(compound, now);
+  }
+
+  flush(now: number, most = Number.POSITIVE_INFINITY): boolean {
+    const layers = this.#publisher?.layers ?? [];
+    if (this.#next === 0) for (const layer of layers) layer.beginRound();
+    const end = Math.min(this.#viewers.length, this.#next + most);
+    for (; this.#next < end; this.#next++) this.#viewers[this.#next]?.take(now);
+    if (this.#next < this.#viewers.length) return false;
+    this.#next = 0;
+    return layers.map((layer) => layer.endRound()).every(Boolean);
   }
 
   tick(now: number): void {
@@ -135,6 +150,7 @@ export class Stream {
     this.publisherGone();
     for (const viewer of this.#viewers) viewer.leave();
     this.#viewers.length = 0;
+    this.#next = 0;
   }
 
   get #incoming(): Incoming {

@@ -37,6 +37,7 @@ type Mode =
 export class VideoTrack implements LayerViewer {
   readonly source: OutgoingSource;
   slot = -1;
+  taken = 0;
   readonly #sender: MediaSender;
   readonly #counters: ForwardCounters;
   readonly #owner: TrackOwner;
@@ -177,6 +178,11 @@ export class VideoTrack implements LayerViewer {
     this.#mode = "live";
   }
 
+  /** Sends what its layer has gathered. */
+  take(now: number): void {
+    this.#layer?.give(this, now);
+  }
+
   forward(packet: StoredPacket, now: number): void {
     if (this.#mode === "live") this.#send(packet, now);
   }
@@ -212,7 +218,7 @@ export class VideoTrack implements LayerViewer {
     const before = this.#layer;
     if (before !== layer && before !== undefined) {
       // What it was to get of the layer before comes first.
-      before.flush(now);
+      before.give(this, now);
       before.detach(this);
     }
     layer.attach(this);

@@ -143,6 +143,12 @@ export class Viewer implements TrackOwner {
     this.#decideAll(incoming, now);
   }
 
+  /** Sends what its layers have gathered. The picture comes first: sound, which is shorter, can end the same message of the system's. */
+  take(now: number): void {
+    for (let n = 0; n < this.#video.length; n++) this.#video[n]?.take(now);
+    for (let n = 0; n < this.#audio.length; n++) this.#audio[n]?.take(now);
+  }
+
   rtcp(bytes: Uint8Array, now: number): void {
     if (!this.#rtcp.take(1, now)) {
       this.#counters.rtcpOverRate++;

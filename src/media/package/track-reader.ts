@@ -29,6 +29,7 @@ interface Pictures {
 /** Puts the packets of a video layer together to pictures. Behind a loss it goes on with the next keyframe, and asks for that. */
 export class VideoReader implements LayerViewer {
   slot = -1;
+  taken = 0;
   readonly #layer: Layer;
   readonly #frame: (frame: TimedFrame) => void;
   readonly #fault: (fault: TrackFault, codec: string) => void;
@@ -127,6 +128,7 @@ const [mostDrift, longestGap] = [1_920, 2 * 48_000];
 /** Puts the packets of a sound track in order, one directly behind the other: what was lost is filled, and the clock's drift made up for. */
 export class AudioReader implements LayerViewer {
   slot = -1;
+  taken = 0;
   readonly #layer: Layer;
   readonly #frame: (frame: TimedFrame) => void;
   readonly #clock: TrackClock;

@@ -28,14 +28,16 @@ export class BatchSink implements PacketSink {
     const taken = this.#batch.commit(length, path.socket, path.target);
     if (!this.#scheduled) {
       this.#scheduled = true;
-      setImmediate(() => this.flush());
+      setImmediate(() => {
+        this.#scheduled = false;
+        this.#batch.flush();
+      });
     }
     return taken;
   }
 
   /** Sends what waits, now. */
   flush(): void {
-    this.#scheduled = false;
     this.#batch.flush();
   }
 }

@@ -1,9 +1,9 @@
 /** From this share of a core on packets are gathered, and from that share on for the longest time. */
 const [gatherFrom, longestAt] = [0.25, 0.5];
 /** ms */
-const longestGather = 5;
+const longestGather = 10;
 
-/** How long to gather packets of video before they are sent, in ms: not at all while there is time, and up to 5 ms while the process is busy. */
+/** How long to gather packets before they are sent, in ms: not at all while there is time, and up to 10 ms while the process is busy. */
 export function gatherTime(busy: number): number {
   const share = (busy - gatherFrom) / (longestAt - gatherFrom);
   return Math.round(longestGather * Math.min(1, Math.max(0, share)));

@@ -2,49 +2,61 @@ import { after } from "../../net/clock.ts";
 import type { GatheredPackets } from "../forward/ports.ts";
 import { gatherTime } from "./busy-meter.ts";
 
-/** A packet that is longer belongs to video. */
-const longestAudio = 400;
+/** Viewers that are given packets before those leave: few enough that they are still in the processor's cache then. */
+const viewersAtOnce = 32;
+/** How long viewers are given packets before whatever else waits gets its turn, in ms. */
+const longestTurn = 4;
 
 /**
  * Decides when packets that have come from publishers go on to viewers: what comes in one turn of the event loop goes on together, and while the
  * process is busy what comes in a few ms. A viewer's keys and counters are then fetched from memory once for all of a frame's packets, which
- * leave in fewer, longer messages. Sound alone never waits.
+ * leave in fewer, longer messages. Where there are many viewers, other tasks run in between.
  */
 export class Gatherer {
   readonly #busy: () => number;
   readonly #now: () => number;
   readonly #sent: () => void;
-  #waiting: GatheredPackets[] = [];
+  readonly #waiting = new Set<GatheredPackets>();
   #scheduled = false;
   #stopTimer: (() => void) | undefined;
 
-  /** `busy`: the share of its core that this process uses, from 0 to 1. `sent`: called when everything that waited was given to its viewers. */
+  /** `busy`: the share of its core that this process uses, from 0 to 1. `sent`: called when some viewers were given everything that waited. */
   constructor(busy: () => number, now: () => number, sent: () => void) {
     this.#busy = busy;
     this.#now = now;
     this.#sent = sent;
   }
 
-  /** Takes packets that begin to wait. `bytes`: the payload of the first. */
-  add(packets: GatheredPackets, bytes: number): void {
-    this.#waiting.push(packets);
+  /** Takes packets that begin to wait. */
+  add(packets: GatheredPackets): void {
+    this.#waiting.add(packets);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const wait = bytes > longestAudio ? gatherTime(this.#busy()) : 0;
+    const wait = gatherTime(this.#busy());
     if (wait > 0) this.#stopTimer = after(wait, () => this.flush());
-    else setImmediate(() => this.flush());
+    else this.#soon();
   }
 
-  /** Gives viewers everything that waits, now. */
+  /** Gives viewers what waits, now; those that it would take too long for come in the next turn of the event loop. */
   flush(): void {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
+    if (this.#waiting.size === 0) return;
+    const end = this.#now() + longestTurn;
+    for (const packets of this.#waiting) {
+      while (!packets.flush(this.#now(), viewersAtOnce)) {
+        this.#sent();
+        if (this.#now() < end) continue;
+        this.#soon();
+        return;
+      }
+      this.#waiting.delete(packets);
+    }
     this.#scheduled = false;
-    const waiting = this.#waiting;
-    if (waiting.length === 0) return;
-    this.#waiting = [];
-    const now = this.#now();
-    for (const packets of waiting) packets.flush(now);
     this.#sent();
+  }
+
+  #soon(): void {
+    setImmediate(() => this.flush());
   }
 }

@@ -296,7 +296,7 @@ export class MediaHost {
       const layerChanged = (peer: number, rid: string): void => this.#tell({ type: "layer", peer, rid });
       stream = new Stream({
         publisherBitrate: this.#options.limits.publisherBitrate,
-        gather: (packets, bytes) => this.#gatherer.add(packets, bytes),
+        gather: (packets) => this.#gatherer.add(packets),
         layerChanged,
       });
       stream.shed(this.#shed, now());
