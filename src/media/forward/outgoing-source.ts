@@ -7,7 +7,7 @@ import { matchCodec } from "./codec-match.ts";
 import { HeaderWriter, mostHeaderBytes } from "./header-writer.ts";
 import type { PacketStore } from "./packet-store.ts";
 import type { ForwardCounters, ForwardOptions, MediaSender } from "./ports.ts";
-import { SentPackets } from "./sent-packets.ts";
+import { SentPackets, type Way } from "./sent-packets.ts";
 import { nextPayloadId, type StoredPacket } from "./stored-packet.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 
@@ -133,23 +133,18 @@ export class OutgoingSource {
     now: number,
   ): void {
     const index = this.#sent.next - behind;
-    const slot = this.#sent.find(index);
-    if (slot < 0 || this.#sent.layer(slot) !== layer) return;
-    if (this.#sent.number(slot, packet.number) === packet.number)
+    const way = this.#sent.find(index);
+    if (way?.layer === layer && index + way.ahead === packet.number)
       this.#sendAt(index, packet, payload, payloadType, shift, 0, 0, now);
   }
 
   /** Sends a packet for which an index was reserved, as a repeat: what follows it has left already. */
   sendReserved(layer: number, packet: StoredPacket, now: number): void {
-    for (let index = this.#sent.next - 1; ; index--) {
-      const slot = this.#sent.find(index);
-      if (slot < 0) return;
-      if (this.#sent.layer(slot) !== layer || this.#sent.number(slot, packet.number) !== packet.number)
-        continue;
-      // From now on it counts as repeated: who asks for it meanwhile need not get it twice.
-      if (this.#sent.repeat(slot, 1, now)) this.#repeatOne(index, slot, packet, packet, now);
-      return;
-    }
+    const index = this.#sent.indexOf(layer, packet.number);
+    const way = this.#sent.find(index);
+    // From now on it counts as repeated: who asks for it meanwhile need not get it twice.
+    if (way !== undefined && this.#sent.repeat(index, 1, now))
+      this.#repeatOne(index, way, packet, packet, now);
   }
 
   /**
@@ -168,20 +163,20 @@ export class OutgoingSource {
     let missing = 0;
     for (const sequence of lost) {
       const index = extendSequence(sequence, this.#sent.next - 1);
-      const slot = this.#sent.find(index);
-      if (slot < 0) {
+      const way = this.#sent.find(index);
+      if (way === undefined) {
         if (index < this.#sent.next) missing++;
         continue;
       }
-      const store = storeOf(this.#sent.layer(slot));
-      const number = store === undefined ? -1 : this.#sent.number(slot, store.newest);
+      const store = storeOf(way.layer);
+      const number = index + way.ahead;
       const packet = store?.get(number);
       if (packet === undefined) {
         // One that hasn't come to us is asked for already, and leaves when it comes.
         if (store === undefined || number < store.oldest) missing++;
         continue;
       }
-      if (!this.#sent.repeat(slot, pause, now)) {
+      if (!this.#sent.repeat(index, pause, now)) {
         counters.repeatsTooSoon++;
         continue;
       }
@@ -189,7 +184,7 @@ export class OutgoingSource {
         counters.repeatsOverBudget++;
         continue;
       }
-      this.#repeatOne(index, slot, packet, payloadOf(packet), now);
+      this.#repeatOne(index, way, packet, payloadOf(packet), now);
     }
     counters.repeatsMissing += missing;
     return missing;
@@ -230,12 +225,11 @@ export class OutgoingSource {
     return marker || (end && spatial === this.topSpatial);
   }
 
-  #repeatOne(index: number, slot: number, packet: StoredPacket, payload: SealedPayload, now: number): void {
-    const picture = this.#sent.picture(slot);
-    const tl0 = this.#sent.tl0(slot);
+  #repeatOne(index: number, way: Way, packet: StoredPacket, payload: SealedPayload, now: number): void {
+    const { shift, picture, tl0 } = way;
     const repair = this.codecFor(packet.codec)?.repair;
     if (repair !== undefined) {
-      const timestamp = (packet.timestamp + this.#sent.shift(slot)) >>> 0;
+      const timestamp = (packet.timestamp + shift) >>> 0;
       const introduce = this.#introduced < introduction;
       const writer = this.#repairHeader;
       const at = this.#repairIndex;
@@ -255,7 +249,7 @@ export class OutgoingSource {
     if (length === neverSent) {
       const codec = this.codecFor(packet.codec);
       if (codec !== undefined)
-        this.#sendAt(index, packet, payload, codec.payloadType, this.#sent.shift(slot), picture, tl0, now);
+        this.#sendAt(index, packet, payload, codec.payloadType, shift, picture, tl0, now);
       return;
     }
     if (kept === undefined || length === tooLong) return;

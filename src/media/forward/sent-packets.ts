@@ -1,16 +1,19 @@
 /** Ways of sending that are told apart: what lies behind the oldest of them is forgotten. */
 const mostWays = 64;
-/** The way stands above the time of the last repeat, which has 26 bits of ms: 18 hours. */
-const [wayShift, timeMask] = [26, 0x3ffffff];
+/** So long a repeat is remembered, in ms. */
+const remembered = 1_000;
 
-/** How packets were made of those of a layer. Few packets differ in it from the one before, so it is kept once for all that don't. */
-interface Way {
+/** How packets of a layer that follow each other left under indexes that follow each other: few packets differ in it from the one before. */
+export interface Way {
   /** The first index that left in this way. */
-  from: number;
-  layer: number;
-  shift: number;
-  picture: number;
-  tl0: number;
+  readonly from: number;
+  readonly layer: number;
+  /** How far the number of a packet in its layer is ahead of its index. */
+  readonly ahead: number;
+  /** What is added to its timestamp, VP8 picture id and TL0PICIDX. */
+  readonly shift: number;
+  readonly picture: number;
+  readonly tl0: number;
 }
 
 /**
@@ -20,10 +23,11 @@ interface Way {
 export class SentPackets {
   /** How many packets are remembered. */
   readonly span: number;
-  /** Two words of each slot: the lower 32 bits of the packet's number; its way, and when it was repeated last, 0 for never. */
-  readonly #slots: Uint32Array;
+  /** The oldest first. */
   readonly #ways: Way[] = [];
-  #way = -1;
+  #way: Way | undefined;
+  /** When each packet was repeated last, by index; the one that was repeated last is the last. Few viewers ask. */
+  #repeated: Map<number, number> | undefined;
   readonly #first: number;
   #next: number;
 
@@ -32,7 +36,6 @@ export class SentPackets {
     this.span = span;
     this.#first = first;
     this.#next = first;
-    this.#slots = new Uint32Array(2 * span);
   }
 
   /** The index of the next packet. */
@@ -40,71 +43,67 @@ export class SentPackets {
     return this.#next;
   }
 
-  /** Takes the next index for a packet. `shift`, `picture`, `tl0`: what is added to its timestamp, VP8 picture id and TL0PICIDX. */
+  /** Takes the next index for a packet. `shift`, `picture`, `tl0`: see {@link Way}. */
   add(layer: number, number: number, shift: number, picture: number, tl0: number): number {
     const index = this.#next;
     this.#next++;
-    const way = this.#ways[this.#way];
+    const ahead = number - index;
+    const way = this.#way;
     if (
       way === undefined ||
+      way.ahead !== ahead ||
       way.picture !== picture ||
       way.shift !== shift ||
       way.layer !== layer ||
       way.tl0 !== tl0
     )
-      this.#newWay({ from: index, layer, shift, picture, tl0 });
-    const at = 2 * (index % this.span);
-    this.#slots[at] = number;
-    this.#slots[at + 1] = this.#way << wayShift;
+      this.#newWay({ from: index, layer, ahead, shift, picture, tl0 });
     return index;
   }
 
-  /** The slot of an index, or −1 where it isn't remembered. */
-  find(index: number): number {
-    if (index < this.#first || index >= this.#next || index < this.#next - this.span) return -1;
-    const slot = 2 * (index % this.span);
-    // Another way may have taken the place of the one that it left in.
-    return index < (this.#wayOf(slot)?.from ?? 0) ? -1 : slot;
+  /** How the packet of an index left; undefined where that isn't remembered. Its number in the layer is the index plus `ahead`. */
+  find(index: number): Way | undefined {
+    if (index < this.#oldest || index >= this.#next) return undefined;
+    return this.#ways.findLast(({ from }) => index >= from);
   }
 
-  layer(slot: number): number {
-    return this.#wayOf(slot)?.layer ?? 0;
+  /** The newest index of a packet of a layer; −1 where it is forgotten, or has none. */
+  indexOf(layer: number, number: number): number {
+    let end = this.#next;
+    for (let n = this.#ways.length - 1; n >= 0; n--) {
+      const way = this.#ways[n];
+      if (way === undefined) continue;
+      const index = number - way.ahead;
+      if (way.layer === layer && index >= way.from && index < end) return index < this.#oldest ? -1 : index;
+      end = way.from;
+    }
+    return -1;
   }
 
-  /** The number of the packet: the one nearest to `newest` with these lower 32 bits. */
-  number(slot: number, newest: number): number {
-    return newest - ((newest - (this.#slots[slot] ?? 0)) >>> 0);
-  }
-
-  shift(slot: number): number {
-    return this.#wayOf(slot)?.shift ?? 0;
-  }
-
-  picture(slot: number): number {
-    return this.#wayOf(slot)?.picture ?? 0;
-  }
-
-  tl0(slot: number): number {
-    return this.#wayOf(slot)?.tl0 ?? 0;
-  }
-
-  /** Takes note of a repeat; false where the last one was less than `pause` ms ago. */
-  repeat(slot: number, pause: number, now: number): boolean {
-    const at = Math.max(1, Math.floor(now) & timeMask);
-    const kept = this.#slots[slot + 1] ?? 0;
-    const last = kept & timeMask;
-    if (last !== 0 && ((at - last) & timeMask) < pause) return false;
-    this.#slots[slot + 1] = (kept & ~timeMask) | at;
+  /** Takes note of a repeat; false where the last one was less than `pause` ms ago, of {@link remembered} at most. */
+  repeat(index: number, pause: number, now: number): boolean {
+    this.#repeated ??= new Map();
+    const repeated = this.#repeated;
+    const last = repeated.get(index);
+    if (last !== undefined && now - last < pause) return false;
+    repeated.delete(index);
+    repeated.set(index, now);
+    for (const [oldest, at] of repeated) {
+      if (now - at < remembered && repeated.size <= this.span) break;
+      repeated.delete(oldest);
+    }
     return true;
   }
 
-  #wayOf(slot: number): Way | undefined {
-    return this.#ways[(this.#slots[slot + 1] ?? 0) >>> wayShift];
+  get #oldest(): number {
+    return Math.max(this.#first, this.#next - this.span);
   }
 
   #newWay(way: Way): void {
-    this.#way = (this.#way + 1) % mostWays;
-    if (this.#way === this.#ways.length) this.#ways.push(way);
-    else this.#ways[this.#way] = way;
+    const ways = this.#ways;
+    this.#way = way;
+    ways.push(way);
+    while (ways.length > mostWays || (ways[1]?.from ?? Number.POSITIVE_INFINITY) <= this.#oldest)
+      ways.shift();
   }
 }
