@@ -1,5 +1,5 @@
 /** From this share of a core on packets are gathered, and from that share on for the longest time. */
-const [gatherFrom, longestAt] = [0.25, 0.5];
+const [gatherFrom, longestAt] = [0.2, 0.4];
 /** ms */
 const longestGather = 10;
 

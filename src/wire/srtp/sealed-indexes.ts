@@ -23,6 +23,11 @@ export class SealedIndexes {
     for (let slot = 0; slot < span; slot++) this.#slots[2 * slot] = slot ^ 1;
   }
 
+  /** False where indexes only rise. */
+  get repeats(): boolean {
+    return this.#span > 0;
+  }
+
   /** The highest index that was sealed; −1 before the first. */
   get highest(): number {
     return this.#highest;

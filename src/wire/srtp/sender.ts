@@ -86,7 +86,9 @@ export class SrtpSender {
     const ssrc = readU32(target, at + 8);
     const source = this.#source(ssrc);
     if (source === undefined) return undefined;
-    if (!source.admit(index, contentOf(target, at, headerBytes, payload))) return undefined;
+    // Where indexes only rise, none is sealed twice, whatever its content.
+    const content = source.repeats ? contentOf(target, at, headerBytes, payload) : 0;
+    if (!source.admit(index, content)) return undefined;
     const { cipher, gcm } = this.#rtp;
     let trailer = noBytes;
     if (!gcm) {
