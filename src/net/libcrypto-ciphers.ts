@@ -45,11 +45,7 @@ export class NativeHandles {
   /** Copies the keys: one for the cipher, and one for HMAC. */
   constructor(library: Libcrypto, ...keys: readonly Uint8Array[]) {
     this.#library = library;
-    this.#keys = keys.map((key) => {
-      const copy = new Uint8Array(new ArrayBuffer(key.length));
-      copy.set(key);
-      return copy;
-    });
+    this.#keys = keys.map((key) => new Uint8Array(key));
   }
 
   /** A context that holds the first key. Undefined where the library refuses, or after {@link release}. */

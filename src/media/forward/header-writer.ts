@@ -7,10 +7,9 @@ export const mostHeaderBytes = 320;
 
 const [oneByteProfile, twoByteProfile] = [0xbede, 0x1000];
 
-/** Writes the headers of one outgoing SSRC into a buffer that all of them share. */
+/** Writes the headers of one outgoing track, for its media and its retransmissions, into a buffer that all of them share. */
 export class HeaderWriter {
   readonly #target: Uint8Array;
-  readonly #ssrc: number;
   readonly #ids: ExtensionIds;
   readonly #mid: Uint8Array;
   readonly #playoutDelay: number;
@@ -18,21 +17,15 @@ export class HeaderWriter {
   /** `mid`: ASCII, at most 16 characters. `playoutDelay`: in ms; 40,950 at most. */
   constructor(
     target: Uint8Array,
-    ssrc: number,
     mid: string,
     ids: ExtensionIds,
     { min, max }: { readonly min: number; readonly max: number },
   ) {
     this.#target = target;
-    this.#ssrc = ssrc;
     this.#ids = ids;
     this.#mid = Uint8Array.from(mid.slice(0, 16), (letter) => letter.charCodeAt(0));
     this.#playoutDelay =
       (Math.min(4_095, Math.round(min / 10)) << 12) | Math.min(4_095, Math.round(max / 10));
-  }
-
-  get ssrc(): number {
-    return this.#ssrc;
   }
 
   /**
@@ -41,6 +34,7 @@ export class HeaderWriter {
    */
   write(
     packet: StoredPacket | undefined,
+    ssrc: number,
     payloadType: number,
     marker: boolean,
     index: number,
@@ -53,7 +47,7 @@ export class HeaderWriter {
     target[1] = (marker ? 0x80 : 0) | payloadType;
     writeU16(target, 2, index % 0x10000);
     writeU32(target, 4, timestamp);
-    writeU32(target, 8, this.#ssrc);
+    writeU32(target, 8, ssrc);
     const dependency = ids.dependencyDescriptor === undefined ? undefined : packet?.dependency;
     const long = dependency !== undefined && dependency.length > 16;
     let at = 16;

@@ -43,7 +43,6 @@ export class OutgoingSource {
   readonly #sender: MediaSender;
   readonly #counters: ForwardCounters;
   readonly #header: HeaderWriter;
-  readonly #repairHeader: HeaderWriter;
   readonly #sent: SentPackets;
   #repairIndex: number;
   #kept: KeptHeaders | undefined;
@@ -60,8 +59,7 @@ export class OutgoingSource {
     this.#sender = sender;
     this.#counters = counters;
     const { ssrc, repairSsrc, mid, extensions } = track;
-    this.#header = new HeaderWriter(header, ssrc, mid, extensions, options.playoutDelay);
-    this.#repairHeader = new HeaderWriter(header, repairSsrc, mid, extensions, options.playoutDelay);
+    this.#header = new HeaderWriter(header, mid, extensions, options.playoutDelay);
     this.#sent = new SentPackets(firstIndex(ssrc, sender), rememberedPackets[track.kind]);
     this.#repairIndex = firstIndex(repairSsrc, sender);
     // Video is in order when it comes here, and RTX repeats it under other indexes.
@@ -205,6 +203,7 @@ export class OutgoingSource {
     const timestamp = (packet.timestamp + shift) >>> 0;
     const length = this.#header.write(
       packet,
+      this.track.ssrc,
       payloadType,
       this.#marker(packet),
       index,
@@ -231,10 +230,18 @@ export class OutgoingSource {
     if (repair !== undefined) {
       const timestamp = (packet.timestamp + shift) >>> 0;
       const introduce = this.#introduced < introduction;
-      const writer = this.#repairHeader;
       const at = this.#repairIndex;
       this.#repairIndex++;
-      const length = writer.write(packet, repair, this.#marker(packet), at, timestamp, introduce, now);
+      const length = this.#header.write(
+        packet,
+        this.track.repairSsrc,
+        repair,
+        this.#marker(packet),
+        at,
+        timestamp,
+        introduce,
+        now,
+      );
       // A packet of redundant audio has another payload than what is stored.
       if (payload === packet) rewrite(packet, 2, picture, tl0);
       else copy(payload, 2);

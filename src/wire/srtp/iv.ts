@@ -8,7 +8,8 @@ export class IvMaker {
 
   constructor({ salt, gcm }: Pick<PacketKeys, "salt" | "gcm">) {
     this.#gcm = gcm;
-    this.#salt = salt;
+    // A small array of its own takes less than what a cipher gave.
+    this.#salt = new Uint8Array(salt);
     this.#iv = new Uint8Array(gcm ? 12 : 16);
   }
 

@@ -30,7 +30,7 @@ export class SrtpReceiver {
   readonly #rtcpIv: IvMaker;
   readonly #sources = new Map<number, ReplayWindow>();
   readonly #rtcpSources = new Map<number, ReplayWindow>();
-  readonly #trailer = new Uint8Array(4);
+  readonly #trailer: Uint8Array;
   #closed = false;
 
   /** Throws a RangeError for a key of a wrong length. */
@@ -44,6 +44,7 @@ export class SrtpReceiver {
     this.#rtcp = rtcp;
     this.#rtpIv = new IvMaker(rtp);
     this.#rtcpIv = new IvMaker(rtcp);
+    this.#trailer = rtp.gcm ? noBytes : new Uint8Array(4);
   }
 
   /** Opens a packet of RTP. A source is only kept once one packet of it was authentic. */
@@ -58,11 +59,8 @@ export class SrtpReceiver {
     if (first && this.#sources.size >= mostSources) return "too many sources";
     const index = first ? sequence : extendSequence(sequence, window.highest);
     if (index < 0 || index >= mostIndexes || window.seen(index)) return "replayed";
-    let trailer = noBytes;
-    if (!gcm) {
-      trailer = this.#trailer;
-      writeU32(trailer, 0, Math.floor(index / 0x10000) >>> 0);
-    }
+    const trailer = this.#trailer;
+    if (!gcm) writeU32(trailer, 0, Math.floor(index / 0x10000) >>> 0);
     const packet = cipher.open(sealed, header.length, this.#rtpIv.rtp(ssrc, index), trailer);
     if (packet === undefined) return "forged";
     window.mark(index);

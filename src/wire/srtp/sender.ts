@@ -33,7 +33,7 @@ export class SrtpSender {
   #lastSource: SealedIndexes | undefined;
   #lastSsrc = 0;
   readonly #span: number;
-  readonly #trailer = new Uint8Array(4);
+  readonly #trailer: Uint8Array;
   #rtcpIndex = 0;
   #closed = false;
 
@@ -49,6 +49,7 @@ export class SrtpSender {
     this.#rtcp = rtcp;
     this.#rtpIv = new IvMaker(rtp);
     this.#rtcpIv = new IvMaker(rtcp);
+    this.#trailer = rtp.gcm ? noBytes : new Uint8Array(4);
     this.#span = span;
   }
 
@@ -90,11 +91,8 @@ export class SrtpSender {
     const content = source.repeats ? contentOf(target, at, headerBytes, payload) : 0;
     if (!source.admit(index, content)) return undefined;
     const { cipher, gcm } = this.#rtp;
-    let trailer = noBytes;
-    if (!gcm) {
-      trailer = this.#trailer;
-      writeU32(trailer, 0, Math.floor(index / 0x10000) >>> 0);
-    }
+    const trailer = this.#trailer;
+    if (!gcm) writeU32(trailer, 0, Math.floor(index / 0x10000) >>> 0);
     const { bytes, at: from, length } = payload;
     cipher.seal(target, at, headerBytes, bytes, from, length, this.#rtpIv.rtp(ssrc, index), trailer);
     return headerBytes + length + cipher.tagBytes;
