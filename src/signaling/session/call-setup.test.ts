@@ -179,6 +179,17 @@ describe("a call", () => {
     expect(winner.last("ended")).toMatchObject({ session: loser, reason: "merged" });
     expect(sim.core.stats()).toMatchObject({ sessionsActive: 1, sessionsRinging: 0 });
   });
+
+  test("two calls of one device don't cross, though one of them is to its own user", () => {
+    const sim = new SimCore();
+    const alice = sim.client("alice", "a").connect();
+    const tablet = sim.client("alice", "b").connect();
+    const bob = sim.client("bob", "b").connect();
+    alice.ask("call", { to: "alice" });
+    alice.ask("call", { to: "bob" });
+    expect([alice, tablet, bob].map((one) => one.last("crossed"))).toEqual([undefined, undefined, undefined]);
+    expect(sim.core.stats()).toMatchObject({ sessionsRinging: 2 });
+  });
 });
 
 describe("candidates and generations", () => {

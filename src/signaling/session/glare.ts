@@ -23,7 +23,8 @@ export class Glare {
     if (from === undefined || session.crossing !== undefined || session.placement !== undefined) return;
     for (const other of this.#sessions.ringing(from.user)) {
       const back = other.caller.device;
-      if (other === session || back === undefined || other.crossing !== undefined) continue;
+      // One device may call two at once, of which one is of its own user.
+      if (other === session || back === undefined || back === from || other.crossing !== undefined) continue;
       if (other.placement !== undefined) continue;
       if (session.legOf(back) === undefined || other.legOf(from) === undefined) continue;
       if (!canMerge(from, back)) continue;
