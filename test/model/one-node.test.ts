@@ -14,7 +14,7 @@ test(
       maxLength: 100,
       handsOver: fc.boolean(),
       seed,
-      runs: 120,
+      runs: 60,
       afterStep: checkLateDevicesRing,
       atRest: checkMesh,
     });
