@@ -78,6 +78,11 @@ export function wordsOf({ state, refusal }: Pick<WhepViewer, "state" | "refusal"
 function refusalWords(refusal: WhepViewer["refusal"], stream: string): Words {
   switch (refusal?.status) {
     case 401:
+      if (refusal.withToken === true)
+        return {
+          title: "That link or token doesn’t work",
+          text: "It may have expired, or part of it is missing. Ask for a new one, or paste it here.",
+        };
       return {
         title: `${stream} is not public`,
         text: "Open the link that you were given, or paste a token for this stream.",

@@ -19,6 +19,8 @@ export interface ViewedLayer {
 export interface Refusal {
   readonly status: number;
   readonly detail: string;
+  /** A token was sent along, and was not taken. */
+  readonly withToken?: boolean;
 }
 
 export interface WhepViewerOptions {
@@ -217,7 +219,8 @@ export class WhepViewer {
     const body = await response.json().catch(() => ({}));
     if (turn !== this.#turn) return;
     const { status } = response;
-    this.refusal = { status, detail: typeof body.detail === "string" ? body.detail : "" };
+    const detail = typeof body.detail === "string" ? body.detail : "";
+    this.refusal = { status, detail, withToken: this.#options.token !== undefined };
     if (final.has(status)) {
       this.#leave(false);
       this.#become("refused");
