@@ -1,5 +1,4 @@
 import type { MediaFleet } from "../media/fleet/fleet.ts";
-
 import type { PushEvent } from "../media/push/stream-pushes.ts";
 import { StreamPushes } from "../media/push/stream-pushes.ts";
 import { type PushTarget, parsePushTarget } from "../media/push/target.ts";
