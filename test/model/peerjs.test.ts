@@ -6,8 +6,8 @@ import { type SimPeer, SimPeerjs } from "../support/sim-peerjs.ts";
 
 const ids = ["alice", "bob", "carol"] as const;
 type Id = (typeof ids)[number];
-/** How long an offer may ring, and how long a client without a socket is waited for. s */
-const [ringing, grace] = [20, 30];
+/** How long an offer may ring, a client without a socket is waited for, and an answered connection is a session. s */
+const [ringing, grace, followed] = [20, 30, 50];
 
 type Act =
   | { readonly do: "connect" | "drop" | "quit"; readonly id: Id }
@@ -33,6 +33,7 @@ interface Connection {
   readonly to: Id;
   readonly since: number;
   active: boolean;
+  answeredAt: number;
   /** Candidates before the answer, by who sent them: they follow it. */
   readonly early: Record<"from" | "to", string[]>;
 }
@@ -78,13 +79,14 @@ class Reference {
       return;
     }
     const early = { from: [], to: [] };
-    this.connections.set(name, { name, from, to, since: this.now, active: false, early });
+    this.connections.set(name, { name, from, to, since: this.now, active: false, answeredAt: 0, early });
     this.#tell(to, `OFFER ${from} ${name}`);
   }
 
   answer(who: Id, one: Connection): void {
     if (one.to !== who || one.active) return;
     one.active = true;
+    one.answeredAt = this.now;
     this.#tell(one.from, `ANSWER ${who} ${one.name}`, ...one.early.to);
     this.#tell(who, ...one.early.from);
   }
@@ -102,7 +104,9 @@ class Reference {
   second(): void {
     this.now += 1;
     for (const one of [...this.connections.values()])
-      if (!one.active && this.now >= one.since + ringing) this.#end(one);
+      if (one.active && this.now >= one.answeredAt + followed) this.connections.delete(one.name);
+      else if (!one.active && this.now >= one.since + ringing) this.#end(one);
+    this.#tidy();
     for (const [who, client] of [...this.clients])
       if (!client.connected && this.now >= client.goneAt + grace) this.#stayedAway(who);
   }
@@ -164,7 +168,12 @@ test(
     fc.assert(
       fc.property(fc.array(act, { maxLength: 60, size: "max" }), (acts) => {
         const world = new SimPeerjs(
-          { graceTimeout: grace * 1_000, aliveTimeout: 3_600_000, requestsBurst: 1_000 },
+          {
+            graceTimeout: grace * 1_000,
+            followTimeout: followed * 1_000,
+            aliveTimeout: 3_600_000,
+            requestsBurst: 1_000,
+          },
           {},
           { ringTimeout: ringing * 1_000, unreachableAfter: 0, ringsPerPair: 100, ringsPerCallee: 100 },
         );

@@ -167,6 +167,23 @@ describe("two clients", () => {
     expect(bob.of("LEAVE")).toEqual([]);
   });
 
+  test("a connection is a session for a while: neither end would ever say that it is over, and its media goes on", () => {
+    const world = new SimPeerjs({ followTimeout: 60_000, aliveTimeout: 900_000 });
+    const [alice, bob] = [world.client("alice"), world.client("bob")];
+    alice.offer("bob", "mc_1");
+    world.sim.pass(20_000);
+    bob.answer("alice", "mc_1");
+    world.sim.pass(59_000);
+    expect(world.agent.connections).toBe(2);
+    world.sim.pass(2_000);
+    expect([world.agent.connections, world.agent.clients.size]).toEqual([0, 2]);
+    expect([...alice.of("LEAVE"), ...bob.of("LEAVE")]).toEqual([]);
+    // The next call is one as the first was.
+    bob.offer("alice", "mc_2");
+    alice.answer("bob", "mc_2");
+    expect([bob.of("ANSWER").length, world.agent.connections]).toEqual([1, 2]);
+  });
+
   test("the oldest connection that nobody follows gives way to a new one", () => {
     const world = new SimPeerjs({ connectionsPerClient: 2 });
     const [alice, bob] = [world.client("alice"), world.client("bob")];

@@ -63,6 +63,7 @@ export class Connection implements ClientConnection, Named {
   #answersBySignal = false;
   #early: Candidate[] | undefined;
   #offerTimer: Deadline | undefined;
+  #follows: Deadline | undefined;
   /** Who the other end is, once that is known. */
   #peer: PeerInfo | undefined;
   #extra: Extra = {};
@@ -121,8 +122,17 @@ export class Connection implements ClientConnection, Named {
     this.#generation = push.generation;
     this.#client.ask("confirm", { session, device }, now, (outcome, later) => {
       if ("error" in outcome) return;
-      this.#phase = "active";
+      this.#begun(later);
       if (description !== undefined) this.#described(description, later);
+    });
+  }
+
+  /** Both ends know that the call has begun. Two clients of PeerJS say no word of it from then on, and nobody says that it ended. */
+  #begun(now: number): void {
+    this.#phase = "active";
+    const { followTimeout } = this.#context.settings.limits;
+    this.#follows = this.#context.after(followTimeout, now, (later) => {
+      if (this.unwatched) this.release(later);
     });
   }
 
@@ -189,10 +199,10 @@ export class Connection implements ClientConnection, Named {
     if (this.#answersBySignal) this.#signal({ description }, now);
     else {
       this.#phase = "answering";
-      this.#client.ask("accept", { session: this.session, description }, now, (outcome) => {
+      this.#client.ask("accept", { session: this.session, description }, now, (outcome, later) => {
         if (this.#phase === "over") return;
         if ("error" in outcome) this.#end("cancelled");
-        else this.#phase = "active";
+        else this.#begun(later);
       });
     }
     const early = [...(this.#early ?? []), ...answer.candidates];
@@ -374,6 +384,7 @@ export class Connection implements ClientConnection, Named {
   #finish(): void {
     this.#phase = "over";
     this.#offerTimer?.cancel();
+    this.#follows?.cancel();
     this.#early = undefined;
     this.#client.remove(this);
   }

@@ -11,6 +11,8 @@ export const defaultPeerjsLimits = {
   aliveTimeout: 90_000,
   /** How long the connections of a client that lost its socket wait for it, where nobody else can tell that they ended. */
   graceTimeout: 30_000,
+  /** How long the server follows a connection of two clients of PeerJS, once it is answered: nobody says when it ends. */
+  followTimeout: 60_000,
   /** How long a caller may take to make the offer that a client rings with. */
   offerTimeout: 5_000,
   /** Media and data connections that one client may have. */
@@ -27,6 +29,8 @@ const meanings: { readonly [name in keyof PeerjsLimits]: string } = {
   aliveTimeout: "Silence after which a client is taken to be gone.",
   graceTimeout:
     "How long the connections of a client that lost its socket wait for it, where the other end can't tell either that they ended.",
+  followTimeout:
+    "How long an answered connection of two clients of PeerJS is a session: neither tells the server when it ends.",
   offerTimeout: "How long a caller may take to make the offer that a client rings with.",
   connectionsPerClient: "Media and data connections that one client may have.",
   keptMessages: "Messages that are kept for a client that lost its socket.",
