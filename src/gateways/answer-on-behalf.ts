@@ -1,7 +1,7 @@
 import type { Capabilities } from "../protocol/values.ts";
-import { attribute, isRejected, mediaLine, mid } from "../wire/sdp/attributes.ts";
+import { isRejected, mediaLine, mid } from "../wire/sdp/attributes.ts";
 import { formatDescription, type SessionDescription } from "../wire/sdp/description.ts";
-import { holdAnswer, turnedDown } from "../wire/sdp/local-answer.ts";
+import { holdAnswer, setupOf, turnedDown } from "../wire/sdp/local-answer.ts";
 import type { OfferChange } from "../wire/sdp/offer-change.ts";
 
 /** What to do with an offer to the core side: ask it; answer on its behalf; or refuse the offer (488), with the call unchanged. */
@@ -87,8 +87,6 @@ function versionOf({ session }: SessionDescription): number {
  * §5).
  */
 export function roleAfter(before: SessionDescription | undefined): "active" | "passive" {
-  const said = [before?.session ?? [], ...(before?.media ?? []).map(({ lines }) => lines)]
-    .map((lines) => attribute(lines, "setup"))
-    .find((value) => value !== undefined);
+  const said = before && setupOf(before);
   return said === "actpass" || said === "passive" ? "passive" : "active";
 }

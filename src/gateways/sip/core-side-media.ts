@@ -1,8 +1,14 @@
 import type { Candidate, Description } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
 import { addCandidates, withDefaultCandidates } from "../../wire/sdp/candidates.ts";
-import { formatDescription, parseDescription } from "../../wire/sdp/description.ts";
+import { formatDescription, parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
+import { setupOf, withRole } from "../../wire/sdp/local-answer.ts";
 import type { Clock } from "./clock.ts";
+
+type DtlsRole = "active" | "passive";
+
+const roleOf = (setup: string | undefined): DtlsRole | undefined =>
+  setup === "active" || setup === "passive" ? setup : undefined;
 
 /** Candidates of one generation that are kept. */
 const mostCandidates = 64;
@@ -18,6 +24,7 @@ export class CoreSideMedia {
   #candidates: Candidate[] = [];
   #complete = false;
   #generation = 0;
+  #role: DtlsRole | undefined;
   /** What was agreed on before the offer or the restart that is under way. */
   #agreed: Pick<CoreSideMedia, "description" | "candidates" | "complete"> | undefined;
   #waiting: { readonly done: (now: number) => void; readonly timer: Deadline } | undefined;
@@ -60,15 +67,27 @@ export class CoreSideMedia {
     this.cancel();
   }
 
+  /** Another device takes the core side's place: its transport is a new one. */
+  replace(): void {
+    this.#role = undefined;
+    this.restart();
+  }
+
   describe(description: Description): void {
     if (description.type === "offer") this.#depart();
-    else this.agree();
+    else {
+      this.agree();
+      const parsed = parseDescription(description.sdp);
+      this.#role = roleOf(parsed && setupOf(parsed)) ?? this.#role;
+    }
     this.#description = description;
   }
 
-  /** The exchange under way was completed. */
-  agree(): void {
+  /** The exchange under way was completed, by the phone's answer if there is one. */
+  agree(answer?: SessionDescription): void {
     this.#agreed = undefined;
+    const role = roleOf(answer && setupOf(answer));
+    if (role !== undefined) this.#role = role === "active" ? "passive" : "active";
   }
 
   /** The exchange under way came to nothing: what was agreed on before holds again. */
@@ -125,14 +144,19 @@ export class CoreSideMedia {
 
   /**
    * A description with the candidates so far, by default the last one; unchanged if it can't be parsed. `complete`: with
-   * end-of-candidates.
+   * end-of-candidates. An offer in mid-call says the DTLS role that was agreed on: baresip takes the other one where it reads `actpass`.
    */
   whole(description = this.#description, complete = true): string | undefined {
     const sdp = description?.sdp;
     const parsed = sdp === undefined ? undefined : parseDescription(sdp);
     if (parsed === undefined) return sdp;
+    const role = description?.type === "offer" ? this.#role : undefined;
+    const settled = {
+      session: withRole({ lines: parsed.session }, role).lines,
+      media: parsed.media.map((section) => withRole(section, role)),
+    };
     return formatDescription(
-      withDefaultCandidates(addCandidates(parsed, this.#candidates, complete).description),
+      withDefaultCandidates(addCandidates(settled, this.#candidates, complete).description),
     );
   }
 

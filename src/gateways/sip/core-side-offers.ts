@@ -72,7 +72,7 @@ export abstract class CoreSideOffers extends MediaCall {
     this.reinvite(sdp, now, {
       answered: (answer, later) => {
         this.coreSideOffer = undefined;
-        this.coreSide.agree();
+        this.coreSide.agree(this.phoneSide);
         if (offer.again === true) this.coreSideOffered(later);
         else this.tell({ type: "answer", sdp: this.fromPhone(answer) }, later);
       },

@@ -198,6 +198,19 @@ describe("a phone calls", () => {
     expect(signals(bob).at(-1).description.type).toBe("answer");
   });
 
+  test("an offer in mid-call says the DTLS role that was agreed on, for baresip takes the other one where it reads actpass", () => {
+    const { world, alice, bob, session } = phoneCalls();
+    alice.acknowledge();
+    const description = { type: "offer", sdp: bare(offer("far")) };
+    bob.ask("signal", { session, pair: 1, generation: 1, description });
+    world.pass(0);
+    // The device answered the call, as the active end.
+    const reinvite = alice.request("INVITE");
+    expect(alice.sdp).toContain("a=setup:active");
+    alice.respond(reinvite, 200, { body: offer("near") });
+    expect(signals(bob).at(-1).description.sdp).toContain("a=setup:passive");
+  });
+
   test("a re-INVITE that the phone refuses is answered for it, and the call goes on; after 491 it is sent again", () => {
     const { world, alice, bob, session } = phoneCalls();
     alice.acknowledge();

@@ -282,7 +282,7 @@ export class IncomingCall extends Call {
       this.hangUp("failed", "no answer in the ACK", now);
       return;
     }
-    this.coreSide.agree();
+    this.coreSide.agree(answer.description);
     this.phoneSide = answer.description;
     this.phoneSideCandidates.add(answer.candidates, !this.trickles);
     this.tell({ type: "answer", sdp: answer.sdp }, now);

@@ -102,7 +102,7 @@ export abstract class NegotiatedCall extends CoreSideOffers {
     this.generation = push.generation;
     this.coreSideIsPolite = push.offer;
     this.dropCoreSideOffer();
-    this.coreSide.restart();
+    this.coreSide.replace();
   }
 
   /** The move failed. The former device restarts ICE when its media fails. */

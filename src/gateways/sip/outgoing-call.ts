@@ -182,7 +182,7 @@ export class OutgoingCall extends Call {
       this.#unable(now);
       return;
     }
-    this.coreSide.agree();
+    this.coreSide.agree(answer.description);
     this.phoneSide = answer.description;
     this.phoneSideCandidates.add(answer.candidates, !this.trickles);
     if (this.#accepted) {

@@ -67,6 +67,13 @@ function canReceive(one: Direction): boolean {
   return one === "sendrecv" || one === "recvonly";
 }
 
+/** What a description says of its DTLS role (`a=setup`, RFC 8842 §5): that of its first section, or of the session. */
+export function setupOf({ session, media }: SessionDescription): string | undefined {
+  return [session, ...media.map(({ lines }) => lines)]
+    .map((lines) => attribute(lines, "setup"))
+    .find((value) => value !== undefined);
+}
+
 /** An answer says `active` or `passive`, never `actpass` (RFC 8842 §5.3). */
 export function withRole(section: MediaSection, role: "active" | "passive" | undefined): MediaSection {
   if (role === undefined || attribute(section.lines, "setup") === undefined) return section;
