@@ -3,7 +3,7 @@ import type { SimClient } from "../../test/support/sim-core.ts";
 import { answer, bare, offer, SimSip } from "../../test/support/sim-phone.ts";
 import type { Capabilities } from "../protocol/values.ts";
 import { parseDescription, type SessionDescription } from "../wire/sdp/description.ts";
-import { answerFor, canAnswerOnBehalf, courseOf } from "./answer-on-behalf.ts";
+import { answerFor, answerInPlace, canAnswerOnBehalf, courseOf } from "./answer-on-behalf.ts";
 
 const parsed = (text: string): SessionDescription => parseDescription(text)!;
 const video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=sendrecv\r\n";
@@ -32,6 +32,20 @@ describe("answers on behalf of the core side", () => {
     expect(gone).toContain("m=audio 0");
     expect(gone).toContain("a=group:BUNDLE\r\n");
     expect(answerFor(parsed(offer()), parsed(answer() + video), 9)).toBeUndefined();
+  });
+
+  test("of an offer that the core side made, what the other end can take is answered", () => {
+    const own = offer("far")
+      .replace("SAVPF 111", "SAVPF 111 96")
+      .replace("a=mid:0\r\n", "a=mid:0\r\na=rtpmap:96 H264/90000\r\na=rtcp-fb:96 nack\r\n");
+    const held = answerInPlace(offer("near", "sendonly"), { own, theirs: answer("near") }, 2);
+    expect(held).toContain("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n");
+    expect(held).not.toContain(":96 ");
+    expect(held).toContain("a=recvonly");
+    expect(held).toContain("a=setup:passive");
+    expect(held).toContain("o=- 1 4 IN");
+    expect(answerInPlace(offer("other"), { own, theirs: answer("near") }, 2)).toBeUndefined();
+    expect(answerInPlace(offer("near").replace("SAVPF 111", "SAVPF 0"), { own }, 2)).toBeUndefined();
   });
 
   test("formats that the core side goes on sending must still be there, and the kind of each section", () => {

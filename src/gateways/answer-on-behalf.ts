@@ -1,8 +1,13 @@
 import type { Capabilities } from "../protocol/values.ts";
-import { isRejected, mediaLine, mid } from "../wire/sdp/attributes.ts";
-import { formatDescription, type SessionDescription } from "../wire/sdp/description.ts";
+import { formatMediaLine, isRejected, mediaLine, mid } from "../wire/sdp/attributes.ts";
+import {
+  formatDescription,
+  type MediaSection,
+  parseDescription,
+  type SessionDescription,
+} from "../wire/sdp/description.ts";
 import { holdAnswer, setupOf, turnedDown } from "../wire/sdp/local-answer.ts";
-import type { OfferChange } from "../wire/sdp/offer-change.ts";
+import { type OfferChange, offerChange } from "../wire/sdp/offer-change.ts";
 
 /** What to do with an offer to the core side: ask it; answer on its behalf; or refuse the offer (488), with the call unchanged. */
 export type Course = "ask" | "answer" | "refuse";
@@ -49,6 +54,39 @@ export function answerFor(
       .join(" ");
   });
   return formatDescription({ session, media });
+}
+
+/**
+ * Like {@link answerFor}, of texts: `theirs` is what the offer's sender said before it, `count` how many answers were made of `own` so far, which
+ * may be an offer. No answer to an offer that restarts ICE, and to one that leaves a section without a format.
+ */
+export function answerInPlace(
+  offer: string,
+  { own, theirs }: { readonly own: string; readonly theirs?: string | undefined },
+  count: number,
+): string | undefined {
+  const [last, before, next] = [own, theirs, offer].map((text) =>
+    text === undefined ? undefined : parseDescription(text),
+  );
+  if (last === undefined || next === undefined) return undefined;
+  if (before !== undefined && offerChange(before, next) === "ice-restart") return undefined;
+  const media = last.media.map((section, index) => withFormatsOf(section, next.media[index]));
+  const meets = { session: last.session, media };
+  return canAnswerOnBehalf(next, meets) ? answerFor(next, meets, versionOf(last) + count + 1) : undefined;
+}
+
+/** The section with those of its formats that the offered one has too; as it is where there is none. */
+function withFormatsOf(section: MediaSection, offered: MediaSection | undefined): MediaSection {
+  if (offered === undefined) return section;
+  const line = mediaLine(section);
+  const theirs = mediaLine(offered).formats.split(" ");
+  const [kept, dropped] = [true, false].map((has) =>
+    line.formats.split(" ").filter((format) => theirs.includes(format) === has),
+  ) as [string[], string[]];
+  if (kept.length === 0 || dropped.length === 0) return section;
+  const of = /^a=(?:rtpmap|fmtp|rtcp-fb):(\S+)/;
+  const lines = section.lines.filter((text) => !dropped.includes(of.exec(text)?.[1] ?? ""));
+  return { lines: [formatMediaLine({ ...line, formats: kept.join(" ") }), ...lines.slice(1)] };
 }
 
 /** True when the offer keeps what the core side continues to use: the sections that were there, and the formats that it named. */

@@ -1,5 +1,6 @@
 import { developmentIdentity, isDevelopmentToken } from "../auth/development-token.ts";
 import { type TokenRules, TokenVerifier } from "../auth/token-verifier.ts";
+import { answerInPlace } from "../gateways/answer-on-behalf.ts";
 import { wallAhead } from "../net/clock.ts";
 import { random, Sealer, sha256 } from "../net/crypto.ts";
 import { type WireError, wireError } from "../protocol/error-codes.ts";
@@ -49,6 +50,7 @@ export function corePorts(rules: PortRules): Ports {
   return {
     now,
     wallAhead,
+    answerFor: answerInPlace,
     verify: (token, done, remote = {}) => {
       if (isGuestToken(token)) {
         done(invited(token, remote), now());

@@ -81,6 +81,15 @@ export interface Ports {
   seal(text: string): string;
   /** The inverse of seal; undefined for anything that this cluster did not seal. */
   unseal(sealed: string): string | undefined;
+  /**
+   * Answers an offer in mid-call in place of a device that takes none: `own` is what the device said last, `theirs` what its peer said before
+   * this offer, `count` how many answers it was given so far. Undefined where nobody can answer but the device.
+   */
+  answerFor(
+    offer: string,
+    last: { readonly own: string; readonly theirs?: string | undefined },
+    count: number,
+  ): string | undefined;
   /** Hears what happened, for records, metrics and logs. */
   emit(event: CoreEvent): void;
   /** Registers devices that are to be woken. Set once the part that wakes them has started. */

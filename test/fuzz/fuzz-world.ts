@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { answerInPlace } from "../../src/gateways/answer-on-behalf.ts";
 import { decodeFrame } from "../../src/protocol/codec.ts";
 import { wireError } from "../../src/protocol/error-codes.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
@@ -266,6 +267,7 @@ export class FuzzWorld {
     const digest = (text: string) => createHash("sha256").update(text).digest("base64url");
     return {
       now: () => this.now,
+      answerFor: answerInPlace,
       wallAhead: () => 0,
       verify: (token, done) => {
         const verdict = () => {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { MemoryHub } from "../../src/backplane/memory.ts";
 import { createNode, type SignalingNode } from "../../src/cluster/node.ts";
 import { SessionMigration } from "../../src/cluster/sessions/session-migration.ts";
+import { answerInPlace } from "../../src/gateways/answer-on-behalf.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import type { CoreStats } from "../../src/signaling/core.ts";
 import type { Grants } from "../../src/signaling/grants.ts";
@@ -91,6 +92,7 @@ export class World {
         backplane: this.#hub?.node(node),
         ports: {
           now: () => this.now,
+          answerFor: answerInPlace,
           wallAhead: () => 0,
           verify: (user, done) =>
             done(

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { answerInPlace } from "../../src/gateways/answer-on-behalf.ts";
 import { type WireCode, wireError } from "../../src/protocol/error-codes.ts";
 import { defaultLimits, type Limits } from "../../src/protocol/limits.ts";
 import { silentRequests } from "../../src/protocol/requests.ts";
@@ -62,6 +63,7 @@ export class SimCore {
     if (now !== undefined) this.now = now;
     const ports: Ports = {
       now: () => this.now,
+      answerFor: answerInPlace,
       wallAhead: () => this.wallAhead,
       verify: (token, done) => {
         const [user, grants] = token.split("?") as [string, string | undefined];

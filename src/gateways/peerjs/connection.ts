@@ -3,12 +3,9 @@ import type { PushBody, PushOf } from "../../protocol/pushes.ts";
 import type { ReplyOf } from "../../protocol/replies.ts";
 import type { Candidate, Description, PeerInfo } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
-import type { Outcome } from "../../signaling/device.ts";
 import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
 import { stripCandidates } from "../../wire/sdp/candidates.ts";
 import { formatDescription, parseDescription } from "../../wire/sdp/description.ts";
-import { offerChange } from "../../wire/sdp/offer-change.ts";
-import { AnswerOnBehalf } from "../answer-on-behalf.ts";
 import { OwnWords } from "../own-words.ts";
 import type { ClientConnection, PeerClient } from "./client.ts";
 import type { ConnectionType, Extra } from "./frames.ts";
@@ -67,7 +64,6 @@ export class Connection implements ClientConnection, Named {
   /** Who the other end is, once that is known. */
   #peer: PeerInfo | undefined;
   #extra: Extra = {};
-  #onBehalf: AnswerOnBehalf | undefined;
 
   /** `calls`: the client made the offer. */
   constructor(context: PeerjsContext, client: PeerClient, { remote, id, type }: Named, calls: boolean) {
@@ -296,7 +292,6 @@ export class Connection implements ClientConnection, Named {
     if (description.type === "answer") this.#answered(description, now);
     else if (this.#phase === "awaiting-offer") this.#offered(description, now);
     else if (this.#phase === "active" && this.#theirs === undefined) this.#inverted(description, now);
-    else if (this.#phase === "active") this.#offeredAgain(description, now);
   }
 
   /** The answer to the client's offer. A second one would be an error to the client. */
@@ -323,38 +318,11 @@ export class Connection implements ClientConnection, Named {
     this.#offered(offer, now);
   }
 
-  /** The client takes no second offer: it is answered for the client where nothing but directions changes, and refused otherwise. */
-  #offeredAgain(offer: Description, now: number): void {
-    const [before, next, own] = [this.#theirs?.sdp, offer.sdp, this.#own].map((text) =>
-      text === undefined ? undefined : parseDescription(text),
-    );
-    const change = before === undefined || next === undefined ? "media-change" : offerChange(before, next);
-    this.#onBehalf ??= new AnswerOnBehalf();
-    const sdp = change === "ice-restart" ? undefined : this.#onBehalf.answer(next, own);
-    if (sdp === undefined) {
-      this.#signal({ refused: { reason: "a PeerJS client can't be asked for this" } }, now);
-      return;
-    }
-    this.#theirs = offer;
-    this.#signal({ description: { type: "answer", sdp } }, now);
-  }
-
-  #signal(
-    fields: { description?: Description; candidates?: Candidate[]; refused?: { reason: string } },
-    now: number,
-  ): void {
+  #signal(fields: { description?: Description; candidates?: Candidate[] }, now: number): void {
     if (this.session === "") return;
-    const done = fields.refused === undefined ? undefined : this.#refused;
     const position = { session: this.session, pair: this.#pair, generation: this.#generation };
-    this.#client.ask("signal", { ...position, ...fields }, now, done);
+    this.#client.ask("signal", { ...position, ...fields }, now);
   }
-
-  /** A refusal that the other end can't take ends the session. */
-  readonly #refused = (outcome: Outcome, now: number): void => {
-    if (!("error" in outcome) || outcome.error.code !== "incompatible") return;
-    this.#client.ask("hangup", { session: this.session, reason: "failed" }, now);
-    this.#end("failed");
-  };
 
   // The end
 

@@ -6,6 +6,7 @@ import type { Candidate, Description } from "../../protocol/values.ts";
 import { longerThan } from "../../shared/utf8.ts";
 import type { Outcome } from "../device.ts";
 import { done, failed } from "../outcome.ts";
+import type { Ports } from "../ports.ts";
 import type { Leg } from "./leg.ts";
 import type { PairSnapshot, RestoredLegs } from "./session-snapshot.ts";
 
@@ -17,7 +18,27 @@ interface Flow {
   heldEnd: boolean;
   /** An offer of the current generation went this way, and nobody has answered or refused it. */
   offered: boolean;
+  /** The last description that went this way, where one end takes no offers in a call: see {@link takesOffers}. */
+  sdp?: string | undefined;
 }
+
+/** What a pair needs of its session's keeper. */
+export interface PairHost {
+  readonly limits: Limits;
+  readonly ports: Pick<Ports, "answerFor">;
+}
+
+/**
+ * True where the end takes offers in a call. For one that takes none the server answers, and refuses what it can't answer: an offer that is
+ * taken back can cost Chromium its media.
+ */
+export function takesOffers(leg: Leg | undefined): boolean {
+  const { renegotiation, sdpRole } = leg?.device?.capabilities ?? {};
+  return renegotiation !== "none" && sdpRole !== "offer-only";
+}
+
+/** Why such an end gets no offer. */
+export const takesNone = "the other device takes no offers in a call";
 
 const untouched = (): Flow => ({ described: 0, held: [], heldEnd: false, offered: false });
 
@@ -34,7 +55,7 @@ export function hasCandidates(description: Description): boolean {
 export class Pair {
   readonly number: number;
   readonly session: string;
-  readonly #limits: Limits;
+  readonly #host: PairHost;
   offerer: Leg;
   answerer: Leg | undefined;
   generation = 1;
@@ -44,13 +65,19 @@ export class Pair {
   readonly connected = new Set<Leg>();
   #fromOfferer = untouched();
   #fromAnswerer = untouched();
+  /** Offers that were answered in place of an end. */
+  #answeredInPlace = 0;
 
-  constructor(number: number, session: string, offerer: Leg, answerer: Leg | undefined, limits: Limits) {
+  constructor(number: number, session: string, offerer: Leg, answerer: Leg | undefined, host: PairHost) {
     this.number = number;
     this.session = session;
     this.offerer = offerer;
     this.answerer = answerer;
-    this.#limits = limits;
+    this.#host = host;
+  }
+
+  get #limits(): Limits {
+    return this.#host.limits;
   }
 
   /** Where it stands, as frames tell it. */
@@ -89,15 +116,18 @@ export class Pair {
   }
 
   /** Notes that a description of the current generation goes this way, by whatever frame (signal, call, accept). */
-  described(from: Leg, { type }: Pick<Description, "type">): void {
+  described(from: Leg, { type, sdp }: Description): void {
     const flow = this.#flow(from);
     flow.described = this.generation;
+    flow.sdp = sdp;
     if (type === "offer") flow.offered = true;
     else {
       // Who answers has no offer of its own left: in glare it was taken back.
       this.#fromOfferer.offered = false;
       this.#fromAnswerer.offered = false;
       this.established = true;
+      if (takesOffers(this.offerer) && takesOffers(this.answerer))
+        for (const way of [this.#fromOfferer, this.#fromAnswerer]) way.sdp = undefined;
     }
   }
 
@@ -137,6 +167,8 @@ export class Pair {
     if (description !== undefined) {
       const refusal = this.refusal(from, description);
       if (refusal !== undefined) return { error: refusal };
+      if (description.type === "offer" && this.established && !takesOffers(this.other(from)))
+        return this.#answerInPlace(from, description.sdp, now);
       this.described(from, description);
     }
     const pass = this.open && flow.described === this.generation;
@@ -173,6 +205,27 @@ export class Pair {
     }
     if (worth) this.other(from)?.deliver(push, now);
     if (description !== undefined && this.open) this.#flush(from, now);
+    return done;
+  }
+
+  /** An offer to an end that takes none: the server answers it, or refuses it. */
+  #answerInPlace(from: Leg, offer: string, now: number): Outcome {
+    const [theirs, own] = [
+      this.#flow(from),
+      this.#flow(from === this.offerer ? this.answerer! : this.offerer),
+    ];
+    const place = { type: "signal", session: this.session, ...this.position } as const;
+    const sdp =
+      own.sdp === undefined
+        ? undefined
+        : this.#host.ports.answerFor(offer, { own: own.sdp, theirs: theirs.sdp }, this.#answeredInPlace);
+    if (sdp !== undefined) {
+      this.#answeredInPlace += 1;
+      theirs.sdp = offer;
+      from.deliver({ ...place, description: { type: "answer", sdp } }, now);
+    } else if (from.device?.capabilities.refusals === true)
+      from.deliver({ ...place, refused: { reason: takesNone } }, now);
+    else return failed("incompatible", takesNone);
     return done;
   }
 
@@ -216,9 +269,9 @@ export class Pair {
     };
   }
 
-  static restore(snapshot: PairSnapshot, session: string, legs: RestoredLegs, limits: Limits): Pair {
+  static restore(snapshot: PairSnapshot, session: string, legs: RestoredLegs, host: PairHost): Pair {
     const { number, offerer, answerer, generation, open, connected, fromOfferer, fromAnswerer } = snapshot;
-    const pair = new Pair(number, session, legs.get(offerer), legs.maybe(answerer), limits);
+    const pair = new Pair(number, session, legs.get(offerer), legs.maybe(answerer), host);
     pair.generation = generation;
     pair.open = open;
     pair.established = snapshot.established ?? open;

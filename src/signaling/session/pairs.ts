@@ -1,16 +1,15 @@
-import type { Limits } from "../../protocol/limits.ts";
 import type { RequestOf } from "../../protocol/requests.ts";
 import type { Outcome } from "../device.ts";
 import { done, failed } from "../outcome.ts";
 import type { Leg } from "./leg.ts";
-import { Pair } from "./pair.ts";
+import { Pair, type PairHost, takesNone, takesOffers } from "./pair.ts";
 import type { Ring } from "./ring.ts";
 import type { PairsSnapshot, RestoredLegs } from "./session-snapshot.ts";
 
 /** The pairs of a session: the current one, and the next one while the session moves. */
 export class Pairs {
   readonly #session: string;
-  readonly #limits: Limits;
+  readonly #host: PairHost;
   current: Pair;
   next: Pair | undefined;
   /** Pairs so far. A number is used once: what was sent for a move that failed must not reach the next one. */
@@ -18,10 +17,10 @@ export class Pairs {
   /** Generations of all pairs together. */
   generations = 1;
 
-  constructor(session: string, caller: Leg, limits: Limits) {
+  constructor(session: string, caller: Leg, host: PairHost) {
     this.#session = session;
-    this.#limits = limits;
-    this.current = new Pair(1, session, caller, undefined, limits);
+    this.#host = host;
+    this.current = new Pair(1, session, caller, undefined, host);
   }
 
   /** The callee makes the first offer of the first pair. */
@@ -30,11 +29,16 @@ export class Pairs {
     this.generations += 1;
   }
 
+  /** The first pair has these two ends, and nothing has been said in it. */
+  remake(offerer: Leg, answerer: Leg): void {
+    this.current = new Pair(this.current.number, this.#session, offerer, answerer, this.#host);
+  }
+
   /** Opens the next pair, between the end that stays, which offers, and the one that comes. */
   open(offerer: Leg, answerer: Leg): Pair {
     this.count += 1;
     this.generations += 1;
-    this.next = new Pair(this.count, this.#session, offerer, answerer, this.#limits);
+    this.next = new Pair(this.count, this.#session, offerer, answerer, this.#host);
     return this.next;
   }
 
@@ -54,8 +58,8 @@ export class Pairs {
   }
 
   restore({ current, next, count, generations }: PairsSnapshot, legs: RestoredLegs): void {
-    this.current = Pair.restore(current, this.#session, legs, this.#limits);
-    this.next = next === undefined ? undefined : Pair.restore(next, this.#session, legs, this.#limits);
+    this.current = Pair.restore(current, this.#session, legs, this.#host);
+    this.next = next === undefined ? undefined : Pair.restore(next, this.#session, legs, this.#host);
     this.count = count;
     this.generations = generations;
   }
@@ -164,11 +168,4 @@ export class Pairs {
     pair.other(leg)?.deliver({ type: "resync", session: this.#session, pair: number, generation }, now);
     return done;
   }
-}
-
-const takesNone = "the other device takes no offers in a call";
-
-/** An offer that is sure to be refused is better not made: Chromium loses its media where it has to take one back. */
-function takesOffers(leg: Leg | undefined): boolean {
-  return leg?.device?.capabilities.renegotiation !== "none";
 }

@@ -3,7 +3,6 @@ import type { Description } from "../../protocol/values.ts";
 import type { Outcome } from "../device.ts";
 import { failed } from "../outcome.ts";
 import type { Leg } from "./leg.ts";
-import { Pair } from "./pair.ts";
 import { canOffer, firstOfferer, offersOnly, type Party, type Placement, sideOf } from "./placement.ts";
 import type { Session } from "./session.ts";
 import type { SessionHost } from "./session-host.ts";
@@ -81,10 +80,7 @@ function connect(
     return failed("incompatible");
   }
   const answerer = offerer === waited ? leg : waited;
-  if (!early) {
-    const { number } = session.pairs.current;
-    session.pairs.current = new Pair(number, session.id, offerer, answerer, session.limits);
-  }
+  if (!early) session.pairs.remake(offerer, answerer);
   const pair = session.pairs.current;
   pair.answerer = answerer;
   const offer = early ? session.ring.offer : (description ?? placement.offer);

@@ -114,3 +114,38 @@ test("ICE is not restarted with a device that takes no offers in a call", () => 
   const able = establish({ capabilities: { sdpRole: "offer-only", renegotiation: "none" } });
   expect(able.bob.ask("restart", { session: able.session, ...one }).ok).toMatchObject({ offer: true });
 });
+
+test("an offer to a device that takes none is answered in its place, or refused, and the device hears nothing of it", () => {
+  for (const capabilities of [{ renegotiation: "none" }, { sdpRole: "offer-only", refusals: true }]) {
+    const sim = new SimCore();
+    const alice = sim.client("alice", "laptop", takes).connect();
+    const camera = sim.client("bob", "cam", { capabilities }).connect();
+    const text = (ufrag: string, setup: string, direction: string, more = "") =>
+      `v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=${direction}\r\na=mid:0\r\na=ice-ufrag:${ufrag}\r\na=ice-pwd:pw\r\na=setup:${setup}\r\n${more}`;
+    const video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\na=sendrecv\r\n";
+    const { session } = alice.ask("call", { to: "bob" }).ok;
+    camera.ask("accept", { session });
+    alice.ask("confirm", { session, device: "cam" });
+    const inverted = "sdpRole" in capabilities;
+    const at = { pair: 1, generation: camera.last("signal")?.generation ?? (inverted ? 2 : 1) };
+    const [first, second] = inverted ? [camera, alice] : [alice, camera];
+    const say = (by: typeof alice, type: string, sdp: string) =>
+      by.ask("signal", { session, ...at, description: { type, sdp } });
+    expect(say(first, "offer", text(inverted ? "cam" : "alice", "actpass", "sendrecv"))).toBeUndefined();
+    expect(say(second, "answer", text(inverted ? "alice" : "cam", "active", "sendrecv"))).toBeUndefined();
+    const heard = camera.pushes("signal").length;
+    say(alice, "offer", text("alice", "actpass", "sendonly"));
+    const held = alice.last("signal").description;
+    expect([held.type, held.sdp.includes("a=recvonly"), held.sdp.includes("a=ice-ufrag:cam")]).toEqual([
+      "answer",
+      true,
+      true,
+    ]);
+    say(alice, "offer", text("alice", "actpass", "sendrecv", video));
+    expect(alice.last("signal").description.sdp).toContain("m=video 0 ");
+    say(alice, "offer", text("other", "actpass", "sendrecv", video));
+    expect(alice.last("signal").refused).toBeDefined();
+    expect(camera.pushes("signal").length).toBe(heard);
+    expect(alice.pushes("ended")).toEqual([]);
+  }
+});

@@ -91,7 +91,7 @@ export class Session {
     this.answering = new Answering(this, host);
     this.links = new LegLinks(this, host);
     this.caller = caller instanceof Leg ? caller : this.addLeg("caller", caller);
-    this.pairs = new Pairs(id, this.caller, host.limits);
+    this.pairs = new Pairs(id, this.caller, host);
     if (callRequest.description !== undefined)
       this.pairs.current.described(this.caller, callRequest.description);
     this.ring = this.#newRing(callRequest, now);

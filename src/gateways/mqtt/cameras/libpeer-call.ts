@@ -3,8 +3,6 @@ import type { Candidate, Description } from "../../../protocol/values.ts";
 import type { Deadline } from "../../../shared/deadlines.ts";
 import { addCandidates, stripCandidates } from "../../../wire/sdp/candidates.ts";
 import { formatDescription, parseDescription } from "../../../wire/sdp/description.ts";
-import { offerChange } from "../../../wire/sdp/offer-change.ts";
-import { AnswerOnBehalf } from "../../answer-on-behalf.ts";
 import { minimiseAnswer } from "./answer-minimiser.ts";
 import type { CameraCall, CameraPorts } from "./camera-context.ts";
 import { CameraLeg } from "./camera-leg.ts";
@@ -51,7 +49,6 @@ export class LibpeerCall implements CameraCall {
   #gather: Deadline | undefined;
   #poll: Deadline | undefined;
   #missed = 0;
-  #onBehalf: AnswerOnBehalf | undefined;
 
   constructor(camera: CameraPorts, rpc: Rpc, calls: boolean) {
     this.#camera = camera;
@@ -156,8 +153,7 @@ export class LibpeerCall implements CameraCall {
   }
 
   #described(description: Description, now: number): void {
-    if (description.type === "offer") this.#offeredAgain(description, now);
-    else if (this.#theirs === undefined) {
+    if (description.type === "answer" && this.#theirs === undefined) {
       this.#theirs = description;
       if (this.#gathered) this.#sendAnswer(now);
       else
@@ -190,29 +186,6 @@ export class LibpeerCall implements CameraCall {
     }
     this.#leg.said("answer", false, small.value.length);
     this.#rpc.tell("answer", small.value);
-  }
-
-  /** The camera takes no second offer: it is answered for the camera where nothing but directions changes, and refused otherwise. */
-  #offeredAgain(offer: Description, now: number): void {
-    const [before, next, own] = [this.#theirs?.sdp, offer.sdp, this.#offer].map((text) =>
-      text === undefined ? undefined : parseDescription(text),
-    );
-    const change = before === undefined || next === undefined ? "media-change" : offerChange(before, next);
-    this.#onBehalf ??= new AnswerOnBehalf();
-    const sdp = change === "ice-restart" ? undefined : this.#onBehalf.answer(next, own);
-    if (sdp === undefined) {
-      this.#leg.signal(
-        { refused: { reason: "a libpeer camera can't be asked for this" } },
-        now,
-        (outcome, later) => {
-          if ("error" in outcome && outcome.error.code === "incompatible")
-            this.#leg.hangUp("failed", outcome.error.message, later);
-        },
-      );
-      return;
-    }
-    this.#theirs = offer;
-    this.#leg.signal({ description: { type: "answer", sdp } }, now);
   }
 
   /** Asks now and then whether the camera's call goes on: it does not say when it ends. */
