@@ -1,5 +1,5 @@
 import type { Ask } from "../api/support.ts";
-import type { Client } from "./clients.ts";
+import type { Client } from "./client.ts";
 import { answered, contentFlows, type End, eventually, rung, silent } from "./end.ts";
 
 /** One client in a run, and an end of it. */
@@ -28,6 +28,12 @@ export async function converseWholly(
     if (caller.client.alerts && callee.client.capabilities.ringing !== false)
       await eventually("the caller to hear that it rings", async () => (await caller.end.state()).alerting);
     await mediaFlows(caller, callee);
+    for (const [from, to] of [
+      [caller.client, callee.client],
+      [callee.client, caller.client],
+    ] as const)
+      if (from.pictures !== "none" && to.pictures === "sends and shows" && !sees(to, from))
+        left.push(`${to.name} has no codec for the picture of ${from.name}: sound alone`);
   });
   for (const [by, other] of [
     [caller, callee],
@@ -46,13 +52,34 @@ export async function converseWholly(
       await eventually(`${end.user} to connect`, async () => (await end.state()).connected);
     await hangsUp(caller, callee, ask, heard, left);
   });
-  if (callee.client.declines) await step("refusal", () => declines(caller, callee, ask, heard));
-  if (caller.client.capabilities.hangup !== false)
+  if (callee.client.declines !== "never") await step("refusal", () => declines(caller, callee, ask, heard));
+  if (caller.client.capabilities.hangup !== false && callee.client.answersItself !== true)
     await step("cancel", () => givesUp(caller, callee, ask, heard));
   for (const { end } of [caller, callee]) {
     const { errors } = await end.state();
     if (errors.length > 0) throw new Error(`${end.user} had errors: ${errors.join(", ")}`);
   }
+  return left;
+}
+
+/** A whole call, from its ring to a hang-up of the caller. */
+export async function converseBriefly(caller: Party, callee: Party, ask: Ask): Promise<void> {
+  await answered(caller.end, callee.end);
+  await mediaFlows(caller, callee);
+  await caller.end.hangup();
+  await over(callee, "told", () => {});
+  await nothingLeft(ask, caller, callee);
+}
+
+/** The core of {@link converseWholly}: media both ways, a hold by the caller, and a hang-up by the callee, in one call. */
+export async function converseOnce(caller: Party, callee: Party, ask: Ask, heard: Heard): Promise<string[]> {
+  const left: string[] = [];
+  await step("call", async () => {
+    await answered(caller.end, callee.end);
+    await mediaFlows(caller, callee);
+  });
+  if (caller.client.holds !== "never") await step("hold by the caller", () => holds(caller, callee));
+  await step("hang-up by the callee", () => hangsUp(callee, caller, ask, heard, left));
   return left;
 }
 
@@ -73,6 +100,14 @@ export function whyNot(caller: Client, callee: Client): string | undefined {
   ] as const)
     if (one.data === "needed" && !other.data)
       return `${one.name} ends a call without a data channel, and ${other.name} has none`;
+    else if (one.codecs === "fails at H.264" && other.codecs === "H.264")
+      return `${one.name} has no H.264, and fails at an offer that has no other picture`;
+  if ([caller, callee].every(({ capabilities }) => capabilities.sdpRole === "offer-only"))
+    return "two devices that only make offers can't call each other";
+  if (caller.onlyOffers === true && callee.capabilities.sdpRole === "offer-only")
+    return `${callee.name} makes the offer, and ${caller.name} takes no section again of its own that was rejected`;
+  if (caller.onlyAnswers === true && callee.offersWhenCalled !== true)
+    return `whom ${caller.name} calls makes the offer, and ${callee.name} doesn't when it is called`;
   return undefined;
 }
 
@@ -80,9 +115,15 @@ export async function mediaFlows(one: Party, other: Party): Promise<void> {
   await contentFlows({ ...one.end, sends: sentTo(one, other) }, { ...other.end, sends: sentTo(other, one) });
 }
 
-/** What comes of it at an end that has no picture. */
+/** What comes of it at an end that shows no picture, or not this one. */
 function sentTo(from: Party, to: Party): End["sends"] {
-  return to.client.video ? from.end.sends : { ...from.end.sends, color: undefined };
+  return sees(to.client, from.client) ? from.end.sends : { ...from.end.sends, color: undefined };
+}
+
+function sees(viewer: Client, sender: Client): boolean {
+  const codecs = [viewer.codecs, sender.codecs];
+  const meet = !codecs.includes("H.264") || codecs.every((one) => one === "H.264" || one === undefined);
+  return viewer.pictures === "sends and shows" && sender.pictures !== "none" && meet;
 }
 
 async function holds(by: Party, other: Party): Promise<void> {
@@ -119,16 +160,22 @@ async function restartsIce(by: Party, other: Party, othersCallee: boolean, left:
   await by.end.restartIce();
   await eventually("new ICE credentials at both ends", async () => {
     const [one, two] = [await by.end.ufrags(), await other.end.ufrags()];
-    const fresh = one[0] !== before[0]?.[0] && one[1] !== before[0]?.[1];
+    const keeps = other.client.keepsCredentials === true;
+    const fresh = one[0] !== before[0]?.[0] && (keeps || one[1] !== before[0]?.[1]);
     return fresh && one[0] === two[1] && one[1] === two[0];
   });
   await mediaFlows(by, other);
+  if (other.client.keepsCredentials === true)
+    left.push(
+      `${other.client.name} answers an ICE restart with the credentials that it had, and the call goes on`,
+    );
 }
 
 async function hangsUp(by: Party, other: Party, ask: Ask, heard: Heard, left: string[]): Promise<void> {
   const silently = by.client.capabilities.hangup === false;
-  const noticed = !silently || other.client.capabilities.reports !== false;
-  if (!noticed && by.client !== other.client) {
+  const asked = by.client.isAsked === true || other.client.isAsked === true;
+  const noticed = !silently || asked || other.client.capabilities.reports !== false;
+  if (!noticed && other.client.capabilities.hangup !== false) {
     left.push(`${by.client.name} tells nobody that it hangs up, and ${other.client.name} reports no media`);
     await other.end.hangup();
     await over(other, "own", heard);
@@ -142,14 +189,15 @@ async function hangsUp(by: Party, other: Party, ask: Ask, heard: Heard, left: st
   if (noticed) await nothingLeft(ask, by, other);
   else
     left.push(
-      `two of ${by.client.name} tell each other alone that they hang up: the server keeps the session`,
+      `${by.client.name} and ${other.client.name} tell each other alone that they hang up: the server keeps the session`,
     );
 }
 
 async function declines(caller: Party, callee: Party, ask: Ask, heard: Heard): Promise<void> {
   await rung(caller.end, callee.end);
   await callee.end.decline();
-  await over(caller, "declined", heard);
+  const how = callee.client.declines === "busy" ? "busy" : "declined";
+  if (caller.client.words[how] !== undefined) await over(caller, how, heard);
   await nothingLeft(ask, caller, callee);
 }
 
@@ -169,7 +217,7 @@ export async function over(
   await eventually(`${client.name} to see the end`, async () => (await end.state()).ended !== undefined);
   const { ended = "" } = await end.state();
   heard(client, happened, ended);
-  if (!client.words[happened].test(ended))
+  if (client.words[happened]?.test(ended) !== true)
     throw new Error(`${client.name} was told "${ended}" (${happened})`);
 }
 

@@ -1,73 +1,21 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { cameraCapabilities as mqttCameras } from "../../src/gateways/mqtt/cameras/camera.ts";
 import { clientCapabilities } from "../../src/gateways/peerjs/client.ts";
 import { phoneCapabilities } from "../../src/gateways/sip/phone.ts";
 import { jingleCapabilities } from "../../src/gateways/xmpp/jingle/ports.ts";
-import type { Capabilities } from "../../src/protocol/values.ts";
 import { installPeers } from "../support/peers.ts";
 import { device } from "../webrtc/support/parties.ts";
+import { baresipEnd } from "./baresip-end.ts";
+import { libpeerEnd, piWebrtcEnd } from "./camera-ends.ts";
+import type { Client, Wishes, Words } from "./client.ts";
 import type { End } from "./end.ts";
 import { mqttEnd } from "./mqtt-end.ts";
 import { nodeEnd } from "./node-end.ts";
 import { cameraCapabilities } from "./page/camera.ts";
-import type { Color, PageKind } from "./page/page-end.ts";
+import type { PageKind } from "./page/page-end.ts";
 import { openEnd } from "./page-ends.ts";
 import type { Rig } from "./rig.ts";
-
-/** Who a client is, and what it sends. */
-export interface Wishes {
-  readonly user: string;
-  readonly device?: string;
-  readonly color: Color;
-  /** Hz */
-  readonly tone: number;
-}
-
-/** How a client tells each end of a call. */
-interface Words {
-  /** The other end hung up, and it hung up itself. */
-  readonly told: RegExp;
-  readonly own: RegExp;
-  /** The other end declined its call. */
-  readonly declined: RegExp;
-  /** The other end gave up before it answered. */
-  readonly cancelled: RegExp;
-  /** Another device of its user answered. */
-  readonly elsewhere: RegExp;
-}
-
-/** A client of the matrix: what it can do, and how one is opened. */
-export interface Client {
-  readonly name: string;
-  /** What was run. */
-  readonly version: string;
-  /** What this machine lacks to run it. */
-  readonly lacks?: string;
-  /** What may be asked of it, as the server knows it. */
-  readonly capabilities: Capabilities;
-  /** Why it calls nobody. */
-  readonly callsNobody?: string;
-  /** Sends and shows pictures. */
-  readonly video: boolean;
-  /** Has data channels. `needed`: its calls end without one. */
-  readonly data: boolean | "needed";
-  /** How its person puts a call on hold: by an offer, by a message that is none, or not at all. */
-  readonly holds: "offer" | "message" | "never";
-  /** Its gateway answers its offers where the other end takes none, and answers offers to it. */
-  readonly answersOnBehalf: { readonly ofOthers: boolean; readonly ofItself: boolean };
-  /** When it can restart ICE of its own accord: in its own calls alone, or in every call. */
-  readonly restarts: "own calls" | "all" | "never";
-  /** The call ends where the other end refuses an offer of its own in mid-call. */
-  readonly endsWhenRefused?: boolean;
-  /** Tells the server that its person declines. */
-  readonly declines: boolean;
-  /** Says that a call of its own rings. */
-  readonly alerts: boolean;
-  /** Says that the other end holds the call. */
-  readonly tellsHold: boolean;
-  readonly words: Words;
-  open(rig: Rig, wishes: Wishes): Promise<End>;
-}
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const versionOf = (name: string, folder = root): string =>
@@ -78,37 +26,53 @@ const inPage =
   ({ chromium, server }: Rig, wishes: Wishes): Promise<End> =>
     openEnd(chromium, server.port, { kind, ...wishes });
 
-const lacking = (program: string): { lacks?: string } =>
-  Bun.which(program) === null ? { lacks: `needs ${program}` } : {};
+const lacking = (...programs: readonly string[]): { lacks?: string } => {
+  const missing = programs.find((program) => Bun.which(program) === null);
+  return missing === undefined ? {} : { lacks: `needs ${missing}` };
+};
 
 const nativeWords: Words = {
   told: /^hangup$/,
   own: /^hangup$/,
   declined: /^declined$/,
+  busy: /^busy$/,
   cancelled: /^cancelled$/,
   elsewhere: /^answered_elsewhere$/,
 };
 const native = {
   capabilities: {},
-  video: true,
+  pictures: "sends and shows",
   data: true,
+  offersWhenCalled: true,
   holds: "offer",
   answersOnBehalf: { ofOthers: false, ofItself: false },
   restarts: "all",
-  declines: true,
+  declines: "declined",
   alerts: true,
   tellsHold: false,
   words: nativeWords,
 } as const;
 const phone = {
   capabilities: phoneCapabilities,
-  video: true,
+  pictures: "sends and shows",
   data: true,
+  offersWhenCalled: true,
   holds: "offer",
   answersOnBehalf: { ofOthers: true, ofItself: true },
   restarts: "all",
-  declines: true,
+  declines: "declined",
   alerts: true,
+  tellsHold: false,
+} as const;
+const camera = {
+  pictures: "sends",
+  data: false,
+  answersItself: true,
+  holds: "never",
+  answersOnBehalf: { ofOthers: false, ofItself: true },
+  restarts: "never",
+  declines: "never",
+  alerts: false,
   tellsHold: false,
 } as const;
 
@@ -121,6 +85,7 @@ export function clients(): readonly Client[] {
       ...native,
       name: "Node",
       version: `the SDK in Bun, with \`@roamhq/wrtc\` ${versionOf("@roamhq/wrtc")}`,
+      codecs: "fails at H.264",
       open: ({ server }, { user, device: id = "node", ...sends }) =>
         nodeEnd({ user, client: device(server.url, user, id), ...sends }),
     },
@@ -128,6 +93,7 @@ export function clients(): readonly Client[] {
       ...native,
       name: "MQTT",
       version: `the SDK in Bun over mqtt.js ${versionOf("mqtt")}, at Mosquitto`,
+      codecs: "fails at H.264",
       ...lacking("mosquitto"),
       open: ({ mosquitto }, wishes) => mqttEnd(mosquitto?.url ?? "", wishes),
     },
@@ -141,6 +107,7 @@ export function clients(): readonly Client[] {
         told: /^Terminated$/,
         own: /^Terminated$/,
         declined: /^Rejected$/,
+        busy: /^Busy$/,
         cancelled: /^Canceled: SIP;cause=487/,
         elsewhere: /^(Canceled|Terminated): SIP;cause=200;text="Call completed elsewhere"/,
       },
@@ -154,28 +121,51 @@ export function clients(): readonly Client[] {
         told: /^bye: $/,
         own: /^terminated$/,
         declined: /^603$/,
+        busy: /^486$/,
         cancelled: /^Canceled: SIP;cause=487/,
         elsewhere: /^(Canceled|bye): SIP;cause=200;text="Call completed elsewhere"/,
       },
       open: inPage("sipjs"),
     },
     {
+      ...phone,
+      name: "baresip",
+      version: "baresip 1.0.0 of Debian, over TCP",
+      ...lacking("baresip", "pulseaudio", "pactl", "parec"),
+      pictures: "none",
+      data: false,
+      restarts: "never",
+      keepsCredentials: true,
+      onlyOffers: true,
+      declines: "busy",
+      words: {
+        told: /^Connection reset by peer$/,
+        own: /^Connection reset by user$/,
+        declined: /^603 Decline$/,
+        busy: /^486 Busy Here$/,
+        cancelled: /^Connection reset by peer$/,
+        elsewhere: /^Connection reset by peer$/,
+      },
+      open: ({ pulse, ports }, wishes) => baresipEnd(pulse, ports.sip, wishes),
+    },
+    {
       name: "stanza",
       version: `stanza ${versionOf("stanza", peers)} in Chromium`,
       capabilities: jingleCapabilities({ messageInitiation: false }),
-      video: true,
+      pictures: "sends and shows",
       data: true,
       holds: "message",
       answersOnBehalf: { ofOthers: false, ofItself: true },
       restarts: "own calls",
       endsWhenRefused: true,
-      declines: true,
+      declines: "declined",
       alerts: true,
       tellsHold: true,
       words: {
         told: /^success$/,
         own: /^success$/,
         declined: /^decline$/,
+        busy: /^busy$/,
         cancelled: /^cancel$/,
         elsewhere: /^cancel Answered on another device$/,
       },
@@ -185,18 +175,19 @@ export function clients(): readonly Client[] {
       name: "PeerJS",
       version: `PeerJS ${versionOf("peerjs", peers)} in Chromium`,
       capabilities: clientCapabilities,
-      video: true,
+      pictures: "sends and shows",
       data: "needed",
       holds: "never",
       answersOnBehalf: { ofOthers: false, ofItself: true },
       restarts: "never",
-      declines: false,
+      declines: "never",
       alerts: false,
       tellsHold: false,
       words: {
         told: /^close$/,
         own: /^close$/,
         declined: /^peer-unavailable$/,
+        busy: /^peer-unavailable$/,
         cancelled: /^gone$/,
         elsewhere: /^(gone|close)$/,
       },
@@ -207,16 +198,39 @@ export function clients(): readonly Client[] {
       version: "the native protocol in Chromium, for a device with `sdpRole: offer-only`",
       capabilities: cameraCapabilities,
       callsNobody: "a device that only makes offers calls nobody",
-      video: true,
+      pictures: "sends and shows",
       data: true,
+      offersWhenCalled: true,
       holds: "never",
-      answersOnBehalf: { ofOthers: false, ofItself: false },
+      answersOnBehalf: { ofOthers: false, ofItself: true },
       restarts: "never",
-      declines: true,
+      declines: "declined",
       alerts: false,
       tellsHold: false,
       words: nativeWords,
       open: inPage("camera"),
+    },
+    {
+      ...camera,
+      name: "libpeer",
+      version: "written after the sources of libpeer, on libdatachannel",
+      capabilities: mqttCameras.libpeer,
+      codecs: "H.264",
+      offersWhenCalled: true,
+      isAsked: true,
+      words: { told: /^closed$/, own: /^closed$/ },
+      open: ({ ports }, wishes) => libpeerEnd(ports.mqttTls, wishes),
+    },
+    {
+      ...camera,
+      name: "pi-webrtc",
+      version: "written after the sources of pi-webrtc, on libwebrtc",
+      capabilities: mqttCameras["pi-webrtc"],
+      codecs: "fails at H.264",
+      data: true,
+      onlyAnswers: true,
+      words: { told: /^(closed|disconnected|failed)$/, own: /^closed$/ },
+      open: ({ ports }, wishes) => piWebrtcEnd(ports.mqtt, wishes),
     },
   ];
 }

@@ -19,6 +19,8 @@ export interface End {
   /** Puts the call on hold, or goes on. */
   hold(on: boolean): Promise<void>;
   restartIce(): Promise<void>;
+  /** Starts it again where it does not find a server again that was away. */
+  revive?(): Promise<void>;
   /** How its connection is, for whoever looks why a call failed. */
   about?(): Promise<string>;
   close(): Promise<void>;

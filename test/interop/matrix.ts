@@ -1,6 +1,6 @@
 import { api } from "../api/support.ts";
 import { converseWholly, type Party, whyNot } from "./cell.ts";
-import type { Client } from "./clients.ts";
+import type { Client } from "./client.ts";
 import type { End } from "./end.ts";
 import type { Rig } from "./rig.ts";
 
@@ -25,13 +25,15 @@ export interface MatrixOptions {
   readonly wanted?: (caller: Client, callee: Client) => boolean;
   /** Each client calls and is called at one end: no client can call another of its kind then. */
   readonly oneEndEach?: boolean;
+  /** What a pair does; everything, if it is left out. */
+  readonly converse?: typeof converseWholly;
 }
 
-/** Runs ordered pairs of these clients, each with everything that {@link converseWholly} does. */
+/** Runs ordered pairs of these clients. */
 export async function runMatrix(
   rig: Rig,
   clients: readonly Client[],
-  { wanted = () => true, oneEndEach = false }: MatrixOptions = {},
+  { wanted = () => true, oneEndEach = false, converse = converseWholly }: MatrixOptions = {},
 ): Promise<Matrix> {
   const ask = api(rig.server);
   const ends = new Ends(rig, clients);
@@ -78,7 +80,7 @@ export async function runMatrix(
           { client: caller, end: await ends.end(caller, calls) },
           { client: callee, end: await ends.end(callee, called) },
         ];
-        const notes = await converseWholly(...parties, ask, heard);
+        const notes = await converse(...parties, ask, heard);
         settle(caller, callee, { result: "ok", notes: [...new Set(notes)] });
         console.error(`  ${Date.now() - began} ms`);
         // The server keeps sessions of ends that don't say that they are over.

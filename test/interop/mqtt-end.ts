@@ -2,7 +2,7 @@ import wrtc from "@roamhq/wrtc";
 import { connectAsync } from "mqtt";
 import { connect } from "../../src/client/index.ts";
 import { overMqtt } from "../../src/client/mqtt.ts";
-import type { Wishes } from "./clients.ts";
+import type { Wishes } from "./client.ts";
 import type { End } from "./end.ts";
 import { nodeEnd } from "./node-end.ts";
 

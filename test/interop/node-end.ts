@@ -6,12 +6,12 @@ import {
   type IncomingCall,
   type LocalMedia,
 } from "../../src/client/index.ts";
+import { Loudspeaker } from "../support/loudspeaker.ts";
 import type { End } from "./end.ts";
 import type { Content } from "./page/content.ts";
 import type { Color, EndState } from "./page/page-end.ts";
-import { toneOf } from "./tone.ts";
 
-const { RTCVideoSource, RTCVideoSink, RTCAudioSource, RTCAudioSink } = wrtc.nonstandard;
+const { RTCVideoSource, RTCVideoSink, RTCAudioSource } = wrtc.nonstandard;
 
 const width = 160;
 const height = 120;
@@ -135,21 +135,13 @@ interface Frame {
   readonly height: number;
   readonly data: Uint8Array;
 }
-interface Sound {
-  readonly samples: Int16Array;
-  readonly sampleRate: number;
-  readonly channelCount: number;
-}
-
 /** What a stream shows and says now. */
 class Listener {
   #tracks = "";
   #stops: (() => void)[] = [];
   #color = "none";
   #frames = 0;
-  #samples = new Float64Array(0);
-  #rate = rate;
-  #heard = 0;
+  readonly #loudspeaker = new Loudspeaker();
 
   content(stream: MediaStream | undefined): Content {
     const tracks = stream?.getTracks() ?? [];
@@ -159,16 +151,13 @@ class Listener {
       this.#tracks = names;
       for (const track of tracks) this.#stops.push(this.#follow(track));
     }
-    const quiet = performance.now() - this.#heard > 300;
-    const tone = quiet ? 0 : toneOf(this.#samples, this.#rate);
-    return { color: this.#color, tone, frames: this.#frames };
+    return { color: this.#color, tone: this.#loudspeaker.tone(), frames: this.#frames };
   }
 
   stop(): void {
     for (const stop of this.#stops.splice(0)) stop();
     this.#tracks = "";
     this.#color = "none";
-    this.#samples = new Float64Array(0);
   }
 
   #follow(track: MediaStreamTrack): () => void {
@@ -180,21 +169,8 @@ class Listener {
       };
       return () => sink.stop();
     }
-    const sink = new RTCAudioSink(track);
-    sink.ondata = ({ samples, sampleRate, channelCount }: Sound) => {
-      this.#heard = performance.now();
-      this.#rate = sampleRate;
-      const mono = Float64Array.from(
-        { length: samples.length / channelCount },
-        (_, n) => (samples[n * channelCount] ?? 0) / 32_768,
-      );
-      const all = new Float64Array(Math.min(4_096, this.#samples.length + mono.length));
-      const old = all.length - mono.length;
-      all.set(this.#samples.subarray(this.#samples.length - old), 0);
-      all.set(mono, old);
-      this.#samples = all;
-    };
-    return () => sink.stop();
+    this.#loudspeaker.follow(track);
+    return () => this.#loudspeaker.stop();
   }
 }
 

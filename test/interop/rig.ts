@@ -2,6 +2,9 @@ import type { Browser } from "playwright-core";
 import { launch } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
 import { hasMosquitto, Mosquitto } from "../mqtt/support/mosquitto.ts";
+import { tlsFront } from "../mqtt/support/tls-front.ts";
+import { freePort } from "../support/free-port.ts";
+import { hasPulseAudio, PulseAudio } from "../support/pulse-audio.ts";
 import type { RunningServer } from "../support/server.ts";
 import { eventually } from "./end.ts";
 
@@ -9,8 +12,14 @@ import { eventually } from "./end.ts";
 export interface Rig {
   readonly server: RunningServer;
   readonly chromium: Browser;
+  /** Of the server: SIP over TCP, MQTT over TCP, and MQTT over TLS. */
+  readonly ports: { readonly sip: number; readonly mqtt: number; readonly mqttTls: number };
+  /** Where programs play; undefined where PulseAudio is not there. */
+  readonly pulse: PulseAudio | undefined;
   /** The broker that the server has joined; undefined where Mosquitto is not there. */
   readonly mosquitto: Mosquitto | undefined;
+  /** Kills the server, does something meanwhile, and starts it again at the same ports. */
+  crash(meanwhile?: () => Promise<unknown>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -25,24 +34,50 @@ const settings = {
     connectsBurst: many,
     linksPerAddress: many,
   },
+  // Links and sessions are found again by another run of the server.
+  ticketKey: "a ticket key that both runs have",
 };
 
 /** Starts the server, a broker that it joins, and a browser. */
 export async function startRig(): Promise<Rig> {
   const mosquitto = hasMosquitto ? await Mosquitto.start() : undefined;
   const bridge = mosquitto === undefined ? {} : { bridge: { url: mosquitto.url, trustTopics: true } };
-  const server = await startBuiltServer({ ...settings, mqtt: bridge });
+  const ports = { http: await freePort(), sip: await freePort(), mqtt: await freePort() };
+  const config = {
+    ...settings,
+    port: ports.http,
+    sip: { tcp: { enabled: true, port: ports.sip } },
+    mqtt: { ...bridge, tcp: { enabled: true, port: ports.mqtt }, limits: { cameraPoll: 1_000 } },
+    peerjs: { limits: { followTimeout: 5_000 } },
+  };
+  let server = await startBuiltServer(config);
+  const front = await tlsFront(ports.mqtt);
   if (mosquitto !== undefined)
     await eventually("the server to join the broker", async () =>
       server.logs.some((line) => line.includes("MQTT broker joined")),
     );
   const chromium = await launch("fake");
+  const pulse = hasPulseAudio ? await PulseAudio.start() : undefined;
   return {
-    server,
+    get server() {
+      return server;
+    },
     chromium,
+    ports: { ...ports, mqttTls: front.port },
+    pulse,
     mosquitto,
+    crash: async (meanwhile = async () => {}) => {
+      await server.kill();
+      try {
+        await meanwhile();
+      } finally {
+        server = await startBuiltServer(config);
+      }
+    },
     stop: async () => {
       await chromium.close();
+      pulse?.stop();
+      front.close();
       await server.stop();
       await mosquitto?.stop();
     },

@@ -1,5 +1,6 @@
 // Every client calls every other, into the tables of docs/interop.md: `npm run interop -- calls`. `--print` prints them only, and
-// `--only JsSIP,stanza` runs some of the clients, and prints.
+// `--clients JsSIP,stanza` runs some of them, and prints; `--with PeerJS` only pairs
+// in which that one is; `--only cells` or `--only scenarios` one of both.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { clients } from "./clients.ts";
@@ -9,15 +10,24 @@ import { runScenarios } from "./scenarios.ts";
 import { scenarioTable, tablesOf } from "./tables.ts";
 
 const docs = fileURLToPath(new URL("../../docs/interop.md", import.meta.url));
-const only = process.argv[process.argv.indexOf("--only") + 1]?.split(",");
-const some = process.argv.includes("--only");
+const list = (option: string): readonly string[] | undefined => {
+  const at = process.argv.indexOf(option);
+  return at < 0 ? undefined : process.argv[at + 1]?.split(",");
+};
+const some = list("--clients");
+const one = list("--with");
+const has = (names: readonly string[] | undefined, ...of: readonly string[]) =>
+  names === undefined || of.some((name) => names.includes(name));
 
 const rig = await startRig();
-const wanted = clients().filter(({ name }) => !some || only?.includes(name));
-const matrix = await runMatrix(rig, wanted);
-const scenarios = await runScenarios(rig, wanted);
+const wanted = clients().filter(({ name }) => has(some, name));
+const only = list("--only")?.[0];
+const matrix = await runMatrix(rig, wanted, {
+  wanted: (caller, callee) => only !== "scenarios" && has(one, caller.name, callee.name),
+});
+const scenarios = only === "cells" ? [] : await runScenarios(rig, wanted);
 const text = [tablesOf(matrix), scenarioTable(scenarios)].join("\n\n");
-if (some || process.argv.includes("--print")) console.log(text);
+if (some || one || only || process.argv.includes("--print")) console.log(text);
 else {
   const marks = /(<!-- interop-calls -->\n)[\s\S]*?(\n<!-- \/interop-calls -->)/;
   const page = readFileSync(docs, "utf8");

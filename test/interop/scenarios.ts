@@ -1,7 +1,8 @@
 import { type Ask, api } from "../api/support.ts";
-import { mediaFlows, nothingLeft, over, type Party } from "./cell.ts";
-import type { Client } from "./clients.ts";
-import { type End, eventually } from "./end.ts";
+import { mediaFlows, nothingLeft, over, type Party, whyNot } from "./cell.ts";
+import type { Client } from "./client.ts";
+import { answered, type End, eventually } from "./end.ts";
+import { runNodeDeaths } from "./node-deaths.ts";
 import type { Rig } from "./rig.ts";
 
 /** Something that takes more than two clients, and what became of it: `why` is empty where it went well. */
@@ -16,10 +17,13 @@ export interface ScenarioOutcome {
 /** Six clients, of five protocols and transports. */
 const protocols = ["Chromium", "MQTT", "JsSIP", "SIP.js", "stanza", "PeerJS"];
 
+/** Runs one scenario, and keeps what became of it. */
+export type Settle = (name: string, run: () => Promise<readonly string[]>) => Promise<void>;
+
 /** Runs every scenario with those of these clients that take part in it. */
 export async function runScenarios(rig: Rig, clients: readonly Client[]): Promise<ScenarioOutcome[]> {
   const outcomes: ScenarioOutcome[] = [];
-  const settle = async (name: string, run: () => Promise<readonly string[]>): Promise<void> => {
+  const settle: Settle = async (name, run) => {
     let outcome: ScenarioOutcome;
     try {
       outcome = { name, result: "ok", why: "", said: await run() };
@@ -44,7 +48,14 @@ export async function runScenarios(rig: Rig, clients: readonly Client[]): Promis
     );
   await settle(`${many.length} devices answer at once`, () => answeredAtOnce(caller, devices, ask));
   for (const { end } of devices) await end.close();
+  const node = here.find(({ name }) => name === "Node");
+  for (const client of here)
+    if (node !== undefined)
+      await settle(`${client.name} moves its call to a native device`, () =>
+        movesToNative(rig, client, caller, node, ask),
+      );
   await caller.end.close();
+  await runNodeDeaths(rig, here, settle);
   return outcomes;
 }
 
@@ -62,6 +73,43 @@ async function openMany(rig: Rig, clients: readonly Client[]): Promise<Party[]> 
     devices.push(await openParty(rig, client, { user: "many", device, color: "blue", tone: 600 + 120 * n }));
   }
   return devices;
+}
+
+/** A call of the client with a native device goes to another device of the client's user, which is native too. */
+async function movesToNative(
+  rig: Rig,
+  client: Client,
+  peer: Party,
+  node: Client,
+  ask: Ask,
+): Promise<string[]> {
+  const user = `mover-${client.name.toLowerCase().replace(/[^a-z0-9]/g, "")}`;
+  const mover = await openParty(rig, client, { user, color: "blue", tone: 700 });
+  // Opened after the call has begun, it does not ring with the first one.
+  let native: Party | undefined;
+  try {
+    const calls = whyNot(client, peer.client) === undefined;
+    if (calls) await answered(mover.end, peer.end);
+    else await answered(peer.end, mover.end);
+    await mediaFlows(mover, peer);
+    native = await openParty(rig, node, { user, device: "native", color: "green", tone: 1_000 });
+    const { body } = await ask("GET", `/sessions?user=${user}`);
+    const move = await ask("POST", `/sessions/${body.items[0].id}/move`, { user, device: "native" });
+    if (move.status !== 202)
+      throw new Error(`the move is answered ${move.status}: ${JSON.stringify(move.body)}`);
+    await eventually("the native device to ring", async () => ((await native?.end.state())?.rings ?? 0) > 0);
+    await native.end.answer();
+    await mediaFlows(native, peer);
+    await eventually(`${client.name} to end`, async () => (await mover.end.state()).ended !== undefined);
+    const { ended } = await mover.end.state();
+    await native.end.hangup();
+    await over(peer, "told", () => {});
+    await nothingLeft(ask, native, peer);
+    return [`${client.name}: \`${ended}\``];
+  } finally {
+    await mover.end.close();
+    await native?.end.close();
+  }
 }
 
 async function ringAll(caller: End, devices: readonly Party[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Client } from "./clients.ts";
+import type { Client } from "./client.ts";
 import type { Matrix } from "./matrix.ts";
 import type { ScenarioOutcome } from "./scenarios.ts";
 
@@ -33,12 +33,14 @@ function abilities(clients: readonly Client[]): string {
   const rows = clients.map((client) => [
     client.name,
     client.version,
-    client.video ? "sound and picture" : "sound",
+    { "sends and shows": "sound and picture", sends: "sound, and sends a picture", none: "sound" }[
+      client.pictures
+    ],
     client.callsNobody === undefined ? "calls and is called" : "is called",
     yes(client.holds !== "never"),
     { all: "yes", "own calls": "in calls that it made", never: "no" }[client.restarts],
     { full: "everything", "hold-only": "hold", none: "nothing" }[client.capabilities.renegotiation ?? "full"],
-    yes(client.declines),
+    { declined: "yes", busy: "by being busy", never: "no" }[client.declines],
     yes(client.capabilities.hangup !== false),
   ]);
   const head = ["client", "what runs", "media", "calls", "holds", "restarts ICE"];
@@ -48,11 +50,11 @@ function abilities(clients: readonly Client[]): string {
 function told(clients: readonly Client[], words: Matrix["words"]): string {
   const rows = clients.map(({ name }) => [
     name,
-    ...["told", "declined", "cancelled"].map((happened) =>
+    ...["told", "declined", "busy", "cancelled"].map((happened) =>
       [...(words.get(name)?.get(happened) ?? [])].map((said) => `\`${said}\``).join(", "),
     ),
   ]);
-  return table(["client", "the other end hung up", "declined", "gave up"], rows);
+  return table(["client", "the other end hung up", "declined", "was busy", "gave up"], rows);
 }
 
 /** What became of the scenarios, in Markdown. */

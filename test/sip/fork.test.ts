@@ -37,7 +37,7 @@ describe.skipIf(chromiumPath === null || Bun.which("baresip") === null)("a user 
       made.push(ofPage(name, await rig.party(kind, name, { user: "many", audioOnly: true, ...options })));
     if (phone === undefined) {
       const line = rig.server.logs.find((one) => one.includes("SIP over TCP")) ?? "";
-      phone = await Baresip.start(Number(/"port":(\d+)/.exec(line)?.[1]), "many", "manual");
+      phone = await Baresip.start(Number(/"port":(\d+)/.exec(line)?.[1]), "many", { answers: "manual" });
     }
     return [...made, ofDesk(phone)];
   }

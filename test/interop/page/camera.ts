@@ -50,8 +50,7 @@ export class Camera extends Base implements PageEnd {
       const late = frame.re === this.#accepting || frame.error.code === "no_session";
       if (!late) this.failed(frame.error.message);
     } else if (frame.type === "signal" && frame.description?.type === "offer") {
-      const { pair, generation } = frame;
-      this.#ask("signal", { pair, generation, refused: { reason: "this camera takes no offers" } });
+      this.failed("the camera got an offer");
     } else if (frame.type === "signal" && frame.description)
       await this.pc!.setRemoteDescription(frame.description);
     else if (frame.type === "ended" && frame.session === this.#session) {

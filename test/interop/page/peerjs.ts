@@ -14,6 +14,9 @@ interface PeerjsPeer {
   readonly id: string;
   call(to: string, stream: MediaStream, options?: object): PeerjsCall;
   getConnection(peer: string, id: string): PeerjsCall | null;
+  readonly disconnected: boolean;
+  readonly destroyed: boolean;
+  reconnect(): void;
   destroy(): void;
   // biome-ignore lint/suspicious/noExplicitAny: its events have many shapes
   on(event: string, hear: (value: any) => void): void;
@@ -66,12 +69,23 @@ export class PeerjsEnd extends Base implements PageEnd {
     peer.on("error", (error: { type: string }) => {
       // Nobody is there, or nobody takes the call.
       if (error.type === "peer-unavailable") this.set({ ended: error.type });
+      // The server is away.
+      else if (error.type === "network" || error.type === "socket-error") return;
       else this.failed(error.type);
     });
+    // As its documentation has it: a peer that was cut off connects again when it is told to.
+    peer.on("disconnected", () => setTimeout(() => this.#again(), 1_000));
     await new Promise<void>((resolve, reject) => {
       peer.on("open", () => resolve());
       peer.on("error", reject);
     });
+  }
+
+  #again() {
+    const { peer } = this;
+    if (peer === undefined || peer.destroyed || !peer.disconnected) return;
+    peer.reconnect();
+    setTimeout(() => this.#again(), 1_000);
   }
 
   call(to: string) {

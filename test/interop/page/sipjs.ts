@@ -26,6 +26,8 @@ export class SipJsEnd extends Base implements PageEnd {
       transportOptions: { server: `ws://localhost:${port}/sip`, connectionTimeout: 30 },
       authorizationUsername: device === undefined ? user : `${user}/${device}`,
       authorizationPassword: `dev:${user}`,
+      reconnectionAttempts: 1_000,
+      reconnectionDelay: 1,
       logLevel: "error",
       // It stops the tracks of a call when that ends.
       sessionDescriptionHandlerFactory: Web.defaultSessionDescriptionHandlerFactory(
@@ -49,6 +51,8 @@ export class SipJsEnd extends Base implements PageEnd {
     this.#ua = ua;
     await ua.start();
     const registerer = new Registerer(ua);
+    // It does not register by itself when it has connected again.
+    ua.delegate = { ...ua.delegate, onConnect: () => void registerer.register().catch(() => {}) };
     await new Promise<void>((resolve, reject) => {
       registerer.stateChange.addListener((state) => {
         if (String(state) === "Registered") resolve();

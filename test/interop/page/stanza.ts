@@ -43,7 +43,7 @@ export class StanzaEnd extends Base implements PageEnd {
       password: `dev:${user}`,
       resource: device,
       transports: { websocket: `ws://localhost:${port}/xmpp`, bosh: false },
-      autoReconnect: false,
+      autoReconnect: true,
       jingle: { iceServers: [] },
     });
     this.client = client;
@@ -74,7 +74,9 @@ export class StanzaEnd extends Base implements PageEnd {
       client.on("auth:failed", () => reject(new Error("auth:failed")));
       client.connect();
     });
+    // It says so again whenever it has signed in again.
     client.sendPresence();
+    client.on("session:started", () => client.sendPresence());
   }
 
   call(to: string) {

@@ -92,6 +92,11 @@ export class LibpeerCamera {
     this.#child.stdin?.write(`state ${state}\n`);
   }
 
+  /** Ends its call by itself, as a device does that is restarted. */
+  hangUp(): void {
+    this.#child.stdin?.write("close\n");
+  }
+
   /** It takes what comes, and replies to nothing any more. */
   silence(): void {
     this.#child.stdin?.write("silent\n");

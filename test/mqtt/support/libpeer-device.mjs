@@ -1,7 +1,7 @@
 // A device of libpeer, as its sources have it: MQTT 3.1.1 over TLS, JSON-RPC on PATH/invoke and PATH/result, offers only, H.264 and PCMA. Its
 // media goes by libdatachannel. What would overrun the memory of the real device ends this one with exit code 3.
 //   node libpeer-device.mjs URL TOKEN COLOR TONE
-// It prints a line of JSON for what happens, and takes lines: `state NAME`, to be in another state; `silent`, to answer nothing any more;
+// It prints a line of JSON for what happens, and takes lines: `state NAME`, to be in another state; `close`, to end its call; `silent`, to answer nothing any more;
 // `publish WORD TEXT`, as a button beside it would.
 import { createInterface } from "node:readline";
 import mqtt from "mqtt";
@@ -243,6 +243,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   const [word, value, text] = line.split(" ");
   if (word === "publish") client.publish(`${pathname}/${value}`, text, { qos: 0 });
   if (word === "state") become(value);
+  if (word === "close") close();
   if (word === "silent") silent = true;
 });
 process.stdin.on("end", () => process.exit(0));

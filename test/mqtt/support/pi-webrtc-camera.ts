@@ -1,5 +1,6 @@
 import wrtc from "@roamhq/wrtc";
 import mqtt, { type MqttClient } from "mqtt";
+import { Loudspeaker } from "../../support/loudspeaker.ts";
 
 const { RTCVideoSource, RTCAudioSource } = wrtc.nonstandard;
 const [width, height] = [64, 48];
@@ -36,6 +37,7 @@ export class PiWebrtcCamera {
   readonly #viewers = new Map<string, Viewer>();
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   readonly #tracks: MediaStreamTrack[];
+  readonly #loudspeaker = new Loudspeaker();
   /** What it heard and said, as `in offer`. */
   readonly log: string[] = [];
   crash: string | undefined;
@@ -63,6 +65,38 @@ export class PiWebrtcCamera {
     return camera;
   }
 
+  /** How often it was called, or answered. */
+  get calls(): number {
+    return this.#viewers.size;
+  }
+
+  get #last(): Viewer | undefined {
+    return [...this.#viewers.values()].at(-1);
+  }
+
+  /** Of its last call. */
+  get state(): RTCPeerConnectionState {
+    return this.#last?.pc.connectionState ?? "new";
+  }
+
+  /** The ICE username fragments of its last call: its own, and the other end's. */
+  get ufrags(): readonly [own: string, other: string] {
+    const of = (description: RTCSessionDescription | null | undefined) =>
+      /a=ice-ufrag:(\S+)/.exec(description?.sdp ?? "")?.[1] ?? "";
+    const pc = this.#last?.pc;
+    return [of(pc?.currentLocalDescription), of(pc?.currentRemoteDescription)];
+  }
+
+  /** The tone that its loudspeaker plays, in Hz; 0 for silence. */
+  hears(): number {
+    return this.#loudspeaker.tone();
+  }
+
+  /** Ends its last call by itself. */
+  hangUp(): void {
+    this.#last?.pc.close();
+  }
+
   /** Viewers whose connection is up. */
   get connected(): number {
     return [...this.#viewers.values()].filter(({ pc }) => pc.connectionState === "connected").length;
@@ -77,6 +111,7 @@ export class PiWebrtcCamera {
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     for (const { pc } of this.#viewers.values()) pc.close();
+    this.#loudspeaker.stop();
     await this.#mqtt.endAsync(true);
   }
 
@@ -118,6 +153,9 @@ export class PiWebrtcCamera {
   #viewer(client: string): Viewer {
     const pc = new wrtc.RTCPeerConnection();
     const viewer: Viewer = { pc, needsOffer: false, early: [] };
+    pc.ontrack = ({ track }) => {
+      if (track.kind === "audio") this.#loudspeaker.follow(track);
+    };
     this.#viewers.set(client, viewer);
     pc.onicecandidate = ({ candidate }) => {
       if (candidate === null || candidate.candidate === "") return;

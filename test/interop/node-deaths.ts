@@ -1,0 +1,151 @@
+import { type Ask, api } from "../api/support.ts";
+import { converseBriefly, mediaFlows, nothingLeft, over, type Party, whyNot } from "./cell.ts";
+import type { Client } from "./client.ts";
+import { answered, eventually, rung } from "./end.ts";
+import type { Rig } from "./rig.ts";
+import type { Settle } from "./scenarios.ts";
+
+/** A client, and a native device that it has a call with. */
+interface Couple {
+  readonly client: Party;
+  readonly native: Party;
+}
+
+/** How long a client may take to find the server again, ms. */
+const homecoming = 120_000;
+/** How long a client may take to hear of a hang-up that it may never hear of, ms. */
+const hearing = 15_000;
+
+/**
+ * The server dies, as by `kill -9`, while a call of each client rings, and once more while each is in a call. Nothing here waits for one
+ * client because of another one's fault.
+ */
+export async function runNodeDeaths(rig: Rig, clients: readonly Client[], settle: Settle): Promise<void> {
+  const ask = api(rig.server);
+  const [chromium, node] = ["Chromium", "Node"].map((name) => clients.find((one) => one.name === name));
+  if (chromium === undefined || node === undefined) return;
+  const couples: Couple[] = [];
+  for (const [n, client] of clients.entries()) {
+    const native = whyNot(node, client) === undefined ? node : chromium;
+    if (whyNot(native, client) !== undefined) continue;
+    const word = client.name.toLowerCase().replace(/[^a-z0-9]/g, "");
+    const open = async (one: Client, user: string, color: "red" | "blue", tone: number): Promise<Party> => ({
+      client: one,
+      end: await one.open(rig, { user, color, tone }),
+    });
+    couples.push({
+      client: await open(client, `dying-${word}`, "blue", 400 + 60 * n),
+      native: await open(native, `living-${word}`, "red", 1_300 + 60 * n),
+    });
+  }
+  const broken = new Set<Couple>();
+  const step = async (couple: Couple, run: () => Promise<unknown>, what: string): Promise<void> => {
+    if (broken.has(couple)) return;
+    const name = `${couple.client.client.name}: the server dies ${what}`;
+    await run().catch(async (error) => {
+      broken.add(couple);
+      await settle(name, () => Promise.reject(error));
+    });
+  };
+  const all = (run: (couple: Couple) => Promise<void>) => Promise.all(couples.map(run));
+
+  const ringing = couples.filter(({ client }) => client.client.answersItself !== true);
+  const rings = new Map<Couple, number>();
+  const midRing = "while its ring goes on";
+  for (const couple of ringing)
+    await step(
+      couple,
+      async () => {
+        await rung(couple.native.end, couple.client.end);
+        rings.set(couple, (await couple.client.end.state()).rings);
+      },
+      midRing,
+    );
+  await rig.crash();
+  await Promise.all(
+    ringing.map((couple) =>
+      step(
+        couple,
+        async () => {
+          const { client, native } = couple;
+          await home(ask, couple);
+          const before = rings.get(couple) ?? 0;
+          await eventually(
+            `${client.client.name} to ring again`,
+            async () => (await client.end.state()).rings > before,
+            homecoming,
+          );
+          await client.end.answer();
+          await mediaFlows(native, client);
+          await native.end.hangup();
+          await over(client, "told", () => {});
+          await nothingLeft(ask, client, native);
+          await settle(`${client.client.name}: the server dies ${midRing}`, async () => ["it rings again"]);
+        },
+        midRing,
+      ),
+    ),
+  );
+
+  const midCall = "in mid-call";
+  for (const couple of couples)
+    await step(
+      couple,
+      async () => {
+        const { client, native } = couple;
+        const calls = whyNot(client.client, native.client) === undefined;
+        await answered(
+          ...((calls ? [client.end, native.end] : [native.end, client.end]) as [
+            typeof client.end,
+            typeof client.end,
+          ]),
+        );
+        await mediaFlows(client, native);
+      },
+      midCall,
+    );
+  await rig.crash(() =>
+    all((couple) => step(couple, () => mediaFlows(couple.client, couple.native), midCall)),
+  );
+  await all((couple) =>
+    step(
+      couple,
+      async () => {
+        const { client, native } = couple;
+        const said = ["its media goes on"];
+        await home(ask, couple);
+        if ((await native.end.state()).ended === undefined) await native.end.hangup();
+        await eventually(
+          "the native device to end",
+          async () => (await native.end.state()).ended !== undefined,
+        );
+        const ended = async () => (await client.end.state()).ended;
+        await eventually("the end", async () => (await ended()) !== undefined, hearing).catch(async () => {
+          said.push("it doesn't hear of the hang-up, and its person hangs up");
+          await client.end.hangup();
+        });
+        await eventually(`${client.client.name} to end`, async () => (await ended()) !== undefined);
+        said.push(`\`${await ended()}\``);
+        await nothingLeft(ask, client, native);
+        await converseBriefly(native, client, ask);
+        await settle(`${client.client.name}: the server dies ${midCall}`, async () => said);
+      },
+      midCall,
+    ),
+  );
+  await all(async ({ client, native }) => {
+    await client.end.close();
+    await native.end.close();
+  });
+}
+
+/** Waits until both are signed in again. */
+async function home(ask: Ask, { client, native }: Couple): Promise<void> {
+  await client.end.revive?.();
+  for (const { end } of [client, native])
+    await eventually(
+      `${end.user} to be signed in again`,
+      async () => (await ask("GET", `/users/${end.user}`)).body?.online === true,
+      homecoming,
+    );
+}
