@@ -13,7 +13,7 @@ export async function baresipEnd(
   const speaker = await pulse.speaker(user);
   const { server } = pulse;
   const options = { answers: "manual", tone, speaker: { server, name: user } } as const;
-  const phone = await Baresip.start(sipPort, user, options);
+  let phone = await Baresip.start(sipPort, user, options);
   /** Where the events of the last call or ring begin. */
   let from = 0;
   const count = (name: string) => phone.events.filter((one) => one === name).length;
@@ -42,6 +42,12 @@ export async function baresipEnd(
     hangup: async () => phone.hangup(),
     hold: async (on) => phone.hold(on),
     restartIce: () => Promise.reject(new Error("baresip restarts ICE by itself alone")),
+    revive: async () => {
+      // It registers again when its time is up, up to ten minutes later.
+      await phone.stop();
+      phone = await Baresip.start(sipPort, user, options);
+      from = 0;
+    },
     about: async () => phone.log.split("\n").slice(-30).join("\n").slice(-2_000),
     close: async () => {
       await phone.stop();

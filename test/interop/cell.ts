@@ -42,7 +42,13 @@ export async function converseWholly(
     const word = by === caller ? "caller" : "callee";
     if (by.client.holds !== "never") await step(`hold by the ${word}`, () => holds(by, other));
     const { restarts } = by.client;
-    if (restarts === "all" || (restarts === "own calls" && by === caller))
+    const can = restarts === "all" || (restarts === "own calls" && by === caller);
+    // Between native devices it is the caller that makes the offer.
+    const offerer = by.client.capabilities.iceRestart === undefined ? caller : by;
+    const engines = [by, other].map(({ client }) => client.engine);
+    if (can && engines.includes("Firefox") && offerer.client.engine !== "Firefox")
+      left.push("a restart that another engine offers often leaves Firefox without a path: it isn't tried");
+    else if (can)
       await step(`ICE restart by the ${word}`, () => restartsIce(by, other, other === callee, left));
   }
   await step("hang-up by the callee", () => hangsUp(callee, caller, ask, heard, left));

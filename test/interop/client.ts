@@ -32,6 +32,8 @@ export interface Client {
   readonly name: string;
   /** What was run. */
   readonly version: string;
+  /** Whose WebRTC it is, where that matters to others. */
+  readonly engine?: "Firefox";
   /** What this machine lacks to run it. */
   readonly lacks?: string;
   /** What may be asked of it, as the server knows it. */

@@ -4,6 +4,7 @@ import { cameraCapabilities as mqttCameras } from "../../src/gateways/mqtt/camer
 import { clientCapabilities } from "../../src/gateways/peerjs/client.ts";
 import { phoneCapabilities } from "../../src/gateways/sip/phone.ts";
 import { jingleCapabilities } from "../../src/gateways/xmpp/jingle/ports.ts";
+import { firefoxPath } from "../browser/support/firefox.ts";
 import { installPeers } from "../support/peers.ts";
 import { device } from "../webrtc/support/parties.ts";
 import { baresipEnd } from "./baresip-end.ts";
@@ -56,7 +57,6 @@ const phone = {
   capabilities: phoneCapabilities,
   pictures: "sends and shows",
   data: true,
-  offersWhenCalled: true,
   holds: "offer",
   answersOnBehalf: { ofOthers: true, ofItself: true },
   restarts: "all",
@@ -81,6 +81,17 @@ export function clients(): readonly Client[] {
   const peers = installPeers();
   return [
     { ...native, name: "Chromium", version: "the SDK in Chromium", open: inPage("native") },
+    {
+      ...native,
+      name: "Firefox",
+      version: "the SDK in Firefox ESR",
+      engine: "Firefox",
+      codecs: "no H.264",
+      ...(firefoxPath === null ? { lacks: "needs firefox-esr" } : {}),
+      ...lacking("pulseaudio", "pactl"),
+      open: async ({ firefox, server }, wishes) =>
+        openEnd(await firefox(), server.port, { kind: "native", ...wishes }),
+    },
     {
       ...native,
       name: "Node",

@@ -1,6 +1,7 @@
 import type { Browser } from "playwright-core";
 import { launch } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
+import { launchFirefox } from "../browser/support/firefox.ts";
 import { hasMosquitto, Mosquitto } from "../mqtt/support/mosquitto.ts";
 import { tlsFront } from "../mqtt/support/tls-front.ts";
 import { freePort } from "../support/free-port.ts";
@@ -12,6 +13,8 @@ import { eventually } from "./end.ts";
 export interface Rig {
   readonly server: RunningServer;
   readonly chromium: Browser;
+  /** Starts Firefox where it does not run yet. It makes sound, and plays it, by PulseAudio. */
+  firefox(): Promise<Browser>;
   /** Of the server: SIP over TCP, MQTT over TCP, and MQTT over TLS. */
   readonly ports: { readonly sip: number; readonly mqtt: number; readonly mqttTls: number };
   /** Where programs play; undefined where PulseAudio is not there. */
@@ -58,11 +61,19 @@ export async function startRig(): Promise<Rig> {
     );
   const chromium = await launch("fake");
   const pulse = hasPulseAudio ? await PulseAudio.start() : undefined;
+  let firefox: Promise<Browser> | undefined;
   return {
     get server() {
       return server;
     },
     chromium,
+    firefox: async () => {
+      firefox ??= (async () => {
+        await pulse?.speaker("firefox");
+        return await launchFirefox(pulse?.env);
+      })();
+      return await firefox;
+    },
     ports: { ...ports, mqttTls: front.port },
     pulse,
     mosquitto,
@@ -76,6 +87,7 @@ export async function startRig(): Promise<Rig> {
     },
     stop: async () => {
       await chromium.close();
+      await (await firefox?.catch(() => undefined))?.close();
       pulse?.stop();
       front.close();
       await server.stop();

@@ -14,8 +14,8 @@ export interface ScenarioOutcome {
   readonly said: readonly string[];
 }
 
-/** Six clients, of five protocols and transports. */
-const protocols = ["Chromium", "MQTT", "JsSIP", "SIP.js", "stanza", "PeerJS"];
+/** Clients of six protocols and transports. */
+const protocols = ["Chromium", "MQTT", "JsSIP", "SIP.js", "baresip", "stanza", "PeerJS"];
 
 /** Runs one scenario, and keeps what became of it. */
 export type Settle = (name: string, run: () => Promise<readonly string[]>) => Promise<void>;
@@ -94,7 +94,7 @@ async function movesToNative(
     await mediaFlows(mover, peer);
     native = await openParty(rig, node, { user, device: "native", color: "green", tone: 1_000 });
     const { body } = await ask("GET", `/sessions?user=${user}`);
-    const move = await ask("POST", `/sessions/${body.items[0].id}/move`, { user, device: "native" });
+    const move = await ask("POST", `/sessions/${body.items[0].session}/move`, { user, device: "native" });
     if (move.status !== 202)
       throw new Error(`the move is answered ${move.status}: ${JSON.stringify(move.body)}`);
     await eventually("the native device to ring", async () => ((await native?.end.state())?.rings ?? 0) > 0);

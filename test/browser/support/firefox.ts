@@ -5,11 +5,12 @@ export const firefoxPath: string | null =
   process.env.FIREFOX ?? Bun.which("firefox-esr") ?? Bun.which("firefox");
 
 /** Firefox as it is shipped, driven by WebDriver BiDi, with a camera that is not real and needs no permission. */
-export function launchFirefox(): Promise<Browser> {
+export function launchFirefox(env: NodeJS.ProcessEnv = process.env): Promise<Browser> {
   if (firefoxPath === null) throw new Error("there is no Firefox on this machine");
   return firefox.launch({
     channel: "moz-firefox",
     executablePath: firefoxPath,
+    env: env as Record<string, string>,
     firefoxUserPrefs: {
       "media.navigator.streams.fake": true,
       "media.navigator.permission.disabled": true,

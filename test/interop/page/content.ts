@@ -21,6 +21,8 @@ interface Listening {
   readonly video: HTMLVideoElement;
   readonly context: AudioContext;
   readonly analyser: AnalyserNode;
+  /** Frames that were shown: Firefox counts none in the quality of playback. */
+  shown: number;
 }
 
 let listening: Listening | undefined;
@@ -31,10 +33,15 @@ function listen(tracks: readonly MediaStreamTrack[], names: string): Listening {
   const stream = new MediaStream([...tracks]);
   const video = Object.assign(document.createElement("video"), { muted: true, srcObject: stream });
   void video.play().catch(() => {});
+  const count = () => {
+    if (listening?.video === video) listening.shown++;
+    video.requestVideoFrameCallback(count);
+  };
+  video.requestVideoFrameCallback(count);
   const context = new AudioContext();
   const analyser = new AnalyserNode(context, { fftSize: 8_192 });
   if (stream.getAudioTracks().length > 0) context.createMediaStreamSource(stream).connect(analyser);
-  return { tracks: names, video, context, analyser };
+  return { tracks: names, video, context, analyser, shown: 0 };
 }
 
 /** The colour and the tone that the connection gets now. */
@@ -42,7 +49,7 @@ export function content(pc: RTCPeerConnection | undefined): Content {
   const tracks = pc === undefined ? [] : received(pc);
   const names = tracks.map(({ id }) => id).join(" ");
   if (listening?.tracks !== names) listening = listen(tracks, names);
-  const { video, analyser } = listening;
+  const { video, analyser, shown } = listening;
   const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
   const paint = canvas.getContext("2d")!;
   paint.drawImage(video, 0, 0, 1, 1);
@@ -60,5 +67,5 @@ export function content(pc: RTCPeerConnection | undefined): Content {
   const loudest = Math.max(...levels);
   const bin = levels.indexOf(loudest);
   const tone = loudest > -60 ? Math.round((bin * analyser.context.sampleRate) / analyser.fftSize) : 0;
-  return { color, tone, frames: video.getVideoPlaybackQuality().totalVideoFrames };
+  return { color, tone, frames: Math.max(shown, video.getVideoPlaybackQuality().totalVideoFrames) };
 }
