@@ -2,7 +2,6 @@ import type { PushOf } from "../../../protocol/pushes.ts";
 import type { ReplyOf } from "../../../protocol/replies.ts";
 import type { RequestOf } from "../../../protocol/requests.ts";
 import type { Candidate, Description } from "../../../protocol/values.ts";
-import type { Outcome } from "../../../signaling/device.ts";
 import { OwnWords } from "../../own-words.ts";
 import type { CameraCall, CameraPorts } from "./camera-context.ts";
 
@@ -96,17 +95,11 @@ export class CameraLeg {
   }
 
   signal(
-    fields: {
-      description?: Description;
-      candidates?: Candidate[];
-      endOfCandidates?: boolean;
-      refused?: { reason: string };
-    },
+    fields: { description?: Description; candidates?: Candidate[]; endOfCandidates?: boolean },
     now: number,
-    done?: (outcome: Outcome, now: number) => void,
   ): void {
     const position = { session: this.session, pair: this.#pair, generation: this.#generation };
-    this.#camera.ask("signal", { ...position, ...fields }, now, done);
+    this.#camera.ask("signal", { ...position, ...fields }, now);
   }
 
   /** Ends the session. */

@@ -302,6 +302,21 @@ describe("pi-webrtc", () => {
     expect(heard("answer")).toHaveLength(1);
   });
 
+  test("gets the offer that a phone calls with, once it has taken the call", () => {
+    const { made, sim, watcher } = world();
+    const camera = made.client("door/cam", { clientId: "" });
+    camera.subscribe("cam/offer/+", "cam/answer/+", "cam/ice/+");
+    const description = { type: "offer", sdp: offerSdp.replace(/a=candidate:.*\r\n/g, "") };
+    const asked = watcher.ask("call", { to: "door/cam", description });
+    expect(asked).toHaveProperty("ok");
+    const { session } = asked.ok;
+    sim.pass(0);
+    watcher.ask("confirm", { session, device: "cam" });
+    sim.pass(0);
+    const [offer] = camera.told.filter(({ topic }) => topic.startsWith("cam/offer/"));
+    expect(JSON.parse(offer?.text ?? "{}")).toEqual(description);
+  });
+
   test("candidates before an offer, offers of other calls, and what is none, are ignored", () => {
     const { watcher, camera, signal, heard } = make();
     signal({ description: { type: "offer", sdp: offerSdp } });

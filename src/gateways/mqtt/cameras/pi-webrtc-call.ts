@@ -54,8 +54,13 @@ export class PiWebrtcCall implements CameraCall {
       return;
     }
     this.#leg.accept(undefined, now, (reply, later) => {
-      if (reply.offer === true) this.#leg.hangUp("failed", "the caller makes no offer", later);
-      else this.#awaitOffer(later);
+      if (reply.offer === true) {
+        this.#leg.hangUp("failed", "the caller makes no offer", later);
+        return;
+      }
+      this.#awaitOffer(later);
+      // Phones call with their offer; others make it once somebody has answered.
+      if (incoming.description !== undefined) this.#described(incoming.description, later);
     });
   }
 
