@@ -133,6 +133,8 @@ export interface Questions {
   owners(): readonly { readonly owner: string; readonly since: number }[];
   /** Of this node's own and of copies. */
   trails(sessions: readonly string[]): readonly Trail[];
+  /** Those of the sessions whose record another node than this one has made: a copy of it is enough. */
+  endedElsewhere(asked: { readonly sessions: readonly string[]; readonly node: string }): readonly string[];
   audit(query: { readonly before?: number; readonly limit: number }): readonly AuditEntry[];
   /** Removes all records that name the user. Answers how many; with `node` how many of those were of that node's sessions. */
   erase(query: { readonly user: string; readonly node?: string }): number;

@@ -25,10 +25,10 @@ const question = {
   answer: Type.Object({ trails: Type.Array(Answer) }),
 } as const;
 
-/** Of these sessions, which ones a node owns, or has told the end of. */
+/** Of these sessions of `node`, which ones a node owns, or knows that another node has told the end of. */
 const goneOnQuestion = {
   name: "records.goneOn",
-  argument: Type.Object({ sessions: Type.Array(SessionId, { maxItems: 5_000 }) }),
+  argument: Type.Object({ node: Type.String(), sessions: Type.Array(SessionId, { maxItems: 5_000 }) }),
   answer: Type.Object({ sessions: Type.Array(SessionId) }),
 } as const;
 
@@ -41,8 +41,11 @@ const [mostAsked, mostCharacters] = [50, 700_000];
 const gatherFor = 10;
 /** How often it is looked whether sessions are lost, and how often a node that is silent may put that off, for how long. ms */
 const [lookEvery, mostDelays, delay] = [1_000, 3, 5_000];
-/** How long a node that starts waits for the others. ms */
-const meetWithin = 3_000;
+/**
+ * How long a node that starts waits for the first of the others, for more of them once all that it knows have answered, and in all for those
+ * that are silent. ms
+ */
+const [meetWithin, moreWithin, answerWithin] = [3_000, 1_000, 15_000];
 /** Sessions that ended here and are remembered. */
 const mostOver = 20_000;
 
@@ -81,9 +84,13 @@ export class SessionTrails {
     const { core, fault } = context;
     this.#cluster = core.clusterStats() !== undefined;
     core.survey.answers(question, async ({ sessions }) => ({ trails: await this.#known(sessions) }));
-    core.survey.answers(goneOnQuestion, ({ sessions }) => ({
-      sessions: sessions.filter((session) => options.isLive(session) || this.#over.has(session)),
-    }));
+    core.survey.answers(goneOnQuestion, async ({ node, sessions }) => {
+      // The node that has told the end may be down: a copy of its record says the same.
+      const ended = new Set(await options.store.ask("endedElsewhere", { node, sessions }).catch(() => []));
+      const isGone = (session: string): boolean =>
+        options.isLive(session) || this.#over.has(session) || ended.has(session);
+      return { sessions: sessions.filter(isGone) };
+    });
     const failed = (error: unknown): void => fault("records", error);
     this.#stop = every(lookEvery, () => void this.#look().catch(failed), failed);
   }
@@ -135,16 +142,28 @@ export class SessionTrails {
 
   /**
    * Sessions of an earlier run of this node that another one has gone on with, or has ended, in the meantime: what was not told before that
-   * must not be told after it. Waits a moment for the others.
+   * must not be told after it. Waits a while for the others, and asks those again that don't answer.
    */
   async goneOn(sessions: readonly string[]): Promise<string[]> {
-    const { core, now } = this.#context;
-    await until(() => core.survey.others.length > 0, now() + meetWithin, 50);
+    const { core, node, now } = this.#context;
+    const { survey } = core;
+    const { store } = this.#options;
+    const began = now();
+    await until(() => survey.others.length > 0, began + meetWithin, 50);
     const gone = new Set<string>();
     for (let at = 0; at < sessions.length; at += 5_000) {
-      const argument = { sessions: sessions.slice(at, at + 5_000) };
-      const { answers } = await core.survey.ask(goneOnQuestion, argument, { others: true });
-      for (const answer of answers.values()) for (const session of answer.sessions) gone.add(session);
+      const argument = { node, sessions: sessions.slice(at, at + 5_000) };
+      for (const session of await store.ask("endedElsewhere", argument)) gone.add(session);
+      const answered = new Set<string>();
+      const isComplete = (): boolean => survey.others.every((one) => answered.has(one));
+      do {
+        const { answers } = await survey.ask(goneOnQuestion, argument, { others: true });
+        for (const [one, answer] of answers) {
+          answered.add(one);
+          for (const session of answer.sessions) gone.add(session);
+        }
+        await until(() => !isComplete(), now() + moreWithin, 50);
+      } while (!isComplete() && now() < began + answerWithin);
     }
     return [...gone];
   }

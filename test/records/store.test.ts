@@ -65,6 +65,10 @@ for (const [kind, make] of [
         },
       });
     expect(await store.write()).toBe(true);
+    const sessions = [record(1, "carol", "bob").session, "s_unknown"];
+    const { node } = record(1, "carol", "bob");
+    expect(await store.ask("endedElsewhere", { sessions, node: "another" })).toEqual(sessions.slice(0, 1));
+    expect(await store.ask("endedElsewhere", { sessions, node })).toEqual([]);
     const seen: string[] = [];
     let cursor: string | undefined;
     do {

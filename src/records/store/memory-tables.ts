@@ -141,6 +141,10 @@ export class MemoryTables implements Questions {
     });
   }
 
+  endedElsewhere({ sessions, node }: Parameters<Questions["endedElsewhere"]>[0]): readonly string[] {
+    return sessions.filter((session) => (this.#records.get(session)?.record.node ?? node) !== node);
+  }
+
   audit({
     before = Number.POSITIVE_INFINITY,
     limit,

@@ -313,6 +313,13 @@ export class SqliteTables implements Questions {
     });
   }
 
+  endedElsewhere({ sessions, node }: Parameters<Questions["endedElsewhere"]>[0]): readonly string[] {
+    return sessions.filter((session) => {
+      const [record] = this.#all("SELECT summary FROM records WHERE session = ?", session);
+      return record !== undefined && JSON.parse(String(record.summary)).node !== node;
+    });
+  }
+
   audit({ before, limit }: Parameters<Questions["audit"]>[0]): readonly AuditEntry[] {
     const rows = this.#all(
       "SELECT * FROM audit WHERE at < ? ORDER BY seq DESC LIMIT ?",
