@@ -1,5 +1,5 @@
 import { type Ask, api } from "../api/support.ts";
-import { converseBriefly, mediaFlows, nothingLeft, over, type Party, whyNot } from "./cell.ts";
+import { converseBriefly, mediaFlows, nothingLeft, type Party, whyNot } from "./cell.ts";
 import type { Client } from "./client.ts";
 import { answered, eventually, rung } from "./end.ts";
 import type { Rig } from "./rig.ts";
@@ -88,7 +88,8 @@ export async function runNodeDeaths(rig: Rig, clients: readonly Client[], settle
           await client.end.answer();
           await mediaFlows(native, client);
           await native.end.hangup();
-          await over(client, "told", () => {});
+          const over = async () => (await client.end.state()).ended !== undefined;
+          await eventually(`${client.client.name} to end`, over);
           await nothingLeft(ask, client, native);
           await settle(`${client.client.name}: the server dies ${midRing}`, async () => said);
         },
@@ -114,9 +115,10 @@ export async function runNodeDeaths(rig: Rig, clients: readonly Client[], settle
       },
       midCall,
     );
-  await rig.crash(() =>
-    all((couple) => step(couple, () => mediaFlows(couple.client, couple.native), midCall)),
-  );
+  // One after another: to look at ten calls at once leaves their media no time.
+  await rig.crash(async () => {
+    for (const couple of couples) await step(couple, () => mediaFlows(couple.client, couple.native), midCall);
+  });
   await revive(couples);
   await all((couple) =>
     step(
