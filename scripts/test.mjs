@@ -24,6 +24,7 @@ const longer = new Set([
   "test/media/push-whip.test.ts",
   "test/packages/folders.test.ts",
   "test/records/full-disk.test.ts",
+  "test/records/wire.test.ts",
   "test/sip/matrix.test.ts",
   "test/turn/soak.test.ts",
   "test/webrtc/takeover.test.ts",
