@@ -7,7 +7,7 @@ export interface Heard {
 }
 
 /** A connection of a client, by what it speaks: the subprotocol, or the path. */
-export interface TappedLine {
+interface TappedLine {
   readonly speaks: string;
   readonly heard: Heard[];
 }
