@@ -30,7 +30,7 @@ const keyBytes = 24;
 const idLength = 8;
 const mostKeys = 10_000;
 /** How old what {@link KeyFile.recent} answers may be, ms. */
-const recentAge = 1_000;
+const recentAge = 20;
 /** How many times this process has written keys. */
 let writes = 0;
 
@@ -118,8 +118,8 @@ export class KeyFile<K extends KeptKey> {
   }
 
   /**
-   * The keys that were valid at most a second ago: for whoever need not have a key to ask. What this process has changed is in it at
-   * once. The file is looked at once a second, however many ask.
+   * The keys that were valid at most 20 ms ago: for whoever need not have a key to ask. What this process has changed is in it at
+   * once. The file is looked at 50 times a second at most, however many ask.
    */
   recent(): Iterable<K> {
     if (now() - this.#lookedAt >= recentAge || this.#writesThen !== writes) this.#readAgain();

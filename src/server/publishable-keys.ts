@@ -73,7 +73,7 @@ export class GuestKeys {
     return rules.some((rule) => rule(origin, null));
   }
 
-  /** True where pages of that origin may use any key. A key that another process has just made or revoked is known within a second. */
+  /** True where pages of that origin may use any key. A key that another process has just made or revoked is known within 20 ms. */
   allowsOrigin(origin: string): boolean {
     for (const key of this.#file.recent()) if (this.#isValid(key) && this.allows(key, origin)) return true;
     return false;

@@ -164,7 +164,7 @@ export class DeliveryQueue {
     const lanes = new Set([...this.#lanes.values(), ...this.#ready, ...this.#waiting]);
     for (const lane of this.#inFlight.values()) lanes.add(lane);
     for (const { wait } of lanes) wait?.cancel();
-    for (const of of [this.#lanes, this.#ready, this.#waiting, this.#inFlight, this.#ids]) of.clear();
+    for (const each of [this.#lanes, this.#ready, this.#waiting, this.#inFlight, this.#ids]) each.clear();
     return [...lanes].flatMap(({ deliveries }) => deliveries);
   }
 

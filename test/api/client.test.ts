@@ -57,29 +57,30 @@ test("the Python of docs/api.md makes a token that the server takes", async () =
 });
 
 // Seconds of a JVM: `npm run test:long`, where there is one.
-test.skipIf(process.env.TEST_LONG !== "1" || Bun.which("java") === null)(
-  "the Java of docs/api.md makes a token that the server takes",
-  async () => {
-    const docs = readFileSync(new URL("../../docs/api.md", import.meta.url), "utf8");
-    const code = docs.match(/```java\n([\s\S]*?)```/)?.[1] ?? "";
-    const folder = mkdtempSync(join(tmpdir(), "switchboard-java-"));
-    try {
-      const call = `SwitchboardToken.of(${JSON.stringify(secret)}, "ella", "{\\"call\\":[\\"bob\\"]}", 3600)`;
-      const main = `public static void main(String[] args) throws Exception { System.out.println(${call}); }`;
-      const [imports = "", ...rest] = code.split("class SwitchboardToken");
-      // A single file is run by its first class.
-      const program = `${imports}class Main { ${main} }\nclass SwitchboardToken${rest.join("class SwitchboardToken")}`;
-      writeFileSync(join(folder, "Main.java"), program);
-      const made = spawnSync("java", [join(folder, "Main.java")], { encoding: "utf8" });
-      expect(made.stderr).toBe("");
-      const ella = await signIn(server, made.stdout.trim());
-      await ella.fails("forbidden", "call", { to: "dora" });
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  },
-  60_000,
-);
+if (process.env.TEST_LONG === "1")
+  test.skipIf(Bun.which("java") === null)(
+    "the Java of docs/api.md makes a token that the server takes",
+    async () => {
+      const docs = readFileSync(new URL("../../docs/api.md", import.meta.url), "utf8");
+      const code = docs.match(/```java\n([\s\S]*?)```/)?.[1] ?? "";
+      const folder = mkdtempSync(join(tmpdir(), "switchboard-java-"));
+      try {
+        const call = `SwitchboardToken.of(${JSON.stringify(secret)}, "ella", "{\\"call\\":[\\"bob\\"]}", 3600)`;
+        const main = `public static void main(String[] args) throws Exception { System.out.println(${call}); }`;
+        const [imports = "", ...rest] = code.split("class SwitchboardToken");
+        // A single file is run by its first class.
+        const program = `${imports}class Main { ${main} }\nclass SwitchboardToken${rest.join("class SwitchboardToken")}`;
+        writeFileSync(join(folder, "Main.java"), program);
+        const made = spawnSync("java", [join(folder, "Main.java")], { encoding: "utf8" });
+        expect(made.stderr).toBe("");
+        const ella = await signIn(server, made.stdout.trim());
+        await ella.fails("forbidden", "call", { to: "dora" });
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    60_000,
+  );
 
 test("every operation of the document is a method, and the whole has 8 KB at most", async () => {
   const document = await (await fetch(`${server.url}/api/v1/openapi.json`)).json();

@@ -5,9 +5,9 @@ import { answer, candidate, establish, ring, sdp } from "./call-setup.ts";
 const one = { pair: 1, generation: 1 };
 
 /** A call whose first offer was answered. The caller takes refusals, the callee does not say so. */
-async function negotiated(t: Context) {
+async function negotiated(t: Context, capabilities = {}) {
   const bob = t.user("bob");
-  const callee = await t.connect(bob, "phone");
+  const callee = await t.connect(bob, "phone", { capabilities });
   const caller = await t.connect(t.user("alice"), "web", { capabilities: { refusals: true } });
   const { session } = await caller.ok("call", { to: bob });
   await callee.push("incoming", { session });
@@ -244,6 +244,19 @@ export const negotiationChecks: readonly Check[] = [
       await callee.fails("incompatible", "accept", { session, refused: { reason: "no codec" } });
       assert.equal((await caller.push("ended", { session })).reason, "incompatible");
       await callee.none("ended");
+    },
+  },
+  {
+    rule: "N21",
+    title: "a device that takes no offers in a call gets none: the server answers or refuses in its place",
+    async run(t) {
+      const { caller, callee, session } = await negotiated(t, { renegotiation: "none" });
+      caller.fire("signal", { session, ...one, description: { type: "offer", sdp: sdp("again") } });
+      const { description, refused } = await caller.push("signal", { session });
+      assert.ok(refused !== undefined || description.type === "answer");
+      await callee.none("signal");
+      caller.fire("signal", { session, ...one, candidates: [candidate(1)] });
+      assert.ok((await callee.push("signal", { session })).candidates);
     },
   },
   {
