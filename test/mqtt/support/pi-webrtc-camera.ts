@@ -141,6 +141,8 @@ export class PiWebrtcCamera {
       viewer.needsOffer = true;
     }
     if (type === "answer" && viewer.pc.signalingState !== "have-local-offer") return;
+    // It never rolls back: libwebrtc fails, and the real process only notes that.
+    if (type === "offer" && viewer.pc.signalingState !== "stable") return;
     await viewer.pc.setRemoteDescription({ type: type as RTCSdpType, sdp });
     for (const candidate of viewer.early.splice(0))
       await viewer.pc.addIceCandidate(candidate).catch(() => {});

@@ -302,6 +302,34 @@ describe("pi-webrtc", () => {
     expect(heard("answer")).toHaveLength(1);
   });
 
+  test("in glare its offer, which it can't take back, is answered with what the other end said last, whichever offer comes first", () => {
+    for (const first of ["camera", "other end"]) {
+      const { watcher, camera, signal, heard } = make();
+      signal({ description: { type: "offer", sdp: offerSdp } });
+      const id = heard("offer")[0]?.topic.split("/")[2];
+      const answer = offerSdp.replace("o=- 1 1", "o=- 2 1").replace("passive", "active");
+      camera.publish(`cam/answer/${id}`, { type: "answer", sdp: answer }, 2);
+      const hold = offerSdp.replace("sendrecv", "sendonly");
+      const steps = [
+        () => camera.publish(`cam/offer/${id}`, { type: "offer", sdp: answer }, 2),
+        () => signal({ description: { type: "offer", sdp: hold } }),
+      ];
+      for (const step of first === "camera" ? steps : steps.reverse()) step();
+      const told = camera.told.filter(({ topic }) => /^cam\/(offer|answer)\//.test(topic)).slice(1);
+      const words = told.map(({ topic }) => topic.split("/")[1]);
+      expect(words).toEqual(first === "camera" ? ["answer", "offer"] : ["offer", "answer", "offer"]);
+      const [inPlace, last] = told.slice(-2).map(({ text }) => JSON.parse(text));
+      expect([inPlace.type, last]).toEqual(["answer", { type: "offer", sdp: hold }]);
+      expect(inPlace.sdp).toContain("a=setup:passive");
+      expect(inPlace.sdp).toContain("a=sendrecv");
+      // From here on all is as usual.
+      camera.publish(`cam/answer/${id}`, { type: "answer", sdp: answer }, 2);
+      expect(watcher.last("signal").description).toEqual({ type: "answer", sdp: answer });
+      camera.publish(`cam/offer/${id}`, { type: "offer", sdp: answer }, 2);
+      expect(watcher.last("signal").description.type).toBe("offer");
+    }
+  });
+
   test("gets the offer that a phone calls with, once it has taken the call", () => {
     const { made, sim, watcher } = world();
     const camera = made.client("door/cam", { clientId: "" });

@@ -3,6 +3,7 @@ import type { Candidate, Description } from "../../../protocol/values.ts";
 import type { Deadline } from "../../../shared/deadlines.ts";
 import { mid } from "../../../wire/sdp/attributes.ts";
 import { parseDescription } from "../../../wire/sdp/description.ts";
+import { answerInPlace } from "../../answer-on-behalf.ts";
 import type { CameraCall, CameraPorts } from "./camera-context.ts";
 import { CameraLeg } from "./camera-leg.ts";
 import { parsePiCandidate, parsePiDescription } from "./camera-messages.ts";
@@ -24,6 +25,9 @@ type Phase =
 /**
  * A call of a pi-webrtc camera. It answers offers and, once it has answered one, makes some of its own; candidates follow either way. To
  * the camera a call is a client of its broker, whose id stands in the topics. It knows no ring and no hang-up.
+ *
+ * In glare the camera's offer gives way, for the other end made the pair's first one. The camera can't roll back: its offer is answered here,
+ * with what the other end said last, and then the other end's offer follows.
  */
 export class PiWebrtcCall implements CameraCall {
   /** The call in the camera's topics. */
@@ -34,6 +38,12 @@ export class PiWebrtcCall implements CameraCall {
   /** The mids of the last description of the other end: the camera needs both, mid and index, with each candidate. */
   #mids: readonly (string | undefined)[] = [];
   #timer: Deadline | undefined;
+  /** What the other end and the camera said last in an exchange that is complete. */
+  #settled: { theirs: string; own: string } | undefined;
+  /** The last offer that was not answered: of the other end, or the camera. */
+  #offer: { readonly by: "other end" | "camera"; readonly sdp: string } | undefined;
+  /** Offers of the camera that were answered here. */
+  #answered = 0;
 
   constructor(camera: CameraPorts, client: string, calls: boolean) {
     this.#camera = camera;
@@ -93,12 +103,31 @@ export class PiWebrtcCall implements CameraCall {
   // To the camera
 
   #described(description: Description, now: number): void {
-    this.#mids = parseDescription(description.sdp)?.media.map(mid) ?? [];
-    if (this.#phase === "awaiting-offer" && description.type === "offer") {
+    const { type, sdp } = description;
+    if (type === "answer") {
+      if (this.#offer?.by === "camera") this.#settled = { theirs: sdp, own: this.#offer.sdp };
+      this.#offer = undefined;
+    } else {
+      if (this.#offer?.by === "camera") this.#answerCamera(this.#offer.sdp);
+      this.#offer = { by: "other end", sdp };
+    }
+    this.#mids = parseDescription(sdp)?.media.map(mid) ?? [];
+    if (this.#phase === "awaiting-offer" && type === "offer") {
       this.#phase = "offered";
       this.#wait("the camera gave no answer", now);
     }
-    this.#publish(description.type, { type: description.type, sdp: description.sdp });
+    this.#publish(type, { type, sdp });
+  }
+
+  /** The other end ignores this offer of the camera, as its own comes first. */
+  #answerCamera(offer: string): void {
+    if (this.#settled === undefined) return;
+    const { theirs, own } = this.#settled;
+    const sdp = answerInPlace(offer, { own: theirs, theirs: own }, this.#answered);
+    if (sdp === undefined) return;
+    this.#answered += 1;
+    this.#settled.own = offer;
+    this.#publish("answer", { type: "answer", sdp });
   }
 
   /** The camera ends itself where one of the three is not there, or of another type. */
@@ -136,6 +165,16 @@ export class PiWebrtcCall implements CameraCall {
     this.#leg.said(word, true, text.length);
     this.#phase = "active";
     this.#timer?.cancel();
+    const before = this.#offer;
+    if (word === "answer") {
+      if (before?.by === "other end") this.#settled = { theirs: before.sdp, own: sdp };
+      this.#offer = undefined;
+    } else if (before?.by === "other end") {
+      // The camera made its offer before it got the other end's, and could not use that.
+      this.#answerCamera(sdp);
+      this.#publish("offer", { type: "offer", sdp: before.sdp });
+      return;
+    } else this.#offer = { by: "camera", sdp };
     this.#leg.signal({ description: { type: word, sdp } }, now);
   }
 
