@@ -48,6 +48,25 @@ describe("answers on behalf of the core side", () => {
     expect(answerInPlace(offer("near").replace("SAVPF 111", "SAVPF 0"), { own }, 2)).toBeUndefined();
   });
 
+  test("header extensions that the offer has not, or has by another number or the same way, are left out", () => {
+    const extended = (text: string, ...extensions: readonly string[]) =>
+      text.replace(
+        "a=mid:0\r\n",
+        ["a=mid:0", ...extensions.map((one) => `a=extmap:${one}`), ""].join("\r\n"),
+      );
+    const own = extended(
+      offer("far"),
+      "1 urn:a",
+      "2 urn:b",
+      "3 urn:c",
+      "4/recvonly urn:d",
+      "5/recvonly urn:e",
+    );
+    const asked = extended(offer("near"), "1 urn:a", "7 urn:c", "4/sendonly urn:d", "5/recvonly urn:e");
+    const held = answerInPlace(asked, { own, theirs: answer("near") }, 2);
+    expect(held?.match(/(?<=a=extmap:).*(?=\r)/g)).toEqual(["1 urn:a", "4/recvonly urn:d"]);
+  });
+
   test("formats that the core side goes on sending must still be there, and the kind of each section", () => {
     const last = parsed(answer("far"));
     expect(canAnswerOnBehalf(parsed(offer("near", "sendonly")), last)).toBe(true);

@@ -42,7 +42,7 @@ export function answerFor(
     const section = answer.media[index];
     return section === undefined || isRejected(section) || isRejected(offered)
       ? turnedDown(offered)
-      : section;
+      : withExtensionsOf(section, offered);
   });
   const off = media.filter(isRejected).map(mid);
   const session = answer.session.map((line) => {
@@ -54,6 +54,15 @@ export function answerFor(
       .join(" ");
   });
   return formatDescription({ session, media });
+}
+
+/** An answer names no header extension that the offer has not (RFC 8285 §6): Firefox refuses it whole. */
+function withExtensionsOf({ lines }: MediaSection, offered: MediaSection): MediaSection {
+  const reversed = { "/sendonly": "/recvonly", "/recvonly": "/sendonly" } as Record<string, string>;
+  const answerable = offered.lines.map((line) =>
+    line.replace(/^(a=extmap:\d+)(\/\w+)/, (_, id, way) => id + (reversed[way] ?? way)),
+  );
+  return { lines: lines.filter((line) => !line.startsWith("a=extmap:") || answerable.includes(line)) };
 }
 
 /**
