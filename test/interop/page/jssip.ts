@@ -71,8 +71,9 @@ export class JsSipEnd extends Base implements PageEnd {
     this.#ua?.stop();
   }
 
-  #renegotiated(ask: (done: () => void) => boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async #renegotiated(ask: (done: () => void) => boolean): Promise<void> {
+    await this.quiet();
+    await new Promise<void>((resolve, reject) => {
       this.#session!.on("ended", () => reject(new Error("the call ended")));
       if (!ask(resolve)) reject(new Error("not ready to renegotiate"));
     });
