@@ -9,6 +9,8 @@ export type ToWorker =
       readonly stream: string;
       readonly transport: TransportParameters;
       readonly tracks: readonly PublishedTrack[];
+      /** Heights of the smaller sizes that viewers can have where the publisher sends one size. */
+      readonly ladder?: readonly number[];
     }
   | {
       readonly type: "view";
@@ -37,6 +39,7 @@ export type ToWorker =
       readonly stream: string;
       readonly from: string;
       readonly tracks: readonly PublishedTrack[];
+      readonly ladder?: readonly number[];
     }
   | { readonly type: "unfollow"; readonly stream: string }
   | { readonly type: "stop" };
@@ -75,7 +78,7 @@ export interface WorkerLimits {
 /** Why a worker refuses a peer. */
 type MediaRefusal = "full" | "stopping";
 
-/** One simulcast layer as it comes in. */
+/** One simulcast layer as it comes in, or a smaller size that is made of it. */
 export interface LayerReport {
   readonly rid: string;
   /** Bits per second, of the last second. */
@@ -85,6 +88,8 @@ export interface LayerReport {
   readonly height?: number;
   /** Share of packets that were lost on the way to us and never came again, from 0 to 1. */
   readonly lost: number;
+  /** Made by an encoder of ours, which runs while somebody takes it: until then, the bitrate is the one to expect. */
+  readonly rendition?: boolean;
 }
 
 /** What a worker says to the server. */
@@ -114,6 +119,8 @@ export type FromWorker =
       readonly layers: readonly LayerReport[];
       readonly audioBitrate: number;
     }
+  /** The smaller sizes of a stream that viewers of this worker take or wait for, by height; told when they change. */
+  | { readonly type: "renditions"; readonly stream: string; readonly heights: readonly number[] }
   /** A viewer gets another layer. */
   | { readonly type: "layer"; readonly peer: number; readonly rid: string }
   | { readonly type: "report"; readonly report: WorkerReport };

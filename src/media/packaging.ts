@@ -27,8 +27,10 @@ export type ToPackager =
       /** Names the publisher: another one's media doesn't follow the first one's. */
       readonly publisher: string;
       readonly hls: boolean;
-      /** Heights that HLS has beside the publisher's own. */
+      /** Heights of the smaller sizes that there may be beside the publisher's own: HLS has all of them. */
       readonly ladder: readonly number[];
+      /** Those that viewers by WebRTC take or wait for. */
+      readonly renditions: readonly number[];
       readonly record: boolean;
     }
   /** Publishes what is taken by RTMP. `address`: the host's, which was allowed. `push` numbers attempts, and is never used again. */
@@ -48,6 +50,14 @@ export interface RecordingRules {
   /** A file ends after so many seconds, and so many bytes. */
   readonly seconds: number;
   readonly bytes: number;
+}
+
+/** Bits per second of a picture of that height, at most, for each line of each line. */
+const density = 5.5;
+
+/** The bitrate of a smaller size, at most. */
+export function renditionBitrate(height: number): number {
+  return Math.round(density * height * height);
 }
 
 /** What the packager says to the server, each with bytes. */

@@ -120,7 +120,7 @@ export const mediaSettings = {
         {
           streams: texts(
             [],
-            "Names of streams, such as `lobby` or `show-*`, that HLS has in smaller sizes too, where the system has ffmpeg and the publisher sends one size only.",
+            "Names of streams, such as `lobby` or `show-*`, that are there in smaller sizes too, where the system has ffmpeg and the publisher sends one size only. Publishers are asked for H.264 first: viewers by WebRTC have smaller sizes of nothing else.",
           ),
           heights: Type.Array(Type.Integer({ minimum: 16, maximum: 4_320, multipleOf: 2 }), {
             default: [720, 480, 360],
@@ -130,7 +130,10 @@ export const mediaSettings = {
               "Heights of the pictures to make. Those that aren't smaller than the publisher's are left out.",
           }),
         },
-        { description: "Smaller sizes for HLS, made by ffmpeg." },
+        {
+          description:
+            "Smaller sizes for HLS and for viewers by WebRTC, made by ffmpeg while somebody takes them.",
+        },
       ),
       dvr: Type.Integer({
         default: 0,

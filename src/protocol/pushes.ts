@@ -189,7 +189,8 @@ export const pushes = {
     live: Type.Boolean({ description: "Somebody publishes it, and media flows." }),
     viewers: Type.Integer({ minimum: 0 }),
     layers: Type.Array(StreamLayer, {
-      description: "In the order of the publisher's offer; empty for sound alone.",
+      description:
+        "In the order of the publisher's offer, and behind them what is made of them; empty for sound alone.",
     }),
   }),
   dropped: push(

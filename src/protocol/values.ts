@@ -234,14 +234,15 @@ export const StreamLayer = Type.Object(
   {
     rid: Type.String({
       maxLength: 16,
-      description: "Its name in the publisher's offer; empty without simulcast.",
+      description:
+        "Its name in the publisher's offer; empty without simulcast. Of a smaller size that the server makes, its height, such as `360p`.",
     }),
     bitrate: Type.Number({ minimum: 0, description: "bit/s, of the last second" }),
     framesPerSecond: Type.Number({ minimum: 0 }),
     width: Type.Optional(Type.Integer({ minimum: 1 })),
     height: Type.Optional(Type.Integer({ minimum: 1 })),
   },
-  { ...closed, description: "A video layer that the publisher of a stream sends." },
+  { ...closed, description: "A video layer that the publisher of a stream sends, or that is made of it." },
 );
 export type StreamLayer = Static<typeof StreamLayer>;
 

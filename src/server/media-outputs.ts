@@ -51,6 +51,13 @@ interface OutputParts {
   readonly allowsOrigin: AllowsOrigin;
 }
 
+/** The smaller sizes that are made of a stream: none without ffmpeg. */
+export function ladderOf({ media }: CoreContext["settings"]): (name: string) => readonly number[] {
+  const names = media.ladder.streams.map((name) => `stream:${name}`);
+  const can = names.length > 0 && media.transcode && programInPath("ffmpeg") !== undefined;
+  return (name) => (can && covers(names, { kind: "stream", name }) ? media.ladder.heights : []);
+}
+
 /** ms */
 const [tickInterval, restartPause] = [1_000, 1_000];
 
@@ -65,9 +72,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   const program = programInPath("ffmpeg") ?? "";
   const hlsAac = media.hls && media.hlsAac && program !== "";
   const transcodes = media.transcode && program !== "";
-  const laddered = media.ladder.streams.map((name) => `stream:${name}`);
-  const ladder = (name: string): readonly number[] =>
-    transcodes && covers(laddered, { kind: "stream", name }) ? media.ladder.heights : [];
+  const ladder = ladderOf(settings);
   const packager = await PackagerProcess.listen({
     bun: parts.bun,
     module: packagerModule,
@@ -99,6 +104,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   const outputs = new StreamOutputs({
     source: (name) => streams.source(name),
     ladder,
+    renditions: (name) => streams.renditions(name),
     records: (name) => covers(recorded, { kind: "stream", name }),
     post: (message) => packager.post(message),
   });

@@ -25,7 +25,7 @@ import type { HealthPart } from "../telemetry/health.ts";
 import { apiStreams } from "./api-streams.ts";
 import { credentialsOf } from "./device-credentials.ts";
 import { KeyFile } from "./key-file.ts";
-import { isOutputPath, type MediaOutputs, startOutputs } from "./media-outputs.ts";
+import { isOutputPath, ladderOf, type MediaOutputs, startOutputs } from "./media-outputs.ts";
 import { openPorts } from "./ports.ts";
 import { RecordingsSurvey } from "./recordings-survey.ts";
 import type { CoreContext, Part, Service } from "./service.ts";
@@ -107,6 +107,7 @@ async function startMedia(context: CoreContext, bun: string, survey: RecordingsS
       linger: media.linger,
       shares: media.limits,
       takesOver: takesOver(media.takeover),
+      ladder: ladderOf(settings),
       candidates: ({ udpPort, tcpPort }) => [
         ...addresses.map((address): LocalCandidate => ({ protocol: "udp", address, port: udpPort })),
         ...addresses.map((address): LocalCandidate => ({ protocol: "tcp", address, port: tcpPort })),
@@ -241,11 +242,11 @@ function coreSessions({ settings }: CoreContext): CoreSessions {
   });
 }
 
-/** What publishers are answered: where a stream is to be had by HLS, H.264 comes first, which HLS can carry. */
+/** What publishers are answered: where a stream is to be had by HLS or in smaller sizes, H.264 comes first, which both are made of. */
 function streamAnswers({ media }: LoadedSettings): Omit<StreamOffersOptions, "ssrc"> {
-  const hlsNames = patternsOf(media.hlsStreams);
+  const names = patternsOf([...media.hlsStreams, ...media.ladder.streams]);
   return {
-    codecs: (name) => (covers(hlsNames, { kind: "stream", name }) ? ["h264", ...media.codecs] : media.codecs),
+    codecs: (name) => (covers(names, { kind: "stream", name }) ? ["h264", ...media.codecs] : media.codecs),
     publisherBitrate: media.limits.publisherBitrate,
   };
 }

@@ -109,7 +109,7 @@ async function startOthers(subject: Subject, folder: string, others: OtherStream
     const stream = `other-${n}`;
     stops.push(await startPublisher(subject, 2 + n, stream));
     if (!others.packaged) continue;
-    const wanted = { hls: true, ladder: [], record: true };
+    const wanted = { hls: true, ladder: [], renditions: [], record: true };
     const from = { from: relay, tracks: publishedTracks, publisher: stream };
     packager.post({ type: "take", take: n + 1, stream, ...from, ...wanted });
   }

@@ -5,6 +5,7 @@ import { ascii, concat, u8, u32 } from "../../src/media/package/boxes.ts";
 import { FlvReader } from "../../src/media/package/flv-reader.ts";
 import { fragment } from "../../src/media/package/fragment.ts";
 import { H264Pictures, h264Format } from "../../src/media/package/h264.ts";
+import { h264Payloads } from "../../src/media/package/h264-payloads.ts";
 import { initSegment } from "../../src/media/package/init-segment.ts";
 import { opusFormat, opusSamples } from "../../src/media/package/opus.ts";
 import type { VideoFormat } from "../../src/media/package/sample-format.ts";
@@ -63,6 +64,31 @@ test("FLV that an encoder could write: whole, in pieces, and broken, nothing thr
     }
     expect(seen.length).toBeLessThanOrEqual(8);
     if (n === 0) expect(seen).toEqual([0, 40, 80]);
+  }
+});
+
+test("pictures that an encoder could write as packets: never throws, and no payload is longer than a datagram carries", () => {
+  const random = new Random(Number(process.env.SEED ?? 1));
+  const unit = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(0x65);
+  for (let n = 0; n < runs; n++) {
+    const units = Array.from({ length: random.int(1, 5) }, () => unit(random.int(1, 4_000)));
+    const data = concat(units.flatMap((one) => [u32(one.length), one]));
+    const whole = random.int(0, 3) === 0;
+    const configuration =
+      random.int(0, 3) === 0 ? broken(random, format.configuration) : format.configuration;
+    const payloads = h264Payloads({
+      ...{ key: true, data: whole ? data : broken(random, data) },
+      format: { ...format, configuration },
+    });
+    let sum = 0;
+    for (const { length } of payloads) {
+      expect(length).toBeGreaterThan(0);
+      expect(length).toBeLessThanOrEqual(1_150);
+      sum += length;
+    }
+    expect(sum).toBeLessThanOrEqual(data.length + configuration.length + 100);
+    if (whole && configuration === format.configuration)
+      expect(new H264Pictures().take(payloads)?.data).toEqual(data);
   }
 });
 

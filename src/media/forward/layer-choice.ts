@@ -21,8 +21,8 @@ const [badLoss, goodLoss] = [0.08, 0.03];
  * begins low, rises slowly, and is at most about 1.5 times what it gets, so without loss an estimate near the rate says nothing.
  */
 const [tooLittle, farTooLittle] = [0.9, 0.65];
-/** Of a step's rate: an estimate beyond this is one of the network, for it can't come from what we send. */
-const limitedByUs = 1.7;
+/** Of a step's rate, and above that in bit/s: an estimate beyond this is one of the network, for it can't come from what we send. */
+const [limitedByUs, aboveUs] = [1.7, 20_000];
 /** How long an estimate must be far too low before it counts without loss, in ms. */
 const lowFor = 2_000;
 /** Of a step's rate: an estimate of at least this lets a step up be tried. */
@@ -41,7 +41,8 @@ const mostEstimate = 1e9;
  */
 export function ladder(all: readonly Layer[], now: number): Step[] {
   const active = all.filter((layer) => layer.active(now));
-  const layers = active.length > 0 ? active : all.filter(({ stopped }) => !stopped);
+  const layers =
+    active.length > 0 ? active : all.filter(({ stopped, source }) => !stopped && source === undefined);
   const sized = layers.every(({ height }) => height !== undefined);
   const size = ({ width = 0, height = 0, bitrate }: Layer): number => (sized ? width * height : bitrate);
   const steps: Step[] = [];
@@ -101,11 +102,14 @@ export class LayerChoice {
     this.#lossIsNew = true;
   }
 
-  /** The step to begin with: the best of at most `bitrate`. */
-  start(steps: readonly Step[], highest: number, bitrate: number): number {
-    let chosen = 0;
-    for (let n = 0; n <= highest; n++) if ((steps[n]?.rate ?? 0) <= bitrate) chosen = n;
-    return chosen;
+  /** The step to begin with: the best of at most `bitrate` that needs no encoder to be started first. */
+  start(steps: readonly Step[], highest: number, bitrate: number, now: number): number {
+    let chosen = -1;
+    for (const [n, { layer, rate }] of steps.entries()) {
+      if (layer.source !== undefined && !layer.flows(now)) continue;
+      if (chosen < 0 || (n <= highest && rate <= bitrate)) chosen = n;
+    }
+    return Math.max(0, chosen);
   }
 
   /** The step to take now. `current`: the step that is sent; `highest`: what may be sent at most. */
@@ -133,7 +137,7 @@ export class LayerChoice {
     }
     if (current > highest) return highest;
     const above = steps[current + 1]?.rate ?? 0;
-    const isNetwork = estimate > limitedByUs * rate;
+    const isNetwork = estimate > limitedByUs * rate + aboveUs;
     const room = isNetwork ? estimate >= tooLittle * above : estimate >= enough * rate;
     if (current === highest || this.#loss > goodLoss || !room) {
       this.#goodSince = -1;

@@ -47,6 +47,12 @@ export class Layer {
   readonly serial: number;
   /** The same for layers whose sender reports tell the same clock. */
   readonly publisher: object;
+  /** The layer that this one is a smaller size of, made here by an encoder; undefined for what the publisher itself sends. */
+  readonly source: Layer | undefined;
+  /** Whether viewers can have it. What the publisher sends, they always can. */
+  offered = true;
+  /** The rate to expect of it before anything comes, in bit/s. */
+  expected = 0;
   readonly rid: string;
   readonly ssrc: number;
   readonly store = new PacketStore();
@@ -98,15 +104,17 @@ export class Layer {
     ssrc: number,
     clockRate: number,
     gather?: () => void,
+    source?: Layer,
   ) {
     this.#gather = gather;
     this.publisher = publisher;
+    this.source = source;
     lastSerial = (lastSerial + 1) & 0xffff;
     this.serial = lastSerial;
     this.rid = rid;
     this.ssrc = ssrc;
     this.#ordered = kind === "video";
-    this.clock = new SenderClock(clockRate);
+    this.clock = source?.clock ?? new SenderClock(clockRate);
     this.reception = new Reception(ssrc, clockRate);
   }
 
@@ -121,7 +129,7 @@ export class Layer {
   }
 
   get bitrate(): number {
-    return this.#rate.rate;
+    return this.#rate.rate === 0 ? this.expected : this.#rate.rate;
   }
 
   /** True once the layer's publisher is gone or sends it under another SSRC. */
@@ -138,9 +146,15 @@ export class Layer {
     return this.#waiting.length;
   }
 
-  /** False for a layer that its publisher has switched off, or that is stopped. */
-  active(now: number): boolean {
+  /** True where packets of it come. */
+  flows(now: number): boolean {
     return !this.#stopped && this.#head !== undefined && now - this.#lastAt < silence;
+  }
+
+  /** False for a layer that its publisher has switched off, or that is stopped. A smaller size made here begins when somebody takes it. */
+  active(now: number): boolean {
+    if (this.source === undefined) return this.flows(now);
+    return !this.#stopped && this.offered && this.source.active(now);
   }
 
   /** The rate up to a temporal and a spatial layer, in bit/s. */
@@ -272,11 +286,12 @@ export class Layer {
     const { width, height } = this;
     return {
       rid: this.rid,
-      bitrate: Math.round(this.#rate.rate),
+      bitrate: Math.round(this.bitrate),
       framesPerSecond: Math.round(this.#rate.countRate * 10) / 10,
       ...(width === undefined ? {} : { width }),
       ...(height === undefined ? {} : { height }),
       lost: this.#lost === 0 ? 0 : this.#lost / (this.#received + this.#lost),
+      ...(this.source === undefined ? {} : { rendition: true }),
     };
   }
 

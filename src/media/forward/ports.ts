@@ -54,6 +54,8 @@ export interface ForwardOptions {
    * frame at once costs less than one that is given it packet by packet. Without it, packets go on as they come.
    */
   readonly gather?: (packets: GatheredPackets) => void;
+  /** Tells which smaller sizes viewers take or wait for, by height, when that changes. */
+  readonly renditionsWanted?: (heights: readonly number[]) => void;
   /** Tells that a viewer gets another layer. */
   readonly layerChanged?: (viewer: number, rid: string) => void;
 }

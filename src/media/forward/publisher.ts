@@ -19,6 +19,7 @@ import { Layer } from "./layer.ts";
 import { ladder, type Step } from "./layer-choice.ts";
 import { mostPayload } from "./outgoing-source.ts";
 import type { ForwardCounters, ForwardOptions, MediaSender } from "./ports.ts";
+import { Renditions } from "./renditions.ts";
 import { type BoundSource, codecOf, repairOf, SourceTable } from "./source-table.ts";
 import { StoredPacket } from "./stored-packet.ts";
 import { TokenBucket } from "./token-bucket.ts";
@@ -71,6 +72,7 @@ export class Publisher implements Incoming {
   /** A layer came up, or another one took its place. */
   readonly #layersChanged: (now: number) => void;
   readonly #gather: (() => void) | undefined;
+  readonly #renditions: Renditions | undefined;
   readonly #table: SourceTable;
   readonly #states = new Map<number, LayerState>();
   readonly #transportId: number | undefined;
@@ -82,7 +84,7 @@ export class Publisher implements Incoming {
   #reportAt: number;
   #fir = 0;
 
-  /** `gather`: for each {@link Layer}. */
+  /** `gather`: for each {@link Layer}. `ladder`: heights of the smaller sizes that are made where there is one layer. */
   constructor(
     tracks: readonly PublishedTrack[],
     sender: MediaSender,
@@ -91,11 +93,16 @@ export class Publisher implements Incoming {
     layersChanged: (now: number) => void,
     now: number,
     gather?: () => void,
+    ladder: readonly number[] = [],
   ) {
     this.#gather = gather;
     this.#tracks = tracks.map((track) => ({ track, layers: [], steps: [], plainSteps: [] }));
     this.audio = this.#tracks.filter(({ track }) => track.kind === "audio");
     this.video = this.#tracks.filter(({ track }) => track.kind === "video");
+    const [video] = this.video;
+    const single = video !== undefined && video.track.rids.length <= 1 && video.track.ssrcs.length <= 1;
+    if (single && ladder.length > 0)
+      this.#renditions = new Renditions(this, ladder, options.renditionsWanted ?? (() => {}), gather);
     this.#sender = sender;
     this.#options = options;
     this.#counters = counters;
@@ -116,7 +123,8 @@ export class Publisher implements Incoming {
 
   /** All layers of all tracks. */
   get layers(): Layer[] {
-    return Array.from(this.#states.values(), ({ layer }) => layer);
+    const layers = Array.from(this.#states.values(), ({ layer }) => layer);
+    return this.#renditions === undefined ? layers : [...layers, ...this.#renditions.layers];
   }
 
   get clocksKnown(): boolean {
@@ -169,7 +177,13 @@ export class Publisher implements Incoming {
     }
   }
 
+  /** A packet of a smaller size: see {@link Renditions}. */
+  rendition(height: number, packet: OpenedRtp, now: number): void {
+    this.#renditions?.rtp(height, packet, now);
+  }
+
   tick(now: number): void {
+    this.#renditions?.tick(now);
     const messages: Uint8Array[] = [];
     const { roundTrip } = this.#sender;
     const again =
@@ -213,6 +227,7 @@ export class Publisher implements Incoming {
   /** The publisher is gone: its layers end. */
   stop(): void {
     for (const { layer } of this.#states.values()) layer.stop();
+    this.#renditions?.stop();
   }
 
   /** A compound begins with a report (RFC 3550 §6.1). */
@@ -342,6 +357,8 @@ export class Publisher implements Incoming {
       incoming.layers[at]?.stop();
       incoming.layers[at] = layer;
     }
+    if (this.#renditions !== undefined && incoming === this.video[0])
+      incoming.layers.splice(1, incoming.layers.length, ...this.#renditions.follow(layer, now));
     this.#step(now);
     this.#layersChanged(now);
     return state;

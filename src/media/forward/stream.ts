@@ -45,13 +45,32 @@ export class Stream implements GatheredPackets {
 
   /**
    * Takes a publisher, in place of another one too: viewers notice nothing but a keyframe. Packets of the other one must not be given any
-   * longer.
+   * longer. `ladder`: heights of the smaller sizes that are made where the publisher sends one size.
    */
-  setPublisher(tracks: readonly PublishedTrack[], sender: MediaSender, now: number): void {
+  setPublisher(
+    tracks: readonly PublishedTrack[],
+    sender: MediaSender,
+    now: number,
+    ladder: readonly number[] = [],
+  ): void {
     this.publisherGone();
     const changed = (at: number): void => this.#layersChanged(at);
     const gather = this.#options.gather && (() => this.#options.gather?.(this));
-    this.#publisher = new Publisher(tracks, sender, this.#options, this.counters, changed, now, gather);
+    this.#publisher = new Publisher(
+      tracks,
+      sender,
+      this.#options,
+      this.counters,
+      changed,
+      now,
+      gather,
+      ladder,
+    );
+  }
+
+  /** A packet of a smaller size, of H.264, with SSRC and timestamp of the layer that it is made of. */
+  rendition(height: number, packet: OpenedRtp, now: number): void {
+    this.#publisher?.rendition(height, packet, now);
   }
 
   /** `packet`: read during the call only. */
@@ -131,10 +150,11 @@ export class Stream implements GatheredPackets {
     this.#applyShed(now);
   }
 
-  /** What the publisher sends, video only. */
+  /** What the publisher sends, and what is made of it; video only. */
   layers(): LayerReport[] {
     const reports: LayerReport[] = [];
-    for (const { layers } of this.#incoming.video) for (const layer of layers) reports.push(layer.report());
+    for (const { layers } of this.#incoming.video)
+      for (const layer of layers) if (layer.offered) reports.push(layer.report());
     return reports;
   }
 

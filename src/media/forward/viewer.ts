@@ -246,17 +246,25 @@ export class Viewer implements TrackOwner {
     const described = track.source.track.extensions.dependencyDescriptor !== undefined;
     const steps = (described ? incoming.video[n]?.steps : incoming.video[n]?.plainSteps) ?? [];
     if (steps.length === 0) return;
-    const highest = this.#shed === "lowest layer" ? 0 : highestWished(steps, this.#wish);
+    // Who has too much to do starts no encoder.
+    const lowest = Math.max(
+      0,
+      steps.findIndex(({ layer }) => layer.flows(now)),
+    );
+    const highest = this.#shed === "lowest layer" ? lowest : highestWished(steps, this.#wish);
     const measured = steps.every(({ rate }) => rate > 0);
     const current = track.sending || track.target !== undefined ? stepOf(steps, track) : -1;
     let step: number;
     if (current < 0 || (measured && this.#settled[n] !== true)) {
-      step = choice.start(steps, highest, this.#options.startBitrate);
+      step = choice.start(steps, highest, this.#options.startBitrate, now);
       this.#settled[n] = measured;
     } else step = choice.next(steps, current, highest, now);
     const chosen = steps[step];
     if (chosen !== undefined) {
       const { whole, spatial: upTo, layer } = chosen;
+      // The first picture comes from a layer that flows: an encoder takes a while to start.
+      const starts = layer.source !== undefined && !layer.flows(now);
+      if (starts && !track.sending && track.target !== undefined && track.target !== layer) return;
       const all = whole && (described || layer.head?.codec.name === "vp9");
       const spatial = all ? Number.POSITIVE_INFINITY : upTo;
       track.choose(chosen.layer, topOf(chosen), spatial, now);

@@ -167,7 +167,8 @@ function pictureCount({ renditions }: HlsStream): number {
 
 /** How many smaller sizes are made of the publisher's one. */
 function stepsOf({ layers }: StreamInfo, ladder: readonly number[]): number {
-  const height = layers.length === 1 ? (layers[0]?.height ?? 0) : 0;
+  const own = layers.filter(({ rendition }) => rendition !== true);
+  const height = own.length === 1 ? (own[0]?.height ?? 0) : 0;
   return ladder.filter((one) => one < height).length;
 }
 
@@ -177,7 +178,7 @@ function expectedOf({ layers, codecs }: StreamInfo, sounds: number): number {
     codecs.video === undefined
       ? 0
       : isCarried(codecs.video.name)
-        ? Math.max(1, layers.filter(({ bitrate }) => bitrate > 0).length)
+        ? Math.max(1, layers.filter(({ bitrate, rendition }) => bitrate > 0 && rendition !== true).length)
         : 1;
   return video + (codecs.audio === undefined ? 0 : sounds);
 }

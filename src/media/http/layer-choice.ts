@@ -47,7 +47,7 @@ function readWish(text: string): Wish | undefined {
   if (typeof body !== "object" || body === null || Array.isArray(body)) return undefined;
   const fields = body as Record<string, unknown>;
   const rid = fields.encodingId;
-  if (rid !== undefined && (typeof rid !== "string" || !/^[\w-]{1,16}$/.test(rid))) return undefined;
+  if (rid !== undefined && (typeof rid !== "string" || !/^[\w-]{0,16}$/.test(rid))) return undefined;
   const height = fields.maxHeight;
   const bitrate = fields.maxBitrate;
   const temporal = fields.temporalLayerId ?? fields.maxTemporalLayerId;

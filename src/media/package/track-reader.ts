@@ -12,6 +12,8 @@ import { Vp9Pictures } from "./vp9.ts";
 /** A frame, and when it is shown, in units of its track's timescale. */
 export interface TimedFrame extends Frame {
   readonly time: number;
+  /** Of the packets of a publisher's picture. */
+  readonly timestamp?: number;
 }
 
 /** A picture longer than this is none, in bytes and packets. */
@@ -117,7 +119,7 @@ export class VideoReader implements LayerViewer {
     this.#broken = false;
     const { clock } = this.#layer;
     const time = this.#clock.at(this.#timestamp, clock, this.#arrival, picture.key);
-    if (time !== undefined) this.#frame({ ...picture, time });
+    if (time !== undefined) this.#frame({ ...picture, time, timestamp: this.#timestamp });
     else if (++this.#reordered === fewReordered) this.#fault("reordered", this.#codec);
   }
 }

@@ -63,8 +63,10 @@ export class Packager {
       const stream = new TakenStream(take, this.#hlsAac, (told, bytes) => this.#tell(told, bytes));
       if (this.#ffmpeg !== "")
         stream.sound = new AacEncoder(this.#ffmpeg, (frame) => stream.soundAs(frame), now);
-      taken = { stream, recorder: undefined, publisher: "", sounds: false, relayed: undefined };
+      const made: Taken = { stream, recorder: undefined, publisher: "", sounds: false, relayed: undefined };
+      taken = made;
       this.#taken.set(take, taken);
+      stream.toViewers = (height, packet) => made.relayed?.rendition(height, packet);
       if (this.#transcoders.most > 0)
         stream.transcoder = new Transcoder({
           ...{ program: this.#ffmpeg, pool: this.#transcoders, encoders: this.#encoders, now },
@@ -76,6 +78,7 @@ export class Packager {
     const { stream } = taken;
     stream.hls = message.hls;
     stream.ladder = message.ladder;
+    stream.renditions = message.renditions;
     if (!message.record && taken.recorder !== undefined) this.#endRecording(taken);
     if (taken.publisher !== publisher) {
       // What the former publisher sent ends before the next one's begins, which may send sound or pictures only.
@@ -93,7 +96,7 @@ export class Packager {
     taken.publisher = publisher;
     taken.sounds = tracks.some(({ kind }) => kind === "audio");
     const former = taken.relayed;
-    taken.relayed = RelayedPublisher.follow(from, name, stream, tracks, now, () => {}, frameType.observe);
+    taken.relayed = RelayedPublisher.follow(from, name, { stream, tracks }, now, () => {}, frameType.observe);
     former?.close();
   }
 

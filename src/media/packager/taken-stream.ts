@@ -4,10 +4,12 @@ import { defaultForwardOptions, type MediaSender, newCounters } from "../forward
 import { Publisher } from "../forward/publisher.ts";
 import type { PublishedTrack } from "../negotiated.ts";
 import { initSegment } from "../package/init-segment.ts";
+import type { VideoFormat } from "../package/sample-format.ts";
 import { Segmenter, segmentTarget } from "../package/segmenter.ts";
 import { StreamClock } from "../package/stream-clock.ts";
 import { AudioReader, type TimedFrame, VideoReader } from "../package/track-reader.ts";
 import type { FromPackager } from "../packaging.ts";
+import { RenditionPackets } from "./rendition-packets.ts";
 
 /** Frames of a stream, for whoever records them. */
 export interface FrameSink {
@@ -64,8 +66,14 @@ export class TakenStream {
   transcoder:
     | { add(frame: TimedFrame, heights: readonly number[]): void; tick(): void; stop(): void }
     | undefined;
-  /** Heights that HLS has beside the publisher's own, where that sends one layer only. */
+  /** Heights that there may be beside the publisher's own, where that sends one layer only: HLS has all of them. */
   ladder: readonly number[] = [];
+  /** Those that viewers by WebRTC have as well, and who takes their packets. */
+  #renditions: readonly number[] = [];
+  readonly #packets = new Map<number, RenditionPackets>();
+  toViewers: ((height: number, packet: OpenedRtp) => void) | undefined;
+  /** What is added to media times for timestamps of the layer that is transcoded. */
+  #offset = 0;
   #layers = 0;
   /** The layer that it takes, and the codec of that. */
   #transcoded = "";
@@ -92,9 +100,20 @@ export class TakenStream {
     this.#rest();
   }
 
+  /** Heights that viewers by WebRTC need, of the ladder. A keyframe is asked for where there are others than before. */
+  set renditions(heights: readonly number[]) {
+    if (heights.some((height) => !this.#renditions.includes(height))) this.#wantKeyframes();
+    this.#renditions = heights;
+    this.#rest();
+  }
+
   /** Gives all that comes from now on to the sink. A keyframe is asked for. */
   addBroadcast(sink: BroadcastSink): void {
     this.#broadcasts.add(sink);
+    this.#wantKeyframes();
+  }
+
+  #wantKeyframes(): void {
     for (const { layer, reader } of this.#readings.values())
       if (reader instanceof VideoReader) layer.wantKeyframe();
   }
@@ -111,7 +130,7 @@ export class TakenStream {
   /** Ends encoders that nobody needs. */
   #rest(): void {
     if (!this.#wantsAac) this.sound?.stop();
-    if (!this.#hls && this.#broadcasts.size === 0) this.transcoder?.stop();
+    if (!this.#hls && this.#broadcasts.size === 0 && this.#renditions.length === 0) this.transcoder?.stop();
   }
 
   setPublisher(tracks: readonly PublishedTrack[], sender: MediaSender, now: number): void {
@@ -167,6 +186,7 @@ export class TakenStream {
     this.#lastKey.clear();
     this.sound?.pause();
     this.transcoder?.stop();
+    for (const packets of this.#packets.values()) packets.interrupt();
     for (const segmenter of this.#segmenters.values()) segmenter.interrupt();
     this.sink?.interrupted();
   }
@@ -228,8 +248,7 @@ export class TakenStream {
     const { codec } = format;
     const whole =
       (this.#broadcasts.size > 0 && codec !== "h264") || (this.#hls && !hlsCodecs.has(codec)) ? [0] : [];
-    const ladder =
-      this.#hls && this.#layers === 1 ? this.ladder.filter((height) => height < format.height) : [];
+    const ladder = this.#layers === 1 ? this.ladder.filter((height) => this.#makes(height, format)) : [];
     if (whole.length + ladder.length === 0) return;
     if (frame.key && best) {
       this.#transcoded = name;
@@ -238,17 +257,36 @@ export class TakenStream {
     if (this.transcoder === undefined) {
       if (frame.key)
         this.transcoderFailed(`the publisher sends ${codec}, and nothing makes H.264 of it here`);
-    } else if (name === this.#transcoded) this.transcoder.add(frame, [...whole, ...ladder]);
+    } else if (name === this.#transcoded) {
+      if (frame.timestamp !== undefined) this.#offset = frame.timestamp - frame.time;
+      this.transcoder.add(frame, [...whole, ...ladder]);
+    }
+  }
+
+  /** Whether somebody needs that height of the publisher's pictures. Viewers by WebRTC get all sizes in one codec. */
+  #makes(height: number, { codec, height: whole }: VideoFormat): boolean {
+    return height < whole && (this.#hls || (codec === "h264" && this.#renditions.includes(height)));
   }
 
   /** A picture as H.264. `height`: of the ladder, or 0. */
   pictureAs(frame: TimedFrame, height: number): void {
     if (height > 0) {
       if (this.#hls) this.#cut(`v${1 + this.ladder.indexOf(height)}`, frame);
+      if (this.#renditions.includes(height)) this.#send(frame, height);
       return;
     }
     if (this.#hls && !hlsCodecs.has(this.#codec)) this.#cut("v0", frame);
     for (const broadcast of this.#broadcasts) broadcast.picture("h264", frame, true);
+  }
+
+  /** Gives a picture to viewers by WebRTC. */
+  #send(frame: TimedFrame, height: number): void {
+    const ssrc = this.#readings.get(this.#transcoded)?.layer.ssrc;
+    if (ssrc === undefined) return;
+    const packets = this.#packets.get(height) ?? new RenditionPackets();
+    this.#packets.set(height, packets);
+    const timestamp = (frame.time + this.#offset) >>> 0;
+    for (const packet of packets.of(frame, timestamp, ssrc)) this.toViewers?.(height, packet);
   }
 
   /** There will be no H.264 of it, in words. */

@@ -3,6 +3,7 @@ import { FlvReader } from "../package/flv-reader.ts";
 import { sameFormat, timescales, type VideoFormat } from "../package/sample-format.ts";
 import type { TimedFrame } from "../package/track-reader.ts";
 import { webmCluster, webmHeader } from "../package/webm.ts";
+import { renditionBitrate } from "../packaging.ts";
 import { type EncoderChoice, type H264Encoder, software } from "./h264-encoder.ts";
 
 /** Pictures come by a pipe; nothing else is opened. One thread for the decoder: each further one keeps a picture back. */
@@ -13,14 +14,12 @@ const input = [
 /** The encoder makes a keyframe of each that comes. */
 const keyframes = ["-g", "9999", "-force_key_frames", "source"];
 const written = ["-f", "flv", "-flush_packets", "1"];
-/** Bits per second of a picture of that height, at most, for each line of each line. */
-const density = 5.5;
 /** The first pipe for an output beside the standard one. */
 const firstPipe = 3;
 
 /** The options of an output: the pictures as large as they come where `height` is 0. */
 function output({ name, filters, options }: H264Encoder, height: number, pipe: number): string[] {
-  const rate = Math.round(density * height * height);
+  const rate = renditionBitrate(height);
   const bounded = height === 0 ? [] : ["-b:v", `${rate}`, "-maxrate", `${rate}`, "-bufsize", `${rate}`];
   const chain = [...(height === 0 ? [] : [`scale=-2:${height}`]), ...filters];
   return [

@@ -10,11 +10,13 @@ import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
  *     observe     the same, and the last sender report of each source is wanted at once
  *     rtp         u48 index | the publisher's packet, in the clear
  *     rtcp        a compound packet, from the publisher or for it
+ *     rendition   u16 height | u48 index | a packet of a smaller size, which an encoder made: from whoever has it to the publisher's worker,
+ *                 and on from there
  */
-export const frameType = { subscribe: 0, rtp: 1, rtcp: 2, observe: 3 } as const;
+export const frameType = { subscribe: 0, rtp: 1, rtcp: 2, observe: 3, rendition: 4 } as const;
 
 const headBytes = 5;
-const indexBytes = 6;
+const [indexBytes, heightBytes] = [6, 2];
 /** The longest frame: a datagram, and what stands ahead of it. */
 const longest = 70_000;
 const startBytes = 65_536;
@@ -40,12 +42,19 @@ export class FrameWriter {
     this.#bytes.set(body, at + headBytes);
   }
 
-  rtp({ packet, index }: Pick<OpenedRtp, "packet" | "index">): void {
-    const at = this.#grow(headBytes + indexBytes + packet.length);
-    this.#head(at, frameType.rtp, indexBytes + packet.length);
-    writeU16(this.#bytes, at + headBytes, Math.floor(index / 0x100000000));
-    writeU32(this.#bytes, at + headBytes + 2, index % 0x100000000);
-    this.#bytes.set(packet, at + headBytes + indexBytes);
+  rtp(packet: Pick<OpenedRtp, "packet" | "index">): void {
+    const length = indexBytes + packet.packet.length;
+    const at = this.#grow(headBytes + length);
+    this.#head(at, frameType.rtp, length);
+    this.#packet(at + headBytes, packet);
+  }
+
+  rendition(height: number, packet: Pick<OpenedRtp, "packet" | "index">): void {
+    const length = heightBytes + indexBytes + packet.packet.length;
+    const at = this.#grow(headBytes + length);
+    this.#head(at, frameType.rendition, length);
+    writeU16(this.#bytes, at + headBytes, height);
+    this.#packet(at + headBytes + heightBytes, packet);
   }
 
   /** All frames so far, in memory of their own; from then on there are none. */
@@ -53,6 +62,12 @@ export class FrameWriter {
     const taken = this.#bytes.slice(0, this.#length);
     this.#length = 0;
     return taken;
+  }
+
+  #packet(at: number, { packet, index }: Pick<OpenedRtp, "packet" | "index">): void {
+    writeU16(this.#bytes, at, Math.floor(index / 0x100000000));
+    writeU32(this.#bytes, at + 2, index % 0x100000000);
+    this.#bytes.set(packet, at + indexBytes);
   }
 
   #head(at: number, type: number, length: number): void {
@@ -102,4 +117,10 @@ export function packetOf(body: Uint8Array): OpenedRtp | undefined {
   if (packet.length < 12) return undefined;
   const index = readU16(body, 0) * 0x100000000 + readU32(body, 2);
   return { packet, ssrc: readU32(packet, 8), index };
+}
+
+/** What a `rendition` frame holds; undefined where that is too short. */
+export function renditionOf(body: Uint8Array): { height: number; packet: OpenedRtp } | undefined {
+  const packet = packetOf(body.subarray(heightBytes));
+  return packet === undefined ? undefined : { height: readU16(body, 0), packet };
 }

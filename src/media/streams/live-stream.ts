@@ -17,6 +17,9 @@ export class LiveStream {
   tracks: readonly PublishedTrack[] = [];
   /** Other workers that get it, and how many viewers each has. */
   readonly followers = new Map<number, number>();
+  /** Heights of the smaller sizes that are made where the publisher sends one size, and those that viewers of each worker take. */
+  readonly ladder: readonly number[];
+  readonly renditions = new Map<number, readonly number[]>();
   codecs: StreamInfo["codecs"] = {};
   /** What the publisher before sent. */
   #formerCodecs: StreamInfo["codecs"] = {};
@@ -28,9 +31,10 @@ export class LiveStream {
   /** Cancels the news of the number of viewers that is due. */
   countTold: (() => void) | undefined;
 
-  constructor(name: string, worker: number) {
+  constructor(name: string, worker: number, ladder: readonly number[]) {
     this.name = name;
     this.worker = worker;
+    this.ladder = ladder;
   }
 
   /** Media flows, or has flowed a moment ago. */

@@ -72,6 +72,12 @@ export class MediaStreams implements MediaService {
     return { from, tracks: stream.tracks, publisher: stream.publisher.id };
   }
 
+  /** Heights of the smaller sizes of a stream that viewers take or wait for, at any worker. */
+  renditions(name: string): readonly number[] {
+    const wanted = [...(this.#streams.get(name)?.renditions.values() ?? [])].flat();
+    return [...new Set(wanted)].sort((one, other) => other - one);
+  }
+
   /** The worker that a live stream's publisher is at, and what a peer there is told; undefined for one that isn't live. */
   place(name: string): ReturnType<WhipPushPorts["place"]> {
     const stream = this.#streams.get(name);
@@ -105,7 +111,7 @@ export class MediaStreams implements MediaService {
     if (this.#shares.full(identity)) return full();
     const worker = known?.worker ?? this.#places.leastLoaded;
     if (worker === undefined) return full();
-    const stream = known ?? new LiveStream(name, worker);
+    const stream = known ?? new LiveStream(name, worker, this.#rules.ladder?.(name) ?? []);
     this.#streams.set(name, stream);
     if (stream.newcomer !== undefined) this.#end(stream.newcomer, "replaced");
     const peer = this.#peer("publisher", stream, worker, identity);
@@ -116,6 +122,7 @@ export class MediaStreams implements MediaService {
       stream: name,
       transport: parameters,
       tracks,
+      ladder: stream.ladder,
     }));
     if (opened.ok && stream.newcomer === peer) stream.describe(tracks);
     return opened;
@@ -250,6 +257,13 @@ export class MediaStreams implements MediaService {
       this.#observer.changed?.(stream.info);
       return;
     }
+    if (message.type === "renditions") {
+      const stream = this.#streams.get(message.stream);
+      if (stream === undefined) return;
+      stream.renditions.set(worker, message.heights);
+      this.#observer.changed?.(stream.info);
+      return;
+    }
     if (!("peer" in message)) return;
     const peer = this.#places.peer(worker, message.peer);
     if (peer === undefined) return;
@@ -286,6 +300,7 @@ export class MediaStreams implements MediaService {
     }
     for (const stream of [...this.#streams.values()])
       if (stream.worker === worker) this.#over(stream, "worker");
+      else if (stream.renditions.delete(worker)) this.#observer.changed?.(stream.info);
   }
 
   // Opening

@@ -38,6 +38,8 @@ export interface StreamRules {
   readonly shares: ShareLimits;
   /** Whether a second publisher takes the place of the first one. */
   takesOver(stream: string): boolean;
+  /** Heights of the smaller sizes that are made of a stream whose publisher sends one size. Without it there are none. */
+  ladder?(stream: string): readonly number[];
   /** The addresses that peers are told, best first, with the way to each. */
   candidates(worker: { readonly udpPort: number; readonly tcpPort: number }): LocalTransport["candidates"];
 }

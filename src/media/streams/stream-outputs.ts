@@ -16,8 +16,10 @@ export interface OutputPorts {
   source(name: string): StreamSource | undefined;
   /** Whether the stream is recorded by rule. */
   records(name: string): boolean;
-  /** Heights that HLS is to have of the stream beside the publisher's own. */
+  /** Heights that the stream may have beside the publisher's own: HLS has all of them. */
   ladder(name: string): readonly number[];
+  /** Those that viewers by WebRTC take or wait for. */
+  renditions(name: string): readonly number[];
   post(message: ToPackager): void;
 }
 
@@ -26,11 +28,13 @@ interface Take {
   readonly hls: boolean;
   readonly record: boolean;
   readonly publisher: string;
+  /** Heights, as text to compare. */
+  readonly renditions: string;
 }
 
 /**
- * Which streams the packager takes, and what it makes of each: HLS while it is asked for, recordings by rule or on demand, pushes by RTMP. Pure,
- * but for its ports.
+ * Which streams the packager takes, and what it makes of each: HLS while it is asked for, recordings by rule or on demand, pushes by RTMP, smaller
+ * sizes while viewers take them. Pure, but for its ports.
  */
 export class StreamOutputs {
   readonly #ports: OutputPorts;
@@ -98,18 +102,31 @@ export class StreamOutputs {
     const hls = this.#hls.has(name);
     const record = this.#demanded.has(name) || this.#ports.records(name);
     const pushed = [...this.#pushes.values()].includes(name);
-    if (!hls && !record && !pushed) {
+    const renditions = this.#ports.renditions(name);
+    if (!hls && !record && !pushed && renditions.length === 0) {
       if (known !== undefined) this.over(name);
       return;
     }
     // Without a publisher, what was taken waits for another one.
     if (source === undefined) return;
-    const same = known?.publisher === source.publisher && known.hls === hls && known.record === record;
+    const { publisher } = source;
+    const take = {
+      number: known?.number ?? this.#last + 1,
+      hls,
+      record,
+      publisher,
+      renditions: renditions.join(),
+    };
+    const same =
+      known?.publisher === publisher &&
+      known.hls === hls &&
+      known.record === record &&
+      known.renditions === take.renditions;
     if (same) return;
-    const take = { number: known?.number ?? ++this.#last, hls, record, publisher: source.publisher };
+    this.#last = Math.max(this.#last, take.number);
     this.#takes.set(name, take);
-    const ladder = this.#ports.ladder(name);
-    this.#ports.post({ type: "take", take: take.number, stream: name, hls, ladder, record, ...source });
+    const wanted = { hls, ladder: this.#ports.ladder(name), renditions, record };
+    this.#ports.post({ type: "take", take: take.number, stream: name, ...wanted, ...source });
   }
 
   /** The stream is over. */

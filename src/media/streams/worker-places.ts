@@ -83,6 +83,7 @@ export class WorkerPlaces {
   #postFollow(stream: LiveStream, worker: number): void {
     const from = this.#ports.worker(stream.worker)?.relay;
     if (from === undefined) return;
-    this.#ports.post(worker, { type: "follow", stream: stream.name, from, tracks: stream.tracks });
+    const { name, tracks, ladder } = stream;
+    this.#ports.post(worker, { type: "follow", stream: name, from, tracks, ladder });
   }
 }

@@ -23,12 +23,14 @@ export class HostedPeer implements MediaSender {
   vanished = false;
   /** Of the message; not there any more once it is in a stream. */
   #tracks: JoinMessage["tracks"] | undefined;
+  readonly #ladder: readonly number[];
 
   constructor(message: JoinMessage) {
     this.number = message.peer;
     this.name = message.stream;
     this.role = message.type === "publish" ? "publisher" : "viewer";
     this.#tracks = message.tracks;
+    this.#ladder = (message.type === "publish" && message.ladder) || [];
   }
 
   /** It is the publisher whose packets viewers get. */
@@ -42,7 +44,8 @@ export class HostedPeer implements MediaSender {
     if (tracks === undefined) return;
     this.#tracks = undefined;
     this.stream = stream;
-    if (this.role === "publisher") stream.setPublisher(tracks as readonly PublishedTrack[], this, now);
+    if (this.role === "publisher")
+      stream.setPublisher(tracks as readonly PublishedTrack[], this, now, this.#ladder);
     else this.viewer = stream.addViewer(tracks as readonly ViewedTrack[], this, now, this.number);
   }
 

@@ -52,7 +52,7 @@ export class MediaHost {
   readonly #peers = new Map<number, HostedPeer>();
   readonly #lag = new LagMeter(tickInterval);
   readonly #timers: (() => void)[] = [];
-  readonly #relay = new RelayServer((name) => this.#streams.get(name));
+  readonly #relay = new RelayServer((name) => this.#streams.get(name), now);
   /** Streams whose publisher is at another worker. */
   readonly #followed = new Map<string, RelayedPublisher>();
   /** Closes the sockets of peers that our own offer reaches, by their numbers. */
@@ -277,10 +277,11 @@ export class MediaHost {
   }
 
   /** Takes the stream from another worker, in place of what came before. */
-  #follow({ stream: name, from, tracks }: Extract<ToWorker, { type: "follow" }>): void {
+  #follow({ stream: name, from, tracks, ladder = [] }: Extract<ToWorker, { type: "follow" }>): void {
     const stream = this.#stream(name);
     const former = this.#followed.get(name);
-    const publisher = RelayedPublisher.follow(from, name, stream, tracks, now, () => {
+    const followed = { stream, tracks, ladder };
+    const publisher = RelayedPublisher.follow(from, name, followed, now, () => {
       if (this.#followed.get(name) !== publisher) return;
       this.#followed.delete(name);
       stream.publisherGone();
@@ -297,6 +298,7 @@ export class MediaHost {
       stream = new Stream({
         publisherBitrate: this.#options.limits.publisherBitrate,
         gather: (packets) => this.#gatherer.add(packets),
+        renditionsWanted: (heights) => this.#tell({ type: "renditions", stream: name, heights }),
         layerChanged,
       });
       stream.shed(this.#shed, now());

@@ -5,7 +5,7 @@ import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
 import type { MediaSender } from "../forward/ports.ts";
 import type { Stream } from "../forward/stream.ts";
 import type { PublishedTrack } from "../negotiated.ts";
-import { FrameWriter, frameType, packetOf, RelayReader } from "../relay/frames.ts";
+import { FrameWriter, frameType, packetOf, RelayReader, renditionOf } from "../relay/frames.ts";
 
 /** Bytes that may wait for another worker: what comes then is dropped, and the other one asks for a keyframe. */
 const mostBuffered = 8 << 20;
@@ -20,10 +20,12 @@ export class RelayServer {
   /** The last sender report of each source, by stream and SSRC: without them sound and picture can't be put together. */
   readonly #reports = new Map<string, Map<number, Uint8Array>>();
   readonly #streamOf: (name: string) => Stream | undefined;
+  readonly #now: () => number;
   #stop: () => void = () => {};
 
-  constructor(streamOf: (name: string) => Stream | undefined) {
+  constructor(streamOf: (name: string) => Stream | undefined, now: () => number) {
     this.#streamOf = streamOf;
+    this.#now = now;
   }
 
   /** Rejects with an Error where the path can't be used. */
@@ -36,11 +38,12 @@ export class RelayServer {
           const read = reader.push(chunk, ({ type, body }) => {
             const begins = type === frameType.subscribe || type === frameType.observe;
             if (begins && tap === undefined) {
-              tap = new Tap(stream, new TextDecoder().decode(body));
+              tap = new Tap(stream, new TextDecoder().decode(body), type === frameType.subscribe);
               this.#add(tap);
               const reports = type === frameType.observe ? this.#reports.get(tap.name) : undefined;
               for (const report of reports?.values() ?? []) tap.rtcp(report);
             } else if (type === frameType.rtcp && tap !== undefined) this.#wanted(tap.name, body);
+            else if (type === frameType.rendition && tap !== undefined) this.#rendition(tap.name, body);
           });
           if (!read) stream.destroy();
         },
@@ -86,6 +89,14 @@ export class RelayServer {
     if (taps?.delete(tap) && taps.size === 0) this.#taps.delete(tap.name);
   }
 
+  /** A packet of a smaller size, for the viewers of this worker and of the others. */
+  #rendition(name: string, body: Uint8Array): void {
+    const rendition = renditionOf(body);
+    if (rendition === undefined) return;
+    this.#streamOf(name)?.rendition(rendition.height, rendition.packet, this.#now());
+    for (const tap of this.#taps.get(name) ?? []) if (tap.views) tap.rendition(body);
+  }
+
   /** The viewers of another worker need keyframes. */
   #wanted(name: string, compound: Uint8Array): void {
     for (const packet of parseRtcp(compound) ?? [])
@@ -98,10 +109,13 @@ export class RelayServer {
 /** Another worker that gets what a publisher sends. Frames leave once for each turn of the event loop. */
 class Tap {
   readonly name: string;
+  /** False for the packager, which makes the smaller sizes itself. */
+  readonly views: boolean;
   readonly #out: Gathered;
 
-  constructor(stream: LocalStream, name: string) {
+  constructor(stream: LocalStream, name: string, views: boolean) {
     this.name = name;
+    this.views = views;
     this.#out = new Gathered(stream);
   }
 
@@ -112,6 +126,18 @@ class Tap {
   rtcp(compound: Uint8Array): void {
     this.#out.add((frames) => frames.frame(frameType.rtcp, compound));
   }
+
+  rendition(body: Uint8Array): void {
+    this.#out.add((frames) => frames.frame(frameType.rendition, body));
+  }
+}
+
+/** Who takes a relayed stream, what its publisher sends, and the heights of the smaller sizes that viewers can have. */
+interface Followed {
+  readonly stream: Pick<Stream, "setPublisher" | "publisherRtp" | "publisherRtcp"> &
+    Partial<Pick<Stream, "rendition">>;
+  readonly tracks: readonly PublishedTrack[];
+  readonly ladder?: readonly number[];
 }
 
 /** A stream whose publisher is at another worker: its packets come by a Unix socket, and requests for keyframes go back. */
@@ -124,8 +150,7 @@ export class RelayedPublisher implements MediaSender {
   static follow(
     path: string,
     name: string,
-    stream: Pick<Stream, "setPublisher" | "publisherRtp" | "publisherRtcp">,
-    tracks: readonly PublishedTrack[],
+    { stream, tracks, ladder }: Followed,
     now: () => number,
     ended: () => void,
     subscription: number = frameType.subscribe,
@@ -137,13 +162,17 @@ export class RelayedPublisher implements MediaSender {
           const packet = type === frameType.rtp ? packetOf(body) : undefined;
           if (packet !== undefined) stream.publisherRtp(packet, now());
           else if (type === frameType.rtcp) stream.publisherRtcp(body, now());
+          else if (type === frameType.rendition) {
+            const rendition = renditionOf(body);
+            if (rendition !== undefined) stream.rendition?.(rendition.height, rendition.packet, now());
+          }
         });
         if (!read) socket.destroy();
       },
       closed: ended,
     });
     const publisher = new RelayedPublisher(socket, name, subscription);
-    stream.setPublisher(tracks.map(withoutFeedback), publisher, now());
+    stream.setPublisher(tracks.map(withoutFeedback), publisher, now(), ladder);
     return publisher;
   }
 
@@ -159,6 +188,11 @@ export class RelayedPublisher implements MediaSender {
 
   rtcp(compound: Uint8Array): void {
     this.#out.add((frames) => frames.frame(frameType.rtcp, compound));
+  }
+
+  /** Gives the publisher's worker a packet of a smaller size, made of the layer whose SSRC it has. */
+  rendition(height: number, packet: Pick<OpenedRtp, "packet" | "index">): void {
+    this.#out.add((frames) => frames.rendition(height, packet));
   }
 
   close(): void {

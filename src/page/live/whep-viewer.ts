@@ -270,7 +270,7 @@ export class WhepViewer {
       const layers = Object.values(sections)[0]?.layers ?? [];
       this.layers = layers
         .map(({ encodingId: id, height, bitrate }) => ({ id, bitrate, ...(height && { height }) }))
-        .sort((one, other) => one.bitrate - other.bitrate);
+        .sort((one, other) => (one.height ?? 0) - (other.height ?? 0) || one.bitrate - other.bitrate);
     });
     on("reconnect", ({ reason }: { reason: string }) => {
       if (reason === "kicked") {
