@@ -20,7 +20,14 @@ test("the packager takes a stream while viewers take a smaller size of it, and m
   expect(posted).toEqual([]);
   changed([360]);
   changed([360]);
-  const take = { type: "take", take: 1, stream: "lobby", hls: false, ladder: [720, 360], record: false } as const;
+  const take = {
+    type: "take",
+    take: 1,
+    stream: "lobby",
+    hls: false,
+    ladder: [720, 360],
+    record: false,
+  } as const;
   const from = { from: "worker", tracks: [], publisher: "first" };
   expect(posted.splice(0)).toEqual([{ ...take, renditions: [360], ...from }]);
   changed([720, 360]);
