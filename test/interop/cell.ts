@@ -108,6 +108,8 @@ export function whyNot(caller: Client, callee: Client): string | undefined {
       return `${one.name} ends a call without a data channel, and ${other.name} has none`;
     else if (one.codecs === "fails at H.264" && other.codecs === "H.264")
       return `${one.name} has no H.264, and fails at an offer that has no other picture`;
+    else if (one.codecs === "no H.264" && other.codecs === "H.264")
+      return `${one.name} has no H.264 here, and gathers no candidates where the first section of a bundle is rejected for that`;
   if ([caller, callee].every(({ capabilities }) => capabilities.sdpRole === "offer-only"))
     return "two devices that only make offers can't call each other";
   if (caller.onlyOffers === true && callee.capabilities.sdpRole === "offer-only")
