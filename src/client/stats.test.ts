@@ -113,3 +113,28 @@ test("a server that has not answered in 6 s of gathering is told of, long before
   pc.iceGatheringState = "complete";
   expect(await silent(20_000)).toBeUndefined();
 });
+
+test("a connection is closed by the other end where all its DTLS transports are, not where one is that an answer has bundled", async () => {
+  const transport = () => Object.assign(new EventTarget(), { state: "connected" });
+  const [bundled, spare] = [transport(), transport()];
+  const pc = {
+    sctp: { transport: spare },
+    signalingState: "stable",
+    getSenders: () => [{ transport: bundled }, { transport: null }],
+    addEventListener: () => {},
+    getConfiguration: () => ({}),
+    getStats: async () => new Map(),
+  };
+  let closed = 0;
+  const sample = async () =>
+    (await measure(pc as unknown as RTCPeerConnection, undefined, [], () => closed++)).summary;
+  const close = (one: typeof spare) => {
+    one.state = "closed";
+    one.dispatchEvent(new Event("statechange"));
+  };
+  await sample();
+  close(spare);
+  expect([closed, (await sample()).dtls, "state" in (await sample())]).toEqual([0, "connected", false]);
+  close(bundled);
+  expect([closed, await sample()]).toEqual([1, expect.objectContaining({ dtls: "closed", state: "closed" })]);
+});

@@ -63,12 +63,12 @@ export async function measure(
   errors: RTCPeerConnectionIceErrorEvent[],
   closed: () => void,
 ): Promise<Summed> {
-  const transport = (pc.sctp ?? pc.getSenders?.()[0])?.transport;
-  if (transport && !watched.has(transport)) {
+  for (const transport of transports(pc)) {
+    if (watched.has(transport)) continue;
     const seen: { dtlsError?: string } = {};
     watched.set(transport, seen);
     transport.addEventListener?.("statechange", () => {
-      if (transport.state === "closed" && pc.signalingState !== "closed") closed();
+      if (isClosed(pc) && pc.signalingState !== "closed") closed();
     });
     transport.addEventListener?.("error", (event) => {
       seen.dtlsError = (event as RTCErrorEvent).error?.errorDetail;
@@ -84,6 +84,8 @@ export async function measure(
   const report = await pc.getStats();
   const candidates = gathered(pc.localDescription?.sdp ?? "", report);
   errors.splice(0, errors.length - mostKept);
+  const all = transports(pc);
+  const transport = all.find(({ state }) => state !== "closed") ?? all[0];
   const { summary, ...rest } = summarize(report, before);
   return {
     ...rest,
@@ -93,9 +95,20 @@ export async function measure(
       iceErrors: distinct([...silent(pc, candidates), ...errors]),
       ice: pc.iceConnectionState,
       ...(transport && { dtls: transport.state, ...watched.get(transport) }),
-      ...(transport?.state === "closed" && { state: "closed" }),
+      ...(isClosed(pc) && { state: "closed" }),
     },
   };
+}
+
+/** The DTLS transports of a connection: one, where all sections are bundled. */
+function transports(pc: RTCPeerConnection): RTCDtlsTransport[] {
+  return [pc.sctp, ...(pc.getSenders?.() ?? [])].flatMap((one) => one?.transport ?? []);
+}
+
+/** True when the other end has closed the connection. A single transport says nothing: Firefox makes more for an offer, until its answer bundles them. */
+function isClosed(pc: RTCPeerConnection): boolean {
+  const all = transports(pc);
+  return all.length > 0 && all.every(({ state }) => state === "closed");
 }
 
 /** The candidates of a description by type and transport. What lies between this end and a relay stands in the statistics alone. */
