@@ -23,7 +23,10 @@ test("an answer has the names of its offer, and a group of what it took", () => 
   );
   const answer = completed(text("m=audio 5000 RTP/SAVPF 96", "m=video 0 RTP/SAVPF 97"), { offer });
   expect(answer).toBe(
-    text("a=group:BUNDLE a", "m=audio 5000 RTP/SAVPF 96", "a=mid:a", "m=video 0 RTP/SAVPF 97", "a=mid:v"),
+    text(
+      ...["a=group:BUNDLE a", "m=audio 5000 RTP/SAVPF 96", "a=mid:a"],
+      ...["m=video 0 RTP/SAVPF 97", "a=inactive", "a=mid:v"],
+    ),
   );
 });
 

@@ -1,4 +1,4 @@
-import { attribute, bundle, isRejected, mid } from "../../wire/sdp/attributes.ts";
+import { attribute, bundle, isRejected, mid, withDirection } from "../../wire/sdp/attributes.ts";
 import { parseDescription, type SessionDescription } from "../../wire/sdp/description.ts";
 import { withRole } from "../../wire/sdp/local-answer.ts";
 import { roleAfter } from "../answer-on-behalf.ts";
@@ -15,8 +15,13 @@ interface Answered {
  * DTLS role that an answer leaves open (baresip repeats the offer's `actpass`). Undefined if the text is not a description.
  */
 export function phoneDescription(text: string, answered?: Answered): SessionDescription | undefined {
-  const description = parseDescription(text);
-  if (description === undefined) return undefined;
+  const parsed = parseDescription(text);
+  if (parsed === undefined) return undefined;
+  // Without a direction JsSIP takes a rejected section for one that is in use, and tells nobody that the other one is on hold.
+  const media = parsed.media.map((section) =>
+    isRejected(section) ? withDirection(section, "inactive") : section,
+  );
+  const description = { session: parsed.session, media };
   return answered === undefined
     ? named(description)
     : named(decided(description, answered.before), answered.offer);
