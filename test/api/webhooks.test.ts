@@ -44,8 +44,10 @@ beforeAll(async () => {
   const joined = nats === undefined ? {} : { nats: { url: [nats.url] }, ticketKey };
   const names = nats === undefined ? ["n1"] : ["n1", "n2"];
   servers = await Promise.all(names.map((node) => startServer({ config: { node, ...joined } })));
-  while ((await ask(0)("GET", "/nodes")).body.items.length < names.length)
-    await new Promise((done) => setTimeout(done, 50));
+  // Each must know the others: one that knows of none asks none.
+  for (const at of names.keys())
+    while ((await ask(at)("GET", "/nodes")).body.items.length < names.length)
+      await new Promise((done) => setTimeout(done, 50));
 }, 120_000);
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()));

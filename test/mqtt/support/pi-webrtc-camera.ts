@@ -141,9 +141,13 @@ export class PiWebrtcCamera {
       viewer.needsOffer = true;
     }
     if (type === "answer" && viewer.pc.signalingState !== "have-local-offer") return;
-    // It never rolls back: libwebrtc fails, and the real process only notes that.
+    // It never rolls back: libwebrtc fails, and the real process only notes that, as whatever else it can't apply.
     if (type === "offer" && viewer.pc.signalingState !== "stable") return;
-    await viewer.pc.setRemoteDescription({ type: type as RTCSdpType, sdp });
+    try {
+      await viewer.pc.setRemoteDescription({ type: type as RTCSdpType, sdp });
+    } catch {
+      return;
+    }
     for (const candidate of viewer.early.splice(0))
       await viewer.pc.addIceCandidate(candidate).catch(() => {});
     if (type !== "offer") return;
