@@ -85,8 +85,7 @@ export const guestTokens: Part = {
       return response;
     };
     return {
-      fetch: (request, client) =>
-        new URL(request.url).pathname === guestTokensPath ? answer(request, client) : undefined,
+      fetch: (request, client, path) => (path === guestTokensPath ? answer(request, client) : undefined),
       stop: async () => stopWatching(),
     };
   },
