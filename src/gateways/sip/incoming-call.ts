@@ -2,10 +2,9 @@ import type { WireReason } from "../../protocol/end-reasons.ts";
 import type { PushBody } from "../../protocol/pushes.ts";
 import type { ReplyOf } from "../../protocol/replies.ts";
 import type { RequestOf } from "../../protocol/requests.ts";
-import type { Capabilities, Description, MediaWanted } from "../../protocol/values.ts";
+import type { Capabilities, Description } from "../../protocol/values.ts";
 import type { Deadline } from "../../shared/deadlines.ts";
-import { isRejected, mediaLine } from "../../wire/sdp/attributes.ts";
-import type { SessionDescription } from "../../wire/sdp/description.ts";
+import { mediaKinds } from "../../wire/sdp/attributes.ts";
 import { Call, type CallKeeper, capabilitiesOf, type OtherEnd } from "./call.ts";
 import { sdpType } from "./call-dialog.ts";
 import { Dialog } from "./dialog.ts";
@@ -100,7 +99,7 @@ export class IncomingCall extends Call {
         this.phoneSide = offer.description;
         this.noteAbilities(request);
         this.phoneSideCandidates.add(offer.candidates, !this.trickles);
-        const media = mediaOf(offer.description);
+        const media = mediaKinds(offer.description);
         this.#ring({ media, description: { type: "offer", sdp: offer.sdp } }, this.dialog, now);
       }
     }
@@ -314,15 +313,4 @@ export class IncomingCall extends Call {
   protected override get otherEnd(): OtherEnd | undefined {
     return this.#peer;
   }
-}
-
-function mediaOf(offer: SessionDescription): MediaWanted {
-  const kinds = offer.media
-    .filter((section) => !isRejected(section))
-    .map((section) => mediaLine(section).kind);
-  return {
-    audio: kinds.includes("audio"),
-    video: kinds.includes("video"),
-    data: kinds.includes("application"),
-  };
 }

@@ -58,6 +58,20 @@ export function isRejected(section: MediaSection): boolean {
   return mediaLine(section).port === "0" && attribute(section.lines, "bundle-only") === undefined;
 }
 
+/** Which kinds of media a description has in sections that are not rejected. */
+export function mediaKinds({ media }: SessionDescription): {
+  readonly audio: boolean;
+  readonly video: boolean;
+  readonly data: boolean;
+} {
+  const kinds = media.filter((section) => !isRejected(section)).map((section) => mediaLine(section).kind);
+  return {
+    audio: kinds.includes("audio"),
+    video: kinds.includes("video"),
+    data: kinds.includes("application"),
+  };
+}
+
 /** The direction of media; `sendrecv` if there is no attribute (RFC 8866 §6.7). */
 export function direction(description: SessionDescription, section: MediaSection): Direction {
   for (const lines of [section.lines, description.session])

@@ -2,7 +2,7 @@ import type { PushBody, PushOf } from "../../../protocol/pushes.ts";
 import type { ReplyOf } from "../../../protocol/replies.ts";
 import type { Description } from "../../../protocol/values.ts";
 import type { Deadline } from "../../../shared/deadlines.ts";
-import { isRejected, mediaLine } from "../../../wire/sdp/attributes.ts";
+import { mediaKinds } from "../../../wire/sdp/attributes.ts";
 import { formatDescription, type SessionDescription } from "../../../wire/sdp/description.ts";
 import { element, type XmlElement } from "../xml.ts";
 import { namespaces } from "./namespaces.ts";
@@ -44,7 +44,7 @@ export class OutgoingSetup implements Setup {
   /** The session-initiate that calls `to`. */
   initiate(jingle: XmlElement, to: string, now: number): void {
     const description = this.#offered(jingle, now);
-    if (description !== undefined) this.#call({ to, media: mediaOf(description), description }, now);
+    if (description !== undefined) this.#call({ to, media: mediaKinds(description), description }, now);
   }
 
   /** The session-initiate after a proposal. */
@@ -214,15 +214,4 @@ export class OutgoingSetup implements Setup {
 
 function offerOf(description: SessionDescription): Description {
   return { type: "offer", sdp: formatDescription(description) };
-}
-
-function mediaOf(offer: SessionDescription): { audio: boolean; video: boolean; data: boolean } {
-  const kinds = offer.media
-    .filter((section) => !isRejected(section))
-    .map((section) => mediaLine(section).kind);
-  return {
-    audio: kinds.includes("audio"),
-    video: kinds.includes("video"),
-    data: kinds.includes("application"),
-  };
 }
