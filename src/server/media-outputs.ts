@@ -45,6 +45,8 @@ interface OutputParts {
   readonly bun: string;
   readonly fleet: MediaFleet;
   readonly streams: MediaStreams;
+  /** The smaller sizes that are made of a stream. */
+  readonly ladder: (name: string) => readonly number[];
   readonly survey: RecordingsSurvey;
   readonly authenticate: Authenticate;
   readonly decide: Decide;
@@ -65,14 +67,13 @@ const [tickInterval, restartPause] = [1_000, 1_000];
 export async function startOutputs(context: CoreContext, parts: OutputParts): Promise<MediaOutputs> {
   const { settings, log, now } = context;
   const { media } = settings;
-  const { streams, fleet, authenticate, decide, allowsOrigin } = parts;
+  const { streams, fleet, ladder, authenticate, decide, allowsOrigin } = parts;
   const { fileDuration, fileBytes } = media.recordings;
   const folder = media.recordings.folder || join(stateFolder(settings.stateFolder), "recordings");
   const recorded = media.record.map((name) => `stream:${name}`);
   const program = programInPath("ffmpeg") ?? "";
   const hlsAac = media.hls && media.hlsAac && program !== "";
   const transcodes = media.transcode && program !== "";
-  const ladder = ladderOf(settings);
   const packager = await PackagerProcess.listen({
     bun: parts.bun,
     module: packagerModule,

@@ -88,6 +88,7 @@ async function startMedia(context: CoreContext, bun: string, survey: RecordingsS
   });
   const addresses = announced(settings, listen);
   const answers = streamAnswers(settings);
+  const ladder = ladderOf(settings);
   const sessions = coreSessions(context);
   const share: { current?: MediaShare } = {};
   const made = new MediaStreams(
@@ -107,7 +108,7 @@ async function startMedia(context: CoreContext, bun: string, survey: RecordingsS
       linger: media.linger,
       shares: media.limits,
       takesOver: takesOver(media.takeover),
-      ladder: ladderOf(settings),
+      ladder,
       candidates: ({ udpPort, tcpPort }) => [
         ...addresses.map((address): LocalCandidate => ({ protocol: "udp", address, port: udpPort })),
         ...addresses.map((address): LocalCandidate => ({ protocol: "tcp", address, port: tcpPort })),
@@ -149,7 +150,7 @@ async function startMedia(context: CoreContext, bun: string, survey: RecordingsS
   const allowsOrigin = mediaOrigins(settings.dev, media.origins);
   const decide = decideBy(server, now);
   outputs.current = await startOutputs(context, {
-    ...{ bun, fleet, streams: made, survey, authenticate, decide, allowsOrigin },
+    ...{ bun, fleet, streams: made, ladder, survey, authenticate, decide, allowsOrigin },
   });
   const http = new MediaHttp(
     {
