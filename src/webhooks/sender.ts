@@ -1,13 +1,11 @@
 import { lookup as resolve } from "node:dns";
-import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import type { LookupFunction } from "node:net";
+import { type BoundedAnswer, boundedRequest } from "../net/bounded-request.ts";
 import { parseAddress, unmapped } from "../shared/ip-address.ts";
 import type { PeerPolicy } from "../turn/peer-policy.ts";
 import type { Attempt } from "./delivery-queue.ts";
-
-/** How long an attempt may take in all, and how much of an answer is read. */
-const [patience, mostAnswer] = [15_000, 65_536];
 
 /** Where webhooks may go. */
 export interface SenderOptions {
@@ -36,48 +34,29 @@ export class WebhookSender {
   }
 
   /** Sends once. Text is JSON; of bytes the headers say what they are. Never rejects. */
-  post(url: URL, headers: Readonly<Record<string, string>>, body: string | Uint8Array): Promise<Attempt> {
-    return new Promise((done) => {
-      const failed = (failure: string): void => done({ ok: false, failure });
-      const plain = url.protocol === "http:";
-      const literal = url.hostname.replace(/^\[|\]$/g, "");
-      // A name is judged when it has been resolved; an address is not resolved.
-      const refusal = parseAddress(literal) === undefined ? undefined : this.#refusal(literal, plain);
-      if (refusal !== undefined) {
-        failed(refusal);
-        return;
-      }
-      const payload = typeof body === "string" ? Buffer.from(body, "utf8") : body;
-      const request = (plain ? httpRequest : httpsRequest)(url, {
+  async post(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    body: string | Uint8Array,
+  ): Promise<Attempt> {
+    const plain = url.protocol === "http:";
+    const literal = url.hostname.replace(/^\[|\]$/g, "");
+    // A name is judged when it has been resolved; an address is not resolved.
+    const refusal = parseAddress(literal) === undefined ? undefined : this.#refusal(literal, plain);
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    const { userAgent } = this.#options;
+    try {
+      const answer = await boundedRequest(url, {
         method: "POST",
         agent: plain ? this.#agents["http:"] : this.#agents["https:"],
         lookup: this.#lookup(plain),
-        headers: {
-          "content-type": "application/json",
-          ...headers,
-          "content-length": payload.length,
-          "user-agent": this.#options.userAgent,
-        },
+        headers: { "content-type": "application/json", ...headers, "user-agent": userAgent },
+        body,
       });
-      const timer = setTimeout(() => request.destroy(new Error("no answer within 15 s")), patience);
-      const settle = (attempt: Attempt): void => {
-        clearTimeout(timer);
-        done(attempt);
-      };
-      request.on("error", (error) => settle({ ok: false, failure: error.message.slice(0, 200) }));
-      request.on("response", (response) => {
-        let read = 0;
-        response.on("data", (chunk: Uint8Array) => {
-          read += chunk.length;
-          if (read <= mostAnswer) return;
-          settle({ ok: false, failure: "the answer is over 64 KB" });
-          request.destroy();
-        });
-        response.on("error", (error) => settle({ ok: false, failure: error.message.slice(0, 200) }));
-        response.on("end", () => settle(outcomeOf(response)));
-      });
-      request.end(payload);
-    });
+      return outcomeOf(answer);
+    } catch (error) {
+      return { ok: false, failure: (error as Error).message };
+    }
   }
 
   stop(): void {
@@ -116,14 +95,12 @@ export class WebhookSender {
   }
 }
 
-function outcomeOf(response: IncomingMessage): Attempt {
-  const { statusCode = 0, headers } = response;
-  if (statusCode >= 200 && statusCode < 300) return { ok: true };
-  const failure =
-    statusCode >= 300 && statusCode < 400 ? `${statusCode}: redirects are not followed` : String(statusCode);
-  if (statusCode === 410) return { ok: false, failure, gone: true };
+function outcomeOf({ status, headers }: BoundedAnswer): Attempt {
+  if (status >= 200 && status < 300) return { ok: true };
+  const failure = status >= 300 && status < 400 ? `${status}: redirects are not followed` : String(status);
+  if (status === 410) return { ok: false, failure, gone: true };
   const wait = retryAfter(headers["retry-after"]);
-  if (wait !== undefined || [429, 502, 504].includes(statusCode))
+  if (wait !== undefined || [429, 502, 504].includes(status))
     return { ok: false, failure, slowDown: wait ?? 0 };
   return { ok: false, failure };
 }
