@@ -39,15 +39,20 @@ export function mediaPlaylist(
   skip: boolean,
 ): string {
   const { name, segments, newest, ended } = rendition;
-  const target = Math.max(partTarget, Math.ceil(rendition.longestPart * 1_000) / 1_000);
+  const ages = agesOf(segments);
+  const hasParts = (at: number): boolean =>
+    segments[at]?.done === false || (ages[at] ?? 0) <= partsWithin * targetDuration;
+  const longest = Math.max(0, ...segments.map(({ longestPart }, at) => (hasParts(at) ? longestPart : 0)));
+  const target = Math.max(partTarget, Math.ceil(longest * 1_000) / 1_000);
+  // Three parts as they usually are (§4.4.3.8). A longer one, such as of a picture that stood still, is rare: players need not stay behind for it.
+  const holdBack = Math.max(3 * partTarget, 2 * target);
   const lines = [
     ...["#EXTM3U", "#EXT-X-VERSION:9", `#EXT-X-TARGETDURATION:${targetDuration}`],
-    `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=${seconds(target * 3)},CAN-SKIP-UNTIL=${seconds(skipUntil * targetDuration)}`,
+    `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=${seconds(holdBack)},CAN-SKIP-UNTIL=${seconds(skipUntil * targetDuration)}`,
     `#EXT-X-PART-INF:PART-TARGET=${seconds(target)}`,
     `#EXT-X-MEDIA-SEQUENCE:${segments[0]?.number ?? 0}`,
   ];
   if (rendition.discontinuities > 0) lines.push(`#EXT-X-DISCONTINUITY-SEQUENCE:${rendition.discontinuities}`);
-  const ages = agesOf(segments);
   const skipped = skip ? ages.filter((age) => age > skipUntil * targetDuration).length : 0;
   if (skipped > 0) lines.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${skipped}`);
   let init = skipped > 0 ? segments[skipped - 1]?.init : undefined;
@@ -57,7 +62,7 @@ export function mediaPlaylist(
     if (segment.init !== init) lines.push(`#EXT-X-MAP:URI="${name}-i${segment.init}.mp4${query}"`);
     init = segment.init;
     lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(segment.wall).toISOString()}`);
-    if (!segment.done || (ages[at] ?? 0) <= partsWithin * targetDuration)
+    if (hasParts(at))
       for (const [part, { duration, independent }] of segment.parts.entries())
         lines.push(
           `#EXT-X-PART:DURATION=${seconds(duration)},URI="${name}-${segment.number}.${part}.m4s${query}"${independent ? ",INDEPENDENT=YES" : ""}`,

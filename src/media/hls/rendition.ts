@@ -13,6 +13,8 @@ export interface Segment {
   /** When it begins, Unix time in ms. */
   readonly wall: number;
   readonly parts: ServedPart[];
+  /** s */
+  longestPart: number;
   duration: number;
   bytes: number;
   /** No more parts come. */
@@ -52,8 +54,6 @@ export class Rendition {
   readonly segments: Segment[] = [];
   /** Discontinuities ahead of the first segment that is still there. */
   discontinuities = 0;
-  /** The longest part so far, in s. */
-  longestPart = 0;
   ended = false;
   readonly #rules: WindowRules;
   readonly #inits = new Map<number, InitSegment>();
@@ -109,7 +109,8 @@ export class Rendition {
     let segment = this.newest;
     if (segment === undefined || segment.number !== number) {
       if (segment !== undefined) segment.done = true;
-      segment = { number, init, discontinuity, wall, parts: [], duration: 0, bytes: 0, done: false };
+      const empty = { longestPart: 0, duration: 0, bytes: 0, done: false };
+      segment = { number, init, discontinuity, wall, parts: [], ...empty };
       this.segments.push(segment);
     }
     segment.parts.push({ bytes, duration, independent });
@@ -118,7 +119,7 @@ export class Rendition {
     segment.done = last;
     this.#bytes += bytes.length;
     this.#seconds += duration;
-    this.longestPart = Math.max(this.longestPart, duration);
+    segment.longestPart = Math.max(segment.longestPart, duration);
     this.#trim();
     this.#changed();
   }
