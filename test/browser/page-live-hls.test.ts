@@ -48,6 +48,22 @@ describe.skipIf(chromiumPath === null)("a viewer whom WebRTC doesn't reach", () 
     expect(await publish(publisher.page, `${url}/whip/lobby`, { codec: "video/H264", audio: false })).toBe(
       201,
     );
+    // Whom WebRTC reaches never asks for HLS, which would be made for nobody.
+    const asked: string[] = [];
+    const reached = await opened(`${url}/live/lobby`, async (page) => {
+      await page.clock.install();
+      page.on("request", (request) => void asked.push(request.url()));
+    });
+    await eventually(
+      () => reached.evaluate(() => (document.querySelector("video")?.videoWidth ?? 0) > 0),
+      60_000,
+    );
+    await reached.clock.fastForward(10_000);
+    await button({ page: reached, errors: [], decoded: async () => 0 }, "Statistics").click();
+    expect(asked.some((address) => address.includes("/whep/"))).toBe(true);
+    expect(asked.filter((address) => address.includes("/hls/"))).toEqual([]);
+    await reached.context().close();
+
     const cut = await opened(`${url}/live/lobby`, (page) => page.addInitScript(withoutCandidates));
     await showing(cut);
     const shown = { page: cut, errors: [], decoded: async () => 0 };

@@ -239,6 +239,7 @@ export class WhepViewer {
       this.#seen = true;
       this.#connected = true;
       clearTimeout(this.#timer);
+      clearTimeout(this.#fallbackTimer);
       this.#become("live");
     } else if (state === "failed") this.#anew("interrupted");
     else if (state === "disconnected") {
