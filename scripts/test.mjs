@@ -21,8 +21,11 @@ process.env.MODEL_SEED ??= `${commitSeed()}`;
 /** What other files cover in less time, or what is large to install: left to `npm run test:long`. */
 const longer = new Set([
   "test/browser/accessible.test.ts",
+  "test/media/cluster-recordings.test.ts",
+  "test/media/codec-outputs.test.ts",
   "test/media/ladder.test.ts",
   "test/media/push-whip.test.ts",
+  "test/media/worker-outputs.test.ts",
   "test/packages/folders.test.ts",
   "test/records/full-disk.test.ts",
   "test/records/wire.test.ts",

@@ -98,9 +98,9 @@ export class RecordingsHttp {
       case "json":
         return await this.#listed(stream, from, to, found);
       case "mp4":
-        return await this.#range(found, from, to);
+        return (await this.#range(found, from, to)) ?? (await this.#missing(stream, from, to));
       case "hls":
-        return await this.#playlist(found, from, to, query);
+        return (await this.#playlist(found, from, to, query)) ?? (await this.#missing(stream, from, to));
       default:
         return badRequest("format must be json, mp4 or hls.");
     }
@@ -130,7 +130,8 @@ export class RecordingsHttp {
     const [, id = "", container] = /^(\w{1,40})\.(mp4|webm|jpg)$/.exec(name) ?? [];
     const recording = await this.#ports.store.find(stream, id);
     if (recording !== undefined && container === "jpg") return await this.#picture(request, recording);
-    if (recording === undefined || recording.container !== container) return unknown();
+    if (recording === undefined) return await this.#missing(stream, 0, Number.MAX_SAFE_INTEGER, id);
+    if (recording.container !== container) return unknown();
     const { bytes } = recording;
     const headers = new Headers({
       "Content-Type": types[recording.container],
@@ -193,11 +194,25 @@ export class RecordingsHttp {
     return Response.json({ recording: recorders.recording(stream) ?? "off" });
   }
 
-  /** The range as one MP4: the fragments of all files behind one header, moved to where they belong. */
-  async #range(recordings: readonly StoredRecording[], from: number, to: number): Promise<Response> {
+  /** Says that nothing of that time is here, or no recording of that id, and which nodes have it. */
+  async #missing(stream: string, from: number, to: number, id?: string): Promise<Response> {
+    const { recordings } = await this.#ports.elsewhere(stream, from, to);
+    const fitting = recordings.filter((one) => id === undefined || one.id === id);
+    const nodes = [...new Set(fitting.map(({ node }) => node))];
+    if (nodes.length === 0) return id === undefined ? nothing() : unknown();
+    const has = nodes.length === 1 ? `The node ${nodes[0]} has` : `The nodes ${nodes.join(", ")} have`;
+    return problemResponse({ status: 404, detail: `${has} it, and this node does not: ask there.` });
+  }
+
+  /** The range as one MP4: the fragments of all files behind one header, moved to where they belong. Undefined where there are none. */
+  async #range(
+    recordings: readonly StoredRecording[],
+    from: number,
+    to: number,
+  ): Promise<Response | undefined> {
     const found = await pieces(this.#ports.store, recordings, from, to);
     const [first] = found;
-    if (first === undefined) return nothing();
+    if (first === undefined) return undefined;
     const other = found.find(({ index }) => !same(index.header, first.index.header));
     if (other !== undefined) {
       const at = new Date(other.recording.started).toISOString();
@@ -216,9 +231,9 @@ export class RecordingsHttp {
     from: number,
     to: number,
     query: URLSearchParams,
-  ): Promise<Response> {
+  ): Promise<Response | undefined> {
     const found = await pieces(this.#ports.store, recordings, from, to);
-    if (found.length === 0) return nothing();
+    if (found.length === 0) return undefined;
     const passed = new URLSearchParams({ stream: query.get("stream") ?? "" });
     const token = query.get("token");
     if (token !== null) passed.set("token", token);
