@@ -77,7 +77,7 @@ describe.skipIf(chromiumPath === null)("the page of recordings", () => {
     await slider.fill("1.5");
     await eventually(async () => (await moved()) >= 1.4, 20_000);
     await slider.hover();
-    if (hasFfmpeg) await tab.page.locator(".preview img").waitFor();
+    if (hasFfmpeg) await tab.page.locator(".glimpse img").waitFor();
     await shoot(tab, "recordings");
     expect(tab.errors).toEqual([]);
   }, 180_000);

@@ -165,7 +165,7 @@ function Row({ api, recording, current, choose }: RowProps) {
         <Picture api={api} url={picture} />
         <span>
           <strong>
-            {new Date(from).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" })}
+            {new Date(from).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" })}
           </strong>
           <span class="muted">
             {durationText(seconds)} · {(bytes / 1e6).toFixed(1)} MB

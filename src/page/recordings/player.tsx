@@ -99,7 +99,7 @@ function Seek({ timeline, api, position, goTo }: SeekProps) {
       }}
     >
       {preview !== undefined && (
-        <div class="preview" style={{ left: `${(preview.share * 100).toFixed(2)}%` }} aria-hidden="true">
+        <div class="glimpse" style={{ left: `${(preview.share * 100).toFixed(2)}%` }} aria-hidden="true">
           <Picture api={api} url={`${preview.moment.recording.picture}&at=${preview.moment.at}`} />
           <span>{momentText(preview.moment)}</span>
         </div>
