@@ -82,6 +82,16 @@ describe("what a connection sends", () => {
     expect(done).toHaveLength(23);
   });
 
+  test("never waits where it comes in many turns, however many connections there are", () => {
+    const { loop, done, connect } = start();
+    const all = Array.from({ length: 100 }, (_, n) => connect(`${n} `));
+    for (let turn = 1; turn <= 50; turn++) {
+      for (const each of all) each(1, 300);
+      expect(done).toHaveLength(100 * turn);
+      loop.turn();
+    }
+  });
+
   test("waits beyond that, and each turn does some of it, in order", () => {
     const { loop, queue, done, connect } = start();
     connect("m")(4);

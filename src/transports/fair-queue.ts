@@ -52,14 +52,18 @@ export interface EventLoop {
  * where all together have too much.
  */
 export class FairQueue {
-  /** Counts the turns that have worked on what waits. */
-  turn = 0;
   readonly #loop: EventLoop;
   readonly #most: Most;
   /** Those with something waiting, the next one first. */
   readonly #backlogs = new Set<Backlog<unknown>>();
   #bytes = 0;
+  #turn = 0;
   #scheduled = false;
+  readonly #work = (): void => {
+    this.#scheduled = false;
+    this.#turn += 1;
+    if (this.#backlogs.size > 0) this.#step();
+  };
 
   constructor(loop: EventLoop, most = mostWaiting) {
     this.#loop = loop;
@@ -69,6 +73,12 @@ export class FairQueue {
   /** Bytes that wait, and what their messages cost beside them. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Numbers this turn of the event loop: the next one has another number. */
+  thisTurn(): number {
+    this.#schedule();
+    return this.#turn;
   }
 
   /** When a turn that begins now has worked enough, in the time of {@link over}. */
@@ -92,17 +102,16 @@ export class FairQueue {
       this.#loop.flooded();
       flooding.flooded();
     }
-    this.#schedule();
+    if (this.#backlogs.size > 0) this.#schedule();
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#backlogs.size === 0) return;
+    if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#loop.next(() => this.#work());
+    this.#loop.next(this.#work);
   }
 
-  #work(): void {
-    this.turn += 1;
+  #step(): void {
     const { end } = this;
     for (const backlog of this.#backlogs) {
       // What goes on waiting goes behind the others.
@@ -115,8 +124,7 @@ export class FairQueue {
       }
       if (this.over(end)) break;
     }
-    this.#scheduled = false;
-    this.#schedule();
+    if (this.#backlogs.size > 0) this.#schedule();
   }
 
   #largest(): Backlog<unknown> | undefined {
@@ -131,9 +139,9 @@ export class FairQueue {
 export class Backlog<Message> {
   readonly #queue: FairQueue;
   readonly #worker: Worker<Message>;
-  /** What was done as it came, in that turn of the queue. */
+  /** What was done as it came, in that turn of the event loop. */
   #direct = 0;
-  #turn = 0;
+  #turn = -1;
   #waiting: { readonly message: Message; readonly cost: number; readonly came: number }[] | undefined;
   #bytes = 0;
   readonly #mostDirect: number;
@@ -153,7 +161,7 @@ export class Backlog<Message> {
   take(message: Message, size: number, now: number, beside: number = messageCost): void {
     const cost = size + beside;
     if (this.#waiting === undefined) {
-      const { turn } = this.#queue;
+      const turn = this.#queue.thisTurn();
       const before = this.#turn === turn ? this.#direct : 0;
       if (before === 0 || before + cost <= this.#mostDirect) {
         this.#turn = turn;
