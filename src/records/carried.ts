@@ -21,25 +21,44 @@ const [mostLines, mostCodecs, mostText] = [16, 12, 6_000];
 /** Codecs that only repair others. */
 const repair = /^(rtx|red|ulpfec|flexfec-03|telephone-event|CN)$/i;
 
-/** What was summed up last: a request, and the push that it becomes, carry the same candidates. */
-let latest: { readonly candidates: readonly Candidate[]; readonly carried: Carried } | undefined;
+/** What candidates that come without a description carry, as far as records keep it. */
+export interface CandidateSum {
+  readonly bytes: number;
+  /** How many of each kind, such as `host/udp`. Shared: don't change it. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** About the length of the counts as JSON. */
+  readonly size: number;
+}
 
-/** Sums up candidates that come without a description. */
-export function carriedCandidates(candidates: readonly Candidate[]): Carried {
-  if (latest?.candidates === candidates) return latest.carried;
-  let bytes = 0;
+/** What was summed up last: a request, and the push that it becomes, carry the same candidates. */
+let latest: readonly Candidate[] | undefined;
+let latestSum: CandidateSum | undefined;
+
+/** Sums up candidates that come without a description. Undefined where none of them is readable. */
+export function carriedCandidates(candidates: readonly Candidate[]): CandidateSum | undefined {
+  if (latest === candidates) return latestSum;
+  latest = candidates;
+  const [only] = candidates;
+  latestSum =
+    candidates.length === 1 && only !== undefined ? sumOfOne(only.candidate) : sumOfMany(candidates);
+  return latestSum;
+}
+
+function sumOfMany(candidates: readonly Candidate[]): CandidateSum | undefined {
   const counts: Record<string, number> = {};
+  let bytes = 0;
   for (const { candidate } of candidates) {
     bytes += candidate.length;
-    if (candidates.length > 1) count(counts, candidate);
+    count(counts, candidate);
   }
-  const [only] = candidates;
-  const found = candidates.length === 1 && only !== undefined ? countOfOne(only.candidate) : counts;
-  latest = {
-    candidates,
-    carried: found !== undefined && hasAny(found) ? { bytes, candidates: found } : { bytes },
-  };
-  return latest.carried;
+  return hasAny(counts) ? { bytes, counts, size: sizeOfCounts(counts) } : undefined;
+}
+
+/** About their length as JSON. */
+export function sizeOfCounts(counts: Readonly<Record<string, number>>): number {
+  let size = 0;
+  for (const name in counts) size += name.length + 6;
+  return size;
 }
 
 /** Sums up what a frame carries. */
@@ -104,33 +123,52 @@ function count(counts: Record<string, number>, line: string): void {
   if (name !== undefined) counts[name] = (counts[name] ?? 0) + 1;
 }
 
-/** The counts of one candidate, by its kind: trickled candidates mostly come one by one. */
-const countsOfOne = new Map<string, Readonly<Record<string, number>>>();
+/** What one candidate sums up to, by its kind: trickled candidates mostly come one by one. */
+const countsOfOne = new Map<string, Omit<CandidateSum, "bytes">>();
 const mostKinds = 64;
 
-function countOfOne(line: string): Readonly<Record<string, number>> | undefined {
+function sumOfOne(line: string): CandidateSum | undefined {
   const name = kindOf(line);
   if (name === undefined) return undefined;
-  const known = countsOfOne.get(name);
-  if (known !== undefined) return known;
-  const made = { [name]: 1 };
-  if (countsOfOne.size < mostKinds) countsOfOne.set(name, made);
-  return made;
+  let known = countsOfOne.get(name);
+  if (known === undefined) {
+    const counts = { [name]: 1 };
+    known = { counts, size: sizeOfCounts(counts) };
+    if (countsOfOne.size < mostKinds) countsOfOne.set(name, known);
+  }
+  return { bytes: line.length, counts: known.counts, size: known.size };
 }
+
+/** The kinds that nearly all candidates are of, as their lines have them, so that these need no text of their own. */
+const usual = ["host", "srflx", "relay", "prflx"].flatMap((type) =>
+  ["udp", "UDP", "tcp", "TCP"].map((transport) => ({
+    type,
+    transport,
+    name: `${type}/${transport.toLowerCase()}`,
+    mdns: `mdns/${transport.toLowerCase()}`,
+  })),
+);
 
 function kindOf(line: string): string | undefined {
   // Foundation, component, transport, priority, address, port, `typ`, type.
   const transport = fieldAfter(line, fieldAfter(line, 0));
   const priority = fieldAfter(line, transport);
-  const address = fieldAfter(line, priority);
-  const port = fieldAfter(line, address);
+  const port = fieldAfter(line, fieldAfter(line, priority));
   const start = fieldAfter(line, fieldAfter(line, port));
   if (start === -1) return undefined;
   const end = line.indexOf(" ", start);
-  const type = line.slice(start, end === -1 ? line.length : end);
-  if (type === "") return undefined;
-  const isMdns = type === "host" && line.startsWith(".local", port - 7);
-  return `${isMdns ? "mdns" : type}/${line.slice(transport, priority - 1).toLowerCase()}`.slice(0, 24);
+  const length = (end === -1 ? line.length : end) - start;
+  if (length === 0) return undefined;
+  for (const one of usual)
+    if (
+      length === one.type.length &&
+      line.startsWith(one.type, start) &&
+      priority - 1 - transport === one.transport.length &&
+      line.startsWith(one.transport, transport)
+    )
+      return one.type === "host" && line.startsWith(".local", port - 7) ? one.mdns : one.name;
+  const type = line.slice(start, start + length);
+  return `${type}/${line.slice(transport, priority - 1).toLowerCase()}`.slice(0, 24);
 }
 
 /** Where the next field begins; -1 where there is none. */

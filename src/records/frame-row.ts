@@ -1,7 +1,7 @@
 import type { PushBody } from "../protocol/pushes.ts";
 import type { Request } from "../protocol/requests.ts";
 import type { Stats } from "../protocol/values.ts";
-import { type Carried, carried, carriedCandidates, type KeptText } from "./carried.ts";
+import { type CandidateSum, type Carried, carried, carriedCandidates, type KeptText } from "./carried.ts";
 import type { LadderRow } from "./record.ts";
 
 /** What a row shows of a frame. */
@@ -9,10 +9,8 @@ export type SaidByFrame = Omit<LadderRow, "at" | "from" | "to">;
 
 /** Sums up a frame: no token, no secret, and of descriptions and the application's data only what `kept` says. */
 export function saidBy(frame: Request | PushBody, kept: KeptText): SaidByFrame {
-  if (frame.type === "signal" && frame.description === undefined && !kept.addresses) {
-    const said = trickled(frame);
-    if (said !== undefined) return said;
-  }
+  const sum = candidatesAlone(frame, kept);
+  if (sum !== undefined) return { type: "signal", bytes: sum.bytes, candidates: sum.counts };
   const note = noteOf(frame);
   const carry: Carried | undefined =
     "description" in frame || "candidates" in frame ? carried(frame, kept) : undefined;
@@ -29,18 +27,13 @@ export function saidBy(frame: Request | PushBody, kept: KeptText): SaidByFrame {
   };
 }
 
-/** The row of candidates alone, which are most of all frames. Undefined where more is to be said. */
-function trickled({ candidates, pair, endOfCandidates, refused }: Trickle): SaidByFrame | undefined {
-  if (candidates === undefined || refused !== undefined || endOfCandidates === true || (pair ?? 1) > 1)
-    return undefined;
-  const { bytes, candidates: counts } = carriedCandidates(candidates);
-  return counts === undefined ? undefined : { type: "signal", bytes, candidates: counts };
+/** The sum of candidates where they are all that a frame says: most of all frames. Undefined where a frame says more. */
+export function candidatesAlone(frame: Request | PushBody, kept: KeptText): CandidateSum | undefined {
+  if (frame.type !== "signal" || frame.candidates === undefined || kept.addresses) return undefined;
+  if (frame.description !== undefined || frame.refused !== undefined) return undefined;
+  if (frame.endOfCandidates === true || (frame.pair ?? 1) > 1) return undefined;
+  return carriedCandidates(frame.candidates);
 }
-
-type Trickle = Pick<
-  Extract<Request | PushBody, { type: "signal" }>,
-  "candidates" | "pair" | "endOfCandidates" | "refused"
->;
 
 /** What a frame says in words. */
 function noteOf(frame: Request | PushBody): string | undefined {

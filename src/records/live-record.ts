@@ -1,10 +1,11 @@
 import type { Stats } from "../protocol/values.ts";
 import type { Device } from "../signaling/device.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
+import type { CandidateSum } from "./carried.ts";
 import { Ladder } from "./ladder.ts";
 import type { CallRecord, LadderRow, RecordLeg, WorstQuality } from "./record.ts";
 
-const [mostLegs, mostStates, mostMoves] = [64, 32, 32];
+const [mostLegs, mostStates, mostMoves, mostParties] = [64, 32, 32, 4];
 
 /** How a session begins here. */
 export type SessionStart = Omit<Extract<CoreEvent, { type: "session_started" }>, "type">;
@@ -23,6 +24,8 @@ export class LiveRecord {
   readonly #node: string;
   readonly #start: SessionStart;
   readonly #ladder = new Ladder();
+  /** Names of devices in rows, made once for those that speak. */
+  readonly #parties: { readonly device: Device; readonly name: string }[] = [];
   readonly #legs: RecordLeg[] = [];
   readonly #moves: { at: number; user: string; from: string; to: string }[] = [];
   readonly #times: { ringingAt?: number; acceptedAt?: number; connectedAt?: number } = {};
@@ -79,8 +82,21 @@ export class LiveRecord {
     this.#ladder.add(row);
   }
 
+  addCandidates(from: string, to: string, sum: CandidateSum, now: number): LadderRow {
+    return this.#ladder.addCandidates(this.since(now), from, to, sum);
+  }
+
   first(row: LadderRow): void {
     this.#ladder.first(row);
+  }
+
+  /** The device as rows name it. */
+  partyOf(device: Device): string {
+    for (const known of this.#parties) if (known.device === device) return known.name;
+    const name = `${device.user}/${device.id}`;
+    if (this.#parties.length === mostParties) this.#parties.shift();
+    this.#parties.push({ device, name });
+    return name;
   }
 
   // What devices do

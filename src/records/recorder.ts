@@ -4,7 +4,7 @@ import type { Device, Outcome } from "../signaling/device.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import type { FrameObserver, GatewayMessage } from "../signaling/observer.ts";
 import type { KeptText } from "./carried.ts";
-import { cut, reportNote, saidBy } from "./frame-row.ts";
+import { candidatesAlone, cut, reportNote, saidBy } from "./frame-row.ts";
 import { LiveRecord, type SessionStart } from "./live-record.ts";
 import { applicationParty, type CallRecord, type LadderRow, serverParty, turnParty } from "./record.ts";
 import type { SessionEventType } from "./session-events.ts";
@@ -109,7 +109,13 @@ export class Recorder implements FrameObserver {
       this.#report(live, device, request, now);
       return;
     }
-    const row = this.#row(live.since(now), partyOf(device), serverParty, request);
+    const party = live.partyOf(device);
+    const sum = candidatesAlone(request, this.#options.kept);
+    if (sum !== undefined) {
+      this.#await(device, request.id, live.addCandidates(party, serverParty, sum, now));
+      return;
+    }
+    const row = this.#row(live.since(now), party, serverParty, request);
     this.#note(live, device, request, row, now);
     live.add(row);
     this.#await(device, request.id, row);
@@ -139,7 +145,10 @@ export class Recorder implements FrameObserver {
     else if (push.type === "ended") live.legEnded(device, push.reason, now);
     else if (push.type === "restart" && live.restarted(push.pair, push.generation))
       this.#tell("session.restarted", live, { by: this.#restarting ?? serverParty }, now);
-    live.add(this.#row(live.since(now), serverParty, partyOf(device), push));
+    const party = live.partyOf(device);
+    const sum = candidatesAlone(push, this.#options.kept);
+    if (sum === undefined) live.add(this.#row(live.since(now), serverParty, party, push));
+    else live.addCandidates(serverParty, party, sum, now);
   }
 
   gatewayMessages(device: Device, session: string, messages: readonly GatewayMessage[]): void {
