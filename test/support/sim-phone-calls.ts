@@ -36,7 +36,7 @@ export function phoneCalls(world = new SimSip(), capabilities: object = {}) {
 }
 
 /** A native device and a phone in a call that the device started. */
-export function phoneIsCalled(world = new SimSip()) {
+export function phoneIsCalled(world = new SimSip(), candidates: readonly object[] = [candidate]) {
   const bob = world.phone("bob");
   bob.register();
   const alice = world.sim.client("alice", "laptop").connect();
@@ -48,7 +48,7 @@ export function phoneIsCalled(world = new SimSip()) {
     pair: 1,
     generation: 1,
     description,
-    candidates: [candidate],
+    candidates,
     endOfCandidates: true,
   });
   world.pass(0);

@@ -112,6 +112,7 @@ export abstract class CoreSideOffers extends MediaCall {
     const { session, pair, generation } = this;
     const reason = `SIP ${status}`;
     this.coreSide.goBack();
+    this.tellCandidates(now);
     this.phone.ask("signal", { session, pair, generation, refused: { reason } }, now, (outcome, later) => {
       if ("error" in outcome && outcome.error.code === "incompatible")
         this.hangUp("failed", `refused: ${status}`, later);

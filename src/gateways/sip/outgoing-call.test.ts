@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { SimClient } from "../../../test/support/sim-core.ts";
 import { answer, bare, offer, type SimPhone, SimSip } from "../../../test/support/sim-phone.ts";
-import { phoneIsCalled } from "../../../test/support/sim-phone-calls.ts";
+import { phoneIsCalled, taken } from "../../../test/support/sim-phone-calls.ts";
 import { bodyText } from "./message.ts";
 
 const signals = (client: SimClient) => client.pushes("signal");
@@ -21,12 +21,27 @@ describe("a phone is called", () => {
     expect(alice.last("accepted").description.sdp).toBe(bare(answer("phone")));
     alice.ask("confirm", { session, device: alice.last("accepted").device });
     world.pass(0);
-    expect(signals(alice)[0]).toMatchObject({ endOfCandidates: true, candidates: [{ sdpMid: "0" }] });
     const second = bob.request("INVITE")!;
     expect(second.cseq.sequence).toBe(2);
     expect(bodyText(second)).toContain("198.51.100.7");
+    // The phone has the caller's candidates before the caller's checks can reach it.
+    expect(signals(alice)).toHaveLength(0);
     bob.respond(second, 200, { body: answer("phone") });
+    world.pass(0);
     expect(signals(alice)).toHaveLength(1);
+    expect(signals(alice)[0]).toMatchObject({ endOfCandidates: true, candidates: [{ sdpMid: "0" }] });
+  });
+
+  test("the caller gets the phone's candidates also where the phone refuses the re-INVITE, or the caller has no candidates", () => {
+    const refuses = phoneIsCalled();
+    taken(refuses);
+    refuses.bob.respond(refuses.bob.request("INVITE"), 488);
+    refuses.world.pass(0);
+    expect(signals(refuses.alice)[0]).toMatchObject({ candidates: [{ sdpMid: "0" }] });
+    const none = phoneIsCalled(new SimSip(), []);
+    taken(none);
+    expect(none.bob.request("INVITE")?.cseq.sequence).toBe(1);
+    expect(signals(none.alice)[0]).toMatchObject({ candidates: [{ sdpMid: "0" }] });
   });
 
   test("a CANCEL waits for a provisional response, and says why", () => {
@@ -53,6 +68,9 @@ describe("a phone is called", () => {
     const invites = [desk.request("INVITE"), soft.request("INVITE")];
     desk.respond(invites[0], 200, { body: answer("desk") });
     soft.respond(invites[1], 200, { body: answer("soft") });
+    world.pass(0);
+    // The answer has the candidates of the phone that won, which is told the caller's first.
+    desk.respond(desk.request("INVITE"), 200, { body: answer("desk") });
     world.pass(0);
     expect(alice.statuses("INVITE")).toEqual([100, 200]);
     expect(alice.sdp).toContain("ufrag:desk");

@@ -201,24 +201,34 @@ export class OutgoingCall extends Call {
         return;
       }
       this.active = true;
-      this.tellCandidates(later);
-      this.#completeOffer(later);
+      this.#exchangeCandidates(later);
     });
   }
 
   /**
    * The phone rang with an offer without candidates, which contain the caller's addresses. Now that it has answered, it gets them:
    * in a re-INVITE with the same description, or by INFO if it supports trickle ICE.
+   *
+   * A phone without trickle ICE gets the caller's candidates first, and the caller gets the phone's once the phone has answered the re-INVITE.
+   * Otherwise the caller's checks reach a phone that knows none of its addresses. baresip then takes them for peer-reflexive candidates of lower
+   * priority, and settles on another pair than the caller nominates.
    */
-  #completeOffer(now: number): void {
+  #exchangeCandidates(now: number): void {
     if (this.trickles) {
+      this.tellCandidates(now);
       this.trickle(now);
       return;
     }
     this.coreSide.whenGathered(now, (later) => {
       const sdp = this.coreSideDescription();
-      if (!this.coreSide.hasCandidates || sdp === undefined || this.busy || this.ended) return;
-      this.reinvite(sdp, later, { answered: () => {}, refused: () => {} });
+      const tell = (then: number): void => this.tellCandidates(then);
+      if (!this.coreSide.hasCandidates || sdp === undefined || this.busy || this.flow === undefined)
+        tell(later);
+      else
+        this.reinvite(sdp, later, {
+          answered: (_, then) => tell(then),
+          refused: (_, then) => tell(then),
+        });
     });
   }
 
