@@ -26,8 +26,8 @@ export interface CopiedStoreOptions {
 
 /** How long a write waits for its copy. ms */
 const patience = 1_000;
-/** How long a node that did not answer is not asked again. ms */
-const restFor = 5_000;
+/** How long a node that did not answer is not asked again while there is another one, and while there is none. ms */
+const [restFor, leastRest] = [5_000, 1_000];
 /** Copies that wait, and characters of one message: the backplane takes 1 MiB. */
 const [mostWaiting, mostCharacters] = [20_000, 400_000];
 /** Entries that are read at a time for a node that begins to keep copies. */
@@ -52,6 +52,7 @@ export class CopiedStore implements Store {
   #waiting: Waiting[] = [];
   #busy = false;
   #last: Promise<unknown> = Promise.resolve();
+  /** When nodes did not answer. */
   readonly #resting = new Map<string, number>();
 
   constructor(options: CopiedStoreOptions) {
@@ -113,7 +114,11 @@ export class CopiedStore implements Store {
   #choose(): string | undefined {
     const { keepers, node, now } = this.#options;
     const at = now();
-    const names = keepers.names().filter((name) => (this.#resting.get(name) ?? 0) <= at);
+    const rested = (least: number) => (name: string) =>
+      at - (this.#resting.get(name) ?? Number.NEGATIVE_INFINITY) >= least;
+    const all = keepers.names().filter(rested(leastRest));
+    const others = all.filter(rested(restFor));
+    const names = others.length > 0 ? others : all;
     if (this.#keeper !== undefined && names.includes(this.#keeper)) return this.#keeper;
     names.sort();
     return names.find((name) => name > node) ?? names[0];
@@ -219,7 +224,7 @@ export class CopiedStore implements Store {
   /** Nobody waits for copies any more; the next node that keeps some gets them from the store, and the records that wait. */
   #failed(keeper?: string): void {
     if (keeper !== undefined) {
-      this.#resting.set(keeper, this.#options.now() + restFor);
+      this.#resting.set(keeper, this.#options.now());
       this.#former = keeper;
     }
     this.#keeper = undefined;

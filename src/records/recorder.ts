@@ -19,8 +19,8 @@ export interface RecorderOptions {
   newId(): string;
   /** What an earlier run of this node has told of a session. */
   before?(session: string): { readonly told: number; readonly startedAt: number } | undefined;
-  /** A session has come here that began elsewhere, or in an earlier run of this node. */
-  came?(live: LiveRecord): void;
+  /** A session has come here that began elsewhere, or in an earlier run of this node. `from`: the node that has died with it. */
+  came?(live: LiveRecord, from: string | undefined): void;
   /** Another node goes on with a session. */
   left?(live: LiveRecord): void;
   /** The record of a session is complete. */
@@ -240,7 +240,7 @@ export class Recorder implements FrameObserver {
   }
 
   /** The session began elsewhere, or before this run of the server: its record goes on from here. */
-  #adopted(event: SessionStart & { readonly epoch: number }, now: number): void {
+  #adopted(event: SessionStart & { readonly epoch: number; readonly from?: string }, now: number): void {
     if (this.#live.has(event.session)) return;
     const before = this.#options.before?.(event.session);
     const live = this.#begin(event, now, event.epoch);
@@ -248,7 +248,7 @@ export class Recorder implements FrameObserver {
     // Where nobody knows what was told, the numbers go on with the next thousand: none is used twice.
     live.goesOn(before ?? { told: (event.epoch - 1) * 1_000, startedAt: now });
     live.add({ at: live.since(now), from: serverParty, to: serverParty, type: "recovered" });
-    this.#options.came?.(live);
+    this.#options.came?.(live, event.from);
   }
 
   #begin(event: SessionStart, now: number, epoch = 1): LiveRecord | undefined {

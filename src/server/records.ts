@@ -80,6 +80,7 @@ async function start(context: CoreContext): Promise<Service> {
   const { lostAfter } = settings.records;
   const trails = new SessionTrails(context, {
     store,
+    patience: lostAfter,
     isLive: (session) => recorder.get(session) !== undefined,
     resend: (entries) => webhooks.resend(entries),
     goesOn: (live) => {
@@ -110,7 +111,7 @@ async function start(context: CoreContext): Promise<Service> {
     sessions: mostSessions,
     newId: () => `r_${random(12)}`,
     before: (session) => trails.take(session),
-    came: (live) => trails.came(live),
+    came: (live, from) => trails.came(live, tells() ? from : undefined),
     left: (live) => {
       if (tells() && live.told > 0) trails.left([openOf(live)], lostAfter);
     },

@@ -29,11 +29,22 @@ const question = {
 const goneOnQuestion = {
   name: "records.goneOn",
   argument: Type.Object({ node: Type.String(), sessions: Type.Array(SessionId, { maxItems: 5_000 }) }),
-  answer: Type.Object({ sessions: Type.Array(SessionId) }),
+  answer: Type.Object({
+    sessions: Type.Array(SessionId),
+    /** Those that have just come to it: what was told of them is being asked for. */
+    coming: Type.Optional(Type.Array(SessionId)),
+  }),
 } as const;
 
 /** What all nodes together know of a session. */
 type Trail = Static<typeof Answer>;
+
+/** A session that has come to this node. `from`: the node that has died with it. `until`: when that is no longer waited for. */
+interface Coming {
+  readonly live: LiveRecord;
+  readonly from: string | undefined;
+  readonly until: number;
+}
 
 /** Sessions of one question; characters of events in one answer: the backplane takes 1 MiB. */
 const [mostAsked, mostCharacters] = [50, 700_000];
@@ -46,11 +57,15 @@ const [lookEvery, mostDelays, delay] = [1_000, 3, 5_000];
  * that are silent. ms
  */
 const [meetWithin, moreWithin, answerWithin] = [3_000, 1_000, 15_000];
+/** When others are asked again that do not know yet. ms */
+const askAgainAfter = 200;
 /** Sessions that ended here and are remembered. */
 const mostOver = 20_000;
 
 export interface SessionTrailsOptions {
   readonly store: Store;
+  /** How long a node is waited for that alone knows what was told of a session. ms */
+  readonly patience: number;
   /** True for a session that this node owns. */
   isLive(session: string): boolean;
   /** It is known what was told of a session that has come here. */
@@ -74,7 +89,9 @@ export class SessionTrails {
   /** Sessions that have come here, and what is to be told of them once it is known what was told before. */
   readonly #held = new Map<string, (() => void)[]>();
   readonly #over = new Map<string, true>();
-  #coming: LiveRecord[] = [];
+  #coming: Coming[] = [];
+  /** Sessions of a node that is away, and of which nobody else knows what was told. */
+  #unknown: Coming[] = [];
   #looking = false;
   readonly #stop: () => void;
 
@@ -87,9 +104,10 @@ export class SessionTrails {
     core.survey.answers(goneOnQuestion, async ({ node, sessions }) => {
       // The node that has told the end may be down: a copy of its record says the same.
       const ended = new Set(await options.store.ask("endedElsewhere", { node, sessions }).catch(() => []));
+      const isComing = (session: string): boolean => this.#held.has(session);
       const isGone = (session: string): boolean =>
-        options.isLive(session) || this.#over.has(session) || ended.has(session);
-      return { sessions: sessions.filter(isGone) };
+        !isComing(session) && (options.isLive(session) || this.#over.has(session) || ended.has(session));
+      return { sessions: sessions.filter(isGone), coming: sessions.filter(isComing) };
     });
     const failed = (error: unknown): void => fault("records", error);
     this.#stop = every(lookEvery, () => void this.#look().catch(failed), failed);
@@ -113,18 +131,25 @@ export class SessionTrails {
     return open;
   }
 
-  /** The session is this node's from now on. Its events wait until it is known what was told before. */
-  came(live: LiveRecord): void {
+  /**
+   * The session is this node's from now on. Its events wait until it is known what was told before. `from`: the node that has died with
+   * it. Where that had nobody to keep a copy, it alone knows, and is waited for.
+   */
+  came(live: LiveRecord, from: string | undefined): void {
     if (this.#over.has(live.session)) live.muted = true;
     if (!this.#cluster) return;
+    const { node, now } = this.#context;
     this.#held.set(live.session, []);
-    this.#coming.push(live);
+    const until = now() + this.#options.patience;
+    this.#coming.push({ live, from: from === node ? undefined : from, until });
     if (this.#coming.length > 1) return;
     after(gatherFor, () => {
       const coming = this.#coming;
       this.#coming = [];
       for (let at = 0; at < coming.length; at += mostAsked)
-        void this.#follow(coming.slice(at, at + mostAsked));
+        this.#follow(coming.slice(at, at + mostAsked)).catch((error) =>
+          this.#context.fault("records", error),
+        );
     });
   }
 
@@ -158,20 +183,33 @@ export class SessionTrails {
       const isComplete = (): boolean => survey.others.every((one) => answered.has(one));
       do {
         const { answers } = await survey.ask(goneOnQuestion, argument, { others: true });
-        for (const [one, answer] of answers) {
+        let isDecided = true;
+        for (const [one, { sessions: its, coming = [] }] of answers) {
           answered.add(one);
-          for (const session of answer.sessions) gone.add(session);
+          for (const session of its) gone.add(session);
+          // It is asking this node, among others, what was told of them.
+          if (coming.length > 0) isDecided = false;
         }
-        await until(() => !isComplete(), now() + moreWithin, 50);
+        if (isDecided) await until(() => !isComplete(), now() + moreWithin, 50);
+        else {
+          answered.clear();
+          await new Promise<void>((again) => after(askAgainAfter, again));
+        }
       } while (!isComplete() && now() < began + answerWithin);
     }
     return [...gone];
   }
 
-  async #follow(coming: readonly LiveRecord[]): Promise<void> {
-    const { trails } = await this.#ask(coming.map(({ session }) => session));
-    for (const live of coming) {
+  async #follow(coming: readonly Coming[]): Promise<void> {
+    const { trails, answered } = await this.#ask(coming.map(({ live }) => live.session));
+    for (const one of coming) {
+      const { live, from, until } = one;
       const trail = trails.get(live.session);
+      const isKnown = trail?.over === true || trail?.open !== undefined;
+      if (!isKnown && from !== undefined && !answered.has(from) && this.#context.now() < until) {
+        this.#unknown.push(one);
+        continue;
+      }
       if (trail?.over) live.muted = true;
       else if (trail?.open !== undefined) live.goesOn(trail.open);
       if (trail !== undefined && trail.waiting.length > 0) await this.#options.resend(trail.waiting);
@@ -191,6 +229,10 @@ export class SessionTrails {
     if (this.#looking) return;
     this.#looking = true;
     try {
+      const unknown = this.#unknown;
+      this.#unknown = [];
+      for (let at = 0; at < unknown.length; at += mostAsked)
+        await this.#follow(unknown.slice(at, at + mostAsked));
       const now = this.#context.now();
       const due = [...this.#open].filter(([, { dueAt }]) => dueAt <= now);
       for (let at = 0; at < due.length; at += mostAsked) await this.#settle(due.slice(at, at + mostAsked));
@@ -219,9 +261,11 @@ export class SessionTrails {
     if (closed.length > 0) await store.write(...closed);
   }
 
-  async #ask(
-    sessions: readonly string[],
-  ): Promise<{ readonly trails: ReadonlyMap<string, Trail>; readonly silent: boolean }> {
+  async #ask(sessions: readonly string[]): Promise<{
+    readonly trails: ReadonlyMap<string, Trail>;
+    readonly answered: ReadonlyMap<string, unknown>;
+    readonly silent: boolean;
+  }> {
     const { survey } = this.#context.core;
     const { answers, silent } = await survey.ask(question, { sessions: [...sessions] });
     const trails = new Map<string, Trail>();
@@ -230,7 +274,7 @@ export class SessionTrails {
         const known = trails.get(trail.session);
         trails.set(trail.session, known === undefined ? trail : joined(known, trail));
       }
-    return { trails, silent: silent.length > 0 };
+    return { trails, answered: answers, silent: silent.length > 0 };
   }
 
   async #known(sessions: readonly string[]): Promise<Trail[]> {
@@ -243,7 +287,7 @@ export class SessionTrails {
       for (const { body } of waiting) characters += body.length + 512;
       return {
         session,
-        live: isLive(session),
+        live: isLive(session) || this.#held.has(session),
         // The copy of another node's record does not say that its end was told: that node may have died before.
         over: endedAt === node || this.#over.has(session),
         ...(open !== undefined && { open }),

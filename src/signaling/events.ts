@@ -87,6 +87,8 @@ export type CoreEvent =
       readonly type: "session_adopted";
       readonly session: string;
       readonly epoch: number;
+      /** The node that has died with it, as far as its devices know. */
+      readonly from?: string;
       readonly kind: SessionKind;
       readonly caller: string;
       readonly device: string;

@@ -28,6 +28,8 @@ export interface WebhookOptions {
 const mostBody = 20_480;
 /** Messages of an endpoint that are kept in memory; the others wait in the store. */
 const [mostInMemory, refillBelow] = [5_000, 1_000];
+/** How long a store that could not be asked is left alone. ms */
+const askAgainAfter = 1_000;
 /** Dead messages that one request looks at. */
 const mostAtOnce = 10_000;
 
@@ -176,12 +178,16 @@ class Line {
   readonly #queue: DeliveryQueue;
   readonly #url: URL;
   readonly #isHeld: () => boolean;
-  /** Ids of messages that the endpoint has taken, and that the store may still have. */
+  /** Ids of messages that the endpoint has taken, and that the store, or its answer to come, may still have. */
   readonly #taken = new Set<string>();
-  /** Messages that wait in the store alone. */
+  /** Those of them that the store no longer has. */
+  readonly #gone: string[] = [];
+  /** Messages wait in the store alone. */
   #spilled = false;
-  #refilling = false;
-  #addedSince = 0;
+  /** Messages that were told while the store is asked for those before them; undefined while it is not. */
+  #meanwhile: { readonly delivery: Delivery; readonly kept: boolean }[] | undefined;
+  /** The store could not be asked, and is not asked before. */
+  #askAgainAt = 0;
   #cancel: (() => void) | undefined;
   #stopped = false;
   #removed = false;
@@ -212,33 +218,41 @@ class Line {
       void this.#options.store.write({ write: "delivered", endpoint: entry.endpoint, id: entry.id });
       return;
     }
-    if ((this.#spilled || this.#isHeld()) && kept) {
-      this.#addedSince += 1;
+    if ((this.#spilled || this.#isHeld()) && kept) return;
+    const waiting = this.#queue.size + (this.#meanwhile?.length ?? 0);
+    if (waiting >= mostInMemory) {
+      this.#spilled = kept;
       return;
     }
-    if (this.#queue.size >= mostInMemory) {
-      this.#spilled = kept;
+    if (this.#meanwhile !== undefined) {
+      this.#meanwhile.push({ delivery: deliveryOf(entry), kept });
       return;
     }
     this.#queue.add(deliveryOf(entry), now());
     this.#pump();
   }
 
-  /** Takes what waits in the store, the oldest first. */
+  /** Takes what waits in the store, the oldest first. What is told meanwhile comes after it: it may be of the same session. */
   async refill(): Promise<void> {
-    if (this.#refilling || this.#stopped || this.#isHeld()) return;
-    this.#refilling = true;
+    if (this.#meanwhile !== undefined || this.#stopped || this.#isHeld()) return;
+    this.#meanwhile = [];
+    const before = this.#spilled;
+    this.#spilled = false;
     try {
-      this.#addedSince = 0;
       const query = { endpoint: this.endpoint.url, limit: mostInMemory };
       const entries = await this.#options.store.ask("outbox", query);
-      this.#spilled = entries.length >= mostInMemory || this.#addedSince > 0;
       for (const entry of entries) if (!this.#taken.has(entry.id)) this.#queue.add(deliveryOf(entry), now());
+      this.#spilled ||= entries.length >= mostInMemory;
     } catch {
       // The store says so itself; what is in memory is sent.
-    } finally {
-      this.#refilling = false;
+      this.#spilled = before;
+      this.#askAgainAt = now() + askAgainAfter;
     }
+    const meanwhile = this.#meanwhile;
+    this.#meanwhile = undefined;
+    for (const id of this.#gone.splice(0)) this.#taken.delete(id);
+    // Where more waits in the store, it waits there before these.
+    for (const { delivery, kept } of meanwhile) if (!kept || !this.#spilled) this.#queue.add(delivery, now());
     this.#pump();
   }
 
@@ -278,7 +292,7 @@ class Line {
     this.#cancel?.();
     this.#cancel = undefined;
     for (const delivery of this.#queue.take(now())) void this.#send(delivery);
-    if (this.#spilled && this.#queue.size < refillBelow && !this.#refilling) void this.refill();
+    if (this.#spilled && this.#queue.size < refillBelow && now() >= this.#askAgainAt) void this.refill();
     const at = this.#queue.nextAt(now());
     // With all connections busy, an answer pumps again.
     if (at !== undefined && (this.#flying === 0 || at > now()))
@@ -304,7 +318,10 @@ class Line {
     if (attempt.ok) {
       this.#counts.delivered += 1;
       this.#taken.add(id);
-      void store.write({ write: "delivered", endpoint, id }).then(() => this.#taken.delete(id));
+      void store.write({ write: "delivered", endpoint, id }).then(() => {
+        if (this.#meanwhile === undefined) this.#taken.delete(id);
+        else this.#gone.push(id);
+      });
       return;
     }
     this.#counts.failed += 1;

@@ -53,7 +53,7 @@ export class SessionRecovery {
     const snapshot = full ? undefined : revivalSnapshot(ticket, device.link.id, now);
     if (snapshot === undefined) return undefined;
     const find = (link: string) => (link === device.link.id ? device : undefined);
-    const session = this.#adopt(snapshot, find, ticket.epoch + 1, now);
+    const session = this.#adopt(snapshot, find, ticket.epoch + 1, ticket.owner, now);
     const leg = session.legById(ticket.leg);
     if (leg !== undefined) leg.unaware = true;
     this.#elsewhere.claim(session.id, session.epoch, [ticket.peer, ticket.user], now);
@@ -77,7 +77,7 @@ export class SessionRecovery {
     );
     const find = (link: string) => [device, ...others].find((one) => one.link.id === link);
     const epoch = Math.max(known.epoch, ticket.epoch + 1);
-    const session = this.#adopt({ ...snapshot, legs }, find, epoch, now);
+    const session = this.#adopt({ ...snapshot, legs }, find, epoch, ticket.owner, now);
     const reply = before.state.name === "answering" ? before.state.reply : undefined;
     const leg = peer && session.legOf(peer);
     if (leg !== undefined && reply === undefined) session.links.tellRecovered(leg, now);
@@ -92,9 +92,9 @@ export class SessionRecovery {
     return session;
   }
 
-  #adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, now: number): Session {
+  #adopt(snapshot: SessionSnapshot, find: FindDevice, epoch: number, from: string, now: number): Session {
     const session = restoreSession(this.#sessions, snapshot, find, now, epoch);
-    this.#sessions.adopt(session, now);
+    this.#sessions.adopt(session, now, from);
     session.revived = true;
     return session;
   }

@@ -131,11 +131,17 @@ export class SessionTable implements SessionHost {
     if (room !== undefined && members !== undefined) this.#mesh.add(session, room, members);
   }
 
-  /** This node owns the session from now on, which began at another one, or in an earlier run of this one. */
-  adopt(session: Session, now: number): void {
+  /** This node owns the session from now on, which began at another one, or in an earlier run of this one. `from`: where it died with its node. */
+  adopt(session: Session, now: number, from?: string): void {
     this.#elsewhere.took(session.id);
     this.add(session, now);
-    this.ports.emit({ type: "session_adopted", ...startOf(session), epoch: session.epoch });
+    const { epoch } = session;
+    this.ports.emit({
+      type: "session_adopted",
+      ...startOf(session),
+      epoch,
+      ...(from !== undefined && { from }),
+    });
   }
 
   /** Says that a session of this node has begun. */
