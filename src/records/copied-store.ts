@@ -8,7 +8,7 @@ interface CopyKeepers {
   /** Nodes that are there, without this one. */
   names(): readonly string[];
   /**
-   * Has that node keep copies, each as JSON; `since`: in place of all that it has of this one. False where it did not within a second.
+   * Has that node keep copies, each as JSON; `since`: in place of all that it has of this one. False where it did not in time.
    * Never rejects.
    */
   keep(node: string, copies: readonly string[], since?: number): Promise<boolean>;
@@ -24,8 +24,11 @@ export interface CopiedStoreOptions {
   after(ms: number, task: () => void): () => void;
 }
 
-/** How long a write waits for its copy. ms */
-const patience = 1_000;
+/**
+ * How long a write waits for its copy. A node that is slow must not be taken for one that is gone: whoever goes on with a session by an old
+ * copy tells a number again that was told already. ms
+ */
+const patience = 5_000;
 /** How long a node that did not answer is not asked again while there is another one, and while there is none. ms */
 const [restFor, leastRest] = [5_000, 1_000];
 /** Copies that wait, and characters of one message: the backplane takes 1 MiB. */

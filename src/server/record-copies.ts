@@ -23,6 +23,8 @@ const sinceQuestion = {
   answer: Type.Object({ since: Type.Number() }),
 } as const;
 
+/** How long a node that is busy may take to keep copies. ms */
+const keepWithin = 4_000;
 /** How often the other nodes are looked at, and how long one must be away before this node goes on in its place. ms */
 const [lookEvery, awayFor] = [1_000, 3_000];
 const pageSize = 500;
@@ -70,7 +72,7 @@ export async function copyRecords(
       names: () => survey.others,
       keep: async (keeper, copies, since) => {
         const argument = { owner: node, copies: [...copies], ...(since !== undefined && { since }) };
-        const { answers } = await survey.ask(keepQuestion, argument, { only: keeper });
+        const { answers } = await survey.ask(keepQuestion, argument, { only: keeper, timeout: keepWithin });
         return answers.get(keeper)?.kept === true;
       },
     },
