@@ -29,6 +29,8 @@ interface Summary {
   readonly ice?: string;
   readonly dtls?: string;
   readonly dtlsError?: string;
+  /** Where DTLS failed: how the fingerprints in the local and the remote description begin. No browser tells which certificate came. */
+  readonly fingerprints?: readonly [own: string, named: string];
   /** RTP packets so far, received and sent. */
   readonly packets?: { readonly [kind: string]: readonly [received: number, sent: number] };
   /** The other end has closed its connection: that counts in place of the connection's own state. */
@@ -95,9 +97,17 @@ export async function measure(
       iceErrors: distinct([...silent(pc, candidates), ...errors]),
       ice: pc.iceConnectionState,
       ...(transport && { dtls: transport.state, ...watched.get(transport) }),
+      ...(transport?.state === "failed" && {
+        fingerprints: [fingerprint(pc.localDescription), fingerprint(pc.remoteDescription)],
+      }),
       ...(isClosed(pc) && { state: "closed" }),
     },
   };
+}
+
+/** The algorithm, and the first eight bytes. */
+function fingerprint(description: RTCSessionDescription | null): string {
+  return /^a=fingerprint:(\S+ [\w:]{23})/m.exec(description?.sdp ?? "")?.[1]?.toUpperCase() ?? "";
 }
 
 /** The DTLS transports of a connection: one, where all sections are bundled. */

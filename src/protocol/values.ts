@@ -339,6 +339,12 @@ export const Stats = Type.Object(
         description: "`errorDetail` of the DTLS transport's error, such as `fingerprint-failure`.",
       }),
     ),
+    fingerprints: Type.Optional(
+      Type.Tuple([Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 })], {
+        description:
+          "Where DTLS failed: how the fingerprints in the local and the remote description begin, such as `sha-256 AB:CD:…`.",
+      }),
+    ),
     packets: Type.Optional(PacketCounts),
     refusedMedia: Type.Optional(RefusedMedia),
   },

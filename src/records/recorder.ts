@@ -1,3 +1,4 @@
+import { closeCodes } from "../protocol/close-codes.ts";
 import type { PushBody } from "../protocol/pushes.ts";
 import { type Request, silentRequests } from "../protocol/requests.ts";
 import type { Device, Outcome } from "../signaling/device.ts";
@@ -207,6 +208,14 @@ export class Recorder implements FrameObserver {
       }
       case "session_ended":
         this.#over(event.record);
+        break;
+      case "link_suspended":
+        if (event.code === closeCodes.tokenExpired.code)
+          this.noteOfDevice(
+            event,
+            { from: serverParty, to: `${event.user}/${event.device}`, type: "close", note: "token_expired" },
+            now,
+          );
         break;
       case "session_left": {
         const live = this.#live.get(event.session);

@@ -90,10 +90,13 @@ export const pathRules: readonly Rule[] = [
     code: "fingerprint_mismatch",
     meaning:
       "The certificate is not the one that the description named: somebody changed the description, or stands between.",
-    proof: "A report with `dtlsError` `fingerprint-failure`.",
+    proof:
+      "DTLS failed, and the end's report names another fingerprint in `fingerprints` than the other end's has; or a report with `dtlsError` `fingerprint-failure`.",
     advice: "Look at what rewrites descriptions between the devices; take it seriously.",
     find: (view) => {
-      const end = view.ends.find(({ leg }) => leg?.last?.dtlsError === "fingerprint-failure");
+      const end =
+        view.ends.find(({ leg }) => leg?.last?.dtlsError === "fingerprint-failure") ??
+        view.ends.find((one) => view.ends.some((other) => wasNamedAnother(one, other)));
       return (
         end && {
           certainty: "certain",
@@ -288,6 +291,16 @@ export const pathRules: readonly Rule[] = [
     },
   },
 ];
+
+/** DTLS failed at both, and one was told of another certificate than the other one has. */
+function wasNamedAnother({ leg: one }: End, { leg: other }: End): boolean {
+  if (one === other || one?.last?.dtls !== "failed" || other?.last?.dtls !== "failed") return false;
+  const [, named = ""] = one.last.fingerprints ?? [];
+  const [own = ""] = other.last.fingerprints ?? [];
+  // Of different algorithms nothing can be said.
+  const [algorithm = ""] = own.split(" ");
+  return algorithm !== "" && named.startsWith(`${algorithm} `) && named !== own;
+}
 
 function namesOf(ends: readonly End[]): string {
   return ends.map(({ name }) => name).join(" and ");

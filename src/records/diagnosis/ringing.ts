@@ -55,11 +55,13 @@ export const ringingRules: readonly Rule[] = [
   },
   {
     code: "token_expired",
-    meaning: "The caller's token had expired.",
-    proof: "The call was answered `token_expired` or `unauthorized`.",
+    meaning: "A device's token expired, and the device did not bring a fresh one.",
+    proof:
+      "The call was answered `token_expired`, or the reason is `lost` after a row `close` with the note `token_expired`.",
     advice: "Refresh tokens before they expire; look at the clocks of the token server and of this one.",
     find: (view) =>
-      refusedWith(view, ["token_expired", "unauthorized"], (caller) => `${caller}'s token had expired.`),
+      refusedWith(view, ["token_expired", "unauthorized"], (caller) => `${caller}'s token had expired.`) ??
+      closedForToken(view),
   },
   {
     code: "over_limit",
@@ -306,6 +308,20 @@ export const ringingRules: readonly Rule[] = [
         : undefined,
   },
 ];
+
+/** The server closed the link of a device whose token had expired, and the device was not heard again. */
+function closedForToken(view: RecordView): Found | undefined {
+  const { reason, ladder } = view.record;
+  if (reason !== "lost") return undefined;
+  const at = ladder.findLastIndex(({ type, note }) => type === "close" && note === "token_expired");
+  const device = ladder[at]?.to;
+  if (device === undefined || ladder.slice(at).some(({ from }) => from === device)) return undefined;
+  return {
+    certainty: "certain",
+    text: `The token of ${device} had expired, and it did not come back with another one.`,
+    rows: [at],
+  };
+}
 
 function refusedWith(
   view: RecordView,

@@ -1,4 +1,5 @@
 import wrtc from "@roamhq/wrtc";
+import { signToken } from "../../../src/auth/sign-token.ts";
 import type { Call, Client, ConnectOptions, IncomingCall } from "../../../src/client/index.ts";
 import { api } from "../../api/support.ts";
 import { type RawDevice, rawDevice } from "../../browser/support/raw-device.ts";
@@ -29,6 +30,9 @@ export const provokedSettings = {
   },
   turn: { embedded: true, udpPort: 0, tcpPort: 0 },
 };
+
+const tokenSecret = "0123456789abcdef0123456789abcdef";
+const audience = { issuer: "switchboard", audience: "switchboard" } as const;
 
 /** The two ends of one call, alice and bob, under names that no other call has. */
 export class Stage {
@@ -318,9 +322,8 @@ export const provocations: readonly Provocation[] = [
     },
   },
   {
-    // libwebrtc doesn't say that it was the fingerprint.
-    code: "dtls_failed",
-    certainty: "likely",
+    code: "fingerprint_mismatch",
+    certainty: "certain",
     provoke: async (stage) => {
       const other = Array(32).fill("AB").join(":");
       const forged = changed((sdp) =>
@@ -328,6 +331,41 @@ export const provocations: readonly Provocation[] = [
       );
       const { call, theirs } = await stage.answered({}, forged);
       await endsAfter(call, theirs, 25_000);
+    },
+  },
+  {
+    code: "dtls_failed",
+    certainty: "likely",
+    provoke: async (stage) => {
+      // Each waits for the other one's first message.
+      const passive = changed((sdp) => sdp.replaceAll("a=setup:passive", "a=setup:active"));
+      const { call, theirs } = await stage.answered(passive, {
+        ...changed((sdp) => sdp.replaceAll("a=setup:actpass", "a=setup:active")),
+      });
+      await endsAfter(call, theirs, 3_000);
+    },
+  },
+  {
+    code: "token_expired",
+    certainty: "certain",
+    settings: { ...provokedSettings, tokens: { secret: tokenSecret } },
+    provoke: async (stage) => {
+      const bob = await stage.device(stage.bob, "phone");
+      const ring = bob.next("incoming");
+      // An application that gives a token for good, and none that is fresh.
+      const now = Date.now();
+      const grants = { call: ["*"] };
+      const token = await signToken(
+        { user: stage.alice, grants, lifetime: 4 },
+        { secret: tokenSecret, ...audience },
+        now,
+      );
+      const alice = device(stage.server.url, stage.alice, "laptop", { token });
+      await alice.ready;
+      const call = alice.call(stage.bob, { media: await microphone() });
+      const theirs = await (await ring).accept({ media: await microphone() });
+      await Promise.all([call.connected, theirs.connected]);
+      await theirs.ended;
     },
   },
   {
