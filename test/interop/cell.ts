@@ -164,6 +164,12 @@ async function restartsIce(by: Party, other: Party, othersCallee: boolean, left:
     left.push(`${other.client.name} refuses to restart ICE, and the call goes on`);
     return;
   }
+  if (by.client.knowsRestartByCredentials === true && other.client.keepsCredentials === true) {
+    left.push(
+      `${other.client.name} answers an ICE restart with the credentials that it had, by which ${by.client.name} knows no answer: it tries none`,
+    );
+    return;
+  }
   const before = [await by.end.ufrags(), await other.end.ufrags()];
   await by.end.restartIce();
   await eventually("new ICE credentials at both ends", async () => {

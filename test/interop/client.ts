@@ -61,6 +61,8 @@ export interface Client {
   readonly restarts: "own calls" | "all" | "never";
   /** Answers an ICE restart with the credentials that it had. */
   readonly keepsCredentials?: boolean;
+  /** Takes for the answer to an ICE restart what has other credentials than before, and nothing else. */
+  readonly knowsRestartByCredentials?: boolean;
   /** The call ends where the other end refuses an offer of its own in mid-call. */
   readonly endsWhenRefused?: boolean;
   /** How its person turns a call down: by a word, by being busy, or not at all. */

@@ -168,6 +168,7 @@ export function clients(): readonly Client[] {
       holds: "message",
       answersOnBehalf: { ofOthers: false, ofItself: true },
       restarts: "own calls",
+      knowsRestartByCredentials: true,
       endsWhenRefused: true,
       declines: "declined",
       alerts: true,

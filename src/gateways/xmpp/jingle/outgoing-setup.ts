@@ -192,7 +192,7 @@ export class OutgoingSetup implements Setup {
       host.hangUp(now, "failed", "nothing was accepted");
       return;
     }
-    host.request("session-accept", { responder: host.local }, media.contents, now, (reply, later) => {
+    host.request("session-accept", { responder: host.local }, media.answerContents, now, (reply, later) => {
       if (reply?.attributes.type === "error") host.hangUp(later, "failed", "session-accept refused");
     });
     host.flush(now);

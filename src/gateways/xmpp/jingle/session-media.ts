@@ -6,6 +6,7 @@ import { parseDescription, type SessionDescription } from "../../../wire/sdp/des
 import { unbundledAnswer } from "../../../wire/sdp/unbundled-answer.ts";
 import { element, type XmlElement } from "../xml.ts";
 import { candidateElement, candidatesOf } from "./candidate.ts";
+import { withDeclinedSections } from "./declined-sections.ts";
 import { contentName, contentSections, type Dialect, toContents, toDescription } from "./description.ts";
 import type { JingleFault } from "./faults.ts";
 import { namespaces } from "./namespaces.ts";
@@ -90,6 +91,14 @@ export class SessionMedia {
     return this.theirs === undefined
       ? []
       : toContents(this.theirs, otherParty(this.role), this.#dialect, this.creatorOf);
+  }
+
+  /** The contents of the answer to the client's offer, of which a bundled one gets each section (see {@link withDeclinedSections}). */
+  get answerContents(): XmlElement[] {
+    const { theirs, own } = this;
+    if (theirs === undefined || own === undefined) return this.contents;
+    const whole = withDeclinedSections(theirs, own);
+    return toContents(whole, otherParty(this.role), this.#dialect, this.creatorOf);
   }
 
   /** True where the client hears of a section of the core side's. */

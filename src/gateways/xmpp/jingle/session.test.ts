@@ -119,6 +119,33 @@ describe("a client calls", () => {
     }
   });
 
+  test("an answer that rejects a bundled section has it all the same, inactive on the transport of the other: stanza makes an SDP answer of it", () => {
+    const world = new SimJingle();
+    const page = natively(world, "bob");
+    const alice = world.client("alice", "desk");
+    alice.say("session-initiate", { sid: "s1", to: bob }, ...contentsOf(offer, "initiator"));
+    world.sim.pass(10);
+    const [session = "", audio = ""] = answer.split(/^(?=m=)/m);
+    const declined = [
+      session.replace(/a=group:BUNDLE .*/, "a=group:BUNDLE 0"),
+      audio,
+      "m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\na=mid:1\r\n",
+      "m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n",
+    ].join("");
+    accept(world, page, { type: "answer", sdp: declined });
+    const contents = elements(alice.last("session-accept").what).filter(({ name }) => name === "content");
+    expect(contents.map(({ attributes: { name, senders } }) => [name, senders])).toEqual([
+      ["0", "both"],
+      ["1", "none"],
+      ["2", "both"],
+    ]);
+    const given = alice.description("session-accept", "responder", offer);
+    expect(given).toMatch(/^m=video [1-9]/m);
+    const ufrags = [...given.matchAll(/^a=ice-ufrag:(.*)\r$/gm)].map(([, ufrag]) => ufrag);
+    expect(ufrags).toEqual(Array(3).fill(ufragOf(answer)));
+    expect(given).toMatch(/^a=group:BUNDLE 0 1/m);
+  });
+
   test("ends as the core says: nobody there, declined, busy", () => {
     const world = new SimJingle();
     const alice = world.client("alice", "desk");
