@@ -38,11 +38,34 @@ describe("a ladder", () => {
     });
   });
 
-  test("says nothing of a dropped row in a newer one", () => {
-    const ladder = filled(1_000);
-    ladder.addCandidates(1_000, "alice/web", "server", sum).outcome = "stale_generation";
-    for (let at = 1_001; at < 1_500; at++) ladder.addCandidates(at, "alice/web", "server", sum);
-    expect(ladder.rows.filter(({ outcome }) => outcome !== undefined)).toEqual([]);
+  test.each([10, 1_000])("has the outcome of a request, where it is row %i", (before) => {
+    const ladder = filled(before);
+    ladder.addCandidates(before, "alice/web", "server", sum).outcome = "stale_generation";
+    for (let at = before + 1; at < before + 20; at++) ladder.addCandidates(at, "bob/phone", "server", sum);
+    const failed = {
+      at: before,
+      from: "alice/web",
+      to: "server",
+      type: "signal",
+      outcome: "stale_generation",
+    };
+    expect(ladder.rows.filter(({ outcome }) => outcome !== undefined)).toMatchObject([failed]);
+    for (let at = before + 20; at < before + 500; at++) ladder.addCandidates(at, "alice/web", "server", sum);
+    expect(ladder.rows.filter(({ outcome }) => outcome !== undefined)).toHaveLength(before === 10 ? 1 : 0);
+  });
+
+  test("tells rows of candidates apart, however many kinds there are", () => {
+    const ladder = filled(400);
+    const kinds = Array.from({ length: 50 }, (_, n) => ({
+      bytes: n,
+      counts: { [`kind${n}/udp`]: 1 },
+      size: 20,
+    }));
+    for (const [n, kind] of kinds.entries()) ladder.addCandidates(400 + n, "alice/web", "server", kind);
+    const shown = ladder.rows.slice(-50);
+    expect(shown.map(({ bytes, candidates }) => [bytes, candidates])).toEqual(
+      kinds.map(({ bytes, counts }) => [bytes, counts]),
+    );
   });
 
   test("has rows of all kinds in one order, and none that is larger than all of its newest rows may be", () => {

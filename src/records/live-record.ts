@@ -5,7 +5,7 @@ import type { CandidateSum } from "./carried.ts";
 import { Ladder } from "./ladder.ts";
 import type { CallRecord, LadderRow, RecordLeg, WorstQuality } from "./record.ts";
 
-const [mostLegs, mostStates, mostMoves, mostParties] = [64, 32, 32, 4];
+const [mostLegs, mostStates, mostMoves] = [64, 32, 32];
 
 /** How a session begins here. */
 export type SessionStart = Omit<Extract<CoreEvent, { type: "session_started" }>, "type">;
@@ -24,8 +24,11 @@ export class LiveRecord {
   readonly #node: string;
   readonly #start: SessionStart;
   readonly #ladder = new Ladder();
-  /** Names of devices in rows, made once for those that speak. */
-  readonly #parties: { readonly device: Device; readonly name: string }[] = [];
+  /** Two devices that rows name: of a call that is answered its two ends, whose names are made once. */
+  #speaker: Device | undefined;
+  #speakerName = "";
+  #listener: Device | undefined;
+  #listenerName = "";
   readonly #legs: RecordLeg[] = [];
   readonly #moves: { at: number; user: string; from: string; to: string }[] = [];
   readonly #times: { ringingAt?: number; acceptedAt?: number; connectedAt?: number } = {};
@@ -82,7 +85,8 @@ export class LiveRecord {
     this.#ladder.add(row);
   }
 
-  addCandidates(from: string, to: string, sum: CandidateSum, now: number): LadderRow {
+  /** See {@link Ladder.addCandidates}. */
+  addCandidates(from: string, to: string, sum: CandidateSum, now: number): Pick<LadderRow, "outcome"> {
     return this.#ladder.addCandidates(this.since(now), from, to, sum);
   }
 
@@ -92,11 +96,13 @@ export class LiveRecord {
 
   /** The device as rows name it. */
   partyOf(device: Device): string {
-    for (const known of this.#parties) if (known.device === device) return known.name;
-    const name = `${device.user}/${device.id}`;
-    if (this.#parties.length === mostParties) this.#parties.shift();
-    this.#parties.push({ device, name });
-    return name;
+    if (device === this.#speaker) return this.#speakerName;
+    if (device === this.#listener) return this.#listenerName;
+    this.#listener = this.#speaker;
+    this.#listenerName = this.#speakerName;
+    this.#speaker = device;
+    this.#speakerName = `${device.user}/${device.id}`;
+    return this.#speakerName;
   }
 
   // What devices do

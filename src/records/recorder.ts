@@ -40,11 +40,11 @@ export class Recorder implements FrameObserver {
   /** The same, by the users of both ends. */
   readonly #byUser = new Map<string, Set<LiveRecord>>();
   /** Rows whose outcome comes later, by device and request id. */
-  readonly #pending = new UnansweredRequests<LadderRow>();
+  readonly #pending = new UnansweredRequests<Answered>();
   /** The request that was heard last, and its row, until something else is heard of it or of another. */
   #askedBy: Device | undefined;
   #askedId = 0;
-  #askedRow: LadderRow | undefined;
+  #askedRow: Answered | undefined;
   /** Sessions that are asked for and are not there yet. */
   readonly #opening = new UnansweredRequests<Opening>();
   /** What the application decided last: the outcome of the request follows in the same turn. */
@@ -374,7 +374,7 @@ export class Recorder implements FrameObserver {
   }
 
   /** The row gets its outcome, mostly at once. */
-  #await(device: Device, id: number, row: LadderRow): void {
+  #await(device: Device, id: number, row: Answered): void {
     this.#keepAsked();
     this.#askedBy = device;
     this.#askedId = id;
@@ -389,7 +389,7 @@ export class Recorder implements FrameObserver {
     this.#askedRow = undefined;
   }
 
-  #rowOf(device: Device, id: number): LadderRow | undefined {
+  #rowOf(device: Device, id: number): Answered | undefined {
     if (this.#askedBy !== device || this.#askedId !== id) return this.#pending.take(device, id);
     const row = this.#askedRow;
     this.#askedBy = undefined;
@@ -427,6 +427,9 @@ function hookRow({ outcome, reason }: Decision): Omit<LadderRow, "at"> {
 
 /** A request that makes a session. */
 type Opener = Extract<Request, { type: "call" | "publish" | "view" }>;
+
+/** What the outcome of a request is written to. */
+type Answered = Pick<LadderRow, "outcome">;
 
 interface Opening {
   readonly request: Opener;

@@ -1,0 +1,106 @@
+import type { CandidateSum } from "./carried.ts";
+import type { LadderRow } from "./record.ts";
+
+/** What a tail holds at most. */
+const [mostRows, mostBytes] = [125, 8_192];
+/** Kinds of candidate rows that a tail tells apart. Rows of further kinds are kept as they are. */
+const mostKinds = 32;
+
+/** What many rows of candidates have in common. */
+type Kind = Pick<LadderRow, "from" | "to"> & Pick<CandidateSum, "counts">;
+
+/**
+ * The newest rows of a ladder, in a ring. Rows of candidates alone, which most are, are kept as a few numbers and made when they are read:
+ * objects that live until 80 newer ones have come would all be garbage of the expensive kind, two for each relayed message.
+ */
+export class LadderTail {
+  readonly #at = new Float64Array(mostRows);
+  readonly #bytes = new Uint32Array(mostRows);
+  readonly #sizes = new Uint16Array(mostRows);
+  /** Of each row of candidates the index of its kind; of any other row `mostKinds`. */
+  readonly #kindOf = new Uint8Array(mostRows);
+  readonly #kinds: Kind[] = [];
+  readonly #others: (LadderRow | undefined)[] = [];
+  #oldest = 0;
+  #kept = 0;
+  #size = 0;
+  /** Rows that were dropped. */
+  skipped = 0;
+
+  /** The rows, the oldest first. */
+  rows(): LadderRow[] {
+    return Array.from({ length: this.#kept }, (_, n) => this.#rowAt(this.#place(n)));
+  }
+
+  add(row: LadderRow, size: number): void {
+    const place = this.#take(size);
+    if (place === undefined) return;
+    this.#kindOf[place] = mostKinds;
+    this.#others[place] = row;
+  }
+
+  addCandidates(at: number, from: string, to: string, sum: CandidateSum, size: number): void {
+    const { bytes, counts } = sum;
+    const kind = this.#kind(from, to, counts);
+    if (kind === mostKinds) {
+      this.add({ at, from, to, type: "signal", bytes, candidates: counts }, size);
+      return;
+    }
+    const place = this.#take(size);
+    if (place === undefined) return;
+    this.#kindOf[place] = kind;
+    this.#at[place] = at;
+    this.#bytes[place] = bytes;
+  }
+
+  /** The outcome of the newest row. */
+  set outcome(outcome: string) {
+    if (this.#kept === 0) return;
+    const place = this.#place(this.#kept - 1);
+    this.#others[place] = { ...this.#rowAt(place), outcome };
+    this.#kindOf[place] = mostKinds;
+  }
+
+  /** Where the row is that has so many before it. */
+  #place(n: number): number {
+    const place = this.#oldest + n;
+    return place < mostRows ? place : place - mostRows;
+  }
+
+  #rowAt(place: number): LadderRow {
+    const kind = this.#kinds[this.#kindOf[place] as number];
+    if (kind === undefined) return this.#others[place] as LadderRow;
+    const { from, to, counts } = kind;
+    const [at, bytes] = [this.#at[place] as number, this.#bytes[place] as number];
+    return { at, from, to, type: "signal", bytes, candidates: counts };
+  }
+
+  #kind(from: string, to: string, counts: CandidateSum["counts"]): number {
+    const kinds = this.#kinds;
+    for (let n = 0; n < kinds.length; n++) {
+      const known = kinds[n] as Kind;
+      if (known.counts === counts && known.from === from && known.to === to) return n;
+    }
+    return kinds.length === mostKinds ? mostKinds : kinds.push({ from, to, counts }) - 1;
+  }
+
+  /** Makes room for a row of this size, at the cost of the oldest ones. Undefined for one that is larger than that. */
+  #take(size: number): number | undefined {
+    while (this.#kept > 0 && (this.#kept === mostRows || this.#size + size > mostBytes)) {
+      if (this.#kindOf[this.#oldest] === mostKinds) this.#others[this.#oldest] = undefined;
+      this.#size -= this.#sizes[this.#oldest] as number;
+      this.#oldest = this.#place(1);
+      this.#kept -= 1;
+      this.skipped += 1;
+    }
+    if (size > mostBytes) {
+      this.skipped += 1;
+      return undefined;
+    }
+    const place = this.#place(this.#kept);
+    this.#sizes[place] = size;
+    this.#size += size;
+    this.#kept += 1;
+    return place;
+  }
+}
