@@ -20,14 +20,14 @@ function choose(page: Page, choice: object | undefined): Promise<number> {
   }, choice);
 }
 
-/** Programs of that name that a process, or a child of it, has started. */
-function programs(pid: number, name: string): number {
+/** The ids of programs of that name that a process, or a child of it, has started. */
+function programs(pid: number, name: string): number[] {
   const lines = `${spawnSync("ps", ["-eo", "pid=,ppid=,comm="]).stdout}`.split("\n");
   const all = lines.map((line) => line.trim().split(/\s+/));
-  const below = (parent: number): number =>
+  const below = (parent: number): number[] =>
     all
       .filter(([, ppid]) => Number(ppid) === parent)
-      .reduce((sum, [child, , comm]) => sum + (comm === name ? 1 : 0) + below(Number(child)), 0);
+      .flatMap(([child, , comm]) => [...(comm === name ? [Number(child)] : []), ...below(Number(child))]);
   return below(pid);
 }
 
@@ -60,17 +60,31 @@ describe.skipIf(chromiumPath === null || Bun.which("ffmpeg") === null)("smaller 
       ["", false],
       ["120p", true],
     ]);
-    expect(programs(server.pid, "ffmpeg")).toBe(0);
+    expect(programs(server.pid, "ffmpeg")).toEqual([]);
 
     expect(await choose(page, { encodingId: "120p" })).toBe(200);
     await eventually(async () => (await height()) === 120, 20_000);
-    expect(programs(server.pid, "ffmpeg")).toBe(1);
+    expect(programs(server.pid, "ffmpeg").length).toBe(1);
     expect((await colors(page, 10_000)).length).toBeGreaterThan(3);
     expect(await choose(page, { encodingId: "" })).toBe(200);
     await eventually(async () => (await height()) >= 240, 20_000);
-    await eventually(async () => programs(server.pid, "ffmpeg") === 0, 20_000);
+    await eventually(async () => programs(server.pid, "ffmpeg").length === 0, 20_000);
     // Every packet is numbered: nothing looks lost.
     expect(await figure(page, "video", "packetsLost")).toBe(0);
+
+    // An encoder that is killed gives way to one other, and the viewer sees on meanwhile.
+    expect(await choose(page, { encodingId: "120p" })).toBe(200);
+    await eventually(async () => (await height()) === 120, 20_000);
+    const [killed = 0] = programs(server.pid, "ffmpeg");
+    process.kill(killed, "SIGKILL");
+    const decoded = await figure(page, "video", "framesDecoded");
+    await eventually(async () => {
+      const running = programs(server.pid, "ffmpeg");
+      expect(running.length).toBeLessThanOrEqual(1);
+      const [other = killed] = running;
+      const shown = (await figure(page, "video", "framesDecoded")) - decoded;
+      return other !== killed && shown > 40 && (await height()) === 120;
+    }, 90_000);
     expect(await end(publisher.page)).toBe(200);
-  }, 120_000);
+  }, 240_000);
 });

@@ -6,6 +6,13 @@ export const targetDuration = 3;
 /** Segments so many target durations from the end still have their parts named (§6.2.2), and from where they can be left out (§6.2.5.1). */
 const [partsWithin, skipUntil] = [3, 6];
 
+/**
+ * How far behind the newest part players begin, s. The draft requires two part targets and recommends three (§4.4.3.8). hls.js adds the time that it
+ * takes to begin, up to half a second, and never catches up: with three it would be more than a second behind. Where a part is longer, such as
+ * of a picture that stood still, it is two of those.
+ */
+const usualHoldBack = 2.5 * partTarget;
+
 /** What a query of a media playlist asks for (§6.2.5). */
 export interface PlaylistQuery {
   readonly segment: number | undefined;
@@ -44,8 +51,7 @@ export function mediaPlaylist(
     segments[at]?.done === false || (ages[at] ?? 0) <= partsWithin * targetDuration;
   const longest = Math.max(0, ...segments.map(({ longestPart }, at) => (hasParts(at) ? longestPart : 0)));
   const target = Math.max(partTarget, Math.ceil(longest * 1_000) / 1_000);
-  // Three parts as they usually are (§4.4.3.8). A longer one, such as of a picture that stood still, is rare: players need not stay behind for it.
-  const holdBack = Math.max(3 * partTarget, 2 * target);
+  const holdBack = Math.max(usualHoldBack, 2 * target);
   const lines = [
     ...["#EXTM3U", "#EXT-X-VERSION:9", `#EXT-X-TARGETDURATION:${targetDuration}`],
     `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=${seconds(holdBack)},CAN-SKIP-UNTIL=${seconds(skipUntil * targetDuration)}`,

@@ -165,20 +165,20 @@ describe("a playlist", () => {
     expect(checker.findings).toEqual([]);
   });
 
-  test("lets players be nearer than three parts while one part is long, and forgets that part with its segment", async () => {
+  test("keeps players half a second behind, further while one part is long, and forgets that part with its segment", async () => {
     const address = await world.open();
     const says = async (): Promise<(string | undefined)[]> => {
       const text = await (await world.get(`${address}?_HLS_msn=0`)).text();
       return [/PART-HOLD-BACK=([\d.]+)/, /PART-TARGET=([\d.]+)/].map((tag) => tag.exec(text)?.[1]);
     };
-    expect(await says()).toEqual(["0.6", "0.2"]);
+    expect(await says()).toEqual(["0.5", "0.2"]);
     world.stand(15);
     world.pass(1);
     const [holdBack, target] = (await says()).map(Number);
     expect(target).toBeGreaterThan(0.3);
     expect(holdBack).toBeCloseTo(2 * (target ?? 0));
     world.pass(12);
-    expect(await says()).toEqual(["0.6", "0.2"]);
+    expect(await says()).toEqual(["0.5", "0.2"]);
   });
 
   test("blocks until the part is there, and answers all who wait", async () => {

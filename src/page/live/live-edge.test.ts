@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { LiveEdge } from "./live-edge.ts";
 
-/** Plays for so many s with the server's target of 0.6 s, from so far behind; answers how far behind it is then. */
+/** Plays for so many s with a target of 0.6 s, from so far behind; answers how far behind it is then. */
 function play(edge: LiveEdge, behind: number, from: number, seconds: number): number {
   let left = behind;
   for (let at = from; at < from + seconds * 1_000; at += 250)
