@@ -45,6 +45,8 @@ ensureModules();
 await peers.catch((error) => console.error(`test-peers can't be run: ${error.message}`));
 // Before several suites would build the page at once. What does not build, their tests tell.
 attempt(process.execPath, [`${root}scripts/build.mjs`, "--if-stale"]);
+// A server that is no whole one tells so when it is started from its sources.
+if (attempt(bun, [`${root}scripts/test-server.mjs`]) === 0) process.env.TEST_SERVER = `${root}.cache/server`;
 rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
 

@@ -23,9 +23,18 @@ export interface Checkers {
 }
 
 export function checkersOf({ params, query, body }: Operation): Checkers {
-  const compile = (schema: TSchema | undefined): Checker | undefined =>
-    schema && (Compile(schema) as unknown as Checker);
-  return { params: compile(params), query: compile(query), body: compile(body), querySchema: query };
+  return { params: checker(params), query: checker(query), body: checker(body), querySchema: query };
+}
+
+/** Compiles the schema when the operation is first asked for. */
+function checker(schema: TSchema | undefined): Checker | undefined {
+  if (schema === undefined) return undefined;
+  let compiled: Checker | undefined;
+  const use = (): Checker => {
+    compiled ??= Compile(schema) as unknown as Checker;
+    return compiled;
+  };
+  return { Check: (value) => use().Check(value), Errors: (value) => use().Errors(value) };
 }
 
 /** The value, where it fits its schema; else a problem of one line that names the field. */

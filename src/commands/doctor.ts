@@ -122,7 +122,7 @@ async function nats(settings: Settings): Promise<Finding | undefined> {
     log.warn = (facts: { reason?: string }) => {
       reason = facts.reason ?? reason;
     };
-    const cluster = joinCluster(settings, `doctor-${process.pid}`, log, () => {});
+    const cluster = await joinCluster(settings, `doctor-${process.pid}`, log, () => {});
     if (cluster === undefined) return undefined;
     await cluster.settled();
     const { state } = cluster.backplane;

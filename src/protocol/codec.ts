@@ -23,9 +23,8 @@ interface Checker {
 const compile = (schema: TSchema): Checker => Compile(schema) as unknown as Checker;
 const helloChecker = compile(Hello);
 const ackChecker = compile(ClientAck);
-const requestCheckers = new Map<string, Checker>(
-  Object.entries(requests).map(([type, schema]) => [type, compile(schema)]),
-);
+/** Compiled when the first request of the type comes. */
+const requestCheckers = new Map<string, Checker>();
 
 /**
  * JSON nested deeper than this is refused, in known and unknown fields alike: what is opaque gets relayed, and
@@ -61,12 +60,20 @@ export function decodeFrame(text: string): Result<ClientFrame, string> {
   }
   if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 1)
     return fail("an id is a whole number from 1");
-  const checker = requestCheckers.get(type);
+  const checker = requestChecker(type);
   if (checker === undefined) return ok({ kind: "refused", id, error: wireError("unknown_type") });
   if (!checker.Check(value))
     return ok({ kind: "refused", id, error: wireError("bad_request", explain(checker, value)) });
   if (isTooDeep(text)) return ok({ kind: "refused", id, error: wireError("bad_request", tooDeep) });
   return ok({ kind: "request", request: value as Request });
+}
+
+function requestChecker(type: string): Checker | undefined {
+  const known = requestCheckers.get(type);
+  if (known !== undefined || !isRequestType(type)) return known;
+  const compiled = compile(requests[type]);
+  requestCheckers.set(type, compiled);
+  return compiled;
 }
 
 /** True when the text names a request of the protocol. */

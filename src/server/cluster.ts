@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { registerBackplaneMetrics } from "../backplane/metrics.ts";
-import { NatsBackplane, type NatsCounts } from "../backplane/nats.ts";
+import type { NatsCounts } from "../backplane/nats.ts";
 import type { NatsIdentity, NatsServer } from "../backplane/nats-dial.ts";
 import { parseNatsUrl } from "../backplane/nats-url.ts";
 import type { Backplane } from "../cluster/backplane.ts";
@@ -23,7 +23,7 @@ export interface JoinedCluster {
 /** What joins this node to others. It is up, if it can be, before the core says anything: else the core would be taken for the next run of another node of its name. */
 export const cluster: Part = {
   beforeCore: async ({ settings, node, log, fault }) => {
-    const joined = joinCluster(settings, node, log, fault);
+    const joined = await joinCluster(settings, node, log, fault);
     if (joined === undefined) return alone;
     const { backplane } = joined;
     await joined.settled().catch(async (error: unknown) => {
@@ -52,18 +52,20 @@ const patience = 2_000;
 const twin = (node: string): string =>
   `setting node: another node of the cluster is named "${node}"; give each its own NODE_ID`;
 
-/** Begins to join what the settings name; undefined where they name nothing. Throws an Error of one line where a file can't be read. */
-export function joinCluster(
+/** Begins to join what the settings name; undefined where they name nothing. Rejects with an Error of one line where a file can't be read. */
+export async function joinCluster(
   { nats }: Settings,
   node: string,
   log: Logger,
   fault: (where: string, error: unknown) => void,
-): JoinedCluster | undefined {
+): Promise<JoinedCluster | undefined> {
   if (nats.url.length === 0) return undefined;
   const identity = (): NatsIdentity => identityOf(nats, node);
   // A file that is missing now is a mistake; later, another attempt will find it.
   identity();
   const servers = nats.url.map((url) => parseNatsUrl(url) as NatsServer);
+  // A node without others does not read the client of NATS.
+  const { NatsBackplane } = await import("../backplane/nats.ts");
   const backplane = new NatsBackplane({ servers, identity, prefix: nats.prefix, node, log, fault });
   return {
     backplane,

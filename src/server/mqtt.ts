@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { registerGatewayMetrics } from "../gateways/gateway-metrics.ts";
 import { MqttGateway } from "../gateways/mqtt/gateway.ts";
-import { BrokerBridge } from "../gateways/mqtt/shell/broker-bridge.ts";
+import type { BrokerBridge } from "../gateways/mqtt/shell/broker-bridge.ts";
 import { type CertificatePair, readCertificate } from "../net/certificate-files.ts";
 import { ConnectionCaps } from "../net/connection-caps.ts";
 import { listenTcp, type TcpListener } from "../net/tcp.ts";
@@ -37,7 +37,7 @@ export const mqtt: Part = {
           throw error;
         })
       : undefined;
-    const bridged = bridge.url === "" ? undefined : joinBroker(context, gateway);
+    const bridged = bridge.url === "" ? undefined : await joinBroker(context, gateway);
     return {
       routes: enabled ? gateway.routes(guard) : [],
       metrics: (registry) => registerGatewayMetrics(registry, name, () => gateway.numbers),
@@ -96,8 +96,12 @@ function certificates({ tls, mqtt }: CoreContext["settings"]): {
   }
 }
 
-/** The server as a client of a broker. */
-function joinBroker({ settings, core, node, log, now }: CoreContext, gateway: MqttGateway): BrokerBridge {
+/** The server as a client of a broker. The library for that is large: a server without a broker does not read it. */
+async function joinBroker(
+  { settings, core, node, log, now }: CoreContext,
+  gateway: MqttGateway,
+): Promise<BrokerBridge> {
+  const { BrokerBridge } = await import("../gateways/mqtt/shell/broker-bridge.ts");
   const { bridge, limits } = settings.mqtt;
   const credentials = credentialsOf(settings);
   return new BrokerBridge({

@@ -8,10 +8,10 @@ import { signIn } from "../support/sign-in.ts";
 import {
   button,
   chromiumPath,
-  launch,
   openTab,
   sees,
   seesVideo,
+  sharedBrowser,
   still,
   type Tab,
 } from "./support/browser.ts";
@@ -38,7 +38,7 @@ describe.skipIf(chromiumPath === null)("axe finds nothing wrong", () => {
 
   beforeAll(async () => {
     server = await startBuiltServer({ media: { enabled: true, port: 0, workers: 1 } });
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
     context = await browser.newContext({ ...still, viewport: { width: 1280, height: 800 } });
     url = pageUrl(server);
   }, 60_000);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import type { Call, Client, IncomingCall } from "../../src/client/index.ts";
 import type { RunningServer } from "../support/server.ts";
-import { chromiumPath, launch } from "./support/browser.ts";
+import { chromiumPath, sharedBrowser } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 import { clientPage } from "./support/client-page.ts";
 
@@ -26,7 +26,7 @@ describe.skipIf(chromiumPath === null)("the SDK in Chromium", () => {
   beforeAll(async () => {
     server = await startBuiltServer();
     url = pageUrl(server);
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 60_000);
   afterEach(async () => {
     for (const context of contexts.splice(0)) await context.close();
@@ -281,7 +281,7 @@ describe.skipIf(chromiumPath === null)("the SDK in Chromium", () => {
   test("a camera that is refused, and none at all", async () => {
     const outcomes: unknown[] = [];
     for (const camera of ["denied", "none"] as const) {
-      const other = await launch(camera);
+      const other = await sharedBrowser(camera);
       try {
         const page = await clientPage(await other.newContext({ bypassCSP: true }), url);
         outcomes.push(

@@ -5,7 +5,7 @@ import { eventually } from "../media/support/pages.ts";
 import { type Cutter, openCutter } from "../support/cutter.ts";
 import { workersOf } from "../support/media-workers.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { chromiumPath, launch } from "./support/browser.ts";
+import { chromiumPath, sharedBrowser } from "./support/browser.ts";
 import { buildPage } from "./support/built-server.ts";
 import { clientPage } from "./support/client-page.ts";
 
@@ -31,7 +31,7 @@ describe.skipIf(chromiumPath === null)("client.publish and client.view", () => {
     // Longer than any test waits: where a stream ends, its publisher has said so.
     server = await startServer({ config: { media: { port: 0, workers: 1, linger: 600_000 } } });
     wire = await openCutter(server.port);
-    browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
+    browser = await sharedBrowser("slow", ["--autoplay-policy=no-user-gesture-required"]);
   }, 90_000);
   afterAll(async () => {
     await browser?.close();

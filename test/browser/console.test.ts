@@ -14,14 +14,14 @@ import { type RunningServer, startServer } from "../support/server.ts";
 import { signIn } from "../support/sign-in.ts";
 import { until } from "../support/until.ts";
 import { audit } from "./support/audit.ts";
-import { button, chromiumPath, closeTab, launch, openTab, sees, type Tab } from "./support/browser.ts";
+import { button, chromiumPath, closeTab, openTab, sees, sharedBrowser, type Tab } from "./support/browser.ts";
 import { buildPage, pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 let browser: Browser;
 const hidden = chromiumPath === null;
 
 beforeAll(async () => {
-  if (!hidden) browser = await launch("none");
+  if (!hidden) browser = await sharedBrowser("none");
 }, 60_000);
 afterAll(() => browser?.close());
 

@@ -9,7 +9,7 @@ import type { Browser, Page } from "playwright-core";
 import { eventually } from "../media/support/pages.ts";
 import { endWithUs } from "../support/end-with-us.ts";
 import { freePort } from "../support/free-port.ts";
-import { chromiumPath, launch } from "./support/browser.ts";
+import { chromiumPath, sharedBrowser } from "./support/browser.ts";
 import { buildPage } from "./support/built-server.ts";
 import { withoutCandidates } from "./support/without-candidates.ts";
 
@@ -43,7 +43,7 @@ describe.skipIf(chromiumPath === null)("examples/broadcast", () => {
       void exited.then(() => reject(new Error("the example ended")));
     });
     url = `http://localhost:${port}`;
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 90_000);
   afterAll(async () => {
     await browser?.close();

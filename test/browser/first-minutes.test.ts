@@ -4,7 +4,15 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { endWithUs } from "../support/end-with-us.ts";
 import { audit } from "./support/audit.ts";
-import { button, chromiumPath, launch, openTab, sees, seesVideo, type Tab } from "./support/browser.ts";
+import {
+  button,
+  chromiumPath,
+  openTab,
+  sees,
+  seesVideo,
+  sharedBrowser,
+  type Tab,
+} from "./support/browser.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -15,7 +23,7 @@ describe.skipIf(chromiumPath === null)("README's tour, from npm start to the lad
   const begun = Date.now();
 
   beforeAll(async () => {
-    [url, browser] = await Promise.all([npmStart(), launch("none")]);
+    [url, browser] = await Promise.all([npmStart(), sharedBrowser("none")]);
   }, 120_000);
   afterAll(async () => {
     await browser?.close();

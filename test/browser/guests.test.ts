@@ -8,7 +8,7 @@ import { createToken } from "../../src/application/create-token.ts";
 import { command } from "../support/command.ts";
 import type { RunningServer } from "../support/server.ts";
 import { camera, closeAll, device } from "../webrtc/support/parties.ts";
-import { chromiumPath, launch, openTab } from "./support/browser.ts";
+import { chromiumPath, openTab, sharedBrowser } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 const secret = "a secret of at least thirty-two characters";
@@ -35,7 +35,7 @@ describe.skipIf(chromiumPath === null)("click to call from a page of another ori
     const page = /```html\n(.*?)```/s.exec(docs)?.[1] ?? "";
     expect(page).toContain("guest-tokens");
     html = page.replaceAll("https://calls.example.com", pageUrl(server)).replaceAll("sbp_…", key);
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 120_000);
   afterAll(async () => {
     await closeAll();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import type { RunningServer } from "../support/server.ts";
 import { signIn } from "../support/sign-in.ts";
-import { chromiumPath, launch, openTab, sees, seesVideo, type Tab } from "./support/browser.ts";
+import { chromiumPath, openTab, sees, seesVideo, sharedBrowser, type Tab } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 /** More stops than any state of the page or the console has. */
@@ -44,7 +44,7 @@ describe.skipIf(chromiumPath === null)("by the keyboard alone", () => {
   let server: RunningServer;
   let browser: Browser;
   beforeAll(async () => {
-    [server, browser] = await Promise.all([startBuiltServer(), launch("none")]);
+    [server, browser] = await Promise.all([startBuiltServer(), sharedBrowser("none")]);
   }, 60_000);
   afterAll(async () => {
     await browser?.close();

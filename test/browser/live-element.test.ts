@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { blankTab, end, eventually, publish } from "../media/support/pages.ts";
 import type { RunningServer } from "../support/server.ts";
-import { chromiumPath, launch, openTab, seesVideo, type Tab } from "./support/browser.ts";
+import { chromiumPath, openTab, seesVideo, sharedBrowser, type Tab } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 /** A page of another origin. It allows no inline style, as careful pages do. */
@@ -41,7 +41,7 @@ describe.skipIf(chromiumPath === null)("<switchboard-live> in a page of another 
         });
       },
     });
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 90_000);
   afterAll(async () => {
     await browser?.close();

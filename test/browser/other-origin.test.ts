@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import type { RunningServer } from "../support/server.ts";
-import { chromiumPath, launch, openTab } from "./support/browser.ts";
+import { chromiumPath, openTab, sharedBrowser } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 /** What a page of another origin does with the SDK: a message, and a camera, whose code is a file of its own. */
@@ -27,7 +27,7 @@ describe.skipIf(chromiumPath === null)("a page of another origin", () => {
       hostname: "127.0.0.1",
       fetch: () => new Response(html, { headers: { "Content-Type": "text/html" } }),
     });
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 60_000);
   afterAll(async () => {
     await browser?.close();

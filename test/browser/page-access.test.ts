@@ -7,10 +7,10 @@ import {
   button,
   chromiumPath,
   closeTab,
-  launch,
   openTab,
   sees,
   seesVideo,
+  sharedBrowser,
   signIn,
   still,
   type Tab,
@@ -23,7 +23,7 @@ describe.skipIf(chromiumPath === null)("the page for everybody", () => {
 
   beforeAll(async () => {
     server = await startBuiltServer();
-    browser = await launch();
+    browser = await sharedBrowser();
   }, 60_000);
 
   afterAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import type { RunningServer } from "../support/server.ts";
-import { button, chromiumPath, launch, sees, seesVideo, signIn, type Tab } from "./support/browser.ts";
+import { button, chromiumPath, sees, seesVideo, sharedBrowser, signIn, type Tab } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 describe.skipIf(chromiumPath === null)("a call between two users on three pages", () => {
@@ -13,7 +13,7 @@ describe.skipIf(chromiumPath === null)("a call between two users on three pages"
 
   beforeAll(async () => {
     server = await startBuiltServer();
-    browser = await launch();
+    browser = await sharedBrowser();
     bob = await signIn(browser, pageUrl(server), "bob");
     laptop = await signIn(browser, pageUrl(server), "alice");
     phone = await signIn(browser, pageUrl(server), "alice");

@@ -7,10 +7,10 @@ import {
   type Camera,
   chromiumPath,
   closeTab,
-  launch,
   openTab,
   sees,
   seesVideo,
+  sharedBrowser,
   signIn,
   type Tab,
 } from "./support/browser.ts";
@@ -36,7 +36,7 @@ describe.skipIf(chromiumPath === null)("how calls, names and cameras fail, and w
 
   beforeAll(async () => {
     server = await startBuiltServer({ limits: { ringTimeout: 2_500, unreachableAfter: 500 } });
-    browser = await launch();
+    browser = await sharedBrowser();
   }, 60_000);
 
   afterEach(async () => {
@@ -168,7 +168,7 @@ describe.skipIf(chromiumPath === null)("how calls, names and cameras fail, and w
   // What the SDK says of each, test/browser/client-page.test.ts shows.
   for (const [camera, title] of someOf(cameras, 1)) {
     test(`a call with ${camera === "none" ? "no camera" : "a camera that is refused"} sends the test picture`, async () => {
-      const bare = await launch(camera);
+      const bare = await sharedBrowser(camera);
       const [alice, bob] = [
         await signIn(bare, pageUrl(server), "alice"),
         await signIn(bare, pageUrl(server), "bob"),

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import type { RunningServer } from "../support/server.ts";
-import { button, chromiumPath, closeTab, launch, openTab, sees, seesVideo } from "./support/browser.ts";
+import {
+  button,
+  chromiumPath,
+  closeTab,
+  openTab,
+  sees,
+  seesVideo,
+  sharedBrowser,
+} from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 describe.skipIf(chromiumPath === null)("a stranger's first minute", () => {
@@ -10,7 +18,7 @@ describe.skipIf(chromiumPath === null)("a stranger's first minute", () => {
 
   beforeAll(async () => {
     server = await startBuiltServer();
-    browser = await launch("none");
+    browser = await sharedBrowser("none");
   }, 60_000);
 
   afterAll(async () => {

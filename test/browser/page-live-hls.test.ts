@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import type { Browser, Page } from "playwright-core";
 import { blankTab, end, eventually, publish } from "../media/support/pages.ts";
 import type { RunningServer } from "../support/server.ts";
-import { button, chromiumPath, launch, sees } from "./support/browser.ts";
+import { button, chromiumPath, sees, sharedBrowser } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 import { withoutCandidates } from "./support/without-candidates.ts";
 
@@ -11,7 +11,7 @@ describe.skipIf(chromiumPath === null)("a viewer whom WebRTC doesn't reach", () 
   let browser: Browser;
   beforeAll(async () => {
     server = await startBuiltServer({ media: { port: 0, workers: 1, transcode: false } });
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 90_000);
   // A page that is left open goes on playing.
   afterEach(async () => {

@@ -9,10 +9,10 @@ import {
   button,
   chromiumPath,
   closeTab,
-  launch,
   openTab,
   sees,
   seesVideo,
+  sharedBrowser,
   still,
   type Tab,
 } from "./support/browser.ts";
@@ -49,7 +49,7 @@ describe.skipIf(chromiumPath === null)("the pages for streams", () => {
   let browser: Browser;
   beforeAll(async () => {
     server = await startBuiltServer({ media: { port: 0, workers: 1 } });
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 90_000);
   afterAll(async () => {
     await browser?.close();
@@ -178,7 +178,7 @@ describe.skipIf(chromiumPath === null)("the pages for streams", () => {
     }, 120_000);
 
   test("without a camera, the test picture is broadcast", async () => {
-    const blind = await launch("none");
+    const blind = await sharedBrowser("none");
     const url = pageUrl(server);
     const alice = await openStudio(blind, url, "blind");
     await button(alice, "Go live").click();

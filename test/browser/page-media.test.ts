@@ -5,9 +5,9 @@ import {
   button,
   chromiumPath,
   closeTab,
-  launch,
   sees,
   seesVideo,
+  sharedBrowser,
   signIn,
   type Tab,
 } from "./support/browser.ts";
@@ -21,7 +21,7 @@ describe.skipIf(chromiumPath === null)("what is sent in a call", () => {
 
   beforeAll(async () => {
     server = await startBuiltServer();
-    browser = await launch();
+    browser = await sharedBrowser();
   }, 60_000);
 
   beforeEach(async () => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { blankTab, end, eventually, publish } from "../media/support/pages.ts";
 import type { RunningServer } from "../support/server.ts";
-import { button, chromiumPath, launch, openTab, sees, type Tab } from "./support/browser.ts";
+import { button, chromiumPath, openTab, sees, sharedBrowser, type Tab } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 /** How long the newest recording of the stream is so far, in s. */
@@ -36,7 +36,7 @@ describe.skipIf(chromiumPath === null)("the page of recordings", () => {
     server = await startBuiltServer({
       media: { port: 0, workers: 1, record: ["lobby"], recordings: { folder } },
     });
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 90_000);
   afterAll(async () => {
     await browser?.close();

@@ -6,10 +6,10 @@ import {
   button,
   chromiumPath,
   closeTab,
-  launch,
   openTab,
   sees,
   seesVideo,
+  sharedBrowser,
   signIn,
   type Tab,
 } from "./support/browser.ts";
@@ -33,7 +33,7 @@ describe.skipIf(chromiumPath === null)("the page when the network or the server 
   beforeAll(async () => {
     server = await startBuiltServer();
     wire = await openCutter(server.port);
-    browser = await launch();
+    browser = await sharedBrowser();
   }, 60_000);
 
   afterEach(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Browser, BrowserContext } from "playwright-core";
 import type { RunningServer } from "../support/server.ts";
-import { button, chromiumPath, launch, seesVideo, signIn } from "./support/browser.ts";
+import { button, chromiumPath, seesVideo, sharedBrowser, signIn } from "./support/browser.ts";
 import { pageUrl, startBuiltServer } from "./support/built-server.ts";
 
 let server: RunningServer;
@@ -10,7 +10,7 @@ let browser: Browser;
 beforeAll(async () => {
   if (chromiumPath === null) return;
   server = await startBuiltServer({ turn: { udpPort: 0, tcpPort: 0 } });
-  browser = await launch();
+  browser = await sharedBrowser();
 }, 60_000);
 
 afterAll(async () => {

@@ -91,13 +91,13 @@ ${textOf(user.getSeed())}
       reason: /tls/i,
     }));
 
-  test("a file that can't be read is named before anything starts", () => {
-    assert.throws(
-      () => joined({ url: ["nats://127.0.0.1"], creds: "/nowhere.creds" }),
+  test("a file that can't be read is named before anything starts", async () => {
+    await assert.rejects(
+      joined({ url: ["nats://127.0.0.1"], creds: "/nowhere.creds" }),
       /setting nats\.creds: .*nowhere/,
     );
     const tls = { ca: "/nowhere.pem", cert: "", key: "" };
-    assert.throws(() => joined({ url: ["nats://127.0.0.1"], tls }), /setting nats\.tls\.ca: .*nowhere/);
+    await assert.rejects(joined({ url: ["nats://127.0.0.1"], tls }), /setting nats\.tls\.ca: .*nowhere/);
   });
 });
 
@@ -112,7 +112,7 @@ interface Ways {
 async function check(flags: readonly string[], { good, bad, reason }: Ways): Promise<void> {
   const nats = await NatsServer.start(...flags);
   const at = `127.0.0.1:${nats.port}`;
-  const [welcome, stranger] = [joined(good(at)), joined(bad(at))];
+  const [welcome, stranger] = await Promise.all([joined(good(at)), joined(bad(at))]);
   try {
     await until(() => welcome.cluster.backplane.state === "up", 15_000);
     await until(() => stranger.logs.length > 0, 15_000);
@@ -127,14 +127,14 @@ async function check(flags: readonly string[], { good, bad, reason }: Ways): Pro
   }
 }
 
-function joined(nats: SettingsInput["nats"]) {
+async function joined(nats: SettingsInput["nats"]) {
   const settings = loadSettings({ object: { nats, ticketKey: "t" } });
   if (!settings.ok) throw new Error(settings.error);
   const logs: string[] = [];
   const log = createLog({ level: "silent", format: "json" });
   log.warn = (facts: object, text?: string) => void logs.push(`${text} ${JSON.stringify(facts)}`);
   const fault = (where: string, error: unknown) => void logs.push(`${where} ${error}`);
-  const cluster = joinCluster(settings.value, "n1", log, fault);
+  const cluster = await joinCluster(settings.value, "n1", log, fault);
   if (cluster === undefined) throw new Error("joins nothing");
   return { cluster, logs };
 }

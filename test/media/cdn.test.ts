@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { endWithUs } from "../support/end-with-us.ts";
 import { freePort } from "../support/free-port.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
@@ -46,7 +46,7 @@ describe.skipIf(chromiumPath === null || !hasNginx)("HLS behind the cache of exa
     folder = mkdtempSync(join(tmpdir(), "switchboard-cdn-"));
     server = await startServer({ config: { media: { enabled: true, port: 0, workers: 1 } } });
     front = await cache(server.port, folder);
-    browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
+    browser = await sharedBrowser("fake", ["--autoplay-policy=no-user-gesture-required"]);
   }, 90_000);
   afterAll(async () => {
     await browser?.close();

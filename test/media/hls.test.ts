@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser, type Tab } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { checkRendition } from "./support/hls-check.ts";
 import { hlsFigures, playHls } from "./support/hls-page.ts";
@@ -31,7 +31,7 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
         },
       },
     });
-    browser = await launch("fake", withSound);
+    browser = await sharedBrowser("fake", withSound);
   }, 60_000);
   // A page that is left open goes on capturing and encoding.
   afterEach(async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { someOf } from "../support/seed.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { npmClient, npmClientRuns, programPublishes, programViews } from "./interop/cells.ts";
@@ -15,7 +15,7 @@ describe.skipIf(chromiumPath === null)("clients of the media server", () => {
     const first = 42_000 + Math.floor(Math.random() * 6_000);
     const turn = { embedded: true, udpPort: 0, tcpPort: 0, relayFirstPort: first, relayLastPort: first + 99 };
     server = await startServer({ config: { media: { enabled: true, port: 0, workers: 1 }, turn } });
-    browser = await launch("fake", withSound);
+    browser = await sharedBrowser("fake", withSound);
   }, 60_000);
   afterAll(async () => {
     await browser?.close();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import type { Browser, Page } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { blankTab, colors, end, eventually, figure, publish, view } from "./support/pages.ts";
 
@@ -38,7 +38,7 @@ describe.skipIf(chromiumPath === null || Bun.which("ffmpeg") === null)("smaller 
     const ladder = { streams: ["lobby"], heights: [720, 120] };
     // Viewers are at another worker than the publisher.
     server = await startServer({ config: { media: { port: 0, workers: 2, ladder } } });
-    browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
+    browser = await sharedBrowser("fake", ["--autoplay-policy=no-user-gesture-required"]);
   }, 60_000);
   afterAll(async () => {
     await browser?.close();

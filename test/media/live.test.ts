@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser, type Tab } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import {
   agreed,
@@ -23,7 +23,7 @@ describe.skipIf(chromiumPath === null)("one publishes by WHIP, others view by WH
   beforeAll(async () => {
     const media = { enabled: true, port: 0, workers: 2, takeover: ["studio"], portable };
     server = await startServer({ config: { media } });
-    browser = await launch("fake", withSound);
+    browser = await sharedBrowser("fake", withSound);
   }, 60_000);
   // A page that is left open goes on capturing and encoding.
   afterEach(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { interfaceAddresses } from "../../src/net/interfaces.ts";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { freePort } from "../support/free-port.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import {
@@ -47,7 +47,7 @@ describe.skipIf(chromiumPath === null)("pushes by WHIP, to another of our server
         },
       },
     });
-    browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
+    browser = await sharedBrowser("fake", ["--autoplay-policy=no-user-gesture-required"]);
   }, 60_000);
   afterAll(async () => {
     await browser?.close();

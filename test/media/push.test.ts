@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { type AddressInfo, connect } from "node:net";
 import { createServer } from "node:tls";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch, type Tab } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser, type Tab } from "../browser/support/browser.ts";
 import { makeCertificate, temporaryFolder } from "../support/certificates.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { blankTab, end, eventually, makeColors, publish } from "./support/pages.ts";
@@ -67,7 +67,7 @@ describe.skipIf(chromiumPath === null || !hasRtmpSink)("pushes by RTMP, to nginx
       config: { media: { enabled: true, port: 0, workers: 1, push, portable } },
       env: { NODE_EXTRA_CA_CERTS: known.cert },
     });
-    browser = await launch("fake", withSound);
+    browser = await sharedBrowser("fake", withSound);
   }, 60_000);
   // A page that is left open goes on capturing and encoding.
   afterEach(async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { killWriter, type Listed, listRecordings, probe, whatIsLeft } from "./support/killed-writer.ts";
 import { blankTab, end, eventually, publish } from "./support/pages.ts";
@@ -23,7 +23,7 @@ describe.skipIf(chromiumPath === null)("recordings", () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "switchboard-recordings-"));
     server = await start();
-    browser = await launch("fake", withSound);
+    browser = await sharedBrowser("fake", withSound);
   }, 60_000);
   // A page that is left open goes on capturing and encoding.
   afterEach(async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import type { Broadcast, Client, Viewing } from "../../src/client/index.ts";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { buildPage } from "../browser/support/built-server.ts";
 import { clientPage } from "../browser/support/client-page.ts";
 import { freePort } from "../support/free-port.ts";
@@ -47,7 +47,7 @@ describe.skipIf(chromiumPath === null || !hasNats || process.platform !== "linux
         () => server.logs.filter((line) => line.includes("Switchboard is at")).length === 2,
         45_000,
       );
-      browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
+      browser = await sharedBrowser("fake", ["--autoplay-policy=no-user-gesture-required"]);
     }, 120_000);
     afterAll(async () => {
       await browser?.close();

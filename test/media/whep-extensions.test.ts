@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { runtimesFor } from "../support/runtimes.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { blankTab, end, eventually, figure, publish, view } from "./support/pages.ts";
@@ -63,7 +63,7 @@ describe.skipIf(chromiumPath === null).each(runtimesFor("whep-extensions"))("a s
   let browser: Browser;
   beforeAll(async () => {
     server = await startServer({ runtime, config: { media: { port: 0, workers: 1 } } });
-    browser = await launch("fake", ["--autoplay-policy=no-user-gesture-required"]);
+    browser = await sharedBrowser("fake", ["--autoplay-policy=no-user-gesture-required"]);
   }, 60_000);
   afterAll(async () => {
     await browser?.close();

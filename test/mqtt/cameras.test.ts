@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
 import { bothEnd, type End, eventually, gets } from "../interop/end.ts";
 import { openEnd } from "../interop/page-ends.ts";
@@ -24,7 +24,7 @@ describe.skipIf(chromiumPath === null)("cameras, unmodified", () => {
     const line = server.logs.find((one) => one.includes("MQTT over TCP")) ?? "";
     mqttPort = Number(/"port":(\d+)/.exec(line)?.[1]);
     front = await tlsFront(mqttPort);
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
     page = await openEnd(browser, server.port, {
       kind: "native",
       user: "watcher",

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { converse } from "../interop/end.ts";
 import { openEnd } from "../interop/page-ends.ts";
 import { hasNats, NatsServer } from "../support/nats-server.ts";
@@ -68,7 +68,7 @@ describe.skipIf(!hasNats)("guests of PeerJS at two nodes", () => {
   });
 
   test.skipIf(chromiumPath === null)("two browsers call each other", async () => {
-    const browser: Browser = await launch("fake");
+    const browser: Browser = await sharedBrowser("slow");
     const open = (at: number, user: string, color: "red" | "blue", tone: number) =>
       openEnd(browser, nodes[at]?.port ?? 0, {
         kind: "peerjs",

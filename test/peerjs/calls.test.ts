@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
 import { clientPage } from "../browser/support/client-page.ts";
 import { bothEnd, contentFlows, converse, eventually } from "../interop/end.ts";
@@ -26,7 +26,7 @@ describe.skipIf(chromiumPath === null)("PeerJS, unmodified, with our address and
   const ends = new Map<string, Promise<End>>();
   beforeAll(async () => {
     server = await startBuiltServer();
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 60_000);
   afterAll(async () => {
     for (const end of ends.values()) await (await end).close();

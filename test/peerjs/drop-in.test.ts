@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
 import { PeerServer } from "../../src/peerjs.ts";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { bothEnd, converse, eventually } from "../interop/end.ts";
 import { openEnd } from "../interop/page-ends.ts";
 import { endWithUs } from "../support/end-with-us.ts";
@@ -60,7 +60,7 @@ const hosts = [
 describe.skipIf(chromiumPath === null)("an application of Express", () => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 60_000);
   afterAll(() => browser?.close());
 

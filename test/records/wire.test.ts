@@ -6,7 +6,7 @@ import { overMqtt } from "../../src/client/mqtt.ts";
 import { openHttp } from "../../src/client/socket.ts";
 import type { CallRecord, LadderRow } from "../../src/records/record.ts";
 import { api } from "../api/support.ts";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
 import { answered, bothEnd, type End, eventually, rung } from "../interop/end.ts";
 import { nodeEnd } from "../interop/node-end.ts";
@@ -52,7 +52,7 @@ describe.skipIf(chromiumPath === null)(
         limits: { callsPerMinute: 1_000_000, callsBurst: 1_000_000, linksPerAddress: 1_000 },
       });
       stops.push(() => server.stop());
-      const chromium = await launch("fake");
+      const chromium = await sharedBrowser("fake");
       stops.push(() => chromium.close());
       const web = tapHttp(server);
       stops.push(web.stop);

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { clientPage } from "../browser/support/client-page.ts";
 import { startServer } from "../support/server.ts";
 import { closeAll } from "../webrtc/support/parties.ts";
@@ -24,7 +24,7 @@ describe.skipIf(chromiumPath === null)("docs/sip.md", () => {
       // All of them: imports, and empty ones.
       expect(code.trimEnd().split("\n").length).toBeLessThanOrEqual(10);
       const server = await startServer();
-      const browser = await launch("fake");
+      const browser = await sharedBrowser("slow");
       try {
         const bob = await nodeParty(server.url, "bob");
         const file = join(folder, `${name}.js`);

@@ -1,8 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { runtimePath } from "./runtimes.ts";
-
-const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+import { commandLine, runtimePath } from "./runtimes.ts";
 
 /** What a run of the command line left. */
 export interface Ran {
@@ -17,7 +14,7 @@ export function command(
   env: Record<string, string> = {},
   runtime: "bun" | "node" = "bun",
 ): Ran {
-  const { status, stdout, stderr } = spawnSync(runtimePath(runtime), [cli, ...args], {
+  const { status, stdout, stderr } = spawnSync(runtimePath(runtime), [commandLine(runtime), ...args], {
     encoding: "utf8",
     timeout: 45_000,
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },

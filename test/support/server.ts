@@ -3,9 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { endWithUs } from "./end-with-us.ts";
-import { runtimePath } from "./runtimes.ts";
+import { commandLine, runtimePath } from "./runtimes.ts";
 
 export interface ServerOptions {
   /** Default: the runtime of the tests. */
@@ -33,7 +32,8 @@ export interface RunningServer {
   kill(): Promise<void>;
 }
 
-const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+/** In `npm test` a server lives for seconds: to optimise its code costs more than that saves. */
+const brief = process.env.TEST_SERVER === undefined ? {} : { BUN_JSC_useDFGJIT: "0" };
 /** Far more than it takes, for a machine that is busy. ms */
 const startTimeout = 45_000;
 
@@ -62,10 +62,17 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     ...(fileSize === undefined ? [] : ["trap '' XFSZ", `ulimit -S -f ${Math.ceil(fileSize / 512)}`]),
   ];
   const limited = limits.length === 0 ? [] : ["sh", "-c", `${limits.join(" && ")} && exec "$@"`, "sh"];
-  const [program = "", ...args] = [...limited, runtimePath(runtime), cli, "serve", "--config", file];
+  const [program = "", ...args] = [
+    ...limited,
+    runtimePath(runtime),
+    commandLine(runtime),
+    "serve",
+    "--config",
+    file,
+  ];
   const child = spawn(program, [...args, ...(options.args ?? [])], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, STATE_DIRECTORY: join(folder, "state"), ...options.env },
+    env: { ...process.env, ...brief, STATE_DIRECTORY: join(folder, "state"), ...options.env },
   });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   endWithUs(child);

@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import type { TurnServer } from "../../src/turn/server.ts";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { credential, startTestTls } from "./support/turn.ts";
 
 /** Runs in a page: two connections that may use relays only, one video from a canvas. Tells what was delivered, and by what. */
@@ -62,7 +62,7 @@ describe.skipIf(chromiumPath === null)("Chromium, relay only", () => {
     turn = await startTestTls({ unsafeLoopback: false });
     pages = createServer((_request, response) => response.end("<!doctype html>"));
     await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
-    browser = await launch("none", ["--ignore-certificate-errors"]);
+    browser = await sharedBrowser("none", ["--ignore-certificate-errors"]);
     page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${(pages.address() as AddressInfo).port}/`);
   }, 60_000);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
 import { bothEnd, converse, eventually } from "../interop/end.ts";
 import { type PageEnd as End, openEnd } from "../interop/page-ends.ts";
@@ -14,7 +14,7 @@ describe.skipIf(chromiumPath === null)("stanza, unmodified, in Chromium", () => 
   const ends = new Map<string, Promise<End>>();
   beforeAll(async () => {
     server = await startBuiltServer();
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 60_000);
   afterAll(async () => {
     for (const end of ends.values()) await (await end).close();

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
 import { bothEnd, contentFlows, eventually } from "../interop/end.ts";
 import { openEnd, type PageEnd } from "../interop/page-ends.ts";
@@ -41,7 +41,7 @@ describe.skipIf(why !== undefined)("Dino, with an account of Prosody", () => {
       users: [`alice@${domain}`],
     };
     server = await startBuiltServer({ xmpp: { component } });
-    browser = await launch("fake");
+    browser = await sharedBrowser("fake");
     page = await openEnd(browser, server.port, { kind: "native", user: "nora", color: "green", tone: 500 });
     await befriend("nora");
     dino = await startDino({

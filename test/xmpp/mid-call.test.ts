@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser } from "playwright-core";
-import { chromiumPath, launch } from "../browser/support/browser.ts";
+import { chromiumPath, sharedBrowser } from "../browser/support/browser.ts";
 import { startBuiltServer } from "../browser/support/built-server.ts";
 import { bothEnd, contentFlows, converse, eventually, silent } from "../interop/end.ts";
 import { type PageEnd as End, openEnd } from "../interop/page-ends.ts";
@@ -15,7 +15,7 @@ describe.skipIf(chromiumPath === null)("stanza and the page, in mid-call", () =>
   let native: End;
   beforeAll(async () => {
     server = await startBuiltServer();
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
     stanza = await openEnd(browser, server.port, { kind: "stanza", user: "stan", color: "red", tone: 1_200 });
     native = await openEnd(browser, server.port, { kind: "native", user: "nat", color: "green", tone: 500 });
   }, 120_000);

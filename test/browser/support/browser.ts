@@ -13,8 +13,11 @@ export const chromiumPath: string | null =
  */
 const shellPath = process.env.CHROMIUM === undefined ? Bun.which("chromium-headless-shell") : null;
 
-/** `fake`: a camera that needs no permission. `denied`: one that is refused. `none`: no camera at all. */
-export type Camera = "fake" | "denied" | "none";
+/**
+ * `fake`: a camera that needs no permission. `slow`: the same with half the pictures, and so half the work, for tests that only ask whether
+ * there is a picture. `denied`: one that is refused. `none`: no camera at all.
+ */
+export type Camera = "fake" | "slow" | "denied" | "none";
 
 const quiet = [
   "--headless",
@@ -26,20 +29,54 @@ const quiet = [
   "--disable-component-update",
   "--disable-sync",
 ];
+const fake = [
+  "--use-fake-ui-for-media-stream",
+  // A page that may use the camera tells its addresses, but not in the shell, where nothing can be granted; and phones know no
+  // mDNS names. A spare process for the next tab is work that most tests throw away.
+  "--disable-features=WebRtcHideLocalIpsWithMdns,AudioServiceOutOfProcess,SpareRendererForSitePerProcess",
+];
 const flags: Readonly<Record<Camera, readonly string[]>> = {
-  fake: [
-    "--use-fake-device-for-media-stream=fps=10",
-    "--use-fake-ui-for-media-stream",
-    // A page that may use the camera tells its addresses, but not in the shell, where nothing can be granted; and phones know no
-    // mDNS names. A spare process for the next tab is work that most tests throw away.
-    "--disable-features=WebRtcHideLocalIpsWithMdns,AudioServiceOutOfProcess,SpareRendererForSitePerProcess",
-  ],
+  fake: ["--use-fake-device-for-media-stream=fps=10", ...fake],
+  // Its pages live for seconds, too: to optimise their code costs more than that saves.
+  slow: ["--use-fake-device-for-media-stream=fps=5", "--js-flags=--no-opt", ...fake],
   denied: ["--use-fake-device-for-media-stream"],
   none: [],
 };
 
 export function launch(camera: Camera = "fake", more: readonly string[] = []): Promise<Browser> {
   return launchAt(programFor(camera), camera, more);
+}
+
+/** The browsers that this process has started, by camera and flags. */
+const started = new Map<string, Promise<Browser>>();
+
+/**
+ * A browser with this camera for one file of tests. The files of a process share its program, because each start costs more than most
+ * tests do. What a file opens is its own: `contexts()` answers nothing else, and `close()` closes nothing else. The program ends
+ * with the process.
+ */
+export async function sharedBrowser(camera: Camera = "slow", more: readonly string[] = []): Promise<Browser> {
+  const key = [camera, ...more].join(" ");
+  const known = await started.get(key)?.catch(() => undefined);
+  if (known?.isConnected()) return ownPart(known);
+  const made = launch(camera, more);
+  started.set(key, made);
+  return ownPart(await made);
+}
+
+function ownPart(browser: Browser): Browser {
+  const own = new Set<BrowserContext>();
+  const newContext: Browser["newContext"] = async (options) => {
+    const context = await browser.newContext(options);
+    own.add(context);
+    context.once("close", () => own.delete(context));
+    return context;
+  };
+  const contexts = () => [...own];
+  const close = async () => {
+    await Promise.all(contexts().map((context) => context.close()));
+  };
+  return Object.assign(Object.create(browser) as Browser, { newContext, contexts, close });
 }
 
 /** The program for a browser with this camera. Throws where there is none. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, setDefaultTimeout } from "bun:test";
 import type { Browser } from "playwright-core";
-import { launch } from "../../browser/support/browser.ts";
+import { sharedBrowser } from "../../browser/support/browser.ts";
 import { pageUrl, startBuiltServer } from "../../browser/support/built-server.ts";
 import { type Cutter, openCutter } from "../../support/cutter.ts";
 import type { RunningServer } from "../../support/server.ts";
@@ -37,7 +37,7 @@ export function useRig(config: object = {}): Rig {
   setDefaultTimeout(120_000);
   beforeAll(async () => {
     server = await startBuiltServer(config);
-    browser = await launch("fake");
+    browser = await sharedBrowser("slow");
   }, 60_000);
   afterAll(async () => {
     for (const party of parties.values()) await (await party).stop();
