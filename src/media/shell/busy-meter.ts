@@ -1,9 +1,9 @@
 /** From this share of a core on packets are gathered, and from that share on for the longest time. */
-const [gatherFrom, longestAt] = [0.2, 0.4];
+const [gatherFrom, longestAt] = [0.2, 0.6];
 /** ms */
-const longestGather = 10;
+const longestGather = 20;
 
-/** How long to gather packets before they are sent, in ms: not at all while there is time, and up to 10 ms while the process is busy. */
+/** How long to gather packets before they are sent, in ms: not at all while there is time, and up to 20 ms while the process is busy. */
 export function gatherTime(busy: number): number {
   const share = (busy - gatherFrom) / (longestAt - gatherFrom);
   return Math.round(longestGather * Math.min(1, Math.max(0, share)));
