@@ -20,12 +20,19 @@ export class MessageBlock {
   readonly #head: Uint32Array;
   readonly #part: Uint32Array;
   readonly #control: Uint32Array;
+  /** Of each message. */
+  readonly #packetCount: Uint16Array;
   /** The address of the packets' memory. */
   readonly #origin: number;
   readonly mostMessages: number;
   readonly mostPackets: number;
   #messages = 0;
   #packets = 0;
+  /** Parts that were written, and the first one of the message that isn't ended. */
+  #written = 0;
+  #first = 0;
+  /** Where the last part of that message ends, in the packets' memory; -1 before its first. */
+  #end = -1;
 
   constructor(origin: Pointer, mostMessages: number, mostPackets: number) {
     this.#origin = origin;
@@ -37,6 +44,7 @@ export class MessageBlock {
     this.#head = new Uint32Array(this.#heads.bytes.buffer);
     this.#part = new Uint32Array(this.#parts.bytes.buffer);
     this.#control = new Uint32Array(this.#controls.bytes.buffer);
+    this.#packetCount = new Uint16Array(mostMessages);
     for (let message = 0; message < mostMessages; message++) {
       const control = (message * cmsghdrBytes) / 4;
       this.#control[control + cmsghdr.length] = segmentControl.length;
@@ -66,14 +74,27 @@ export class MessageBlock {
   clear(): void {
     this.#messages = 0;
     this.#packets = 0;
+    this.#written = 0;
+    this.#first = 0;
+    this.#end = -1;
   }
 
-  /** Adds a packet to the message that {@link end} will end: so many bytes from the offset in the packets' memory. */
+  /**
+   * Adds a packet to the message that {@link end} will end: so many bytes from the offset in the packets' memory. One that stands right behind the
+   * packet before shares its part: the kernel has fewer to read.
+   */
   packet(offset: number, length: number): void {
-    const at = (this.#packets * iovecBytes) / 4;
-    writePointer(this.#part, at, this.#origin + offset);
-    this.#part[at + 2] = length;
     this.#packets++;
+    if (offset === this.#end) {
+      const last = ((this.#written - 1) * iovecBytes) / 4 + 2;
+      this.#part[last] = (this.#part[last] ?? 0) + length;
+    } else {
+      const at = (this.#written * iovecBytes) / 4;
+      writePointer(this.#part, at, this.#origin + offset);
+      this.#part[at + 2] = length;
+      this.#written++;
+    }
+    this.#end = offset + length;
   }
 
   /** Ends a message of the last `packets` packets. `segment`: the length of all of them but the last, where the kernel is to cut it; 0 for one packet. */
@@ -82,16 +103,19 @@ export class MessageBlock {
     const at = (message * mmsghdrBytes) / 4;
     writePointer(this.#head, at + mmsghdr.name, to.pointer);
     this.#head[at + mmsghdr.nameLength] = to.length;
-    writePointer(this.#head, at + mmsghdr.parts, this.#parts.at((this.#packets - packets) * iovecBytes));
-    this.#head[at + mmsghdr.partCount] = packets;
+    writePointer(this.#head, at + mmsghdr.parts, this.#parts.at(this.#first * iovecBytes));
+    this.#head[at + mmsghdr.partCount] = this.#written - this.#first;
     this.#head[at + mmsghdr.controlLength] = segment === 0 ? 0 : cmsghdrBytes;
     this.#control[(message * cmsghdrBytes) / 4 + cmsghdr.data] = segment;
+    this.#packetCount[message] = packets;
     this.#messages++;
+    this.#first = this.#written;
+    this.#end = -1;
   }
 
   /** How many packets the message has. */
   packetsOf(message: number): number {
-    return this.#head[(message * mmsghdrBytes) / 4 + mmsghdr.partCount] ?? 0;
+    return this.#packetCount[message] ?? 0;
   }
 }
 

@@ -38,8 +38,8 @@ export class PacketArena {
     if (target !== this.#bytes || at !== this.#end) return -1;
     if (!(Number.isInteger(length) && length > 0 && this.fits(length)))
       throw new RangeError("a datagram is longer than its slot");
-    // Words stand at even addresses.
-    this.#end = Math.min(this.#bytes.length, (at + length + 7) & ~7);
+    // Right behind each other: packets to one viewer can leave as one piece.
+    this.#end = at + length;
     this.#taken++;
     return at;
   }
