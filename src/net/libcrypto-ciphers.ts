@@ -1,7 +1,7 @@
 import { type Pointer, ptr } from "bun:ffi";
 import { timingSafeEqual } from "node:crypto";
 import { FixedMemory } from "./fixed-memory.ts";
-import { controlCommand, type Libcrypto } from "./libcrypto.ts";
+import { controlCommand, ivByControl, type Libcrypto } from "./libcrypto.ts";
 
 /** The ciphers of SRTP on libcrypto. Native code checks no bounds: whoever calls these has checked lengths and offsets. */
 export interface NativeCipher {
@@ -27,7 +27,7 @@ export interface NativeCipher {
 /** No datagram is larger. */
 export const mostPacketBytes = 65_536;
 
-const digestBytes = 20;
+const [gcmTagBytes, digestBytes] = [16, 20];
 /** Written by libcrypto, read by nobody: how many bytes a call gave. */
 const count = new FixedMemory(8);
 /** Where packets are opened. They are copied from there once they are authentic. */
@@ -88,11 +88,12 @@ export class NativeHandles {
 
 /** AES-GCM (RFC 7714). */
 export class NativeGcm implements NativeCipher {
-  readonly tagBytes = 16;
+  readonly tagBytes = gcmTagBytes;
   readonly ivBytes = 12;
   readonly handles: NativeHandles;
   readonly #library: Libcrypto;
   readonly #algorithm: ReturnType<Libcrypto["EVP_aes_128_gcm"]>;
+  readonly #ivByControl: boolean;
   #sealing: Pointer | undefined;
   #opening: Pointer | undefined;
 
@@ -100,6 +101,7 @@ export class NativeGcm implements NativeCipher {
     this.#library = library;
     this.handles = new NativeHandles(library, key);
     this.#algorithm = key.length === 32 ? library.EVP_aes_256_gcm() : library.EVP_aes_128_gcm();
+    this.#ivByControl = library.OpenSSL_version_num() >= ivByControl;
   }
 
   seal(
@@ -112,25 +114,36 @@ export class NativeGcm implements NativeCipher {
     iv: Uint8Array,
     trailer: Uint8Array,
   ): boolean {
-    const library = this.#library;
-    this.#sealing ??= this.handles.cipher(this.#algorithm, library.EVP_EncryptInit_ex);
-    const context = this.#sealing;
+    const context = this.#sealing ?? this.#begin();
     if (context === undefined) return false;
-    const packet = behind(ptr(target), at);
-    const bodyOut = behind(packet, clearBytes);
-    const tag = behind(bodyOut, bodyBytes);
+    const library = this.#library;
+    const packet = ptr(target) + at;
+    const bodyOut = (packet + clearBytes) as Pointer;
+    const tag = (bodyOut + bodyBytes) as Pointer;
     return (
-      library.EVP_EncryptInit_ex(context, null, null, null, ptr(iv)) === 1 &&
+      (this.#ivByControl
+        ? library.EVP_CIPHER_CTX_ctrl(context, controlCommand.setIv, -1, ptr(iv))
+        : library.EVP_EncryptInit_ex(context, null, null, null, ptr(iv))) === 1 &&
       (clearBytes === 0 ||
-        library.EVP_EncryptUpdate(context, null, count.pointer, packet, clearBytes) === 1) &&
+        library.EVP_EncryptUpdate(context, null, count.pointer, packet as Pointer, clearBytes) === 1) &&
       (trailer.length === 0 ||
         library.EVP_EncryptUpdate(context, null, count.pointer, ptr(trailer), trailer.length) === 1) &&
       (bodyBytes === 0 ||
-        library.EVP_EncryptUpdate(context, bodyOut, count.pointer, behind(ptr(body), bodyAt), bodyBytes) ===
-          1) &&
+        library.EVP_EncryptUpdate(
+          context,
+          bodyOut,
+          count.pointer,
+          (ptr(body) + bodyAt) as Pointer,
+          bodyBytes,
+        ) === 1) &&
       library.EVP_EncryptFinal_ex(context, tag, count.pointer) === 1 &&
-      library.EVP_CIPHER_CTX_ctrl(context, controlCommand.getTag, this.tagBytes, tag) === 1
+      library.EVP_CIPHER_CTX_ctrl(context, controlCommand.getTag, gcmTagBytes, tag) === 1
     );
+  }
+
+  #begin(): Pointer | undefined {
+    this.#sealing = this.handles.cipher(this.#algorithm, this.#library.EVP_EncryptInit_ex);
+    return this.#sealing;
   }
 
   open(packet: Uint8Array, clearBytes: number, iv: Uint8Array, trailer: Uint8Array): Uint8Array | undefined {

@@ -3,8 +3,11 @@ import { dlopen, FFIType } from "bun:ffi";
 /** The system's OpenSSL: 3, or 1.1.1. What we call is the same in both. */
 const names = ["libcrypto.so.3", "libcrypto.so.1.1"] as const;
 
-/** Commands of `EVP_CIPHER_CTX_ctrl`. */
-export const controlCommand = { getTag: 0x10, setTag: 0x11 } as const;
+/** Commands of `EVP_CIPHER_CTX_ctrl`. With a length of −1, `setIv` takes all of an IV. */
+export const controlCommand = { getTag: 0x10, setTag: 0x11, setIv: 0x12 } as const;
+
+/** From here on `setIv` is enough to begin a packet; it takes less than `EVP_EncryptInit_ex`, which asks the context for its lengths again. */
+export const ivByControl = 0x3000_0000;
 
 export type Libcrypto = NonNullable<ReturnType<typeof openLibcrypto>>;
 
@@ -23,6 +26,7 @@ export function openLibcrypto() {
 function open(name: string) {
   const { ptr, i32, u64 } = FFIType;
   return dlopen(name, {
+    OpenSSL_version_num: { args: [], returns: FFIType.u64_fast },
     EVP_CIPHER_CTX_new: { args: [], returns: ptr },
     EVP_CIPHER_CTX_free: { args: [ptr], returns: FFIType.void },
     EVP_CIPHER_CTX_ctrl: { args: [ptr, i32, i32, ptr], returns: i32 },

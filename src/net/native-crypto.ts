@@ -30,7 +30,9 @@ function agrees(crypto: NativeSrtpCrypto): boolean {
     [crypto.counterMode(key(16), key(20)), key(16)],
   ] as const) {
     const sealed = new Uint8Array(112 + cipher.tagBytes);
-    cipher.seal(sealed, 0, 12, bytes, 0, bytes.length, iv, key(4));
+    // Another IV first: the second packet must have its own.
+    for (const one of [key(iv.length).toReversed(), iv])
+      cipher.seal(sealed, 0, 12, bytes, 0, bytes.length, one, key(4));
     cipher.open(sealed, 12, iv, key(4));
     cipher.close();
   }
