@@ -126,7 +126,7 @@ async function startFleet(context: CoreContext): Promise<TurnFleet> {
 /** What the embedded server is started with. `host`: where the rest of the server listens. Throws where the certificate is unusable. */
 export function turnOptions({ turn, tls, dev }: Settings, host: string): TurnOptions {
   return {
-    ...(dev ? { listen: [host] } : turn.listen.length > 0 ? { listen: turn.listen } : {}),
+    ...(turn.listen.length > 0 ? { listen: turn.listen } : dev ? { listen: [host] } : {}),
     udpPort: turn.udpPort,
     tcpPort: turn.tcpPort,
     ...(turn.relayAddresses.length > 0 && { relayAddresses: turn.relayAddresses }),
