@@ -59,6 +59,8 @@ export class MediaHost {
   readonly #reached = new Map<number, () => void>();
   #sockets: MediaSockets | undefined;
   #publishers = 0;
+  /** Of those that are reached: outputs of the server itself, which it bounds, and no viewers. */
+  #pushes = 0;
   /** Of streams that are over. */
   #forwardedBefore = 0;
   #forwarded = 0;
@@ -196,7 +198,7 @@ export class MediaHost {
   /** False where the peer is refused. */
   #open(message: Extract<ToWorker, { type: "publish" | "view" }>, paths?: readonly MediaPath[]): boolean {
     const { peer: number, transport: parameters } = message;
-    if (this.#isFull(message.type)) {
+    if (this.#isFull(paths === undefined ? message.type : "push")) {
       this.#tell({ type: "refused", peer: number, reason: this.#stopping ? "stopping" : "full" });
       return false;
     }
@@ -228,15 +230,20 @@ export class MediaHost {
     peer.transport = transport;
     this.#peers.set(number, peer);
     if (peer.role === "publisher") this.#publishers += 1;
+    else if (paths !== undefined) this.#pushes += 1;
     this.#tell({ type: "opened", peer: number });
     return true;
   }
 
-  #isFull(type: "publish" | "view"): boolean {
+  get #viewers(): number {
+    return this.#peers.size - this.#publishers - this.#pushes;
+  }
+
+  #isFull(type: "publish" | "view" | "push"): boolean {
     const { publishers, viewers, packetsPerSecond } = this.#options.limits;
     if (this.#stopping) return true;
     if (type === "publish") return this.#publishers >= publishers;
-    if (this.#peers.size - this.#publishers >= viewers) return true;
+    if (type === "view" && this.#viewers >= viewers) return true;
     return this.#packetsPerSecond > packetsPerSecond * fullAt || this.#late(lagOfRefusing);
   }
 
@@ -256,7 +263,10 @@ export class MediaHost {
   }
 
   #closed(peer: HostedPeer, reason: string): void {
-    if (this.#peers.delete(peer.number) && peer.role === "publisher") this.#publishers -= 1;
+    if (this.#peers.delete(peer.number)) {
+      if (peer.role === "publisher") this.#publishers -= 1;
+      else if (this.#reached.has(peer.number)) this.#pushes -= 1;
+    }
     this.#tell({ type: "closed", peer: peer.number, reason });
     // What DTLS says at its end has left by then.
     setImmediate(() => this.#leaveReached(peer.number));
@@ -341,7 +351,7 @@ export class MediaHost {
       type: "report",
       report: {
         publishers: this.#publishers,
-        viewers: this.#peers.size - this.#publishers,
+        viewers: this.#viewers,
         packetsPerSecond: this.#packetsPerSecond,
         lag: this.#recentLag,
         at: performance.now(),
