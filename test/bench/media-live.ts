@@ -40,6 +40,9 @@ interface Subject {
   report: (report: WorkerReport) => void;
 }
 
+/** Until a stream at this rate keeps as many packets as it ever will. s */
+const keptSeconds = 14;
+
 /** Numbers of viewers at the worker are higher than those of publishers. */
 const firstViewer = 10;
 
@@ -131,10 +134,10 @@ export async function live(
   const { worker, pid, viewers: opened } = subject;
   const stopPublisher = await startPublisher(subject);
   const stopOthers = others.count === 0 ? () => {} : await startOthers(subject, folder, others);
-  // The first have warmed the worker up, and are not counted in its memory.
+  // The first have warmed the worker up, and what the stream keeps for all of them is there: neither is counted as memory of a viewer.
   const warmUp = Math.min(100, Math.floor(viewers / 2));
   const all = await openViewers(worker, opened, warmUp, firstViewer, 8);
-  await sleep(2);
+  await sleep(keptSeconds);
   const memoryBefore = residentBytes(pid);
   all.push(...(await openViewers(worker, opened, viewers - warmUp, firstViewer + warmUp, 8)));
   let next = 0;
