@@ -1,6 +1,12 @@
 import { ptr } from "bun:ffi";
 import { type Libcrypto, openLibcrypto } from "./libcrypto.ts";
-import { mostPacketBytes, type NativeCipher, NativeCounterMode, NativeGcm } from "./libcrypto-ciphers.ts";
+import {
+  mostPacketBytes,
+  type NativeCipher,
+  NativeCounterMode,
+  NativeGcm,
+  SharedContexts,
+} from "./libcrypto-ciphers.ts";
 import { srtpCrypto } from "./srtp-crypto.ts";
 
 /** Which packets node:crypto opens again: the first so many, and one in so many after that. */
@@ -16,8 +22,9 @@ export type SealFault = (sealed: Uint8Array) => boolean;
 export function openNativeSrtpCrypto(fault?: SealFault): NativeSrtpCrypto | undefined {
   const library = openLibcrypto();
   if (library === undefined) return undefined;
-  if (!agrees(new NativeSrtpCrypto(library))) return undefined;
-  return new NativeSrtpCrypto(library, fault);
+  const shared = new SharedContexts(library);
+  if (!agrees(new NativeSrtpCrypto(library, shared))) return undefined;
+  return new NativeSrtpCrypto(library, shared, fault);
 }
 
 /** True when each cipher seals and opens as node:crypto does: the first packets are always checked. */
@@ -27,6 +34,8 @@ function agrees(crypto: NativeSrtpCrypto): boolean {
   for (const [cipher, iv] of [
     [crypto.gcm(key(16)), key(12)],
     [crypto.gcm(key(32)), key(12)],
+    [crypto.gcm(key(16), true), key(12)],
+    [crypto.gcm(key(32), true), key(12)],
     [crypto.counterMode(key(16), key(20)), key(16)],
   ] as const) {
     const sealed = new Uint8Array(112 + cipher.tagBytes);
@@ -42,10 +51,12 @@ function agrees(crypto: NativeSrtpCrypto): boolean {
 /** One for a process. See {@link openNativeSrtpCrypto}. */
 export class NativeSrtpCrypto {
   readonly #library: Libcrypto;
+  readonly #shared: SharedContexts;
   readonly #audit: Audit;
 
-  constructor(library: Libcrypto, fault?: SealFault) {
+  constructor(library: Libcrypto, shared: SharedContexts, fault?: SealFault) {
     this.#library = library;
+    this.#shared = shared;
     this.#audit = new Audit(fault);
   }
 
@@ -59,10 +70,10 @@ export class NativeSrtpCrypto {
     return srtpCrypto.keyStream(key, iv, length);
   }
 
-  /** Throws a RangeError for a key that has neither 16 nor 32 bytes. */
-  gcm(key: Uint8Array): AuditedCipher {
+  /** `rare`: as `SrtpCrypto` says. Throws a RangeError for a key that has neither 16 nor 32 bytes. */
+  gcm(key: Uint8Array, rare = false): AuditedCipher {
     checkKey(key, 16, 32);
-    return new AuditedCipher(new NativeGcm(this.#library, key), this.#audit);
+    return new AuditedCipher(new NativeGcm(this.#library, key, rare ? this.#shared : undefined), this.#audit);
   }
 
   /** Throws a RangeError for a key that hasn't 16 bytes, or an authentication key that hasn't 20. */

@@ -14,7 +14,7 @@ import type { TokenBucket } from "./token-bucket.ts";
 /** Packets that carry mid and playout delay, unless the receiver reports before. */
 const introduction = 100;
 /** How many packets of an SSRC can be repeated: not more than may be sealed again (see `SrtpSender`). */
-const rememberedPackets = { audio: 128, video: 512 } as const;
+const rememberedPackets = { audio: 64, video: 512 } as const;
 /** Bytes that may wait in a connection. */
 const mostBuffered = 524_288;
 /** Bytes of a header that is kept for a byte-identical repeat; a packet with a longer one is not repeated. */

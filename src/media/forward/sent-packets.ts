@@ -1,5 +1,7 @@
 /** Ways of sending that are told apart: what lies behind the oldest of them is forgotten. */
 const mostWays = 64;
+/** After so many packets the ways behind the oldest are looked for. */
+const pruneEach = 64;
 /** So long a repeat is remembered, in ms. */
 const remembered = 1_000;
 
@@ -24,7 +26,7 @@ export class SentPackets {
   /** How many packets are remembered. */
   readonly span: number;
   /** The oldest first. */
-  readonly #ways: Way[] = [];
+  #ways: Way[] = [];
   #way: Way | undefined;
   /** When each packet was repeated last, by index; the one that was repeated last is the last. Few viewers ask. */
   #repeated: Map<number, number> | undefined;
@@ -58,6 +60,8 @@ export class SentPackets {
       way.tl0 !== tl0
     )
       this.#newWay({ from: index, layer, ahead, shift, picture, tl0 });
+    // Each frame of a burst has a way of its own, and no new one comes afterwards.
+    else if (index % pruneEach === 0 && this.#ways.length > 1) this.#forget();
     return index;
   }
 
@@ -103,7 +107,14 @@ export class SentPackets {
     const ways = this.#ways;
     this.#way = way;
     ways.push(way);
-    while (ways.length > mostWays || (ways[1]?.from ?? Number.POSITIVE_INFINITY) <= this.#oldest)
-      ways.shift();
+    if (ways.length > mostWays) ways.shift();
+    this.#forget();
+  }
+
+  /** Forgets the ways that no remembered packet left in. */
+  #forget(): void {
+    const oldest = this.#oldest;
+    const first = this.#ways.findLastIndex(({ from }) => from <= oldest);
+    if (first > 0) this.#ways = this.#ways.slice(first);
   }
 }

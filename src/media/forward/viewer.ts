@@ -336,7 +336,7 @@ export class Viewer implements TrackOwner {
       );
       descriptions.push(sourceDescription(ssrc, this.#options.cname));
       const middle = (((ntpSeconds & 0xffff) << 16) | (ntpFraction >>> 16)) >>> 0;
-      this.#reports.push({ middle, at: now });
+      if (this.#reports.at(-1)?.middle !== middle) this.#reports.push({ middle, at: now });
     }
     if (reports.length === 0) return false;
     while (this.#reports.length > rememberedReports) this.#reports.shift();

@@ -10,7 +10,8 @@ const maxMessages = 8;
  * many messages the one begun first makes room.
  */
 export class Reassembly {
-  readonly #messages = new Map<string, PartialMessage>();
+  /** Made when the first fragment comes: most peers never send another once they are connected. */
+  #messages: Map<string, PartialMessage> | undefined;
   #bytes = 0;
 
   /** Bytes of messages that wait. */
@@ -24,6 +25,7 @@ export class Reassembly {
     // It carries nothing, but for messages that are empty as a whole.
     if (part.length === 0 && length > 0) return;
     const key = `${sequence} ${type} ${length}`;
+    this.#messages ??= new Map();
     let message = this.#messages.get(key);
     if (message === undefined) {
       this.#makeRoom(length);
@@ -36,31 +38,31 @@ export class Reassembly {
 
   /** A whole message of that sequence number; it stays until `remove`. */
   whole(sequence: number): HandshakeMessage | undefined {
-    for (const { message, missing } of this.#messages.values())
+    for (const { message, missing } of this.#messages?.values() ?? [])
       if (missing === 0 && message.sequence === sequence) return message;
     return undefined;
   }
 
   /** Drops whatever was received for this and earlier sequence numbers. */
   remove(sequence: number): void {
-    for (const [key, { message }] of this.#messages)
+    for (const [key, { message }] of this.#messages ?? [])
       if (message.sequence <= sequence) this.#drop(key, message);
   }
 
   clear(): void {
-    this.#messages.clear();
+    this.#messages = undefined;
     this.#bytes = 0;
   }
 
   #makeRoom(length: number): void {
-    for (const [key, { message }] of this.#messages) {
-      if (this.#bytes + length <= maxBytes && this.#messages.size < maxMessages) return;
+    for (const [key, { message }] of this.#messages ?? []) {
+      if (this.#bytes + length <= maxBytes && (this.#messages?.size ?? 0) < maxMessages) return;
       this.#drop(key, message);
     }
   }
 
   #drop(key: string, message: HandshakeMessage): void {
-    this.#messages.delete(key);
+    this.#messages?.delete(key);
     this.#bytes -= message.body.length;
   }
 }

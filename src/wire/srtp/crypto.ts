@@ -1,12 +1,12 @@
 /**
- * What SRTP needs of cryptography. Implementations keep the key schedule of a cipher for as long as it lives, but not the arrays of its
+ * What SRTP needs of cryptography. Implementations keep the key schedule of a cipher for as long as it lives, unless it is used rarely, but not the arrays of its
  * keys, which are overwritten once it is made. None may answer with bytes of a packet that isn't authentic.
  */
 export interface SrtpCrypto {
   /** AES in counter mode over zeros: `length` bytes of key stream (RFC 3711 §4.3.3). */
   keyStream(key: Uint8Array, iv: Uint8Array, length: number): Uint8Array;
-  /** AES-GCM with a tag of 16 bytes (RFC 7714). */
-  gcm(key: Uint8Array): PacketCipher;
+  /** AES-GCM with a tag of 16 bytes (RFC 7714). `rare`: few packets will have this key, so that memory counts more than time. */
+  gcm(key: Uint8Array, rare?: boolean): PacketCipher;
   /** AES-128 in counter mode, and HMAC-SHA1 of 80 bits over the packet and `trailer` (RFC 3711 §4.1.1, §4.2.1). */
   counterMode(key: Uint8Array, authenticationKey: Uint8Array): PacketCipher;
 }

@@ -1,12 +1,10 @@
-import type { PacketKeys } from "./keys.ts";
-
 /** Makes initialization vectors in one buffer: each is good until the next one is made. */
 export class IvMaker {
   readonly #gcm: boolean;
   readonly #salt: Uint8Array;
   readonly #iv: Uint8Array;
 
-  constructor({ salt, gcm }: Pick<PacketKeys, "salt" | "gcm">) {
+  constructor({ salt, gcm }: { readonly salt: Uint8Array; readonly gcm: boolean }) {
     this.#gcm = gcm;
     // A small array of its own takes less than what a cipher gave.
     this.#salt = new Uint8Array(salt);

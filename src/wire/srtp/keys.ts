@@ -1,4 +1,5 @@
 import { noBytes, type PacketCipher, type SrtpCrypto } from "./crypto.ts";
+import { IvMaker } from "./iv.ts";
 import { type SrtpProfile, srtpKeySize, srtpProfile } from "./profile.ts";
 
 /** Key derivation labels (RFC 3711 §4.3.1). */
@@ -17,7 +18,7 @@ const authenticationKeyBytes = 20;
 /** What one direction of one kind of packet is sealed with. */
 export interface PacketKeys {
   readonly cipher: PacketCipher;
-  readonly salt: Uint8Array;
+  readonly iv: IvMaker;
   readonly gcm: boolean;
 }
 
@@ -37,17 +38,22 @@ export function sessionKeys(
     throw new RangeError(`profile ${profile} wants a key of ${keyBytes} and a salt of ${saltBytes} bytes`);
   const derive = (number: number, length: number): Uint8Array =>
     crypto.keyStream(masterKey, derivationIv(masterSalt, number), length);
-  const keys = (cipherLabel: number, authenticationLabel: number, saltLabel: number): PacketKeys => {
+  const keys = (
+    cipherLabel: number,
+    authenticationLabel: number,
+    saltLabel: number,
+    rare = false,
+  ): PacketKeys => {
     const key = derive(cipherLabel, keyBytes);
     const authenticationKey = gcm ? noBytes : derive(authenticationLabel, authenticationKeyBytes);
-    const cipher = gcm ? crypto.gcm(key) : crypto.counterMode(key, authenticationKey);
+    const cipher = gcm ? crypto.gcm(key, rare) : crypto.counterMode(key, authenticationKey);
     key.fill(0);
     authenticationKey.fill(0);
-    return { cipher, salt: derive(saltLabel, saltBytes), gcm };
+    return { cipher, iv: new IvMaker({ salt: derive(saltLabel, saltBytes), gcm }), gcm };
   };
   return {
     rtp: keys(label.rtpKey, label.rtpAuthentication, label.rtpSalt),
-    rtcp: keys(label.rtcpKey, label.rtcpAuthentication, label.rtcpSalt),
+    rtcp: keys(label.rtcpKey, label.rtcpAuthentication, label.rtcpSalt, true),
   };
 }
 

@@ -2,7 +2,6 @@ import { readU32, writeU32 } from "../bytes.ts";
 import { parseHeader } from "../rtp/packet.ts";
 import { extendSequence, mostIndexes } from "../rtp/sequence.ts";
 import { noBytes, type SrtpCrypto } from "./crypto.ts";
-import { IvMaker } from "./iv.ts";
 import { type PacketKeys, sessionKeys } from "./keys.ts";
 import type { SrtpProfile } from "./profile.ts";
 import { ReplayWindow } from "./replay-window.ts";
@@ -26,9 +25,8 @@ export interface OpenedRtp {
 export class SrtpReceiver {
   readonly #rtp: PacketKeys;
   readonly #rtcp: PacketKeys;
-  readonly #rtpIv: IvMaker;
-  readonly #rtcpIv: IvMaker;
-  readonly #sources = new Map<number, ReplayWindow>();
+  /** Made with the first packet: a viewer sends none. */
+  #sources: Map<number, ReplayWindow> | undefined;
   readonly #rtcpSources = new Map<number, ReplayWindow>();
   readonly #trailer: Uint8Array;
   #closed = false;
@@ -42,8 +40,6 @@ export class SrtpReceiver {
     const { rtp, rtcp } = sessionKeys(crypto, profile, secret.key, secret.salt);
     this.#rtp = rtp;
     this.#rtcp = rtcp;
-    this.#rtpIv = new IvMaker(rtp);
-    this.#rtcpIv = new IvMaker(rtcp);
     this.#trailer = rtp.gcm ? noBytes : new Uint8Array(4);
   }
 
@@ -51,27 +47,30 @@ export class SrtpReceiver {
   unprotect(sealed: Uint8Array): OpenedRtp | Refused {
     if (this.#closed) return "forged";
     const header = parseHeader(sealed);
-    const { cipher, gcm } = this.#rtp;
+    const { cipher, iv, gcm } = this.#rtp;
     if (header === undefined || sealed.length < header.length + cipher.tagBytes) return "malformed";
     const { ssrc, sequence } = header;
-    const window = this.#sources.get(ssrc) ?? new ReplayWindow();
+    const window = this.#sources?.get(ssrc) ?? new ReplayWindow();
     const first = window.highest < 0;
-    if (first && this.#sources.size >= mostSources) return "too many sources";
+    if (first && (this.#sources?.size ?? 0) >= mostSources) return "too many sources";
     const index = first ? sequence : extendSequence(sequence, window.highest);
     if (index < 0 || index >= mostIndexes || window.seen(index)) return "replayed";
     const trailer = this.#trailer;
     if (!gcm) writeU32(trailer, 0, Math.floor(index / 0x10000) >>> 0);
-    const packet = cipher.open(sealed, header.length, this.#rtpIv.rtp(ssrc, index), trailer);
+    const packet = cipher.open(sealed, header.length, iv.rtp(ssrc, index), trailer);
     if (packet === undefined) return "forged";
     window.mark(index);
-    if (first) this.#sources.set(ssrc, window);
+    if (first) {
+      this.#sources ??= new Map();
+      this.#sources.set(ssrc, window);
+    }
     return { packet, ssrc, index };
   }
 
   /** Opens a compound packet of RTCP (RFC 3711 §3.4). What isn't encrypted is refused. */
   unprotectRtcp(sealed: Uint8Array): Uint8Array | Refused {
     if (this.#closed) return "forged";
-    const { cipher, gcm } = this.#rtcp;
+    const { cipher, iv, gcm } = this.#rtcp;
     const { tagBytes } = cipher;
     const wordAt = gcm ? sealed.length - 4 : sealed.length - tagBytes - 4;
     if (wordAt < rtcpHeaderBytes + (gcm ? tagBytes : 0)) return "malformed";
@@ -90,7 +89,7 @@ export class SrtpReceiver {
       packet.set(sealed.subarray(wordAt + 4), wordAt);
     }
     const trailer = sealed.slice(wordAt, wordAt + 4);
-    const opened = cipher.open(packet, rtcpHeaderBytes, this.#rtcpIv.rtcp(ssrc, index), trailer);
+    const opened = cipher.open(packet, rtcpHeaderBytes, iv.rtcp(ssrc, index), trailer);
     if (opened === undefined) return "forged";
     window.mark(index);
     if (first) this.#rtcpSources.set(ssrc, window);

@@ -1,5 +1,7 @@
 import { mostIndexes } from "../rtp/sequence.ts";
 
+const none = new Uint32Array(0);
+
 /**
  * Which packets of one SSRC were sealed under one key, and with what. With GCM two different packets under one nonce give the
  * authentication key away (RFC 7714 §8.4), so each (SSRC, index) is sealed with the same bytes or not at all.
@@ -18,7 +20,7 @@ export class SealedIndexes {
     if (span !== 0 && !(span >= 2 && span <= 0x10000 && (span & (span - 1)) === 0))
       throw new RangeError(`a span is 0 or a power of two from 2 to 65,536, not ${span}`);
     this.#span = span;
-    this.#slots = new Uint32Array(2 * span);
+    this.#slots = span === 0 ? none : new Uint32Array(2 * span);
     // An index whose place is another slot: none that is looked for here.
     for (let slot = 0; slot < span; slot++) this.#slots[2 * slot] = slot ^ 1;
   }

@@ -1,6 +1,5 @@
 import { readU32, writeU32 } from "../bytes.ts";
 import { noBytes, type SrtpCrypto } from "./crypto.ts";
-import { IvMaker } from "./iv.ts";
 import { type PacketKeys, sessionKeys } from "./keys.ts";
 import type { SrtpProfile } from "./profile.ts";
 import { SealedIndexes } from "./sealed-indexes.ts";
@@ -26,8 +25,6 @@ export interface SealedPayload {
 export class SrtpSender {
   readonly #rtp: PacketKeys;
   readonly #rtcp: PacketKeys;
-  readonly #rtpIv: IvMaker;
-  readonly #rtcpIv: IvMaker;
   readonly #sources = new Map<number, SealedIndexes>();
   /** The last one that was used, and its SSRC. */
   #lastSource: SealedIndexes | undefined;
@@ -47,8 +44,6 @@ export class SrtpSender {
     const { rtp, rtcp } = sessionKeys(crypto, profile, secret.key, secret.salt);
     this.#rtp = rtp;
     this.#rtcp = rtcp;
-    this.#rtpIv = new IvMaker(rtp);
-    this.#rtcpIv = new IvMaker(rtcp);
     this.#trailer = rtp.gcm ? noBytes : new Uint8Array(4);
     this.#span = span;
   }
@@ -90,11 +85,11 @@ export class SrtpSender {
     // Where indexes only rise, none is sealed twice, whatever its content.
     const content = source.repeats ? contentOf(target, at, headerBytes, payload) : 0;
     if (!source.admit(index, content)) return undefined;
-    const { cipher, gcm } = this.#rtp;
+    const { cipher, iv, gcm } = this.#rtp;
     const trailer = this.#trailer;
     if (!gcm) writeU32(trailer, 0, Math.floor(index / 0x10000) >>> 0);
     const { bytes, at: from, length } = payload;
-    cipher.seal(target, at, headerBytes, bytes, from, length, this.#rtpIv.rtp(ssrc, index), trailer);
+    cipher.seal(target, at, headerBytes, bytes, from, length, iv.rtp(ssrc, index), trailer);
     return headerBytes + length + cipher.tagBytes;
   }
 
@@ -103,14 +98,14 @@ export class SrtpSender {
     if (this.#closed || this.#rtcpIndex >= mostRtcp || packet.length < rtcpHeaderBytes) return undefined;
     const index = this.#rtcpIndex;
     this.#rtcpIndex++;
-    const { cipher, gcm } = this.#rtcp;
+    const { cipher, iv, gcm } = this.#rtcp;
     const word = new Uint8Array(4);
     writeU32(word, 0, (0x80000000 | index) >>> 0);
     const sealed = new Uint8Array(packet.length + cipher.tagBytes + 4);
     sealed.set(packet.subarray(0, rtcpHeaderBytes));
-    const iv = this.#rtcpIv.rtcp(readU32(packet, 4), index);
     const bodyBytes = packet.length - rtcpHeaderBytes;
-    cipher.seal(sealed, 0, rtcpHeaderBytes, packet, rtcpHeaderBytes, bodyBytes, iv, word);
+    const nonce = iv.rtcp(readU32(packet, 4), index);
+    cipher.seal(sealed, 0, rtcpHeaderBytes, packet, rtcpHeaderBytes, bodyBytes, nonce, word);
     // GCM has the index behind the tag (RFC 7714 §9.2), counter mode ahead of it.
     if (!gcm) sealed.copyWithin(packet.length + 4, packet.length, packet.length + cipher.tagBytes);
     sealed.set(word, gcm ? packet.length + cipher.tagBytes : packet.length);
