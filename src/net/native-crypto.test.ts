@@ -18,14 +18,14 @@ const ciphers = [
 type Kind = (typeof ciphers)[number];
 
 function keyed<Gcm, CounterMode>(
-  { keyBytes, ivBytes }: Kind,
+  { keyBytes, ivBytes, trailerBytes }: Kind,
   from: {
-    gcm(key: Uint8Array): Gcm;
+    gcm(key: Uint8Array, rare?: boolean): Gcm;
     counterMode(key: Uint8Array, authenticationKey: Uint8Array): CounterMode;
   },
 ): Gcm | CounterMode {
   const key = new Uint8Array(keyBytes).fill(5);
-  return ivBytes === 12 ? from.gcm(key) : from.counterMode(key, new Uint8Array(20).fill(6));
+  return ivBytes === 12 ? from.gcm(key, trailerBytes > 0) : from.counterMode(key, new Uint8Array(20).fill(6));
 }
 
 /** Writes a number into the IV as `IvMaker` does: byte by byte, in one array. */
@@ -35,6 +35,31 @@ function count(iv: Uint8Array, number: number): void {
   iv[6] = number >>> 8;
   iv[7] = number;
 }
+
+test.skipIf(native === undefined)(
+  "keys that are rarely used share a context, and seal and open each with its own",
+  () => {
+    const ciphers = [3, 4, 3].map((byte, n) =>
+      native!.gcm(new Uint8Array(n === 2 ? 32 : 16).fill(byte), true),
+    );
+    const [iv, trailer, body] = [new Uint8Array(12).fill(1), new Uint8Array(4), new Uint8Array(40).fill(2)];
+    const sealed = ciphers.map((cipher) => {
+      const packet = new Uint8Array(8 + body.length + cipher.tagBytes);
+      cipher.seal(packet, 0, 8, body, 0, body.length, iv, trailer);
+      return packet;
+    });
+    const opens = (packet: Uint8Array): boolean[] =>
+      ciphers.map((cipher) => cipher.open(packet, 8, iv, trailer) !== undefined);
+    expect(sealed.map(opens)).toEqual([
+      [true, false, false],
+      [false, true, false],
+      [false, false, true],
+    ]);
+    ciphers[0]?.close();
+    expect(ciphers[1]?.open(sealed[1]!, 8, iv, trailer)?.subarray(8)).toEqual(body);
+    expect(() => ciphers[0]?.open(sealed[0]!, 8, iv, trailer)).toThrow("closed");
+  },
+);
 
 test("there is a libcrypto where these tests run", () => {
   expect(native?.name).toBe("libcrypto");
