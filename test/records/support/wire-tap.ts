@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { RunningServer } from "../../support/server.ts";
 
 /** What one client sent (`>`) or heard (`<`). */
@@ -125,4 +126,52 @@ export function tapHttp(server: Pick<RunningServer, "port">): WireTap {
 
 function secretOf(request: Request): string {
   return request.headers.get("authorization")?.slice("Bearer ".length) ?? "";
+}
+
+/** The same for SIP over TCP. `target`: the server's port. */
+export async function tapSip(target: number): Promise<WireTap> {
+  const lines: TappedLine[] = [];
+  const open = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(target, "127.0.0.1");
+    const line: TappedLine = { speaks: "sip over tcp", heard: [] };
+    lines.push(line);
+    for (const [from, to, direction] of [
+      [near, far, ">"],
+      [far, near, "<"],
+    ] as const) {
+      open.add(from);
+      let rest = "";
+      from.on("data", (bytes) => {
+        to.write(bytes);
+        rest += bytes.toString("latin1");
+        for (let message = nextOf(rest); message !== undefined; message = nextOf(rest)) {
+          rest = rest.slice(message.length);
+          if (message.trim() !== "") line.heard.push({ direction, text: message });
+        }
+      });
+      from.on("error", () => to.destroy());
+      from.on("close", () => {
+        open.delete(from);
+        to.destroy();
+      });
+    }
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const stop = (): void => {
+    server.close();
+    for (const socket of open) socket.destroy();
+  };
+  return { port: (server.address() as AddressInfo).port, lines, stop };
+}
+
+/** The first message of a stream, or what keeps it alive (RFC 5626 §3.5.1); undefined while it is not there wholly. */
+function nextOf(stream: string): string | undefined {
+  const [alive] = /^(\r\n)+/.exec(stream) ?? [];
+  if (alive !== undefined) return alive;
+  const head = stream.indexOf("\r\n\r\n");
+  if (head < 0) return undefined;
+  const [, length = "0"] = /^(?:Content-Length|l)\s*:\s*(\d+)/im.exec(stream.slice(0, head)) ?? [];
+  const end = head + 4 + Number(length);
+  return stream.length < end ? undefined : stream.slice(0, end);
 }
