@@ -29,7 +29,7 @@ interface Summary {
   readonly ice?: string;
   readonly dtls?: string;
   readonly dtlsError?: string;
-  /** Where DTLS failed: how the fingerprints in the local and the remote description begin. No browser tells which certificate came. */
+  /** While DTLS is not connected: how the fingerprints in the local and the remote description begin. No browser tells which certificate came. */
   readonly fingerprints?: readonly [own: string, named: string];
   /** RTP packets so far, received and sent. */
   readonly packets?: { readonly [kind: string]: readonly [received: number, sent: number] };
@@ -97,7 +97,7 @@ export async function measure(
       iceErrors: distinct([...silent(pc, candidates), ...errors]),
       ice: pc.iceConnectionState,
       ...(transport && { dtls: transport.state, ...watched.get(transport) }),
-      ...(transport?.state === "failed" && {
+      ...((transport?.state === "connecting" || transport?.state === "failed") && {
         fingerprints: [fingerprint(pc.localDescription), fingerprint(pc.remoteDescription)],
       }),
       ...(isClosed(pc) && { state: "closed" }),

@@ -342,7 +342,7 @@ export const Stats = Type.Object(
     fingerprints: Type.Optional(
       Type.Tuple([Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 })], {
         description:
-          "Where DTLS failed: how the fingerprints in the local and the remote description begin, such as `sha-256 AB:CD:…`.",
+          "While DTLS is not connected: how the fingerprints in the local and the remote description begin, such as `sha-256 AB:CD:…`.",
       }),
     ),
     packets: Type.Optional(PacketCounts),

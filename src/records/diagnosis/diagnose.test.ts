@@ -298,3 +298,18 @@ test("the documents have every cause and event, each once", () => {
   expect(new Set(codes).size).toBe(codes.length);
   expect(codes.length).toBeGreaterThanOrEqual(24);
 });
+
+test("another fingerprint than the other end has is a mismatch only where DTLS failed, and the algorithm is the same", () => {
+  const told = (named: string, dtls = "failed"): string | undefined => {
+    const record = answered({ state: "failed", dtls, fingerprints: ["SHA-256 AB", named] });
+    const [, callee] = record.legs;
+    if (callee !== undefined)
+      callee.last = { state: "connecting", fingerprints: ["SHA-256 CD", "SHA-256 AB"] };
+    return diagnose(record)[0]?.code;
+  };
+  expect(told("SHA-256 EF")).toBe("fingerprint_mismatch");
+  expect(told("SHA-256 CD")).toBe("dtls_failed");
+  expect(told("SHA-512 EF")).toBe("dtls_failed");
+  expect(told("")).toBe("dtls_failed");
+  expect(told("SHA-256 EF", "connecting")).not.toBe("fingerprint_mismatch");
+});

@@ -96,7 +96,9 @@ export const pathRules: readonly Rule[] = [
     find: (view) => {
       const end =
         view.ends.find(({ leg }) => leg?.last?.dtlsError === "fingerprint-failure") ??
-        view.ends.find((one) => view.ends.some((other) => wasNamedAnother(one, other)));
+        (view.connected
+          ? undefined
+          : view.ends.find((one) => view.ends.some((other) => wasNamedAnother(one, other))));
       return (
         end && {
           certainty: "certain",
@@ -292,11 +294,11 @@ export const pathRules: readonly Rule[] = [
   },
 ];
 
-/** DTLS failed at both, and one was told of another certificate than the other one has. */
+/** DTLS failed, and one end was told of another certificate than the other one has. */
 function wasNamedAnother({ leg: one }: End, { leg: other }: End): boolean {
-  if (one === other || one?.last?.dtls !== "failed" || other?.last?.dtls !== "failed") return false;
-  const [, named = ""] = one.last.fingerprints ?? [];
-  const [own = ""] = other.last.fingerprints ?? [];
+  if (one === other || ![one, other].some((leg) => leg?.last?.dtls === "failed")) return false;
+  const [, named = ""] = one?.last?.fingerprints ?? [];
+  const [own = ""] = other?.last?.fingerprints ?? [];
   // Of different algorithms nothing can be said.
   const [algorithm = ""] = own.split(" ");
   return algorithm !== "" && named.startsWith(`${algorithm} `) && named !== own;
