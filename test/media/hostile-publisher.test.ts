@@ -113,6 +113,21 @@ describe("a publisher that", () => {
     }
   });
 
+  test("sends no sound for a while is silent for so long: its parts follow each other without a hole", () => {
+    const { publisher, of } = packaged();
+    publisher.send(2);
+    for (let n = 0; n < 125; n++) {
+      publisher.picture(n % 50 === 0 ? keyframePayloads() : slicePayloads());
+      publisher.pass(40);
+    }
+    publisher.send(2);
+    const sounds = of("part").filter(({ rendition }) => rendition === "a0");
+    for (const [at, part] of sounds.entries())
+      expect(sounds[at + 1]?.start ?? part.start + part.duration).toBeCloseTo(part.start + part.duration, 3);
+    const last = sounds.at(-1);
+    expect((last?.start ?? 0) + (last?.duration ?? 0) - (sounds[0]?.start ?? 0)).toBeGreaterThan(8.5);
+  });
+
   test("counts time ten times too fast, or not at all, costs no more than its packets", () => {
     for (const rate of [10, 0]) {
       const { publisher, video } = packaged();

@@ -73,9 +73,10 @@ export class HlsStreams {
     if (stream === undefined) return fail({ kind: "unavailable" });
     stream.askedAt = this.#ports.now();
     const due = stream.askedAt + patience;
-    // Sound comes first, and an encoder takes a while to begin.
-    const transcoded = codec !== undefined && !isCarried(codec);
-    await this.#until(stream, due, () => (transcoded ? pictureCount(stream) : readyCount(stream)) > 0);
+    // Sound may come first: an encoder takes a while to begin, and so may a keyframe.
+    const pictured =
+      codec !== undefined && (!isCarried(codec) || info.layers.some(({ bitrate }) => bitrate > 0));
+    await this.#until(stream, due, () => (pictured ? pictureCount(stream) : readyCount(stream)) > 0);
     const { fault } = stream;
     if (fault !== undefined) {
       // The next request may find another publisher.
@@ -85,7 +86,10 @@ export class HlsStreams {
         kind === "reordered" ? { kind } : kind === "codec" ? { kind, codec } : { kind, codec, reason },
       );
     }
-    if (readyCount(stream) === 0) return fail({ kind: "unavailable" });
+    // A player that is told of sound alone never looks for pictures again.
+    const sends = this.#ports.stream(name)?.layers.some(({ bitrate }) => bitrate > 0) === true;
+    if (readyCount(stream) === 0 || (pictured && sends && pictureCount(stream) === 0))
+      return fail({ kind: "unavailable" });
     const steps = stepsOf(info, this.#rules.ladder(name));
     // Players learn of the sizes once: an encoder may take a while to begin.
     if (steps > 0) await this.#until(stream, due, () => stream.withoutLadder || pictureCount(stream) > steps);

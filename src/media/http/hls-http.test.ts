@@ -26,7 +26,7 @@ class World {
   #segmenter: Segmenter | undefined;
   readonly #timers = new Set<() => void>();
 
-  constructor(dvr = 0, bytes = 1e9) {
+  constructor(dvr = 0, bytes = 1e9, transcodes = false) {
     const now = () => this.time;
     const after = (_: number, due: () => void) => {
       this.#timers.add(due);
@@ -43,7 +43,7 @@ class World {
           return this.#take;
         },
       },
-      { seconds: dvr, bytes, sounds: 1, transcodes: false, ladder: () => [] },
+      { seconds: dvr, bytes, sounds: 1, transcodes, ladder: () => [] },
     );
     this.http = new HlsHttp({
       ...{ streams: this.streams, now, after },
@@ -150,6 +150,42 @@ describe("the first request", () => {
     await settle();
     world.expire();
     expect((await waits).status).toBe(503);
+  });
+
+  test("isn't told of sound alone while the publisher sends pictures: they may take long to be made", async () => {
+    world = new World(0, 1e9, true);
+    const layer = { rid: "", bitrate: 500_000, width: 320, height: 240, framesPerSecond: 30, lost: 0 };
+    world.info = {
+      ...(world.info as StreamInfo),
+      layers: [layer],
+      codecs: { video: { name: "vp9" } as AgreedCodec },
+    };
+    const asked = world.get("/hls/lobby/index.m3u8");
+    await settle();
+    const sound = { take: 1, rendition: "a0" } as const;
+    const init = {
+      ...sound,
+      type: "init",
+      kind: "audio",
+      init: 0,
+      codec: "opus",
+      width: 0,
+      height: 0,
+    } as const;
+    world.streams.received(init, new Uint8Array(1));
+    const part = { segment: 0, part: 0, start: 0, duration: 0.2, independent: true, last: true } as const;
+    world.streams.received(
+      { ...sound, type: "part", ...part, discontinuity: false, init: 0, wall: 0 },
+      new Uint8Array(1),
+    );
+    await settle();
+    world.expire();
+    expect((await asked).status).toBe(503);
+    world.pass(3);
+    const again = world.get("/hls/lobby/index.m3u8");
+    await settle();
+    world.expire();
+    expect(await (await again).text()).toContain("avc1");
   });
 });
 

@@ -125,7 +125,7 @@ export class VideoReader implements LayerViewer {
 }
 
 /** A gap of sound is closed from here on, in samples of 48 kHz; one that is longer than the second is left open. */
-const [mostDrift, longestGap] = [1_920, 2 * 48_000];
+const [mostDrift, longestGap] = [1_920, 30 * 48_000];
 
 /** Puts the packets of a sound track in order, one directly behind the other: what was lost is filled, and the clock's drift made up for. */
 export class AudioReader implements LayerViewer {
