@@ -21,6 +21,7 @@ process.env.MODEL_SEED ??= `${commitSeed()}`;
 /** What other files cover in less time, or what is large to install: left to `npm run test:long`. */
 const longer = new Set([
   "test/browser/accessible.test.ts",
+  "test/media/bad-outputs.test.ts",
   "test/media/cluster-recordings.test.ts",
   "test/media/codec-outputs.test.ts",
   "test/media/ladder.test.ts",
