@@ -57,7 +57,7 @@ describe.skipIf(chromiumPath === null)("calls of SIP clients", () => {
     ["sipjs", "node"],
     ["node", "jssip"],
   ] as const;
-  for (const [from, to] of someOf(ends, 2))
+  for (const [from, to] of someOf(ends, 1))
     test(`the application connects ${from} with ${to}: the phone rings last, with the offer of who has accepted`, async () => {
       const ask = api(rig.server);
       const [caller, callee] = [await rig.party(from, `${from}-first`), await rig.party(to, `${to}-second`)];
@@ -109,7 +109,7 @@ describe.skipIf(chromiumPath === null)("calls of SIP clients", () => {
       await bothEnd(phone, tablet);
     });
 
-  for (const kind of ["jssip", "sipjs"] as const)
+  for (const kind of someOf(["jssip", "sipjs"] as const, 1))
     test(`${kind} holds a camera that can't be renegotiated: it is answered for, and the call goes on`, async () => {
       const capabilities = { renegotiation: "none" } as const;
       const door = device(rig.server.url, "door", "camera", {
