@@ -170,13 +170,7 @@ export class CopiedStore implements Store {
       await keepers.keep(former, [], 0);
     try {
       const open = await store.ask("open");
-      if (
-        !(await this.#all(
-          keeper,
-          open.map((one): Told => ({ write: "open", open: one })),
-        ))
-      )
-        return false;
+      // What waits comes first: of a session that the keeper knows, it has all events.
       for (let after: number | undefined = 0; after !== undefined; ) {
         const { items, last }: Awaited<ReturnType<Questions["waiting"]>> = await store.ask("waiting", {
           after,
@@ -191,11 +185,14 @@ export class CopiedStore implements Store {
           return false;
         after = last;
       }
+      return await this.#all(
+        keeper,
+        open.map((one): Told => ({ write: "open", open: one })),
+      );
     } catch {
       // The store says so itself.
       return false;
     }
-    return true;
   }
 
   async #all(keeper: string, told: readonly Told[]): Promise<boolean> {

@@ -33,6 +33,8 @@ const pageSize = 500;
 export interface RecordCopies {
   /** {@link Store} of this node, which another one keeps a copy of. */
   readonly store: Store;
+  /** Resolves once this node's own store has taken what was written, whether or not it is copied. */
+  flush(): Promise<unknown>;
   /** From now on `takeOver` gets what a node that is gone has left, page by page; `done` is called after the last. */
   begin(takeOver: (left: readonly Told[]) => Promise<void>, done: (owner: string) => void): void;
   stop(): void;
@@ -43,7 +45,8 @@ export async function copyRecords(
   { core, node, now, fault }: CoreContext,
   store: Store,
 ): Promise<RecordCopies> {
-  if (core.clusterStats() === undefined) return { store, begin: () => {}, stop: () => {} };
+  if (core.clusterStats() === undefined)
+    return { store, flush: () => store.write(), begin: () => {}, stop: () => {} };
   const { survey } = core;
   const owners = new Map<string, number>();
   for (const { owner, since } of await store.ask("owners").catch(() => [])) owners.set(owner, since);
@@ -81,6 +84,7 @@ export async function copyRecords(
   let stopLooking = (): void => {};
   return {
     store: copied,
+    flush: () => store.write(),
     begin: (takeOver, done) => {
       let busy = false;
       const goOnFor = async (owner: string): Promise<void> => {

@@ -80,6 +80,7 @@ async function start(context: CoreContext): Promise<Service> {
   const { lostAfter } = settings.records;
   const trails = new SessionTrails(context, {
     store,
+    flush: () => copies.flush(),
     patience: lostAfter,
     isLive: (session) => recorder.get(session) !== undefined,
     resend: (entries) => webhooks.resend(entries),

@@ -8,8 +8,11 @@ import { SessionTrails } from "./session-trails.ts";
 
 /** Nodes that are there, by name. */
 const there = new Map<string, Survey>();
+/** Those of them that do not answer in time. */
+const silent = new Set<string>();
 const running: SessionTrails[] = [];
 afterEach(() => {
+  silent.clear();
   for (const one of running.splice(0)) one.stop();
   there.clear();
 });
@@ -30,7 +33,7 @@ function node(name: string, store = memoryStore(), patience = 60_000): Node {
       names: () => [...there.keys()].filter((one) => one !== name),
       ask: (other, question, argument, _timeout, done) => {
         const asked = there.get(other);
-        if (asked === undefined) done(undefined);
+        if (asked === undefined || silent.has(other)) done(undefined);
         else asked.heard(question, argument, done);
       },
     },
@@ -46,7 +49,7 @@ function node(name: string, store = memoryStore(), patience = 60_000): Node {
     fault: (where: string, error: unknown) => said.push(`${where}: ${error}`),
   } as unknown as CoreContext;
   const trails = new SessionTrails(context, {
-    ...{ store, patience },
+    ...{ store, patience, flush: () => store.write() },
     isLive: (session) => live.has(session),
     goesOn: () => {},
     resend: async (entries) => void said.push(...entries.map(({ id }) => `sent ${id}`)),
@@ -112,7 +115,24 @@ test("it waits no longer than that, nor for a node that is there and knows nothi
   await until(() => knowing.said.length === 1);
 });
 
-test("what a copy knows is enough", async () => {
+test("a node that is there and slow is waited for, though there is a copy: that may be old", async () => {
+  const store = memoryStore();
+  await store.write(
+    { write: "copies", owner: "n1", since: 1 },
+    { write: "copy", owner: "n1", told: { write: "open", open: { ...open, told: 1 } } },
+  );
+  const next = node("n2", store);
+  node("n1", await disk());
+  silent.add("n1");
+  comes(next, "n1");
+  await new Promise((go) => setTimeout(go, 100));
+  expect(next.said).toEqual([]);
+  silent.clear();
+  await until(() => next.said.length === 2);
+  expect(next.said).toEqual(["sent s_1_3", "told 4"]);
+});
+
+test("what a copy knows of a node that is away is enough", async () => {
   const store = memoryStore();
   await store.write(
     { write: "copies", owner: "n1", since: 1 },

@@ -64,6 +64,8 @@ const mostOver = 20_000;
 
 export interface SessionTrailsOptions {
   readonly store: Store;
+  /** Resolves once the store has taken what was written: questions overtake writes that wait. */
+  flush(): Promise<unknown>;
   /** How long a node is waited for that alone knows what was told of a session. ms */
   readonly patience: number;
   /** True for a session that this node owns. */
@@ -201,12 +203,15 @@ export class SessionTrails {
   }
 
   async #follow(coming: readonly Coming[]): Promise<void> {
+    const { others } = this.#context.core.survey;
     const { trails, answered } = await this.#ask(coming.map(({ live }) => live.session));
     for (const one of coming) {
       const { live, from, until } = one;
       const trail = trails.get(live.session);
       const isKnown = trail?.over === true || trail?.open !== undefined;
-      if (!isKnown && from !== undefined && !answered.has(from) && this.#context.now() < until) {
+      // A copy may be older than what that node knows: where it is there, it will answer.
+      const isEnough = isKnown && !others.includes(from ?? "");
+      if (!isEnough && from !== undefined && !answered.has(from) && this.#context.now() < until) {
         this.#unknown.push(one);
         continue;
       }
@@ -280,8 +285,7 @@ export class SessionTrails {
   async #known(sessions: readonly string[]): Promise<Trail[]> {
     const { store, isLive } = this.#options;
     const { node } = this.#context;
-    // Questions overtake writes that wait.
-    await store.write();
+    await this.#options.flush();
     let characters = 0;
     return (await store.ask("trails", sessions)).map(({ session, endedAt, open, waiting }) => {
       for (const { body } of waiting) characters += body.length + 512;
