@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import type { CallRecord } from "../../src/records/record.ts";
+import { api } from "../api/support.ts";
 import { chromiumPath } from "../browser/support/browser.ts";
 import { seed } from "../support/seed.ts";
 import { bothEnd, connectParties, eventually, type Kind, mediaFlows, type Party } from "./support/parties.ts";
@@ -30,6 +32,8 @@ const partsOf = (round: number): readonly Part[] =>
   whole ? parts : [parts[(round + seed) % parts.length] as Part];
 
 describe.skipIf(chromiumPath === null)("every ordered pair", () => {
+  /** Why calls ended, the last one first, by caller and callee. */
+  const ended = new Map<string, readonly string[]>();
   const rig = useRig({ sip: { limits: { graceTimeout: 90_000 } } });
 
   // In a round everybody has one call, so that four go on at once: most of the time of each is waiting.
@@ -62,6 +66,7 @@ describe.skipIf(chromiumPath === null)("every ordered pair", () => {
       await connectParties(caller, callee);
       await caller.hangup();
       await bothEnd(caller, callee);
+      await leavesRecord(caller, callee, { reason: "hangup", by: caller });
     }
 
     await connectParties(caller, callee);
@@ -80,6 +85,43 @@ describe.skipIf(chromiumPath === null)("every ordered pair", () => {
     }
     await callee.hangup();
     await bothEnd(caller, callee);
+    await leavesRecord(caller, callee, { reason: "hangup", by: callee });
+  }
+
+  /** Each call of the pair has left one record, with both parties and how it ended. The last one ended as `end` says. */
+  async function leavesRecord(
+    caller: Party,
+    callee: Party,
+    end: { readonly reason: string; readonly by?: Party },
+  ): Promise<void> {
+    const pair = `${caller.user} ${callee.user}`;
+    const reasons = [end.reason, ...(ended.get(pair) ?? [])];
+    ended.set(pair, reasons);
+    const ask = api(rig.server);
+    let found: readonly { readonly session: string; readonly reason: string }[] = [];
+    await eventually(`${reasons.length} records of ${pair}`, async () => {
+      const { body } = await ask("GET", `/records?user=${callee.user}&limit=1000`);
+      found = body.items.filter((one: CallRecord) => one.caller.user === caller.user);
+      return found.length >= reasons.length;
+    });
+    expect(found.map(({ reason }) => reason)).toEqual(reasons);
+    const record: CallRecord = (await ask("GET", `/records/${found[0]?.session}`)).body;
+    const protocols = [caller, callee].map(({ kind }) => (/sip/.test(kind) ? "sip" : "native"));
+    expect(record.legs.map(({ user, side, protocol }) => [user, side, protocol])).toEqual([
+      [caller.user, "caller", protocols[0] ?? ""],
+      [callee.user, "callee", protocols[1] ?? ""],
+    ]);
+    expect([record.state, record.kind, record.caller.user, record.callee.user]).toEqual([
+      "ended",
+      "call",
+      caller.user,
+      callee.user,
+    ]);
+    // Of a call that was declined nobody is named but by the legs: another device could still have answered.
+    expect(record.by?.user).toBe(end.by?.user);
+    if (end.reason === "declined") expect(record.legs[1]?.reason).toBe("declined");
+    // It was answered where somebody hung up, and there was no answer before it ended in another way.
+    expect(record.acceptedAt !== undefined).toBe(end.reason === "hangup");
   }
 
   async function nobodyAnswers(caller: Party, callee: Party): Promise<void> {
@@ -89,6 +131,7 @@ describe.skipIf(chromiumPath === null)("every ordered pair", () => {
       await caller.call(callee.user, seconds);
       const [told] = await bothEnd(caller);
       expect(told).toMatch(unanswered[caller.kind][0]);
+      await leavesRecord(caller, callee, { reason: "no_answer" });
     }
     const [missed] = await bothEnd(callee);
     expect(missed).toMatch(unanswered[callee.kind][1]);
@@ -99,6 +142,7 @@ describe.skipIf(chromiumPath === null)("every ordered pair", () => {
     await callee.decline();
     const [declined] = await bothEnd(caller);
     expect(declined).toMatch(/declined|Rejected|603/);
+    await leavesRecord(caller, callee, { reason: "declined" });
   }
 
   async function givesUp(caller: Party, callee: Party): Promise<void> {
@@ -106,6 +150,7 @@ describe.skipIf(chromiumPath === null)("every ordered pair", () => {
     await eventually("ringing to be heard", async () => (await caller.state()).alerting);
     await caller.hangup();
     await bothEnd(caller, callee);
+    await leavesRecord(caller, callee, { reason: "cancelled", by: caller });
   }
 
   async function ring(caller: Party, callee: Party): Promise<void> {
