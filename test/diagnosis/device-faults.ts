@@ -9,9 +9,12 @@ import type { Camera } from "../browser/support/browser.ts";
 import { pageUrl } from "../browser/support/built-server.ts";
 import { clientPage } from "../browser/support/client-page.ts";
 import { type Provocation, provocations, type Stage } from "../records/support/provocations.ts";
+import { newestOf } from "../records/support/records.ts";
 import { eventually, pageParty } from "../sip/support/parties.ts";
+import { hasNats, NatsServer } from "../support/nats-server.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
-import { camera as film } from "../webrtc/support/parties.ts";
+import { startBalancer } from "../webrtc/support/balancer.ts";
+import { device, camera as film, microphone } from "../webrtc/support/parties.ts";
 
 /** What the provocations use beside two devices. */
 export interface Props {
@@ -52,6 +55,8 @@ const words: Readonly<Record<string, string>> = {
   turn_credentials: "^TURN refused the credentials of A/laptop",
   turn_peer_denied: "^TURN denied a peer of A/laptop",
   dtls_failed: "has a path, and DTLS did not finish on it\\.$",
+  fingerprint_mismatch: "^B/phone got another certificate than the one that was announced\\.$",
+  token_expired: "^The token of A/laptop had expired, and it did not come back with another one\\.$",
   hung_up_before_media: "^The call was hung up [\\d.]+ s after the answer, before media was connected\\.$",
   no_fault: "^The call was connected for [\\d.]+ s and hung up\\.$",
   glare: "^(A called B|B called A) at the same time; that call goes on\\.$",
@@ -178,6 +183,68 @@ function killed(folder: string, { asleep: url }: Props): DeviceFault {
   };
 }
 
+/** A device calls while the server drains. The server's next run has the record. */
+function draining(folder: string): DeviceFault {
+  const settings = { store: { path: join(folder, "draining.db") }, drain: 20_000 };
+  return {
+    ...{ code: "server_busy", certainty: "certain", settings, repeatable: false },
+    words: "^The server could not take the call \\(temporary\\)\\.$",
+    provoke: async (stage) => {
+      const alice = await stage.raw(stage.alice);
+      const ask = api(stage.server);
+      const { items } = (await ask("GET", "/nodes")).body;
+      const { status } = await ask("POST", `/nodes/${items[0].node}/drain`, {});
+      if (status !== 202) throw new Error(`drain: ${status}`);
+      // It has been told to go, and calls all the same.
+      await alice.next("goodbye");
+      alice.ask("call", { to: stage.bob, key: crypto.randomUUID() });
+      // It answers nobody else any more. What is on the disk is at most 50 ms old.
+      await new Promise((written) => setTimeout(written, 1_000));
+      await stage.server.stop();
+      return await startServer({ config: settings });
+    },
+  };
+}
+
+/** Of three nodes the one that owns a call dies, and its ends find the call again at the others. */
+const nodeDied: DeviceFault = {
+  ...{ code: "node_died", certainty: "likely", beside: true, repeatable: false },
+  words: "^A server or a link ended during the call, and the call was found again\\.$",
+  provoke: async (stage) => {
+    const nats = await NatsServer.start();
+    const start = (node: string): Promise<RunningServer> =>
+      startServer({
+        config: {
+          node,
+          nats: { url: [nats.url] },
+          ticketKey: "a key that all nodes have",
+          limits: { nodeSilence: 6_000 },
+        },
+      });
+    const nodes = await Promise.all(["n1", "n2", "n3"].map(start));
+    const [first, second, third] = nodes as [RunningServer, RunningServer, RunningServer];
+    // Her second connection goes to the last, whether or not the first is still there.
+    const way = await startBalancer([first.port, third.port]);
+    const bob = device(second.url, stage.bob, "phone");
+    const alice = device(way.url, stage.alice, "laptop");
+    await Promise.all([alice.ready, bob.ready]);
+    const ring = bob.next("incoming");
+    const call = alice.call(stage.bob, { media: await microphone() });
+    const theirs = await (await ring).accept({ media: await microphone() });
+    await Promise.all([call.connected, theirs.connected]);
+    await first.kill();
+    await eventually(
+      "the call to be found",
+      async () => alice.state === "online" && call.peerLink === "live",
+    );
+    await call.hangup();
+    await newestOf(third.url, stage.alice);
+    await Promise.all([alice.close(), bob.close()]);
+    await Promise.all([way.stop(), second.stop()]);
+    return { ...third, stop: async () => void (await Promise.all([third.stop(), nats.stop()])) };
+  },
+};
+
 /** All faults that need no network of their own. `folder`: where a server may keep its records. */
 export function deviceFaults(props: Props, folder: string): readonly DeviceFault[] {
   return [
@@ -186,6 +253,8 @@ export function deviceFaults(props: Props, folder: string): readonly DeviceFault
     asleep("push_failed", "gone", "^The push that wakes a device of B failed\\.$"),
     asleep("push_late", "asleep", "^A push was sent to B, and no device came in time\\.$"),
     killed(folder, props),
+    draining(folder),
+    ...(hasNats ? [nodeDied] : []),
     hookFault("refused_by_hook", "^The application refused the call", "refusing")(props),
     hookFault("hook_failed", "hook", "silent")(props),
   ];

@@ -25,6 +25,8 @@ export interface NetworkFault {
   readonly settings?: object;
   /** Whom alice may call. Default: everybody. */
   readonly call?: readonly string[];
+  /** What the ends send; sound where it is absent. */
+  readonly media?: "video";
   /** The browsers tell names in place of the addresses of their hosts, as they do to pages without a camera. */
   readonly mdns?: true;
   /** Makes the call from `alice` to `bob`, and resolves when it is over. */
@@ -63,6 +65,8 @@ const noTurnByTcp = ({ httpPort }: Scene): string => `iifname lan tcp dport != $
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 /** What is in the payload of UDP behind its 8 bytes: RFC 7983 tells them apart by the first. */
 const [rtp, relayedRtp] = ["@th,64,2 2", "@th,64,2 1 @th,96,2 2"];
+/** What carries data to and from a relay (RFC 8656 §11, §12). */
+const [sendIndication, dataIndication, channelData] = ["@th,64,16 0x0016", "@th,64,16 0x0017", "@th,64,2 1"];
 
 /** Faults of networks. Each is made by rules of nftables at the NATs, or by what the server does not offer. */
 export const networkFaults: readonly NetworkFault[] = [
@@ -134,6 +138,36 @@ export const networkFaults: readonly NetworkFault[] = [
       await connect(scene);
       await pause(24_000);
       await scene.alice.hangup();
+    },
+  },
+  {
+    code: "one_way_video",
+    words: /^bob-\S+ sends video, and alice-\S+ gets (almost )?none\.$/,
+    media: "video",
+    provoke: async (scene) => {
+      block(
+        "left",
+        `iifname wan meta l4proto udp ${rtp} drop`,
+        `iifname wan meta l4proto udp ${relayedRtp} drop`,
+      );
+      await connect(scene);
+      await pause(24_000);
+      await scene.alice.hangup();
+    },
+  },
+  {
+    // Relays are given, and nothing comes through them. Where private addresses are denied, that would be said of them.
+    code: "ice_failed",
+    settings: { turn: { allowPeers: ["11.0.0.0/24", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"] } },
+    words: /^No pair of candidates worked between (alice|bob)-\S+ and (alice|bob)-\S+\.$/,
+    provoke: async (scene) => {
+      for (const host of ["left", "right"] as const)
+        block(
+          host,
+          ...[sendIndication, dataIndication, channelData].map((what) => `meta l4proto udp ${what} drop`),
+          noTurnByTcp(scene),
+        );
+      await failToConnect(scene);
     },
   },
   {
@@ -290,8 +324,8 @@ export async function provoke(
       Date.now(),
     );
   const [alice, bob] = await Promise.all([
-    PageDevice.open(left, url, await token(names.alice, fault.call), "laptop"),
-    PageDevice.open(right, url, await token(names.bob), "phone"),
+    PageDevice.open(left, url, await token(names.alice, fault.call), "laptop", fault.media),
+    PageDevice.open(right, url, await token(names.bob), "phone", fault.media),
   ]);
   try {
     await fault.provoke({ alice, bob, names, httpPort: server.port, turnPort });

@@ -17,26 +17,43 @@ export class PageDevice {
     this.#page = page;
   }
 
-  static async open(browser: Browser, url: string, token: string, id: string): Promise<PageDevice> {
+  static async open(
+    browser: Browser,
+    url: string,
+    token: string,
+    id: string,
+    media: "audio" | "video" = "audio",
+  ): Promise<PageDevice> {
     const context = await browser.newContext({ bypassCSP: true });
     const page = await clientPage(context, url);
     await page.evaluate(
-      async ([url, token, id]) => {
+      async ([url, token, id, media]) => {
         const { connect, capture } = (await import(`${url}/client.js`)) as typeof Sdk;
         const kept = globalThis as unknown as Kept;
-        const sound = new AudioContext();
-        const tone = new OscillatorNode(sound);
-        const made = sound.createMediaStreamDestination();
-        tone.connect(made);
-        tone.start();
-        kept.media = await capture(made.stream);
+        const tone = (): MediaStream => {
+          const sound = new AudioContext();
+          const oscillator = new OscillatorNode(sound);
+          const made = sound.createMediaStreamDestination();
+          oscillator.connect(made);
+          oscillator.start();
+          return made.stream;
+        };
+        const picture = (): MediaStream => {
+          const canvas = Object.assign(document.createElement("canvas"), { width: 160, height: 120 });
+          const paint = canvas.getContext("2d");
+          let count = 0;
+          // What does not change isn't sent.
+          setInterval(() => paint?.fillRect(count++ % 160, count % 120, 4, 4), 66);
+          return canvas.captureStream(15);
+        };
+        kept.media = await capture(media === "audio" ? tone() : picture());
         kept.client = connect({ url, token, device: { id, kind: "browser" } });
         kept.client.on("incoming", (ring) => {
           kept.ring = ring;
         });
         await kept.client.ready;
       },
-      [url, token, id] as const,
+      [url, token, id, media] as const,
     );
     return new PageDevice(page);
   }

@@ -127,7 +127,7 @@ async function make(fault: DeviceFault): Promise<{ shown: readonly Shown[]; word
     at = (await fault.provoke(stage, props)) ?? at;
     const { record } = await newestOf(at.url, stage.alice);
     const words = fault.words
-      .replaceAll(/\bA\b(?! limit| push)/g, stage.alice)
+      .replaceAll(/\bA\b(?! limit| push| server)/g, stage.alice)
       .replaceAll(/\bB\b/g, stage.bob);
     return { shown: await inConsole(at.url, record.session), words: new RegExp(words) };
   } finally {

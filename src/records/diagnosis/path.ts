@@ -250,9 +250,7 @@ export const pathRules: readonly Rule[] = [
     advice: "Configure TURN (`turn.embedded`, `turn.external`); `switchboard doctor` tries it.",
     find: (view) => {
       if (!view.failed) return undefined;
-      const without = view.ends.filter(
-        (end) => countOf(end, "relay") === 0 && end.leg?.protocol === "native",
-      );
+      const without = view.ends.filter((end) => !everHad(end, "relay") && end.leg?.protocol === "native");
       if (without.length === 0 || view.ends.length < 2) return undefined;
       return {
         certainty: "likely",
