@@ -19,8 +19,8 @@ test("the page without the SDK, its libraries included, is 28 kB of script at mo
   expect(gzipped(/^index-\w+\.js\.gz$/) - gzipped(/^client.*\.js\.gz$/)).toBeLessThanOrEqual(28_000);
 });
 
-test("the page with the SDK is 43.6 kB of script at most, and 6 kB of style", () => {
-  expect(gzipped(/^index-\w+\.js\.gz$/)).toBeLessThanOrEqual(43_600);
+test("the page with the SDK is 43.7 kB of script at most, and 6 kB of style", () => {
+  expect(gzipped(/^index-\w+\.js\.gz$/)).toBeLessThanOrEqual(43_700);
   expect(gzipped(/^index-\w+\.css\.gz$/)).toBeLessThanOrEqual(6_000);
 });
 
