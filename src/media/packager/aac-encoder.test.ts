@@ -1,5 +1,8 @@
 import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { aacSamples } from "../package/adts.ts";
 import { opusFormat } from "../package/opus.ts";
 import type { TimedFrame } from "../package/track-reader.ts";
@@ -75,3 +78,39 @@ test.skipIf(ffmpeg === "")(
   },
   60_000,
 );
+
+test("an encoder that is silent while sound comes gives way to another one, and one that has nothing to do does not", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "switchboard-aac-"));
+  const [program, starts] = [join(folder, "hangs"), join(folder, "starts")];
+  writeFileSync(program, `#!/bin/sh\necho start >> ${starts}\nexec sleep 60\n`);
+  chmodSync(program, 0o755);
+  let now = 0;
+  const encoder = new AacEncoder(
+    program,
+    () => {},
+    () => now,
+  );
+  const add = (seconds: number): void => {
+    for (const end = now + seconds * 1_000; now < end; now += 20)
+      encoder.add({ data: Uint8Array.of(0xfc), key: true, format: opusFormat, time: now * 48 });
+  };
+  const started = async (count: number): Promise<void> => {
+    const end = Date.now() + 20_000;
+    const read = (): number => (existsSync(starts) ? readFileSync(starts, "utf8").length / 6 : 0);
+    while (read() < count && Date.now() < end) await Bun.sleep(10);
+    expect(read()).toBe(count);
+  };
+  try {
+    add(15);
+    await started(1);
+    // The publisher sends nothing for a while, which is no fault of the encoder.
+    now += 9_000;
+    add(15);
+    await started(1);
+    add(11);
+    await started(2);
+  } finally {
+    encoder.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});

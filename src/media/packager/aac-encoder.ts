@@ -29,8 +29,8 @@ const options = [
 const [together, mostWaiting] = [5, 1 << 20];
 /** A gap after which it begins anew, and how far time may go back, in samples. */
 const [longestGap, mostBack] = [10 * 48_000, 9_600];
-/** How long an encoder that ended isn't started again, ms. */
-const pause = 5_000;
+/** How long an encoder that ended isn't started again, how long one may be silent while sound comes, and a pause of the sound that it may sleep through. ms */
+const [pause, longestSilence, rest] = [5_000, 20_000, 1_000];
 
 /**
  * Sound as AAC, for players that take no Opus: by ffmpeg, where there is one. One encoder goes on from a publisher to the next: on a busy machine
@@ -48,6 +48,9 @@ export class AacEncoder {
   /** Sound that is earlier isn't wanted: what is left of the publisher before, and the silence behind it. */
   #wantedFrom = 0;
   #paused = false;
+  /** When it was given sound last, and when it gave some back, ms. */
+  #addedAt = 0;
+  #heardAt = 0;
 
   constructor(program: string, frame: (frame: TimedFrame) => void, now: () => number) {
     this.#program = program;
@@ -58,11 +61,15 @@ export class AacEncoder {
   add(frame: TimedFrame): void {
     const step = frame.time - this.#next;
     if (this.#child !== undefined && (step > longestGap || step < -mostBack)) this.stop();
+    const now = this.#now();
+    if (now - this.#addedAt > rest) this.#heardAt = now;
+    this.#addedAt = now;
+    if (this.#child !== undefined && now - this.#heardAt > longestSilence) this.#giveUp();
     this.#next = frame.time;
     if (this.#paused) this.#wantedFrom = frame.time;
     this.#paused = false;
     if (this.#child === undefined) {
-      if (this.#now() < this.#resume) return;
+      if (now < this.#resume) return;
       this.#begin(frame.time);
     }
     this.#waiting.push(frame);
@@ -92,6 +99,7 @@ export class AacEncoder {
   #begin(start: number): void {
     this.#start = start;
     this.#wantedFrom = start;
+    this.#heardAt = this.#now();
     const child = spawn(this.#program, options, { stdio: ["pipe", "pipe", "ignore"] });
     this.#child = child;
     const ended = (): void => {
@@ -107,6 +115,7 @@ export class AacEncoder {
     // The encoder begins with one frame of its own.
     let time = start - aacSamples;
     child.stdout?.on("data", (chunk: Uint8Array) => {
+      if (this.#child === child) this.#heardAt = this.#now();
       const read = reader.push(chunk, (data, format) => {
         if (this.#child === child && time >= Math.max(start, this.#wantedFrom))
           this.#frame({ data, key: true, format, time });
@@ -117,13 +126,16 @@ export class AacEncoder {
     this.#write(webmHeader(undefined, opusFormat));
   }
 
-  /** An encoder that reads nothing any more is ended. */
   #write(bytes: Uint8Array): void {
     const input = this.#child?.stdin;
     if (input === undefined || input === null) return;
-    if (input.writableLength > mostWaiting) {
-      this.#resume = this.#now() + pause;
-      this.stop();
-    } else input.write(bytes);
+    if (input.writableLength > mostWaiting) this.#giveUp();
+    else input.write(bytes);
+  }
+
+  /** Ends an encoder that hangs: another one begins a while later. */
+  #giveUp(): void {
+    this.#resume = this.#now() + pause;
+    this.stop();
   }
 }
