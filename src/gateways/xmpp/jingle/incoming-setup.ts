@@ -19,8 +19,12 @@ import {
 import { offerTimeout, type Setup, type SetupHost } from "./setup.ts";
 import { errorIn, type Initiation, proposedMedia } from "./stanzas.ts";
 
-/** After a tie-break the client ends its own session, and then takes ours. In ms. */
+/**
+ * After a tie-break the client ends its own session, and then takes ours. In ms. Of two sessions the one with the lower id goes on (XEP-0166
+ * §7.2.16), so that ours is the lower one by then: stanza may still have a ring that the server has forgotten.
+ */
 const tieBreakPause = 500;
+const lowest = "!";
 const unusable = { reason: "incompatible", automatic: true } as const;
 
 /** The set-up of a session that the client is called in: it rings with a `session-initiate`, or with a proposal before it (XEP-0353). */
@@ -132,7 +136,10 @@ export class IncomingSetup implements Setup {
       const tie = reply !== undefined && errorIn(reply).jingle === "tie-break";
       if (tie && !again)
         host.ports.after(tieBreakPause, later, (when) => {
-          if (host.phase === "pending") this.offer(when, true);
+          if (host.phase !== "pending") return;
+          // A proposal (XEP-0353) has named the session already.
+          if (!host.byMessages) host.rename(lowest + host.ports.random(12));
+          this.offer(when, true);
         });
       else {
         // The client has no such session.

@@ -585,7 +585,7 @@ test("an iq error of an unknown session, and a tie-break, are no deaf end", () =
   const world = new SimJingle();
   const page = natively(world, "bob");
   const alice = world.client("alice", "desk");
-  let ties = 0;
+  const tried: string[] = [];
   const results = alice.answers;
   const error = (iq: XmlElement, jingle: string) =>
     element(
@@ -600,13 +600,22 @@ test("an iq error of an unknown session, and a tie-break, are no deaf end", () =
         element(jingle, namespaces.errors),
       ),
     );
+  // As stanza with a ring that the server has forgotten: the session with the lower sid goes on.
+  const stale = "3f2a";
   alice.answers = (iq) => {
-    ties++;
-    return ties === 1 ? error(iq, "tie-break") : results(iq);
+    const { sid = "" } = elements(iq)[0]?.attributes ?? {};
+    tried.push(sid);
+    return sid > stale ? error(iq, "tie-break") : results(iq);
   };
   page.ask("call", { to: "alice", description: { type: "offer", sdp: offer } });
   world.sim.pass(2_000);
   expect(alice.told).toEqual(["session-initiate", "session-initiate"]);
+  expect(tried.map((sid) => sid > stale)).toEqual([true, false]);
+  // The session has that name from now on.
+  alice.say("session-terminate", { sid: tried[1] ?? "", to: `${bob}/page` }, reason("decline"));
+  expect(alice.jingle.size).toBe(0);
+  page.ask("call", { to: "alice", description: { type: "offer", sdp: offer } });
+  world.sim.pass(2_000);
   alice.answers = (iq) => error(iq, "unknown-session");
   page.ask("call", { to: "alice", description: { type: "offer", sdp: offer } });
   world.sim.pass(2_000);

@@ -82,13 +82,17 @@ export class JingleSession implements SetupHost {
     return setup;
   }
 
-  replace(now: number): void {
-    const { theirs } = this.media;
+  rename(sid: string): void {
     const before = this.sid;
-    const sid = this.ports.random(12);
-    this.#terminate({ condition: "alternative-session" }, now, element("sid", namespaces.jingle, {}, sid));
     this.sid = sid;
     this.#keeper.renamed(this, before);
+  }
+
+  replace(now: number): void {
+    const { theirs } = this.media;
+    const sid = this.ports.random(12);
+    this.#terminate({ condition: "alternative-session" }, now, element("sid", namespaces.jingle, {}, sid));
+    this.rename(sid);
     this.byMessages = false;
     this.#early.clear();
     this.media = this.#newMedia("responder");

@@ -51,6 +51,8 @@ export interface SetupHost {
   flush(now: number): void;
   /** Tells the client the core side's candidates, once it has the description that they belong to. */
   trickle(now: number): void;
+  /** Gives the session another sid, before the client has taken it. */
+  rename(sid: string): void;
   /** Puts a session in this one's place, in which the core side makes the offer. */
   replace(now: number): void;
   /** Ends the session at both ends. */
