@@ -283,7 +283,8 @@ export class Link {
 
   #fail(now: number): void {
     if (this.#status === "opening" && !this.#http) this.#socketFailures++;
-    else if (this.#status === "greeting" && this.#http) this.#socketFailures = 0;
+    // Nor does HTTP work, or its part of the SDK can't be loaded: a browser may keep that failure for good, as Firefox does.
+    else if (this.#status !== "live" && this.#http) this.#socketFailures = 0;
     // The back-off starts over after a link that worked for a while, not after one that breaks at once.
     if (this.#status === "live" && now - this.#liveSince > 5_000) this.#failures = 0;
     this.#wait(now);
