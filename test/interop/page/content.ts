@@ -28,8 +28,9 @@ interface Listening {
 let listening: Listening | undefined;
 
 function listen(tracks: readonly MediaStreamTrack[], names: string): Listening {
-  // A page may have few of these, and has one for each call.
+  // A page may have few of these, and has some for each call.
   void listening?.context.close();
+  if (listening !== undefined) listening.video.srcObject = null;
   const stream = new MediaStream([...tracks]);
   const video = Object.assign(document.createElement("video"), { muted: true, srcObject: stream });
   void video.play().catch(() => {});
