@@ -1,5 +1,5 @@
 import type { Candidate, Description } from "../protocol/values.ts";
-import type { MediaLine } from "./record.ts";
+import type { DescriptionSum, MediaLine } from "./record.ts";
 
 /** What of descriptions and candidates is kept as text. */
 export interface KeptText {
@@ -12,7 +12,7 @@ export interface KeptText {
 /** What a description or candidates carry, as far as records keep it. */
 export interface Carried {
   readonly bytes: number;
-  readonly description?: { readonly type: string; readonly media: readonly MediaLine[] };
+  readonly description?: DescriptionSum;
   readonly candidates?: Readonly<Record<string, number>>;
   readonly text?: string;
 }
@@ -82,6 +82,11 @@ export function carried(
     ...(hasAny(counts) && { candidates: counts }),
     ...(text !== undefined && text !== "" && { text }),
   };
+}
+
+/** The algorithm of the certificate's fingerprint and its first eight bytes, as devices report it. Undefined where an SDP has none. */
+export function fingerprintOf(sdp: string): string | undefined {
+  return /^a=fingerprint:([\w-]{1,16} [\w:]{23})/m.exec(sdp)?.[1]?.toUpperCase();
 }
 
 /** The media sections of an SDP. At most 16, with at most 12 codecs each. */

@@ -1,7 +1,14 @@
 import type { PushBody } from "../protocol/pushes.ts";
 import type { Request } from "../protocol/requests.ts";
 import type { Stats } from "../protocol/values.ts";
-import { type CandidateSum, type Carried, carried, carriedCandidates, type KeptText } from "./carried.ts";
+import {
+  type CandidateSum,
+  type Carried,
+  carried,
+  carriedCandidates,
+  fingerprintOf,
+  type KeptText,
+} from "./carried.ts";
 import type { LadderRow } from "./record.ts";
 
 /** What a row shows of a frame. */
@@ -19,12 +26,20 @@ export function saidBy(frame: Request | PushBody, kept: KeptText): SaidByFrame {
     type: frame.type,
     ...(bytes > 0 && { bytes }),
     ...("pair" in frame && (frame.pair ?? 1) > 1 && { pair: frame.pair }),
-    ...(carry?.description && { description: carry.description }),
+    ...(carry?.description && { description: { ...carry.description, ...fingerprintIn(frame) } }),
     ...(carry?.candidates && { candidates: carry.candidates }),
     ...("endOfCandidates" in frame && frame.endOfCandidates === true && { lastCandidates: true as const }),
     ...(carry?.text !== undefined && { text: carry.text }),
     ...(note !== undefined && { note }),
   };
+}
+
+/** The fingerprint of a device's own description. The push that passes it on has the same. */
+function fingerprintIn(frame: Request | PushBody): { fingerprint?: string } {
+  const isRequest = "id" in frame;
+  const sdp = "description" in frame ? frame.description?.sdp : undefined;
+  const fingerprint = isRequest && sdp !== undefined ? fingerprintOf(sdp) : undefined;
+  return fingerprint === undefined ? {} : { fingerprint };
 }
 
 /** The sum of candidates where they are all that a frame says: most of all frames. Undefined where a frame says more. */

@@ -67,6 +67,7 @@ function sizeOf(row: LadderRow): number {
   let size =
     rowSize + from.length + to.length + type.length + (note?.length ?? 0) * 2 + (outcome?.length ?? 0);
   if (text !== undefined) size += text.length + 128;
+  if (description?.fingerprint !== undefined) size += 56;
   for (const line of description?.media ?? []) size += 48 + line.codecs.length * 10;
   if (candidates !== undefined) size += sizeOfCounts(candidates);
   return size;

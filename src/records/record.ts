@@ -18,6 +18,14 @@ export interface MediaLine {
   readonly codecs: readonly string[];
 }
 
+/** What of a description is kept. */
+export interface DescriptionSum {
+  readonly type: string;
+  readonly media: readonly MediaLine[];
+  /** How the certificate's fingerprint begins, such as `SHA-256 3F:…`; only where a device sent it. */
+  readonly fingerprint?: string;
+}
+
 /** One message of a session. */
 export interface LadderRow {
   /** ms since the session began. */
@@ -32,7 +40,7 @@ export interface LadderRow {
   /** `ok` or an error code. Absent on what needs no reply, and while there is none yet. */
   outcome?: string;
   readonly pair?: number;
-  readonly description?: { readonly type: string; readonly media: readonly MediaLine[] };
+  readonly description?: DescriptionSum;
   /** How many candidates of each type and transport, such as `host/udp`. */
   readonly candidates?: Readonly<Record<string, number>>;
   /** The sender has no more candidates. */

@@ -313,3 +313,31 @@ test("another fingerprint than the other end has is a mismatch only where DTLS f
   expect(told("")).toBe("dtls_failed");
   expect(told("SHA-256 EF", "connecting")).not.toBe("fingerprint_mismatch");
 });
+
+test("of an end that sent no report, its last description says which fingerprint it has", () => {
+  const told = (own: string): string | undefined => {
+    const record = answered({
+      state: "failed",
+      dtls: "failed",
+      fingerprints: ["SHA-256 AB", "SHA-256 EF"],
+    });
+    const description = { type: "answer", media: [], fingerprint: own };
+    const row = { at: 5, from: "bob/phone", to: "server", type: "signal", description };
+    return diagnose({ ...record, ladder: [...record.ladder, row] })[0]?.code;
+  };
+  expect(told("SHA-256 CD")).toBe("fingerprint_mismatch");
+  expect(told("SHA-256 EF")).toBe("dtls_failed");
+});
+
+test("a private address that TURN denied is no cause where the peer has others", () => {
+  const told = (note: string, candidates: Record<string, number>): string | undefined => {
+    const record = answered({ state: "failed", candidates: { "host/udp": 1, "relay/udp": 1 } });
+    const [, callee] = record.legs;
+    if (callee !== undefined) callee.last = { state: "failed", candidates };
+    const row = { at: 5, from: "turn", to: "alice/laptop", type: "permission", outcome: "403", note };
+    return diagnose({ ...record, ladder: [...record.ladder, row] })[0]?.code;
+  };
+  expect(told("private", { "host/udp": 1, "relay/udp": 1 })).toBe("ice_failed");
+  expect(told("configured", { "host/udp": 1, "relay/udp": 1 })).toBe("turn_peer_denied");
+  expect(told("private", { "host/udp": 1 })).toBe("turn_peer_denied");
+});

@@ -91,7 +91,7 @@ export const pathRules: readonly Rule[] = [
     meaning:
       "The certificate is not the one that the description named: somebody changed the description, or stands between.",
     proof:
-      "DTLS failed, and the end's report names another fingerprint in `fingerprints` than the other end's has; or a report with `dtlsError` `fingerprint-failure`.",
+      "DTLS failed, and the end's report names another fingerprint in `fingerprints` than the other end's report or last description has; or a report with `dtlsError` `fingerprint-failure`.",
     advice: "Look at what rewrites descriptions between the devices; take it seriously.",
     find: (view) => {
       const end =
@@ -154,7 +154,8 @@ export const pathRules: readonly Rule[] = [
   {
     code: "turn_peer_denied",
     meaning: "TURN answered 403: it relays to no such address.",
-    proof: "A report with `iceErrors` of code 403, or a row from `turn` with `403`.",
+    proof:
+      "A report with `iceErrors` of code 403, or a row from `turn` with `403`: for an address that `turn.denyPeers` names, or where the other end has none beyond its own network.",
     advice: "Private addresses are denied by default; name those that are yours in `turn.allowPeers`.",
     find: (view) => turnError(view, [403], "TURN denied a peer of"),
   },
@@ -293,10 +294,9 @@ export const pathRules: readonly Rule[] = [
 ];
 
 /** DTLS failed, and one end was told of another certificate than the other one has. */
-function wasNamedAnother({ leg: one }: End, { leg: other }: End): boolean {
+function wasNamedAnother({ leg: one }: End, { leg: other, fingerprint: own }: End): boolean {
   if (one === other || ![one, other].some((leg) => leg?.last?.dtls === "failed")) return false;
   const [, named = ""] = one?.last?.fingerprints ?? [];
-  const [own = ""] = other?.last?.fingerprints ?? [];
   // Of different algorithms nothing can be said.
   const [algorithm = ""] = own.split(" ");
   return algorithm !== "" && named.startsWith(`${algorithm} `) && named !== own;
@@ -324,8 +324,10 @@ function turnError(view: RecordView, codes: readonly number[], text: string): Fo
   );
   const refusesPeer = codes.includes(403);
   const rows = view.rows(
-    ({ from, to, outcome }) =>
-      from === "turn" && codes.includes(Number(outcome)) && (refusesPeer || !served.has(to)),
+    ({ from, to, outcome, note }) =>
+      from === "turn" &&
+      codes.includes(Number(outcome)) &&
+      (refusesPeer ? note === "configured" || isReachedAtHomeAlone(view, to) : !served.has(to)),
   );
   const end = view.ends.find((one) => errors(one, codes).length > 0);
   if (end === undefined && rows.length === 0) return undefined;
@@ -342,6 +344,15 @@ function turnError(view: RecordView, codes: readonly number[], text: string): Fo
     text: `${text} ${name}${error === undefined ? "" : ` (${error.code}, ${error.url})`}.`,
     rows,
   };
+}
+
+/**
+ * Whether the peer of that device has addresses of its own network alone. TURN denies those by default, and where the peer
+ * has others, a denial of these is no matter.
+ */
+function isReachedAtHomeAlone(view: RecordView, name: string): boolean {
+  const peer = view.ends.find((end) => end.name !== name);
+  return peer === undefined || (!everHad(peer, "relay") && !everHad(peer, "srflx"));
 }
 
 /** A cause while the call rang, or where nothing failed after it; else worth knowing. */

@@ -10,6 +10,8 @@ export interface End {
   readonly sent: Readonly<Record<string, number>>;
   /** True where it said which candidates it gathered, or sent all of them. */
   readonly gatheringKnown: boolean;
+  /** How its certificate's fingerprint begins: as it reported it, else as it stood in its last description. */
+  readonly fingerprint: string;
 }
 
 const otherReasons: ReadonlySet<string> = new Set([
@@ -105,15 +107,19 @@ export class RecordView {
     const name = `${leg.user}/${leg.device}`;
     const sent: Record<string, number> = {};
     let gatheringKnown = false;
+    let [fingerprint = ""] = leg.last?.fingerprints ?? [];
+    const isReported = fingerprint !== "";
     for (const row of this.record.ladder) {
       if (row.from !== name) continue;
       if (row.lastCandidates === true) gatheringKnown = true;
+      if (!isReported) fingerprint = row.description?.fingerprint ?? fingerprint;
       for (const [type, count] of Object.entries(row.candidates ?? {}))
         sent[type] = (sent[type] ?? 0) + count;
     }
     const reported = leg.last?.candidates;
-    if (reported !== undefined) return { name, leg, gathered: reported, sent, gatheringKnown: true };
-    return { name, leg, gathered: sent, sent, gatheringKnown };
+    const known = { name, leg, sent, fingerprint };
+    if (reported !== undefined) return { ...known, gathered: reported, gatheringKnown: true };
+    return { ...known, gathered: sent, gatheringKnown };
   }
 }
 
