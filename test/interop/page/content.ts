@@ -2,6 +2,8 @@
 export interface Content {
   /** `red`, `green`, `blue` or `none`. */
   readonly color: string;
+  /** The middle of the picture, as it was painted: what a failure shows where the colour is none of these. */
+  readonly painted?: string;
   /** Hz; 0 for silence. */
   readonly tone: number;
   /** Frames of video that were shown so far. */
@@ -68,5 +70,10 @@ export function content(pc: RTCPeerConnection | undefined): Content {
   const loudest = Math.max(...levels);
   const bin = levels.indexOf(loudest);
   const tone = loudest > -60 ? Math.round((bin * analyser.context.sampleRate) / analyser.fftSize) : 0;
-  return { color, tone, frames: Math.max(shown, video.getVideoPlaybackQuality().totalVideoFrames) };
+  return {
+    ...(color === "none" && { painted: `${red} ${green} ${blue}` }),
+    color,
+    tone,
+    frames: Math.max(shown, video.getVideoPlaybackQuality().totalVideoFrames),
+  };
 }

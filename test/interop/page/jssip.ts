@@ -41,11 +41,11 @@ export class JsSipEnd extends Base implements PageEnd {
 
   call(to: string) {
     this.fresh(0);
-    this.#follow(this.#ua!.call(`sip:${to}@${domain}`, { mediaStream: this.stream }));
+    this.#follow(this.#ua!.call(`sip:${to}@${domain}`, { mediaStream: this.streamForOneCall() }));
   }
 
   answer() {
-    this.#session!.answer({ mediaStream: this.stream });
+    this.#session!.answer({ mediaStream: this.streamForOneCall() });
   }
 
   decline() {

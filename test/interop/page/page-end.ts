@@ -117,6 +117,11 @@ export abstract class Base {
 
   abstract get pc(): RTCPeerConnection | undefined;
 
+  /** Tracks for one call alone: SIP.js stops them at its end, and JsSIP disables them while it is on hold. */
+  protected streamForOneCall(): MediaStream {
+    return new MediaStream(this.stream.getTracks().map((track) => track.clone()));
+  }
+
   /** As an application does whose client's own offer was rejected: what the other end offers in its place gets the tracks too. */
   protected sendOnNewSections(pc: RTCPeerConnection): void {
     pc.addEventListener("track", ({ transceiver }) => {

@@ -29,9 +29,8 @@ export class SipJsEnd extends Base implements PageEnd {
       reconnectionAttempts: 1_000,
       reconnectionDelay: 1,
       logLevel: "error",
-      // It stops the tracks of a call when that ends.
-      sessionDescriptionHandlerFactory: Web.defaultSessionDescriptionHandlerFactory(
-        async () => new MediaStream(this.stream.getTracks().map((track) => track.clone())),
+      sessionDescriptionHandlerFactory: Web.defaultSessionDescriptionHandlerFactory(async () =>
+        this.streamForOneCall(),
       ),
       sessionDescriptionHandlerFactoryOptions: { peerConnectionConfiguration: { iceServers: [] } },
       delegate: {
