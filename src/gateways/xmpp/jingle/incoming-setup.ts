@@ -19,12 +19,13 @@ import {
 import { offerTimeout, type Setup, type SetupHost } from "./setup.ts";
 import { errorIn, type Initiation, proposedMedia } from "./stanzas.ts";
 
-/**
- * After a tie-break the client ends its own session, and then takes ours. In ms. Of two sessions the one with the lower id goes on (XEP-0166
- * §7.2.16), so that ours is the lower one by then: stanza may still have a ring that the server has forgotten.
- */
+/** After a tie-break the client ends its own session, and then takes ours. In ms */
 const tieBreakPause = 500;
-const lowest = "!";
+/**
+ * A client that answers with a tie-break again may have a session that the server has forgotten. Ours comes again under the highest id, which stanza
+ * takes beside such a ring, and then under the lowest, which goes on by XEP-0166 §7.2.16.
+ */
+const againAs = ["~", "!"];
 const unusable = { reason: "incompatible", automatic: true } as const;
 
 /** The set-up of a session that the client is called in: it rings with a `session-initiate`, or with a proposal before it (XEP-0353). */
@@ -118,7 +119,7 @@ export class IncomingSetup implements Setup {
   }
 
   /** The client gets the session-initiate, and rings with it, unless it has taken the call already. */
-  offer(now: number, again = false): void {
+  offer(now: number, ties = 0): void {
     const host = this.#host;
     this.#timer?.cancel();
     host.phase = "pending";
@@ -134,12 +135,13 @@ export class IncomingSetup implements Setup {
         return;
       }
       const tie = reply !== undefined && errorIn(reply).jingle === "tie-break";
-      if (tie && !again)
+      const prefix = againAs[ties];
+      if (tie && prefix !== undefined)
         host.ports.after(tieBreakPause, later, (when) => {
           if (host.phase !== "pending") return;
           // A proposal (XEP-0353) has named the session already.
-          if (!host.byMessages) host.rename(lowest + host.ports.random(12));
-          this.offer(when, true);
+          if (!host.byMessages) host.rename(prefix + host.ports.random(12));
+          this.offer(when, ties + 1);
         });
       else {
         // The client has no such session.
