@@ -43,7 +43,10 @@ const rivals: Readonly<Record<string, (users: readonly string[]) => Promise<Riva
       config: {
         credentials: { stored },
         xmpp: { domain, limits: { ...much, connections: 100_000 } },
-        limits: { connectsPerSecond: 1e6, connectsBurst: 1e6, linksPerAddress: 100_000 },
+        limits: {
+          ...{ connectsPerSecond: 1e6, connectsBurst: 1e6, linksPerAddress: 100_000 },
+          ...{ httpRequestsPerSecond: 1e6, httpRequestsBurst: 1e6 },
+        },
       },
     });
     const service = `${server.url.replace("http", "ws")}/xmpp`;
@@ -63,23 +66,31 @@ class LoadClient {
   readonly #socket: WebSocket;
   readonly #user: string;
   readonly #ready: () => void;
+  readonly #closed: Promise<void>;
   #nonce = "";
   #first = "";
+  #last = "nothing";
   heard = 0;
   onMessage = (): void => {};
 
-  private constructor(service: string, user: string, ready: () => void) {
+  private constructor(service: string, user: string, ready: () => void, failed: (error: Error) => void) {
     this.#user = user;
     this.#ready = ready;
     this.#socket = new WebSocket(service, "xmpp");
+    this.#closed = new Promise((resolve) => {
+      this.#socket.onclose = ({ code, reason }) => {
+        failed(new Error(`${user} was disconnected: ${code} ${reason}, after ${this.#last}`));
+        resolve();
+      };
+    });
     this.#socket.onopen = () => this.#open();
     this.#socket.onmessage = ({ data }) => this.#received(String(data));
   }
 
   /** Resolves when it is signed in and has its resource. */
   static open(service: string, user: string): Promise<LoadClient> {
-    return new Promise((resolve) => {
-      const client: LoadClient = new LoadClient(service, user, () => resolve(client));
+    return new Promise((resolve, reject) => {
+      const client: LoadClient = new LoadClient(service, user, () => resolve(client), reject);
     });
   }
 
@@ -88,11 +99,8 @@ class LoadClient {
   }
 
   end(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      this.#socket.onclose = () => resolve();
-    });
     this.#socket.close();
-    return closed;
+    return this.#closed;
   }
 
   #open(): void {
@@ -100,6 +108,7 @@ class LoadClient {
   }
 
   #received(text: string): void {
+    this.#last = text;
     if (text.startsWith("<message")) {
       this.heard += 1;
       this.onMessage();
