@@ -28,6 +28,12 @@ const registeredElsewhere = {
   argument: Type.Object({ user: Type.String() }),
   answer: Type.Object({ registrations: Type.Array(Registration) }),
 };
+/** Each node forgets what it has of the device: a registration made up to that time, Unix ms, or any. */
+const forget = {
+  name: "push.forget",
+  argument: Type.Object({ user: Type.String(), device: Type.String(), upTo: Type.Optional(Type.Number()) }),
+  answer: Type.Object({}),
+};
 
 /** Wakes devices that are called and not connected: by Web Push, and by the application. */
 export const push: Part = {
@@ -45,6 +51,19 @@ function start(context: CoreContext): Service {
   const vapid = vapidKeys(context, folder);
   const sender = outboundSender(allow, settings.dev);
   core.survey.answers(registeredElsewhere, ({ user }) => ({ registrations: registrations.of(user, wall()) }));
+  core.survey.answers(forget, ({ user, device, upTo = Number.POSITIVE_INFINITY }) => {
+    const known = registrations.get(user, device, wall());
+    if (known !== undefined && known.at <= upTo) registrations.remove(user, device);
+    return {};
+  });
+  // A device may have registered at any node, and its registrations there would go on waking it.
+  const forgetElsewhere = (user: string, device: string, upTo?: number): void => {
+    void core.survey.ask(forget, { user, device, ...(upTo !== undefined && { upTo }) }, { others: true });
+  };
+  const remove = (user: string, device: string): boolean => {
+    forgetElsewhere(user, device);
+    return registrations.remove(user, device);
+  };
   const { seal } = core.core.ports;
   const counts = { sent: 0, failed: 0 };
   const wakes = new Wakes({
@@ -82,7 +101,7 @@ function start(context: CoreContext): Service {
       if (!outcome.ok)
         context.events()?.wake("wake.failed", { session, user, device, failure: outcome.failure });
     },
-    gone: ({ user, device }) => registrations.remove(user, device),
+    gone: ({ user, device, at: upTo }) => void core.survey.ask(forget, { user, device, upTo }),
   });
   const key = vapid?.publicKey;
   const put = (
@@ -95,16 +114,18 @@ function start(context: CoreContext): Service {
       webPush === undefined
         ? { kind: "application", data: application }
         : { kind: "web", subscription: bare(webPush) };
-    return registrations.put({ user, device, target, grants, guest, at: wall() })
-      ? undefined
-      : failed("temporary", "This server keeps no more registrations.");
+    const at = wall();
+    if (!registrations.put({ user, device, target, grants, guest, at }))
+      return failed("temporary", "This server keeps no more registrations.");
+    forgetElsewhere(user, device, at);
+    return undefined;
   };
   const registry: PushRegistry & ApiPush = {
     register: ({ user, id, grants, guest }, request) => {
       const { webPush, application, off } = request;
       if (Number(webPush !== undefined) + Number(application !== undefined) + Number(off === true) > 1)
         return failed("bad_request", "webPush, application, off: one of them at most");
-      if (off === true) registrations.remove(user, id);
+      if (off === true) remove(user, id);
       const refusal =
         webPush === undefined && application === undefined
           ? undefined
@@ -118,7 +139,7 @@ function start(context: CoreContext): Service {
         .of(user, wall())
         .map((one) => ({ user, device: one.device, kind: kindOf(one), at: one.at })),
     put: (user, device, target) => put({ user, device, grants: {}, guest: false }, target) ?? { ok: {} },
-    remove: (user, device) => registrations.remove(user, device),
+    remove,
     wake: (question, done) => {
       wakes.wake(question).then(
         (waits) => done(waits, now()),

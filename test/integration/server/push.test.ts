@@ -190,20 +190,26 @@ test("who registers by the application is woken by its webhook, and who was kick
   expect(metrics).toContain("switchboard_push_registrations 0");
 });
 
-test.skipIf(!hasNats)("a ring at one node wakes a device that is registered at another", async () => {
+/** Two nodes of a cluster that know each other. */
+async function cluster(): Promise<[SwitchboardServer, SwitchboardServer]> {
   const nats = await NatsServer.start();
   stops.push(() => nats.stop());
-  const { received, subscription } = pushService();
   const joined = { nats: { url: [nats.url] }, ticketKey: Buffer.alloc(32, 7).toString("base64") };
   const [first, second] = await Promise.all(["n1", "n2"].map((node) => serve({ node, ...joined })));
   if (first === undefined || second === undefined) throw new Error("no servers");
-  const nodes = async () => {
-    const response = await fetch(`${first.url}/api/v1/nodes`, {
-      headers: { authorization: "Bearer dev:admin" },
-    });
-    return ((await response.json()) as { items: unknown[] }).items.length;
-  };
-  while ((await nodes()) < 2) await Bun.sleep(50);
+  while ((await items(first, "/nodes")).length < 2) await Bun.sleep(50);
+  return [first, second];
+}
+
+/** What a list of the API has. */
+async function items({ url }: SwitchboardServer, path: string): Promise<unknown[]> {
+  const response = await fetch(`${url}/api/v1${path}`, { headers: { authorization: "Bearer dev:admin" } });
+  return ((await response.json()) as { items: unknown[] }).items;
+}
+
+test.skipIf(!hasNats)("a ring at one node wakes a device that is registered at another", async () => {
+  const { received, subscription } = pushService();
+  const [first, second] = await cluster();
   const bob = await signIn(second, "dev:bob", "phone");
   expect((await bob.request("push", { webPush: subscription })).ok.registered).toBe("webPush");
   bob.close();
@@ -214,6 +220,44 @@ test.skipIf(!hasNats)("a ring at one node wakes a device that is registered at a
   const woken = await signIn(second, String(received[0]?.message.ticket), "phone");
   expect((await woken.push("incoming")).session).toBe(session);
 });
+
+test.skipIf(!hasNats)(
+  "a registration ends at every node, whichever hears that it is over",
+  async () => {
+    const { subscription } = pushService(() => new Response(null, { status: 410 }));
+    const [first, second] = await cluster();
+    const registered = () => items(first, "/users/bob/push");
+    const until = async (count: number) => {
+      while ((await registered()).length !== count) await Bun.sleep(20);
+    };
+    const register = async (server: SwitchboardServer) => {
+      const bob = await signIn(server, "dev:bob", "phone");
+      expect((await bob.request("push", { webPush: subscription })).ok.registered).toBe("webPush");
+      bob.close();
+    };
+    const device = `${first.url}/api/v1/devices/bob/phone/push`;
+    const remove = () => fetch(device, { method: "DELETE", headers: { authorization: "Bearer dev:admin" } });
+    // The device itself, connected to another node.
+    await register(second);
+    const bob = await signIn(first, "dev:bob", "phone");
+    expect((await bob.request("push", { off: true })).ok.registered).toBeUndefined();
+    bob.close();
+    await until(0);
+    // The API, where the device had been registered at the other node before: that registration must not come back.
+    await register(second);
+    await register(first);
+    expect((await remove()).status).toBe(204);
+    await until(0);
+    expect((await remove()).status).toBe(404);
+    // The push service.
+    await register(second);
+    await until(1);
+    const alice = await signIn(first, "dev:alice", "laptop");
+    expect((await alice.request("call", { to: "bob" })).ok).toBeDefined();
+    await until(0);
+  },
+  20_000,
+);
 
 test("what can't be used is refused, and says why", async () => {
   const { subscription } = pushService();
