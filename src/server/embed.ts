@@ -6,9 +6,9 @@ import type { NodeHost } from "../net/node-host.ts";
 import type { BunHost, BunSocketHandlers, FastifyHost } from "./hosts.ts";
 import type { Switchboard } from "./switchboard.ts";
 
-/** The names at the root of a server that are ours, where no path sets us apart. Pages are not served there. */
+/** The names at the root of a server that are ours, where no path sets us apart. Of the pages only the console is served there. */
 const rootNames =
-  /^\/(link|whip|whep|health|metrics|api\/v1|console|peerjs|client(-[a-z-]+)?\.js|live\.js)(\/|$)/;
+  /^\/(link|whip|whep|hls|health|metrics|api\/v1|peerjs|(client(-[a-z-]+)?|live|hls)\.js|console(-\w+\.(js|css))?|icon-\w+\.svg)(\/|$)/;
 
 /** Takes part in servers that the application has. */
 export class Embedding {

@@ -1,9 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { connect } from "../../src/client/index.ts";
+import { createSwitchboard } from "../../src/main.ts";
 import type { Client } from "../conformance/client.ts";
 import { endWithUs } from "../support/end-with-us.ts";
 import { installPeers } from "../support/peers.ts";
@@ -102,3 +106,47 @@ describe.each(all)("on %s, in a server of %s", (runtime, kind) => {
     expect(await host.exited).toBe(0);
   }, 30_000);
 });
+
+test("without a path its addresses and the console are at the root, and everything else is the host's", async () => {
+  const switchboard = await createSwitchboard({
+    ...{ listen: false, dev: true, drain: 100, log: { level: "error", format: "json" } },
+    ...{ turn: { embedded: false }, media: { enabled: false } },
+  });
+  const server = createServer((_request, response) => response.end("host"));
+  switchboard.attach(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const text = async (path: string): Promise<string> => (await fetch(url + path)).text();
+  try {
+    for (const path of [
+      "/",
+      "/hello",
+      "/live/camera",
+      "/broadcast",
+      "/hls-of-mine",
+      "/icon.svg",
+      "/consoles",
+    ])
+      expect([path, await text(path)]).toEqual([path, "host"]);
+    for (const path of [
+      "/client.js",
+      "/client-push.js",
+      "/live.js",
+      "/hls.js",
+      "/hls/camera/index.m3u8",
+      "/whep/camera",
+    ])
+      expect([path, await text(path)]).not.toEqual([path, "host"]);
+    const parts = [...(await text("/console")).matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(
+      ([, path = ""]) => path,
+    );
+    expect(parts.length).toBeGreaterThan(1);
+    for (const path of parts) {
+      const response = await fetch(url + path);
+      expect([path, response.status, (await response.text()) === "host"]).toEqual([path, 200, false]);
+    }
+  } finally {
+    server.close();
+    await switchboard.stop();
+  }
+}, 30_000);
