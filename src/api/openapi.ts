@@ -23,6 +23,7 @@ const usual: Readonly<Record<number, string>> = {
   403: "The key lacks the scope.",
   408: "The body did not arrive in time.",
   413: "The body is too large.",
+  415: "The body's `Content-Type` is not `application/json`.",
   429: "Too many requests: `Retry-After` says how long to wait.",
   500: "The server failed.",
 };

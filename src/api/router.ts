@@ -1,6 +1,7 @@
 import type { HttpProblem } from "../net/problem.ts";
 import { problemResponse } from "../net/problem.ts";
 import { readBody } from "../net/read-body.ts";
+import { isTooDeep, maxNesting } from "../protocol/codec.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import type { Survey } from "../signaling/survey.ts";
 import { type Checkers, check, checkersOf, readQuery } from "./check.ts";
@@ -199,11 +200,18 @@ async function readText(request: Request, operation: Operation): Promise<Result<
 
 function parseBody(text: string, { body }: Operation): Result<unknown, HttpProblem> {
   if (body === undefined) return ok(undefined);
+  let value: unknown;
   try {
-    return ok(JSON.parse(text));
+    value = JSON.parse(text);
   } catch {
     return fail({ status: 400, code: "bad_request", detail: "The body is no JSON." });
   }
+  // As from devices: what is opaque gets relayed.
+  if (!isTooDeep(text)) return ok(value);
+  return fail({
+    ...{ status: 400, code: "bad_request" },
+    detail: `The body is nested deeper than ${maxNesting} levels.`,
+  });
 }
 
 /** The decoded segments below the API's path; undefined for one that can't be decoded, or a path that is not below it. */

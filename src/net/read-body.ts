@@ -16,10 +16,21 @@ export async function readBody(
 ): Promise<Result<string, HttpProblem>> {
   const given = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
   if (given !== type)
-    return fail({ status: 415, detail: `Send a body with Content-Type: ${type}.`, headers: accepts(type) });
-  const tooLarge = fail({ status: 413, detail: `The body has more than ${mostBytes} bytes.` });
+    return fail({
+      ...{ status: 415, code: "unsupported_media_type", headers: accepts(type) },
+      detail: `Send a body with Content-Type: ${type}.`,
+    });
+  const tooLarge = fail({
+    status: 413,
+    code: "too_large",
+    detail: `The body has more than ${mostBytes} bytes.`,
+  });
   if (Number(request.headers.get("content-length") ?? 0) > mostBytes) return tooLarge;
-  const tooSlow = fail({ status: 408, detail: `The body took more than ${within / 1_000} s.` });
+  const tooSlow = fail({
+    status: 408,
+    code: "timeout",
+    detail: `The body took more than ${within / 1_000} s.`,
+  });
   const reader = request.body?.getReader();
   if (reader === undefined) return ok("");
   const decoder = new TextDecoder();
@@ -39,7 +50,7 @@ export async function readBody(
       text += decoder.decode(part.value, { stream: true });
     }
   } catch {
-    return late ? tooSlow : fail({ status: 400, detail: "The body did not arrive." });
+    return late ? tooSlow : fail({ status: 400, code: "bad_request", detail: "The body did not arrive." });
   } finally {
     stop();
   }
