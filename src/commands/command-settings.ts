@@ -1,5 +1,6 @@
 import type { CommandLine } from "../config/flags.ts";
 import { type LoadedSettings, loadSettings } from "../config/load.ts";
+import { serverUrl } from "../package-info.ts";
 import { stateFolder } from "../server/state-folder.ts";
 import { fail, type Result } from "../shared/result.ts";
 
@@ -20,6 +21,13 @@ export function commandSettings(
   const rest = new Map([...flags].map(([name, values]) => [name, values.at(-1) ?? true] as const));
   for (const name of ownFlags) rest.delete(name);
   return loadSettings({ flags: rest, env });
+}
+
+/** Where a server with these settings has its API, for a command on the same machine: on `admin.port`, else on its main port. */
+export function apiUrl({ admin, port, host, path, tls }: LoadedSettings): string {
+  return admin.port === 0
+    ? serverUrl(tls.cert !== "", host || "127.0.0.1", port) + path
+    : serverUrl(false, admin.host, admin.port);
 }
 
 /** Does that in the server's state folder. Code 2 for a wrong setting, 1 where the folder can't be used. */

@@ -3,8 +3,7 @@ import { type FollowedEvent, followEvents } from "../application/follow-events.t
 import type { CommandLine } from "../config/flags.ts";
 import { random, sha256 } from "../net/crypto.ts";
 import { signedHeaders, webhookKey } from "../net/standard-webhooks.ts";
-import { formatHost } from "../package-info.ts";
-import { commandSettings } from "./command-settings.ts";
+import { apiUrl, commandSettings } from "./command-settings.ts";
 
 /** How long the receiver may take. ms */
 const patience = 15_000;
@@ -29,20 +28,39 @@ export async function listen(line: CommandLine): Promise<number> {
   if (key === undefined) return wrong("listen: --secret must be whsec_ and base64 of 24 to 64 bytes", 2);
   const settings = commandSettings(line, ownFlags, process.env);
   if (!settings.ok) return wrong(settings.error, 2);
-  const { admin, port, host } = settings.value;
-  const at = admin.port === 0 ? { host: host || "127.0.0.1", port } : admin;
-  const url = flag("url") ?? `http://${formatHost(at.host)}:${at.port}`;
+  const url = flag("url") ?? apiUrl(settings.value);
   const events = flag("events");
   const options = events === undefined ? {} : { types: events.split(",") };
   console.log(`${url} → ${forward}\nsigned with ${secret}`);
   try {
-    for await (const event of followEvents({ url, key: flag("key") ?? "dev:admin" }, options))
+    for await (const event of followEvents(
+      { url, key: flag("key") ?? "dev:admin", fetch: heard(url) },
+      options,
+    ))
       console.log(await post(forward, key, event));
     return 0;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     return wrong(`${url} refuses: ${error.message}`, 1);
   }
+}
+
+/** `fetch` that says once when nobody answers, and once when somebody does again: {@link followEvents} tries on without a word. */
+function heard(url: string): typeof fetch {
+  let silent = false;
+  const request = async (...args: Parameters<typeof fetch>): Promise<Response> => {
+    try {
+      const response = await fetch(...args);
+      if (silent) console.log(`${url} answers`);
+      silent = false;
+      return response;
+    } catch (error) {
+      if (!silent) console.error(`switchboard: no server answers at ${url}; it is tried again every second`);
+      silent = true;
+      throw error;
+    }
+  };
+  return request as typeof fetch;
 }
 
 /** Posts it, and says in a line what came of it. */

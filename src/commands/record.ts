@@ -1,9 +1,8 @@
 import type { CommandLine } from "../config/flags.ts";
-import { formatHost } from "../package-info.ts";
 import type { Finding } from "../records/diagnosis/finding.ts";
 import type { CallRecord } from "../records/record.ts";
 import { recordText } from "../records/text.ts";
-import { commandSettings } from "./command-settings.ts";
+import { apiUrl, commandSettings } from "./command-settings.ts";
 
 /** How long the server may take to answer. ms */
 const patience = 10_000;
@@ -17,10 +16,8 @@ export async function printRecord(line: CommandLine): Promise<number> {
   const key = line.flags.get("key")?.at(-1) ?? "dev:admin";
   const settings = commandSettings(line, ["key"], process.env);
   if (!settings.ok) return wrong(settings.error, 2);
-  const { admin, port, host } = settings.value;
-  const at = admin.port === 0 ? { host: host || "127.0.0.1", port } : admin;
   const [session] = line.words;
-  const base = `http://${formatHost(at.host)}:${at.port}/api/v1/records`;
+  const base = `${apiUrl(settings.value)}/api/v1/records`;
   try {
     const response = await fetch(session === undefined ? base : `${base}/${encodeURIComponent(session)}`, {
       headers: { authorization: `Bearer ${key}` },

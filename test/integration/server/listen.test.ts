@@ -32,13 +32,14 @@ beforeAll(async () => {
   server = await startServer();
   const args = ["listen", "--forward", forward, "--events", "user.online", "--secret", secret];
   listening = spawn(runtimePath("bun"), [cli, ...args, "--port", String(server.port)], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: process.env.PATH },
   });
   endWithUs(listening);
-  listening.stdout?.on("data", (text) => {
-    printed += text;
-  });
+  for (const output of [listening.stdout, listening.stderr])
+    output?.on("data", (text) => {
+      printed += text;
+    });
 }, 90_000);
 afterAll(async () => {
   listening.kill();
@@ -55,11 +56,13 @@ test("events of the server come to a program of this machine, signed, also after
       await new Promise((done) => setTimeout(done, 300));
     }
     await until(() => printed.includes("user.online → 204"), 20_000);
-    if (name === "ben") return;
+    if (name === "ben") break;
     const { port } = server;
     await server.kill();
+    await until(() => printed.includes("no server answers at "), 20_000);
     server = await startServer({ config: { port } });
   }
+  expect(printed).toContain(` answers\n`);
 }, 90_000);
 
 test("a wrong command line is named, and a server that refuses ends it", () => {
