@@ -18,10 +18,11 @@ export type Wakeable = "webPush" | "application" | undefined;
 
 /**
  * Has this browser woken by Web Push when somebody calls while no page is connected. Asks for permission to notify, which browsers
- * grant only after a click. Rejects with `no_push` where the server sends none.
+ * grant only after a click. Rejects with `no_push` where the server sends none. `worker` must be active: a browser subscribes for no other.
  *
  * @example
- * await enablePush(client, await navigator.serviceWorker.register("/sw.js"));
+ * navigator.serviceWorker.register("/sw.js", { type: "module" });
+ * await enablePush(client, await navigator.serviceWorker.ready);
  */
 export async function enablePush(client: Client, worker: ServiceWorkerRegistration): Promise<Wakeable> {
   const internals = client as unknown as ClientInternals;
