@@ -19,9 +19,12 @@ export function chooseRoute(
   return refusal === undefined ? { route } : { refusal };
 }
 
-/** The response to a plain request for a WebSocket path. The root has a page beside the sockets of clients whose URL has no path. */
+/**
+ * The response to a plain request for a WebSocket path. The root, or what stands for it below a path, has a page beside the sockets of
+ * clients whose URL has no path.
+ */
 export function upgradeRequired(routes: readonly SocketRoute[], pathname: string): Refusal | undefined {
-  if (pathname === "/" || !routes.some((route) => route.path === pathname)) return undefined;
+  if (pathname.endsWith("/") || !routes.some((route) => route.path === pathname)) return undefined;
   return { status: 426, body: `${pathname} speaks WebSocket.`, headers: { Upgrade: "websocket" } };
 }
 

@@ -41,15 +41,15 @@ export class Embedding {
     this.#options = options;
     this.#node = node;
     this.#bun = bun;
+    // The root itself is the application's: MQTT clients whose URL has no path find nothing there.
+    const isSocket = (pathname: string): boolean =>
+      pathname !== "/" && options.sockets.some((route) => route.path === pathname);
     this.#claims = {
       request: (pathname) =>
         path === ""
-          ? (only ?? rootNames).test(pathname) ||
-            (only === undefined && options.sockets.some((route) => route.path === pathname))
+          ? (only ?? rootNames).test(pathname) || (only === undefined && isSocket(pathname))
           : pathname === path || pathname.startsWith(`${path}/`),
-      upgrade: (pathname) =>
-        options.sockets.some((route) => route.path === pathname) &&
-        (path !== "" || only === undefined || only.test(pathname)),
+      upgrade: (pathname) => isSocket(pathname) && (path !== "" || only === undefined || only.test(pathname)),
     };
     switchboard.carriedBy({
       stop: async () => {
@@ -70,10 +70,10 @@ export class Embedding {
   fetch(request: Request, server: BunHost): Response | Promise<Response> | undefined {
     const bun = this.#bun;
     if (bun === undefined) throw new Error("fetch: only Bun.serve needs it; attach takes a server of Node");
+    this.#watch(server);
     const { pathname } = new URL(request.url);
     const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
     if (!(upgrade ? this.#claims.upgrade(pathname) : this.#claims.request(pathname))) return undefined;
-    this.#watch(server);
     // After an upgrade Bun looks at no response; who tells by it that the request is answered needs one.
     return bun.fetch(request, server as never) ?? new Response(null);
   }

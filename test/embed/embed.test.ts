@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { WebSocketServer } from "ws";
 import { connect } from "../../src/client/index.ts";
 import { createSwitchboard } from "../../src/main.ts";
 import type { Client } from "../conformance/client.ts";
@@ -67,6 +68,7 @@ describe.each(all)("on %s, in a server of %s", (runtime, kind) => {
     expect(await (await fetch(`${url}/hello`)).text()).toBe("host");
     expect(await (await fetch(`${url}/rtc/health/live`)).json()).toMatchObject({ status: "live" });
     expect((await fetch(`${url}/rtc`, { redirect: "manual" })).headers.get("location")).toBe("/rtc/");
+    expect(await (await fetch(`${url}/rtc/`)).text()).toContain('src="/rtc/index-');
     expect(await (await fetch(`${url}/rtc/live/camera`)).text()).toContain('src="/rtc/live-');
     expect((await fetch(`${url}/rtc/client.js`)).headers.get("content-type")).toContain("javascript");
     expect((await fetch(`${url}/rtc/ws`)).status).toBe(426);
@@ -113,6 +115,9 @@ test("without a path its addresses and the console are at the root, and everythi
     ...{ turn: { embedded: false }, media: { enabled: false } },
   });
   const server = createServer((_request, response) => response.end("host"));
+  new WebSocketServer({ server }).on("connection", (ws) =>
+    ws.on("message", (data) => ws.send(`echo ${data}`)),
+  );
   switchboard.attach(server);
   await once(server.listen(0, "127.0.0.1"), "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -137,6 +142,7 @@ test("without a path its addresses and the console are at the root, and everythi
       "/whep/camera",
     ])
       expect([path, await text(path)]).not.toEqual([path, "host"]);
+    expect(await echoed(await spoken(`${url.replace("http", "ws")}/`))).toBe("echo hello");
     const parts = [...(await text("/console")).matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(
       ([, path = ""]) => path,
     );
@@ -150,3 +156,20 @@ test("without a path its addresses and the console are at the root, and everythi
     await switchboard.stop();
   }
 }, 30_000);
+
+test("a Bun.serve that stops before it was asked anything ends the switchboard, too", async () => {
+  const heard: string[] = [];
+  const switchboard = await createSwitchboard({
+    ...{ listen: false, path: "/rtc", dev: true, drain: 100, log: { level: "error", format: "json" } },
+    ...{ turn: { embedded: false }, media: { enabled: false } },
+    observers: [({ type }) => heard.push(type)],
+  });
+  const server = Bun.serve({
+    ...{ port: 0, hostname: "127.0.0.1" },
+    fetch: (request, host) => switchboard.fetch(request, host) ?? new Response("host"),
+    websocket: switchboard.websocket(),
+  });
+  switchboard.attach(server);
+  await server.stop();
+  expect(heard).toContain("node.down");
+});

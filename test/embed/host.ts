@@ -93,6 +93,7 @@ switch (kind) {
       },
       websocket: switchboard.websocket(echo),
     });
+    switchboard.attach(server);
     port = server.port ?? 0;
     close = () => server.stop();
   }
