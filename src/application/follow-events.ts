@@ -15,6 +15,8 @@ export interface FollowOptions {
   readonly types?: readonly string[];
   /** Goes on after this event. */
   readonly lastEventId?: string;
+  /** ms without a word from the server, which says something every 5 s, after which the connection is taken for broken; 20 s by default. */
+  readonly timeout?: number;
   /** Ends the iteration. */
   readonly signal?: AbortSignal;
 }
@@ -31,7 +33,7 @@ const retryAfter = 1_000;
  */
 export async function* followEvents(
   { url, key, fetch: send = fetch }: Omit<ApiOptions, "timeout">,
-  { types, lastEventId = "", signal = new AbortController().signal }: FollowOptions = {},
+  { types, lastEventId = "", timeout = 20_000, signal = new AbortController().signal }: FollowOptions = {},
 ): AsyncGenerator<FollowedEvent, void> {
   const query = types === undefined ? "" : `?types=${encodeURIComponent(types.join(","))}`;
   let id = lastEventId;
@@ -44,7 +46,7 @@ export async function* followEvents(
       });
       if (response.status >= 400 && response.status < 500) throw refusal(response, await response.text());
       if (response.ok && response.body !== null)
-        for await (const block of blocks(response.body)) {
+        for await (const block of blocks(response.body, timeout)) {
           const fields = new Map(block.split("\n").map((line) => line.split(/: (.*)/s) as [string, string]));
           id = fields.get("id") ?? id;
           const data = fields.get("data");
@@ -58,14 +60,14 @@ export async function* followEvents(
   }
 }
 
-/** The texts between empty lines. */
-async function* blocks(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+/** The texts between empty lines. Rejects where nothing comes for so many ms: a connection can break without a word. */
+async function* blocks(body: ReadableStream<Uint8Array>, timeout: number): AsyncGenerator<string, void> {
   const reader = body
     .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
     .getReader();
   try {
     for (let rest = ""; ; ) {
-      const { done, value } = await reader.read();
+      const { done, value } = await within(timeout, reader.read());
       if (done) return;
       const parts = (rest + value).split("\n\n");
       rest = parts.pop() ?? "";
@@ -73,5 +75,17 @@ async function* blocks(body: ReadableStream<Uint8Array>): AsyncGenerator<string,
     }
   } finally {
     await reader.cancel().catch(() => {});
+  }
+}
+
+async function within<T>(ms: number, result: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing came for ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([result, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -84,6 +84,28 @@ test("events of all nodes come as they happen, and Last-Event-ID goes on at anot
   expect(users(second).sort()).toEqual(["cat", "dan"]);
 }, 60_000);
 
+test("a connection that is silent is given up, and another one goes on where it was", async () => {
+  const asked: (string | undefined)[] = [];
+  const silent = createServer((request, response) => {
+    asked.push(request.headers["last-event-id"] as string | undefined);
+    response.writeHead(200, { "Content-Type": "text/event-stream" });
+    response.write(`id: n=${asked.length}\nevent: user.online\ndata: {}\n\n`);
+  });
+  await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const found: string[] = [];
+  for await (const { id } of followEvents({ url, key: "k" }, { timeout: 200 })) {
+    found.push(id);
+    if (found.length === 2) break;
+  }
+  silent.closeAllConnections();
+  silent.close();
+  expect([found, asked]).toEqual([
+    ["n=1", "n=2"],
+    [undefined, "n=1"],
+  ]);
+}, 20_000);
+
 test("what happens in rooms, to messages, to calls and to streams is told once, wherever it happens", async () => {
   const types = ["room.*", "message.*", "session.*", "stream.*"];
   const following = follow(1, Number.POSITIVE_INFINITY, "", types);
