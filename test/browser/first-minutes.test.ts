@@ -89,6 +89,10 @@ describe.skipIf(chromiumPath === null)("README's tour, from npm start to the lad
     const failed = await toConsole(alice, "Why? Its ladder in the console");
     await failed.getByText(/^bob\/\S+ rang and went offline before anybody answered\.$/).waitFor();
     expect(await failed.locator(".finding code").first().textContent()).toBe("went_offline");
+    // The diagnosis names a device, whose id is a long word, and fits a phone all the same.
+    await failed.setViewportSize({ width: 390, height: 844 });
+    const { x, width } = (await failed.locator(".finding").first().boundingBox()) ?? { x: 0, width: 1_000 };
+    expect(x + width).toBeLessThanOrEqual(390);
     expect([alice, bob].flatMap(({ errors }) => errors)).toEqual([]);
     await context.close();
   }, 60_000);
