@@ -1,6 +1,7 @@
 import type { TObject, TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import type { HttpProblem } from "../net/problem.ts";
+import { idPattern } from "../protocol/address.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import type { Operation } from "./operation.ts";
 
@@ -80,10 +81,11 @@ interface Fault {
 function fault(error: ReturnType<Checker["Errors"]>[number], where: string): Fault {
   const path = error.instancePath.slice(1).replaceAll("/", ".");
   const inside = (name: string): string => (path === "" ? name : `${path}.${name}`);
-  const { requiredProperties, additionalProperties, allowedValues } = error.params as {
+  const { requiredProperties, additionalProperties, allowedValues, pattern } = error.params as {
     readonly requiredProperties?: readonly string[];
     readonly additionalProperties?: readonly string[];
     readonly allowedValues?: readonly unknown[];
+    readonly pattern?: string | RegExp;
   };
   if (requiredProperties?.[0] !== undefined)
     return { field: inside(requiredProperties[0]), why: "is missing" };
@@ -91,6 +93,8 @@ function fault(error: ReturnType<Checker["Errors"]>[number], where: string): Fau
     return { field: inside(additionalProperties[0].slice(0, 64)), why: "there is no such field" };
   if (allowedValues !== undefined)
     return { field: path || where, why: `must be one of ${allowedValues.join(", ")}` };
+  if (String(pattern) === idPattern)
+    return { field: path, why: "must be an id: 1 to 128 characters, none of them a space, /, : or *" };
   return { field: path || where, why: error.message };
 }
 

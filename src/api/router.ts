@@ -186,10 +186,13 @@ async function readCall(
 }
 
 async function readText(request: Request, operation: Operation): Promise<Result<string, HttpProblem>> {
-  if (operation.body !== undefined) return await readBody(request, "application/json");
   const empty = request.body === null || request.headers.get("content-length") === "0";
+  const isTyped = request.headers.get("content-type") !== null;
+  // Whoever sends nothing at all means a body without fields.
+  if (operation.body !== undefined)
+    return empty && !isTyped ? ok("{}") : await readBody(request, "application/json");
   // A body that nobody reads would stay in the connection; few clients leave it out of a POST without one.
-  if (!empty && request.headers.get("content-type") !== null) {
+  if (!empty && isTyped) {
     const body = await readBody(request, "application/json");
     if (!body.ok) return body;
     if (body.value.trim() !== "" && body.value.trim() !== "{}")

@@ -96,6 +96,11 @@ export class DeliveryQueue {
     return this.#ids.size;
   }
 
+  /** The endpoint is overloaded, and is sent nothing until then. */
+  get pausedUntil(): number {
+    return this.#pausedUntil;
+  }
+
   /** Queues a message, to be sent at its `dueAt`. One with an id that waits already is ignored. */
   add(delivery: Delivery, now: number): void {
     if (this.#ids.has(delivery.id)) return;

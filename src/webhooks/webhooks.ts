@@ -100,8 +100,10 @@ export class Webhooks {
   }
 
   /** Messages that wait for the endpoint, or are dead, the oldest first. Rejects where the store can't be read. */
-  deliveries(endpoint: string, dead: boolean, limit: number): Promise<readonly OutboxEntry[]> {
-    return this.#options.store.ask("outbox", { endpoint, dead, limit });
+  async deliveries(endpoint: string, dead: boolean, limit: number): Promise<readonly OutboxEntry[]> {
+    const entries = await this.#options.store.ask("outbox", { endpoint, dead, limit });
+    const paused = this.#lines.find((line) => line.endpoint.url === endpoint)?.pausedUntil ?? 0;
+    return entries.map((entry) => (entry.dueAt < paused ? { ...entry, dueAt: paused } : entry));
   }
 
   /** Sends dead messages of the endpoint again, those that are wanted. Answers how many. Rejects where the store can't be read. */
@@ -263,6 +265,10 @@ class Line {
 
   get disabled(): boolean {
     return this.#queue.disabled;
+  }
+
+  get pausedUntil(): number {
+    return this.#queue.pausedUntil;
   }
 
   /** Sends again after a 410, and takes what has come to life in the store. */

@@ -41,7 +41,11 @@ test("an unknown field, a wrong type and a bad cursor are named in one line", as
 });
 
 test("an id that can't be one is refused, also where it holds a slash", async () => {
-  expect((await ask("GET", "/users/a%2Fb")).status).toBe(400);
+  expect((await ask("GET", "/users/a%2Fb")).body).toMatchObject({
+    status: 400,
+    field: "user",
+    detail: expect.stringContaining("must be an id"),
+  });
   expect((await ask("GET", "/users/a/b/c")).status).toBe(404);
   expect((await ask("GET", "/users/%ff")).status).toBe(404);
 });

@@ -115,9 +115,29 @@ test("an endpoint hears of all nodes, its secret is rotated, what died is sent a
   expect(of("eve")).toBeUndefined();
 }, 90_000);
 
+test("a delivery is due when its endpoint wants to be asked again", async () => {
+  const busy = createServer((_request, response) => response.writeHead(429, { "Retry-After": "60" }).end());
+  await new Promise<void>((resolve) => busy.listen(0, "127.0.0.1", resolve));
+  const to = `http://127.0.0.1:${(busy.address() as AddressInfo).port}/`;
+  const { id } = (await ask(0)("POST", "/webhooks", { url: to, events: ["user.online"] })).body;
+  const began = Date.now();
+  await signIn(at(0), "dev:una");
+  const { body } = await eventually(
+    () => ask(0)("GET", `/webhooks/${id}/deliveries`),
+    ({ body: { items } }) => items[0]?.attempts === 1,
+  );
+  expect(body.items).toMatchObject([{ type: "user.online", failure: "429", dead: false }]);
+  // The first retry would come after 5 s.
+  expect(body.items[0].due).toBeGreaterThan(began + 50_000);
+  expect((await ask(0)("DELETE", `/webhooks/${id}`)).status).toBe(204);
+  busy.close();
+});
+
 test("what can be no endpoint is refused, and names the field", async () => {
   for (const body of [{ url: "ftp://example.com" }, { url: "https://user:word@example.com" }, { url: "x" }])
     expect((await ask(0)("POST", "/webhooks", body)).body).toMatchObject({ status: 400, field: "url" });
+  // No body is one without fields.
+  expect((await ask(0)("POST", "/webhooks")).body).toMatchObject({ status: 400, field: "url" });
   const unknown = { url: "https://example.com", events: ["call.*"] };
   expect((await ask(0)("POST", "/webhooks", unknown)).body).toMatchObject({ status: 400, field: "events" });
 });

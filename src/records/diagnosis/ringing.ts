@@ -35,10 +35,8 @@ export const ringingRules: readonly Rule[] = [
       const rows = view.rows(
         ({ to, outcome }) => to === "hook" && !["ok", "refused", undefined].includes(outcome),
       );
-      const outcome = rows[0] === undefined ? undefined : view.record.ladder[rows[0]]?.outcome;
-      return rows.length === 0
-        ? undefined
-        : { certainty: "certain", text: `The application's hook failed (${outcome}).`, rows };
+      const text = "The application's hook threw, did not answer in time, or answered nonsense.";
+      return rows.length === 0 ? undefined : { certainty: "certain", text, rows };
     },
   },
   {
