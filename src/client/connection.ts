@@ -50,8 +50,12 @@ export class Connection implements LinkShell {
     this.#busy = false;
     clearTimeout(this.#timer);
     const wait = this.#link.nextDeadline - Date.now();
-    if (Number.isFinite(wait))
-      this.#timer = setTimeout(() => this.tell((link, now) => link.tick(now)), Math.min(wait, longest));
+    // What is due already has a negative wait, of which Node and Bun warn.
+    if (wait < Infinity)
+      this.#timer = setTimeout(
+        () => this.tell((link, now) => link.tick(now)),
+        Math.max(0, Math.min(wait, longest)),
+      );
   }
 
   /** Asks the server; waits while there is no link. Rejects with a {@link SwitchboardError}. */
