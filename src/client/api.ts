@@ -68,6 +68,8 @@ export interface Capabilities {
   readonly sdpRole?: "both" | "offer-only" | "answer-only";
   /** It can't ring before it has the caller's offer. Default false. */
   readonly needsOffer?: boolean;
+  /** Bundles what it is offered. False: an offer to it has a transport for each section. Default true. */
+  readonly bundle?: boolean;
   /** Which later offers it takes. Default `full`. */
   readonly renegotiation?: "full" | "hold-only" | "none";
   /** Can be asked to restart ICE. Default true. */

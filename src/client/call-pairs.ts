@@ -7,6 +7,10 @@ import type { SourceMedia } from "./local-media.ts";
 import { Pair, type PairEvents, type PairSignal, type SentSignal } from "./pair.ts";
 import { Recovery } from "./recovery.ts";
 
+/** A pair that opens. `bundle` is false where the other end may not bundle. */
+export type FirstPair = Pick<PushOf<"pair">, "pair" | "generation" | "offer"> &
+  Pick<PushOf<"accepted">, "bundle">;
+
 /** The call that pairs belong to, and what it is told of them. */
 export interface PairsOwner extends Call {
   readonly media: SourceMedia | undefined;
@@ -62,16 +66,13 @@ export class CallPairs implements PairEvents {
    * Opens a pair. The first one is in use at once, a later one when the server says `moved`. `early`: the call still rings, and
    * this end's offer is needed to ring some devices.
    */
-  open(
-    { pair: number, generation, offer }: Pick<PushOf<"pair">, "pair" | "generation" | "offer">,
-    early?: true,
-  ): void {
+  open({ offer, bundle = offer, pair: number, generation }: FirstPair, early?: true): void {
     const there = this.#early && offer;
     // The call became another one (glare), in which the other end offers.
     if (this.#early && !there) this.#current = this.#current?.close() as undefined;
     this.#early = early;
     if (!there) {
-      const pc = this.#client.newPeerConnection(this.#call, offer ? undefined : "balanced");
+      const pc = this.#client.newPeerConnection(this.#call, bundle);
       const pair = new Pair(number, generation, offer, pc, this);
       this.#call.opened(pair);
       if (this.#current) {

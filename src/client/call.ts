@@ -1,4 +1,4 @@
-import type { Push, PushOf } from "../protocol/pushes.ts";
+import type { Push } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { Refused } from "../protocol/values.ts";
 import type {
@@ -13,7 +13,7 @@ import type {
   Media,
   Peer,
 } from "./api.ts";
-import { CallPairs, type PairsOwner } from "./call-pairs.ts";
+import { CallPairs, type FirstPair, type PairsOwner } from "./call-pairs.ts";
 import type { ClientInternals, Session } from "./client-internals.ts";
 import { DataChannel } from "./data-channel.ts";
 import { deferred } from "./deferred.ts";
@@ -114,7 +114,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
   }
 
   /** The session is active: connects. `offer`: this end makes the offer. */
-  begin(first: Pick<PushOf<"pair">, "pair" | "generation" | "offer">): void {
+  begin(first: FirstPair): void {
     if (this.state === "ended") return;
     this.state = "connecting";
     this.ringing = [];

@@ -28,8 +28,8 @@ export interface ClientInternals {
   /** A new stream. Throws `unsupported` on a platform without WebRTC. */
   newStream(): MediaStream;
   /** A new connection with the current ICE servers. */
-  /** `bundlePolicy`: `balanced` at the end that answers, for whoever offers without BUNDLE. Default `max-bundle`. */
-  newPeerConnection(call: Call, bundlePolicy?: RTCBundlePolicy): RTCPeerConnection;
+  /** `bundles`: by the policy `max-bundle`. Else `balanced`, for whoever may not bundle: at the end that answers, and for an offer to such a device. */
+  newPeerConnection(call: Call, bundles: boolean | undefined): RTCPeerConnection;
   log(level: "debug" | "info" | "warn", text: string, data?: object): void;
 }
 

@@ -280,8 +280,11 @@ class SwitchboardClient
     return new (this.#rtc("MediaStream"))();
   }
 
-  newPeerConnection(call: Call, bundlePolicy: RTCBundlePolicy = "max-bundle"): RTCPeerConnection {
-    const pc = new (this.#rtc("RTCPeerConnection"))({ bundlePolicy, ...this.#config() });
+  newPeerConnection(call: Call, bundles: boolean | undefined): RTCPeerConnection {
+    const pc = new (this.#rtc("RTCPeerConnection"))({
+      bundlePolicy: bundles ? "max-bundle" : "balanced",
+      ...this.#config(),
+    });
     this.#options.rtc?.setup?.(pc, call);
     return pc;
   }

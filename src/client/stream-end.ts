@@ -193,7 +193,7 @@ export abstract class StreamEnd extends Emitter<object> implements Session {
     this.#generation = 0;
     this.#restarted = false;
     this.client.sessions.enter(session, this);
-    const pc = this.client.newPeerConnection(this as never);
+    const pc = this.client.newPeerConnection(this as never, true);
     this.pc = pc;
     pc.addEventListener("connectionstatechange", () => {
       if (this.pc === pc) this.#connection(pc);

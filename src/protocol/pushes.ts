@@ -90,6 +90,12 @@ export const pushes = {
           "False: the device that answered makes the first offer, and the caller's own is void. `description` is that offer, or it follows by `signal`.",
       }),
     ),
+    bundle: Type.Optional(
+      Type.Boolean({
+        description:
+          "False: the device that answered may not bundle (RFC 9143). Offer it a transport for each section, as browsers do with the bundle policy `balanced`.",
+      }),
+    ),
   }),
   crossed: push(
     "crossed",

@@ -143,6 +143,12 @@ export const Capabilities = Type.Object(
     needsOffer: Type.Optional(
       Type.Boolean({ description: "It can't ring before it has the caller's offer. Default false." }),
     ),
+    bundle: Type.Optional(
+      Type.Boolean({
+        description:
+          "Bundles what it is offered (RFC 9143). False: an offer to it has a transport for each section. Default true.",
+      }),
+    ),
     renegotiation: Type.Optional(
       Type.Union([Type.Literal("full"), Type.Literal("hold-only"), Type.Literal("none")], {
         description: "Default `full`.",

@@ -67,6 +67,18 @@ describe("a device of a gateway", () => {
     }
   });
 
+  test("that may not bundle: its caller hears so with the answer, and of no other one", () => {
+    for (const bundle of [false, true]) {
+      const sim = new SimCore();
+      const gateway = sim.core.gateway(xmpp);
+      const alice = sim.client("alice", "laptop").connect();
+      const desk = attach(sim, gateway, "bob", { bundle });
+      const { session } = alice.ask("call", { to: "bob" }).ok;
+      expect(gateway.perform(desk.device, { id: 1, type: "accept", session }, sim.now)).toBeUndefined();
+      expect(alice.last("accepted").bundle).toBe(bundle ? undefined : false);
+    }
+  });
+
   test("is in the directory, is kicked, is suspended and comes back like every other", () => {
     const sim = new SimCore();
     const gateway = sim.core.gateway(xmpp);

@@ -110,12 +110,12 @@ describe.skipIf(why !== undefined)("Dino, with an account of Prosody", () => {
     expect((await page.state()).errors).toEqual([]);
   });
 
-  test("is called by the page, whose offer has one transport: with sound alone", async () => {
+  test("is called by the page with video, each content on a transport of its own", async () => {
     await rung(page);
     await dino.answer();
-    await hears(page, 1_200);
-    await hears(dino, 500);
-    expect(dino.log()).toContain("'content-remove'");
+    await connected(2);
+    await contentFlows(page, dino);
+    expect(dino.log()).not.toContain("'content-remove'");
     await page.hangup();
     await bothEnd(page, dino);
   });

@@ -202,7 +202,8 @@ export class Component {
         id: remoteDevice,
         kind: clientKind,
         name: undefined,
-        capabilities: jingleCapabilities({ messageInitiation: true }),
+        // Which clients the user has, nobody knows before one answers, and not all of them bundle.
+        capabilities: { ...jingleCapabilities({ messageInitiation: true }), bundle: false },
         link: user,
         grants,
       },

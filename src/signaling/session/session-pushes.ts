@@ -16,6 +16,7 @@ export function acceptedPush(session: Session, leg: Leg, description?: Descripti
   };
   if (description !== undefined) push.description = description;
   if (offerer === leg) push.offer = false;
+  if (leg.device?.capabilities.bundle === false) push.bundle = false;
   return push;
 }
 

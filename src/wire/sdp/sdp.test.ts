@@ -374,6 +374,13 @@ describe("the answer of an end that knows no BUNDLE", () => {
     expect(bundle(unbundledAnswer(later, offer))).toEqual([mid(answer.media[1]!)!]);
   });
 
+  test("keeps the sections that have a transport of their own in the offer", () => {
+    const media = offer.media.map(({ lines }, index) => ({
+      lines: lines.map((line) => line.replace(/^a=ice-ufrag:.*/, `a=ice-ufrag:own${index}`)),
+    }));
+    expect(unbundledAnswer(answer, { ...offer, media })).toEqual(answer);
+  });
+
   test("keeps the sections that have candidates in the offer, and is left alone where it bundles", () => {
     const media = offer.media.map(({ lines }) => ({
       lines: [...lines, "a=candidate:1 1 udp 1 192.0.2.1 9 typ host"],

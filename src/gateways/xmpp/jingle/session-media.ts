@@ -34,6 +34,8 @@ export class SessionMedia {
   own: SessionDescription | undefined;
   /** The core side's last description. */
   theirs: SessionDescription | undefined;
+  /** Sections of that description for which the core side has sent candidates on their own. */
+  #gathered = new Set<string>();
   /** Contents that the responder brought in. All others are the initiator's. */
   readonly #byResponder = new Set<string>();
 
@@ -82,7 +84,10 @@ export class SessionMedia {
   /** Takes a description of the core side. Undefined where it is none. */
   take(description: Description): SessionDescription | undefined {
     const parsed = parseDescription(description.sdp);
-    if (parsed !== undefined) this.theirs = parsed;
+    if (parsed !== undefined) {
+      this.theirs = parsed;
+      this.#gathered = new Set();
+    }
     return parsed;
   }
 
@@ -113,6 +118,7 @@ export class SessionMedia {
       const name = this.#nameOf(one);
       const made = name === undefined || one.candidate === "" ? undefined : candidateElement(one.candidate);
       if (name === undefined || made === undefined) continue;
+      this.#gathered.add(name);
       const known = byName.get(name);
       if (known === undefined) byName.set(name, [made]);
       else known.push(made);
@@ -159,7 +165,7 @@ export class SessionMedia {
 
   /** The client's answer, without what needs a transport that the core side doesn't have. */
   fitting(answer: SessionDescription): SessionDescription {
-    return this.theirs === undefined ? answer : unbundledAnswer(answer, this.theirs);
+    return this.theirs === undefined ? answer : unbundledAnswer(answer, this.theirs, this.#gathered);
   }
 
   /** True where the client's description has that section, and not rejected. */
