@@ -1,46 +1,26 @@
 import type { TObject, TSchema } from "typebox";
-import { Compile } from "typebox/compile";
 import type { HttpProblem } from "../net/problem.ts";
 import { idPattern } from "../protocol/address.ts";
+import { type LazyValidator, lazyValidator } from "../shared/lazy-validator.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import type { Operation } from "./operation.ts";
 
-interface Checker {
-  Check(value: unknown): boolean;
-  Errors(value: unknown): {
-    keyword: string;
-    instancePath: string;
-    message: string;
-    params: Record<string, unknown>;
-  }[];
-}
-
-/** The checkers of an operation, made once. */
+/** The checkers of an operation, compiled when they are first needed. */
 export interface Checkers {
-  readonly params: Checker | undefined;
-  readonly query: Checker | undefined;
-  readonly body: Checker | undefined;
+  readonly params: LazyValidator | undefined;
+  readonly query: LazyValidator | undefined;
+  readonly body: LazyValidator | undefined;
   readonly querySchema: TObject | undefined;
 }
 
 export function checkersOf({ params, query, body }: Operation): Checkers {
+  const checker = (schema: TSchema | undefined): LazyValidator | undefined => schema && lazyValidator(schema);
   return { params: checker(params), query: checker(query), body: checker(body), querySchema: query };
-}
-
-/** Compiles the schema when the operation is first asked for. */
-function checker(schema: TSchema | undefined): Checker | undefined {
-  if (schema === undefined) return undefined;
-  let compiled: Checker | undefined;
-  const use = (): Checker => {
-    compiled ??= Compile(schema) as unknown as Checker;
-    return compiled;
-  };
-  return { Check: (value) => use().Check(value), Errors: (value) => use().Errors(value) };
 }
 
 /** The value, where it fits its schema; else a problem of one line that names the field. */
 export function check(
-  checker: Checker | undefined,
+  checker: LazyValidator | undefined,
   value: unknown,
   where: string,
 ): Result<unknown, HttpProblem> {
@@ -78,7 +58,7 @@ interface Fault {
   readonly why: string;
 }
 
-function fault(error: ReturnType<Checker["Errors"]>[number], where: string): Fault {
+function fault(error: ReturnType<LazyValidator["Errors"]>[number], where: string): Fault {
   const path = error.instancePath.slice(1).replaceAll("/", ".");
   const inside = (name: string): string => (path === "" ? name : `${path}.${name}`);
   const { requiredProperties, additionalProperties, allowedValues, pattern } = error.params as {

@@ -1,8 +1,8 @@
 import { type TSchema, Type } from "typebox";
-import { Compile } from "typebox/compile";
 import { closeCodes } from "../protocol/close-codes.ts";
 import { requests } from "../protocol/requests.ts";
 import { Capabilities, RoomPolicy } from "../protocol/values.ts";
+import { lazyValidator } from "../shared/lazy-validator.ts";
 import type { NodeItem } from "./items.ts";
 
 /**
@@ -340,19 +340,12 @@ const replies: Readonly<Record<string, TSchema>> = {
   m: Type.Object({}),
 };
 
-/** Compiles schemas as they are needed: a node alone needs none. */
+/** Compiled as they are needed: a node alone needs none. */
 function checks(schemas: Readonly<Record<string, TSchema>>): (name: string) => Check | undefined {
-  const compiled = new Map<string, Check>();
-  return (name) => {
-    const known = compiled.get(name);
-    if (known !== undefined) return known;
-    const schema = Object.hasOwn(schemas, name) ? schemas[name] : undefined;
-    if (schema === undefined) return undefined;
-    const compiler = Compile(schema);
-    const check: Check = (value) => compiler.Check(value);
-    compiled.set(name, check);
-    return check;
-  };
+  const all = new Map(
+    Object.entries(schemas).map(([name, schema]): [string, Check] => [name, lazyValidator(schema).Check]),
+  );
+  return (name) => all.get(name);
 }
 
 /** The check of messages on a subject with this first token; undefined where there are none. */

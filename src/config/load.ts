@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { TSchema } from "typebox";
-import { Compile, type Validator } from "typebox/compile";
+import { lazyValidator } from "../shared/lazy-validator.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import { parseJsonWithComments } from "./json-with-comments.ts";
 import { isGroup, type Option, options } from "./option.ts";
@@ -32,8 +32,7 @@ interface Draft {
   readonly given: Set<string>;
 }
 
-/** Of the settings that somebody gave, by path. There are hundreds, and to compile one takes longer than all of its checks. */
-const checkers = new Map<string, Validator>();
+const checkers = new Map(options.map((option) => [option.path, lazyValidator(option.schema)]));
 
 /** All settings, checked one by one and together. The error is one line that names the wrong one and where it stands. */
 export function loadSettings(sources: Sources): Result<LoadedSettings, string> {
@@ -140,22 +139,14 @@ function setText(draft: Draft, option: Option, text: string): string | undefined
 }
 
 function explain(path: string, value: unknown): string | undefined {
-  const checker = checkerAt(path);
-  if (checker.Check(value)) return undefined;
+  const checker = checkers.get(path);
+  if (checker === undefined || checker.Check(value)) return undefined;
   const errors = checker.Errors(value);
   const allowed = errors.find((one) => one.keyword === "enum")?.params.allowedValues;
   if (allowed !== undefined) return `must be one of ${allowed.join(", ")}`;
   const [first] = errors;
   const at = first === undefined || first.instancePath === "" ? "" : `${first.instancePath.slice(1)} `;
   return `${at}${first?.message ?? "is wrong"}`;
-}
-
-function checkerAt(path: string): Validator {
-  const known = checkers.get(path);
-  if (known !== undefined) return known;
-  const compiled = Compile(optionAt(path).schema);
-  checkers.set(path, compiled);
-  return compiled;
 }
 
 function optionAt(path: string): Option {

@@ -1,5 +1,4 @@
-import type { TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import { type LazyValidator, lazyValidator } from "../shared/lazy-validator.ts";
 import { personName } from "../shared/person-name.ts";
 import { fail, ok, type Result } from "../shared/result.ts";
 import { type WireError, wireError } from "./error-codes.ts";
@@ -15,16 +14,11 @@ export type ClientFrame =
   /** A request that has a usable id but is wrong otherwise: it is admitted, and answered with this error. */
   | { readonly kind: "refused"; readonly id: number; readonly error: WireError };
 
-interface Checker {
-  Check(value: unknown): boolean;
-  Errors(value: unknown): { instancePath: string; message: string }[];
-}
-
-const compile = (schema: TSchema): Checker => Compile(schema) as unknown as Checker;
-const helloChecker = compile(Hello);
-const ackChecker = compile(ClientAck);
-/** Compiled when the first request of the type comes. */
-const requestCheckers = new Map<string, Checker>();
+const helloChecker = lazyValidator(Hello);
+const ackChecker = lazyValidator(ClientAck);
+const requestCheckers = new Map(
+  Object.entries(requests).map(([type, schema]) => [type, lazyValidator(schema)]),
+);
 
 /**
  * JSON nested deeper than this is refused, in known and unknown fields alike: what is opaque gets relayed, and
@@ -60,20 +54,12 @@ export function decodeFrame(text: string): Result<ClientFrame, string> {
   }
   if (typeof id !== "number" || !Number.isSafeInteger(id) || id < 1)
     return fail("an id is a whole number from 1");
-  const checker = requestChecker(type);
+  const checker = requestCheckers.get(type);
   if (checker === undefined) return ok({ kind: "refused", id, error: wireError("unknown_type") });
   if (!checker.Check(value))
     return ok({ kind: "refused", id, error: wireError("bad_request", explain(checker, value)) });
   if (isTooDeep(text)) return ok({ kind: "refused", id, error: wireError("bad_request", tooDeep) });
   return ok({ kind: "request", request: value as Request });
-}
-
-function requestChecker(type: string): Checker | undefined {
-  const known = requestCheckers.get(type);
-  if (known !== undefined || !isRequestType(type)) return known;
-  const compiled = compile(requests[type]);
-  requestCheckers.set(type, compiled);
-  return compiled;
 }
 
 /** True when the text names a request of the protocol. */
@@ -136,7 +122,7 @@ function stringEnd(text: string, start: number): number {
 const [quote, backslash] = [0x22, 0x5c];
 const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
 
-function explain(checker: Checker, value: unknown): string {
+function explain(checker: LazyValidator, value: unknown): string {
   const [first] = checker.Errors(value);
   if (first === undefined) return "the frame breaks its schema";
   const where = first.instancePath === "" ? "the frame" : first.instancePath.slice(1).replaceAll("/", ".");
