@@ -1,3 +1,4 @@
+import { fingerprintOf } from "../shared/fingerprint.ts";
 import type { CallStats } from "./api.ts";
 
 /** The counters of one `getStats`, for the rates of the next one. */
@@ -98,16 +99,14 @@ export async function measure(
       ice: pc.iceConnectionState,
       ...(transport && { dtls: transport.state, ...watched.get(transport) }),
       ...((transport?.state === "connecting" || transport?.state === "failed") && {
-        fingerprints: [fingerprint(pc.localDescription), fingerprint(pc.remoteDescription)],
+        fingerprints: [
+          fingerprintOf(pc.localDescription?.sdp ?? "") ?? "",
+          fingerprintOf(pc.remoteDescription?.sdp ?? "") ?? "",
+        ],
       }),
       ...(isClosed(pc) && { state: "closed" }),
     },
   };
-}
-
-/** The algorithm, and the first eight bytes. */
-function fingerprint(description: RTCSessionDescription | null): string {
-  return /^a=fingerprint:(\S+ [\w:]{23})/m.exec(description?.sdp ?? "")?.[1]?.toUpperCase() ?? "";
 }
 
 /** The DTLS transports of a connection: one, where all sections are bundled. */

@@ -84,11 +84,6 @@ export function carried(
   };
 }
 
-/** The algorithm of the certificate's fingerprint and its first eight bytes, as devices report it. Undefined where an SDP has none. */
-export function fingerprintOf(sdp: string): string | undefined {
-  return /^a=fingerprint:([\w-]{1,16} [\w:]{23})/m.exec(sdp)?.[1]?.toUpperCase();
-}
-
 /** The media sections of an SDP. At most 16, with at most 12 codecs each. */
 function mediaLines(sdp: string): MediaLine[] {
   const lines: MediaLine[] = [];

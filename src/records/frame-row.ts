@@ -1,14 +1,8 @@
 import type { PushBody } from "../protocol/pushes.ts";
 import type { Request } from "../protocol/requests.ts";
 import type { Stats } from "../protocol/values.ts";
-import {
-  type CandidateSum,
-  type Carried,
-  carried,
-  carriedCandidates,
-  fingerprintOf,
-  type KeptText,
-} from "./carried.ts";
+import { fingerprintOf } from "../shared/fingerprint.ts";
+import { type CandidateSum, type Carried, carried, carriedCandidates, type KeptText } from "./carried.ts";
 import type { LadderRow } from "./record.ts";
 
 /** What a row shows of a frame. */
