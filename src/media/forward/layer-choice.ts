@@ -106,7 +106,7 @@ export class LayerChoice {
   start(steps: readonly Step[], highest: number, bitrate: number, now: number): number {
     let chosen = -1;
     for (const [n, { layer, rate }] of steps.entries()) {
-      if (layer.source !== undefined && !layer.flows(now)) continue;
+      if (layer.startsEncoder(now)) continue;
       if (chosen < 0 || (n <= highest && rate <= bitrate)) chosen = n;
     }
     return Math.max(0, chosen);

@@ -151,6 +151,11 @@ export class Layer {
     return !this.#stopped && this.#head !== undefined && now - this.#lastAt < silence;
   }
 
+  /** True for a smaller size that nothing comes of yet: its encoder has to start first. */
+  startsEncoder(now: number): boolean {
+    return this.source !== undefined && !this.flows(now);
+  }
+
   /** False for a layer that its publisher has switched off, or that is stopped. A smaller size made here begins when somebody takes it. */
   active(now: number): boolean {
     if (this.source === undefined) return this.flows(now);

@@ -263,8 +263,8 @@ export class Viewer implements TrackOwner {
     if (chosen !== undefined) {
       const { whole, spatial: upTo, layer } = chosen;
       // The first picture comes from a layer that flows: an encoder takes a while to start.
-      const starts = layer.source !== undefined && !layer.flows(now);
-      if (starts && !track.sending && track.target !== undefined && track.target !== layer) return;
+      if (layer.startsEncoder(now) && !track.sending && track.target !== undefined && track.target !== layer)
+        return;
       const all = whole && (described || layer.head?.codec.name === "vp9");
       const spatial = all ? Number.POSITIVE_INFINITY : upTo;
       track.choose(chosen.layer, topOf(chosen), spatial, now);

@@ -74,8 +74,7 @@ export class HlsStreams {
     stream.askedAt = this.#ports.now();
     const due = stream.askedAt + patience;
     // Sound may come first: an encoder takes a while to begin, and so may a keyframe.
-    const pictured =
-      codec !== undefined && (!isCarried(codec) || info.layers.some(({ bitrate }) => bitrate > 0));
+    const pictured = codec !== undefined && (!isCarried(codec) || sendsPictures(info));
     await this.#until(stream, due, () => (pictured ? pictureCount(stream) : readyCount(stream)) > 0);
     const { fault } = stream;
     if (fault !== undefined) {
@@ -87,7 +86,7 @@ export class HlsStreams {
       );
     }
     // A player that is told of sound alone never looks for pictures again.
-    const sends = this.#ports.stream(name)?.layers.some(({ bitrate }) => bitrate > 0) === true;
+    const sends = sendsPictures(this.#ports.stream(name));
     if (readyCount(stream) === 0 || (pictured && sends && pictureCount(stream) === 0))
       return fail({ kind: "unavailable" });
     const steps = stepsOf(info, this.#rules.ladder(name));
@@ -167,6 +166,10 @@ function readyCount({ renditions }: HlsStream): number {
 function pictureCount({ renditions }: HlsStream): number {
   return [...renditions.values()].filter(({ kind, newest }) => kind === "video" && newest !== undefined)
     .length;
+}
+
+function sendsPictures(info: StreamInfo | undefined): boolean {
+  return info?.layers.some(({ bitrate }) => bitrate > 0) === true;
 }
 
 /** How many smaller sizes are made of the publisher's one. */
