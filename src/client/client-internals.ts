@@ -27,8 +27,10 @@ export interface ClientInternals {
   say<T extends RequestType>(type: T, fields: Fields<T>): Promise<void>;
   /** A new stream. Throws `unsupported` on a platform without WebRTC. */
   newStream(): MediaStream;
-  /** A new connection with the current ICE servers. */
-  /** `bundles`: by the policy `max-bundle`. Else `balanced`, for whoever may not bundle: at the end that answers, and for an offer to such a device. */
+  /**
+   * A new connection with the current ICE servers. `bundles`: by the policy `max-bundle`. Else `balanced`, for whoever may not bundle: at the
+   * end that answers, and for an offer to such a device.
+   */
   newPeerConnection(call: Call, bundles: boolean | undefined): RTCPeerConnection;
   log(level: "debug" | "info" | "warn", text: string, data?: object): void;
 }

@@ -10,6 +10,11 @@ const [mostLegs, mostStates, mostMoves] = [64, 32, 32];
 /** How a session begins here. */
 export type SessionStart = Omit<Extract<CoreEvent, { type: "session_started" }>, "type">;
 
+/** A device as rows name it. */
+export function partyOf(device: Device): string {
+  return `${device.user}/${device.id}`;
+}
+
 /** The record of a session while it is made. */
 export class LiveRecord {
   readonly session: string;
@@ -94,14 +99,14 @@ export class LiveRecord {
     this.#ladder.first(row);
   }
 
-  /** The device as rows name it. */
+  /** {@link partyOf}, made once for each of the two that speak. */
   partyOf(device: Device): string {
     if (device === this.#speaker) return this.#speakerName;
     if (device === this.#listener) return this.#listenerName;
     this.#listener = this.#speaker;
     this.#listenerName = this.#speakerName;
     this.#speaker = device;
-    this.#speakerName = `${device.user}/${device.id}`;
+    this.#speakerName = partyOf(device);
     return this.#speakerName;
   }
 

@@ -6,7 +6,7 @@ import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import type { FrameObserver, GatewayMessage } from "../signaling/observer.ts";
 import type { KeptText } from "./carried.ts";
 import { candidatesAlone, cut, reportNote, saidBy } from "./frame-row.ts";
-import { LiveRecord, type SessionStart } from "./live-record.ts";
+import { LiveRecord, partyOf, type SessionStart } from "./live-record.ts";
 import { applicationParty, type CallRecord, type LadderRow, serverParty, turnParty } from "./record.ts";
 import type { SessionEventType } from "./session-events.ts";
 import { UnansweredRequests } from "./unanswered-requests.ts";
@@ -408,10 +408,6 @@ export class Recorder implements FrameObserver {
   #tell(type: SessionEventType, live: LiveRecord, facts: object, now: number): void {
     this.#options.happened?.(type, live, facts, now);
   }
-}
-
-function partyOf(device: Device): string {
-  return `${device.user}/${device.id}`;
 }
 
 type Decision = Extract<CoreEvent, { type: "decided" }>;
