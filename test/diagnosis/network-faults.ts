@@ -68,6 +68,15 @@ const [rtp, relayedRtp] = ["@th,64,2 2", "@th,64,2 1 @th,96,2 2"];
 /** What carries data to and from a relay (RFC 8656 §11, §12). */
 const [sendIndication, dataIndication, channelData] = ["@th,64,16 0x0016", "@th,64,16 0x0017", "@th,64,2 1"];
 
+/** They connect, and for 24 s no media reaches the left end. */
+async function hearNothing(scene: Scene): Promise<void> {
+  // What comes by a relay has the 4 bytes of a ChannelData message before it.
+  block("left", ...[rtp, relayedRtp].map((what) => `iifname wan meta l4proto udp ${what} drop`));
+  await connect(scene);
+  await pause(24_000);
+  await scene.alice.hangup();
+}
+
 /** Faults of networks. Each is made by rules of nftables at the NATs, or by what the server does not offer. */
 export const networkFaults: readonly NetworkFault[] = [
   {
@@ -128,32 +137,13 @@ export const networkFaults: readonly NetworkFault[] = [
   {
     code: "one_way_audio",
     words: /^bob-\S+ sends audio, and alice-\S+ gets (almost )?none\.$/,
-    provoke: async (scene) => {
-      // What comes by a relay has the 4 bytes of a ChannelData message before it.
-      block(
-        "left",
-        `iifname wan meta l4proto udp ${rtp} drop`,
-        `iifname wan meta l4proto udp ${relayedRtp} drop`,
-      );
-      await connect(scene);
-      await pause(24_000);
-      await scene.alice.hangup();
-    },
+    provoke: hearNothing,
   },
   {
     code: "one_way_video",
     words: /^bob-\S+ sends video, and alice-\S+ gets (almost )?none\.$/,
     media: "video",
-    provoke: async (scene) => {
-      block(
-        "left",
-        `iifname wan meta l4proto udp ${rtp} drop`,
-        `iifname wan meta l4proto udp ${relayedRtp} drop`,
-      );
-      await connect(scene);
-      await pause(24_000);
-      await scene.alice.hangup();
-    },
+    provoke: hearNothing,
   },
   {
     // Relays are given, and nothing comes through them. Where private addresses are denied, that would be said of them.
