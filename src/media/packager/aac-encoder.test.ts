@@ -97,7 +97,7 @@ test("an encoder that is silent while sound comes gives way to another one, and 
   const started = async (count: number): Promise<void> => {
     const end = Date.now() + 20_000;
     const read = (): number => (existsSync(starts) ? readFileSync(starts, "utf8").length / 6 : 0);
-    while (read() < count && Date.now() < end) await Bun.sleep(10);
+    for (; read() < count && Date.now() < end; add(0.02)) await Bun.sleep(10);
     expect(read()).toBe(count);
   };
   try {
@@ -107,6 +107,7 @@ test("an encoder that is silent while sound comes gives way to another one, and 
     now += 9_000;
     add(15);
     await started(1);
+    // The other one begins once the process of the first has gone.
     add(11);
     await started(2);
   } finally {

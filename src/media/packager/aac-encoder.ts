@@ -4,6 +4,7 @@ import { opusFormat } from "../package/opus.ts";
 import { timescales } from "../package/sample-format.ts";
 import type { TimedFrame } from "../package/track-reader.ts";
 import { webmCluster, webmHeader } from "../package/webm.ts";
+import { endEncoder } from "./transcoder.ts";
 
 /** Opus comes by a pipe, AAC leaves by one; nothing else is opened. Where nothing was sent, `aresample` puts silence, so that AAC can be counted. */
 const options = [
@@ -41,6 +42,8 @@ export class AacEncoder {
   readonly #program: string;
   readonly #now: () => number;
   #child: ChildProcess | undefined;
+  /** An encoder was killed, and its process is still there: another one waits for it to go. */
+  #ending = false;
   #waiting: TimedFrame[] = [];
   #start = 0;
   #next = 0;
@@ -69,7 +72,7 @@ export class AacEncoder {
     if (this.#paused) this.#wantedFrom = frame.time;
     this.#paused = false;
     if (this.#child === undefined) {
-      if (now < this.#resume) return;
+      if (this.#ending || now < this.#resume) return;
       this.#begin(frame.time);
     }
     this.#waiting.push(frame);
@@ -93,7 +96,11 @@ export class AacEncoder {
     const child = this.#child;
     this.#child = undefined;
     this.#waiting = [];
-    child?.kill("SIGKILL");
+    if (child === undefined) return;
+    this.#ending = true;
+    endEncoder(child, () => {
+      this.#ending = false;
+    });
   }
 
   #begin(start: number): void {
@@ -103,10 +110,7 @@ export class AacEncoder {
     const child = spawn(this.#program, options, { stdio: ["pipe", "pipe", "ignore"] });
     this.#child = child;
     const ended = (): void => {
-      if (this.#child !== child) return;
-      this.#child = undefined;
-      this.#waiting = [];
-      this.#resume = this.#now() + pause;
+      if (this.#child === child) this.#giveUp();
     };
     child.on("error", ended);
     child.on("exit", ended);
@@ -133,7 +137,7 @@ export class AacEncoder {
     else input.write(bytes);
   }
 
-  /** Ends an encoder that hangs: another one begins a while later. */
+  /** Ends an encoder that hangs, or whose process has ended: another one begins a while later. */
   #giveUp(): void {
     this.#resume = this.#now() + pause;
     this.stop();

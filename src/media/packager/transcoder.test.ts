@@ -1,8 +1,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { TimedFrame } from "../package/track-reader.ts";
 import { EncoderChoice, type H264Encoder, software, workingEncoder } from "./h264-encoder.ts";
 import { Transcoder, TranscoderPool } from "./transcoder.ts";
@@ -90,6 +90,21 @@ function make(path: string, most = 1, encoder: H264Encoder = software): Made {
   return made;
 }
 
+/** How many processes of this one run the program. Linux only. */
+function children(program: string): number {
+  return readdirSync("/proc").filter((id) => {
+    try {
+      const status = /^\d+$/.test(id) ? readFileSync(`/proc/${id}/status`, "utf8") : "";
+      return (
+        status.includes(`\nPPid:\t${process.pid}\n`) && status.startsWith(`Name:\t${basename(program)}\n`)
+      );
+    } catch {
+      // It has ended meanwhile.
+      return false;
+    }
+  }).length;
+}
+
 async function until(condition: () => boolean): Promise<void> {
   const end = Date.now() + 20_000;
   while (!condition()) {
@@ -114,7 +129,9 @@ test.skipIf(ffmpeg === "").each(["vp8", "vp9"] as const)(
     expect(made.frames.map(({ key }) => key)).toEqual(sent.map(({ key }) => key));
     expect(made.frames[0]?.format).toMatchObject({ codec: "h264", width: 160, height: 120 });
     made.transcoder.stop();
-    expect(made.pool.take()).toBe(true);
+    // Its process counts until it has gone.
+    expect(made.pool.take()).toBe(false);
+    await until(() => made.pool.take());
   },
 );
 
@@ -130,6 +147,8 @@ test.skipIf(ffmpeg === "")("another size begins another encoder, and its picture
     format: { ...first.format, width: 176, height: 144 },
   } as TimedFrame;
   made.transcoder.add(wider);
+  // The former one was killed just now, and is still there.
+  if (process.platform === "linux") expect(children(ffmpeg)).toBe(1);
   await until(() => made.frames.length === 2);
   expect(made.frames[1]).toMatchObject({ time: second.time, key: true });
   made.transcoder.stop();

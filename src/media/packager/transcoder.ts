@@ -38,6 +38,16 @@ const probePause = 100;
 /** Encoders in a row that make nothing, until it is said that there is no way. */
 const mostFailures = 3;
 
+/** Kills an encoder, and calls back once its process has gone, which takes a while on a busy machine. Calls back at once where it never began. */
+export function endEncoder(child: ChildProcess, gone: () => void): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
+    gone();
+    return;
+  }
+  child.once("exit", gone);
+  child.kill("SIGKILL");
+}
+
 /** How many encoders there may be at a time. */
 export class TranscoderPool {
   readonly most: number;
@@ -74,11 +84,16 @@ interface TranscoderOptions {
 
 /**
  * Pictures of one layer as H.264, by ffmpeg, in one size or several. An encoder that crashes, hangs or falls behind is ended, and another one begins with the next
- * keyframe.
+ * keyframe, but not before the process of the former one has gone: there is never more than one.
  */
 export class Transcoder {
   readonly #options: TranscoderOptions;
   #child: ChildProcess | undefined;
+  /** An encoder was killed, and its process is still there. */
+  #ending = false;
+  /** Pictures that wait for it to go, from a keyframe on. */
+  #held: { readonly frame: TimedFrame; readonly heights: readonly number[] }[] = [];
+  #heldBytes = 0;
   #format: VideoFormat | undefined;
   /** What it makes. */
   #heights = "";
@@ -101,6 +116,10 @@ export class Transcoder {
     const another = this.#format === undefined || !sameFormat(format, this.#format);
     const others = heights.join() !== this.#heights;
     if (this.#child !== undefined && (jumped || (key && (another || others)))) this.stop();
+    if (this.#ending) {
+      this.#hold(frame, heights);
+      return;
+    }
     if (this.#child === undefined) {
       if (this.#options.now() < this.#resume) return;
       if (!key) {
@@ -124,11 +143,30 @@ export class Transcoder {
 
   /** Ends the encoder. It starts again with the next keyframe. */
   stop(): void {
+    this.#dropHeld();
     const child = this.#child;
     if (child === undefined) return;
     this.#child = undefined;
-    this.#options.pool.free();
-    child.kill("SIGKILL");
+    this.#ending = true;
+    endEncoder(child, () => {
+      this.#ending = false;
+      this.#options.pool.free();
+      const held = this.#held;
+      this.#dropHeld();
+      for (const { frame, heights } of held) this.add(frame, heights);
+    });
+  }
+
+  #hold(frame: TimedFrame, heights: readonly number[]): void {
+    if (frame.key || this.#heldBytes > mostWaiting) this.#dropHeld();
+    if (!frame.key && this.#held.length === 0) return;
+    this.#held.push({ frame, heights });
+    this.#heldBytes += frame.data.length;
+  }
+
+  #dropHeld(): void {
+    this.#held = [];
+    this.#heldBytes = 0;
   }
 
   #begin(format: VideoFormat, start: number, heights: readonly number[]): boolean {
