@@ -1,3 +1,4 @@
+import { slices } from "../shared/slices.ts";
 import type { Device, LinkEnd } from "../signaling/device.ts";
 import { Survey } from "../signaling/survey.ts";
 import type { GoneOn, Lost } from "./channel.ts";
@@ -309,8 +310,7 @@ export class Cluster implements NodesEvents, RemoteDevicesEvents {
 
   up(node: string, again: boolean, now: number): void {
     const kicks = this.#options.host.kicks(now);
-    for (let at = 0; at < kicks.length; at += kicksAtOnce)
-      this.nodes.send(node, { t: "kicks", kicks: kicks.slice(at, at + kicksAtOnce) });
+    for (const some of slices(kicks, kicksAtOnce)) this.nodes.send(node, { t: "kicks", kicks: some });
     this.rooms.up(again);
     if (!again) return;
     this.nodes.send(node, { t: "resync" });

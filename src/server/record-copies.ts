@@ -27,6 +27,8 @@ const sinceQuestion = {
 const keepWithin = 4_000;
 /** How often the other nodes are looked at, and how long one must be away before this node goes on in its place. ms */
 const [lookEvery, awayFor] = [1_000, 3_000];
+/** How often the others are asked who has the latest copies, where some of them do not answer. */
+const mostTries = 5;
 const pageSize = 500;
 
 /** What other nodes have told, where one of them is gone. */
@@ -81,6 +83,7 @@ export async function copyRecords(
     },
   });
   const awaySince = new Map<string, number>();
+  const tries = new Map<string, number>();
   let stopLooking = (): void => {};
   return {
     store: copied,
@@ -89,7 +92,15 @@ export async function copyRecords(
       let busy = false;
       const goOnFor = async (owner: string): Promise<void> => {
         const since = owners.get(owner) ?? 0;
-        const { answers } = await survey.ask(sinceQuestion, { owner }, { others: true });
+        const asked = { others: true, timeout: keepWithin };
+        const { answers, silent } = await survey.ask(sinceQuestion, { owner }, asked);
+        // A node that is busy may have later copies: these must not be told in their place.
+        const times = silent.length === 0 ? mostTries : (tries.get(owner) ?? 0) + 1;
+        if (times < mostTries) {
+          tries.set(owner, times);
+          return;
+        }
+        tries.delete(owner);
         const isLatest = [...answers.values()].every((other) => other.since <= since);
         for (let from: number | undefined = isLatest ? 0 : undefined; from !== undefined; ) {
           const { items, last }: { readonly items: readonly Told[]; readonly last?: number } =

@@ -53,7 +53,7 @@ function node(name: string, store = memoryStore(), patience = 60_000): Node {
     isLive: (session) => live.has(session),
     goesOn: () => {},
     resend: async (entries) => void said.push(...entries.map(({ id }) => `sent ${id}`)),
-    lost: ({ session }) => said.push(`lost ${session}`),
+    lost: ({ session, told }) => said.push(`lost ${session} after ${told}`),
   });
   running.push(trails);
   there.set(name, survey);
@@ -143,4 +143,13 @@ test("what a copy knows of a node that is away is enough", async () => {
   comes(next, "n1");
   await until(() => next.said.length === 1);
   expect(next.said).toEqual(["told 4"]);
+});
+
+test("what another node knows of a session that is lost is told before its end, and counted", async () => {
+  const keeper = node("n2");
+  // Its copy is older than what the node knows that is back.
+  keeper.trails.left([{ ...open, told: 1 }], 0);
+  node("n1", await disk());
+  await until(() => keeper.said.length === 2);
+  expect(keeper.said).toEqual(["sent s_1_3", "lost s_1 after 3"]);
 });

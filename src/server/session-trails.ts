@@ -4,6 +4,7 @@ import { OpenSessionSchema, OutboxEntrySchema } from "../records/copy-schema.ts"
 import type { LiveRecord } from "../records/live-record.ts";
 import type { OpenSession, OutboxEntry, Store, Write } from "../records/store.ts";
 import { keepNewest } from "../shared/keep-newest.ts";
+import { slices } from "../shared/slices.ts";
 import type { CoreContext } from "./service.ts";
 
 const SessionId = Type.String({ minLength: 1, maxLength: 256 });
@@ -48,6 +49,8 @@ interface Coming {
 
 /** Sessions of one question; characters of events in one answer: the backplane takes 1 MiB. */
 const [mostAsked, mostCharacters] = [50, 700_000];
+/** How long a node that is busy may take to answer. One that is gone leaves the cluster, and is not asked. ms */
+const patientAsk = { timeout: 4_000 };
 /** How long sessions that come to this node are gathered before the others are asked. ms */
 const gatherFor = 10;
 /** How often it is looked whether sessions are lost, and how often a node that is silent may put that off, for how long. ms */
@@ -148,10 +151,8 @@ export class SessionTrails {
     after(gatherFor, () => {
       const coming = this.#coming;
       this.#coming = [];
-      for (let at = 0; at < coming.length; at += mostAsked)
-        this.#follow(coming.slice(at, at + mostAsked)).catch((error) =>
-          this.#context.fault("records", error),
-        );
+      for (const some of slices(coming, mostAsked))
+        this.#follow(some).catch((error) => this.#context.fault("records", error));
     });
   }
 
@@ -178,13 +179,13 @@ export class SessionTrails {
     const began = now();
     await until(() => survey.others.length > 0, began + meetWithin, 50);
     const gone = new Set<string>();
-    for (let at = 0; at < sessions.length; at += 5_000) {
-      const argument = { node, sessions: sessions.slice(at, at + 5_000) };
+    for (const some of slices(sessions, 5_000)) {
+      const argument = { node, sessions: some };
       for (const session of await store.ask("endedElsewhere", argument)) gone.add(session);
       const answered = new Set<string>();
       const isComplete = (): boolean => survey.others.every((one) => answered.has(one));
       do {
-        const { answers } = await survey.ask(goneOnQuestion, argument, { others: true });
+        const { answers } = await survey.ask(goneOnQuestion, argument, { others: true, ...patientAsk });
         let isDecided = true;
         for (const [one, { sessions: its, coming = [] }] of answers) {
           answered.add(one);
@@ -204,14 +205,16 @@ export class SessionTrails {
 
   async #follow(coming: readonly Coming[]): Promise<void> {
     const { others } = this.#context.core.survey;
-    const { trails, answered } = await this.#ask(coming.map(({ live }) => live.session));
+    const { trails, answered, silent } = await this.#ask(coming.map(({ live }) => live.session));
     for (const one of coming) {
       const { live, from, until } = one;
       const trail = trails.get(live.session);
       const isKnown = trail?.over === true || trail?.open !== undefined;
       // A copy may be older than what that node knows: where it is there, it will answer.
       const isEnough = isKnown && !others.includes(from ?? "");
-      if (!isEnough && from !== undefined && !answered.has(from) && this.#context.now() < until) {
+      // A node that is silent may have a newer copy than those that have answered.
+      const isMissing = silent || (!isEnough && from !== undefined && !answered.has(from));
+      if (isMissing && this.#context.now() < until) {
         this.#unknown.push(one);
         continue;
       }
@@ -236,11 +239,10 @@ export class SessionTrails {
     try {
       const unknown = this.#unknown;
       this.#unknown = [];
-      for (let at = 0; at < unknown.length; at += mostAsked)
-        await this.#follow(unknown.slice(at, at + mostAsked));
+      for (const some of slices(unknown, mostAsked)) await this.#follow(some);
       const now = this.#context.now();
       const due = [...this.#open].filter(([, { dueAt }]) => dueAt <= now);
-      for (let at = 0; at < due.length; at += mostAsked) await this.#settle(due.slice(at, at + mostAsked));
+      for (const some of slices(due, mostAsked)) await this.#settle(some);
     } finally {
       this.#looking = false;
     }
@@ -249,7 +251,7 @@ export class SessionTrails {
   async #settle(
     due: readonly (readonly [string, { readonly open: OpenSession; dueAt: number; delays: number }])[],
   ) {
-    const { store, lost } = this.#options;
+    const { store, lost, resend } = this.#options;
     const { trails, silent } = await this.#ask(due.map(([session]) => session));
     const closed: Write[] = [];
     for (const [session, entry] of due) {
@@ -260,7 +262,13 @@ export class SessionTrails {
         entry.delays += 1;
         entry.dueAt += delay;
         continue;
-      } else lost({ ...entry.open, told: Math.max(entry.open.told, trail?.open?.told ?? 0) });
+      } else {
+        // What waits at another node goes before the end.
+        if (trail !== undefined && trail.waiting.length > 0) await resend(trail.waiting);
+        // It may have come back meanwhile.
+        if (this.#open.get(session) !== entry) continue;
+        lost({ ...entry.open, told: Math.max(entry.open.told, trail?.open?.told ?? 0) });
+      }
       this.#open.delete(session);
     }
     if (closed.length > 0) await store.write(...closed);
@@ -272,7 +280,7 @@ export class SessionTrails {
     readonly silent: boolean;
   }> {
     const { survey } = this.#context.core;
-    const { answers, silent } = await survey.ask(question, { sessions: [...sessions] });
+    const { answers, silent } = await survey.ask(question, { sessions: [...sessions] }, patientAsk);
     const trails = new Map<string, Trail>();
     for (const answer of answers.values())
       for (const trail of answer.trails) {

@@ -1,4 +1,5 @@
 import type { Deadlines } from "../../shared/deadlines.ts";
+import { slices } from "../../shared/slices.ts";
 import type { Device, LinkEnd } from "../../signaling/device.ts";
 import type { Directory } from "../../signaling/directory.ts";
 import type { Ports } from "../../signaling/ports.ts";
@@ -174,8 +175,9 @@ export class RemoteDevices {
     const others: string[] = [];
     for (const { user, lists } of this.#interest.all())
       ((lists.get(node)?.devices.size ?? 0) > 0 ? held : others).push(user);
-    for (const users of chunks(others)) this.#options.nodes.send(node, { t: "who", users });
-    for (const users of chunks(held)) this.#options.nodes.send(node, { t: "who", users, held: true });
+    for (const users of slices(others, whoChunk)) this.#options.nodes.send(node, { t: "who", users });
+    for (const users of slices(held, whoChunk))
+      this.#options.nodes.send(node, { t: "who", users, held: true });
   }
 
   /** The backplane is up again: searches that failed begin anew. */
@@ -236,10 +238,6 @@ export class RemoteDevices {
     this.#mirror.take(following, list, now);
     this.#interest.answered(following, node, now);
   }
-}
-
-function* chunks(users: readonly string[]): Iterable<string[]> {
-  for (let i = 0; i < users.length; i += whoChunk) yield users.slice(i, i + whoChunk);
 }
 
 /** An empty list that is newer than all that the node has sent. */
