@@ -1,3 +1,4 @@
+import { refuseLargeBody, withBoundedBody } from "./body-limit.ts";
 import type { ConnectionLimits } from "./connection-caps.ts";
 import { ConnectionCaps } from "./connection-caps.ts";
 import type { Client, HandlerOptions, Refusal, Socket, SocketHandlers, SocketRoute } from "./http-server.ts";
@@ -122,7 +123,12 @@ export class BunHandler {
     return upgraded ? undefined : refusalResponse({ status: 400, body: "This is no WebSocket handshake." });
   }
 
-  #answer(request: Request, client: Client, peer: string): Response | Promise<Response> {
+  #answer(asked: Request, client: Client, peer: string): Response | Promise<Response> {
+    const { bodyBytes } = this.#options;
+    const length = asked.headers.get("content-length");
+    const refusal = refuseLargeBody(length, bodyBytes);
+    if (refusal !== undefined) return refusal;
+    const request = length === null ? withBoundedBody(asked, bodyBytes) : asked;
     const leave = this.#caps.enter(peer);
     if (leave === undefined) return refusalResponse(tooMany);
     let answer: Response | Promise<Response>;

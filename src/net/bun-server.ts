@@ -76,7 +76,8 @@ export class BunServer implements HttpServer {
       ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),
       development: false,
       idleTimeout: idleRequestSeconds,
-      maxRequestBodySize: this.#options.bodyBytes,
+      // The handler bounds bodies, and says so in its answer: Bun's own 413 is empty.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       websocket: this.#handler.sockets,
       fetch: (request, server) => this.#handler.fetch(request, server),
       error: (error) => {

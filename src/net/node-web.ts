@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
+import { refuseLargeBody } from "./body-limit.ts";
 import { after } from "./clock.ts";
 import { requestUrl } from "./request-url.ts";
 import { refusalResponse, unusableRequest } from "./upgrade.ts";
@@ -15,8 +16,8 @@ export function webRequest(
   const secure = "encrypted" in incoming.socket;
   const address = urlOf(incoming, secure);
   if (address === undefined) return refusalResponse(unusableRequest);
-  if (Number(incoming.headers["content-length"] ?? 0) > bodyBytes && outgoing !== undefined)
-    return refusalResponse({ status: 413, body: `A body may have ${bodyBytes} bytes.` });
+  const refusal = outgoing && refuseLargeBody(incoming.headers["content-length"], bodyBytes);
+  if (refusal !== undefined) return refusal;
   const headers = new Headers();
   for (let at = 0; at + 1 < incoming.rawHeaders.length; at += 2)
     headers.append(incoming.rawHeaders[at] ?? "", incoming.rawHeaders[at + 1] ?? "");

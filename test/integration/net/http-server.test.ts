@@ -179,7 +179,26 @@ describe("requests", () => {
   test("a body over the limit is answered 413", async () => {
     const { url } = await start({ fetch: async (request) => new Response(await request.text()) });
     assert.equal((await fetch(url, { method: "POST", body: "x".repeat(2_000) })).status, 200);
-    assert.equal((await fetch(url, { method: "POST", body: "x".repeat(2_001) })).status, 413);
+    const refused = await fetch(url, { method: "POST", body: "x".repeat(2_001) });
+    assert.equal(refused.status, 413);
+    assert.equal(refused.headers.get("content-type"), "application/problem+json");
+    assert.equal((await refused.json()).code, "too_large");
+  });
+
+  test("a body that is announced too large is refused before it comes", async () => {
+    const { server, faults } = await start({ fetch: async (request) => new Response(await request.text()) });
+    for (const [length, closes] of [
+      [2_001, false],
+      [2 ** 30, true],
+    ] as const) {
+      const raw = await RawSocket.open(server.port);
+      raw.socket.write(`POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\nx`);
+      const head = await raw.until("\r\n\r\n");
+      assert.match(head, /^HTTP\/1.1 413 /);
+      assert.equal(/\r\nconnection: close\r\n/i.test(head), closes);
+      raw.socket.destroy();
+    }
+    assert.deepEqual(faults, []);
   });
 
   test("a body of unknown length can't grow over the limit", async () => {
