@@ -120,8 +120,11 @@ function start(context: CoreContext): Service {
     forgetElsewhere(user, device, at);
     return undefined;
   };
+  const registered = (kept: PushRegistration | undefined): Outcome => ({
+    ok: { ...(kept && { registered: kindOf(kept) }), ...(key !== undefined && { key }) },
+  });
   const registry: PushRegistry & ApiPush = {
-    register: ({ user, id, grants, guest }, request) => {
+    register: ({ user, id, grants, guest }, request, later) => {
       const { webPush, application, off } = request;
       if (Number(webPush !== undefined) + Number(application !== undefined) + Number(off === true) > 1)
         return failed("bad_request", "webPush, application, off: one of them at most");
@@ -132,7 +135,13 @@ function start(context: CoreContext): Service {
           : put({ user, device: id, grants, guest }, request);
       if (refusal !== undefined) return refusal;
       const kept = registrations.get(user, id, wall());
-      return { ok: { ...(kept && { registered: kindOf(kept) }), ...(key !== undefined && { key }) } };
+      if (kept !== undefined || off === true || core.survey.others.length === 0) return registered(kept);
+      // It only asks, and may have registered at another node.
+      void core.survey.ask(registeredElsewhere, { user }, { others: true }).then(({ answers }) => {
+        const theirs = newest([...answers.values()].flatMap((answer) => answer.registrations));
+        later(registered(theirs.find(({ device }) => device === id)), now());
+      });
+      return undefined;
     },
     list: (user) =>
       registrations

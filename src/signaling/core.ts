@@ -373,7 +373,7 @@ export class Core implements ConnectionHost {
       case "policy":
         return this.rooms.perform(device, request, now);
       case "push":
-        return this.ports.pushes?.register(device, request, now) ?? failed("no_push");
+        return this.#push(device, request);
       case "refresh":
         this.#refresh(device, request, now);
         return undefined;
@@ -399,6 +399,20 @@ export class Core implements ConnectionHost {
     if (refusal !== undefined) return refusal;
     const outcome = users === undefined ? done : this.presence.watch(device, users, now);
     if (streams !== undefined && "ok" in outcome) this.streams.watches.watch(device, streams, now);
+    return outcome;
+  }
+
+  /** Until it is replied to, the device's link stays at this node. */
+  #push(device: Device, request: RequestOf<"push">): Outcome | undefined {
+    const { pushes } = this.ports;
+    if (pushes === undefined) return failed("no_push");
+    let over: (() => void) | undefined;
+    const outcome = pushes.register(device, request, (late, now) => {
+      device.link.reply(request.id, late, now);
+      over?.();
+      this.settle(now);
+    });
+    if (outcome === undefined) over = this.#elsewhere.underWay(device);
     return outcome;
   }
 

@@ -49,7 +49,12 @@ export interface Remote {
 
 /** Devices that are woken when somebody calls them and they are not connected. */
 export interface PushRegistry {
-  register(device: Device, request: RequestOf<"push">, now: number): Outcome;
+  /** Registers how the device is woken, or says how it is. Without an outcome `later` is called once, with it and the time of that moment. */
+  register(
+    device: Device,
+    request: RequestOf<"push">,
+    later: (outcome: Outcome, now: number) => void,
+  ): Outcome | undefined;
   /** Wakes the devices of a user who is rung and not there. `waits`: one may come, so that the ring goes on for its time. */
   wake(question: WakeQuestion, done: (waits: boolean, now: number) => void): void;
 }

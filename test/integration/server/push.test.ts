@@ -237,10 +237,12 @@ test.skipIf(!hasNats)(
     };
     const device = `${first.url}/api/v1/devices/bob/phone/push`;
     const remove = () => fetch(device, { method: "DELETE", headers: { authorization: "Bearer dev:admin" } });
-    // The device itself, connected to another node.
+    // The device itself, connected to another node, which finds it registered.
     await register(second);
     const bob = await signIn(first, "dev:bob", "phone");
+    expect((await bob.request("push", {})).ok.registered).toBe("webPush");
     expect((await bob.request("push", { off: true })).ok.registered).toBeUndefined();
+    expect((await bob.request("push", {})).ok.registered).toBeUndefined();
     bob.close();
     await until(0);
     // The API, where the device had been registered at the other node before: that registration must not come back.
