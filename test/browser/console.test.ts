@@ -256,13 +256,13 @@ describe.skipIf(hidden)("the console in production", () => {
     const tab = await withKey("administer");
     await go(tab, "Keys", "the administer key");
     for (const role of ["look", "operate", "administer"] as const) {
-      await tab.page.getByLabel("Name").fill(`made to ${role}`);
+      await tab.page.getByLabel("Name").fill(`made to ${role}\u202e`);
       await tab.page.getByLabel("Role").selectOption(role);
       await button(tab, "Make a key").click();
       const key = (await tab.page.locator("code.secret").textContent()) ?? "";
       expect((await api({ url }, key)("GET", "/key")).body.scopes).toEqual(roles[role]);
       await button(tab, "I have kept it").click();
-      const row = tab.page.getByRole("row", { name: `made to ${role}` });
+      const row = tab.page.getByRole("row", { name: `made to ${role}[U+202E]` });
       await row.getByText(role, { exact: true }).waitFor();
     }
     expect(await audit(tab.page)).toEqual([]);

@@ -3,6 +3,7 @@ import { type Api, ApiError, createApi } from "../../application/api.ts";
 import type { Operations } from "../../application/operations.ts";
 import { base } from "../base.ts";
 import { type Place, readPlace } from "./place.ts";
+import { plain } from "./text.ts";
 
 type OwnKey = Operations["getOwnKey"]["output"];
 export type Scope = OwnKey["scopes"][number];
@@ -84,7 +85,7 @@ export class Console {
   }
 
   say(text: string): void {
-    this.note.value = { text };
+    this.note.value = { text: plain(text) };
   }
 
   /** Asks the server to do something, says how that went, and looks at the lists again. Answers what the server did. */

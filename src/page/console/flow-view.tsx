@@ -3,7 +3,7 @@ import { useMemo } from "preact/hooks";
 import { mediaText } from "../ladder-text.ts";
 import { type Flow, flowOf, type Rung, type SessionRecord, type Step } from "./flow.ts";
 import { Name } from "./list.tsx";
-import { clip, spanText } from "./text.ts";
+import { clip, plain, spanText } from "./text.ts";
 
 /** A pause from which on it is shown. ms */
 const leastGap = 200;
@@ -125,9 +125,9 @@ function RungView({ rung, flow, record }: { rung: Rung; flow: Flow; record: Sess
             <span class="sr">
               {lanes[from]?.name} to {lanes[to]?.name}:{" "}
             </span>
-            <span class="rung-label" title={label}>
-              <span>{label}</span>
-              {mark !== undefined && <em> {mark}</em>}
+            <span class="rung-label" title={plain(label)}>
+              <span>{plain(label)}</span>
+              {mark !== undefined && <em> {plain(mark)}</em>}
             </span>
           </span>
         ))}
@@ -139,7 +139,7 @@ function RungView({ rung, flow, record }: { rung: Rung; flow: Flow; record: Sess
         )}
       </button>
       {open.value && (
-        <pre>{rung.rows.map((row) => JSON.stringify(record.ladder[row], null, 1)).join("\n")}</pre>
+        <pre>{plain(rung.rows.map((row) => JSON.stringify(record.ladder[row], null, 1)).join("\n"))}</pre>
       )}
     </li>
   );

@@ -3,7 +3,7 @@ import { type Role, roles } from "../../api/scopes.ts";
 import type { Console, Scope } from "./console.ts";
 import { Answered, List, Name, Title } from "./list.tsx";
 import { usePolled } from "./polled.ts";
-import { momentText } from "./text.ts";
+import { momentText, plain } from "./text.ts";
 
 const day = 86_400_000;
 
@@ -24,7 +24,7 @@ export function Keys({ owner }: { owner: Console }) {
       {made.value !== undefined && (
         <section class="panel-card fresh" aria-label="The new key">
           <p>
-            The key <b>{made.value.name}</b>. It is shown this once; only its hash is kept.
+            The key <Name of={made.value.name} />. It is shown this once; only its hash is kept.
           </p>
           <code class="secret">{made.value.key}</code>
           <p class="actions start">
@@ -91,7 +91,7 @@ export function Keys({ owner }: { owner: Console }) {
                     };
                   }}
                 >
-                  Revoke<span class="sr"> {name}</span>
+                  Revoke<span class="sr"> {plain(name)}</span>
                 </button>
               )
             }

@@ -1,13 +1,13 @@
 import type { Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type { Polled } from "./polled.ts";
-import { clip } from "./text.ts";
+import { clip, plain } from "./text.ts";
 
-/** A name that somebody chose: it may hold anything, and is shown as text that turns no other text around. */
+/** A name that somebody chose: it may hold anything, and is shown as text that turns nothing around. */
 export function Name({ of, most }: { of: string; most?: number }) {
   const shown = clip(of, most);
   return (
-    <bdi class="name" title={shown === of ? undefined : clip(of, 500)}>
+    <bdi class="name" title={shown === plain(of) ? undefined : clip(of, 500)}>
       {shown}
     </bdi>
   );

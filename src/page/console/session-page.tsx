@@ -8,7 +8,7 @@ import { Answered, DeviceName, List, Title } from "./list.tsx";
 import { placeHref } from "./place.ts";
 import { liveEvery, usePolled } from "./polled.ts";
 import { EndButton, type LiveSession } from "./sessions.tsx";
-import { momentText, spanText } from "./text.ts";
+import { momentText, plain, spanText } from "./text.ts";
 
 /** One session: the diagnosis, the call flow, the media of each device; while it lives, what can be done about it. */
 export function SessionPage({ owner, session }: { owner: Console; session: string }) {
@@ -90,7 +90,7 @@ function Findings({ record: { diagnosis, state } }: { record: SessionRecord }) {
             {index + 1}
           </b>
           <div>
-            <p class="finding-text">{text}</p>
+            <p class="finding-text">{plain(text)}</p>
             {code !== "no_fault" && <p>{advice}</p>}
             <p class="muted small">
               {certainty} · <code>{code}</code>
@@ -185,7 +185,7 @@ function Move({ owner, session: { session, legs } }: { owner: Console; session: 
       <option value="">Move to…</option>
       {others.map(({ user, device, name }, index) => (
         <option key={`${user}/${device}`} value={index}>
-          {user}: {name ?? device}
+          {user}: {plain(name ?? device)}
         </option>
       ))}
     </select>

@@ -17,6 +17,7 @@ import { SessionPage } from "./session-page.tsx";
 import { Sessions } from "./sessions.tsx";
 import { SettingsPage } from "./settings-page.tsx";
 import { Streams } from "./streams.tsx";
+import { plain } from "./text.ts";
 import { Webhooks } from "./webhooks.tsx";
 
 /** What the navigation offers, and what a key must have for it. */
@@ -165,9 +166,9 @@ function Ask({ owner, question }: { owner: Console; question: Question }) {
       aria-describedby="question-text"
       onClose={close}
     >
-      <h2 id="question">{question.title}</h2>
+      <h2 id="question">{plain(question.title)}</h2>
       <p id="question-text" class="muted">
-        {question.text}
+        {plain(question.text)}
       </p>
       <div class="actions">
         <button type="button" class="button" onClick={() => dialog.current?.close()}>

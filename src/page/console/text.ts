@@ -44,14 +44,23 @@ export function shortText(value: number): string {
 }
 
 const graphemes = new Intl.Segmenter();
+/** Embeddings, overrides and isolates (UAX #9 §2): text with one of them would not be read as it is written. */
+const directions = /[\u202a-\u202e\u2066-\u2069]/g;
 
-/** Its first graphemes, with an ellipsis where that is not all of it. */
+/** The text with its direction marks by their numbers, as `[U+202E]`: they turn nothing around, and names that differ look different. */
+export function plain(text: string): string {
+  return text.replace(directions, (mark) => `[U+${mark.charCodeAt(0).toString(16).toUpperCase()}]`);
+}
+
+/** Its first graphemes as {@link plain} text, with an ellipsis where that is not all of it. */
 export function clip(text: string, most = 64): string {
-  if (text.length <= most) return text;
+  const whole = plain(text);
+  if (whole.length <= most) return whole;
+  const read = whole.slice(0, most * 16);
   const kept: string[] = [];
-  for (const { segment } of graphemes.segment(text.slice(0, most * 16))) {
+  for (const { segment } of graphemes.segment(read)) {
     if (kept.length === most) return `${kept.join("")}…`;
     kept.push(segment);
   }
-  return kept.join("");
+  return kept.join("") + (read.length < whole.length ? "…" : "");
 }
