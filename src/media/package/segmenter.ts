@@ -1,5 +1,6 @@
 import { fragment, type Sample } from "./fragment.ts";
 import { type SampleFormat, sameFormat, timescales } from "./sample-format.ts";
+import { silence } from "./silence.ts";
 import type { TimedFrame } from "./track-reader.ts";
 
 /** A part of a segment (RFC 8216bis §4.4.4.9). Times in s of media time. */
@@ -34,8 +35,8 @@ const longestSegment = 3;
 const soundTolerance = 0.012;
 /** A picture moves by so much at most, and only where pictures are that far from each other. s */
 const mostSnap = 0.15;
-/** A picture that stands longer is shown for so long only. s */
-const longestFrame = 1;
+/** A picture that stands longer is shown for so long only; sound that ended earlier than that is not filled up. s */
+const [longestFrame, longestSilence] = [1, 2];
 
 /** Players wait for a whole segment, so the first one ends soon: at a keyframe after the first of these, or at the second. s */
 const [firstTarget, longestFirst] = [0.5, 1];
@@ -45,6 +46,7 @@ const [firstTarget, longestFirst] = [0.5, 1];
  * last one is of the same length: the picture next to the end of a part moves there, by half of its duration at most.
  */
 export class Segmenter {
+  readonly kind: "audio" | "video";
   readonly #ports: SegmenterPorts;
   readonly #scale: number;
   /** Pictures can be moved in time; sound can't. */
@@ -61,6 +63,7 @@ export class Segmenter {
   #sequence = 0;
 
   constructor(kind: "audio" | "video", ports: SegmenterPorts) {
+    this.kind = kind;
     this.#ports = ports;
     this.#scale = timescales[kind];
     this.#snaps = kind === "video";
@@ -123,14 +126,36 @@ export class Segmenter {
     return { ...before, time: end };
   }
 
-  /** Ends what is there. What comes next doesn't follow it. */
-  interrupt(): void {
+  /** When the newest frame ends, in s of media time, as far as one can tell; undefined where there is none since the last interruption. */
+  get end(): number | undefined {
+    return this.#pending && (this.#pending.time + this.#usual) / this.#scale;
+  }
+
+  /** How long the newest frame lasts, which only the next one would tell: as long as the one before it. */
+  get #usual(): number {
+    return this.#samples.at(-1)?.duration ?? 0.02 * this.#scale;
+  }
+
+  /** Ends what is there. What comes next doesn't follow it. `until`: sound that ends a little before this time, in s, goes on as silence. */
+  interrupt(until = 0): void {
+    this.#fill(until);
     const before = this.#pending;
     if (before === undefined) return;
-    this.#push(before, this.#samples.at(-1)?.duration ?? 0.02 * this.#scale);
+    this.#push(before, this.#usual);
     this.#close(true, before.time);
     this.#pending = undefined;
     this.#discontinuity = true;
+  }
+
+  #fill(until: number): void {
+    const { end } = this;
+    const format = this.#format;
+    if (end === undefined || format?.kind !== "audio" || until - end > longestSilence) return;
+    const filling = silence(format);
+    if (filling === undefined) return;
+    const { data, samples } = filling;
+    for (let time = Math.round(end * this.#scale); time < until * this.#scale; time += samples)
+      this.add({ data, key: true, format, time });
   }
 
   #begin(frame: TimedFrame): void {

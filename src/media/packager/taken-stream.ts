@@ -4,7 +4,7 @@ import { defaultForwardOptions, type MediaSender, newCounters } from "../forward
 import { Publisher } from "../forward/publisher.ts";
 import type { PublishedTrack } from "../negotiated.ts";
 import { initSegment } from "../package/init-segment.ts";
-import type { VideoFormat } from "../package/sample-format.ts";
+import { timescales, type VideoFormat } from "../package/sample-format.ts";
 import { Segmenter, segmentTarget } from "../package/segmenter.ts";
 import { StreamClock } from "../package/stream-clock.ts";
 import { AudioReader, type TimedFrame, VideoReader } from "../package/track-reader.ts";
@@ -43,8 +43,8 @@ const hlsCodecs: ReadonlySet<string> = new Set(["h264", "av1"]);
 const recordingGroup = 4;
 /** Keyframes are asked for so long before they are due. s */
 const ahead = 0.1;
-/** How long sound waits for the first picture, ms. */
-const patience = 2_000;
+/** How long sound waits for the first picture, ms; and so many frames of it at most, which is that long by frames of 2.5 ms. */
+const [patience, mostEarly] = [2_000, 800];
 
 /** A stream that is packaged: its packets, put together to frames and cut into parts. Pure: time comes in with each call. */
 export class TakenStream {
@@ -58,6 +58,8 @@ export class TakenStream {
   #hls = false;
   /** Sound of a stream with a picture begins with the picture. */
   #waitsForPicture = false;
+  /** Sound that came before the first picture, which is whole only a while after it was taken. */
+  #early: TimedFrame[] = [];
   #since = 0;
   sink: FrameSink | undefined;
   /** Takes sound, to give it back as AAC by {@link soundAs}. */
@@ -148,6 +150,7 @@ export class TakenStream {
     const video = tracks.find((track) => track.kind === "video");
     this.#layers = Math.max(1, video?.rids.length ?? 0, video?.ssrcs.length ?? 0);
     this.#waitsForPicture = tracks.some(({ kind }) => kind === "video");
+    this.#early = [];
     this.#since = now;
   }
 
@@ -187,7 +190,9 @@ export class TakenStream {
     this.sound?.pause();
     this.transcoder?.stop();
     for (const packets of this.#packets.values()) packets.interrupt();
-    for (const segmenter of this.#segmenters.values()) segmenter.interrupt();
+    // Sound that ends before the picture goes on as silence: the next publisher's picture follows this one's, and at a hole players stall.
+    const ends = [...this.#segmenters.values()].map(({ kind, end }) => (kind === "video" ? (end ?? 0) : 0));
+    for (const segmenter of this.#segmenters.values()) segmenter.interrupt(Math.max(0, ...ends));
     this.sink?.interrupted();
   }
 
@@ -216,29 +221,34 @@ export class TakenStream {
 
   #frame(name: string, frame: TimedFrame): void {
     const { kind } = frame.format;
-    if (kind === "video") this.#waitsForPicture = false;
-    else if (
-      this.#waitsForPicture &&
-      (this.#readings.get(name)?.layer.head?.arrival ?? 0) - this.#since < patience
-    )
-      return;
     const reading = this.#readings.get(name);
+    if (kind === "audio") {
+      const arrival = reading?.layer.head?.arrival ?? 0;
+      if (!this.#waitsForPicture || arrival - this.#since >= patience) this.#sound(frame);
+      else if (this.#early.push(frame) > mostEarly) this.#early.shift();
+      return;
+    }
     if (frame.format.kind === "video" && reading !== undefined) {
       reading.height = frame.format.height;
       if (frame.key) this.#lastKey.set(name, reading.layer.head?.arrival ?? 0);
     }
-    if (kind === "audio") {
-      this.sink?.audio(frame);
-      if (this.#wantsAac) this.sound?.add(frame);
-    } else {
-      const best = reading === this.#best(reading);
-      this.sink?.video(name, frame, best);
-      if (frame.format.codec === "h264")
-        for (const broadcast of this.#broadcasts) broadcast.picture(name, frame, best);
-      this.#transcode(name, frame, best);
-      if (!hlsCodecs.has(frame.format.codec)) return;
-    }
-    if (this.#hls) this.#cut(name, frame);
+    const best = reading === this.#best(reading);
+    this.sink?.video(name, frame, best);
+    if (frame.format.codec === "h264")
+      for (const broadcast of this.#broadcasts) broadcast.picture(name, frame, best);
+    this.#transcode(name, frame, best);
+    if (this.#hls && hlsCodecs.has(frame.format.codec)) this.#cut(name, frame);
+    if (!this.#waitsForPicture) return;
+    this.#waitsForPicture = false;
+    const begins = frame.time / timescales.video;
+    for (const early of this.#early) if (early.time >= begins * timescales.audio) this.#sound(early);
+    this.#early = [];
+  }
+
+  #sound(frame: TimedFrame): void {
+    this.sink?.audio(frame);
+    if (this.#wantsAac) this.sound?.add(frame);
+    if (this.#hls) this.#cut("a0", frame);
   }
 
   /** Has H.264 made of the largest layer, in the sizes that somebody needs. */
