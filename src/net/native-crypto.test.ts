@@ -7,6 +7,8 @@ const native = openNativeSrtpCrypto();
 const none = new Uint8Array(0);
 /** Enough to be compiled by the last of the engine's compilers. */
 const hot = 100_000;
+/** node:crypto seals so many of them too, and one in so many of the rest: it takes most of the time, and what a compiler breaks stays broken. */
+const [comparedFirst, comparedThen] = [2_000, 16];
 
 /** Each cipher, by libcrypto and by node:crypto, with its IV's length and its trailer's. */
 const ciphers = [
@@ -86,14 +88,12 @@ describe.skipIf(native === undefined).each(ciphers)("$name", (kind) => {
       for (let n = 0; n < clearBytes; n++) target[at + n] = expected[at + n] = packet + n;
       body[packet % 64] = packet;
       cipher.seal(target, at, clearBytes, body, 0, bodyBytes, iv, trailer);
-      portable.seal(expected, at, clearBytes, body, 0, bodyBytes, iv, trailer);
-      if (Buffer.compare(target, expected) !== 0) wrong++;
-      const opened = cipher.open(
-        expected.subarray(at, at + clearBytes + bodyBytes + tagBytes),
-        clearBytes,
-        iv,
-        trailer,
-      );
+      const end = at + clearBytes + bodyBytes + tagBytes;
+      if (packet < comparedFirst || packet % comparedThen === 0) {
+        portable.seal(expected, at, clearBytes, body, 0, bodyBytes, iv, trailer);
+        if (Buffer.compare(target.subarray(at, end), expected.subarray(at, end)) !== 0) wrong++;
+      }
+      const opened = cipher.open(target.subarray(at, end), clearBytes, iv, trailer);
       if (
         opened === undefined ||
         Buffer.compare(opened.subarray(clearBytes), body.subarray(0, bodyBytes)) !== 0

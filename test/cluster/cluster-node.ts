@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { endWithUs } from "../support/end-with-us.ts";
 import { freePort } from "../support/free-port.ts";
+import { commandLine } from "../support/runtimes.ts";
 
 export interface ClusterNodeOptions {
   readonly name: string;
@@ -102,7 +103,7 @@ export class ClusterNode {
   async start(): Promise<void> {
     const { skew = 0 } = this.#options;
     const preload = skew === 0 ? [] : ["--preload", at("skewed-clock.ts")];
-    const args = [...preload, at("../../src/cli.ts"), "serve", "--config", this.#file];
+    const args = [...preload, commandLine("bun"), "serve", "--config", this.#file];
     const env = { ...process.env, TEST_CLOCK_SKEW: String(skew) };
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"], env });
     endWithUs(child);

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { endWithUs } from "../support/end-with-us.ts";
 import type { FaultRow } from "./fault-run.ts";
 import type { paces } from "./scenarios.ts";
 
@@ -46,6 +47,7 @@ function inChild(name: string, seed: number, pace: string): Promise<FaultRow> {
   const child = spawn(process.execPath, [program, "--one", name, "--seed", String(seed), "--pace", pace], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  endWithUs(child);
   let output = "";
   child.stdout.on("data", (text) => {
     output += text;

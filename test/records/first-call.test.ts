@@ -9,6 +9,7 @@ import { api } from "../api/support.ts";
 import { freePort } from "../support/free-port.ts";
 import { installPeers } from "../support/peers.ts";
 import { run } from "../support/run.ts";
+import { commandLine } from "../support/runtimes.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { camera, closeAll, device, until } from "../webrtc/support/parties.ts";
 
@@ -197,10 +198,9 @@ test("the command prints a record for people", async () => {
   const { body } = await api({ url: `http://127.0.0.1:${adminPort}` })("GET", "/records?user=bob");
   const records: { session: string; reason: string }[] = body.items;
   expect(records.map(({ reason }) => reason)).toEqual(["no_answer", "hangup"]);
-  const cli = new URL("../../src/cli.ts", import.meta.url).pathname;
   const output = run(
     process.execPath,
-    [cli, "record", records[1]?.session ?? "", "--admin.port", String(adminPort)],
+    [commandLine("bun"), "record", records[1]?.session ?? "", "--admin.port", String(adminPort)],
     { cwd: "." },
   );
   expect(output).toContain("(certain, no_fault)");

@@ -29,7 +29,7 @@ const sources = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
 
 /**
  * The command line for this runtime: its sources, or what `npm test` has bundled of them, which starts in half the time. The tests of
- * `npm start`, of the package's command and of clusters run the sources in any case.
+ * `npm start` and of the package's command run the sources in any case.
  */
 export function commandLine(runtime: "bun" | "node"): string {
   const bundles = process.env.TEST_SERVER;

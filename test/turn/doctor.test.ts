@@ -8,11 +8,12 @@ import { fileURLToPath } from "node:url";
 import { readCertificate } from "../../src/net/certificate-files.ts";
 import type { TurnServer } from "../../src/turn/server.ts";
 import { makeCertificate, temporaryFolder } from "../support/certificates.ts";
+import { commandLine } from "../support/runtimes.ts";
 import { run } from "./support/coturn.ts";
 import { NatNetwork } from "./support/nat-network.ts";
 import { secret, startTestTls } from "./support/turn.ts";
 
-const cli = fileURLToPath(new URL("../../src/cli.ts", import.meta.url));
+const cli = commandLine("bun");
 const path = (name: string): string => fileURLToPath(new URL(`support/${name}`, import.meta.url));
 const keys = ["--tokens.secret", "0123456789abcdef0123456789abcdef", "--port", "0"];
 

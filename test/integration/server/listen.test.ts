@@ -2,16 +2,14 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { fileURLToPath } from "node:url";
 import { verifyWebhook } from "../../../src/application/index.ts";
 import { command } from "../../support/command.ts";
 import { endWithUs } from "../../support/end-with-us.ts";
-import { runtimePath } from "../../support/runtimes.ts";
+import { commandLine, runtimePath } from "../../support/runtimes.ts";
 import { type RunningServer, startServer } from "../../support/server.ts";
 import { signIn } from "../../support/sign-in.ts";
 import { until } from "../../support/until.ts";
 
-const cli = fileURLToPath(new URL("../../../src/cli.ts", import.meta.url));
 const secret = `whsec_${Buffer.alloc(24, 3).toString("base64")}`;
 const heard: string[] = [];
 let server: RunningServer;
@@ -31,7 +29,7 @@ beforeAll(async () => {
   const forward = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
   server = await startServer();
   const args = ["listen", "--forward", forward, "--events", "user.online", "--secret", secret];
-  listening = spawn(runtimePath("bun"), [cli, ...args, "--port", String(server.port)], {
+  listening = spawn(runtimePath("bun"), [commandLine("bun"), ...args, "--port", String(server.port)], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: process.env.PATH },
   });
