@@ -7,21 +7,25 @@ import type { Browser } from "playwright-core";
 import { launch } from "../../browser/support/browser.ts";
 import { firefoxPath, launchFirefox } from "../../browser/support/firefox.ts";
 import { startServer } from "../../support/server.ts";
+import { linkedServers } from "../support/pages.ts";
 import { npmClientRuns, programPublishes, programRepublishes, programViews } from "./cells.ts";
-import { codecs, pageToPage, roles, ways, withSound } from "./chromium.ts";
+import { type Combination, codecs, pageToPage, roles, ways, withSound } from "./chromium.ts";
 import { npmClients } from "./npm-clients.ts";
-import { NotHere, type Outcome, outcomeOf } from "./outcome.ts";
+import { type Outcome, outcomeOf } from "./outcome.ts";
 import { outputRows } from "./outputs.ts";
-import { aiortc, ffmpeg, gstreamer, nodeDatachannel } from "./programs.ts";
+import { aiortc, ffmpeg, gstreamer, nodeDatachannel, type Program } from "./programs.ts";
+import { startHost } from "./turn-host.ts";
 
 const docs = fileURLToPath(new URL("../../../docs/interop.md", import.meta.url));
 /** The first of a network of this run's own: Firefox takes no loopback address. */
 const address = "10.77.0.1";
 const inNetwork = process.argv.includes("--in-network");
+const relayedName = `${gstreamer.name}, VP8, through our TURN`;
 const wayNames = { udp: "UDP", tcp: "ICE-TCP", turn: "our TURN" } as const;
 
 if (inNetwork) {
-  console.log(`rows ${JSON.stringify(await firefoxRows())}`);
+  const rows = [...(await gstreamerRows()), ...(await firefoxRows())];
+  console.log(`rows ${JSON.stringify(rows)}`);
   process.exit();
 }
 
@@ -59,11 +63,11 @@ async function outputsTable(): Promise<string[]> {
   return [table(["player", ...names], cells)];
 }
 
-/** Starts a server with TURN for the matrix. */
-function server(listen: readonly string[] = []) {
+/** Starts a server with TURN for the matrix. `listen`: where media is. `turnListen`: where TURN is. */
+function server(listen: readonly string[] = [], turnListen: readonly string[] = []) {
   const media = { enabled: true, port: 0, workers: 1, listen };
-  const turn = { embedded: true, udpPort: 0, tcpPort: 0, relayFirstPort: 41_000, relayLastPort: 41_999 };
-  return startServer({ config: { media, turn } });
+  const ports = { udpPort: 0, tcpPort: 0, relayFirstPort: 41_000, relayLastPort: 41_999 };
+  return startServer({ config: { media, turn: { embedded: true, listen: turnListen, ...ports } } });
 }
 
 async function chromiumTable(): Promise<string> {
@@ -135,17 +139,15 @@ async function clientTable(): Promise<string> {
   }
   await browser.close();
   await running.stop();
-  for (const [name, publishes, views] of firefoxOutcomes())
+  for (const [name, publishes, views] of networkOutcomes())
     rows.push([name, shown(`${name} publishes`, publishes), shown(`${name} views`, views)]);
   return table(["client", "publishes, Chromium views", "views, Chromium publishes"], rows);
 }
 
 type Row = readonly [name: string, publishes: Outcome, views: Outcome];
 
-/** Runs the part with Firefox in a network of its own, with an address that isn't loopback and a default route. */
-function firefoxOutcomes(): Row[] {
-  const why = firefoxPath === null ? "needs firefox-esr" : "needs a network namespace (root, iproute2)";
-  const none: Outcome = { result: "no", detail: why };
+/** Runs the parts with Firefox, and with GStreamer through TURN, in a network of their own, with an address that isn't loopback and a default route. */
+function networkOutcomes(): Row[] {
   const network = [
     "ip link set lo up",
     "ip link add veth0 type veth peer name veth1",
@@ -160,26 +162,51 @@ function firefoxOutcomes(): Row[] {
   const { stdout, stderr } = spawnSync("unshare", args, { encoding: "utf8" });
   const found = /^rows (.*)$/m.exec(stdout ?? "")?.[1];
   if (found !== undefined) return JSON.parse(found) as Row[];
-  if (firefoxPath !== null && stderr) console.error(stderr);
-  return [["Firefox", none, none]];
+  if (stderr) console.error(stderr);
+  const none: Outcome = { result: "no", detail: "needs a network namespace (root, iproute2)" };
+  return [relayedName, "Firefox"].map((name) => [name, none, none]);
+}
+
+/** GStreamer on a host of its own from which nothing but our TURN can be reached: its libnice takes no address of loopback. */
+async function gstreamerRows(): Promise<Row[]> {
+  const [running, chromium] = [await server([address], [address]), await launch("fake", withSound)];
+  const links = await linkedServers(`${running.url}/whip/any`, "dev:alice");
+  const ports = links.flatMap(({ urls }) => /:(\d+)\?transport=udp$/.exec(String(urls))?.[1] ?? []);
+  const host = await startHost(running.port, Number(ports[0]));
+  const inside: Program = { ...gstreamer, command: [...host.command, ...gstreamer.command] };
+  const options = { codec: "VP8", role: "passive", relayed: true } as const;
+  const outcomes = [
+    await outcomeOf(() => programPublishes(chromium, running.url, inside, options)),
+    await outcomeOf(() => programViews(chromium, running.url, inside, options)),
+  ] as const;
+  host.stop();
+  await chromium.close();
+  await running.stop();
+  return [[relayedName, ...outcomes]];
 }
 
 async function firefoxRows(): Promise<Row[]> {
-  if (firefoxPath === null) throw new NotHere("needs firefox-esr");
-  const running = await server([address]);
+  if (firefoxPath === null) {
+    const none: Outcome = { result: "no", detail: "needs firefox-esr" };
+    return [["Firefox", none, none]];
+  }
+  const running = await server([address], [address]);
   const [firefox, chromium] = [await launchFirefox(), await launch("fake", withSound)];
   const rows: Row[] = [];
-  const run = (from: Browser, to: Browser, combination: Parameters<typeof pageToPage>[3]) =>
+  const run = (from: Browser, to: Browser, combination: Combination) =>
     outcomeOf(() => pageToPage(from, to, running.url, combination));
-  for (const codec of codecs)
-    for (const role of roles) {
-      // Each way once, with another codec.
-      const way = codec === "VP8" && role === "active" ? "tcp" : "udp";
-      const name = `Firefox, ${codec}, server ${role}, ${wayNames[way]}`;
-      const combination = { codec, role, way } as const;
-      rows.push([name, await run(firefox, chromium, combination), await run(chromium, firefox, combination)]);
-      console.error(rows.at(-1));
-    }
+  // ICE-TCP and TURN with one codec.
+  const others: Combination[] = [
+    { codec: "VP8", role: "active", way: "tcp" },
+    { codec: "VP8", role: "passive", way: "turn" },
+  ];
+  const plain = codecs.flatMap((codec) => roles.map((role): Combination => ({ codec, role, way: "udp" })));
+  for (const combination of [...plain, ...others]) {
+    const { codec, role, way } = combination;
+    const name = `Firefox, ${codec}, server ${role}, ${wayNames[way]}`;
+    rows.push([name, await run(firefox, chromium, combination), await run(chromium, firefox, combination)]);
+    console.error(rows.at(-1));
+  }
   await Promise.all([firefox.close(), chromium.close()]);
   await running.stop();
   return rows;

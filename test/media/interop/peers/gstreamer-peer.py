@@ -32,8 +32,9 @@ if mode == "publish":
         "webrtcbin name=peer bundle-policy=max-bundle "
         "audiotestsrc is-live=true freq=440 ! audioconvert ! audio/x-raw,rate=48000,channels=2 ! opusenc ! rtpopuspay pt=97 "
         "! application/x-rtp,media=audio,encoding-name=OPUS,payload=97,encoding-params=(string)2 ! peer. "
-        "videotestsrc name=colors is-live=true pattern=solid-color ! video/x-raw,width=320,height=240,framerate=15/1 ! videoconvert "
-        f"! video/x-raw,format=I420 ! {encoders[codec]} ! application/x-rtp,media=video,encoding-name={codec},payload=96 ! peer. "
+        # Not videotestsrc: where its color is set while it runs, it may end with an error.
+        "appsrc name=colors is-live=true do-timestamp=true format=time caps=video/x-raw,format=RGB,width=320,height=240,framerate=20/1 "
+        f"! videoconvert ! video/x-raw,format=I420 ! {encoders[codec]} ! application/x-rtp,media=video,encoding-name={codec},payload=96 ! peer. "
     )
 else:
     pipeline = Gst.Pipeline()
@@ -49,9 +50,8 @@ def fail(why):
 
 
 def paint():
-    red, green, blue = colors[int(time.time() / step) % 3][1]
-    source = pipeline.get_by_name("colors")
-    source.set_property("foreground-color", 0xFF000000 | red << 16 | green << 8 | blue)
+    color = colors[int(time.time() / step) % 3][1]
+    pipeline.get_by_name("colors").emit("push-buffer", Gst.Buffer.new_wrapped(bytes(color) * 320 * 240))
     return True
 
 
