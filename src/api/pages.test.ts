@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { firstHalf, mergePages, type Page, page } from "./pages.ts";
+import { firstHalf, mergePages, type Page, page, pageWith } from "./pages.ts";
 
 const keyOf = (entry: string): string => entry;
 
@@ -65,4 +65,24 @@ test("a list whose greatest key is first goes on after its smallest", () => {
   expect(mergePages(pages, order, 10)).toEqual({ items: ["f", "e", "d", "c"], next: "after c" });
   expect(mergePages(pages, order, 2)).toEqual({ items: ["f", "e"], next: "after e" });
   expect(mergePages([{ items: ["b"] }, { items: ["a"] }], order, 2)).toEqual({ items: ["b", "a"] });
+});
+
+test("a long list is paged in order, however it lies, and views are made of what is shown alone", () => {
+  const keys = Array.from({ length: 1_000 }, (_, n) => `k${String(n).padStart(4, "0")}`);
+  const mixed = keys.map((_, n) => keys[(n * 617) % keys.length] as string);
+  for (const entries of [keys, [...keys].reverse(), mixed]) {
+    const seen: string[] = [];
+    let made = 0;
+    for (let cursor: string | undefined, more = true; more; more = cursor !== undefined) {
+      const query = { limit: 30, ...(cursor !== undefined && { cursor }) };
+      const one = pageWith(entries, keyOf, query, (entry) => {
+        made += 1;
+        return entry;
+      });
+      seen.push(...(one?.items ?? []));
+      cursor = one?.next;
+    }
+    expect(seen).toEqual(keys);
+    expect(made).toBe(keys.length);
+  }
 });

@@ -39,6 +39,11 @@ export interface Page<T> {
   readonly next?: string;
 }
 
+interface PageQuery {
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
 /**
  * The page of entries after the cursor, in the order of their keys: an entry that comes or goes meanwhile moves no other to another
  * page. Undefined for a cursor that is none of ours.
@@ -46,20 +51,42 @@ export interface Page<T> {
 export function page<T>(
   entries: Iterable<T>,
   keyOf: (entry: T) => string,
-  { limit = usualLimit, cursor }: { readonly limit?: number; readonly cursor?: string },
+  query: PageQuery,
+): Page<T> | undefined {
+  return pageWith(entries, keyOf, query, (entry) => entry);
+}
+
+/** {@link page} of views, which are made of the entries that are shown. */
+export function pageWith<E, T>(
+  entries: Iterable<E>,
+  keyOf: (entry: E) => string,
+  { limit = usualLimit, cursor }: PageQuery,
+  view: (entry: E) => T,
 ): Page<T> | undefined {
   const after = cursor === undefined ? undefined : readCursor(cursor);
   if (cursor !== undefined && after === undefined) return undefined;
-  const keyed: [string, T][] = [];
+  // A long list is never sorted as a whole: what lies behind the page is dropped as it comes. One entry more tells that it goes on.
+  const kept = new Map<string, E>();
+  const keys: string[] = [];
+  let bound: string | undefined;
+  const cut = (): void => {
+    keys.sort();
+    for (const key of keys.splice(limit + 1)) kept.delete(key);
+  };
   for (const entry of entries) {
     const key = keyOf(entry);
-    if (after === undefined || key > after) keyed.push([key, entry]);
+    if ((after !== undefined && key <= after) || (bound !== undefined && key >= bound)) continue;
+    keys.push(key);
+    kept.set(key, entry);
+    if (keys.length < 2 * (limit + 1)) continue;
+    cut();
+    bound = keys.at(-1);
   }
-  keyed.sort(([one], [other]) => (one < other ? -1 : one > other ? 1 : 0));
-  const shown = keyed.slice(0, limit);
-  const last = shown.at(-1)?.[0];
-  const items = shown.map(([, entry]) => entry);
-  return keyed.length > shown.length && last !== undefined ? { items, next: writeCursor(last) } : { items };
+  cut();
+  const shown = keys.slice(0, limit);
+  const items = shown.map((key) => view(kept.get(key) as E));
+  const last = keys.length > limit ? shown.at(-1) : undefined;
+  return last === undefined ? { items } : { items, next: writeCursor(last) };
 }
 
 /** How the entries of a list stand. */

@@ -91,32 +91,32 @@ export class Administration {
     this.#node = node;
   }
 
-  /** Devices whose link this node holds. */
-  *devices(user?: string): Generator<DeviceView> {
+  /** Devices whose link this node holds, to be looked at by {@link deviceView}. */
+  *devices(user?: string): Generator<Device> {
     const { directory } = this.#core;
     for (const device of user === undefined ? directory.all() : directory.devices(user))
-      if (device.node === undefined) yield this.#device(device);
+      if (device.node === undefined) yield device;
   }
 
   device(user: string, id: string): DeviceView | undefined {
     const device = this.#core.directory.device(user, id);
-    return device === undefined || device.node !== undefined ? undefined : this.#device(device);
+    return device === undefined || device.node !== undefined ? undefined : this.deviceView(device);
   }
 
-  /** Sessions that this node owns. */
-  *sessions({ user, kind, state }: SessionFilter, now: number): Generator<SessionView> {
+  /** Sessions that this node owns, to be looked at by {@link sessionView}. */
+  *sessions({ user, kind, state }: SessionFilter): Generator<Session> {
     for (const session of this.#core.sessions.table.all())
       if (
         (kind === undefined || session.kind === kind) &&
         (state === undefined || session.state === state) &&
         (user === undefined || isOf(session, user))
       )
-        yield this.#session(session, now);
+        yield session;
   }
 
   session(id: string, now: number): SessionView | undefined {
     const session = this.#core.sessions.table.get(id);
-    return session && this.#session(session, now);
+    return session && this.sessionView(session, now);
   }
 
   /** Connects two parties. `done` hears the session's id, or why there is none. */
@@ -198,7 +198,8 @@ export class Administration {
     return { ok: { delivered: room.announce({ type: "message", from: sender, to, body }, now) } };
   }
 
-  #device(device: Device): DeviceView {
+  /** The device as operators see it. */
+  deviceView(device: Device): DeviceView {
     const { user, id, kind, name, status, online, gateway, guest } = device;
     return {
       ...{ user, device: id, kind, online, guest },
@@ -208,7 +209,8 @@ export class Administration {
     };
   }
 
-  #session(session: Session, now: number): SessionView {
+  /** The session as operators see it. */
+  sessionView(session: Session, now: number): SessionView {
     const { id, kind, state, callRequest, room, times, move, pairs, caller, placement } = session;
     const from = placement === undefined ? caller.identity : placedCaller(placement, caller);
     return {

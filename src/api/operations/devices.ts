@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import type { DeviceView } from "../../signaling/administration.ts";
 import type { ApiContext } from "../context.ts";
 import { answer, notFound, type Operation, operation } from "../operation.ts";
-import { badCursor, page, pageOf, pageQuery } from "../pages.ts";
+import { badCursor, pageOf, pageQuery, pageWith } from "../pages.ts";
 import { closed, DeviceId, Node, UserId } from "./schemas.ts";
 
 const Device = Type.Object({
@@ -36,6 +36,11 @@ const Kicked = Type.Object({ links: Type.Integer({ description: "Links that were
 /** Users, their devices, and how they are sent away. */
 export function deviceOperations(context: ApiContext): Operation[] {
   const { administration, kick, tellKick, deviceSecret } = context;
+  const viewOfUser = (user: string): UserView =>
+    userOf(
+      user,
+      [...administration.devices(user)].map((device) => administration.deviceView(device)),
+    );
   const kicks = {
     kind: "all",
     gather: (
@@ -56,14 +61,9 @@ export function deviceOperations(context: ApiContext): Operation[] {
       answers: { 200: { description: "A page of users.", schema: pageOf(User) } },
       over: { kind: "list", keyOf: userKey, merge: bothOf as never },
       perform: ({ query }) => {
-        const users = new Map<string, DeviceView[]>();
-        for (const device of administration.devices()) {
-          const devices = users.get(device.user);
-          if (devices === undefined) users.set(device.user, [device]);
-          else devices.push(device);
-        }
-        const views = [...users].map(([user, devices]) => userOf(user, devices));
-        const found = page(views, userKey, query);
+        const users = new Set<string>();
+        for (const { user } of administration.devices()) users.add(user);
+        const found = pageWith(users, (user) => user, query, viewOfUser);
         return found === undefined ? badCursor : answer(found);
       },
     }),
@@ -76,7 +76,7 @@ export function deviceOperations(context: ApiContext): Operation[] {
         200: { description: "The user.", schema: Type.Object({ ...User.properties, partial }) },
       },
       over: { kind: "all", gather: (users: readonly UserView[]) => users.reduce(bothOf) },
-      perform: ({ params: { user } }) => answer(userOf(user, [...administration.devices(user)])),
+      perform: ({ params: { user } }) => answer(viewOfUser(user)),
     }),
     operation({
       ...{ id: "kickUser", method: "POST", path: "/users/{user}/kick", tag: "Users", scope: "devices:write" },
@@ -96,7 +96,8 @@ export function deviceOperations(context: ApiContext): Operation[] {
       over: { kind: "list", keyOf: deviceKey, merge: newer as never },
       perform: ({ query }) => {
         const devices = administration.devices(query.user);
-        const found = page(devices, deviceKey, query);
+        const keyOf = ({ user, id }: { readonly user: string; readonly id: string }) => `${user}/${id}`;
+        const found = pageWith(devices, keyOf, query, (device) => administration.deviceView(device));
         return found === undefined ? badCursor : answer(found);
       },
     }),

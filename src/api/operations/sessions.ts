@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import { MediaWanted } from "../../protocol/values.ts";
 import { type ApiContext, wireOutcome, wireProblem } from "../context.ts";
 import { answer, notFound, type Operation, operation } from "../operation.ts";
-import { badCursor, page, pageOf, pageQuery } from "../pages.ts";
+import { badCursor, pageOf, pageQuery, pageWith } from "../pages.ts";
 import { closed, DeviceId, Node, SessionId, UserId } from "./schemas.ts";
 
 const kinds = ["call", "mesh", "publish", "view"] as const;
@@ -58,7 +58,14 @@ export function sessionOperations({ administration, now }: ApiContext): Operatio
       answers: { 200: { description: "A page of sessions.", schema: pageOf(Session) } },
       over: { kind: "list", keyOf: sessionKey },
       perform: ({ query }) => {
-        const found = page(administration.sessions(query, now()), sessionKey, query);
+        const at = now();
+        const sessions = administration.sessions(query);
+        const found = pageWith(
+          sessions,
+          ({ id }) => id,
+          query,
+          (session) => administration.sessionView(session, at),
+        );
         return found === undefined ? badCursor : answer(found);
       },
     }),

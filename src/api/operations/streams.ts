@@ -86,8 +86,8 @@ export function streamOperations({ administration, streams, now, wall }: ApiCont
       perform: ({ params: { stream } }) =>
         served(() => {
           const to = `stream:${stream}`;
-          const publishers = [...administration.sessions({ kind: "publish", user: to }, now())];
-          for (const { session } of publishers) administration.end(session, now());
+          const publishers = [...administration.sessions({ kind: "publish", user: to })];
+          for (const { id } of publishers) administration.end(id, now());
           return publishers.length === 0 ? notFound("stream") : { status: 204 };
         }),
     }),
