@@ -1,3 +1,4 @@
+import { apiPath } from "../api/router.ts";
 import { withKeyText } from "../auth/public-key.ts";
 import { refuseWithoutKeys } from "../auth/settings.ts";
 import { registerClusterMetrics } from "../cluster/metrics.ts";
@@ -9,6 +10,7 @@ import type { CutReason } from "../net/connection-caps.ts";
 import { CutConnections } from "../net/connection-metrics.ts";
 import { watchDescriptors } from "../net/descriptors.ts";
 import type { Client, Refusal, SocketRoute } from "../net/http-server.ts";
+import { problemResponse } from "../net/problem.ts";
 import type { StreamHandlers, StreamSocket } from "../net/tcp.ts";
 import { refusalResponse } from "../net/upgrade.ts";
 import { nodeName } from "../package-info.ts";
@@ -230,9 +232,13 @@ export async function makeSwitchboard(
     client: Client,
     by: "fetch" | "fetchAdmin",
   ): Response | Promise<Response> => {
-    const refusal = access.refuseStranger(request, client);
-    if (refusal !== undefined) return refusalResponse(refusal);
     const { pathname } = new URL(request.url);
+    const refusal = access.refuseStranger(request, client);
+    if (refusal !== undefined) {
+      const { status, body, headers = {} } = refusal;
+      if (!pathname.startsWith(`${apiPath}/`)) return refusalResponse(refusal);
+      return problemResponse({ status, code: "forbidden", detail: body, headers });
+    }
     for (const service of services) {
       const response = service[by]?.(request, client, pathname);
       if (response !== undefined) return response;
