@@ -16,10 +16,11 @@ const isLater = new RegExp(`/(${later.join("|")})\\.ts$`);
  * platform, or known to the files that come later; test/integration/sdk-size.test.ts looks.
  */
 export const internal = `
-adopt again alert applied attach become began begin changed commit configure detach dial drop emit entered fail failed
-finish flows forget forgotten found fresh gathered introduce keep lasting links listened merge needToken needed
-nextDeadline onChannel onFailure onReceived onRefusal onSignal onState ofRoom pause present receive refresh refuses release
-renew renewed repeat report restarted resync retain settle shut signaled start stopped tell tick told used wake
+adopt again alert applied attach back become began begin changed commit configure current detach dial drop emit
+entered fail failed finish flows forget forgotten found fresh gathered introduce keep lasting links listened merge needToken
+needed network nextDeadline ofRoom onChannel onFailure onReceived onRefusal onSignal onState pause present receive received refresh
+refuses release renew renewed repeat report restarted resync retain settle shut signaled sleep start stopped tell tick
+tickets told used wake welcome
 `.match(/\w+/g);
 
 /** Answers each file's name and text. Throws where a source does not compile. */

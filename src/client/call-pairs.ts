@@ -59,7 +59,7 @@ export class CallPairs implements PairEvents {
 
   /** The pair in use and the next one, if there are any. */
   get all(): Pair[] {
-    return [this.#current, this.#next].filter((pair) => pair !== undefined);
+    return [this.#current, this.#next].filter((pair) => !!pair);
   }
 
   /**

@@ -91,7 +91,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     try {
       await this.setMedia(media, signal);
       if (this.state === "ended") return;
-      const wants = { ...this.media?.offers, data: this.channels.size > 0 };
+      const wants = { ...this.media?.offers, data: !!this.channels.size };
       // A call that ends before the request was sent is never sent.
       const gone = new AbortController();
       void this.ended.then(() => gone.abort());
@@ -316,7 +316,7 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
 
   onReceived({ received: { tracks, screen, muted } }: Pair): void {
     sync(this.remote, tracks);
-    this.remoteScreen = screen.length > 0 ? (this.remoteScreen ?? this.#client.newStream()) : undefined;
+    this.remoteScreen = screen[0] ? (this.remoteScreen ?? this.#client.newStream()) : undefined;
     if (this.remoteScreen) sync(this.remoteScreen, screen);
     this.remoteMuted = muted;
     this.changed();

@@ -49,7 +49,7 @@ export class DataChannel implements Channel {
       this.#all.delete(channel);
       if (this.#out === channel) this.#out = undefined;
       // If the whole connection is gone, the next pair (of a move, after a reload) continues the channel.
-      if (this.#all.size === 0 && pc.sctp?.state === "connected") void this.close();
+      if (!this.#all.size && pc.sctp?.state === "connected") void this.close();
     };
     this.#wake();
   }

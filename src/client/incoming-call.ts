@@ -28,7 +28,7 @@ export class Ring extends Emitter<object> implements IncomingCall, Session {
     super();
     this.#client = client;
     this.id = push.session;
-    this.wants = { audio: push.media?.audio ?? false, video: push.media?.video ?? false };
+    this.wants = { audio: !!push.media?.audio, video: !!push.media?.video };
     this.resumed = push.type === "session";
     const ring = push as Partial<PushOf<"incoming">>;
     this.from = push.type === "session" ? push.peer : push.from;

@@ -318,6 +318,41 @@ test("a first offer that can't be applied is refused, and fails", async () => {
   await until(() => one.pc.signalingState === "stable", "the rollback");
 });
 
+test("a hold by the other end stands, though Firefox wants an offer after it; what changes meanwhile is offered", async () => {
+  const { one, other } = join();
+  one.pc.addTrack(track());
+  other.pc.addTrack(track());
+  one.negotiation.start();
+  await settled(one, other);
+  const direct = (pc: RTCPeerConnection, direction: RTCRtpTransceiverDirection) => {
+    for (const transceiver of pc.getTransceivers()) transceiver.direction = direction;
+  };
+  const offers = () => other.descriptions().filter((type) => type === "offer").length;
+  for (const change of [
+    () => direct(other.pc, "inactive"),
+    () => other.pc.addTrack(track()),
+    () => other.pc.createDataChannel("x"),
+  ]) {
+    direct(one.pc, "sendonly");
+    const [answers, before] = [other.descriptions().length, offers()];
+    await until(() => other.descriptions().length > answers, "the answer");
+    await settled(one, other);
+    // Firefox fires the event that calls this.
+    other.negotiation.needed();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(offers()).toBe(before);
+    change();
+    other.negotiation.changed();
+    await until(() => offers() > before, "the offer");
+    await settled(one, other);
+    for (const { pc } of [one, other]) direct(pc, "sendrecv");
+    const goesOn = ({ currentDirection }: RTCRtpTransceiver) => currentDirection === "sendrecv";
+    await until(() => one.pc.getTransceivers().every(goesOn), "the end of the hold");
+    await settled(one, other);
+  }
+  expect([...one.errors, ...other.errors]).toEqual([]);
+});
+
 test("resync: what the other end missed comes again", async () => {
   const { one, other } = join();
   one.pc.createDataChannel("x");

@@ -38,11 +38,12 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   /** Generations of the local description, which local candidates belong to, and of the remote one. */
   #local = 0;
   #remote = 0;
-  /** The number of offers and answers so far, and whether one is being made that will include every change. */
+  /** The number of offers and answers so far, without one that is being made: that will include every change. */
   #steps = 0;
-  #deaf = false;
-  /** The step at which an offer was refused: the same is not offered again before something changes. */
+  /** The step at which an offer was refused, or left out: the same is not offered again before something changes. */
   #refusedAt = -1;
+  /** What this end wanted to send and receive when it made its answer; undefined where it has made an offer since. */
+  #answeredFor: string | undefined;
   #closed = false;
   #unanswered: Signal | undefined;
   /** Candidates that came before their description. */
@@ -85,14 +86,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
    */
   needed(): void {
     const steps = this.#steps;
-    if (
-      steps === 0 ||
-      steps === this.#refusedAt ||
-      this.#deaf ||
-      this.#unanswered ||
-      this.pc.signalingState !== "stable"
-    )
-      return;
+    if (!steps || steps === this.#refusedAt || this.#unanswered) return;
     this.#queue(async () => {
       if (steps === this.#steps) await this.#offer();
     });
@@ -137,7 +131,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
   resync(): void {
     this.#queue(async () => {
       if (this.#unanswered) this.send(this.#unanswered);
-      if (this.#gathered.length > 0) this.send({ generation: this.#local, candidates: [...this.#gathered] });
+      if (this.#gathered[0]) this.send({ generation: this.#local, candidates: [...this.#gathered] });
     });
   }
 
@@ -165,9 +159,15 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
       // Applied with its answer if that can wait: libwebrtc does not undo all that a rollback takes back (directions, and a first data
       // channel, which it can't offer again). New sections get their mid when they are applied, and the notes on media need it.
       const waits = this.#remote && !options && this.pc.getTransceivers().every(({ mid }) => mid);
-      const opens = this.#polite && !this.pc.sctp && offer.sdp?.includes("m=app");
+      const opens = !this.pc.sctp && offer.sdp?.includes("m=app");
+      // When the other end holds the call, Firefox wants to offer what the hold took away, which would undo the hold.
+      if (waits && !opens && this.#answeredFor === this.#wants) {
+        this.#refusedAt = this.#steps + 1;
+        return;
+      }
+      this.#answeredFor = undefined;
       // Replaces an unanswered offer, if there is one.
-      if (!waits && !opens) await this.#apply(offer);
+      if (!waits && !(opens && this.#polite)) await this.#apply(offer);
       // What createOffer gave, not pc.localDescription, to which candidates are added.
       this.#unanswered = { generation: this.#generation, description: plain(offer) };
       this.send(this.#unanswered);
@@ -190,6 +190,8 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
       // The offer that gave way in glare has its turn after all.
       return this.#unanswered && this.#offer();
     }
+    // An offer that gave way in glare wanted more than the answer gives.
+    this.#answeredFor = this.#unanswered ? undefined : this.#wants;
     this.#unanswered = undefined;
     await this.#described(signal.generation);
     const answer = await pc.createAnswer();
@@ -198,11 +200,14 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
     this.applied();
   }
 
+  /** The directions of the transceivers. */
+  get #wants(): string {
+    return `${this.pc.getTransceivers().map(({ direction }) => direction)}`;
+  }
+
   #step(step: () => Promise<unknown>): Promise<unknown> {
-    this.#steps++;
-    this.#deaf = true;
     return step().finally(() => {
-      this.#deaf = false;
+      this.#steps++;
     });
   }
 
@@ -235,9 +240,7 @@ export abstract class Negotiation<PC extends Negotiable = Negotiable> {
 
   async #described(generation: number): Promise<void> {
     this.#remote = generation;
-    const early = this.#early;
-    this.#early = [];
-    for (const signal of early) if (signal.generation === generation) await this.#add(signal);
+    for (const signal of this.#early.splice(0)) if (signal.generation === generation) await this.#add(signal);
   }
 
   async #add({ candidates = [], endOfCandidates }: Signal): Promise<void> {

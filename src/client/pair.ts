@@ -82,7 +82,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
   begin(channels: number): void {
     if (!this.#offers) return;
     // An offer without any section would connect nothing.
-    if (channels === 0 && this.pc.getTransceivers().length === 0)
+    if (!channels && !this.pc.getTransceivers()[0])
       for (const kind of ["audio", "video"]) this.pc.addTransceiver(kind, { direction: "recvonly" });
     this.start();
   }
@@ -99,12 +99,12 @@ export class Pair extends Negotiation<RTCPeerConnection> {
   /** Sends the media's current tracks. */
   attach(media: SourceMedia | undefined): void {
     for (const slot of slots) {
-      const track = media?.track(slot);
+      const track = media?.track(slot) ?? null;
       const sender = this.sender(slot);
       if (sender) {
-        if ((sender.track ?? undefined) !== track)
+        if (sender.track !== track)
           // The sender has the new track only then, and directions and notes depend on it.
-          sender.replaceTrack(track ?? null).then(
+          sender.replaceTrack(track).then(
             () => {
               this.#direct();
               this.#tell();
@@ -235,7 +235,7 @@ export class Pair extends Negotiation<RTCPeerConnection> {
     clearTimeout(this.#batchTimer);
     this.#batchTimer = undefined;
     const candidates = this.#batch;
-    if (candidates.length === 0 && !endOfCandidates) return;
+    if (!candidates[0] && !endOfCandidates) return;
     this.#batch = [];
     this.#batchDelay = 100;
     this.#events.onSignal(this, {

@@ -32,7 +32,7 @@ export class Watches {
   /** Asks again, on a new link. */
   again(): void {
     const users = [...this.#users];
-    if (users.length > 0) void this.#client.say("watch", { users });
+    if (users[0]) void this.#client.say("watch", { users });
   }
 
   told({ user, online, devices }: PushOf<"presence">): void {
@@ -49,6 +49,6 @@ export class Watches {
   /** Tells the server of the users whom nobody else here watches. */
   #say(type: "watch" | "unwatch", mine: readonly string[]): void {
     const users = mine.filter((user) => !this.#users.has(user));
-    if (users.length > 0) void this.#client.say(type, { users });
+    if (users[0]) void this.#client.say(type, { users });
   }
 }

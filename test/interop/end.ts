@@ -85,9 +85,13 @@ export async function gets(hearing: End, sending: Pick<End, "sends">): Promise<v
   );
 }
 
-/** Waits until the end hears nothing. */
+/** Waits until the end hears nothing for a second: an offer that undoes a hold follows it at once. */
 export function silent(end: End): Promise<void> {
-  return eventually(`${end.user} to hear nothing`, async () => (await end.content()).tone === 0);
+  let since = Number.POSITIVE_INFINITY;
+  return eventually(`${end.user} to hear nothing`, async () => {
+    since = (await end.content()).tone === 0 ? Math.min(since, performance.now()) : Number.POSITIVE_INFINITY;
+    return performance.now() - since > 1_000;
+  });
 }
 
 /** Waits until the call is over at all of them. */

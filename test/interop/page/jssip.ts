@@ -72,7 +72,6 @@ export class JsSipEnd extends Base implements PageEnd {
   }
 
   async #renegotiated(ask: (done: () => void) => boolean): Promise<void> {
-    await this.quiet();
     await new Promise<void>((resolve, reject) => {
       this.#session!.on("ended", () => reject(new Error("the call ended")));
       if (!ask(resolve)) reject(new Error("not ready to renegotiate"));

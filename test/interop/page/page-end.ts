@@ -104,17 +104,6 @@ export abstract class Base {
     this.set({ errors: [...this.state.errors, String(error)] });
   }
 
-  /**
-   * Resolves once no exchange of offer and answer was under way for half a second. After a hold Firefox makes an offer of its own: its answer
-   * named no stream. An application of JsSIP or SIP.js waits for the end of that, for neither can offer meanwhile.
-   */
-  protected async quiet(): Promise<void> {
-    for (let still = 0; still < 10; still++) {
-      if (this.pc?.signalingState !== "stable") still = 0;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
   abstract get pc(): RTCPeerConnection | undefined;
 
   /** Tracks for one call alone: SIP.js stops them at its end, and JsSIP disables them while it is on hold. */

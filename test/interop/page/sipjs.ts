@@ -109,7 +109,6 @@ export class SipJsEnd extends Base implements PageEnd {
 
   async #reinvite(options: Web.SessionDescriptionHandlerOptions) {
     const session = this.#session!;
-    await this.quiet();
     session.sessionDescriptionHandlerOptionsReInvite = options;
     await new Promise<void>((resolve, reject) => {
       session
