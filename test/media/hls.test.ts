@@ -57,10 +57,10 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
     await plays(viewer);
     const figures = await hlsFigures(viewer.page);
     if (process.env.SHOW === "1") console.error(figures);
-    // The first picture may come later than the first sound where the publisher is slow to begin: the player steps over that.
-    // It is half a second behind, and stalls where the machine is busy for as long.
-    const excused = /^bufferSeekOverHole .*from 0 to |^bufferStalledError /;
-    expect(figures.errors.filter((error) => !excused.test(error))).toEqual([]);
+    // hls.js begins at 0 and goes to where the pictures are. What fails on a machine that leaves the page no time is no fault of the stream.
+    const excused = /^bufferSeekOverHole .*from 0 to /;
+    expect(figures.punctual.filter((error) => !excused.test(error))).toEqual([]);
+    expect(figures.errors.filter((error) => error.startsWith("fatal"))).toEqual([]);
     expect(figures.height).toBeGreaterThan(0);
     const master = await (await fetch(`${server.url}/hls/lobby/index.m3u8`)).text();
     const folder = `${server.url}/hls/lobby/${/^([\w-]+)\/v0/m.exec(master)?.[1]}`;
@@ -86,7 +86,9 @@ describe.skipIf(chromiumPath === null)("a stream from Chromium by HLS", () => {
       Object.fromEntries(names.map((name) => [name, []])),
     );
     for (const { reloads } of checks) expect(reloads).toBeGreaterThan(seconds);
-    if (seconds > 40) expect((await hlsFigures(viewer.page)).frames).toBeGreaterThan(5 * seconds);
+    const later = await hlsFigures(viewer.page);
+    expect(later.punctual.filter((error) => !excused.test(error))).toEqual([]);
+    if (seconds > 40) expect(later.frames).toBeGreaterThan(5 * seconds);
     expect(await end(publisher.page)).toBe(200);
     await eventually(async () => (await fetch(`${server.url}/hls/lobby/index.m3u8`)).status === 404, 10_000);
   }, 7_200_000);

@@ -33,8 +33,11 @@ export interface HlsRules extends WindowRules {
   ladder(name: string): readonly number[];
 }
 
-/** ms: without a request for so long packaging ends; so long the first request waits for the first part, and then for other renditions. */
-const [idle, patience, companions] = [30_000, 8_000, 400];
+/**
+ * ms: without a request for so long packaging ends; so long the first request waits for the first part, and then for other renditions, which players
+ * learn of once. AAC is there half a second after Opus, on a busy machine a second.
+ */
+const [idle, patience, companions] = [30_000, 8_000, 1_500];
 const idBytes = 9;
 
 /** All streams that are served by HLS. Pure, but for its ports. */
