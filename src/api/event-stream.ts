@@ -18,7 +18,7 @@ const eventsQuestion = {
     upTo: Type.Integer({ minimum: 0 }),
     gap: Type.Boolean(),
     events: Type.Array(
-      Type.Object({ n: Type.Integer(), id: Type.String(), type: Type.String(), body: Type.String() }),
+      Type.Object({ n: Type.Integer(), type: Type.String(), body: Type.String() }),
     ),
   }),
 } as const;

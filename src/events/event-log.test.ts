@@ -1,9 +1,13 @@
 import { expect, test } from "bun:test";
 import type { ApplicationEvent } from "./catalog.ts";
-import { EventLog } from "./event-log.ts";
+import { EventLog, type LoggedEvent } from "./event-log.ts";
 
 function event(n: number, more = ""): ApplicationEvent {
-  return { id: `e${n}`, type: "node.up", at: 0, lane: "node", data: { node: `n${more}` } };
+  return { id: `e${n}`, type: "node.up", at: 0, lane: "node", data: { node: `n${n}${more}` } };
+}
+
+function nodeOf({ body }: LoggedEvent): string {
+  return JSON.parse(body).data.node;
 }
 
 function filled(count: number, more = ""): EventLog {
@@ -14,14 +18,14 @@ function filled(count: number, more = ""): EventLog {
 
 test("who reads on gets each event once and in order", () => {
   const log = filled(1_200);
-  const ids: string[] = [];
+  const read: string[] = [];
   for (let at = 0; at < 1_200; ) {
     const page = log.read("run", at);
     expect([page.gap, page.events.length <= 500]).toEqual([false, true]);
-    ids.push(...page.events.map(({ id }) => id));
+    read.push(...page.events.map(nodeOf));
     at = page.upTo;
   }
-  expect(ids).toEqual(Array.from({ length: 1_200 }, (_, n) => `e${n + 1}`));
+  expect(read).toEqual(Array.from({ length: 1_200 }, (_, n) => `n${n + 1}`));
   expect(log.read("run", 1_200)).toEqual({ run: "run", upTo: 1_200, gap: false, events: [] });
 });
 
@@ -30,7 +34,8 @@ test("who begins anew is told where the log is, and gets what comes then", () =>
   const { run, upTo, events } = log.read(undefined, 0);
   expect(events).toEqual([]);
   log.add(event(4), 0);
-  expect(log.read(run, upTo).events.map(({ id }) => id)).toEqual(["e4"]);
+  const [next, ...more] = log.read(run, upTo).events;
+  expect([next?.n, next?.type, next && nodeOf(next), more]).toEqual([4, "node.up", "n4", []]);
 });
 
 test("the log is bounded, by number and by size, and says what is gone", () => {

@@ -3,7 +3,6 @@ import { type ApplicationEvent, eventBody } from "./catalog.ts";
 /** An event as it is sent: its number in the log, and its body as JSON. */
 export interface LoggedEvent {
   readonly n: number;
-  readonly id: string;
   readonly type: string;
   readonly body: string;
 }
@@ -28,8 +27,9 @@ const [pageEvents, pageCharacters] = [500, 500_000];
 export class EventLog {
   /** This run of the node. */
   readonly run: string;
-  #events: LoggedEvent[] = [];
-  /** Of {@link #events}, those before it are gone: they are cut off now and then. */
+  /** Bodies, and nothing else: there may be 10,000. */
+  #events: string[] = [];
+  /** Of {@link #events}, those before it are gone: their places are cut off now and then. */
   #start = 0;
   #characters = 0;
   #count = 0;
@@ -43,10 +43,11 @@ export class EventLog {
   add(event: ApplicationEvent, ahead: number): void {
     const body = eventBody({ ...event, at: event.at + ahead });
     this.#count += 1;
-    this.#events.push({ n: this.#count, id: event.id, type: event.type, body });
+    this.#events.push(body);
     this.#characters += body.length;
     while (this.#events.length - this.#start > mostEvents || this.#characters > mostCharacters) {
-      this.#characters -= this.#events[this.#start]?.body.length ?? 0;
+      this.#characters -= this.#events[this.#start]?.length ?? 0;
+      this.#events[this.#start] = "";
       this.#start += 1;
     }
     if (this.#start > mostEvents) {
@@ -65,11 +66,17 @@ export class EventLog {
     const events: LoggedEvent[] = [];
     let characters = 0;
     for (let at = this.#start + Math.max(0, from - first); at < this.#events.length; at++) {
-      const event = this.#events[at] as LoggedEvent;
-      characters += event.body.length;
+      const body = this.#events[at] as string;
+      characters += body.length;
       if (events.length >= pageEvents || (characters > pageCharacters && events.length > 0)) break;
-      events.push(event);
+      events.push({ n: first + at - this.#start, type: typeOf(body), body });
     }
     return { run: this.run, upTo: events.at(-1)?.n ?? this.#count, gap: !known || from < first, events };
   }
+}
+
+/** {@link eventBody} writes the type first. */
+function typeOf(body: string): string {
+  const start = '{"type":"'.length;
+  return body.slice(start, body.indexOf('"', start));
 }

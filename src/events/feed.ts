@@ -42,7 +42,8 @@ const roomEvents = {
 /** Makes the events that applications hear of, of what the core and the recorder say. Pure. */
 export class EventFeed {
   readonly #options: FeedOptions;
-  readonly #online = new Map<string, Set<string>>();
+  /** The devices of each user who has any: mostly one, and there are very many users. */
+  readonly #online = new Map<string, string[]>();
   readonly #closed = new Map<string, readonly [user: string, device: string]>();
   #count = 0;
 
@@ -155,26 +156,26 @@ export class EventFeed {
     this.#closed.clear();
     for (const [user, device] of closed) {
       const devices = this.#online.get(user);
-      if (devices === undefined || this.#options.online(user, device) || !devices.delete(device)) continue;
+      const index = devices?.indexOf(device) ?? -1;
+      if (devices === undefined || index < 0 || this.#options.online(user, device)) continue;
+      devices.splice(index, 1);
       const { node } = this.#options;
       this.#tell("device.offline", this.#id(), `user ${user}`, { user, device, node }, now);
-      if (devices.size > 0) continue;
+      if (devices.length > 0) continue;
       this.#online.delete(user);
       this.#tell("user.offline", this.#id(), `user ${user}`, { user, node }, now);
     }
   }
 
   #opened(user: string, device: string, now: number): void {
-    let devices = this.#online.get(user);
+    const devices = this.#online.get(user);
     const { node } = this.#options;
     if (devices === undefined) {
       if (this.#online.size >= mostUsers) return;
-      devices = new Set();
-      this.#online.set(user, devices);
+      this.#online.set(user, [device]);
       this.#tell("user.online", this.#id(), `user ${user}`, { user, node }, now);
-    }
-    if (devices.has(device)) return;
-    devices.add(device);
+    } else if (devices.includes(device)) return;
+    else devices.push(device);
     this.#tell("device.online", this.#id(), `user ${user}`, { user, device, node }, now);
   }
 
