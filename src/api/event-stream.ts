@@ -17,9 +17,7 @@ const eventsQuestion = {
     run: Type.String(),
     upTo: Type.Integer({ minimum: 0 }),
     gap: Type.Boolean(),
-    events: Type.Array(
-      Type.Object({ n: Type.Integer(), type: Type.String(), body: Type.String() }),
-    ),
+    events: Type.Array(Type.Object({ n: Type.Integer(), type: Type.String(), body: Type.String() })),
   }),
 } as const;
 

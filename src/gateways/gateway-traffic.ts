@@ -1,4 +1,4 @@
-import { TokenBucket, TokenBuckets } from "../shared/token-bucket.ts";
+import { Rate, TokenBuckets } from "../shared/token-bucket.ts";
 import type { GatewayLimits } from "./gateway-limits.ts";
 import type { MessageCounts, MessageKind } from "./gateway-metrics.ts";
 
@@ -11,7 +11,9 @@ const rememberedAddresses = 10_000;
  */
 export class GatewayTraffic<Connection> {
   readonly #limits: GatewayLimits;
-  readonly #rates = new Map<Connection, TokenBucket>();
+  readonly #rate: Rate;
+  /** When the bucket of requests of each open connection will be full. */
+  readonly #fullAt = new Map<Connection, number>();
   readonly #failures: TokenBuckets;
   readonly #messages: Record<MessageKind, number> = {
     taken: 0,
@@ -23,6 +25,7 @@ export class GatewayTraffic<Connection> {
 
   constructor(limits: GatewayLimits) {
     this.#limits = limits;
+    this.#rate = new Rate(limits.requestsPerSecond, limits.requestsBurst);
     this.#failures = new TokenBuckets(
       limits.failuresPerMinute / 60,
       limits.failuresBurst,
@@ -32,17 +35,17 @@ export class GatewayTraffic<Connection> {
 
   /** The open connections. */
   get connections(): Iterable<Connection> {
-    return this.#rates.keys();
+    return this.#fullAt.keys();
   }
 
   /** How many connections are open. */
   get size(): number {
-    return this.#rates.size;
+    return this.#fullAt.size;
   }
 
   /** True when no further connection may be opened. */
   get full(): boolean {
-    return this.#rates.size >= this.#limits.connections;
+    return this.#fullAt.size >= this.#limits.connections;
   }
 
   /** Messages since the start, by what became of them. */
@@ -51,16 +54,15 @@ export class GatewayTraffic<Connection> {
   }
 
   opened(connection: Connection, now: number): void {
-    const { requestsPerSecond, requestsBurst } = this.#limits;
-    this.#rates.set(connection, new TokenBucket(requestsPerSecond, requestsBurst, now));
+    this.#fullAt.set(connection, now);
   }
 
   has(connection: Connection): boolean {
-    return this.#rates.has(connection);
+    return this.#fullAt.has(connection);
   }
 
   closed(connection: Connection): void {
-    this.#rates.delete(connection);
+    this.#fullAt.delete(connection);
   }
 
   count(kind: MessageKind): void {
@@ -69,9 +71,12 @@ export class GatewayTraffic<Connection> {
 
   /** Takes a request of the connection's rate. Undefined: it may be performed. Otherwise the whole seconds until one may be again. */
   overRate(connection: Connection, now: number): number | undefined {
-    const rate = this.#rates.get(connection);
-    if (rate === undefined || rate.take(now)) return undefined;
-    return Math.max(1, Math.ceil(rate.retryAfter(now) / 1_000));
+    const fullAt = this.#fullAt.get(connection);
+    if (fullAt === undefined) return undefined;
+    const after = this.#rate.take(fullAt, now);
+    if (after === undefined) return Math.max(1, Math.ceil(this.#rate.retryAfter(fullAt, now) / 1_000));
+    this.#fullAt.set(connection, after);
+    return undefined;
   }
 
   /** Credentials that came from this address were refused. Counts the message as `unauthorized`. */

@@ -172,10 +172,9 @@ class Outbox {
 /** A socket of ours: the `data` of Bun's. */
 export class BunSocket implements Socket {
   readonly client: Client;
-  readonly #route: SocketRoute;
   readonly #outbox: Outbox;
-  /** Until it has opened. */
-  #url: string | undefined;
+  /** Where it was asked for, until it has opened. */
+  #asked: { readonly route: SocketRoute; readonly url: string } | undefined;
   #ws: Bun.ServerWebSocket<BunSocket> | undefined;
   #handlers: SocketHandlers | undefined;
   /** The collected messages. A single message needs no list. */
@@ -186,8 +185,7 @@ export class BunSocket implements Socket {
 
   constructor(route: SocketRoute, client: Client, url: string, outbox: Outbox) {
     this.client = client;
-    this.#route = route;
-    this.#url = url;
+    this.#asked = { route, url };
     this.#outbox = outbox;
   }
 
@@ -242,8 +240,8 @@ export class BunSocket implements Socket {
 
   opened(ws: Bun.ServerWebSocket<BunSocket>): void {
     this.#ws = ws;
-    const handlers = this.#route.open(this, this.#url ?? "");
-    this.#url = undefined;
+    const handlers = this.#asked?.route.open(this, this.#asked.url);
+    this.#asked = undefined;
     if (this.#ws !== undefined) this.#handlers = handlers;
   }
 

@@ -59,6 +59,22 @@ describe("signing in", () => {
     expect(world.agent.clients.size).toBe(0);
   });
 
+  test("who has not signed in in time is cut off, and so is whose token has ended", () => {
+    const world = new SimPeerjs(
+      { signInTimeout: 10_000, aliveTimeout: 172_800_000 },
+      { dev: false, ownersElsewhere: () => {} },
+    );
+    // The other nodes are asked about a guest, and don't answer.
+    const guest = world.client("guest-7", { key: "guests" });
+    const alice = world.client("alice", { token: "secret-of-alice" });
+    world.sim.pass(10_000);
+    expect([guest.heard, guest.open, alice.open]).toEqual([[], false, true]);
+    world.sim.pass(86_400_000 - 10_001);
+    expect(alice.open).toBe(true);
+    world.sim.pass(1_001);
+    expect([alice.open, world.agent.clients.size]).toEqual([false, 0]);
+  });
+
   test("guesses are slowed down", () => {
     const world = new SimPeerjs({ failuresBurst: 2, failuresPerMinute: 1 }, { dev: false });
     for (const _ of [1, 2]) world.client("alice", { token: "wrong" });

@@ -39,12 +39,13 @@ export class PeerjsAgent {
   /** A socket was opened, by who says to be that. */
   opened(flow: Flow, credentials: Credentials, now: number): void {
     this.traffic.opened(flow, now);
-    this.#context.after(this.#context.settings.limits.signInTimeout, now, () => {
-      if (flow.open && this.clients.of(flow) === undefined) flow.close("not signed in");
+    const patience = this.#context.after(this.#context.settings.limits.signInTimeout, now, () => {
+      if (flow.open) flow.close("not signed in");
     });
     this.#signIn.prove(credentials, flow, now, (result, later) => {
       if (!flow.open) return;
       const told = (notice: Notice): void => {
+        patience.cancel();
         flow.send(noticeText(notice));
         if (notice === "OPEN") {
           this.clients.opened(flow);
@@ -152,7 +153,7 @@ export class PeerjsAgent {
   #pushed(client: PeerClient, push: PushBody, now: number): void {
     if (push.type === "incoming") this.#rung(client, push, now);
     else if ("session" in push) {
-      client.sessions.get(push.session)?.push(push, now);
+      client.inSession(push.session)?.push(push, now);
       if (push.type === "ended") this.clients.connectionEnded(client, now);
     }
   }

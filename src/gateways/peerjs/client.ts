@@ -49,6 +49,12 @@ export interface ClientConnection {
   release(now: number): void;
 }
 
+interface ClientConnections {
+  /** By the name of the other end and the id of the connection. */
+  readonly named: Map<string, ClientConnection>;
+  readonly sessions: Map<string, ClientConnection>;
+}
+
 /** What a client tells the gateway. */
 export interface ClientKeeper {
   /** The core pushed something of a session. */
@@ -65,18 +71,15 @@ export class PeerClient implements DeviceLink {
   /** Who may take its place. */
   readonly owner: string;
   state: "live" | "suspended" | "closed" = "live";
-  /** When it was heard last. Unix ms */
+  /** When it was heard last, and when its token ends. Unix ms */
   heardAt: number;
-  /** When its token ends, how long it may be silent, how long it may be away. */
-  expiry: Deadline | undefined;
-  silence: Deadline | undefined;
+  expires = Number.POSITIVE_INFINITY;
+  /** How long it may be away. */
   grace: Deadline | undefined;
-  /** By session, the oldest first. */
-  readonly sessions = new Map<string, ClientConnection>();
   readonly #context: PeerjsContext;
   readonly #keeper: ClientKeeper;
-  /** By the name of the other end and the id of the connection. */
-  readonly #connections = new Map<string, ClientConnection>();
+  /** Undefined until there is one: most clients are idle. */
+  #connections: ClientConnections | undefined;
   #flow: Flow | undefined;
   readonly #requests: LinkRequests;
   /** What could not be sent, while there is no socket. */
@@ -132,31 +135,45 @@ export class PeerClient implements DeviceLink {
 
   // Connections
 
+  /** The oldest first. */
   get connections(): Iterable<ClientConnection> {
-    return this.#connections.values();
+    return this.#connections?.named.values() ?? [];
   }
 
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#connections?.named.size ?? 0;
   }
 
   connection(remote: string, id: string): ClientConnection | undefined {
-    return this.#connections.get(keyOf(remote, id));
+    return this.#connections?.named.get(keyOf(remote, id));
+  }
+
+  /** The connection that is this session. */
+  inSession(session: string): ClientConnection | undefined {
+    return this.#connections?.sessions.get(session);
   }
 
   add(connection: ClientConnection): void {
-    this.#connections.set(keyOf(connection.remote, connection.id), connection);
+    this.#connections ??= { named: new Map(), sessions: new Map() };
+    this.#connections.named.set(keyOf(connection.remote, connection.id), connection);
   }
 
-  /** The connection is over. False when it was so before. */
-  remove(connection: ClientConnection): boolean {
-    this.sessions.delete(connection.session);
-    return this.#connections.delete(keyOf(connection.remote, connection.id));
+  /** The connection has become this session. */
+  joined(session: string, connection: ClientConnection): void {
+    this.#connections?.sessions.set(session, connection);
+  }
+
+  /** The connection is over. */
+  remove(connection: ClientConnection): void {
+    const own = this.#connections;
+    own?.sessions.delete(connection.session);
+    own?.named.delete(keyOf(connection.remote, connection.id));
+    if (own?.named.size === 0) this.#connections = undefined;
   }
 
   /** True when the client has a connection with that peer. */
   knows(remote: string): boolean {
-    for (const one of this.#connections.values()) if (one.remote === remote) return true;
+    for (const one of this.connections) if (one.remote === remote) return true;
     return false;
   }
 

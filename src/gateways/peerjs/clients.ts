@@ -1,10 +1,14 @@
 import type { PushBody } from "../../protocol/pushes.ts";
+import type { Deadline } from "../../shared/deadlines.ts";
 import type { LinkEnd } from "../../signaling/device.ts";
 import { type ClientKeeper, clientCapabilities, onlyDevice, PeerClient } from "./client.ts";
 import { clientKind } from "./connection.ts";
 import type { Notice } from "./frames.ts";
 import type { Flow, PeerjsContext } from "./peerjs-context.ts";
 import type { SignedIn } from "./sign-in.ts";
+
+/** How often clients are looked over: which are silent, and whose token has ended. ms */
+const sweepEvery = 1_000;
 
 /** Which clients there are, and by which socket each is reached. */
 export class Clients {
@@ -15,6 +19,8 @@ export class Clients {
   readonly #flows = new Map<Flow, PeerClient>();
   /** Clients that other nodes are being asked about, each with the owners that want to be let in. */
   readonly #entering = new Map<string, string[]>();
+  /** The next look at all clients; undefined while there is none. */
+  #sweep: Deadline | undefined;
 
   constructor(context: PeerjsContext, pushed: (client: PeerClient, push: PushBody, now: number) => void) {
     this.#context = context;
@@ -80,16 +86,11 @@ export class Clients {
       }
       client = made;
       this.#clients.set(keyOf(user, id), client);
-      this.#awaitWord(client, now);
+      this.#sweep ??= this.#sweepAfter(now);
     }
     this.#reach(client, flow, now);
     if (client.device !== undefined) client.device.grants = identity.grants;
-    client.expiry?.cancel();
-    const entered = client;
-    client.expiry = this.#context.after(identity.expires - now, now, (later) => {
-      entered.flow?.close("token expired");
-      this.#remove(entered, "expired", later);
-    });
+    client.expires = identity.expires;
     return "OPEN";
   }
 
@@ -156,16 +157,19 @@ export class Clients {
     client.heardAt = now;
   }
 
-  #awaitWord(client: PeerClient, now: number): void {
+  #sweepAfter(now: number): Deadline {
+    return this.#context.after(sweepEvery, now, (later) => this.#lookOver(later));
+  }
+
+  /** Once a second: a loop over all clients costs less than timers for each. */
+  #lookOver(now: number): void {
+    this.#sweep = this.size === 0 ? undefined : this.#sweepAfter(now);
     const { aliveTimeout } = this.#context.settings.limits;
-    const look = (later: number): void => {
-      const quiet = later - client.heardAt;
-      if (client.flow !== undefined && quiet >= aliveTimeout) client.flow.close("silent");
-      if (client.state === "closed") return;
-      const rest = quiet >= aliveTimeout ? aliveTimeout : aliveTimeout - quiet;
-      client.silence = this.#context.after(rest, later, look);
-    };
-    client.silence = this.#context.after(aliveTimeout, now, look);
+    for (const client of this.#clients.values())
+      if (client.expires <= now) {
+        client.flow?.close("token expired");
+        this.#remove(client, "expired", now);
+      } else if (now - client.heardAt >= aliveTimeout) client.flow?.close("silent");
   }
 
   #shut(client: PeerClient, now: number): void {
@@ -177,7 +181,7 @@ export class Clients {
     const key = keyOf(client.user, client.device?.id ?? "");
     if (this.#clients.get(key) !== client) return;
     this.#clients.delete(key);
-    for (const timer of [client.expiry, client.silence, client.grace]) timer?.cancel();
+    client.grace?.cancel();
     for (const connection of [...client.connections]) connection.hangUp(now);
     client.state = "closed";
     if (client.flow !== undefined) this.#flows.delete(client.flow);

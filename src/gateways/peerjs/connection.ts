@@ -106,7 +106,7 @@ export class Connection implements ClientConnection, Named {
         return;
       }
       this.session = (outcome.ok as ReplyOf<"call">).session;
-      this.#client.sessions.set(this.session, this);
+      this.#client.joined(this.session, this);
       this.#words.begun(this.#client.device, this.session);
       for (const candidate of offer.candidates) this.candidate(candidate, later);
     });
@@ -138,7 +138,7 @@ export class Connection implements ClientConnection, Named {
   ring(incoming: Omit<PushOf<"incoming">, "seq">, extra: Extra, now: number): void {
     const { session, from, pair, generation, description, movedFrom } = incoming;
     this.session = session;
-    this.#client.sessions.set(session, this);
+    this.#client.joined(session, this);
     this.#peer = from;
     this.#pair = pair;
     this.#generation = generation;
