@@ -1,7 +1,8 @@
-import fc from "fast-check";
 import { chromiumHello } from "../dtls/support/chromium-hello.ts";
 import { fragment, type Message, message, messagesIn, record } from "../dtls/support/forge.ts";
 import { Pair } from "../dtls/support/pair.ts";
+import { anyBytes, changedBytes } from "./byte-mutation.ts";
+import type { Random } from "./random.ts";
 
 /** All that both sides of a handshake have sent, and the messages of it in the clear. */
 function recorded(): { readonly datagrams: Uint8Array[]; readonly messages: Message[] } {
@@ -19,82 +20,50 @@ function recorded(): { readonly datagrams: Uint8Array[]; readonly messages: Mess
 const { datagrams, messages } = recorded();
 const types = [0, 1, 2, 3, 4, 11, 12, 13, 14, 15, 16, 20];
 
-type Change = readonly [at: number, value: number];
-const changes = fc.array(fc.tuple(fc.nat(1_500), fc.nat(255)), { maxLength: 4 });
-
-/** The bytes with some changed, and some cut off or added at the end. */
-function changed(bytes: Uint8Array, list: readonly Change[], cut: number): Uint8Array {
-  const result = new Uint8Array(Math.max(0, bytes.length + cut));
-  result.set(bytes.subarray(0, result.length));
-  for (const [at, value] of list) if (result.length > 0) result[at % result.length] = value;
-  return result;
+/** A message of a handshake with changes, or one that is made up. */
+function anyMessage(random: Random): Message {
+  if (random.chance(1 / 6))
+    return { type: random.pick(types), sequence: random.int(0, 9), body: anyBytes(random, 200) };
+  const one = random.pick(messages);
+  return { ...one, body: changedBytes(random, one.body) };
 }
 
-const cuts = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: -40, max: 40 }));
-const bodies = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc
-      .tuple(fc.constantFrom(...messages), changes, cuts)
-      .map(([one, list, cut]) => ({ ...one, body: changed(one.body, list, cut) })),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      type: fc.constantFrom(...types),
-      sequence: fc.nat(9),
-      body: fc.uint8Array({ maxLength: 200 }),
-    }),
-  },
-);
-
 /** The content of a handshake record: whole messages or parts of them, mostly well-framed. */
-export const handshakeContent: fc.Arbitrary<Uint8Array> = fc
-  .array(
-    fc
-      .tuple(
-        bodies,
-        fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, fc.nat(9)),
-        fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, fc.tuple(fc.nat(1_500), fc.nat(1_500))),
-        fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, fc.nat(0xffffff)),
-      )
-      .map(([{ type, sequence, body }, otherSequence, range, lie]) => {
-        const [from, to] = range ?? [0, body.length];
-        const start = Math.min(from, to, body.length);
-        const part = body.subarray(start, Math.max(from, to));
-        return fragment(type, lie ?? body.length, otherSequence ?? sequence, start, part);
-      }),
-    { minLength: 1, maxLength: 4 },
-  )
-  .map((fragments) => new Uint8Array(Buffer.concat(fragments)));
+export function handshakeContent(random: Random): Uint8Array {
+  return several(random, 4, () => {
+    const { type, sequence, body } = anyMessage(random);
+    const [from, to] = random.chance(0.75)
+      ? [0, body.length]
+      : [random.int(0, body.length), random.int(0, 1_500)];
+    return fragment(
+      type,
+      random.chance(0.1) ? random.int(0, 0xffffff) : body.length,
+      random.chance(0.2) ? random.int(0, 9) : sequence,
+      Math.min(from, to),
+      body.subarray(Math.min(from, to), Math.max(from, to)),
+    );
+  });
+}
 
-const wellFramed = fc
-  .array(
-    fc
-      .tuple(
-        fc.oneof({ weight: 6, arbitrary: fc.constant(22) }, fc.constantFrom(20, 21, 23, 24, 25)),
-        handshakeContent,
-        fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.nat(3)),
-        fc.nat(70),
-        fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, fc.nat(20_000)),
-      )
-      .map(([type, content, epoch, sequence, lie]) => {
-        // Alerts and ChangeCipherSpec are short.
-        const body = type < 22 ? content.subarray(0, 2) : content;
-        return record(type, body, lie === undefined ? { epoch, sequence } : { epoch, sequence, length: lie });
-      }),
-    { minLength: 1, maxLength: 3 },
-  )
-  .map((records) => new Uint8Array(Buffer.concat(records)));
+function wellFramed(random: Random): Uint8Array {
+  return several(random, 3, () => {
+    const type = random.chance(6 / 7) ? 22 : random.pick([20, 21, 23, 24, 25]);
+    const content = handshakeContent(random);
+    // Alerts and ChangeCipherSpec are short.
+    const body = type < 22 ? content.subarray(0, 2) : content;
+    const epoch = random.chance(6 / 7) ? 0 : random.int(0, 3);
+    const length = random.chance(0.1) ? random.int(0, 20_000) : body.length;
+    return record(type, body, { epoch, sequence: random.int(0, 70), length });
+  });
+}
+
+function several(random: Random, most: number, make: () => Uint8Array): Uint8Array {
+  return new Uint8Array(Buffer.concat(Array.from({ length: random.int(1, most) }, make)));
+}
 
 /** Datagrams that are nearly DTLS: those of a real handshake with changes, well-framed ones that make no sense, and noise. */
-export const almostDtls: fc.Arbitrary<Uint8Array> = fc.oneof(
-  { weight: 4, arbitrary: wellFramed },
-  {
-    weight: 3,
-    arbitrary: fc
-      .tuple(fc.constantFrom(...datagrams), changes, cuts)
-      .map(([bytes, list, cut]) => changed(bytes, list, cut)),
-  },
-  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
-);
+export function almostDtls(random: Random): Uint8Array {
+  const kind = random.int(0, 7);
+  if (kind < 4) return wellFramed(random);
+  return kind < 7 ? changedBytes(random, random.pick(datagrams)) : anyBytes(random, 200);
+}

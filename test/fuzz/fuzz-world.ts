@@ -12,7 +12,7 @@ import { type Vocabulary, validHello, validRequest } from "./frame-grammar.ts";
 import { FuzzDevice } from "./fuzz-device.ts";
 import { FuzzStreams } from "./fuzz-streams.ts";
 import { bytes, mutated, mutatedText } from "./mutation.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
 
 /** Small caps, so that they are reached; rates so high that frames get through to what they speak of. */
 const limits: Limits = {
@@ -67,12 +67,13 @@ export interface Tally {
  * input must end as the protocol says: a reply, a typed error, or a close; never in an exception or a fault.
  */
 export class FuzzWorld {
-  readonly seed: number;
   readonly tally: Tally = { inputs: 0, ok: 0, errors: 0, closes: 0 };
   now = 1_700_000_000_000;
   /** What is being fed, for the report of a failure. */
   current = "";
   readonly #random: Random;
+  /** Of what the core draws, so that it repeats too. */
+  readonly #salt: number;
   readonly #core: Core;
   readonly #streams: FuzzStreams;
   readonly #devices: FuzzDevice[] = [];
@@ -80,9 +81,9 @@ export class FuzzWorld {
   readonly #later: (() => void)[] = [];
   #serial = 0;
 
-  constructor(seed: number) {
-    this.seed = seed;
-    this.#random = new Random(seed);
+  constructor(random: Random) {
+    this.#random = random;
+    this.#salt = random.int(0, 0x7fffffff);
     this.#words = {
       users: [...users, "nobody"],
       devices: ["phone", "web", "desk", "tv"],
@@ -281,7 +282,7 @@ export class FuzzWorld {
         else this.#later.push(() => done(verdict(), this.now));
       },
       iceServers: () => ({ servers: [] }),
-      random: (length) => digest(`${this.seed} ${this.#serial++}`).slice(0, Math.ceil((length * 4) / 3)),
+      random: (length) => digest(`${this.#salt} ${this.#serial++}`).slice(0, Math.ceil((length * 4) / 3)),
       jitter: () => this.#random.next(),
       hash: digest,
       seal: (text) => `${Buffer.from(text).toString("base64url")}.${digest(text)}`,

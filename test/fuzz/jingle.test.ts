@@ -6,11 +6,14 @@ import { element, type XmlElement } from "../../src/gateways/xmpp/xml.ts";
 import { formatDescription, parseDescription } from "../../src/wire/sdp/description.ts";
 import type { SimClient } from "../support/sim-core.ts";
 import { contentsOf, SimJingle, type SimJingleClient } from "../support/sim-jingle.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
+import { chance, fuzzRounds, rounds } from "./target.ts";
 
-/** JINGLE_FUZZ=1000000 and JINGLE_SEEDS=8000 for a whole run. */
-const inputs = Number(process.env.JINGLE_FUZZ ?? 1_000);
-const seeds = Number(process.env.JINGLE_SEEDS ?? 25);
+const elements = fuzzRounds(1_000);
+const descriptions = fuzzRounds(250);
+/** What is done in one history. */
+const steps = 120;
+const histories = fuzzRounds(25, steps);
 
 const read = (name: string) => readFileSync(new URL(`../support/sdp/${name}.sdp`, import.meta.url), "utf8");
 const offerSdp = read("chromium-offer-before-candidates");
@@ -70,12 +73,12 @@ function broken(random: Random, of: XmlElement, depth = 0): XmlElement {
 }
 
 test("any element is read without a throw, and what is read is SDP", () => {
-  const random = new Random(1);
+  const random = chance(1);
   const offer = parseDescription(offerSdp)!;
   const whole = element("jingle", namespaces.jingle, {}, ...contentsOf(offerSdp, "initiator"));
   const answer = element("jingle", namespaces.jingle, {}, ...contentsOf(answerSdp, "responder"));
   let taken = 0;
-  for (let n = 0; n < inputs; n++) {
+  for (const n of rounds(elements)) {
     let jingle = n % 2 === 0 ? whole : answer;
     for (let k = random.int(1, 4); k > 0; k--) jingle = broken(random, jingle);
     const about = { author: n % 3 === 0 ? "responder" : "initiator", sessionId: "1", version: 1 } as const;
@@ -91,13 +94,13 @@ test("any element is read without a throw, and what is read is SDP", () => {
     expect(text).not.toMatch(/\r(?!\n)/);
     expect(made.value.media.length).toBeLessThanOrEqual(32);
   }
-  expect(taken).toBeGreaterThan(inputs / 20);
+  expect(taken).toBeGreaterThan(elements / 20);
 });
 
 test("any SDP is written without a throw, and what is written is read again", () => {
-  const random = new Random(2);
+  const random = chance(2);
   const lines = offerSdp.split("\r\n");
-  for (let n = 0; n < inputs / 4; n++) {
+  for (const _ of rounds(descriptions)) {
     const next = [...lines];
     for (let k = random.int(1, 6); k > 0; k--) {
       const at = random.int(0, next.length - 1);
@@ -140,8 +143,8 @@ const kinds = ["propose", "ringing", "proceed", "accept", "reject", "retract", "
 /** Clients and native devices that do anything at any time: nothing throws, bounds hold, no candidate goes to who has not won. */
 test("random clients leave nothing behind", () => {
   let accepted = 0;
-  for (let seed = 1; seed <= seeds; seed++) {
-    const random = new Random(seed);
+  for (const number of rounds(histories, steps)) {
+    const random = chance(number);
     const world = new SimJingle();
     const { sim } = world;
     const clients: SimJingleClient[] = [
@@ -253,7 +256,7 @@ test("random clients leave nothing behind", () => {
       },
       () => sim.pass(random.int(0, 20_000)),
     ];
-    for (let step = 0; step < 120; step++) {
+    for (let step = 0; step < steps; step++) {
       random.pick(acts)();
       sim.pass(0);
       for (const { jingle } of clients) expect(jingle.size).toBeLessThanOrEqual(4);
@@ -270,5 +273,5 @@ test("random clients leave nothing behind", () => {
       0, 0, 0, 0, 0, 0,
     ]);
   }
-  expect(accepted).toBeGreaterThan(seeds / 20);
+  expect(accepted).toBeGreaterThan(histories / 20);
 });

@@ -8,9 +8,11 @@ import type { LocalTransport, StreamInfo } from "../../src/media/service.ts";
 import { attributes, isRejected, mediaLine, mid } from "../../src/wire/sdp/attributes.ts";
 import { parseDescription } from "../../src/wire/sdp/description.ts";
 import { mutatedText } from "./mutation.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
+import { chance, fuzzRounds, rounds } from "./target.ts";
 
-const numRuns = Number(process.env.FUZZ_RUNS ?? 2_000);
+const offers = fuzzRounds(2_000);
+const answers = fuzzRounds(1_000);
 const folder = new URL("../support/media-offers/", import.meta.url);
 const valid = readdirSync(folder)
   .filter((name) => name.endsWith(".sdp"))
@@ -106,7 +108,7 @@ function check(answer: string, offered: string): void {
 }
 
 test("whatever is offered is refused with a reason, or becomes tracks and a whole answer", () => {
-  const random = new Random(9_725);
+  const random = chance(1);
   const streams: StreamInfo["codecs"][] = valid.flatMap((text) => {
     const offer = parseOffer(text);
     const tracks = offer.ok ? publishedTracks(offer.value) : undefined;
@@ -117,7 +119,7 @@ test("whatever is offered is refused with a reason, or becomes tracks and a whol
   });
   expect(streams.length).toBeGreaterThan(5);
   let [published, viewed, refused] = [0, 0, 0];
-  for (let run = 0; run < numRuns; run++) {
+  for (const run of rounds(offers)) {
     const text = broken(random);
     try {
       const offer = parseOffer(text);
@@ -147,13 +149,13 @@ test("whatever is offered is refused with a reason, or becomes tracks and a whol
       throw new Error(`run ${run}: ${JSON.stringify(text).slice(0, 4_000)}`, { cause: error });
     }
   }
-  for (const count of [published, viewed, refused]) expect(count).toBeGreaterThan(numRuns / 20);
+  for (const count of [published, viewed, refused]) expect(count).toBeGreaterThan(offers / 20);
 });
 
 test("our own offers are whole, and whatever they are answered is refused with a reason, or becomes tracks and candidates", () => {
-  const random = new Random(8_840);
+  const random = chance(2);
   let [read, refused] = [0, 0];
-  for (let run = 0; run < numRuns / 2; run++) {
+  for (const _ of rounds(answers)) {
     const theirs = parseOffer(random.pick(valid));
     const published = theirs.ok ? publishedTracks(theirs.value) : undefined;
     if (published?.ok !== true) continue;
@@ -181,7 +183,7 @@ test("our own offers are whole, and whatever they are answered is refused with a
       expect(result.error.length).toBeLessThan(400);
     }
   }
-  for (const count of [read, refused]) expect(count).toBeGreaterThan(numRuns / 50);
+  for (const count of [read, refused]) expect(count).toBeGreaterThan(answers / 25);
 });
 
 test("the worst that fits takes no more than its length: were it squared, this would not end in time", () => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
 import { FrameReader, frame } from "../../src/media/transport/ice-tcp.ts";
 import { stunCrypto } from "../../src/net/stun-crypto.ts";
 import { attribute } from "../../src/wire/stun/attribute-type.ts";
@@ -9,10 +8,16 @@ import { encodeText } from "../../src/wire/stun/text.ts";
 import { MessageWriter } from "../../src/wire/stun/writer.ts";
 import { rtpOf } from "../media/support/test-peer.ts";
 import { type Party, type TestPath, TransportWorld } from "../media/support/transport-world.ts";
+import { anyBytes, changedBytes } from "./byte-mutation.ts";
+import type { Random } from "./random.ts";
+import { chance, fuzzRounds, rounds } from "./target.ts";
 
-const numRuns = Number(process.env.FUZZ_RUNS ?? 3_000);
+const count = fuzzRounds(3_000);
+/** Pieces of one connection. */
+const pieces = 20;
+const connections = fuzzRounds(2_000, pieces);
 /** Inputs of one world, until it is made anew. */
-const inputsEach = 100;
+const inputsEach = 300;
 const mostPaths = 6;
 const report = Uint8Array.of(0x80, 201, 0, 1, 0, 0, 4, 0x57);
 
@@ -65,85 +70,67 @@ const exchanges = {
   client: station("client", "connected").recorded,
 };
 
-type Change = readonly [at: number, value: number];
-const changes = fc.array(fc.tuple(fc.nat(1_500), fc.nat(255)), { maxLength: 4 });
-const cuts = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.integer({ min: -40, max: 40 }));
-
-function changed(bytes: Uint8Array, list: readonly Change[], cut: number): Uint8Array {
-  const result = new Uint8Array(Math.max(0, bytes.length + cut));
-  result.set(bytes.subarray(0, result.length));
-  for (const [at, value] of list) if (result.length > 0) result[at % result.length] = value;
-  return result;
-}
+const kinds = ["request", "success", "error", "indication"] as const;
+const known = Object.values(attribute);
+const password = encodeText("worker-password-1-0123456789");
 
 /** STUN that is authentic, whatever is in it. */
-const authentic = fc
-  .tuple(
-    fc.constantFrom("request" as const, "success" as const, "error" as const, "indication" as const),
-    fc.array(
-      fc.tuple(
-        fc.oneof(fc.constantFrom(...Object.values(attribute)), fc.nat(0xffff)),
-        fc.uint8Array({ maxLength: 40 }),
-      ),
-      { maxLength: 6 },
-    ),
-    fc.boolean(),
-  )
-  .map(([kind, attributes, named]) => {
-    const writer = new MessageWriter(1, kind, stunCrypto.random(12));
-    if (named) writer.add(attribute.username, encodeText("worker1:peer1"));
-    for (const [kindOf, value] of attributes) writer.add(kindOf, value);
-    addIntegrity(writer, "sha1", encodeText("worker-password-1-0123456789"), stunCrypto);
-    addFingerprint(writer);
-    return writer.bytes().slice();
-  });
+function authentic(random: Random): Uint8Array {
+  const writer = new MessageWriter(1, random.pick(kinds), stunCrypto.random(12));
+  if (random.chance(0.5)) writer.add(attribute.username, encodeText("worker1:peer1"));
+  for (let left = random.int(0, 6); left > 0; left--)
+    writer.add(random.chance(0.5) ? random.pick(known) : random.int(0, 0xffff), anyBytes(random, 40));
+  addIntegrity(writer, "sha1", password, stunCrypto);
+  addFingerprint(writer);
+  return writer.bytes().slice();
+}
 
-/** Picks what has been recorded, by number. */
-const datagrams = fc.oneof(
-  { weight: 5, arbitrary: fc.tuple(fc.nat(), fc.boolean(), changes, cuts) },
-  { weight: 2, arbitrary: authentic },
-  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 200 }) },
-);
+/** What has been recorded with changes, here or in a whole exchange; authentic STUN; noise. */
+function datagram(
+  random: Random,
+  recorded: readonly Uint8Array[],
+  exchange: readonly Uint8Array[],
+): Uint8Array {
+  const kind = random.int(0, 7);
+  if (kind === 0) return anyBytes(random, 200);
+  if (kind < 3) return authentic(random);
+  return changedBytes(random, random.pick(recorded.length > 0 && random.chance(0.5) ? recorded : exchange));
+}
 
 for (const role of ["server", "client"] as const)
   for (const until of ["nothing", "check", "flight", "connected"] as const)
     describe(`a worker that is the DTLS ${role}, after ${until}`, () => {
       test("takes any datagram, keeps little, sends little to who hasn't answered, and harms no other peer", () => {
+        const random = chance();
         let now = station(role, until);
         expect(now.party.transport.state).toBe(until === "connected" ? "connected" : "connecting");
         let left = inputsEach;
-        fc.assert(
-          fc.property(datagrams, fc.nat(10), fc.nat(300), (input, by, ms) => {
-            if (left-- === 0 || now.party.transport.state === "closed") {
-              now = station(role, until);
-              left = inputsEach;
-            }
-            const { world, party, innocent, claimed, recorded } = now;
-            world.now += ms;
-            world.table.tick(world.now);
-            const path = claimed[by] ?? party.via;
-            if (input instanceof Uint8Array) world.deliver(input, path);
-            else {
-              const [pick, own, list, cut] = input;
-              const source = own && recorded.length > 0 ? recorded : exchanges[role];
-              world.deliver(changed(source[pick % source.length] as Uint8Array, list, cut), path);
-            }
-            // Only what was recorded ahead of the attack is of use.
-            recorded.length = Math.min(recorded.length, 60);
-            for (const { sent } of [party.via, ...claimed]) sent.length = 0;
-            // The innocent peer's checks may be repeated from there, too.
-            for (const { transport } of [party, innocent])
-              expect(claimed.filter(({ owner }) => owner === transport).length).toBeLessThanOrEqual(
-                mostPaths,
-              );
-            for (const { reliable, bytesSent, bytesReceived } of claimed)
-              if (!reliable) expect(bytesSent).toBeLessThanOrEqual(3 * bytesReceived);
-            if (until === "connected") expect(party.transport.state).not.toBe("closed");
-            expect(innocent.transport.state).toBe("connected");
-            if (left % 20 === 0) expectServed(now);
-          }),
-          { numRuns },
-        );
+        for (const _ of rounds(count)) {
+          if (left-- === 0 || now.party.transport.state === "closed") {
+            now = station(role, until);
+            left = inputsEach;
+          }
+          const { world, party, innocent, claimed, recorded } = now;
+          world.now += random.int(0, 300);
+          world.table.tick(world.now);
+          const path = claimed[random.int(0, claimed.length)] ?? party.via;
+          world.deliver(datagram(random, recorded, exchanges[role]), path);
+          // Only what was recorded ahead of the attack is of use.
+          recorded.length = Math.min(recorded.length, 60);
+          for (const { sent } of [party.via, ...claimed]) sent.length = 0;
+          // The innocent peer's checks may be repeated from there, too.
+          let [own, others] = [0, 0];
+          for (const { owner, reliable, bytesSent, bytesReceived } of claimed) {
+            if (owner === party.transport) own++;
+            else if (owner === innocent.transport) others++;
+            if (!reliable && bytesSent > 3 * bytesReceived)
+              throw new Error(`${bytesSent} bytes for ${bytesReceived} to who hasn't answered`);
+          }
+          expect(Math.max(own, others)).toBeLessThanOrEqual(mostPaths);
+          if (until === "connected") expect(party.transport.state).not.toBe("closed");
+          expect(innocent.transport.state).toBe("connected");
+          if (left % 20 === 0) expectServed(now);
+        }
       });
     });
 
@@ -164,22 +151,21 @@ function expectServed(station: Station): void {
 }
 
 test("frames of ICE-TCP: any bytes, in any pieces, never throw, and little is kept", () => {
-  const piece = fc.oneof(
-    fc.uint8Array({ maxLength: 60 }),
-    fc.uint8Array({ maxLength: 60 }).map((bytes) => frame(bytes, bytes.length)),
-    fc.nat(9_000).map((length) => frame(new Uint8Array(length), length)),
-  );
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
-      const reader = new FrameReader();
-      let alive = true;
-      for (const bytes of pieces) {
-        const went = reader.push(bytes, (one) => one.length > 0 && one.length <= 8_192);
-        if (!alive) expect(went).toBe(false);
-        alive = went;
-        expect(reader.pending).toBeLessThanOrEqual(8_194);
-      }
-    }),
-    { numRuns },
-  );
+  const random = chance();
+  const piece = (): Uint8Array => {
+    const kind = random.int(0, 2);
+    const bytes =
+      kind < 2 ? anyBytes(random, 60) : new Uint8Array(random.int(0, random.pick([60, 1_500, 9_000])));
+    return kind === 0 ? bytes : frame(bytes, bytes.length);
+  };
+  for (const _ of rounds(connections, pieces)) {
+    const reader = new FrameReader();
+    let alive = true;
+    for (let left = pieces; left > 0; left--) {
+      const went = reader.push(piece(), (one) => one.length > 0 && one.length <= 8_192);
+      if (!alive) expect(went).toBe(false);
+      alive = went;
+      expect(reader.pending).toBeLessThanOrEqual(8_194);
+    }
+  }
 });

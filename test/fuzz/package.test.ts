@@ -13,9 +13,10 @@ import { Vp8Pictures } from "../../src/media/package/vp8.ts";
 import { Vp9Pictures } from "../../src/media/package/vp9.ts";
 import { videoConfiguration, videoFrame } from "../../src/media/rtmp/flv.ts";
 import { keyframePayloads, pps, slicePayloads, sps } from "../support/h264-pictures.ts";
-import { Random } from "./random.ts";
+import { brokenBytes } from "./byte-mutation.ts";
+import { chance, fuzzRounds, rounds } from "./target.ts";
 
-const runs = Number(process.env.FUZZ_RUNS ?? 2_000);
+const count = fuzzRounds(2_000);
 const format = h264Format(sps, pps) as VideoFormat;
 const sample = { data: Uint8Array.of(1, 2, 3), duration: 3_000, key: true, time: 12_345 };
 const file = concat([
@@ -25,21 +26,6 @@ const file = concat([
     { track: 2, samples: [sample] },
   ]),
 ]);
-
-/** A few bytes changed, cut off, doubled or inserted. */
-function broken(random: Random, bytes: Uint8Array): Uint8Array {
-  const copy = [...bytes];
-  for (let n = random.int(1, 4); n > 0; n--) {
-    const at = random.int(0, copy.length);
-    const kind = random.int(0, 4);
-    if (kind === 0) copy[at] = random.int(0, 255);
-    else if (kind === 1) copy.length = at;
-    else if (kind === 2) copy.splice(at, random.int(1, 8));
-    else if (kind === 3) copy.splice(at, 0, ...copy.slice(at, at + random.int(1, 12)));
-    else copy[at] = random.pick([0, 1, 0x7f, 0x80, 0xff]);
-  }
-  return Uint8Array.from(copy);
-}
 
 function tag(time: number, body: Uint8Array): Uint8Array {
   const { length } = body;
@@ -53,9 +39,9 @@ const flv = concat([
 ]);
 
 test("FLV that an encoder could write: whole, in pieces, and broken, nothing throws", () => {
-  const random = new Random(Number(process.env.SEED ?? 1));
-  for (let n = 0; n < runs; n++) {
-    const bytes = n === 0 ? flv : broken(random, flv);
+  const random = chance(1);
+  for (const n of rounds(count)) {
+    const bytes = n === 0 ? flv : brokenBytes(random, flv);
     const reader = new FlvReader();
     const seen: number[] = [];
     for (let at = 0, step = 1; at < bytes.length; at += step) {
@@ -68,16 +54,16 @@ test("FLV that an encoder could write: whole, in pieces, and broken, nothing thr
 });
 
 test("pictures that an encoder could write as packets: never throws, and no payload is longer than a datagram carries", () => {
-  const random = new Random(Number(process.env.SEED ?? 1));
+  const random = chance(2);
   const unit = (bytes: number): Uint8Array => new Uint8Array(bytes).fill(0x65);
-  for (let n = 0; n < runs; n++) {
+  for (const _ of rounds(count)) {
     const units = Array.from({ length: random.int(1, 5) }, () => unit(random.int(1, 4_000)));
     const data = concat(units.flatMap((one) => [u32(one.length), one]));
     const whole = random.int(0, 3) === 0;
     const configuration =
-      random.int(0, 3) === 0 ? broken(random, format.configuration) : format.configuration;
+      random.int(0, 3) === 0 ? brokenBytes(random, format.configuration) : format.configuration;
     const payloads = h264Payloads({
-      ...{ key: true, data: whole ? data : broken(random, data) },
+      ...{ key: true, data: whole ? data : brokenBytes(random, data) },
       format: { ...format, configuration },
     });
     let sum = 0;
@@ -94,12 +80,12 @@ test("pictures that an encoder could write as packets: never throws, and no payl
 
 describe("packets of a publisher and boxes of a file that mean harm", () => {
   test("are a picture, or none: nothing throws, and nothing grows beyond what came", () => {
-    const random = new Random(Number(process.env.SEED ?? 1));
+    const random = chance(3);
     const sequence = Uint8Array.of(0x0a, 0x0b, 0, 0, 0, 4, 0x3c, 0xff, 0xbc, 0xff, 0xe4, 0, 0x80);
-    for (let n = 0; n < runs; n++) {
+    for (const _ of rounds(count)) {
       const payloads = random
         .pick([keyframePayloads, slicePayloads])(40)
-        .map((one) => (random.chance(0.6) ? broken(random, one) : one));
+        .map((one) => (random.chance(0.6) ? brokenBytes(random, one) : one));
       const size = payloads.reduce((sum, { length }) => sum + length, 0);
       const pictures = new H264Pictures();
       const picture = pictures.take(payloads);
@@ -111,17 +97,17 @@ describe("packets of a publisher and boxes of a file that mean harm", () => {
       for (const unit of av1Units(payloads) ?? []) expect(unit.length).toBeLessThanOrEqual(size);
       new Vp8Pictures().take(payloads);
       new Vp9Pictures().take(payloads);
-      av1Format(broken(random, sequence));
-      h264Format(broken(random, sps), pps);
+      av1Format(brokenBytes(random, sequence));
+      h264Format(brokenBytes(random, sps), pps);
       const samples = opusSamples(payloads[0] ?? new Uint8Array());
       if (samples !== undefined) expect(samples).toBeLessThanOrEqual(5_760);
     }
   });
 
   test("are boxes that lie where they say, or none", () => {
-    const random = new Random(Number(process.env.SEED ?? 2));
-    for (let n = 0; n < runs; n++) {
-      const bytes = broken(random, file);
+    const random = chance(4);
+    for (const _ of rounds(count)) {
+      const bytes = brokenBytes(random, file);
       const boxes = boxesIn(bytes);
       let end = 0;
       for (const box of boxes) {

@@ -2,10 +2,12 @@ import { expect, test } from "bun:test";
 import { parseFrame } from "../../src/gateways/peerjs/frames.ts";
 import type { SimClient } from "../support/sim-core.ts";
 import { answerSdp, offerSdp, type SimPeer, SimPeerjs } from "../support/sim-peerjs.ts";
-import { Random } from "./random.ts";
+import { chance, fuzzRounds, rounds } from "./target.ts";
 
-/** PEERJS_FUZZ=1000000 for a whole run. */
-const inputs = Number(process.env.PEERJS_FUZZ ?? 5_000);
+const inputs = fuzzRounds(5_000);
+/** What is done in one history. */
+const steps = 120;
+const histories = fuzzRounds(60, steps);
 
 const pieces = [
   '{"type":"',
@@ -41,9 +43,9 @@ const pieces = [
 ];
 
 test("any text is read without a throw, and what is read has its bounds", () => {
-  const random = new Random(1);
+  const random = chance();
   let read = 0;
-  for (let n = 0; n < inputs; n++) {
+  for (const n of rounds(inputs)) {
     let text = "";
     if (n % 3 === 0)
       text = `{"type":"OFFER","dst":"bob","payload":{"type":"media","connectionId":"mc_1","sdp":{"sdp":"v=0"}}}`;
@@ -66,10 +68,9 @@ test("any text is read without a throw, and what is read has its bounds", () => 
 
 /** Clients and native devices that do anything at any time: nothing throws, one end at most wins, and nothing is left of them. */
 test("random clients leave nothing behind", () => {
-  const seeds = Number(process.env.PEERJS_SEEDS ?? 60);
   let answered = 0;
-  for (let seed = 1; seed <= seeds; seed++) {
-    const random = new Random(seed);
+  for (const number of rounds(histories, steps)) {
+    const random = chance(number);
     const world = new SimPeerjs({ connectionsPerClient: 4 });
     const { sim } = world;
     const users = ["alice", "bob", "carol"];
@@ -137,7 +138,7 @@ test("random clients leave nothing behind", () => {
       },
       () => sim.pass(random.int(0, 40_000)),
     ];
-    for (let step = 0; step < 120; step++) {
+    for (let step = 0; step < steps; step++) {
       pick(acts)?.();
       sim.pass(0);
       for (const client of world.agent.clients.all) expect(client.connectionCount).toBeLessThanOrEqual(4);
@@ -153,5 +154,5 @@ test("random clients leave nothing behind", () => {
       0, 0, 0, 0,
     ]);
   }
-  expect(answered).toBeGreaterThan(seeds / 20);
+  expect(answered).toBeGreaterThan(histories / 20);
 });

@@ -2,9 +2,10 @@ import { expect, test } from "bun:test";
 import { decodeAmf, encodeAmf } from "../../src/media/rtmp/amf.ts";
 import { rtmpChunks } from "../../src/media/rtmp/chunks.ts";
 import { RtmpPublisher } from "../../src/media/rtmp/publisher.ts";
-import { Random } from "./random.ts";
+import { brokenBytes } from "./byte-mutation.ts";
+import { chance, fuzzRounds, rounds } from "./target.ts";
 
-const runs = Number(process.env.FUZZ_RUNS ?? 2_000);
+const servers = fuzzRounds(2_000);
 const target = { tls: false, host: "host", port: 1_935, app: "app", key: "the-secret" };
 
 /** What a server says that takes the stream, in the order in which it says it. */
@@ -30,22 +31,10 @@ const messages = [
   },
 ];
 
-/** A few bytes changed, cut out or doubled. */
-function broken(random: Random, bytes: Uint8Array): Uint8Array {
-  const copy = [...bytes];
-  for (let n = random.int(1, 4); n > 0; n--) {
-    const at = random.int(0, copy.length);
-    if (random.chance(0.6)) copy[at] = random.pick([0, 1, 0x7f, 0xff, random.int(0, 255)]);
-    else if (random.chance(0.5)) copy.splice(at, random.int(1, 8));
-    else copy.splice(at, 0, ...copy.slice(at, at + random.int(1, 12)));
-  }
-  return Uint8Array.from(copy, (byte) => byte ?? 0);
-}
-
 test("servers of RTMP that mean harm: nothing throws, what is sent is bounded, and the key is never repeated", () => {
-  const random = new Random(Number(process.env.SEED ?? 1));
+  const random = chance();
   let published = 0;
-  for (let n = 0; n < runs; n++) {
+  for (const n of rounds(servers)) {
     let sent = 0;
     const said: string[] = [];
     const publisher = new RtmpPublisher(
@@ -62,19 +51,19 @@ test("servers of RTMP that mean harm: nothing throws, what is sent is bounded, a
       },
       new Uint8Array(1_528),
     );
-    publisher.receive(random.chance(0.02) ? broken(random, handshake) : handshake);
+    publisher.receive(random.chance(0.02) ? brokenBytes(random, handshake) : handshake);
     const size = random.pick([128, 128, 128, 1, 4_096]);
     for (const message of messages) {
       const bytes = rtmpChunks(random.int(2, 5), message, size);
-      publisher.receive(random.chance(0.3) ? broken(random, bytes) : bytes);
+      publisher.receive(random.chance(0.3) ? brokenBytes(random, bytes) : bytes);
     }
     publisher.media("video", n, Uint8Array.of(1, 2, 3));
     publisher.end();
     expect(sent).toBeLessThan(8_000);
     expect(said.length).toBeLessThanOrEqual(2);
     expect(said.join()).not.toContain("secret");
-    decodeAmf(broken(random, messages[random.int(2, 3)]?.body ?? new Uint8Array()));
+    decodeAmf(brokenBytes(random, messages[random.int(2, 3)]?.body ?? new Uint8Array()));
   }
   // The grammar is of use: many come through.
-  expect(published).toBeGreaterThan(runs / 20);
+  expect(published).toBeGreaterThan(servers / 20);
 });

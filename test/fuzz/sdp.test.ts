@@ -8,9 +8,10 @@ import { formatFragment, parseFragment } from "../../src/wire/sdp/fragment.ts";
 import { holdAnswer, turnedDown } from "../../src/wire/sdp/local-answer.ts";
 import { offerChange } from "../../src/wire/sdp/offer-change.ts";
 import { mutatedText } from "./mutation.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
+import { chance, fuzzRounds, rounds } from "./target.ts";
 
-const numRuns = Number(process.env.FUZZ_RUNS ?? 600);
+const count = fuzzRounds(600);
 const folder = new URL("../support/sdp/", import.meta.url);
 const valid = readdirSync(folder)
   .filter((name) => name.endsWith(".sdp"))
@@ -50,9 +51,9 @@ function broken(random: Random): string {
 
 describe("SDP", () => {
   test("whatever comes is a description or none, and what is made of it is one again", () => {
-    const random = new Random(8_866);
+    const random = chance(1);
     let taken = 0;
-    for (let run = 0; run < numRuns; run++) {
+    for (const run of rounds(count)) {
       const text = broken(random);
       try {
         const description = parseDescription(text);
@@ -87,12 +88,12 @@ describe("SDP", () => {
         throw new Error(`run ${run}: ${JSON.stringify(text).slice(0, 3_000)}`, { cause: error });
       }
     }
-    expect(taken).toBeGreaterThan(numRuns / 4);
+    expect(taken).toBeGreaterThan(count / 4);
   });
 
   test("fragments", () => {
-    const random = new Random(8_840);
-    for (let run = 0; run < numRuns; run++) {
+    const random = chance(2);
+    for (const _ of rounds(count)) {
       const text = broken(random)
         .split("\r\n")
         .filter((line) => /^[am]=/.test(line))

@@ -12,9 +12,13 @@ import { acceptObjection, contentObjection, objection } from "../../src/gateways
 import { serializeBytes, serializeText } from "../../src/gateways/sip/serializer.ts";
 import { StreamFraming } from "../../src/gateways/sip/stream-framing.ts";
 import { mutatedText } from "./mutation.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
+import { chance, fuzzRounds, rounds } from "./target.ts";
 
-const numRuns = Number(process.env.FUZZ_RUNS ?? 2_000);
+const messages = fuzzRounds(2_000);
+/** Messages of one stream. */
+const streamed = 5;
+const streams = fuzzRounds(100, streamed);
 const encoder = new TextEncoder();
 const folder = join(dirname(createRequire(import.meta.url).resolve("sip/package.json")), "test", "messages");
 const valid = readdirSync(folder)
@@ -68,9 +72,9 @@ function use(message: SipMessage): void {
 
 describe("SIP", () => {
   test("whatever comes is a message or a typed error, never an exception", () => {
-    const random = new Random(4_475);
+    const random = chance(1);
     let taken = 0;
-    for (let run = 0; run < numRuns; run++) {
+    for (const run of rounds(messages)) {
       const text = broken(random);
       try {
         const parsed = parseMessage(random.chance(0.5) ? text : encoder.encode(text));
@@ -88,12 +92,12 @@ describe("SIP", () => {
       }
     }
     // Some are right still: otherwise this tests nothing behind the first check.
-    expect(taken).toBeGreaterThan(numRuns / 20);
+    expect(taken).toBeGreaterThan(messages / 20);
   });
 
   test("what is taken means the same after it was written", () => {
-    const random = new Random(3_261);
-    for (let run = 0; run < numRuns; run++) {
+    const random = chance(2);
+    for (const run of rounds(messages)) {
       const text = broken(random);
       const first = parseMessage(text);
       if (!first.ok) continue;
@@ -112,9 +116,9 @@ describe("SIP", () => {
   });
 
   test("a stream of anything keeps no more than one message, and ends in the same way whatever its chunks", () => {
-    const random = new Random(5_626);
-    for (let run = 0; run < numRuns / 20; run++) {
-      const stream = encoder.encode(Array.from({ length: 5 }, () => broken(random)).join(""));
+    const random = chance(3);
+    for (const _ of rounds(streams, streamed)) {
+      const stream = encoder.encode(Array.from({ length: streamed }, () => broken(random)).join(""));
       const cutUp = (size: () => number) => {
         const framing = new StreamFraming();
         const got: string[] = [];

@@ -4,11 +4,16 @@ import { child, serialize, text, type XmlElement } from "../../src/gateways/xmpp
 import { parseXml, signInLimits, stanzaLimits, XmlStream } from "../../src/gateways/xmpp/xml-parser.ts";
 import { type SimStream, SimXmpp } from "../support/sim-xmpp.ts";
 import { mutatedText } from "./mutation.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
+import { chance, fuzzRounds, heapMegabytes, rounds } from "./target.ts";
 
-/** XMPP_FUZZ=1000000 and XMPP_SEEDS=5000 for a whole run. */
-const inputs = Number(process.env.XMPP_FUZZ ?? 2_000);
-const seeds = Number(process.env.XMPP_SEEDS ?? 40);
+const inputs = fuzzRounds(2_000);
+/** What clients say in one world. */
+const sayings = 200;
+const worlds = fuzzRounds(10, sayings);
+/** What is done in one history of the model. */
+const steps = 120;
+const histories = fuzzRounds(40, steps);
 
 const framing = `xmlns="${namespaces.framing}"`;
 const sasl = `xmlns="${namespaces.sasl}"`;
@@ -74,9 +79,9 @@ function input(random: Random): string {
 }
 
 test("any text is an element or a fault, the same whole and in pieces, and what is written is read again", () => {
-  const random = new Random(1);
+  const random = chance(1);
   let read = 0;
-  for (let n = 0; n < inputs; n++) {
+  for (const _ of rounds(inputs)) {
     const given = input(random);
     const limits = random.pick([signInLimits, stanzaLimits]);
     const whole = parseXml(given, limits);
@@ -111,12 +116,12 @@ function streamed(random: Random, given: string, limits: typeof stanzaLimits) {
 }
 
 test("whatever a client says, its stream answers or ends, and nothing of it stays", () => {
-  const random = new Random(2);
-  for (let n = 0; n < inputs; n += 200) {
+  const random = chance(2);
+  for (const _ of rounds(worlds, sayings)) {
     const world = new SimXmpp({ contacts: 20 });
     const bob = world.client("bob");
     let stream = world.connect();
-    for (let k = 0; k < 200; k++) {
+    for (let k = 0; k < sayings; k++) {
       if (!stream.open) stream = random.chance(0.5) ? world.connect().hello() : world.client("alice");
       stream.say(input(random));
       if (random.chance(0.02)) stream.drop();
@@ -140,12 +145,11 @@ test("a megabyte before sign-in is refused at once, and a thousand times over no
       const stream = world.connect().hello().say(large);
       expect([stream.inside("error"), stream.open]).toEqual(["policy-violation", false]);
     }
-    Bun.gc(true);
-    return process.memoryUsage().heapUsed;
+    return heapMegabytes();
   };
   const first = round();
   for (let n = 0; n < 3; n++) round();
-  expect(round() - first).toBeLessThan(4 * 1_048_576);
+  expect(round() - first).toBeLessThan(4);
 });
 
 /** A client that resumes its stream, and counts what it has handled as XEP-0198 says. */
@@ -207,8 +211,8 @@ class Resuming {
 
 test("a model: what is said arrives once and in order, however often sockets break", () => {
   let resumed = 0;
-  for (let seed = 1; seed <= seeds; seed++) {
-    const random = new Random(seed);
+  for (const number of rounds(histories, steps)) {
+    const random = chance(number);
     const world = new SimXmpp();
     const clients = ["alice", "bob", "carol"].map((user) => new Resuming(world, user));
     const nora = world.sim.client("nora", "phone").connect();
@@ -221,7 +225,7 @@ test("a model: what is said arrives once and in order, however often sockets bre
       heard.set(from, [...(heard.get(from) ?? []), body]);
       said.set(to, heard);
     };
-    for (let step = 0; step < 120; step++) {
+    for (let step = 0; step < steps; step++) {
       const one = random.pick(clients);
       const to = random.pick(["alice", "bob", "carol", "nora"].filter((user) => user !== one.user));
       const act = one.open ? random.int(0, 9) : -1;
@@ -248,8 +252,7 @@ test("a model: what is said arrives once and in order, however often sockets bre
     );
     for (const [to, bySender] of said)
       for (const [from, bodies] of bySender)
-        expect([seed, to, (heard.get(to) ?? []).filter((body) => body.startsWith(`${from}-`))]).toEqual([
-          seed,
+        expect([to, (heard.get(to) ?? []).filter((body) => body.startsWith(`${from}-`))]).toEqual([
           to,
           bodies,
         ]);
@@ -258,5 +261,5 @@ test("a model: what is said arrives once and in order, however often sockets bre
     world.pass(900_000);
     expect([world.agent.clients.size, world.sim.core.stats().devices]).toEqual([0, 0]);
   }
-  expect(resumed).toBeGreaterThan(seeds);
+  expect(resumed).toBeGreaterThan(histories);
 });
