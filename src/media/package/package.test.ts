@@ -98,6 +98,14 @@ describe("the time of a track", () => {
     expect(at(90_000 * 7_200 - 3_000, 1_099)).toBeUndefined();
   });
 
+  test("runs no more than 10 s ahead of the arrival, however fast the timestamps are", () => {
+    const clock = new TrackClock(new StreamClock(), 48_000);
+    for (let packet = 0; packet < 100; packet++) {
+      const time = clock.at((packet * 9 * 48_000) >>> 0, unknownClock, packet * 20, true) ?? 0;
+      expect(time / 48_000).toBeLessThanOrEqual(10 + packet * 0.02 + 10);
+    }
+  });
+
   test("brings sound and picture together by the publisher's clock", () => {
     const stream = new StreamClock();
     const reported = (offset: number, rate: number) => ({

@@ -2,7 +2,7 @@ import { timestampDistance } from "../../wire/rtp/sequence.ts";
 
 /** Media times begin here, in s, so that a track that turns out to be earlier than the first one still fits. */
 const firstTime = 10;
-/** Beyond this, in s, a sender report makes no sense, and a jump of timestamps begins anew. */
+/** Beyond this, in s, a sender report makes no sense, and timestamps that jump, or run ahead of their arrival, begin anew. */
 const [mostDrift, mostJump, mostReordering] = [10, 10, 0.5];
 
 /** What maps RTP timestamps to a sender's wall clock: `SenderClock`. */
@@ -60,7 +60,11 @@ export class TrackClock {
    */
   at(timestamp: number, clock: ReportedClock, arrival: number, correct: boolean): number | undefined {
     const step = this.#time === undefined ? 0 : timestampDistance(timestamp, this.#timestamp);
-    const jumped = step > mostJump * this.#rate || step < -mostReordering * this.#rate;
+    const jumped =
+      step > mostJump * this.#rate ||
+      step < -mostReordering * this.#rate ||
+      // Each silence up to here is filled, so steps that are faster than time must not add up.
+      ((this.#time ?? 0) + step) / this.#rate > this.#stream.byArrival(arrival) + mostDrift;
     if (this.#time !== undefined && !jumped && step < 0) return undefined;
     this.#timestamp = timestamp;
     if (this.#time === undefined || jumped || correct) {

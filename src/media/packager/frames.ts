@@ -31,7 +31,14 @@ export class PackagerFrames {
       const start = at + headBytes;
       const end = start + head + body;
       if (end > bytes.length) break;
-      take(JSON.parse(decoder.decode(bytes.subarray(start, start + head))), bytes.slice(start + head, end));
+      let message: FromPackager;
+      try {
+        message = JSON.parse(decoder.decode(bytes.subarray(start, start + head)));
+      } catch {
+        this.#buffer.clear();
+        return false;
+      }
+      take(message, bytes.slice(start + head, end));
       at = end;
     }
     this.#buffer.keep(bytes, at);
