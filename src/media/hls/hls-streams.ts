@@ -9,6 +9,8 @@ export type HlsFailure =
   | { readonly kind: "not-live" }
   /** The packager can't be reached, or has sent nothing in time. */
   | { readonly kind: "unavailable" }
+  /** The publisher sends pictures, and none that players can begin with has come, or been made, in time. */
+  | { readonly kind: "no-picture" }
   | { readonly kind: "codec"; readonly codec: string }
   | { readonly kind: "reordered" }
   /** There is no H.264 of the publisher's pictures; the reason in words. */
@@ -76,9 +78,10 @@ export class HlsStreams {
     if (stream === undefined) return fail({ kind: "unavailable" });
     stream.askedAt = this.#ports.now();
     const due = stream.askedAt + patience;
-    // Sound may come first: an encoder takes a while to begin, and so may a keyframe.
-    const pictured = codec !== undefined && (!isCarried(codec) || sendsPictures(info));
-    await this.#until(stream, due, () => (pictured ? pictureCount(stream) : readyCount(stream)) > 0);
+    // Sound may come first: an encoder takes a while to begin, and so may a keyframe. Of a new publisher it isn't known yet whether pictures come.
+    const sends = (): boolean => codec !== undefined && sendsPictures(this.#ports.stream(name));
+    const pictured = (): boolean => sends() || (codec !== undefined && !isCarried(codec));
+    await this.#until(stream, due, () => (pictured() ? pictureCount(stream) : readyCount(stream)) > 0);
     const { fault } = stream;
     if (fault !== undefined) {
       // The next request may find another publisher.
@@ -89,9 +92,8 @@ export class HlsStreams {
       );
     }
     // A player that is told of sound alone never looks for pictures again.
-    const sends = sendsPictures(this.#ports.stream(name));
-    if (readyCount(stream) === 0 || (pictured && sends && pictureCount(stream) === 0))
-      return fail({ kind: "unavailable" });
+    if (sends() && pictureCount(stream) === 0) return fail({ kind: "no-picture" });
+    if (readyCount(stream) === 0) return fail({ kind: "unavailable" });
     const steps = stepsOf(info, this.#rules.ladder(name));
     // Players learn of the sizes once: an encoder may take a while to begin.
     if (steps > 0) await this.#until(stream, due, () => stream.withoutLadder || pictureCount(stream) > steps);

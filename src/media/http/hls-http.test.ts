@@ -81,6 +81,18 @@ class World {
     }
   }
 
+  /** The first part of sound comes. */
+  sound(): void {
+    const sound = { take: this.#take, rendition: "a0", init: 0 } as const;
+    const format = { kind: "audio", codec: "opus", width: 0, height: 0 } as const;
+    this.streams.received({ ...sound, ...format, type: "init" }, new Uint8Array(1));
+    const part = { segment: 0, part: 0, start: 0, duration: 0.2, independent: true, last: true } as const;
+    this.streams.received(
+      { ...sound, ...part, type: "part", discontinuity: false, wall: 0 },
+      new Uint8Array(1),
+    );
+  }
+
   /** The newest picture stands for so many pictures more. */
   stand(pictures: number): void {
     this.#pictures += pictures;
@@ -162,22 +174,7 @@ describe("the first request", () => {
     };
     const asked = world.get("/hls/lobby/index.m3u8");
     await settle();
-    const sound = { take: 1, rendition: "a0" } as const;
-    const init = {
-      ...sound,
-      type: "init",
-      kind: "audio",
-      init: 0,
-      codec: "opus",
-      width: 0,
-      height: 0,
-    } as const;
-    world.streams.received(init, new Uint8Array(1));
-    const part = { segment: 0, part: 0, start: 0, duration: 0.2, independent: true, last: true } as const;
-    world.streams.received(
-      { ...sound, type: "part", ...part, discontinuity: false, init: 0, wall: 0 },
-      new Uint8Array(1),
-    );
+    world.sound();
     await settle();
     world.expire();
     expect((await asked).status).toBe(503);
@@ -187,6 +184,19 @@ describe("the first request", () => {
     world.expire();
     expect(await (await again).text()).toContain("avc1");
   });
+});
+
+test("a publisher that has begun just now and sends no keyframe is told of, whatever its sound does", async () => {
+  const asked = world.get("/hls/lobby/index.m3u8");
+  await settle();
+  const layer = { rid: "", bitrate: 20_000, framesPerSecond: 25, lost: 0 };
+  world.info = { ...(world.info as StreamInfo), layers: [layer] };
+  world.sound();
+  await settle();
+  world.expire();
+  const answer = await asked;
+  expect(answer.status).toBe(503);
+  expect(((await answer.json()) as { detail: string }).detail).toContain("keyframe");
 });
 
 describe("a playlist", () => {

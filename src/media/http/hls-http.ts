@@ -217,6 +217,12 @@ function problemOf(failure: HlsFailure): HttpProblem {
         detail: "The stream can't be packaged now. Try again later.",
         headers: { "Retry-After": "2" },
       };
+    case "no-picture":
+      return {
+        status: 503,
+        detail: "No keyframe of the publisher's picture has come yet. Try again later.",
+        headers: { "Retry-After": "2" },
+      };
     case "codec":
       return {
         status: 406,
