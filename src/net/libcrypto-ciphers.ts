@@ -37,57 +37,63 @@ const digest = new FixedMemory(digestBytes);
 /** What a cipher holds outside of JavaScript's memory, and the keys to make more of it: contexts are made when they are first used. */
 export class NativeHandles {
   readonly #library: Libcrypto;
-  readonly #keys: readonly Uint8Array[];
-  readonly #ciphers: Pointer[] = [];
-  readonly #macs: Pointer[] = [];
+  readonly #key: Uint8Array;
+  readonly #authenticationKey: Uint8Array | undefined;
+  /** Made with the first context: a viewer has ciphers that it never uses. */
+  #ciphers: Pointer[] | undefined;
+  #macs: Pointer[] | undefined;
   #released = false;
 
   /** Copies the keys: one for the cipher, and one for HMAC. */
-  constructor(library: Libcrypto, ...keys: readonly Uint8Array[]) {
+  constructor(library: Libcrypto, key: Uint8Array, authenticationKey?: Uint8Array) {
     this.#library = library;
-    this.#keys = keys.map((key) => new Uint8Array(key));
+    this.#key = new Uint8Array(key);
+    this.#authenticationKey = authenticationKey && new Uint8Array(authenticationKey);
   }
 
   /** A context that holds the first key. Undefined where the library refuses, or after {@link release}. */
   cipher(algorithm: ReturnType<Libcrypto["EVP_sha1"]>, init: Libcrypto["EVP_EncryptInit_ex"]) {
-    const [key] = this.#keys;
-    if (this.#released || key === undefined) return undefined;
+    if (this.#released) return undefined;
     const context = pointerOf(this.#library.EVP_CIPHER_CTX_new());
     if (context === undefined) return undefined;
+    this.#ciphers ??= [];
     this.#ciphers.push(context);
-    return init(context, pointerOf(algorithm) ?? null, null, ptr(key), null) === 1 ? context : undefined;
+    return init(context, pointerOf(algorithm) ?? null, null, ptr(this.#key), null) === 1
+      ? context
+      : undefined;
   }
 
   /** An HMAC-SHA1 context that holds the second key. Undefined as for {@link cipher}. */
   mac(): Pointer | undefined {
-    const [, key] = this.#keys;
+    const key = this.#authenticationKey;
     if (this.#released || key === undefined) return undefined;
     const context = pointerOf(this.#library.HMAC_CTX_new());
     const sha1 = pointerOf(this.#library.EVP_sha1());
     if (context === undefined || sha1 === undefined) return undefined;
+    this.#macs ??= [];
     this.#macs.push(context);
     return this.#library.HMAC_Init_ex(context, ptr(key), key.length, sha1, null) === 1 ? context : undefined;
   }
 
   /** The first key. Undefined after {@link release}. */
   get key(): Uint8Array | undefined {
-    return this.#released ? undefined : this.#keys[0];
+    return this.#released ? undefined : this.#key;
   }
 
   /** What `use` makes of the keys, which it must not keep. Throws an Error after {@link release}. */
   withKeys<T>(use: (key: Uint8Array, authenticationKey: Uint8Array | undefined) => T): T {
-    const [key, authenticationKey] = this.#keys;
-    if (this.#released || key === undefined) throw new Error("the cipher is closed");
-    return use(key, authenticationKey);
+    if (this.#released) throw new Error("the cipher is closed");
+    return use(this.#key, this.#authenticationKey);
   }
 
   /** Frees the contexts, which wipes what they hold, and wipes the keys. May be called again. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    for (const context of this.#ciphers) this.#library.EVP_CIPHER_CTX_free(context);
-    for (const context of this.#macs) this.#library.HMAC_CTX_free(context);
-    for (const key of this.#keys) key.fill(0);
+    for (const context of this.#ciphers ?? []) this.#library.EVP_CIPHER_CTX_free(context);
+    for (const context of this.#macs ?? []) this.#library.HMAC_CTX_free(context);
+    this.#key.fill(0);
+    this.#authenticationKey?.fill(0);
   }
 }
 

@@ -56,7 +56,8 @@ export class IceLite {
   readonly #crypto: IceCrypto;
   readonly #options: IceLiteOptions;
   readonly #tieBreaker: Uint8Array;
-  readonly #paths = new Map<MediaPath, IcePath>();
+  /** Few, most often one: a list takes less than a map. */
+  readonly #paths: IcePath[] = [];
   #current: Generation;
   /** Valid until the first check of the current one. */
   #previous: Generation | undefined;
@@ -85,7 +86,7 @@ export class IceLite {
 
   /** What is known of a path on which a check has passed. */
   of(path: MediaPath): IcePath | undefined {
-    return this.#paths.get(path);
+    return this.#paths.find((one) => one.path === path);
   }
 
   /** Takes other credentials (RFC 8445 §9). The ones before are valid until a check with these comes. */
@@ -115,7 +116,7 @@ export class IceLite {
 
   /** A Binding response. False where it answers nothing that was asked by this path. */
   answered(message: StunMessage, path: MediaPath, now: number): boolean {
-    const known = this.#paths.get(path);
+    const known = this.of(path);
     const question = known?.questionOf(message.transactionId);
     if (known === undefined || question === undefined) return false;
     // An error isn't authenticated, but what is random in it has come back.
@@ -135,9 +136,9 @@ export class IceLite {
 
   /** The path is gone. Another one that has answered us takes its place. */
   leave(path: MediaPath): void {
-    const known = this.#paths.get(path);
+    const known = this.of(path);
     if (known === undefined) return;
-    this.#paths.delete(path);
+    this.#remove(known);
     if (known === this.#selected) this.#selected = this.#latestConfirmed();
   }
 
@@ -146,8 +147,8 @@ export class IceLite {
     this.#retire();
     this.#options.released(this.#current.ufrag);
     this.#selected = undefined;
-    for (const path of this.#paths.keys()) this.#options.forgotten(path);
-    this.#paths.clear();
+    for (const { path } of this.#paths) this.#options.forgotten(path);
+    this.#paths.length = 0;
   }
 
   #generationOf(message: StunMessage): Generation | undefined {
@@ -174,11 +175,11 @@ export class IceLite {
   }
 
   #pathOf(path: MediaPath, now: number): IcePath {
-    let known = this.#paths.get(path);
+    let known = this.of(path);
     if (known === undefined) {
       known = new IcePath(path, now);
-      if (this.#paths.size >= this.#options.mostPaths) this.#evict();
-      this.#paths.set(path, known);
+      if (this.#paths.length >= this.#options.mostPaths) this.#evict();
+      this.#paths.push(known);
     }
     return known;
   }
@@ -186,11 +187,15 @@ export class IceLite {
   /** Makes room: a path without an answer goes first, then the one that is silent for longest. */
   #evict(): void {
     let worst: IcePath | undefined;
-    for (const one of this.#paths.values())
+    for (const one of this.#paths)
       if (one !== this.#selected && (worst === undefined || isWorse(one, worst))) worst = one;
     if (worst === undefined) return;
-    this.#paths.delete(worst.path);
+    this.#remove(worst);
     this.#options.forgotten(worst.path);
+  }
+
+  #remove(known: IcePath): void {
+    this.#paths.splice(this.#paths.indexOf(known), 1);
   }
 
   #ask(known: IcePath, by: Generation, now: number): void {
@@ -230,7 +235,7 @@ export class IceLite {
 
   #latestConfirmed(): IcePath | undefined {
     let best: IcePath | undefined;
-    for (const one of this.#paths.values())
+    for (const one of this.#paths)
       if (one.confirmed && (best === undefined || one.heardAt > best.heardAt)) best = one;
     return best;
   }

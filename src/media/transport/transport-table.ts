@@ -8,6 +8,7 @@ import type { MediaPath } from "./path.ts";
 import {
   type PeerPorts,
   PeerTransport,
+  type TransportHost,
   type TransportLimits,
   type TransportShared,
   transportLimits,
@@ -34,7 +35,7 @@ export class TransportTable {
   /** What was dropped so far, by reason. */
   readonly drops = new Drops();
   readonly #shared: TransportShared;
-  readonly #peers = new Map<PeerTransport, Scheduled>();
+  readonly #peers = new Set<PeerTransport>();
   readonly #byUfrag = new Map<string, PeerTransport>();
   readonly #deadlines = new Deadlines();
 
@@ -62,23 +63,9 @@ export class TransportTable {
     now: number,
     paths?: readonly MediaPath[],
   ): PeerTransport {
-    const host = {
-      drops: this.drops,
-      claim: (ufrag: string) => this.#claim(ufrag, peer),
-      release: (ufrag: string) => void this.#byUfrag.delete(ufrag),
-      reschedule: () => this.#reschedule(peer),
-      remove: () => this.#remove(peer),
-    };
-    const peer: PeerTransport = new PeerTransport(this.#shared, parameters, ports, host, now, paths);
-    this.#claim(parameters.localUfrag, peer);
-    const due = (time: number): void => {
-      const scheduled = this.#peers.get(peer);
-      if (scheduled !== undefined) scheduled.deadline = undefined;
-      peer.tick(time);
-      this.#reschedule(peer);
-    };
-    this.#peers.set(peer, { due, deadline: undefined });
-    this.#reschedule(peer);
+    const host = new Member(this.drops, this.#byUfrag, this.#deadlines);
+    const peer = new PeerTransport(this.#shared, parameters, ports, host, now, paths);
+    host.join(this.#peers, peer, parameters.localUfrag);
     return peer;
   }
 
@@ -119,31 +106,61 @@ export class TransportTable {
       else path.owner.answered(message, path, now);
     }
   }
+}
 
-  #claim(ufrag: string, peer: PeerTransport): void {
-    const holder = this.#byUfrag.get(ufrag);
-    if (holder !== undefined && holder !== peer)
-      throw new RangeError(`another peer has the ICE fragment ${ufrag}`);
-    this.#byUfrag.set(ufrag, peer);
+/** A peer's place in the table. One object for all that the peer asks of it: there are thousands. */
+class Member implements TransportHost {
+  readonly drops: Drops;
+  readonly #byUfrag: Map<string, PeerTransport>;
+  readonly #deadlines: Deadlines;
+  #peers: Set<PeerTransport> | undefined;
+  #peer: PeerTransport | undefined;
+  #deadline: Deadline | undefined;
+
+  constructor(drops: Drops, byUfrag: Map<string, PeerTransport>, deadlines: Deadlines) {
+    this.drops = drops;
+    this.#byUfrag = byUfrag;
+    this.#deadlines = deadlines;
   }
 
-  #remove(peer: PeerTransport): void {
-    this.#peers.get(peer)?.deadline?.cancel();
-    this.#peers.delete(peer);
+  /** Takes the peer, once it is made. Throws a RangeError where another one has its fragment. */
+  join(peers: Set<PeerTransport>, peer: PeerTransport, ufrag: string): void {
+    this.#peer = peer;
+    this.claim(ufrag);
+    this.#peers = peers;
+    peers.add(peer);
+    this.reschedule();
+  }
+
+  claim(ufrag: string): void {
+    const holder = this.#byUfrag.get(ufrag);
+    if (holder !== undefined && holder !== this.#peer)
+      throw new RangeError(`another peer has the ICE fragment ${ufrag}`);
+    if (this.#peer !== undefined) this.#byUfrag.set(ufrag, this.#peer);
+  }
+
+  release(ufrag: string): void {
+    this.#byUfrag.delete(ufrag);
   }
 
   /** A deadline that comes too early does nothing but this, so only one that is too late is replaced. */
-  #reschedule(peer: PeerTransport): void {
-    const scheduled = this.#peers.get(peer);
-    const next = peer.nextDeadline;
-    if (scheduled === undefined || next === undefined) return;
-    if (scheduled.deadline !== undefined && scheduled.deadline.at <= next) return;
-    scheduled.deadline?.cancel();
-    scheduled.deadline = this.#deadlines.add(next, scheduled.due);
+  reschedule(): void {
+    const next = this.#peer?.nextDeadline;
+    if (this.#peers === undefined || next === undefined) return;
+    if (this.#deadline !== undefined && this.#deadline.at <= next) return;
+    this.#deadline?.cancel();
+    this.#deadline = this.#deadlines.add(next, this.#due);
   }
-}
 
-interface Scheduled {
-  readonly due: (now: number) => void;
-  deadline: Deadline | undefined;
+  remove(): void {
+    this.#deadline?.cancel();
+    if (this.#peer !== undefined) this.#peers?.delete(this.#peer);
+    this.#peers = undefined;
+  }
+
+  readonly #due = (now: number): void => {
+    this.#deadline = undefined;
+    this.#peer?.tick(now);
+    this.reschedule();
+  };
 }

@@ -16,7 +16,7 @@ import { openOutgoingPaths } from "../shell/outgoing-paths.ts";
 import type { MediaPath } from "../transport/path.ts";
 import type { PeerTransport } from "../transport/peer-transport.ts";
 import { TransportTable } from "../transport/transport-table.ts";
-import { HostedPeer } from "./hosted-peer.ts";
+import { type HostEvents, HostedPeer, PeerEvents } from "./hosted-peer.ts";
 import { LagMeter } from "./lag.ts";
 import { RelayedPublisher, RelayServer } from "./relay.ts";
 
@@ -52,6 +52,20 @@ export class MediaHost {
   readonly #peers = new Map<number, HostedPeer>();
   readonly #lag = new LagMeter(tickInterval);
   readonly #timers: (() => void)[] = [];
+  /** What becomes of what peers tell; the same for all of them. */
+  readonly #events: HostEvents = {
+    connected: (peer, at) => this.#connected(peer, at),
+    lost: (peer) => this.#tell({ type: "lost", peer: peer.number }),
+    closed: (peer, reason) => this.#closed(peer, reason),
+    rtp: (peer, packet, at) => {
+      if (peer.sends) this.#relay.rtp(peer.name, packet);
+      peer.receivedRtp(packet, at);
+    },
+    rtcp: (peer, compound, at) => {
+      if (peer.sends) this.#relay.rtcp(peer.name, compound);
+      peer.receivedRtcp(compound, at);
+    },
+  };
   readonly #relay = new RelayServer((name) => this.#streams.get(name), now);
   /** Streams whose publisher is at another worker. */
   readonly #followed = new Map<string, RelayedPublisher>();
@@ -205,24 +219,7 @@ export class MediaHost {
     const peer = new HostedPeer(message);
     let transport: PeerTransport;
     try {
-      transport = this.#table.add(
-        parameters,
-        {
-          connected: (at) => this.#connected(peer, at),
-          lost: () => this.#tell({ type: "lost", peer: number }),
-          closed: (reason) => this.#closed(peer, reason),
-          rtp: (packet, at) => {
-            if (peer.sends) this.#relay.rtp(peer.name, packet);
-            peer.receivedRtp(packet, at);
-          },
-          rtcp: (compound, at) => {
-            if (peer.sends) this.#relay.rtcp(peer.name, compound);
-            peer.receivedRtcp(compound, at);
-          },
-        },
-        now(),
-        paths,
-      );
+      transport = this.#table.add(parameters, new PeerEvents(peer, this.#events), now(), paths);
     } catch {
       this.#tell({ type: "refused", peer: number, reason: "full" });
       return false;
