@@ -8,7 +8,7 @@ import type { WorkerReport } from "../../src/media/control.ts";
 import { MediaWorker } from "../../src/media/fleet/media-worker.ts";
 import { PackagerProcess } from "../../src/media/fleet/packager-process.ts";
 import { owned, residentBytes } from "./bench-process.ts";
-import { publishedTracks } from "./media-source.ts";
+import { publishedTracks, shape } from "./media-source.ts";
 import { type BenchViewer, type Network, openViewers } from "./media-viewers.ts";
 import type { Figures } from "./scenarios.ts";
 import { median } from "./table.ts";
@@ -30,7 +30,7 @@ export function cpu(pid: number): number {
 const sleep = (seconds: number) => Bun.sleep(seconds * 1_000);
 
 /** A worker in a process of its own, and the viewers that it may refuse. */
-interface Subject {
+export interface Subject {
   readonly worker: MediaWorker;
   readonly pid: number;
   readonly viewers: Map<number, BenchViewer>;
@@ -38,19 +38,25 @@ interface Subject {
   published: (peer: number) => void;
   /** Takes the worker's reports. */
   report: (report: WorkerReport) => void;
+  /** Called for a peer that the worker knows by now, and for one that it refuses, beside the viewers. */
+  opened?: (peer: number) => void;
+  refused?: (peer: number) => void;
 }
 
 /** Until a stream at this rate keeps as many packets as it ever will. s */
 const keptSeconds = 14;
 
+/** A viewer's packets a second. */
+const packetsOfShape = shape.frames * 4.5 + shape.sounds;
+
 /** Numbers of viewers at the worker are higher than those of publishers. */
 const firstViewer = 10;
 
 /** `relay`: the Unix socket of the worker, where somebody is to take streams from it. */
-async function startWorker(way: Way, relay = ""): Promise<Subject> {
+export async function startWorker(way: Way, relay = ""): Promise<Subject> {
   const viewers = new Map<number, BenchViewer>();
-  const heard: Pick<Subject, "report" | "published"> = { report: () => {}, published: () => {} };
-  const limits = { publishers: 10, viewers: 10_000, packetsPerSecond: 1e9, publisherBitrate: 20_000_000 };
+  const heard: Omit<Subject, "worker" | "pid" | "viewers"> = { report: () => {}, published: () => {} };
+  const limits = { publishers: 10, viewers: 200_000, packetsPerSecond: 1e9, publisherBitrate: 20_000_000 };
   const worker = await MediaWorker.start(
     { bun: process.execPath, module: at("../../src/media/worker/main.ts") },
     {
@@ -58,9 +64,14 @@ async function startWorker(way: Way, relay = ""): Promise<Subject> {
       ...{ relay, limits },
     },
     (message) => {
-      if (message.type === "refused") viewers.get(message.peer)?.refused();
-      else if (message.type === "opened") viewers.get(message.peer)?.opened();
-      else if (message.type === "report") heard.report(message.report);
+      if (message.type === "refused") {
+        viewers.get(message.peer)?.refused();
+        heard.refused?.(message.peer);
+      } else if (message.type === "opened") {
+        viewers.get(message.peer)?.opened();
+        heard.opened?.(message.peer);
+      }
+      if (message.type === "report") heard.report(message.report);
       if (message.type === "connected" && message.peer < firstViewer) heard.published(message.peer);
     },
     (reason) => {
@@ -71,7 +82,7 @@ async function startWorker(way: Way, relay = ""): Promise<Subject> {
 }
 
 /** Starts a publisher; ends it. */
-async function startPublisher(subject: Subject, peer = 1, stream = "bench"): Promise<() => void> {
+export async function startPublisher(subject: Subject, peer = 1, stream = "bench"): Promise<() => void> {
   const { worker } = subject;
   const program = [at("media-publisher.ts"), `${peer - 1}`];
   const child = spawn(process.execPath, program, { stdio: ["pipe", "pipe", "inherit"] });
@@ -135,18 +146,18 @@ export async function live(
   const stopPublisher = await startPublisher(subject);
   const stopOthers = others.count === 0 ? () => {} : await startOthers(subject, folder, others);
   // The first have warmed the worker up, and what the stream keeps for all of them is there: neither is counted as memory of a viewer.
-  const warmUp = Math.min(100, Math.floor(viewers / 2));
+  const warmUp = Math.floor(viewers / 4);
   const all = await openViewers(worker, opened, warmUp, firstViewer, 8);
-  await sleep(keptSeconds);
-  const memoryBefore = residentBytes(pid);
-  all.push(...(await openViewers(worker, opened, viewers - warmUp, firstViewer + warmUp, 8)));
   let next = 0;
   // Each once a second, spread over it.
   const feedback = setInterval(() => {
     for (const end = next + viewers / 100; next < end; next++) all[next % viewers]?.feedback();
   }, 10);
-  // Until each has found its layer.
-  await sleep(5);
+  await sleep(keptSeconds);
+  const memoryBefore = residentBytes(pid);
+  all.push(...(await openViewers(worker, opened, viewers - warmUp, firstViewer + warmUp, 8)));
+  // Until each has found its layer, and the code that all of them run is compiled: a worker has done that after a minute of its days.
+  await sleep(15);
   // By what the worker says at two moments of its own: the viewers of one process, which read everything, may be slower than it is.
   const received = { packets: packetsOf(all), at: performance.now() };
   const reports = await reportsOf(subject, seconds);
@@ -165,8 +176,8 @@ export async function live(
   const figures = {
     cpu: used / packets,
     share,
-    // What a core carries at 75 %, if the cost of a packet stays the same.
-    viewers: (viewers * 0.75) / share,
+    // What a core carries at 75 %, if the cost of a packet stays the same, with all packets for everybody.
+    viewers: (viewers * 0.75 * Math.min(1, packets / passed / viewers / packetsOfShape)) / share,
     packetsPerViewer: packets / passed / viewers,
     receivedPerViewer: receivedPerSecond,
     perMessage: packets / messages,

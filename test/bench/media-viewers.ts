@@ -176,7 +176,7 @@ export class BenchViewer {
 }
 
 /**
- * Lets so many viewers join, some at a time, and waits until each is connected. Throws where one isn't after ten seconds. `opened` is called between the
+ * Lets so many viewers join, some at a time, and waits until each is connected. Throws where one isn't after `patience` ms. `opened` is called between the
  * opening of their sockets, which costs the worker nothing, and the first join.
  */
 export async function openViewers(
@@ -185,7 +185,11 @@ export async function openViewers(
   count: number,
   first: number,
   atATime: number,
-  { network = "udp", opened = () => {} }: { network?: Network; opened?: () => void } = {},
+  {
+    network = "udp",
+    opened = () => {},
+    patience = 10_000,
+  }: { network?: Network; opened?: () => void; patience?: number } = {},
 ): Promise<BenchViewer[]> {
   const viewers: BenchViewer[] = [];
   for (let n = 0; n < count; n++) {
@@ -196,7 +200,7 @@ export async function openViewers(
   opened();
   let next = 0;
   const lane = async () => {
-    while (next < count) await viewers[next++]?.join(10_000);
+    while (next < count) await viewers[next++]?.join(patience);
   };
   await Promise.all(Array.from({ length: atATime }, lane));
   return viewers;
