@@ -240,6 +240,11 @@ export class Layer {
     viewer.taken = this.#end;
   }
 
+  /** When the first of the packets came that wait for viewers. */
+  get waitingSince(): number | undefined {
+    return this.#gathered[0]?.arrival;
+  }
+
   /** From here on every viewer is given what waits by now. */
   beginRound(): void {
     this.#roundEnd = this.#end;

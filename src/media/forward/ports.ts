@@ -37,6 +37,8 @@ export interface GatheredPackets {
    * call goes on where this one stopped.
    */
   flush(now: number, most?: number): boolean;
+  /** When the first packet came that no viewer has been given; undefined where there is none, and while the viewers have their turn. */
+  readonly waitingSince?: number | undefined;
 }
 
 /** What can be set about forwarding. Times in ms, rates in bit/s. */

@@ -120,6 +120,14 @@ export class Stream implements GatheredPackets {
     viewer.rtcp(compound, now);
   }
 
+  get waitingSince(): number | undefined {
+    if (this.#next > 0) return undefined;
+    let first: number | undefined;
+    for (const { waitingSince } of this.#publisher?.layers ?? [])
+      if (waitingSince !== undefined && (first === undefined || waitingSince < first)) first = waitingSince;
+    return first;
+  }
+
   flush(now: number, most = Number.POSITIVE_INFINITY): boolean {
     const layers = this.#publisher?.layers ?? [];
     if (this.#next === 0) for (const layer of layers) layer.beginRound();

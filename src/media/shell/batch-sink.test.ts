@@ -121,6 +121,25 @@ describe("gathering", () => {
     expect(done).toEqual(["1 video at 1000", "1 sound at 1000", "sent"]);
   });
 
+  test("what comes while viewers have their turn gathers for as long as anything else", () => {
+    const { done, gatherer } = gathering(1);
+    let rounds = 0;
+    gatherer.add({
+      flush: (at) => {
+        rounds++;
+        done.push(`round ${rounds} at ${at}`);
+        return rounds === 3;
+      },
+      get waitingSince() {
+        return rounds === 3 ? undefined : 1_000;
+      },
+    });
+    for (let round = 1; round <= 3; round++) {
+      gatherer.flush();
+      expect(done.splice(0)).toEqual([`round ${round} at 1000`, "sent"]);
+    }
+  });
+
   test("while the process is busy, it goes on a little later", async () => {
     const { done, gatherer, add, turn } = gathering(1);
     // On a machine that stops for some ms the timer may come before the next turn: then again.

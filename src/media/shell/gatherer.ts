@@ -16,7 +16,9 @@ export class Gatherer {
   readonly #busy: () => number;
   readonly #now: () => number;
   readonly #sent: () => void;
-  readonly #waiting = new Set<GatheredPackets>();
+  /** Whose viewers are being given packets, and whose packets wait for the next time. */
+  #round = new Set<GatheredPackets>();
+  #waiting = new Set<GatheredPackets>();
   #scheduled = false;
   #stopTimer: (() => void) | undefined;
 
@@ -30,30 +32,44 @@ export class Gatherer {
   /** Takes packets that begin to wait. */
   add(packets: GatheredPackets): void {
     this.#waiting.add(packets);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    const wait = gatherTime(this.#busy());
-    if (wait > 0) this.#stopTimer = after(wait, () => this.flush());
-    else this.#soon();
+    if (!this.#scheduled) this.#schedule();
   }
 
   /** Gives viewers what waits, now; those that it would take too long for come in the next turn of the event loop. */
   flush(): void {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
-    if (this.#waiting.size === 0) return;
+    if (this.#round.size === 0) [this.#round, this.#waiting] = [this.#waiting, this.#round];
+    if (this.#round.size === 0) return;
     const end = this.#now() + longestTurn;
-    for (const packets of this.#waiting) {
+    for (const packets of this.#round) {
       while (!packets.flush(this.#now(), viewersAtOnce)) {
+        // What has come since the first viewer's turn gathers for as long as anything else: otherwise it would leave alone.
+        if (packets.waitingSince !== undefined) {
+          this.#waiting.add(packets);
+          break;
+        }
         this.#sent();
         if (this.#now() < end) continue;
         this.#soon();
         return;
       }
-      this.#waiting.delete(packets);
+      this.#round.delete(packets);
     }
     this.#scheduled = false;
     this.#sent();
+    if (this.#waiting.size > 0) this.#schedule();
+  }
+
+  /** Lets what waits go on as soon as the first of it has waited for long enough. */
+  #schedule(): void {
+    this.#scheduled = true;
+    const now = this.#now();
+    let since = now;
+    for (const { waitingSince = now } of this.#waiting) since = Math.min(since, waitingSince);
+    const wait = since + gatherTime(this.#busy()) - now;
+    if (wait > 0) this.#stopTimer = after(wait, () => this.flush());
+    else this.#soon();
   }
 
   #soon(): void {
