@@ -1,3 +1,4 @@
+import type { AgreedCodec } from "../negotiated.ts";
 import type { FromPackager } from "../packaging.ts";
 import { Rendition, type WindowRules } from "./rendition.ts";
 
@@ -18,6 +19,8 @@ export class HlsStream {
         readonly reason: string;
       }
     | undefined;
+  /** Of the publisher's picture: the same object for as long as the publisher is the same. */
+  codec: AgreedCodec | undefined;
   /** There is nothing that makes its smaller sizes now. */
   withoutLadder = false;
   /** A rendition came to be of another codec: players need another multivariant playlist. */

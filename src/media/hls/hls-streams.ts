@@ -68,13 +68,14 @@ export class HlsStreams {
   /** The stream, once there is something of it: packaging begins with the first request. */
   async open(name: string): Promise<Result<HlsStream, HlsFailure>> {
     const known = this.#streams.get(name);
-    if (known?.outdated === true) this.#end(known);
     const info = this.#ports.stream(name);
+    const another = known?.fault !== undefined && known.codec !== info?.codecs.video;
+    if (known !== undefined && (known.outdated || another)) this.#end(known);
     if (info === undefined || (!info.live && !this.#streams.has(name))) return fail({ kind: "not-live" });
     const codec = info.codecs.video?.name;
     if (codec !== undefined && !isCarried(codec) && !this.#rules.transcodes)
       return fail({ kind: "codec", codec });
-    const stream = this.#streams.get(name) ?? this.#begin(name);
+    const stream = this.#streams.get(name) ?? this.#begin(name, info);
     if (stream === undefined) return fail({ kind: "unavailable" });
     stream.askedAt = this.#ports.now();
     const due = stream.askedAt + patience;
@@ -84,9 +85,9 @@ export class HlsStreams {
     await this.#until(stream, due, () => (pictured() ? pictureCount(stream) : readyCount(stream)) > 0);
     const { fault } = stream;
     if (fault !== undefined) {
-      // The next request may find another publisher.
-      this.#end(stream);
       const { fault: kind, codec, reason } = fault;
+      // A transcoder may be there the next time. What the publisher sends doesn't change.
+      if (kind === "transcoder") this.#end(stream);
       return fail(
         kind === "reordered" ? { kind } : kind === "codec" ? { kind, codec } : { kind, codec, reason },
       );
@@ -129,10 +130,11 @@ export class HlsStreams {
     for (const stream of [...this.#streams.values()]) if (stream.askedAt < since) this.#end(stream);
   }
 
-  #begin(name: string): HlsStream | undefined {
+  #begin(name: string, { codecs }: StreamInfo): HlsStream | undefined {
     const take = this.#ports.want(name, true);
     if (take === undefined) return undefined;
     const stream = new HlsStream(name, this.#ports.random(idBytes), take, this.#rules, this.#ports.now());
+    stream.codec = codecs.video;
     this.#streams.set(name, stream);
     return stream;
   }

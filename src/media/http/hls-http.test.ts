@@ -199,6 +199,16 @@ test("a publisher that has begun just now and sends no keyframe is told of, what
   expect(((await answer.json()) as { detail: string }).detail).toContain("keyframe");
 });
 
+test("B-frames are told of for as long as it is the same publisher", async () => {
+  await world.open();
+  const fault = { type: "fault", fault: "reordered", codec: "h264" } as const;
+  world.streams.received({ ...fault, take: 1 }, new Uint8Array(0));
+  for (let n = 0; n < 3; n++) expect((await world.get("/hls/lobby/index.m3u8")).status).toBe(406);
+  expect(world.wanted).toEqual(["lobby", true]);
+  world.info = { ...(world.info as StreamInfo), codecs: { video: { ...video } } };
+  expect(await world.open()).toBe("/hls/lobby/id2/v0.m3u8");
+});
+
 describe("a playlist", () => {
   test("holds to RFC 8216bis, part by part, over discontinuities and segments that leave", async () => {
     const address = await world.open();
