@@ -103,9 +103,9 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
     },
   });
   const outputs = new StreamOutputs({
-    source: (name) => streams.source(name),
+    source: (name) => streams.sources.of(name),
     ladder,
-    renditions: (name) => streams.renditions(name),
+    renditions: (name) => streams.sources.renditions(name),
     records: (name) => covers(recorded, { kind: "stream", name }),
     post: (message) => packager.post(message),
   });
@@ -126,7 +126,7 @@ export async function startOutputs(context: CoreContext, parts: OutputParts): Pr
   const recordings = startRecordings(context, {
     ...{ folder, program, authenticate, decide, allowsOrigin, survey: parts.survey },
     recorders: {
-      live: (name) => streams.source(name) !== undefined,
+      live: (name) => streams.sources.of(name) !== undefined,
       recording: (name) => outputs.recording(name),
       wantRecording: (name, wanted) => outputs.wantRecording(name, wanted),
     },

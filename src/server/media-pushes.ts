@@ -30,7 +30,7 @@ export function startPushes(
   const outbound = outboundResolver(media.pushAllow, dev);
   const whip = new WhipPushes({
     ...whipClient(outbound),
-    place: (name) => streams.place(name),
+    place: (name) => streams.sources.place(name),
     post: (worker, message) => fleet.post(worker, message),
     allows: outbound.allows,
     random,
@@ -56,7 +56,7 @@ export function startPushes(
       now,
       after,
       random,
-      live: (name) => streams.source(name) !== undefined,
+      live: (name) => streams.sources.of(name) !== undefined,
       targets: (name) =>
         rules
           .filter(({ pattern }) => covers([pattern], { kind: "stream", name }))

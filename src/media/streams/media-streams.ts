@@ -1,7 +1,6 @@
 import { fail, ok, type Result } from "../../shared/result.ts";
 import type { FromWorker, ToWorker } from "../control.ts";
 import type { PublishedTrack, TransportParameters, ViewedTrack } from "../negotiated.ts";
-import type { WhipPushPorts } from "../push/whip-pushes.ts";
 import type {
   LocalTransport,
   MediaFailure,
@@ -13,10 +12,10 @@ import type {
   StreamInfo,
 } from "../service.ts";
 import { LiveStream } from "./live-stream.ts";
-import { type Answer, MediaPeer } from "./media-peer.ts";
-import { PeerShares } from "./peer-shares.ts";
+import type { Answer, MediaPeer } from "./media-peer.ts";
+import { PeerTable } from "./peer-table.ts";
 import type { StreamObserver, StreamPorts, StreamRules } from "./ports.ts";
-import type { StreamSource } from "./stream-outputs.ts";
+import { StreamSources } from "./stream-sources.ts";
 import { WorkerPlaces } from "./worker-places.ts";
 
 /** Where a stream isn't live, its name is taken, or no worker has room. `retryAfter`: seconds. */
@@ -25,12 +24,8 @@ const taken: MediaFailure = { kind: "taken", retryAfter: 5 };
 const noRoom: MediaFailure = { kind: "full", retryAfter: 5 };
 /** How long a peer that was opened may take to connect. ms */
 const connectPatience = 30_000;
-/** How often it is looked whose credential has expired. ms */
-const expiryInterval = 1_000;
 /** How long a change of the number of viewers waits for others. ms */
 const countPause = 250;
-/** Random bytes of a session's id, an ICE user name fragment and an ICE password (RFC 8445 §5.3 asks for 3 and 16). */
-const [idBytes, ufragBytes, pwdBytes] = [18, 6, 18];
 
 /** All streams of this node: who publishes them, who views them, and at which worker. Pure, but for its ports. */
 export class MediaStreams implements MediaService {
@@ -38,18 +33,17 @@ export class MediaStreams implements MediaService {
   readonly #rules: StreamRules;
   readonly #observer: StreamObserver;
   readonly #streams = new Map<string, LiveStream>();
-  readonly #peers = new Map<string, MediaPeer>();
-  readonly #shares: PeerShares;
+  readonly #peers: PeerTable;
   readonly #places: WorkerPlaces;
-  #lastNumber = 0;
-  #watching = false;
+  readonly sources: StreamSources;
 
   constructor(ports: StreamPorts, rules: StreamRules, observer: StreamObserver = {}) {
     this.#ports = ports;
     this.#rules = rules;
-    this.#shares = new PeerShares(rules.shares);
     this.#observer = observer;
+    this.#peers = new PeerTable(ports, rules.shares, (peer) => this.#expel(peer, "expired"));
     this.#places = new WorkerPlaces(ports);
+    this.sources = new StreamSources(ports, rules, this.#streams);
   }
 
   get peers(): IterableIterator<MediaPeer> {
@@ -62,32 +56,6 @@ export class MediaStreams implements MediaService {
 
   stream(name: string): StreamInfo | undefined {
     return this.#streams.get(name)?.info;
-  }
-
-  /** Where the media of a live stream comes from; undefined for one that isn't live. */
-  source(name: string): StreamSource | undefined {
-    const stream = this.#streams.get(name);
-    const from = stream && this.#ports.worker(stream.worker)?.relay;
-    if (!stream?.live || stream.publisher === undefined || from === undefined) return undefined;
-    return { from, tracks: stream.tracks, publisher: stream.publisher.id };
-  }
-
-  /** Heights of the smaller sizes of a stream that viewers take or wait for, at any worker. */
-  renditions(name: string): readonly number[] {
-    const wanted = [...(this.#streams.get(name)?.renditions.values() ?? [])].flat();
-    return [...new Set(wanted)].sort((one, other) => other - one);
-  }
-
-  /** The worker that a live stream's publisher is at, and what a peer there is told; undefined for one that isn't live. */
-  place(name: string): ReturnType<WhipPushPorts["place"]> {
-    const stream = this.#streams.get(name);
-    const worker = stream && this.#ports.worker(stream.worker);
-    if (!stream?.live || worker === undefined) return undefined;
-    const { fingerprint } = worker;
-    return {
-      ...{ worker: stream.worker, fingerprint, tracks: stream.tracks },
-      candidates: this.#rules.candidates(worker),
-    };
   }
 
   /** Why nobody can publish or view the stream now; undefined: it is worth a try. */
@@ -108,7 +76,7 @@ export class MediaStreams implements MediaService {
     const { stream: name, identity, tracks, transport } = request;
     const known = this.#streams.get(name);
     if (this.#isTaken(name)) return fail(taken);
-    if (this.#shares.full(identity)) return full();
+    if (this.#peers.isFull(identity)) return full();
     const worker = known?.worker ?? this.#places.leastLoaded;
     if (worker === undefined) return full();
     const stream = known ?? new LiveStream(name, worker, this.#rules.ladder?.(name) ?? []);
@@ -137,7 +105,7 @@ export class MediaStreams implements MediaService {
     const { stream: name, identity, tracks, transport } = request;
     const stream = this.#streams.get(name);
     if (stream?.publisher === undefined) return fail(notLive);
-    if (this.#shares.full(identity)) return full();
+    if (this.#peers.isFull(identity)) return full();
     const peer = this.#peer("viewer", stream, this.#places.forViewer(stream), identity);
     peer.takes = new Set(tracks.flatMap(({ codecs }) => codecs.map(({ name }) => name)));
     stream.viewers.add(peer);
@@ -158,8 +126,7 @@ export class MediaStreams implements MediaService {
     remote: { readonly ufrag: string; readonly pwd: string },
   ): Promise<Result<LocalTransport, MediaFailure>> {
     const peer = this.#peers.get(id);
-    const own = { ufrag: this.#ports.random(ufragBytes), pwd: this.#ports.random(pwdBytes) };
-    const transport = peer?.restarts(own, remote);
+    const transport = peer?.restarts(this.#peers.newCredentials(), remote);
     if (peer === undefined || transport === undefined) return fail({ kind: "unknown" });
     this.#ports.post(peer.worker, { type: "restart", peer: peer.number, transport });
     const local = this.#local(peer);
@@ -181,9 +148,8 @@ export class MediaStreams implements MediaService {
     return ok(undefined);
   }
 
-  renew(id: string, { user, expires }: MediaIdentity): void {
-    const peer = this.#peers.get(id);
-    if (peer !== undefined && peer.identity.user === user) peer.expires = Math.max(peer.expires, expires);
+  renew(id: string, identity: MediaIdentity): void {
+    this.#peers.renew(id, identity);
   }
 
   close(id: string): Result<undefined, MediaFailure> {
@@ -222,29 +188,13 @@ export class MediaStreams implements MediaService {
 
   /** Ends all peers of a user, or those of one device. */
   revoke(user: string, device: string | undefined): void {
-    for (const peer of [...this.#peers.values()]) {
-      const { identity } = peer;
-      if (identity.user !== user || (device !== undefined && identity.device !== device)) continue;
-      this.#expel(peer, "kicked");
-    }
+    for (const peer of this.#peers.of(user, device)) this.#expel(peer, "kicked");
   }
 
   /** Ends a peer that may not go on: a publisher isn't waited for. */
   #expel(peer: MediaPeer, reason: string): void {
     this.#end(peer, reason);
     if (peer.role === "publisher" && peer.stream.publisher === undefined) this.#over(peer.stream, "ended");
-  }
-
-  /** Looks after expiries for as long as there are peers. */
-  #watchExpiries(): void {
-    if (this.#watching) return;
-    this.#watching = true;
-    this.#ports.after(expiryInterval, () => {
-      this.#watching = false;
-      const now = this.#ports.now();
-      for (const peer of [...this.#peers.values()]) if (peer.expires <= now) this.#expel(peer, "expired");
-      if (this.#peers.size > 0) this.#watchExpiries();
-    });
   }
 
   /** A worker said something. */
@@ -306,21 +256,7 @@ export class MediaStreams implements MediaService {
   // Opening
 
   #peer(role: MediaPeer["role"], stream: LiveStream, worker: number, identity: MediaIdentity): MediaPeer {
-    this.#lastNumber += 1;
-    const { random } = this.#ports;
-    const peer = new MediaPeer({
-      id: random(idBytes),
-      number: this.#lastNumber,
-      worker,
-      role,
-      stream,
-      identity,
-      ufrag: random(ufragBytes),
-      pwd: random(pwdBytes),
-    });
-    this.#peers.set(peer.id, peer);
-    this.#shares.entered(identity);
-    this.#watchExpiries();
+    const peer = this.#peers.add(role, stream, worker, identity);
     this.#places.entered(peer);
     return peer;
   }
@@ -399,8 +335,7 @@ export class MediaStreams implements MediaService {
     const wasOpening = peer.state === "opening";
     peer.state = "ended";
     peer.stopWaiting?.();
-    this.#peers.delete(peer.id);
-    this.#shares.left(peer.identity);
+    this.#peers.remove(peer);
     this.#places.left(peer);
     this.#ports.post(peer.worker, { type: "close", peer: peer.number });
     // Whoever waits for the worker waits no longer.
