@@ -1,12 +1,13 @@
 import { parseAddress } from "../protocol/address.ts";
 import { wireError } from "../protocol/error-codes.ts";
 import type { Limits } from "../protocol/limits.ts";
-import type { Request, RequestOf, SessionRequest } from "../protocol/requests.ts";
+import type { Request } from "../protocol/requests.ts";
 import { serverFeatures } from "../protocol/version.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { Device, Outcome } from "./device.ts";
 import { DeviceLifecycle } from "./device-lifecycle.ts";
 import { Directory } from "./directory.ts";
+import { Dispatch } from "./dispatch.ts";
 import { Alone, type Elsewhere } from "./elsewhere.ts";
 import { type GatewayOptions, GatewayPort } from "./gateway-port.ts";
 import { type ConnectionHost, NativeConnection } from "./link/connection.ts";
@@ -14,9 +15,8 @@ import { drainLinks, sweepLinks } from "./link/link-upkeep.ts";
 import { Links } from "./link/links.ts";
 import { SignIn } from "./link/sign-in.ts";
 import { Messages } from "./messages.ts";
-import { failed } from "./outcome.ts";
 import type { Permission } from "./policy.ts";
-import { lacksGrant, PolicyGate } from "./policy-gate.ts";
+import { PolicyGate } from "./policy-gate.ts";
 import type { KnownDevice, Ports, Remote, Transport } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import type { RoomRule } from "./room/room-policy.ts";
@@ -76,8 +76,6 @@ export interface CoreStats {
   readonly logBytes: number;
 }
 
-const done: Outcome = { ok: {} };
-const nothingNamed = "users, streams: at least one of them is there";
 /** How often links are looked over, and how often what expires slowly is. */
 const sweepEvery = 1_000;
 const slowSweepEvery = 60_000;
@@ -103,7 +101,7 @@ export class Core implements ConnectionHost {
   readonly #deadlines: Deadlines;
   readonly #elsewhere: Elsewhere;
   readonly rooms: RoomService;
-  readonly #messages: Messages;
+  readonly #dispatch: Dispatch;
   /** Undefined: there is no policy, and nothing is asked. */
   readonly #gate: PolicyGate | undefined;
   /** Connections that have not said hello yet, and when they must have. In order of that. */
@@ -161,14 +159,19 @@ export class Core implements ConnectionHost {
     this.#deadlines = deadlines;
     this.#elsewhere = elsewhere;
     this.rooms = rooms;
-    this.#messages = new Messages({ limits, directory, rooms, elsewhere, deadlines });
+    this.#dispatch = new Dispatch({
+      ...{ ports, links: this.links, sessions, presence, streams, rooms, elsewhere },
+      messages: new Messages({ limits, directory, rooms, elsewhere, deadlines }),
+      draining: () => this.draining,
+      settle: this.settle.bind(this),
+    });
     const { policy } = ports;
     this.#gate =
       policy &&
       new PolicyGate({
         ...{ policy, limits, ports, deadlines, directory, elsewhere },
-        settled: (device, request, at) => this.#isSettled(device, request, at),
-        perform: this.#perform.bind(this),
+        settled: this.#dispatch.isSettled.bind(this.#dispatch),
+        perform: this.#dispatch.perform.bind(this.#dispatch),
         settle: this.settle.bind(this),
       });
     this.#swept = now;
@@ -335,109 +338,6 @@ export class Core implements ConnectionHost {
   #decide(device: Device, request: Request, now: number): Outcome | undefined {
     if (request.type === "signal") return this.sessions.perform(device, request, now);
     if (this.#gate !== undefined) return this.#gate.perform(device, request, now);
-    return this.#perform(device, request, now);
-  }
-
-  #perform(device: Device, request: Request, now: number, permission?: Permission): Outcome | undefined {
-    this.ports.emit({ type: "request", request: request.type });
-    switch (request.type) {
-      case "call":
-        return this.draining
-          ? { error: wireError("temporary") }
-          : this.sessions.setup.call(device, request, now, permission);
-      case "watch":
-        return this.#watch(device, request, now);
-      case "unwatch":
-        return this.#unwatch(device, request);
-      case "layer":
-        return this.streams.prefer(device, request, now);
-      case "publish":
-      case "view":
-        return this.draining ? { error: wireError("temporary") } : this.streams.perform(device, request, now);
-      case "status":
-        device.status = request.status === "" ? undefined : request.status;
-        this.presence.changed(device.user, now);
-        this.#elsewhere.changed(device.user);
-        return done;
-      case "send":
-        return this.#messages.send(device, request, now);
-      case "join":
-        return this.rooms.perform(
-          device,
-          permission?.data === undefined ? request : { ...request, data: permission.data },
-          now,
-        );
-      case "leave":
-      case "admit":
-      case "refuse":
-      case "policy":
-        return this.rooms.perform(device, request, now);
-      case "push":
-        return this.#push(device, request);
-      case "refresh":
-        this.#refresh(device, request, now);
-        return undefined;
-      default:
-        return this.sessions.perform(device, request satisfies SessionRequest, now);
-    }
-  }
-
-  /** True where there is nothing to decide: no grant covers the request, or its key names a call that was decided before. */
-  #isSettled(device: Device, request: Request, now: number): boolean {
-    if (request.type === "call" && request.key !== undefined) {
-      if (this.sessions.table.keys.get(device.user, request.key, now) !== undefined) return true;
-    }
-    if (request.type !== "publish" && request.type !== "view") return lacksGrant(device, request);
-    const address = parseAddress(request.to);
-    return address?.kind !== "stream" || !this.streams.permits(device, request.type, address.name);
-  }
-
-  /** All or none, of users and streams together. */
-  #watch(device: Device, { users, streams }: RequestOf<"watch">, now: number): Outcome {
-    if (users === undefined && streams === undefined) return failed("bad_request", nothingNamed);
-    const refusal = streams && this.streams.watchRefusal(device, streams);
-    if (refusal !== undefined) return refusal;
-    const outcome = users === undefined ? done : this.presence.watch(device, users, now);
-    if (streams !== undefined && "ok" in outcome) this.streams.watches.watch(device, streams, now);
-    return outcome;
-  }
-
-  /** Until it is replied to, the device's link stays at this node. */
-  #push(device: Device, request: RequestOf<"push">): Outcome | undefined {
-    const { pushes } = this.ports;
-    if (pushes === undefined) return failed("no_push");
-    let over: (() => void) | undefined;
-    const outcome = pushes.register(device, request, (late, now) => {
-      device.link.reply(request.id, late, now);
-      over?.();
-      this.settle(now);
-    });
-    if (outcome === undefined) over = this.#elsewhere.underWay(device);
-    return outcome;
-  }
-
-  #unwatch(device: Device, { users, streams }: RequestOf<"unwatch">): Outcome {
-    if (users === undefined && streams === undefined) return failed("bad_request", nothingNamed);
-    if (users !== undefined) this.presence.unwatch(device, users);
-    if (streams !== undefined) this.streams.watches.unwatch(device, streams);
-    return done;
-  }
-
-  #refresh(device: Device, request: RequestOf<"refresh">, _now: number): void {
-    this.ports.verify(request.token, (result, now) => {
-      const reply = (outcome: Outcome) => device.link.reply(request.id, outcome, now);
-      if (!result.ok) reply({ error: result.error });
-      else if (result.value.user !== device.user || (result.value.device ?? device.id) !== device.id)
-        reply({ error: wireError("subject_mismatch") });
-      else if (this.links.stale(result.value, device.id, now)) reply({ error: wireError("token_expired") });
-      else {
-        this.links.renew(device, result.value);
-        reply({ ok: { expires: result.value.expires - now } });
-        this.presence.recheck(device);
-        this.streams.recheck(device, now);
-        this.rooms.recheck(device, now);
-      }
-      this.settle(now);
-    });
+    return this.#dispatch.perform(device, request, now);
   }
 }
