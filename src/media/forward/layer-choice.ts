@@ -1,4 +1,5 @@
-import { type Layer, mostTemporal } from "./layer.ts";
+import type { Layer } from "./layer.ts";
+import { mostTemporal } from "./layer-rates.ts";
 import type { LayerWish } from "./ports.ts";
 
 /** Something that a viewer can be sent: a layer up to a spatial and a temporal layer. */

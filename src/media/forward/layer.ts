@@ -7,14 +7,13 @@ import {
 import { LossDetector } from "../../wire/rtp/loss-detector.ts";
 import { Reception } from "../../wire/rtp/reception.ts";
 import type { LayerReport } from "../control.ts";
+import { LayerRates } from "./layer-rates.ts";
+import { PacketNumbers } from "./packet-numbers.ts";
 import { PacketStore } from "./packet-store.ts";
 import { RateMeter } from "./rate-meter.ts";
 import { SenderClock } from "./sender-clock.ts";
 import type { PictureSize, StoredPacket } from "./stored-packet.ts";
 
-/** Temporal and spatial layers of one SSRC that are told apart. */
-export const mostTemporal = 4;
-const mostSpatial = 4;
 /** How long a video packet waits for those that are missing ahead of it, in ms, and how many wait at most. */
 const [holdTime, mostHeld] = [150, 512];
 /** A packet so far ahead belongs to no gap. */
@@ -72,13 +71,9 @@ export class Layer {
   #next = -1;
   /** The index that would prove that the source has jumped. */
   #jump = -1;
-  /** What turns the publisher's index into our number: each change, oldest first. */
-  #offsets: { from: number; offset: number }[] = [{ from: 0, offset: 0 }];
+  readonly #numbers = new PacketNumbers();
   readonly #rate = new RateMeter();
-  /** Of each spatial layer that there has been, by temporal layer. */
-  readonly #rates: RateMeter[][] = [];
-  /** When the newest packet of each spatial layer came. */
-  readonly #spatialAt: number[] = [];
+  readonly #rates = new LayerRates();
   #frame = 0;
   #timestamp = -1;
   #keyTimestamp = -1;
@@ -92,7 +87,6 @@ export class Layer {
   #stopped = false;
   width: number | undefined;
   height: number | undefined;
-  highestTemporal = 0;
   /** The pictures of the spatial layers, where keyframes say their sizes. */
   sizes: readonly PictureSize[] = [];
 
@@ -163,25 +157,24 @@ export class Layer {
   }
 
   /** The rate up to a temporal and a spatial layer, in bit/s. */
-  bitrateUpTo(temporal: number, spatial = mostSpatial): number {
-    let sum = 0;
-    for (const rates of this.#rates.slice(0, spatial + 1))
-      for (let n = 0; n <= temporal && n < mostTemporal; n++) sum += rates[n]?.rate ?? 0;
-    return sum;
+  bitrateUpTo(temporal: number, spatial?: number): number {
+    return this.#rates.upTo(temporal, spatial);
+  }
+
+  get highestTemporal(): number {
+    return this.#rates.highestTemporal;
   }
 
   /** The highest spatial layer that comes; 0 without several. */
   highestSpatial(now: number): number {
-    return Math.max(
-      0,
-      this.#spatialAt.findLastIndex((at) => now - at < silence),
-    );
+    return this.#rates.highestSpatial(now, silence);
   }
 
   /** True where the packet of this index has not come yet. */
   misses(index: number): boolean {
     if (this.#next < 0 || index >= this.#next) return !this.#held.has(index);
-    return this.store.get(index + this.#offsetAt(index)) === undefined;
+    const number = this.#numbers.of(index);
+    return number === undefined || this.store.get(number) === undefined;
   }
 
   /** A packet of the publisher, or null for one that is padding alone. `index`: its extended sequence number. */
@@ -220,7 +213,7 @@ export class Layer {
 
   tick(now: number): void {
     this.#rate.tick(now);
-    for (const rates of this.#rates) for (const rate of rates) rate.tick(now);
+    this.#rates.tick(now);
     if (this.#held.size > 0 && now - this.#heldSince >= holdTime) this.#skip(now);
     if (this.losses.takeLoss()) this.wantKeyframe();
   }
@@ -332,15 +325,13 @@ export class Layer {
     const index = this.#next;
     this.#next = index + 1;
     if (packet !== null) this.#release(packet, index, now);
-    else {
-      this.#offsets.push({ from: index + 1, offset: (this.#offsets.at(-1)?.offset ?? 0) - 1 });
-      if (this.#offsets.length > 64) this.#offsets.shift();
-    }
+    else this.#numbers.leaveOut(index);
   }
 
   #late(packet: StoredPacket | null, index: number, now: number): void {
-    if (packet === null || index < (this.#offsets[0]?.from ?? 0)) return;
-    packet.number = index + this.#offsetAt(index);
+    const number = this.#numbers.of(index);
+    if (packet === null || number === undefined) return;
+    packet.number = number;
     if (this.store.get(packet.number) !== undefined) return;
     this.#lost = Math.max(0, this.#lost - 1);
     this.#received++;
@@ -352,14 +343,6 @@ export class Layer {
       this.give(viewer, now);
       viewer.late(packet, now);
     }
-  }
-
-  #offsetAt(index: number): number {
-    for (let n = this.#offsets.length - 1; n > 0; n--) {
-      const one = this.#offsets[n];
-      if (one !== undefined && index >= one.from) return one.offset;
-    }
-    return this.#offsets[0]?.offset ?? 0;
   }
 
   /** The dependency descriptor says what the payload doesn't: layers of AV1 and H.264, and sizes of AV1 (AV1 RTP §A). */
@@ -376,7 +359,7 @@ export class Layer {
   }
 
   #release(packet: StoredPacket, index: number, now: number): void {
-    packet.number = index + (this.#offsets.at(-1)?.offset ?? 0);
+    packet.number = this.#numbers.ofNewest(index);
     this.#received++;
     this.#rate.add(packet.length);
     if (packet.timestamp !== this.#timestamp) {
@@ -388,15 +371,7 @@ export class Layer {
     packet.frame = this.#frame;
     if (this.#ordered) {
       if (packet.dependency !== undefined) this.#describe(packet, packet.dependency);
-      const spatial = Math.min(packet.spatial, mostSpatial - 1);
-      while (this.#rates.length <= spatial) {
-        this.#rates.push(Array.from({ length: mostTemporal }, () => new RateMeter()));
-        this.#spatialAt.push(Number.NEGATIVE_INFINITY);
-      }
-      this.#rates[spatial]?.[Math.min(packet.temporal, mostTemporal - 1)]?.add(packet.length);
-      this.#spatialAt[spatial] = now;
-      if (packet.temporal > this.highestTemporal && packet.temporal < mostTemporal)
-        this.highestTemporal = packet.temporal;
+      this.#rates.add(packet, now);
       packet.keyframe = packet.key && packet.timestamp !== this.#keyTimestamp;
       if (packet.height > 0) {
         this.width = packet.width;
