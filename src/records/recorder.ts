@@ -4,6 +4,7 @@ import { type Request, silentRequests } from "../protocol/requests.ts";
 import type { Device, Outcome } from "../signaling/device.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import type { FrameObserver, GatewayMessage } from "../signaling/observer.ts";
+import { AwaitedOutcomes } from "./awaited-outcomes.ts";
 import type { KeptText } from "./carried.ts";
 import { candidatesAlone, cut, reportNote, saidBy } from "./frame-row.ts";
 import { LiveRecord, partyOf, type SessionStart } from "./live-record.ts";
@@ -39,12 +40,7 @@ export class Recorder implements FrameObserver {
   readonly #live = new Map<string, LiveRecord>();
   /** The same, by the users of both ends. */
   readonly #byUser = new Map<string, Set<LiveRecord>>();
-  /** Rows whose outcome comes later, by device and request id. */
-  readonly #pending = new UnansweredRequests<Answered>();
-  /** The request that was heard last, and its row, until something else is heard of it or of another. */
-  #askedBy: Device | undefined;
-  #askedId = 0;
-  #askedRow: Answered | undefined;
+  readonly #outcomes = new AwaitedOutcomes();
   /** Sessions that are asked for and are not there yet. */
   readonly #opening = new UnansweredRequests<Opening>();
   /** What the application decided last: the outcome of the request follows in the same turn. */
@@ -113,28 +109,28 @@ export class Recorder implements FrameObserver {
     const party = live.partyOf(device);
     const sum = candidatesAlone(request, this.#options.kept);
     if (sum !== undefined) {
-      this.#await(device, request.id, live.addCandidates(party, serverParty, sum, now));
+      this.#outcomes.await(device, request.id, live.addCandidates(party, serverParty, sum, now));
       return;
     }
     const row = this.#row(live.since(now), party, serverParty, request);
     this.#note(live, device, request, row, now);
     live.add(row);
-    this.#await(device, request.id, row);
+    this.#outcomes.await(device, request.id, row);
   }
 
   outcome(device: Device, request: Request, outcome: Outcome | undefined, now: number): void {
     this.#restarting = undefined;
     if (outcome === undefined) {
-      this.#keepAsked();
+      this.#outcomes.keep();
       return;
     }
     if (isOpener(request)) this.#opened(device, request.id, outcome, now);
-    else this.#settled(device, request.id, outcome, silentRequests.has(request.type));
+    else this.#outcomes.settle(device, request.id, outcome, silentRequests.has(request.type));
   }
 
   reply(device: Device, id: number, outcome: Outcome, now: number): void {
     if (this.#opening.has(device, id)) this.#opened(device, id, outcome, now);
-    else this.#settled(device, id, outcome, false);
+    else this.#outcomes.settle(device, id, outcome, false);
   }
 
   push(device: Device, push: PushBody, now: number): void {
@@ -373,38 +369,6 @@ export class Recorder implements FrameObserver {
     return { at, from, to, ...saidBy(frame, this.#options.kept) };
   }
 
-  /** The row gets its outcome, mostly at once. */
-  #await(device: Device, id: number, row: Answered): void {
-    this.#keepAsked();
-    this.#askedBy = device;
-    this.#askedId = id;
-    this.#askedRow = row;
-  }
-
-  /** The request that was heard last is not answered in its turn. */
-  #keepAsked(): void {
-    if (this.#askedBy !== undefined && this.#askedRow !== undefined)
-      this.#pending.hold(this.#askedBy, this.#askedId, this.#askedRow);
-    this.#askedBy = undefined;
-    this.#askedRow = undefined;
-  }
-
-  #rowOf(device: Device, id: number): Answered | undefined {
-    if (this.#askedBy !== device || this.#askedId !== id) return this.#pending.take(device, id);
-    const row = this.#askedRow;
-    this.#askedBy = undefined;
-    this.#askedRow = undefined;
-    return row;
-  }
-
-  #settled(device: Device, id: number, outcome: Outcome, silent: boolean): void {
-    const row = this.#rowOf(device, id);
-    if (row === undefined) return;
-    // Success of a silent request is not said to anybody.
-    if ("error" in outcome) row.outcome = outcome.error.code;
-    else if (!silent) row.outcome = "ok";
-  }
-
   #tell(type: SessionEventType, live: LiveRecord, facts: object, now: number): void {
     this.#options.happened?.(type, live, facts, now);
   }
@@ -423,9 +387,6 @@ function hookRow({ outcome, reason }: Decision): Omit<LadderRow, "at"> {
 
 /** A request that makes a session. */
 type Opener = Extract<Request, { type: "call" | "publish" | "view" }>;
-
-/** What the outcome of a request is written to. */
-type Answered = Pick<LadderRow, "outcome">;
 
 interface Opening {
   readonly request: Opener;

@@ -1,5 +1,3 @@
-import { renameSync } from "node:fs";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { CallRecord } from "../record.ts";
 import {
@@ -22,9 +20,7 @@ import {
   usersOf,
   type Write,
 } from "../store.ts";
-
-type Value = string | number | null | Uint8Array;
-type Row = Record<string, Value>;
+import { type Row, SqliteFile, type Value } from "./sqlite-file.ts";
 
 const schema = `
   PRAGMA journal_mode = WAL;
@@ -63,66 +59,22 @@ const schema = `
 
 /** The tables of a store in a file. Methods throw what SQLite throws. It blocks: run it in a thread of its own. */
 export class SqliteTables implements Questions {
-  readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #file: SqliteFile;
 
-  private constructor(database: DatabaseSync) {
-    this.#database = database;
-    database.exec(schema);
+  private constructor(file: SqliteFile) {
+    this.#file = file;
   }
 
-  /**
-   * Opens the file, and makes it where there is none. A file that is damaged is put aside, with `.damaged` and the time behind its name;
-   * `damaged` is told.
-   */
+  /** As {@link SqliteFile.open} does. */
   static async open(path: string, damaged: (reason: string) => void): Promise<SqliteTables> {
-    const { DatabaseSync } = await import("node:sqlite");
-    const attempt = (): SqliteTables => {
-      const database = new DatabaseSync(path);
-      try {
-        const tables = new SqliteTables(database);
-        const [check] = tables.#all("PRAGMA quick_check(1)");
-        if (check?.quick_check !== "ok")
-          throw new Error(`the file is malformed: ${String(check?.quick_check)}`);
-        return tables;
-      } catch (error) {
-        database.close();
-        throw error;
-      }
-    };
-    try {
-      return attempt();
-    } catch (error) {
-      const { message } = error as Error;
-      if (path === ":memory:" || !/not a database|malformed|corrupt/i.test(message)) throw error;
-      const aside = `${path}.damaged-${Date.now()}`;
-      renameSync(path, aside);
-      for (const more of ["-wal", "-shm"]) {
-        try {
-          renameSync(path + more, aside + more);
-        } catch {
-          // It has none.
-        }
-      }
-      damaged(`${message}; it is ${aside} now`);
-      return attempt();
-    }
+    return new SqliteTables(await SqliteFile.open(path, schema, damaged));
   }
 
   /** All or nothing. */
   apply(writes: readonly Write[]): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
+    this.#file.transaction(() => {
       for (const write of writes) this.#apply(write);
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      try {
-        this.#database.exec("ROLLBACK");
-      } catch {
-        // SQLite has rolled back by itself.
-      }
-      throw error;
-    }
+    });
   }
 
   #apply(write: Write): void {
@@ -132,12 +84,12 @@ export class SqliteTables implements Questions {
         const { session, startedAt, reason } = record;
         const body = deflateRawSync(JSON.stringify(record), { level: 6 });
         const summary = JSON.stringify(summaryOf(write.stored));
-        this.#run(
+        this.#file.run(
           "INSERT OR REPLACE INTO records (session, started, reason, cause, summary, body) VALUES (?, ?, ?, ?, ?, ?)",
           ...[session, startedAt, reason ?? null, cause ?? null, summary, body],
         );
         for (const user of usersOf(record))
-          this.#run(
+          this.#file.run(
             "INSERT OR IGNORE INTO parties (user, started, session) VALUES (?, ?, ?)",
             user,
             startedAt,
@@ -147,7 +99,7 @@ export class SqliteTables implements Questions {
       }
       case "open": {
         const { session, told, startedAt, facts } = write.open;
-        this.#run(
+        this.#file.run(
           "INSERT OR REPLACE INTO open_sessions VALUES (?, ?, ?, ?)",
           session,
           told,
@@ -157,11 +109,11 @@ export class SqliteTables implements Questions {
         break;
       }
       case "closed":
-        this.#run("DELETE FROM open_sessions WHERE session = ?", write.session);
+        this.#file.run("DELETE FROM open_sessions WHERE session = ?", write.session);
         break;
       case "outbox": {
         const { endpoint, id, lane, type, body, createdAt, attempts, dueAt, dead, failure } = write.entry;
-        this.#run(
+        this.#file.run(
           `INSERT INTO outbox (endpoint, id, lane, type, body, created, attempts, due, dead, failure) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
            ON CONFLICT (endpoint, id) DO UPDATE SET attempts = excluded.attempts, due = excluded.due, dead = excluded.dead, failure = excluded.failure`,
           ...[
@@ -180,11 +132,11 @@ export class SqliteTables implements Questions {
         break;
       }
       case "delivered":
-        this.#run("DELETE FROM outbox WHERE endpoint = ? AND id = ?", write.endpoint, write.id);
+        this.#file.run("DELETE FROM outbox WHERE endpoint = ? AND id = ?", write.endpoint, write.id);
         break;
       case "copies":
         this.#forget(write.owner);
-        this.#run("INSERT OR REPLACE INTO owners VALUES (?, ?)", write.owner, write.since);
+        this.#file.run("INSERT OR REPLACE INTO owners VALUES (?, ?)", write.owner, write.since);
         break;
       case "copy":
         this.#copy(write.owner, write.told);
@@ -194,7 +146,7 @@ export class SqliteTables implements Questions {
         break;
       case "audit": {
         const { at, actor, act, subject, detail } = write.entry;
-        this.#run(
+        this.#file.run(
           "INSERT INTO audit (at, actor, act, subject, detail) VALUES (?, ?, ?, ?, ?)",
           at,
           actor,
@@ -210,23 +162,23 @@ export class SqliteTables implements Questions {
   #copy(owner: string, told: Told): void {
     const key = keyOfTold(told);
     if (told.write === "closed" || told.write === "delivered") {
-      this.#run("DELETE FROM copies WHERE owner = ? AND key = ?", owner, key);
+      this.#file.run("DELETE FROM copies WHERE owner = ? AND key = ?", owner, key);
       return;
     }
     const lane = told.write === "open" ? told.open.session : told.entry.lane;
-    this.#run(
+    this.#file.run(
       "INSERT INTO copies (owner, key, lane, told) VALUES (?, ?, ?, ?) ON CONFLICT (owner, key) DO UPDATE SET told = excluded.told",
       ...[owner, key, lane, JSON.stringify(told)],
     );
   }
 
   #forget(owner: string): void {
-    this.#run("DELETE FROM copies WHERE owner = ?", owner);
-    this.#run("DELETE FROM owners WHERE owner = ?", owner);
+    this.#file.run("DELETE FROM copies WHERE owner = ?", owner);
+    this.#file.run("DELETE FROM owners WHERE owner = ?", owner);
   }
 
   get(session: string): CallRecord | undefined {
-    const [row] = this.#all("SELECT body FROM records WHERE session = ?", session);
+    const [row] = this.#file.all("SELECT body FROM records WHERE session = ?", session);
     return row === undefined
       ? undefined
       : JSON.parse(inflateRawSync(row.body as Uint8Array).toString("utf8"));
@@ -254,7 +206,7 @@ export class SqliteTables implements Questions {
       user === undefined ? "records r" : "parties p CROSS JOIN records r ON r.session = p.session";
     const condition = where.length === 0 ? "" : ` WHERE ${where.join(" AND ")}`;
     const order = `ORDER BY ${table}.started DESC, ${table}.session DESC`;
-    const rows = this.#all(
+    const rows = this.#file.all(
       `SELECT r.summary FROM ${source}${condition} ${order} LIMIT ?`,
       ...values,
       limit + 1,
@@ -265,18 +217,20 @@ export class SqliteTables implements Questions {
   }
 
   open(): readonly OpenSession[] {
-    return this.#all("SELECT * FROM open_sessions ORDER BY started").map(openOf);
+    return this.#file.all("SELECT * FROM open_sessions ORDER BY started").map(openOf);
   }
 
   outbox({ endpoint, dead = false, limit }: Parameters<Questions["outbox"]>[0]): readonly OutboxEntry[] {
-    return this.#all(
-      "SELECT * FROM outbox WHERE endpoint = ? AND dead = ? ORDER BY seq LIMIT ?",
-      ...[endpoint, dead ? 1 : 0, limit],
-    ).map(entryOf);
+    return this.#file
+      .all(
+        "SELECT * FROM outbox WHERE endpoint = ? AND dead = ? ORDER BY seq LIMIT ?",
+        ...[endpoint, dead ? 1 : 0, limit],
+      )
+      .map(entryOf);
   }
 
   waiting({ after, limit }: Parameters<Questions["waiting"]>[0]): ListPart<OutboxEntry> {
-    const rows = this.#all(
+    const rows = this.#file.all(
       "SELECT * FROM outbox WHERE seq > ? AND dead = 0 ORDER BY seq LIMIT ?",
       ...[after, limit],
     );
@@ -284,7 +238,7 @@ export class SqliteTables implements Questions {
   }
 
   copies({ owner, after, limit }: Parameters<Questions["copies"]>[0]): ListPart<Told> {
-    const rows = this.#all(
+    const rows = this.#file.all(
       "SELECT seq, told FROM copies WHERE owner = ? AND seq > ? ORDER BY seq LIMIT ?",
       ...[owner, after, limit],
     );
@@ -292,7 +246,7 @@ export class SqliteTables implements Questions {
   }
 
   owners(): ReturnType<Questions["owners"]> {
-    return this.#all("SELECT * FROM owners").map(({ owner, since }) => ({
+    return this.#file.all("SELECT * FROM owners").map(({ owner, since }) => ({
       owner: String(owner),
       since: Number(since),
     }));
@@ -300,28 +254,30 @@ export class SqliteTables implements Questions {
 
   trails(sessions: readonly string[]): readonly Trail[] {
     return sessions.map((session) => {
-      const [ended] = this.#all("SELECT summary FROM records WHERE session = ?", session);
+      const [ended] = this.#file.all("SELECT summary FROM records WHERE session = ?", session);
       const endedAt: string | undefined = ended && JSON.parse(String(ended.summary)).node;
-      const copies = this.#all("SELECT told FROM copies WHERE lane = ? ORDER BY seq", session).map(toldOf);
-      const opens = this.#all("SELECT * FROM open_sessions WHERE session = ?", session).map(
-        (row): Told => ({ write: "open", open: openOf(row) }),
-      );
-      const own = this.#all("SELECT * FROM outbox WHERE lane = ? AND dead = 0 ORDER BY seq", session).map(
-        (row): Told => ({ write: "outbox", entry: entryOf(row) }),
-      );
+      const copies = this.#file
+        .all("SELECT told FROM copies WHERE lane = ? ORDER BY seq", session)
+        .map(toldOf);
+      const opens = this.#file
+        .all("SELECT * FROM open_sessions WHERE session = ?", session)
+        .map((row): Told => ({ write: "open", open: openOf(row) }));
+      const own = this.#file
+        .all("SELECT * FROM outbox WHERE lane = ? AND dead = 0 ORDER BY seq", session)
+        .map((row): Told => ({ write: "outbox", entry: entryOf(row) }));
       return trailOf(session, endedAt, [...copies, ...opens, ...own]);
     });
   }
 
   endedElsewhere({ sessions, node }: Parameters<Questions["endedElsewhere"]>[0]): readonly string[] {
     return sessions.filter((session) => {
-      const [record] = this.#all("SELECT summary FROM records WHERE session = ?", session);
+      const [record] = this.#file.all("SELECT summary FROM records WHERE session = ?", session);
       return record !== undefined && JSON.parse(String(record.summary)).node !== node;
     });
   }
 
   audit({ before, limit }: Parameters<Questions["audit"]>[0]): readonly AuditEntry[] {
-    const rows = this.#all(
+    const rows = this.#file.all(
       "SELECT * FROM audit WHERE at < ? ORDER BY seq DESC LIMIT ?",
       ...[before ?? Number.MAX_SAFE_INTEGER, limit],
     );
@@ -335,7 +291,7 @@ export class SqliteTables implements Questions {
   }
 
   erase({ user, node }: Parameters<Questions["erase"]>[0]): number {
-    const summaries = this.#all(
+    const summaries = this.#file.all(
       "SELECT r.summary FROM parties p CROSS JOIN records r ON r.session = p.session WHERE p.user = ?",
       user,
     );
@@ -346,56 +302,31 @@ export class SqliteTables implements Questions {
 
   prune({ olderThan, bytes }: Parameters<Questions["prune"]>[0]): number {
     let removed = this.#remove("SELECT session FROM records WHERE started < ? LIMIT 10000", olderThan);
-    this.#run("DELETE FROM audit WHERE at < ?", olderThan);
-    for (let round = 0; round < 100 && this.#size() > bytes; round++) {
+    this.#file.run("DELETE FROM audit WHERE at < ?", olderThan);
+    for (let round = 0; round < 100 && this.#file.size > bytes; round++) {
       const count = this.#remove("SELECT session FROM records ORDER BY started, session LIMIT 500");
       removed += count;
       if (count === 0) break;
     }
-    if (removed > 0) this.#database.exec("PRAGMA incremental_vacuum");
+    if (removed > 0) this.#file.shrink();
     return removed;
   }
 
   close(): void {
-    this.#statements.clear();
-    this.#database.close();
-  }
-
-  /** Bytes in use: pages that are free are used again. */
-  #size(): number {
-    const value = (name: string): number => Number(Object.values(this.#all(`PRAGMA ${name}`)[0] ?? {})[0]);
-    return (value("page_count") - value("freelist_count")) * value("page_size");
+    this.#file.close();
   }
 
   #remove(select: string, ...values: Value[]): number {
-    const sessions = this.#all(select, ...values).map(({ session }) => String(session));
+    const sessions = this.#file.all(select, ...values).map(({ session }) => String(session));
     if (sessions.length === 0) return 0;
-    this.#database.exec("BEGIN IMMEDIATE");
-    for (const session of sessions) {
-      this.#run("DELETE FROM records WHERE session = ?", session);
-      this.#run("DELETE FROM parties WHERE session = ?", session);
-      this.#run("DELETE FROM outbox WHERE lane = ? AND dead = 1", session);
-    }
-    this.#database.exec("COMMIT");
+    this.#file.transaction(() => {
+      for (const session of sessions) {
+        this.#file.run("DELETE FROM records WHERE session = ?", session);
+        this.#file.run("DELETE FROM parties WHERE session = ?", session);
+        this.#file.run("DELETE FROM outbox WHERE lane = ? AND dead = 1", session);
+      }
+    });
     return sessions.length;
-  }
-
-  #run(sql: string, ...values: Value[]): void {
-    this.#prepare(sql).run(...values);
-  }
-
-  #all(sql: string, ...values: Value[]): Row[] {
-    return this.#prepare(sql).all(...values) as Row[];
-  }
-
-  #prepare(sql: string): StatementSync {
-    const known = this.#statements.get(sql);
-    if (known !== undefined) return known;
-    const statement = this.#database.prepare(sql);
-    // A query has few forms; should it ever have many, they are made anew.
-    if (this.#statements.size >= 100) this.#statements.clear();
-    this.#statements.set(sql, statement);
-    return statement;
   }
 }
 
