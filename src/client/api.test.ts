@@ -6,7 +6,8 @@ import type {
   Refused as WireRefused,
   RoomPolicy as WireRoomPolicy,
 } from "../protocol/values.ts";
-import type { Capabilities, EndReason, Refused, RoomPolicy } from "./api.ts";
+import type { EndReason, Refused, RoomPolicy } from "./api.ts";
+import type { Capabilities } from "./capabilities.ts";
 import type { ErrorCode } from "./error.ts";
 
 /** The type check proves these; at run time they do nothing. */

@@ -7,7 +7,6 @@ export type {
   CallOptions,
   CallStats,
   Cancel,
-  Capabilities,
   Channel,
   Client,
   ConnectOptions,
@@ -34,6 +33,7 @@ export type {
   Transport,
   TransportEvents,
 } from "./api.ts";
+export type { Capabilities } from "./capabilities.ts";
 export { connect } from "./client.ts";
 export { type ErrorCode, SwitchboardError } from "./error.ts";
 export { capture } from "./media.ts";
