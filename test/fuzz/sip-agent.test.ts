@@ -50,7 +50,7 @@ test("random phones leave nothing behind", () => {
         ),
       () => {
         const phone = pick(phones);
-        if (phone?.dialog !== undefined) phone.ask("INVITE", { body: offer(pick(["near", "other"])) });
+        if (phone?.dialog !== undefined) phone.ask("INVITE", { body: offer(pick(["phone", "other"])) });
       },
       () => void pick(phones)?.ask("MESSAGE", { uri: "sip:bob@sim.test", body: "hi", type: "text/plain" }),
       () =>
@@ -70,8 +70,8 @@ test("random phones leave nothing behind", () => {
         const session = pick(native?.heard.filter((frame) => frame.session !== undefined) ?? [])?.session;
         if (session === undefined) return;
         const description = pick([
-          { type: "offer", sdp: bare(offer("far")) },
-          { type: "answer", sdp: bare(answer("far")) },
+          { type: "offer", sdp: bare(offer("core")) },
+          { type: "answer", sdp: bare(answer("core")) },
         ]);
         const pair = { session, pair: 1, generation: pick([1, 1, 1, 2]) };
         const device = native?.last("accepted")?.device ?? "native";
@@ -101,7 +101,7 @@ test("random phones leave nothing behind", () => {
         if (session === undefined) return;
         native?.ask("accept", { session });
         world.pass(0);
-        const description = { type: "answer", sdp: bare(answer("far")) };
+        const description = { type: "answer", sdp: bare(answer("core")) };
         native?.ask("signal", { session, pair: 1, generation: 1, description, endOfCandidates: true });
       },
       () => {
@@ -114,7 +114,7 @@ test("random phones leave nothing behind", () => {
         const native = pick(natives);
         const session = native?.ask("call", { to: pick(users) ?? "bob" })?.ok?.session;
         world.pass(0);
-        const description = { type: "offer", sdp: bare(offer("far")) };
+        const description = { type: "offer", sdp: bare(offer("core")) };
         if (session !== undefined) native?.ask("signal", { session, pair: 1, generation: 1, description });
       },
       () => world.pass(random.int(0, 5_000)),

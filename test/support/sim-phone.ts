@@ -281,7 +281,7 @@ export class SimPhone implements Flow {
 }
 
 /** A description with one candidate inside. */
-export function offer(ufrag = "near", direction = "sendrecv", setup = "actpass"): string {
+export function offer(ufrag = "phone", direction = "sendrecv", setup = "actpass"): string {
   return [
     "v=0",
     "o=- 1 1 IN IP4 127.0.0.1",
@@ -299,7 +299,7 @@ export function offer(ufrag = "near", direction = "sendrecv", setup = "actpass")
   ].join("\r\n");
 }
 
-export function answer(ufrag = "far", direction = "sendrecv"): string {
+export function answer(ufrag = "core", direction = "sendrecv"): string {
   return offer(ufrag, direction, "active");
 }
 

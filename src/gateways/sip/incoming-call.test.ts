@@ -55,7 +55,7 @@ describe("a phone calls", () => {
     const say = (type: string, sdp: string, more = {}) =>
       bob.ask("signal", { session, pair: 1, generation: 1, description: { type, sdp: bare(sdp) }, ...more });
     say("answer", answer());
-    say("offer", offer("far", "recvonly"));
+    say("offer", offer("core", "recvonly"));
     bob.ask("signal", { session, pair: 1, generation: 1, candidates: [candidate], endOfCandidates: true });
     world.pass(0);
     expect(alice.last("INVITE")?.status).toBe(200);
@@ -63,7 +63,7 @@ describe("a phone calls", () => {
     expect(alice.request("INVITE")).toBeUndefined();
     alice.acknowledge();
     expect(alice.sdp).toContain("a=recvonly");
-    alice.respond(alice.request("INVITE"), 200, { body: answer("near") });
+    alice.respond(alice.request("INVITE"), 200, { body: answer("phone") });
     // The same in an exchange that the phone began.
     alice.ask("INVITE", { body: offer("other") });
     world.pass(0);
@@ -172,11 +172,11 @@ describe("a phone calls", () => {
   test("hold: the re-INVITE goes through; in glare with the native device's it gets 491", () => {
     const { world, alice, bob, session } = phoneCalls();
     alice.acknowledge();
-    alice.ask("INVITE", { body: offer("near", "sendonly") });
-    expect(signals(bob).at(-1).description).toEqual({ type: "offer", sdp: offer("near", "sendonly") });
+    alice.ask("INVITE", { body: offer("phone", "sendonly") });
+    expect(signals(bob).at(-1).description).toEqual({ type: "offer", sdp: offer("phone", "sendonly") });
     // A second one before the first is answered.
-    expect(alice.ask("INVITE", { body: offer("near", "inactive") })?.status).toBe(500);
-    const description = { type: "answer", sdp: bare(answer("far", "recvonly")) };
+    expect(alice.ask("INVITE", { body: offer("phone", "inactive") })?.status).toBe(500);
+    const description = { type: "answer", sdp: bare(answer("core", "recvonly")) };
     bob.ask("signal", { session, pair: 1, generation: 1, description });
     world.pass(0);
     expect(alice.last("INVITE")?.status).toBe(200);
@@ -188,12 +188,12 @@ describe("a phone calls", () => {
       session,
       pair: 1,
       generation: 1,
-      description: { type: "offer", sdp: bare(offer("far")) },
+      description: { type: "offer", sdp: bare(offer("core")) },
     });
     world.pass(0);
     const reinvite = alice.request("INVITE");
-    expect(alice.ask("INVITE", { body: offer("near") })?.status).toBe(491);
-    alice.respond(reinvite, 200, { body: answer("near") });
+    expect(alice.ask("INVITE", { body: offer("phone") })?.status).toBe(491);
+    alice.respond(reinvite, 200, { body: answer("phone") });
     expect(alice.request("ACK")?.cseq.sequence).toBe(reinvite?.cseq.sequence);
     expect(signals(bob).at(-1).description.type).toBe("answer");
   });
@@ -201,20 +201,20 @@ describe("a phone calls", () => {
   test("an offer in mid-call says the DTLS role that was agreed on, for baresip takes the other one where it reads actpass", () => {
     const { world, alice, bob, session } = phoneCalls();
     alice.acknowledge();
-    const description = { type: "offer", sdp: bare(offer("far")) };
+    const description = { type: "offer", sdp: bare(offer("core")) };
     bob.ask("signal", { session, pair: 1, generation: 1, description });
     world.pass(0);
     // The device answered the call, as the active end.
     const reinvite = alice.request("INVITE");
     expect(alice.sdp).toContain("a=setup:active");
-    alice.respond(reinvite, 200, { body: offer("near") });
+    alice.respond(reinvite, 200, { body: offer("phone") });
     expect(signals(bob).at(-1).description.sdp).toContain("a=setup:passive");
   });
 
   test("a re-INVITE that the phone refuses is answered for it, and the call goes on; after 491 it is sent again", () => {
     const { world, alice, bob, session } = phoneCalls();
     alice.acknowledge();
-    const description = { type: "offer", sdp: bare(offer("far", "sendonly")) };
+    const description = { type: "offer", sdp: bare(offer("core", "sendonly")) };
     bob.ask("signal", { session, pair: 1, generation: 1, description });
     world.pass(0);
     alice.respond(alice.request("INVITE"), 491);
@@ -232,7 +232,7 @@ describe("a phone calls", () => {
     const { world, alice, bob, session } = phoneCalls();
     const refused = { reason: "no ice-ufrag" };
     alice.acknowledge();
-    alice.ask("INVITE", { body: offer("near", "sendonly") });
+    alice.ask("INVITE", { body: offer("phone", "sendonly") });
     world.pass(0);
     bob.ask("signal", { session, pair: 1, generation: 1, refused });
     world.pass(0);
@@ -247,9 +247,9 @@ describe("a phone calls", () => {
     alice.acknowledge();
     expect(alice.request("BYE")).toBeUndefined();
     expect(bob.last("ended")).toBeUndefined();
-    alice.ask("INVITE", { body: offer("near", "sendonly") });
+    alice.ask("INVITE", { body: offer("phone", "sendonly") });
     world.pass(0);
-    const description = { type: "answer", sdp: bare(answer("far", "recvonly")) };
+    const description = { type: "answer", sdp: bare(answer("core", "recvonly")) };
     bob.ask("signal", { session, pair: 1, generation: 2, description });
     world.pass(2_100);
     expect(alice.last("INVITE")?.status).toBe(200);
@@ -270,7 +270,7 @@ describe("a phone calls", () => {
       const { world, alice, bob, session } = phoneCalls(new SimSip(), { refusals });
       alice.acknowledge();
       // Sections never go away (RFC 8829 §5.2.2), so nothing can be said for the phone.
-      const sdp = bare(offer("far")).split("m=")[0];
+      const sdp = bare(offer("core")).split("m=")[0];
       bob.ask("signal", { session, pair: 1, generation: 1, description: { type: "offer", sdp } });
       world.pass(2_100);
       alice.respond(alice.request("INVITE"), 488);
@@ -301,7 +301,7 @@ describe("a phone calls", () => {
     expect(alice.ask("INVITE")?.status).toBe(488);
     expect(warning()).toContain("must bring its offer");
     alice.acknowledge();
-    alice.ask("INVITE", { body: offer("near", "sendonly") });
+    alice.ask("INVITE", { body: offer("phone", "sendonly") });
     world.pass(0);
     expect(signals(bob).at(-1).description.sdp).toContain("a=sendonly");
   });
@@ -319,7 +319,7 @@ describe("a phone calls", () => {
       bob.ask("accept", { session });
       world.pass(0);
       expect(bob.replyTo(id).ok).toMatchObject({ offer: true, generation: 2 });
-      const sdp = bare(offer("far"));
+      const sdp = bare(offer("core"));
       const at = { session, pair: 1, generation: 2 };
       bob.ask("signal", {
         ...at,
@@ -346,7 +346,7 @@ describe("a phone calls", () => {
     const second = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n";
     alice.call("cam", { body: offer() + second });
     const { session } = camera.last("incoming");
-    camera.ask("accept", { session, description: { type: "offer", sdp: bare(offer("far")) } });
+    camera.ask("accept", { session, description: { type: "offer", sdp: bare(offer("core")) } });
     const at = { session, pair: 1, generation: 2 };
     camera.ask("signal", { ...at, candidates: [candidate], endOfCandidates: true });
     world.pass(0);
@@ -358,7 +358,7 @@ describe("a phone calls", () => {
     const reinvite = bodyText(alice.request("INVITE")!) ?? "";
     expect(reinvite.match(/^m=\w+ \d+/gm)).toEqual(["m=audio 6000", "m=video 0"]);
     expect(reinvite).toContain("a=mid:r0");
-    const own = answer("near").replace("a=mid:0", "a=mid:r0");
+    const own = answer("phone").replace("a=mid:0", "a=mid:r0");
     alice.respond(alice.request("INVITE"), 200, { body: own + second.replace("video 9", "video 0") });
     world.pass(0);
     const told = signals(camera).at(-1).description;
@@ -370,10 +370,10 @@ describe("a phone calls", () => {
   test("an offer that is never answered is refused after a while, and the next one is taken", () => {
     const { world, alice, bob } = phoneCalls();
     alice.acknowledge();
-    alice.ask("INVITE", { body: offer("near", "sendonly") });
+    alice.ask("INVITE", { body: offer("phone", "sendonly") });
     world.pass(12_100);
     expect(alice.last("INVITE")?.status).toBe(500);
-    alice.ask("INVITE", { body: offer("near", "sendonly") });
+    alice.ask("INVITE", { body: offer("phone", "sendonly") });
     expect(signals(bob).filter(({ description }) => description !== undefined)).toHaveLength(2);
   });
 

@@ -34,7 +34,7 @@ function phoneCalls() {
     world.pass(0);
   };
   signal({ description: { type: "answer", sdp: bare(answer()) } });
-  const info = (n: readonly number[], ufrag = "near", more = "") => {
+  const info = (n: readonly number[], ufrag = "phone", more = "") => {
     const lines = n.map((one) => `a=${host(one)}\r\n`).join("");
     const body = `a=ice-ufrag:${ufrag}\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n${lines}${more}`;
     return phone.ask("INFO", { headers: ["Info-Package: trickle-ice"], type: fragmentType, body })?.status;
@@ -57,12 +57,12 @@ describe("a phone that trickles calls (RFC 8840)", () => {
     signal({ candidates: [trickled(1)] });
     expect(infos(phone)).toBe(0);
     phone.acknowledge();
-    expect(said(phone)).toEqual({ candidates: [host(1)], complete: false, ufrag: "far" });
+    expect(said(phone)).toEqual({ candidates: [host(1)], complete: false, ufrag: "core" });
     signal({ candidates: [trickled(2)] });
     signal({ candidates: [trickled(3)], endOfCandidates: true });
     expect(infos(phone)).toBe(1);
     phone.respond(phone.request("INFO"), 200);
-    expect(said(phone)).toEqual({ candidates: [host(1), host(2), host(3)], complete: true, ufrag: "far" });
+    expect(said(phone)).toEqual({ candidates: [host(1), host(2), host(3)], complete: true, ufrag: "core" });
     phone.respond(phone.request("INFO"), 200);
     expect(infos(phone)).toBe(2);
   });
@@ -75,7 +75,7 @@ describe("a phone that trickles calls (RFC 8840)", () => {
     expect(info([9], "older")).toBe(200);
     expect(heard()).toEqual([host(1), host(2)]);
     expect(bob.pushes("signal").some(({ endOfCandidates }) => endOfCandidates)).toBe(false);
-    expect(info([1, 2, 3], "near", "a=end-of-candidates\r\n")).toBe(200);
+    expect(info([1, 2, 3], "phone", "a=end-of-candidates\r\n")).toBe(200);
     expect(heard()).toEqual([host(1), host(2), host(3)]);
     expect(bob.last("signal").endOfCandidates).toBe(true);
   });

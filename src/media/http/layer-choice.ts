@@ -4,7 +4,7 @@ import type { MediaService } from "../service.ts";
 import { mediaProblem } from "./problem.ts";
 import type { HttpSession } from "./sessions.ts";
 
-type Wish = Parameters<MediaService["prefer"]>[1];
+type Preference = Parameters<MediaService["prefer"]>[1];
 
 /** The layer extension of WHEP: POST chooses a layer, DELETE leaves the choice to the server. */
 export async function chooseLayer(
@@ -19,16 +19,16 @@ export async function chooseLayer(
     return problemResponse({ status: 405, detail: `Use one of ${allowed}.`, headers: { Allow: allowed } });
   const body = await readBody(request, "application/json");
   if (!body.ok) return problemResponse(body.error);
-  const wish = readWish(body.value);
-  return wish === undefined
+  const preference = readPreference(body.value);
+  return preference === undefined
     ? problemResponse({
         status: 400,
         detail:
           "The body is not a choice of a layer. Send a JSON object with encodingId, maxHeight, maxBitrate or maxTemporalLayerId.",
       })
-    : prefer(wish);
+    : prefer(preference);
 
-  function prefer(wanted: Wish): Response {
+  function prefer(wanted: Preference): Response {
     const preferred = service.prefer(session.id, wanted);
     return preferred.ok
       ? new Response(null, { status: 200 })
@@ -37,7 +37,7 @@ export async function chooseLayer(
 }
 
 /** The names are those of the extension; `maxHeight` and `maxBitrate` are our own. Undefined for anything that chooses nothing. */
-function readWish(text: string): Wish | undefined {
+function readPreference(text: string): Preference | undefined {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -53,11 +53,11 @@ function readWish(text: string): Wish | undefined {
   const temporal = fields.temporalLayerId ?? fields.maxTemporalLayerId;
   for (const number of [height, bitrate, temporal])
     if (number !== undefined && !(Number.isSafeInteger(number) && (number as number) >= 0)) return undefined;
-  const wish: Wish = {
+  const preference: Preference = {
     ...(rid === undefined ? {} : { rid }),
     ...(height === undefined ? {} : { height: height as number }),
     ...(bitrate === undefined ? {} : { bitrate: bitrate as number }),
     ...(temporal === undefined ? {} : { temporal: temporal as number }),
   };
-  return Object.keys(wish).length === 0 ? undefined : wish;
+  return Object.keys(preference).length === 0 ? undefined : preference;
 }

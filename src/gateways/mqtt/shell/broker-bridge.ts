@@ -37,15 +37,15 @@ interface BridgedDevice {
 }
 
 /**
- * The server as a client of a broker, by two connections. The *door* subscribes to `…/out` of all devices, shared with other nodes
+ * The server as a client of a broker, by two connections. The first subscribes to `…/out` of all devices, shared with other nodes
  * where the broker can, and looks at hellos alone; the node that takes one *holds* the device: it subscribes to the device's own
- * `…/out` by the other connection, which looks at all other frames, and answers the hello after that. So every frame is taken by the
+ * `…/out` by the second connection, which looks at all other frames, and answers the hello after that. So every frame is taken by the
  * node that holds the device, and by it once. Where the broker is lost, links are suspended, and devices say hello again.
  */
 export class BrokerBridge {
   readonly #options: BridgeOptions;
-  readonly #door: MqttClient;
-  readonly #holder: MqttClient;
+  readonly #helloClient: MqttClient;
+  readonly #frameClient: MqttClient;
   readonly #held = new Map<string, BridgedDevice>();
   #online = false;
   /** The trees of devices that were held when the broker was lost: as many as may be held, at most. */
@@ -63,20 +63,20 @@ export class BrokerBridge {
       resubscribe: false,
       queueQoSZero: false,
     });
-    this.#door = mqtt.connect(url, connection("door"));
-    this.#holder = mqtt.connect(url, connection("holder"));
+    this.#helloClient = mqtt.connect(url, connection("hellos"));
+    this.#frameClient = mqtt.connect(url, connection("frames"));
     const shared = share === "" ? "" : `$share/${share}/`;
-    this.#door.on("connect", () => {
-      this.#door.subscribe(`${shared}${root}/+/+/out`, { qos: 1 }, (error) => this.#subscribed(error));
-      this.#door.subscribe(`${root}/+/+/state`, { qos: 1 }, () => {});
+    this.#helloClient.on("connect", () => {
+      this.#helloClient.subscribe(`${shared}${root}/+/+/out`, { qos: 1 }, (error) => this.#subscribed(error));
+      this.#helloClient.subscribe(`${root}/+/+/state`, { qos: 1 }, () => {});
     });
-    this.#door.on("message", (topic, payload) => this.#knocked(topic, payload));
-    this.#holder.on("connect", () => this.#back());
-    this.#holder.on("message", (topic, payload) => this.#heard(topic, payload));
-    this.#holder.on("close", () => this.#lost());
-    for (const client of [this.#door, this.#holder])
+    this.#helloClient.on("message", (topic, payload) => this.#knocked(topic, payload));
+    this.#frameClient.on("connect", () => this.#back());
+    this.#frameClient.on("message", (topic, payload) => this.#heard(topic, payload));
+    this.#frameClient.on("close", () => this.#lost());
+    for (const client of [this.#helloClient, this.#frameClient])
       client.on("error", (error) => this.#changed(false, error.message));
-    this.#door.on("close", () => this.#changed(false, "the connection is closed"));
+    this.#helloClient.on("close", () => this.#changed(false, "the connection is closed"));
   }
 
   /** Devices that this node holds. */
@@ -90,7 +90,7 @@ export class BrokerBridge {
 
   async stop(): Promise<void> {
     this.#lost();
-    await Promise.all([this.#door.endAsync(true), this.#holder.endAsync(true)]);
+    await Promise.all([this.#helloClient.endAsync(true), this.#frameClient.endAsync(true)]);
   }
 
   #subscribed(error: Error | null): void {
@@ -121,7 +121,7 @@ export class BrokerBridge {
     }
     if (this.#held.size >= this.#options.devices) return;
     const fresh = this.#hold(tree, user, device);
-    this.#holder.subscribe(`${tree}/out`, { qos: 1 }, (error) => {
+    this.#frameClient.subscribe(`${tree}/out`, { qos: 1 }, (error) => {
       if (error !== null) this.#held.delete(tree);
       else if (this.#held.get(tree) === fresh)
         this.#options.act((now) => fresh.native.receive(text, false, now));
@@ -140,9 +140,9 @@ export class BrokerBridge {
         { user, device, identity },
         {
           send: (text) => {
-            if (!this.#holder.connected || held.unsent > sendBuffer) return false;
+            if (!this.#frameClient.connected || held.unsent > sendBuffer) return false;
             held.unsent += text.length;
-            this.#holder.publish(`${tree}/in`, text, { qos: 1 }, () => {
+            this.#frameClient.publish(`${tree}/in`, text, { qos: 1 }, () => {
               held.unsent -= text.length;
             });
             return true;
@@ -158,7 +158,7 @@ export class BrokerBridge {
     return held;
   }
 
-  /** A frame of a device that this node holds. Hellos come by the door. */
+  /** A frame of a device that this node holds. Hellos come by the other connection. */
   #heard(topic: string, payload: Uint8Array): void {
     const held = this.#held.get(topic.slice(0, -"/out".length));
     const text = readText(payload);
@@ -179,7 +179,7 @@ export class BrokerBridge {
 
   #drop(held: BridgedDevice): void {
     this.#held.delete(held.tree);
-    if (this.#holder.connected) this.#holder.unsubscribe(`${held.tree}/out`, () => {});
+    if (this.#frameClient.connected) this.#frameClient.unsubscribe(`${held.tree}/out`, () => {});
   }
 
   /** The broker is gone: so are all transports. */
@@ -201,7 +201,7 @@ export class BrokerBridge {
       close: closeCodes.goingAway.code,
       reason: "the broker was lost: say hello again",
     });
-    for (const tree of this.#lostTrees) this.#holder.publish(`${tree}/in`, text, { qos: 1 });
+    for (const tree of this.#lostTrees) this.#frameClient.publish(`${tree}/in`, text, { qos: 1 });
     this.#lostTrees.clear();
   }
 }
