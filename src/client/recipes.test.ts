@@ -45,7 +45,9 @@ test("every recipe of docs/client.md compiles in strict mode", () => {
   const options = { noUnusedLocals: false, types: [], paths };
   const config = { extends: `${root}tsconfig.json`, compilerOptions: options, include: ["*.ts"] };
   writeFileSync(`${folder}/tsconfig.json`, JSON.stringify(config));
-  const { stdout } = spawnSync(`${root}node_modules/.bin/tsc`, ["-p", folder], { encoding: "utf8" });
+  const { stdout } = spawnSync(`${root}node_modules/.bin/tsc`, ["-p", folder, "--checkers", "1"], {
+    encoding: "utf8",
+  });
   expect(stdout).toBe("");
 }, 60_000);
 

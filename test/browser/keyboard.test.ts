@@ -51,25 +51,27 @@ describe.skipIf(chromiumPath === null)("by the keyboard alone", () => {
     await server?.stop();
   });
 
-  test("a call on the page: online, call, answer, hang up", async () => {
-    const alice = await openTab(browser, `${pageUrl(server)}/`);
-    await alice.page.getByLabel("Your name").waitFor();
-    await press(alice, "Go online");
-    const bob = await openTab(browser, `${pageUrl(server)}/?as=bob`);
-    await alice.page
-      .getByRole("button", { name: "Call bob" })
-      .or(alice.page.getByRole("button", { name: "Call" }))
-      .first()
-      .waitFor();
-    await press(alice, /^Call/);
-    await bob.page.getByRole("button", { name: "Accept" }).waitFor();
-    await press(bob, "Accept");
-    await Promise.all([seesVideo(alice), seesVideo(bob)]);
-    await press(alice, "Hang up", "Space");
-    await alice.page.getByRole("button", { name: /^Call/ }).first().waitFor();
-    expect([...alice.errors, ...bob.errors]).toEqual([]);
-    for (const tab of [alice, bob]) await tab.page.context().close();
-  });
+  // test/browser/page-access.test.ts makes a call by the keyboard, too, with all that can be done in it.
+  if (process.env.TEST_LONG === "1")
+    test("a call on the page: online, call, answer, hang up", async () => {
+      const alice = await openTab(browser, `${pageUrl(server)}/`);
+      await alice.page.getByLabel("Your name").waitFor();
+      await press(alice, "Go online");
+      const bob = await openTab(browser, `${pageUrl(server)}/?as=bob`);
+      await alice.page
+        .getByRole("button", { name: "Call bob" })
+        .or(alice.page.getByRole("button", { name: "Call" }))
+        .first()
+        .waitFor();
+      await press(alice, /^Call/);
+      await bob.page.getByRole("button", { name: "Accept" }).waitFor();
+      await press(bob, "Accept");
+      await Promise.all([seesVideo(alice), seesVideo(bob)]);
+      await press(alice, "Hang up", "Space");
+      await alice.page.getByRole("button", { name: /^Call/ }).first().waitFor();
+      expect([...alice.errors, ...bob.errors]).toEqual([]);
+      for (const tab of [alice, bob]) await tab.page.context().close();
+    });
 
   test("the console: a session is found, a question is left, the session is ended, and its record is read", async () => {
     const [carol, dave] = [await signIn(server, "dev:carol"), await signIn(server, "dev:dave")];

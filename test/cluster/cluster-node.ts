@@ -68,6 +68,8 @@ export class ClusterNode {
       log: { format: "json" },
       page: false,
       turn: { embedded: false },
+      // Its workers are processes that no fault test needs.
+      media: { enabled: false },
       limits: { ...limits, ...options.limits },
       ...(options.nats === undefined ? {} : { nats: { url: [options.nats] } }),
       ...options.settings,

@@ -28,7 +28,7 @@ describe.skipIf(chromiumPath === null)("clients of the media server", () => {
     { codec: "VP9", role: "passive", way: "tcp" },
     { codec: "AV1", role: "active", way: "tcp" },
   ] as const;
-  test.each(someOf(combinations, 2))(
+  test.each(someOf(combinations, 1))(
     "Chromium: $codec, the server $role, by $way",
     async (combination) => {
       expect(await pageToPage(browser, browser, server.url, combination)).toBe("");

@@ -20,7 +20,7 @@ test(
       maxLength: 80,
       handsOver: fc.constant(false),
       seed,
-      runs: 60,
+      runs: 40,
     });
   },
   modelTimeout,
@@ -35,7 +35,7 @@ test(
       maxLength: 80,
       handsOver: fc.constant(false),
       seed,
-      runs: 100,
+      runs: 60,
     });
   },
   modelTimeout,
@@ -50,7 +50,7 @@ test(
       maxLength: 80,
       handsOver: fc.constant(false),
       seed,
-      runs: 60,
+      runs: 40,
     });
   },
   modelTimeout,

@@ -34,16 +34,19 @@ describe.skipIf(chromiumPath === null)("stanza, unmodified, in Chromium", () => 
   }
 
   // The one or the other: test/interop has calls of stanza with each client in turn, too.
-  for (const kind of someOf(["native", "jssip"] as const, 1))
-    test(`calls ${kind} and is called by it, with media both ways; either hangs up`, async () => {
-      const [stanza, other] = [await end("stanza"), await end(kind)];
-      await converse(stanza, other);
-      await stanza.hangup();
-      await bothEnd(stanza, other);
-      await converse(other, stanza);
-      await other.hangup();
-      await bothEnd(stanza, other);
-      expect((await stanza.state()).errors).toEqual([]);
+  const pairs = [
+    ["stanza", "native"],
+    ["jssip", "stanza"],
+    ["native", "stanza"],
+    ["stanza", "jssip"],
+  ] as const;
+  for (const [calls, called] of someOf(pairs, 1))
+    test(`${calls} calls ${called}, with media both ways, and hangs up`, async () => {
+      const [caller, callee] = [await end(calls), await end(called)];
+      await converse(caller, callee);
+      await caller.hangup();
+      await bothEnd(caller, callee);
+      expect((await (await end("stanza")).state()).errors).toEqual([]);
     });
 
   test("a refusal and a caller who gives up are told", async () => {
