@@ -59,7 +59,7 @@ const [lookEvery, mostDelays, delay] = [1_000, 3, 5_000];
  * How long a node that starts waits for the first of the others, for more of them once all that it knows have answered, and in all for those
  * that are silent. ms
  */
-const [meetWithin, moreWithin, answerWithin] = [3_000, 1_000, 15_000];
+const [meetWithin, moreWithin, answerWithin] = [10_000, 2_000, 30_000];
 /** When others are asked again that do not know yet. ms */
 const askAgainAfter = 200;
 /** Sessions that ended here and are remembered. */
