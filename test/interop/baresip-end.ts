@@ -12,7 +12,7 @@ export async function baresipEnd(
   if (pulse === undefined) throw new Error("baresip has no sound without PulseAudio");
   const speaker = await pulse.speaker(user);
   const { server } = pulse;
-  const options = { answers: "manual", tone, speaker: { server, name: user } } as const;
+  const options = { answers: "manual", tone, lasts: 60, speaker: { server, name: user } } as const;
   let phone = await Baresip.start(sipPort, user, options);
   /** Where the events of the last call or ring begin. */
   let from = 0;
@@ -42,11 +42,13 @@ export async function baresipEnd(
     hangup: async () => phone.hangup(),
     hold: async (on) => phone.hold(on),
     restartIce: () => Promise.reject(new Error("baresip restarts ICE by itself alone")),
-    revive: async () => {
-      // It registers again when its time is up, up to ten minutes later.
+    revive: async (during) => {
+      // It registers again by itself. But it goes on ringing for the call that is gone, and would answer that one.
+      if (during === "a call") return false;
       await phone.stop();
       phone = await Baresip.start(sipPort, user, options);
       from = 0;
+      return true;
     },
     about: async () => phone.log.split("\n").slice(-30).join("\n").slice(-2_000),
     close: async () => {

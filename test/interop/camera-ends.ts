@@ -55,11 +55,12 @@ export async function libpeerEnd(
     hold: never,
     restartIce: never,
     revive: async () => {
-      if (!camera.events.some(({ event }) => event === "disconnected")) return;
+      if (!camera.events.some(({ event }) => event === "disconnected")) return false;
       // The device connects once, and is started again by whoever uses it.
       camera.stop();
       camera = await start();
       from = 0;
+      return true;
     },
     about: async () => JSON.stringify(camera.events.slice(-20)),
     close: async () => camera.stop(),

@@ -19,8 +19,8 @@ export interface End {
   /** Puts the call on hold, or goes on. */
   hold(on: boolean): Promise<void>;
   restartIce(): Promise<void>;
-  /** Starts it again where it does not find a server again that was away. */
-  revive?(): Promise<void>;
+  /** Starts it again where it does not find a server again that was away during a ring or a call. True where that was needed. */
+  revive?(during: "a ring" | "a call"): Promise<boolean>;
   /** How its connection is, for whoever looks why a call failed. */
   about?(): Promise<string>;
   close(): Promise<void>;

@@ -63,7 +63,7 @@ export async function runNodeDeaths(rig: Rig, clients: readonly Client[], settle
       midRing,
     );
   await rig.crash();
-  await revive(couples);
+  await revive(couples, "a ring");
   await Promise.all(
     ringing.map((couple) =>
       step(
@@ -119,13 +119,13 @@ export async function runNodeDeaths(rig: Rig, clients: readonly Client[], settle
   await rig.crash(async () => {
     for (const couple of couples) await step(couple, () => mediaFlows(couple.client, couple.native), midCall);
   });
-  await revive(couples);
+  const revived = await revive(couples, "a call");
   await all((couple) =>
     step(
       couple,
       async () => {
         const { client, native } = couple;
-        const isNew = client.end.revive !== undefined;
+        const isNew = revived.has(couple);
         const said = ["its media goes on"];
         await home(ask, couple);
         if ((await native.end.state()).ended === undefined) await native.end.hangup();
@@ -156,9 +156,12 @@ export async function runNodeDeaths(rig: Rig, clients: readonly Client[], settle
   });
 }
 
-/** Starts again who doesn't find the server again. */
-async function revive(couples: readonly Couple[]): Promise<void> {
-  for (const { client } of couples) await client.end.revive?.().catch(() => {});
+/** Starts again who doesn't find the server again, and tells who that was. */
+async function revive(couples: readonly Couple[], during: "a ring" | "a call"): Promise<Set<Couple>> {
+  const revived = new Set<Couple>();
+  for (const couple of couples)
+    if (await couple.client.end.revive?.(during).catch(() => true)) revived.add(couple);
+  return revived;
 }
 
 /** Waits until both are signed in again. */

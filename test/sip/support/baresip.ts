@@ -11,6 +11,8 @@ export interface BaresipOptions {
   readonly answers?: "auto" | "manual";
   /** Of its microphone, in Hz. */
   readonly tone?: number;
+  /** How long a registration is to last, s. It registers again a little earlier: it finds a server again by that alone. */
+  readonly lasts?: number;
   /** Its loudspeaker; it has none without. */
   readonly speaker?: { readonly server: string; readonly name: string };
 }
@@ -42,13 +44,13 @@ export class Baresip {
   }
 
   private constructor(sipPort: number, user: string, controlPort: number, options: BaresipOptions) {
-    const { answers = "auto", tone = 400, speaker } = options;
+    const { answers = "auto", tone = 400, lasts = 600, speaker } = options;
     this.#folder = mkdtempSync(join(tmpdir(), "switchboard-baresip-"));
     const write = (name: string, lines: readonly string[]) =>
       writeFileSync(join(this.#folder, name), `${lines.join("\n")}\n`);
     const domain = `127.0.0.1:${sipPort}`;
     write("accounts", [
-      `<sip:${user}@${domain};transport=tcp>;auth_user=${user};auth_pass=dev:${user};outbound="sip:${domain};transport=tcp";mediaenc=dtls_srtp;medianat=ice;regint=600;answermode=${answers}`,
+      `<sip:${user}@${domain};transport=tcp>;auth_user=${user};auth_pass=dev:${user};outbound="sip:${domain};transport=tcp";mediaenc=dtls_srtp;medianat=ice;regint=${lasts};answermode=${answers}`,
     ]);
     write("contacts", []);
     write("config", [
