@@ -13,6 +13,8 @@ import { chance, fuzzRounds, rounds } from "./target.ts";
 
 const offers = fuzzRounds(2_000);
 const answers = fuzzRounds(1_000);
+/** Answers to one offer of ours. */
+const answersEach = 10;
 const folder = new URL("../support/media-offers/", import.meta.url);
 const valid = readdirSync(folder)
   .filter((name) => name.endsWith(".sdp"))
@@ -152,10 +154,9 @@ test("whatever is offered is refused with a reason, or becomes tracks and a whol
   for (const count of [published, viewed, refused]) expect(count).toBeGreaterThan(offers / 20);
 });
 
-test("our own offers are whole, and whatever they are answered is refused with a reason, or becomes tracks and candidates", () => {
-  const random = chance(2);
-  let [read, refused] = [0, 0];
-  for (const _ of rounds(answers)) {
+/** An offer of ours for what somebody publishes, and a whole answer. */
+function pushed(random: Random): [ReturnType<typeof pushOffer>, string] {
+  for (;;) {
     const theirs = parseOffer(random.pick(valid));
     const published = theirs.ok ? publishedTracks(theirs.value) : undefined;
     if (published?.ok !== true) continue;
@@ -172,6 +173,16 @@ test("our own offers are whole, and whatever they are answered is refused with a
         ),
       },
     });
+    return [offer, answer];
+  }
+}
+
+test("our own offers are whole, and whatever they are answered is refused with a reason, or becomes tracks and candidates", () => {
+  const random = chance(2);
+  let [read, refused] = [0, 0];
+  let [offer, answer] = pushed(random);
+  for (const run of rounds(answers)) {
+    if (run % answersEach === 0) [offer, answer] = pushed(random);
     const text = broken(random, answer);
     const result = readPushAnswer(text, offer);
     if (result.ok) {
