@@ -98,6 +98,16 @@ for (let tenth = 1; tenth <= 10; tenth++) {
     `${next} begun (${begun} got as far as DTLS, ${refused} refused): the viewer gets ${Math.round(rate)} packets/s, another ${joined}, the worker has ${Math.round(samples.at(-1) ?? 0)} MB`,
   );
 }
+/** Until the last of them is given up: a peer has 30 s to connect. ms */
+const givenUp = 60_000;
+const left = await new Promise<number>((resolve) => {
+  const end = performance.now() + givenUp;
+  subject.report = ({ viewers }) => {
+    if (viewers <= 11 || performance.now() > end) resolve(viewers);
+  };
+});
+if (left > 11) failed = true;
+console.log(`afterwards the worker has ${left} viewers and ${Math.round(residentBytes(pid) / 2 ** 20)} MB`);
 const mean = (some: readonly number[]) => some.reduce((sum, one) => sum + one, 0) / some.length;
 if (mean(samples.slice(-2)) > 1.25 * mean(samples.slice(2, 5))) failed = true;
 console.log(failed ? "failed" : "nobody was harmed");
