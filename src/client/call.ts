@@ -18,7 +18,8 @@ import type { ClientInternals, Session } from "./client-internals.ts";
 import { DataChannel } from "./data-channel.ts";
 import { deferred } from "./deferred.ts";
 import { dispose, Emitter } from "./emitter.ts";
-import { onAbort, quiet, SwitchboardError, settled, toError } from "./error.ts";
+import { failure, toEnded } from "./ended.ts";
+import { onAbort, quiet, SwitchboardError, settled } from "./error.ts";
 import type { SourceMedia } from "./local-media.ts";
 import { resolveMedia } from "./media.ts";
 import type { Pair } from "./pair.ts";
@@ -385,18 +386,6 @@ export class MediaCall extends Emitter<CallEvents> implements Session, PairsOwne
     this.over(ended, told);
     await told;
   }
-}
-
-/** How a session ended, from the server's push. */
-export function toEnded({ reason, by, device, detail }: Ended): Ended {
-  return { reason, by, device, detail };
-}
-
-/** How something ended that an error kept from beginning or going on. */
-export function failure(thrown: unknown): Ended {
-  const error = toError(thrown, "negotiation_failed");
-  const { code } = error;
-  return { reason: code === "forbidden" || code === "closed" ? code : "failed", error };
 }
 
 /** Gives a stream these tracks and no others. */

@@ -2,9 +2,10 @@ import type { Push, PushOf } from "../protocol/pushes.ts";
 import type { ReplyOf } from "../protocol/replies.ts";
 import type { Description } from "../protocol/values.ts";
 import type { Call, CallOptions, Ended, Flags, IncomingCall, Peer } from "./api.ts";
-import { MediaCall, toEnded } from "./call.ts";
+import { MediaCall } from "./call.ts";
 import type { ClientInternals, Session } from "./client-internals.ts";
 import { dispose, Emitter } from "./emitter.ts";
+import { toEnded } from "./ended.ts";
 import { quiet, SwitchboardError } from "./error.ts";
 import { resolveMedia } from "./media.ts";
 

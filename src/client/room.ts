@@ -14,10 +14,11 @@ import type {
   RoomPolicy,
   Sent,
 } from "./api.ts";
-import { failure, MediaCall } from "./call.ts";
+import { MediaCall } from "./call.ts";
 import type { ClientInternals } from "./client-internals.ts";
 import { deferred } from "./deferred.ts";
 import { dispose, Emitter } from "./emitter.ts";
+import { failure } from "./ended.ts";
 import { onAbort, SwitchboardError, settled } from "./error.ts";
 import type { SourceMedia } from "./local-media.ts";
 import { resolveMedia } from "./media.ts";

@@ -1,12 +1,7 @@
-import { parseDependencyDescriptor } from "../../wire/rtp/av1.ts";
-import {
-  type DependencyStructure,
-  layersOf,
-  parseDependencyStructure,
-} from "../../wire/rtp/dependency-structure.ts";
 import { LossDetector } from "../../wire/rtp/loss-detector.ts";
 import { Reception } from "../../wire/rtp/reception.ts";
 import type { LayerReport } from "../control.ts";
+import { FrameDependencies } from "./frame-dependencies.ts";
 import { LayerRates } from "./layer-rates.ts";
 import { PacketNumbers } from "./packet-numbers.ts";
 import { PacketStore } from "./packet-store.ts";
@@ -82,7 +77,7 @@ export class Layer {
   #lastAt = 0;
   #received = 0;
   #lost = 0;
-  #structure: DependencyStructure | undefined;
+  readonly #dependencies = new FrameDependencies();
   #wanted = false;
   #stopped = false;
   width: number | undefined;
@@ -345,19 +340,6 @@ export class Layer {
     }
   }
 
-  /** The dependency descriptor says what the payload doesn't: layers of AV1 and H.264, and sizes of AV1 (AV1 RTP §A). */
-  #describe(packet: StoredPacket, value: Uint8Array): void {
-    const descriptor = parseDependencyDescriptor(value);
-    if (descriptor === undefined) return;
-    if (descriptor.structure) {
-      this.#structure = parseDependencyStructure(value);
-      if (packet.codec.name === "av1") packet.key = true;
-    }
-    if (this.#structure === undefined || packet.codec.name === "vp8" || packet.codec.name === "vp9") return;
-    const { temporal, spatial } = layersOf(this.#structure, descriptor.template);
-    packet.describe(temporal, spatial, descriptor.end, packet.key ? this.#structure.sizes : []);
-  }
-
   #release(packet: StoredPacket, index: number, now: number): void {
     packet.number = this.#numbers.ofNewest(index);
     this.#received++;
@@ -370,7 +352,7 @@ export class Layer {
     }
     packet.frame = this.#frame;
     if (this.#ordered) {
-      if (packet.dependency !== undefined) this.#describe(packet, packet.dependency);
+      this.#dependencies.describe(packet);
       this.#rates.add(packet, now);
       packet.keyframe = packet.key && packet.timestamp !== this.#keyTimestamp;
       if (packet.height > 0) {
