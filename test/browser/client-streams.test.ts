@@ -4,6 +4,7 @@ import type { Broadcast, Client, Viewing } from "../../src/client/index.ts";
 import { eventually } from "../media/support/pages.ts";
 import { type Cutter, openCutter } from "../support/cutter.ts";
 import { workersOf } from "../support/media-workers.ts";
+import { someOf } from "../support/seed.ts";
 import { type RunningServer, startServer } from "../support/server.ts";
 import { chromiumPath, sharedBrowser } from "./support/browser.ts";
 import { buildPage } from "./support/built-server.ts";
@@ -205,18 +206,21 @@ describe.skipIf(chromiumPath === null)("client.publish and client.view", () => {
     for (const page of [alice, victor]) await page.context().close();
   }, 100_000);
 
-  test("who leaves the page ends its streams, and who closes the tab", async () => {
-    const victor = await signIn("victor");
-    for (const leave of [(page: Page) => page.goto("about:blank"), (page: Page) => page.close()]) {
-      const alice = await signIn("alice");
+  const leavers = [
+    ["who leaves the page", (page: Page) => page.goto("about:blank")],
+    ["who closes the tab", (page: Page) => page.close()],
+  ] as const;
+  test.each(someOf(leavers, 1))(
+    "%s ends its streams",
+    async (_, leave) => {
+      const [alice, victor] = [await signIn("alice"), await signIn("victor")];
       await publish(alice, "page");
       await view(victor, "page");
       await seesFrames(victor);
       await leave(alice);
       await stateIs(victor, "viewing", "waiting");
-      await victor.evaluate(() => (window as unknown as KeptWindow).viewing.stop());
-      await alice.context().close();
-    }
-    await victor.context().close();
-  }, 100_000);
+      for (const page of [alice, victor]) await page.context().close();
+    },
+    100_000,
+  );
 });
