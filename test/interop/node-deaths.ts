@@ -46,6 +46,8 @@ export async function runNodeDeaths(rig: Rig, clients: readonly Client[], settle
     await run().catch(async (error) => {
       broken.add(couple);
       await settle(name, () => Promise.reject(error));
+      for (const { end } of [couple.client, couple.native])
+        console.error(`  ${await end.about?.().catch(String)}`);
     });
   };
   const all = (run: (couple: Couple) => Promise<void>) => Promise.all(couples.map(run));

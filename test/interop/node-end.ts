@@ -85,7 +85,12 @@ export async function nodeEnd({ user, client, color, tone, after }: NodeEndOptio
     hangup: async () => void call!.hangup(),
     hold: (on) => call!.hold(on),
     restartIce: () => call!.restartIce(),
-    about: async () => JSON.stringify({ state, connection: call?.pc?.connectionState }),
+    about: async () => {
+      const { connectionState, iceConnectionState } = call?.pc ?? {};
+      const all = [...((await call?.pc?.getStats())?.values() ?? [])];
+      const stats = all.filter(({ type, nominated }) => nominated === true || /bound-rtp$/.test(type));
+      return JSON.stringify({ state, connectionState, iceConnectionState, stats });
+    },
     close: async () => {
       listener.stop();
       await client.close();
