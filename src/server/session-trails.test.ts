@@ -153,3 +153,14 @@ test("what another node knows of a session that is lost is told before its end, 
   await until(() => keeper.said.length === 2);
   expect(keeper.said).toEqual(["sent s_1_3", "lost s_1 after 3"]);
 });
+
+test("a session is left to its node once that is back: it tells the end", async () => {
+  const keeper = node("n2");
+  keeper.trails.left([{ ...open, told: 1 }], 500);
+  const back = node("n1", await disk());
+  await back.trails.goneOn(["s_1"]);
+  back.trails.left([open], 0);
+  await until(() => back.said.length === 2);
+  expect(back.said).toEqual(["sent s_1_3", "lost s_1 after 3"]);
+  expect(keeper.said).toEqual([]);
+});

@@ -47,6 +47,17 @@ interface Coming {
   readonly until: number;
 }
 
+/** A session that was told of and that nobody owns. */
+interface Left {
+  readonly open: OpenSession;
+  /** When it is lost. */
+  dueAt: number;
+  /** How often that was put off for nodes that were silent. */
+  delays: number;
+  /** It was left to the node that it was of, which came back. */
+  isLeft: boolean;
+}
+
 /** Sessions of one question; characters of events in one answer: the backplane takes 1 MiB. */
 const [mostAsked, mostCharacters] = [50, 700_000];
 /** How long a node that is busy may take to answer. One that is gone leaves the cluster, and is not asked. ms */
@@ -90,7 +101,7 @@ export class SessionTrails {
   readonly #context: CoreContext;
   readonly #cluster: boolean;
   /** Sessions that were told of and that this node does not own, by when they are lost. */
-  readonly #open = new Map<string, { readonly open: OpenSession; dueAt: number; delays: number }>();
+  readonly #open = new Map<string, Left>();
   /** Sessions that have come here, and what is to be told of them once it is known what was told before. */
   readonly #held = new Map<string, (() => void)[]>();
   readonly #over = new Map<string, true>();
@@ -110,6 +121,7 @@ export class SessionTrails {
       // The node that has told the end may be down: a copy of its record says the same.
       const ended = new Set(await options.store.ask("endedElsewhere", { node, sessions }).catch(() => []));
       const isComing = (session: string): boolean => this.#held.has(session);
+      this.#leaveTo(sessions);
       const isGone = (session: string): boolean =>
         !isComing(session) && (options.isLive(session) || this.#over.has(session) || ended.has(session));
       return { sessions: sessions.filter(isGone), coming: sessions.filter(isComing) };
@@ -126,7 +138,19 @@ export class SessionTrails {
   left(opens: readonly OpenSession[], within: number): void {
     const dueAt = this.#context.now() + within;
     for (const open of opens)
-      if (!this.#options.isLive(open.session)) this.#open.set(open.session, { open, dueAt, delays: 0 });
+      if (!this.#options.isLive(open.session))
+        this.#open.set(open.session, { open, dueAt, delays: 0, isLeft: false });
+  }
+
+  /** The node that these were of is back, and knows more of them than a copy of its does: it has time to go on with them, once. */
+  #leaveTo(sessions: readonly string[]): void {
+    const dueAt = this.#context.now() + this.#options.patience;
+    for (const session of sessions) {
+      const entry = this.#open.get(session);
+      if (entry === undefined || entry.isLeft) continue;
+      entry.isLeft = true;
+      entry.dueAt = Math.max(entry.dueAt, dueAt);
+    }
   }
 
   /** What an earlier run of this node has told of the session, which comes back now. */
@@ -248,9 +272,7 @@ export class SessionTrails {
     }
   }
 
-  async #settle(
-    due: readonly (readonly [string, { readonly open: OpenSession; dueAt: number; delays: number }])[],
-  ) {
+  async #settle(due: readonly (readonly [string, Left])[]): Promise<void> {
     const { store, lost, resend } = this.#options;
     const { trails, silent } = await this.#ask(due.map(([session]) => session));
     const closed: Write[] = [];
