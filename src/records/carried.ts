@@ -149,31 +149,31 @@ const usual = ["host", "srflx", "relay", "prflx"].flatMap((type) =>
   })),
 );
 
+/** Foundation, component, transport, priority, address, port, `typ`, type (RFC 8839 §5.1); undefined for what has no type. */
 function kindOf(line: string): string | undefined {
-  // Foundation, component, transport, priority, address, port, `typ`, type.
-  const transport = fieldAfter(line, fieldAfter(line, 0));
-  const priority = fieldAfter(line, transport);
-  const port = fieldAfter(line, fieldAfter(line, priority));
-  const start = fieldAfter(line, fieldAfter(line, port));
-  if (start === -1) return undefined;
-  const end = line.indexOf(" ", start);
-  const length = (end === -1 ? line.length : end) - start;
+  const afterPort = line.indexOf(" typ ");
+  const transport = line.indexOf(" ", line.indexOf(" ") + 1) + 1;
+  if (afterPort === -1 || transport === 0 || transport > afterPort) return undefined;
+  const start = afterPort + " typ ".length;
+  const next = line.indexOf(" ", start);
+  const length = (next === -1 ? line.length : next) - start;
   if (length === 0) return undefined;
+  const afterTransport = line.indexOf(" ", transport);
   for (const one of usual)
     if (
       length === one.type.length &&
       line.startsWith(one.type, start) &&
-      priority - 1 - transport === one.transport.length &&
+      afterTransport - transport === one.transport.length &&
       line.startsWith(one.transport, transport)
     )
-      return one.type === "host" && line.startsWith(".local", port - 7) ? one.mdns : one.name;
+      return one.type === "host" && isMdns(line, afterPort) ? one.mdns : one.name;
   const type = line.slice(start, start + length);
-  return `${type}/${line.slice(transport, priority - 1).toLowerCase()}`.slice(0, 24);
+  return `${type}/${line.slice(transport, afterTransport).toLowerCase()}`.slice(0, 24);
 }
 
-/** Where the next field begins; -1 where there is none. */
-function fieldAfter(line: string, field: number): number {
-  return field === -1 ? -1 : line.indexOf(" ", field) + 1 || -1;
+/** True where the address before the port is a name of mDNS. */
+function isMdns(line: string, afterPort: number): boolean {
+  return line.endsWith(".local", line.lastIndexOf(" ", afterPort - 1));
 }
 
 function textOf(

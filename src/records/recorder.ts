@@ -1,6 +1,6 @@
 import { closeCodes } from "../protocol/close-codes.ts";
 import type { PushBody } from "../protocol/pushes.ts";
-import { type Request, silentRequests } from "../protocol/requests.ts";
+import { type Request, type RequestOf, silentRequests } from "../protocol/requests.ts";
 import type { Device, Outcome } from "../signaling/device.ts";
 import type { CoreEvent, SessionRecord } from "../signaling/events.ts";
 import type { FrameObserver, GatewayMessage } from "../signaling/observer.ts";
@@ -94,6 +94,10 @@ export class Recorder implements FrameObserver {
   // FrameObserver
 
   request(device: Device, request: Request, now: number): void {
+    if (request.type === "signal") {
+      this.#signaled(device, request, now);
+      return;
+    }
     if (isOpener(request)) {
       const row = this.#row(0, partyOf(device), serverParty, request);
       this.#opening.hold(device, request.id, { request, row, at: now });
@@ -106,6 +110,16 @@ export class Recorder implements FrameObserver {
       this.#report(live, device, request, now);
       return;
     }
+    const row = this.#row(live.since(now), live.partyOf(device), serverParty, request);
+    this.#note(live, device, request, row, now);
+    live.add(row);
+    this.#outcomes.await(device, request.id, row);
+  }
+
+  /** Nearly all requests are signals. */
+  #signaled(device: Device, request: RequestOf<"signal">, now: number): void {
+    const live = this.#live.get(request.session);
+    if (live === undefined) return;
     const party = live.partyOf(device);
     const sum = candidatesAlone(request, this.#options.kept);
     if (sum !== undefined) {
@@ -113,7 +127,6 @@ export class Recorder implements FrameObserver {
       return;
     }
     const row = this.#row(live.since(now), party, serverParty, request);
-    this.#note(live, device, request, row, now);
     live.add(row);
     this.#outcomes.await(device, request.id, row);
   }
@@ -137,15 +150,18 @@ export class Recorder implements FrameObserver {
     if (!("session" in push) || push.session === undefined) return;
     const live = this.#live.get(push.session);
     if (live === undefined) return;
+    const party = live.partyOf(device);
+    const sum = candidatesAlone(push, this.#options.kept);
+    if (sum !== undefined) {
+      live.addCandidates(serverParty, party, sum, now);
+      return;
+    }
     if (push.type === "incoming") live.rang(device, now);
     else if (push.type === "session") live.joined(device, push.direction === "out" ? "caller" : "callee");
     else if (push.type === "ended") live.legEnded(device, push.reason, now);
     else if (push.type === "restart" && live.restarted(push.pair, push.generation))
       this.#tell("session.restarted", live, { by: this.#restarting ?? serverParty }, now);
-    const party = live.partyOf(device);
-    const sum = candidatesAlone(push, this.#options.kept);
-    if (sum === undefined) live.add(this.#row(live.since(now), serverParty, party, push));
-    else live.addCandidates(serverParty, party, sum, now);
+    live.add(this.#row(live.since(now), serverParty, party, push));
   }
 
   gatewayMessages(device: Device, session: string, messages: readonly GatewayMessage[]): void {

@@ -167,7 +167,7 @@ export class NativeConnection {
         }
         this.#phase = "speaking";
         this.#link = admission.link;
-        this.#device = this.#host.links.deviceOf(admission.link);
+        this.#device = admission.link.device;
         this.#host.settled(this);
       },
     );

@@ -38,10 +38,6 @@ export class Links implements LinkKeeper {
     return this.#links.size;
   }
 
-  deviceOf(link: NativeLink): Device | undefined {
-    return this.#links.get(link.id)?.device;
-  }
-
   /** That link and its device; undefined where it is none of this node. */
   get(link: string): LinkEntry | undefined {
     return this.#links.get(link);
@@ -58,12 +54,14 @@ export class Links implements LinkKeeper {
   }
 
   add(entry: LinkEntry): void {
+    entry.link.device = entry.device;
     this.#links.set(entry.link.id, entry);
     this.#byDevice.set(entry.device, entry);
   }
 
   /** The link is no longer one of this node, however it goes on. */
   remove({ link, device }: LinkEntry): void {
+    link.device = undefined;
     this.#links.delete(link.id);
     this.#byDevice.delete(device);
   }
@@ -97,7 +95,7 @@ export class Links implements LinkKeeper {
   // LinkKeeper
 
   suspended(link: NativeLink, code: number, now: number): void {
-    const device = this.deviceOf(link);
+    const { device } = link;
     if (device === undefined) return;
     this.live -= 1;
     this.#options.ports.emit({ type: "link_suspended", user: device.user, device: device.id, code });
@@ -196,7 +194,7 @@ export class Links implements LinkKeeper {
 
   /** Ends a link for good, and tells everybody whom that concerns. */
   end(link: NativeLink, why: LinkEnd, now: number): void {
-    const device = this.deviceOf(link);
+    const { device } = link;
     if (device === undefined) return;
     this.forget(link, device);
     this.#options.ports.emit({ type: "link_closed", user: device.user, device: device.id, reason: why });

@@ -23,7 +23,6 @@ export interface LinkKeeper {
   readonly limits: Limits;
   readonly budget: ReplayBudget;
   readonly ports: Pick<Ports, "observer">;
-  deviceOf(link: NativeLink): Device | undefined;
   /** The transport was lost or closed with this code; the link can be resumed. */
   suspended(link: NativeLink, code: number, now: number): void;
   /** The server's side ended the link for good. */
@@ -45,6 +44,8 @@ export class NativeLink implements DeviceLink {
   readonly instance: string;
   readonly #keeper: LinkKeeper;
   readonly log: FrameLog;
+  /** Who speaks over it; undefined where it is not, or no longer, one of this node's. */
+  device: Device | undefined;
   transport: Transport | undefined;
   state: "live" | "suspended" | "closed" = "suspended";
   secretHash = "";
@@ -84,11 +85,7 @@ export class NativeLink implements DeviceLink {
 
   deliver(push: PushBody, now: number): void {
     if (this.state === "closed") return;
-    const { observer } = this.#keeper.ports;
-    if (observer !== undefined) {
-      const device = this.#keeper.deviceOf(this);
-      if (device !== undefined) observer.push(device, push, now);
-    }
+    if (this.device !== undefined) this.#keeper.ports.observer?.push(this.device, push, now);
     // Not with a reply: that may be the error of a request which the acknowledgement would call done.
     if (this.greeted && this.silent >= ackRides) this.acknowledge(now);
     this.#count(JSON.stringify(push), senderOf(push), now);
@@ -96,11 +93,7 @@ export class NativeLink implements DeviceLink {
 
   reply(id: number, outcome: Outcome, now: number): void {
     if (this.state === "closed") return;
-    const { observer } = this.#keeper.ports;
-    if (observer !== undefined) {
-      const device = this.#keeper.deviceOf(this);
-      if (device !== undefined) observer.reply(device, id, outcome, now);
-    }
+    if (this.device !== undefined) this.#keeper.ports.observer?.reply(this.device, id, outcome, now);
     this.inFlight -= 1;
     const body =
       "ok" in outcome ? `"ok":${JSON.stringify(outcome.ok)}` : `"error":${JSON.stringify(outcome.error)}`;
