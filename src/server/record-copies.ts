@@ -102,13 +102,16 @@ export async function copyRecords(
         }
         tries.delete(owner);
         const isLatest = [...answers.values()].every((other) => other.since <= since);
-        for (let from: number | undefined = isLatest ? 0 : undefined; from !== undefined; ) {
-          const { items, last }: { readonly items: readonly Told[]; readonly last?: number } =
-            await store.ask("copies", { owner, after: from, limit: pageSize });
-          await takeOver(items);
-          from = last;
-        }
-        // It may be back, and have begun anew.
+        // Events first: of a session that is gone on with, all are sent that its number counts.
+        for (const kind of isLatest ? (["outbox", "open"] as const) : [])
+          for (let from: number | undefined = 0; from !== undefined; ) {
+            const { items, last }: { readonly items: readonly Told[]; readonly last?: number } =
+              await store.ask("copies", { owner, after: from, limit: pageSize });
+            // It may be back, and have begun anew: then it goes on by itself.
+            if (owners.get(owner) !== since) return;
+            await takeOver(items.filter(({ write }) => write === kind));
+            from = last;
+          }
         if (owners.get(owner) !== since) return;
         owners.delete(owner);
         await store.write({ write: "forget", owner });
