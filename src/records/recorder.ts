@@ -8,6 +8,7 @@ import { AwaitedOutcomes } from "./awaited-outcomes.ts";
 import type { KeptText } from "./carried.ts";
 import { candidatesAlone, cut, reportNote, saidBy } from "./frame-row.ts";
 import { LiveRecord, partyOf, type SessionStart } from "./live-record.ts";
+import { LiveRecords } from "./live-records.ts";
 import { applicationParty, type CallRecord, type LadderRow, serverParty, turnParty } from "./record.ts";
 import type { SessionEventType } from "./session-events.ts";
 import { UnansweredRequests } from "./unanswered-requests.ts";
@@ -37,9 +38,7 @@ export interface RecorderOptions {
  */
 export class Recorder implements FrameObserver {
   readonly #options: RecorderOptions;
-  readonly #live = new Map<string, LiveRecord>();
-  /** The same, by the users of both ends. */
-  readonly #byUser = new Map<string, Set<LiveRecord>>();
+  readonly #live = new LiveRecords();
   readonly #outcomes = new AwaitedOutcomes();
   /** Sessions that are asked for and are not there yet. */
   readonly #opening = new UnansweredRequests<Opening>();
@@ -66,7 +65,7 @@ export class Recorder implements FrameObserver {
 
   /** Records of live sessions, the newest first. */
   *list(): Generator<LiveRecord> {
-    yield* [...this.#live.values()].reverse();
+    yield* this.#live.newestFirst();
   }
 
   /** Notes what a hook, a push or TURN did for a session that lives. False where there is none. */
@@ -86,7 +85,7 @@ export class Recorder implements FrameObserver {
     row: Pick<LadderRow, "type"> & Partial<LadderRow>,
     now: number,
   ): void {
-    for (const live of this.#byUser.get(user) ?? [])
+    for (const live of this.#live.ofUser(user))
       if (live.hasDevice(user, device))
         live.add({ from: turnParty, to: `${user}/${device}`, ...row, at: live.since(now) });
   }
@@ -231,8 +230,9 @@ export class Recorder implements FrameObserver {
         break;
       case "session_left": {
         const live = this.#live.get(event.session);
-        this.#forget(live);
-        if (live !== undefined) this.#options.left?.(live);
+        if (live === undefined) return;
+        this.#live.delete(live);
+        this.#options.left?.(live);
         break;
       }
     }
@@ -244,7 +244,7 @@ export class Recorder implements FrameObserver {
     const ended = this.#ended;
     this.#ended = [];
     for (const live of ended) {
-      this.#forget(live);
+      this.#live.delete(live);
       const record = live.record();
       this.#options.finished(record, live);
     }
@@ -262,7 +262,7 @@ export class Recorder implements FrameObserver {
 
   /** The session began elsewhere, or before this run of the server: its record goes on from here. */
   #adopted(event: SessionStart & { readonly epoch: number; readonly from?: string }, now: number): void {
-    if (this.#live.has(event.session)) return;
+    if (this.#live.get(event.session) !== undefined) return;
     const before = this.#options.before?.(event.session);
     const live = this.#begin(event, now, event.epoch);
     if (live === undefined) return;
@@ -278,23 +278,8 @@ export class Recorder implements FrameObserver {
       return undefined;
     }
     const live = new LiveRecord(event, this.#options.node, now, epoch);
-    this.#live.set(event.session, live);
-    for (const user of live.users) {
-      const its = this.#byUser.get(user);
-      if (its === undefined) this.#byUser.set(user, new Set([live]));
-      else its.add(live);
-    }
+    this.#live.add(live);
     return live;
-  }
-
-  #forget(live: LiveRecord | undefined): void {
-    if (live === undefined) return;
-    this.#live.delete(live.session);
-    for (const user of live.users) {
-      const its = this.#byUser.get(user);
-      its?.delete(live);
-      if (its?.size === 0) this.#byUser.delete(user);
-    }
   }
 
   #over(record: SessionRecord): void {
