@@ -9,6 +9,7 @@ import { oneLayer, SimulatedStream } from "../../../test/support/simulated-strea
 import { type ExtensionElement, writeExtensions } from "../../wire/rtp/extensions.ts";
 import { parseRtp, writeFixedHeader } from "../../wire/rtp/packet.ts";
 import { genericNack, receiverReport } from "../../wire/rtp/rtcp-writer.ts";
+import type { OpenedRtp } from "../../wire/srtp/receiver.ts";
 import type { AgreedCodec } from "../negotiated.ts";
 import { matchCodec } from "./codec-match.ts";
 import { Stream } from "./stream.ts";
@@ -320,6 +321,22 @@ describe("sound", () => {
     world.run(200);
     const indexes = viewer.audio.map(({ index }) => index);
     expect(new Set(indexes).size).toBe(indexes.length);
+    expect(viewer.refused).toBe(0);
+  });
+
+  test("a packet goes on once, though what was stored of it is gone", () => {
+    const world = new SimulatedStream({ layers: oneLayer });
+    const { viewer } = world.join();
+    const came: OpenedRtp[] = [];
+    world.publisher.deliver = (packet) => void came.push(packet);
+    world.publisher.audio(0);
+    const [packet] = came;
+    if (packet === undefined) throw new Error("no packet");
+    // This viewer gets nothing for the second one: it holds redundant audio without a primary block.
+    const far = { ...packet, index: packet.index + 5_000, packet: Uint8Array.from(packet.packet) };
+    far.packet[1] = 63;
+    for (const one of [packet, far, packet]) world.stream.publisherRtp(one, world.now);
+    expect(viewer.audio.length).toBe(1);
     expect(viewer.refused).toBe(0);
   });
 

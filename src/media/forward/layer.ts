@@ -179,7 +179,9 @@ export class Layer {
     if (this.#next < 0) this.#next = index;
     if (!this.#ordered) {
       this.#next = Math.max(this.#next, index + 1);
-      if (packet !== null && this.store.get(index) === undefined) this.#release(packet, index, now);
+      // What is older than all that is stored may have gone on before.
+      const isNew = index >= this.store.oldest && this.store.get(index) === undefined;
+      if (packet !== null && isNew) this.#release(packet, index, now);
       return;
     }
     if (index < this.#next) {
