@@ -81,7 +81,7 @@ export class Dispatch {
       case "push":
         return this.#push(device, request);
       case "refresh":
-        this.#refresh(device, request, now);
+        this.#refresh(device, request);
         return undefined;
       default:
         return this.#parts.sessions.perform(device, request satisfies SessionRequest, now);
@@ -129,7 +129,7 @@ export class Dispatch {
     return done;
   }
 
-  #refresh(device: Device, request: RequestOf<"refresh">, _now: number): void {
+  #refresh(device: Device, request: RequestOf<"refresh">): void {
     this.#parts.ports.verify(request.token, (result, now) => {
       const reply = (outcome: Outcome) => device.link.reply(request.id, outcome, now);
       if (!result.ok) reply({ error: result.error });

@@ -70,7 +70,7 @@ export class BrokerBridge {
       this.#helloClient.subscribe(`${shared}${root}/+/+/out`, { qos: 1 }, (error) => this.#subscribed(error));
       this.#helloClient.subscribe(`${root}/+/+/state`, { qos: 1 }, () => {});
     });
-    this.#helloClient.on("message", (topic, payload) => this.#knocked(topic, payload));
+    this.#helloClient.on("message", (topic, payload) => this.#helloHeard(topic, payload));
     this.#frameClient.on("connect", () => this.#back());
     this.#frameClient.on("message", (topic, payload) => this.#heard(topic, payload));
     this.#frameClient.on("close", () => this.#lost());
@@ -103,8 +103,8 @@ export class BrokerBridge {
     this.#options.changed(online, why);
   }
 
-  /** Something came for no node in particular. */
-  #knocked(topic: string, payload: Uint8Array): void {
+  /** What the first connection hears: hellos, and the ends of devices. */
+  #helloHeard(topic: string, payload: Uint8Array): void {
     const place = parseTopic(topic);
     const text = readText(payload);
     if (place === undefined || text === undefined) return;
